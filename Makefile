@@ -1,0 +1,27 @@
+# A thin front: what is done stands in tools/ and meson.build.
+.NOTPARALLEL:
+.PHONY: run build test bench format lint clean
+
+run: build
+	@exec build/rosterd --demo
+
+build:
+	@tools/setup
+	@tools/build build
+
+test:
+	@tools/test
+
+bench:
+	@tools/setup bench
+	@tools/bench
+
+format:
+	@tools/setup test
+	@find src $(wildcard bench) -name '*.[ch]' | xargs clang-format -i
+
+lint:
+	@tools/lint
+
+clean:
+	rm -rf build build-*

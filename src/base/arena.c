@@ -1,0 +1,102 @@
+/* A bump allocator in chunks: one request, one arena, one free. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    max_align_t memory[];
+};
+
+enum { FIRST_CHUNK = 16 * 1024 - 64, ALIGNMENT = sizeof(max_align_t) };
+
+void arena_init(struct arena *arena, size_t limit) {
+    *arena = (struct arena){ .limit = limit };
+}
+
+void arena_close(struct arena *arena) {
+    for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    arena_init(arena, arena->limit);
+}
+
+static bool add_chunk(struct arena *arena, size_t size) {
+    size_t wanted = size > FIRST_CHUNK / 4 ? size : FIRST_CHUNK;
+    if (wanted > SIZE_MAX - sizeof(struct arena_chunk))
+        return false;
+    wanted += sizeof(struct arena_chunk);
+    if (arena->limit && (wanted > arena->limit || arena->used > arena->limit - wanted))
+        return false;
+    struct arena_chunk *chunk = malloc(wanted);
+    if (!chunk)
+        return false;
+    arena->used += wanted;
+    chunk->next = arena->chunks;
+    arena->chunks = chunk;
+    arena->at = (char *)chunk->memory;
+    arena->end = (char *)chunk + wanted;
+    return true;
+}
+
+void *arena_alloc(struct arena *arena, size_t size) {
+    if (size > SIZE_MAX - ALIGNMENT)
+        return NULL;
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (size > (size_t)(arena->end - arena->at) && !add_chunk(arena, size))
+        return NULL;
+    void *memory = arena->at;
+    arena->at += size;
+    return memory;
+}
+
+void *arena_calloc(struct arena *arena, size_t count, size_t size) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    void *memory = arena_alloc(arena, total);
+    return memory ? memset(memory, 0, total) : NULL;
+}
+
+void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size) {
+    size_t taken = (old_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (old && (char *)old + taken == arena->at) {
+        if (size <= taken)
+            return old;
+        if (size - taken <= (size_t)(arena->end - arena->at)) {
+            size_t more = (size - taken + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            if (more <= (size_t)(arena->end - arena->at)) {
+                arena->at += more;
+                return old;
+            }
+        }
+    }
+    void *memory = arena_alloc(arena, size);
+    return memory && old_size ? memcpy(memory, old, old_size < size ? old_size : size) : memory;
+}
+
+struct text arena_text(struct arena *arena, struct text text) {
+    char *copy = text.len < SIZE_MAX ? arena_alloc(arena, text.len + 1) : NULL;
+    if (!copy)
+        return (struct text){ 0 };
+    if (text.len)
+        memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    return (struct text){ copy, text.len };
+}
+
+struct text arena_printf(struct arena *arena, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int len = vsnprintf(NULL, 0, format, arguments);
+    char *copy = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
+    if (copy && vsnprintf(copy, (size_t)len + 1, format, again) != len)
+        copy = NULL;
+    va_end(again);
+    va_end(arguments);
+    return (struct text){ copy, copy ? (size_t)len : 0 };
+}

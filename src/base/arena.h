@@ -1,0 +1,50 @@
+#ifndef ROSTER_BASE_ARENA_H
+#define ROSTER_BASE_ARENA_H
+
+#include "base/text.h"
+
+struct arena_chunk;
+
+/**
+ * Memory that lives as long as one request and is freed in one go. Zeroed is a valid, empty arena
+ * without a limit of its own. Not to be used from two threads at once.
+ */
+struct arena {
+    struct arena_chunk *chunks;
+    char *at;
+    char *end;
+    size_t used;  /* bytes asked of malloc so far */
+    size_t limit; /* refuse to go past this many bytes; 0: no limit */
+};
+
+/** Makes an arena that takes at most `limit` bytes from the system. */
+void arena_init(struct arena *arena, size_t limit);
+
+/** Frees all that was allocated; the arena is empty afterwards and can be used again. */
+void arena_close(struct arena *arena);
+
+/**
+ * `size` bytes, uninitialised, aligned for any type. NULL past the limit or when memory is short.
+ */
+void *arena_alloc(struct arena *arena, size_t size)
+    __attribute__((malloc, alloc_size(2), warn_unused_result));
+
+/** Like arena_alloc for `count` zeroed elements of `size` bytes. NULL also on overflow. */
+void *arena_calloc(struct arena *arena, size_t count, size_t size)
+    __attribute__((malloc, alloc_size(2, 3), warn_unused_result));
+
+/**
+ * Grows the allocation `old` of `old_size` bytes to `size`, in place when it was the last one.
+ * NULL as in arena_alloc; `old` stays valid then.
+ */
+void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size)
+    __attribute__((warn_unused_result));
+
+/** A copy of `text` that ends in a NUL (not counted in len). `at` is NULL when memory is short. */
+struct text arena_text(struct arena *arena, struct text text) __attribute__((warn_unused_result));
+
+/** A formatted text, NUL-terminated. `at` is NULL when memory is short. */
+struct text arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3), warn_unused_result));
+
+#endif

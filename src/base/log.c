@@ -1,0 +1,46 @@
+/* One event, one line, one write. */
+#include "base/log.h"
+
+#include "base/time.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static enum log_level highest = LOG_LEVEL_info;
+
+void log_set_level(enum log_level level) {
+    highest = level;
+}
+
+/* A line must stay one line whatever is in it. */
+static size_t escape(const char *text, char *out, size_t room) {
+    size_t len = 0;
+    for (; *text && len + 5 < room; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c >= 0x20 && c != 0x7F)
+            out[len++] = (char)c;
+        else
+            len += (size_t)snprintf(out + len, 5, "\\x%02x", c);
+    }
+    return len;
+}
+
+void log_line(enum log_level level, const char *format, ...) {
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+    if (level > highest)
+        return;
+    char message[2048], line[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int wanted = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (wanted < 0)
+        return;
+    size_t len = time_format(time_now_ms(), line);
+    len += (size_t)snprintf(line + len, 16, " %s: ", names[level]);
+    len += escape(message, line + len, sizeof line - len - 1);
+    line[len++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, len);
+    (void)written; /* there is nowhere left to say that standard error is gone */
+}

@@ -1,0 +1,123 @@
+/* The one way from thread to thread: a list under a lock that is held for a few instructions. */
+#include "base/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+bool queue_init(struct queue *queue, size_t limit) {
+    *queue = (struct queue){ .limit = limit };
+    queue->last = &queue->first;
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) != 0)
+        return false;
+    bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+              pthread_cond_init(&queue->filled, &monotonic) == 0;
+    (void)pthread_condattr_destroy(&monotonic);
+    if (!ok)
+        return false;
+    if (pthread_mutex_init(&queue->lock, NULL) == 0)
+        return true;
+    (void)pthread_cond_destroy(&queue->filled);
+    return false;
+}
+
+void queue_destroy(struct queue *queue) {
+    assert(!queue->first);
+    (void)pthread_cond_destroy(&queue->filled);
+    (void)pthread_mutex_destroy(&queue->lock);
+}
+
+static void lock(struct queue *queue) {
+    int failed = pthread_mutex_lock(&queue->lock);
+    assert(!failed);
+    (void)failed;
+}
+
+static void unlock(struct queue *queue) {
+    int failed = pthread_mutex_unlock(&queue->lock);
+    assert(!failed);
+    (void)failed;
+}
+
+bool queue_put(struct queue *queue, struct queue_item *item) {
+    lock(queue);
+    bool taken = !queue->closed && (!queue->limit || queue->length < queue->limit);
+    bool was_empty = !queue->first;
+    if (taken) {
+        item->next = NULL;
+        *queue->last = item;
+        queue->last = &item->next;
+        queue->length++;
+    }
+    unlock(queue);
+    if (taken && was_empty)
+        (void)pthread_cond_signal(&queue->filled);
+    return taken;
+}
+
+/* With the lock held. */
+static struct queue_item *take_first(struct queue *queue) {
+    struct queue_item *item = queue->first;
+    if (!item)
+        return NULL;
+    queue->first = item->next;
+    queue->length--;
+    if (!queue->first)
+        queue->last = &queue->first;
+    else
+        (void)pthread_cond_signal(&queue->filled); /* somebody else may wait for the next one */
+    return item;
+}
+
+struct queue_item *queue_take(struct queue *queue) {
+    lock(queue);
+    while (!queue->first && !queue->closed)
+        (void)pthread_cond_wait(&queue->filled, &queue->lock);
+    struct queue_item *item = take_first(queue);
+    unlock(queue);
+    return item;
+}
+
+static struct timespec after_ms(int ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return until;
+}
+
+struct queue_item *queue_take_all(struct queue *queue, int timeout_ms) {
+    struct timespec until = { 0 };
+    if (timeout_ms >= 0)
+        until = after_ms(timeout_ms);
+    lock(queue);
+    int failed = 0;
+    while (!queue->first && !queue->closed && failed != ETIMEDOUT)
+        failed = timeout_ms < 0 ? pthread_cond_wait(&queue->filled, &queue->lock)
+                                : pthread_cond_timedwait(&queue->filled, &queue->lock, &until);
+    struct queue_item *items = queue->first;
+    queue->first = NULL;
+    queue->last = &queue->first;
+    queue->length = 0;
+    unlock(queue);
+    return items;
+}
+
+void queue_close(struct queue *queue) {
+    lock(queue);
+    queue->closed = true;
+    unlock(queue);
+    (void)pthread_cond_broadcast(&queue->filled);
+}
+
+bool queue_is_done(struct queue *queue) {
+    lock(queue);
+    bool done = queue->closed && !queue->first;
+    unlock(queue);
+    return done;
+}

@@ -1,0 +1,70 @@
+/* Moments are milliseconds since 1970, UTC; here they become text. */
+#include "base/time.h"
+
+#include <assert.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    int failed = clock_gettime(clock, &now);
+    assert(!failed);
+    (void)failed;
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t time_now_ms(void) {
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t time_monotonic_ms(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+/* Both directions count from 1 March of year 0, so that the leap day is the last of a year, in
+ * eras of 400 years = 146097 days. */
+enum { DAYS_TO_1970 = 719468, DAYS_OF_ERA = 146097 };
+
+int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (int64_t)(month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * DAYS_OF_ERA + day_of_era - DAYS_TO_1970;
+}
+
+static void put_digits(char *out, int64_t number, int digits) {
+    while (digits--) {
+        out[digits] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
+size_t time_format(int64_t ms, char *out) {
+    assert(ms >= TIME_MIN_MS && ms <= TIME_MAX_MS);
+    int64_t days = ms / 86400000, rest = ms % 86400000;
+    if (rest < 0) {
+        rest += 86400000;
+        days--;
+    }
+    days += DAYS_TO_1970;
+    int64_t era = days / DAYS_OF_ERA, day_of_era = days % DAYS_OF_ERA;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted = (5 * day_of_year + 2) / 153;
+    int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
+
+    memcpy(out, "0000-00-00T00:00:00Z", 20);
+    put_digits(out, era * 400 + year_of_era + (month <= 2), 4);
+    put_digits(out + 5, month, 2);
+    put_digits(out + 8, day_of_year - (153 * shifted + 2) / 5 + 1, 2);
+    put_digits(out + 11, rest / 3600000, 2);
+    put_digits(out + 14, rest / 60000 % 60, 2);
+    put_digits(out + 17, rest / 1000 % 60, 2);
+    if (rest % 1000 == 0)
+        return 20;
+    memcpy(out + 19, ".000Z", 5);
+    put_digits(out + 20, rest % 1000, 3);
+    return 24;
+}

@@ -1,0 +1,53 @@
+#ifndef ROSTER_FETCH_FETCH_H
+#define ROSTER_FETCH_FETCH_H
+
+#include "base/arena.h"
+#include "base/queue.h"
+#include "base/status.h"
+
+/**
+ * Downloads from URLs that a client named, without becoming its hands inside our network (SSRF):
+ * http and https only, no user info, no address that is private, loopback, link-local, multicast,
+ * reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo) at the first request or any
+ * redirect, decided on the address that is about to be connected to. No proxy from the environment,
+ * no cookies, no credentials.
+ */
+struct fetcher;
+
+struct fetch_options {
+    /* Host names or host:port, comma separated, that may resolve to any address: an operator's own
+     * picture server, or a test's. NULL: none. */
+    const char *allowed_hosts;
+};
+
+enum fetch_outcome {
+#define OUTCOME(name, message) FETCH_##name,
+#include "fetch/outcome.def"
+#undef OUTCOME
+};
+
+/** What to tell the client: a short clause for the property's error message. Static. */
+const char *fetch_outcome_message(enum fetch_outcome outcome);
+
+/** One download. The caller owns it until `done` was called. */
+struct fetch_job {
+    struct queue_item item; /* first */
+    struct text url;
+    struct arena *arena;                 /* the body is allocated here, on the fetcher's thread */
+    size_t max_size;                     /* bytes; more is FETCH_TOO_LARGE */
+    int timeout_ms;                      /* for all of it, redirects included */
+    void (*done)(struct fetch_job *job); /* once, on the fetcher's thread */
+    enum fetch_outcome outcome;
+    struct text body; /* when outcome is FETCH_OK (HTTP status 200) */
+};
+
+/** Starts the one thread that runs all downloads at once. NULL when the system refuses. */
+struct fetcher *fetcher_start(const struct fetch_options *options) MUST_CHECK;
+
+/** Aborts what runs (their `done` is called with FETCH_STOPPED), stops, frees. Takes NULL. */
+void fetcher_stop(struct fetcher *fetcher);
+
+/** Queues a download. STATUS_BUSY when 64 are waiting or running; then `done` is never called. */
+enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
+
+#endif

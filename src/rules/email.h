@@ -1,0 +1,22 @@
+#ifndef ROSTER_RULES_EMAIL_H
+#define ROSTER_RULES_EMAIL_H
+
+#include "base/arena.h"
+
+/**
+ * Is this a mailbox (RFC 5321 section 4.1.2, with the UTF-8 of RFC 6531)? Local part of 1 to 64
+ * octets: a dot-atom or a quoted string; a domain of at least one label that IDNA (UTS 46
+ * non-transitional, as libidn2 does it) takes, at most 255 octets, or an address literal
+ * [192.0.2.1], [IPv6:2001:db8::1]. No comments, no display name, no trailing dot.
+ */
+bool email_is_valid(struct text email, struct arena *arena) __attribute__((warn_unused_result));
+
+/**
+ * The form in which two spellings of one address are equal: local part in NFC, case-folded;
+ * domain in A-labels (punycode), lower case. ASCII addresses take a fast path without libraries.
+ * `email` need not be valid (a sign-in may try anything): what cannot be mapped is case-folded as
+ * it is. `at` is NULL only when memory is short.
+ */
+struct text email_key(struct text email, struct arena *arena) __attribute__((warn_unused_result));
+
+#endif
