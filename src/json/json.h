@@ -1,0 +1,35 @@
+#ifndef ROSTER_JSON_JSON_H
+#define ROSTER_JSON_JSON_H
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "model/change.h"
+#include "model/record.h"
+
+/**
+ * Reads a body against a field table in one walk: `change->values` as they came (kinds NULL,
+ * BOOLEAN, INTEGER, TEXT, LIST, OTHER), `submitted`, `repeated`, `unknown`. Types and limits are
+ * for rules/validate. The change lives in the arena and does not need `body` afterwards.
+ * STATUS_BAD_INPUT when the body is not one JSON object of UTF-8 (RFC 8259), or nested more than
+ * 64 levels deep; then `errors` has one error on the property `Body`, with line and column.
+ * STATUS_BROKEN when memory is short.
+ */
+enum status json_read_change(struct text body, const struct table *table, struct arena *arena,
+                             struct change *change, struct errors *errors) MUST_CHECK;
+
+/** Adds a string in quotes, escaped (RFC 8259 section 7). The text must be UTF-8. */
+void json_add_string(struct buffer *buffer, struct text text);
+
+/** Adds a moment as a string. */
+void json_add_date(struct buffer *buffer, int64_t ms);
+
+/** Adds a value of a body again as it came; NULL is null. */
+void json_add_submitted(struct buffer *buffer, const struct json_value *value);
+
+/** Adds a record as an object: its shown members in the order of the table, secrets as null. */
+void json_add_record(struct buffer *buffer, const struct record *record);
+
+/** Adds the list of errors: AttemptedValue, Message, PropertyName each. */
+void json_add_errors(struct buffer *buffer, const struct error *first);
+
+#endif

@@ -1,0 +1,160 @@
+/* From the bytes of a body to a change: one parse, one walk over the object's members, each looked
+ * up in the field table right behind the one before it, where it nearly always is. */
+#include "json/json.h"
+
+#include <yyjson.h>
+
+enum { DEPTH_MAX = 64 };
+
+static void *alloc_in_arena(void *arena, size_t size) {
+    return arena_alloc(arena, size);
+}
+
+static void *grow_in_arena(void *arena, void *old, size_t old_size, size_t size) {
+    return arena_grow(arena, old, old_size, size);
+}
+
+static void leave_to_arena(void *arena, void *memory) {
+    (void)arena;
+    (void)memory;
+}
+
+static bool is_nested_within(yyjson_val *value, unsigned levels) {
+    if (!yyjson_is_ctn(value))
+        return true;
+    if (levels == 0)
+        return false;
+    size_t i, count;
+    yyjson_val *key, *member;
+    if (yyjson_is_arr(value)) {
+        yyjson_arr_foreach(value, i, count,
+                           member) if (!is_nested_within(member, levels - 1)) return false;
+    } else {
+        yyjson_obj_foreach(value, i, count, key,
+                           member) if (!is_nested_within(member, levels - 1)) return false;
+    }
+    return true;
+}
+
+static struct value value_from(yyjson_val *json, struct arena *arena);
+
+static struct value list_from(yyjson_val *json, struct arena *arena) {
+    size_t i, count;
+    yyjson_val *member;
+    struct value *list = arena_calloc(arena, yyjson_arr_size(json), sizeof *list);
+    if (!list)
+        return (struct value){ .kind = VALUE_OTHER };
+    yyjson_arr_foreach(json, i, count, member) {
+        list[i] = yyjson_is_ctn(member) ? (struct value){ .kind = VALUE_OTHER }
+                                        : value_from(member, arena);
+    }
+    return (struct value){ .list = list, .len = (uint32_t)count, .kind = VALUE_LIST };
+}
+
+static struct value value_from(yyjson_val *json, struct arena *arena) {
+    switch (yyjson_get_type(json)) {
+    case YYJSON_TYPE_NULL: return value_null();
+    case YYJSON_TYPE_BOOL:
+        return (struct value){ .integer = yyjson_get_bool(json), .kind = VALUE_BOOLEAN };
+    case YYJSON_TYPE_STR:
+        return value_text((struct text){ yyjson_get_str(json), yyjson_get_len(json) });
+    case YYJSON_TYPE_ARR: return list_from(json, arena);
+    case YYJSON_TYPE_NUM:
+        if (yyjson_is_sint(json))
+            return value_integer(yyjson_get_sint(json));
+        if (yyjson_is_uint(json) && yyjson_get_uint(json) <= INT64_MAX)
+            return value_integer((int64_t)yyjson_get_uint(json));
+        break;
+    default: break;
+    }
+    return (struct value){ .kind = VALUE_OTHER };
+}
+
+/* Names that nobody may write are remembered only for those who want to be told. */
+static bool note_unknown(struct error ***last, struct text name, struct arena *arena) {
+    struct error *error = arena_calloc(arena, 1, sizeof *error);
+    if (!error)
+        return false;
+    error->property = name;
+    **last = error;
+    *last = &error->next;
+    return true;
+}
+
+static bool read_members(yyjson_val *object, struct change *change, struct arena *arena) {
+    size_t i, count;
+    yyjson_val *key, *json;
+    unsigned expected = 0;
+    struct error **last_unknown = &change->unknown;
+    yyjson_obj_foreach(object, i, count, key, json) {
+        struct text name = { yyjson_get_str(key), yyjson_get_len(key) };
+        const struct field *field = table_field(change->table, name, expected);
+        if (!field || !field_is_writable(field)) {
+            if (!note_unknown(&last_unknown, name, arena))
+                return false;
+            continue;
+        }
+        unsigned at = (unsigned)(field - change->table->fields);
+        expected = at + 1;
+        if (change->submitted[at]) {
+            change->repeated[at / 64] |= UINT64_C(1) << (at % 64);
+            continue;
+        }
+        change->submitted[at] = (const struct json_value *)json;
+        change->values[at] = value_from(json, arena);
+    }
+    return true;
+}
+
+static enum status refuse(struct errors *errors, struct arena *arena, struct text message) {
+    errors_add(errors, arena, &(struct error){ .property = TEXT("Body"), .message = message });
+    return errors->failed || !message.at ? STATUS_BROKEN : STATUS_BAD_INPUT;
+}
+
+static struct text place_of(struct text body, const yyjson_read_err *error, struct arena *arena) {
+    size_t line = 1, column = 1, character = 0;
+    if (!yyjson_locate_pos(body.at, body.len, error->pos, &line, &column, &character))
+        line = column = 1;
+    return arena_printf(arena, "is not valid JSON: %s at line %zu, column %zu", error->msg, line,
+                        column);
+}
+
+enum status json_read_change(struct text body, const struct table *table, struct arena *arena,
+                             struct change *change, struct errors *errors) {
+    const yyjson_alc memory = { alloc_in_arena, grow_in_arena, leave_to_arena, arena };
+    yyjson_read_err error;
+
+    *change = change_new(table, arena);
+    if (!change->values)
+        return STATUS_BROKEN;
+    if (text_trim(body).len == 0)
+        return refuse(errors, arena, TEXT("is empty: a JSON object is required"));
+    /* Read without YYJSON_READ_INSITU the text is not written to. */
+    yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)body.at, body.len,
+                                            YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
+    if (!document && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return STATUS_BROKEN;
+    if (!document)
+        return refuse(errors, arena, place_of(body, &error, arena));
+    yyjson_val *root = yyjson_doc_get_root(document);
+    if (!yyjson_is_obj(root))
+        return refuse(errors, arena, TEXT("must be a JSON object"));
+    if (!is_nested_within(root, DEPTH_MAX))
+        return refuse(errors, arena, TEXT("is nested more than 64 levels deep"));
+    return read_members(root, change, arena) ? STATUS_OK : STATUS_BROKEN;
+}
+
+void json_add_submitted(struct buffer *buffer, const struct json_value *value) {
+    const yyjson_alc memory = { alloc_in_arena, grow_in_arena, leave_to_arena, buffer->arena };
+    if (!value) {
+        buffer_add(buffer, TEXT("null"));
+        return;
+    }
+    size_t len = 0;
+    char *json =
+        yyjson_val_write_opts((const yyjson_val *)value, YYJSON_WRITE_NOFLAG, &memory, &len, NULL);
+    if (json)
+        buffer_add(buffer, (struct text){ json, len });
+    else
+        buffer->failed = true;
+}

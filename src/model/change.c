@@ -1,0 +1,28 @@
+/* A change is a value: PUT, PATCH, POST and the demo's data all make the same one. */
+#include "model/change.h"
+
+#include <assert.h>
+
+void errors_add(struct errors *errors, struct arena *arena, const struct error *error) {
+    struct error *copy = arena_alloc(arena, sizeof *copy);
+    if (!copy) {
+        errors->failed = true;
+        return;
+    }
+    *copy = *error;
+    copy->next = NULL;
+    *(errors->last ? errors->last : &errors->first) = copy;
+    errors->last = &copy->next;
+}
+
+struct change change_new(const struct table *table, struct arena *arena) {
+    assert(table->count <= CHANGE_FIELDS_MAX);
+    struct change change = {
+        .table = table,
+        .values = arena_calloc(arena, table->count, sizeof *change.values),
+        .submitted = arena_calloc(arena, table->count, sizeof(struct json_value *)),
+    };
+    if (!change.submitted)
+        change.values = NULL;
+    return change;
+}

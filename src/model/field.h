@@ -1,0 +1,107 @@
+#ifndef ROSTER_MODEL_FIELD_H
+#define ROSTER_MODEL_FIELD_H
+
+#include "base/text.h"
+
+/*
+ * A resource is a table of fields, declared once in a *_fields.def. Validation, JSON, SQL and the
+ * tests' own list of fields are loops over these tables; what differs by type stands in one small
+ * array in each room, indexed by enum field_type.
+ */
+
+enum field_type {
+    TYPE_id,        /* the key of the record */
+    TYPE_text,      /* UTF-8 */
+    TYPE_email,     /* a mailbox */
+    TYPE_url,       /* an http(s) URL to fetch */
+    TYPE_integer,   /* 0 to max */
+    TYPE_boolean,   /* */
+    TYPE_date,      /* a moment, UTC, to the millisecond */
+    TYPE_guid,      /* 36 characters, lower case */
+    TYPE_choice,    /* one of an enum's numbers */
+    TYPE_reference, /* the Id of a row of the target table */
+    TYPE_links,     /* Ids of rows of the target table, each once */
+    TYPE_added,     /* Ids to be added to the links field before this one */
+    TYPE_removed,   /* Ids to be taken from the links field two before this one */
+    TYPE_sealed,    /* a secret that is needed in clear, so kept encrypted */
+    TYPE_totp,      /* a sealed base32 secret of one-time passwords */
+    TYPE_password,  /* a secret that is only compared, so kept as a hash */
+    TYPE_empty,     /* always null: known to clients, unused here */
+    TYPE_no,        /* always false: likewise */
+    FIELD_TYPES
+};
+
+enum field_flags {
+    REQUIRED = 1 << 0,   /* must be in a body and not null */
+    FILLED = 1 << 1,     /* and not blank */
+    READ_ONLY = 1 << 2,  /* ignored in a body: Roster's own to set */
+    TRANSIENT = 1 << 3,  /* acts on the record but is not kept: reads as null, has no column */
+    HIDDEN = 1 << 4,     /* a column that no body or reply knows */
+    MULTI_LINE = 1 << 5, /* may hold line breaks and tabs */
+    UNIQUE = 1 << 6,     /* no two rows have it */
+    STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
+    ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
+};
+
+struct table;
+
+struct choice {
+    int64_t number;
+    const char *name;
+};
+
+struct field {
+    struct text name; /* in JSON, SQL, errors: the one name */
+    enum field_type type;
+    uint32_t max; /* characters of text, or the greatest integer; 0: none */
+    unsigned flags;
+    const struct table *target;   /* of references and links */
+    const struct choice *choices; /* of a choice; ends with a NULL name */
+};
+
+/** Where the members are that every resource has. */
+struct common_fields {
+    unsigned id, created_on, updated_on, updated_by, unique_id, to_string_text;
+};
+
+struct table {
+    const char *name;   /* in SQL: "users" */
+    const char *entity; /* in audit rows and messages: "User" */
+    const char *noun;   /* in errors: "user" */
+    const struct field *fields;
+    unsigned count;
+    struct common_fields common;
+};
+
+/** Does the field have a column of its own in the database? */
+static inline bool field_is_stored(const struct field *field) {
+    return !(field->flags & TRANSIENT) && field->type != TYPE_added &&
+           field->type != TYPE_removed && field->type != TYPE_empty && field->type != TYPE_no;
+}
+
+/** Does a record in a reply have a member for it? (contract: Added and Removed are left out) */
+static inline bool field_is_shown(const struct field *field) {
+    return !(field->flags & HIDDEN) && field->type != TYPE_added && field->type != TYPE_removed;
+}
+
+/** May a body set it? */
+static inline bool field_is_writable(const struct field *field) {
+    return !(field->flags & (READ_ONLY | HIDDEN)) && field->type != TYPE_empty &&
+           field->type != TYPE_no;
+}
+
+/** Is it kept encrypted? */
+static inline bool field_is_sealed(const struct field *field)
+{
+    return field->type == TYPE_sealed || field->type == TYPE_totp;
+}
+
+/** Must its value never be shown, logged, audited or filtered by? */
+static inline bool field_is_secret(const struct field *field) {
+    return field_is_sealed(field) || field->type == TYPE_password;
+}
+
+/** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
+const struct field *table_field(const struct table *table, struct text name, unsigned hint);
+
+#endif

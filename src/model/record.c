@@ -1,0 +1,57 @@
+/* A row in memory: one value a field, in the order of the field table. */
+#include "model/record.h"
+
+#include "base/buffer.h"
+
+struct record record_new(const struct table *table, struct arena *arena) {
+    return (struct record){
+        .table = table,
+        .values = arena_calloc(arena, table->count, sizeof(struct value)),
+    };
+}
+
+struct value ids_from_stored(const struct value *stored, struct arena *arena) {
+    struct text rest = value_as_text(stored);
+    int64_t *ids = arena_calloc(arena, rest.len / 2 + 1, sizeof *ids);
+    size_t count = 0;
+    if (rest.len < 2 || !ids)
+        return value_ids(ids, 0);
+    rest = (struct text){ rest.at + 1, rest.len - 2 };
+    while (rest.len) {
+        struct text number = text_cut(&rest, ',');
+        if (text_to_int64(number, &ids[count]))
+            count++;
+    }
+    return value_ids(ids, count);
+}
+
+struct value ids_to_stored(const struct value *ids, struct arena *arena) {
+    struct buffer json;
+    buffer_init(&json, arena, 2 + (size_t)ids->len * 8);
+    buffer_add_char(&json, '[');
+    for (uint32_t i = 0; i < ids->len; i++) {
+        if (i)
+            buffer_add_char(&json, ',');
+        buffer_add_int64(&json, ids->ids[i]);
+    }
+    buffer_add_char(&json, ']');
+    return json.failed ? value_null() : value_text(buffer_text(&json));
+}
+
+bool ids_have(const struct value *ids, int64_t id) {
+    for (uint32_t i = 0; i < ids->len; i++)
+        if (ids->ids[i] == id)
+            return true;
+    return false;
+}
+
+struct text record_etag(int64_t id, int64_t version, struct arena *arena) {
+    struct buffer etag;
+    buffer_init(&etag, arena, 2 * INT64_TEXT_MAX + 4);
+    buffer_add_char(&etag, '"');
+    buffer_add_int64(&etag, id);
+    buffer_add_char(&etag, '-');
+    buffer_add_int64(&etag, version);
+    buffer_add(&etag, (struct text){ "\"", 2 });
+    return etag.failed ? (struct text){ 0 } : (struct text){ etag.at, etag.len - 1 };
+}

@@ -1,0 +1,101 @@
+/* The resources' tables, expanded from their .def files; everything else loops over them. */
+#include "model/tables.h"
+
+#include <assert.h>
+
+static const struct choice language_choices[] = {
+    { 1, "EnglishUS" },
+    { 2, "Spanish" },
+    { 3, "EnglishUK" },
+    { 0, NULL },
+};
+
+/* What the last column of a FIELD row means depends on its type. */
+#define TARGET_id(of) NULL, NULL
+#define TARGET_text(of) NULL, NULL
+#define TARGET_email(of) NULL, NULL
+#define TARGET_url(of) NULL, NULL
+#define TARGET_integer(of) NULL, NULL
+#define TARGET_boolean(of) NULL, NULL
+#define TARGET_date(of) NULL, NULL
+#define TARGET_guid(of) NULL, NULL
+#define TARGET_sealed(of) NULL, NULL
+#define TARGET_totp(of) NULL, NULL
+#define TARGET_password(of) NULL, NULL
+#define TARGET_empty(of) NULL, NULL
+#define TARGET_no(of) NULL, NULL
+#define TARGET_choice(of) NULL, of
+#define TARGET_reference(of) &of##_table, NULL
+#define TARGET_links(of) &of##_table, NULL
+#define TARGET_added(of) &of##_table, NULL
+#define TARGET_removed(of) &of##_table, NULL
+
+#define FIELD(name, type, max, flags, of)                                                          \
+    { { #name, sizeof #name - 1 }, TYPE_##type, max, flags, TARGET_##type(of) },
+
+static const struct field business_fields[] = {
+#include "model/business_fields.def"
+};
+static const struct field role_fields[] = {
+#include "model/role_fields.def"
+};
+static const struct field user_role_fields[] = {
+#include "model/user_role_fields.def"
+};
+static const struct field chat_room_fields[] = {
+#include "model/chat_room_fields.def"
+};
+static const struct field language_fields[] = {
+#include "model/language_fields.def"
+};
+static const struct field application_fields[] = {
+#include "model/application_fields.def"
+};
+static const struct field user_fields[] = {
+#include "model/user_fields.def"
+};
+#undef FIELD
+
+#define COMMON(prefix)                                                                             \
+    {                                                                                              \
+        prefix##_Id, prefix##_CreatedOn, prefix##_UpdatedOn, prefix##_UpdatedBy,                   \
+            prefix##_UniqueId, prefix##_ToStringText                                               \
+    }
+
+const struct table business_table = { "businesses",    "Business",      "business",
+                                      business_fields, BUSINESS_FIELDS, COMMON(BUSINESS) };
+const struct table role_table = { "roles", "Role", "role", role_fields, ROLE_FIELDS, COMMON(ROLE) };
+const struct table user_role_table = { "user_roles",     "UserRole",       "user role",
+                                       user_role_fields, USER_ROLE_FIELDS, COMMON(USER_ROLE) };
+const struct table chat_room_table = { "chat_rooms",     "ChatRoom",       "chat room",
+                                       chat_room_fields, CHAT_ROOM_FIELDS, COMMON(CHAT_ROOM) };
+const struct table language_table = { "languages",     "Language",      "language",
+                                      language_fields, LANGUAGE_FIELDS, COMMON(LANGUAGE) };
+const struct table application_table = {
+    "applications",     "Application",      "application",
+    application_fields, APPLICATION_FIELDS, COMMON(APPLICATION)
+};
+const struct table user_table = { "users", "User", "user", user_fields, USER_FIELDS, COMMON(USER) };
+
+const struct table *const tables[TABLES] = {
+    &business_table, &role_table,        &user_role_table, &chat_room_table,
+    &language_table, &application_table, &user_table,
+};
+
+unsigned table_number(const struct table *table) {
+    unsigned number = 0;
+    while (tables[number] != table) {
+        number++;
+        assert(number < TABLES);
+    }
+    return number;
+}
+
+const struct field *table_field(const struct table *table, struct text name, unsigned hint) {
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[(hint + i) % table->count];
+        if (text_equal(field->name, name) && !(field->flags & HIDDEN))
+            return field;
+    }
+    return NULL;
+}

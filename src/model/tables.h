@@ -1,0 +1,67 @@
+#ifndef ROSTER_MODEL_TABLES_H
+#define ROSTER_MODEL_TABLES_H
+
+#include "model/field.h"
+
+/* The resources. Each enum gives the index of a field in its table and in a record's values. */
+
+#define FIELD(name, ...) BUSINESS_##name,
+enum business_field {
+#include "model/business_fields.def"
+    BUSINESS_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) ROLE_##name,
+enum role_field {
+#include "model/role_fields.def"
+    ROLE_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) USER_ROLE_##name,
+enum user_role_field {
+#include "model/user_role_fields.def"
+    USER_ROLE_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) CHAT_ROOM_##name,
+enum chat_room_field {
+#include "model/chat_room_fields.def"
+    CHAT_ROOM_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) LANGUAGE_##name,
+enum language_field {
+#include "model/language_fields.def"
+    LANGUAGE_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) APPLICATION_##name,
+enum application_field {
+#include "model/application_fields.def"
+    APPLICATION_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) USER_##name,
+enum user_field {
+#include "model/user_fields.def"
+    USER_FIELDS
+};
+#undef FIELD
+
+extern const struct table business_table, role_table, user_role_table, chat_room_table,
+    language_table, application_table, user_table;
+
+/** All of them, in an order in which a row refers only to tables before its own. */
+enum { TABLES = 7 };
+extern const struct table *const tables[TABLES];
+
+/** The position of a table in `tables`: what user_link rows call it by. */
+unsigned table_number(const struct table *table);
+
+#endif

@@ -1,0 +1,61 @@
+/* Sets of ids. Sorting makes them as fast as hostile input can make them long. */
+#include "rules/collections.h"
+
+#include <stdlib.h>
+
+struct place {
+    int64_t id;
+    size_t at;
+};
+
+static int by_id(const void *a, const void *b) {
+    const struct place *left = a, *right = b;
+    if (left->id != right->id)
+        return left->id < right->id ? -1 : 1;
+    return left->at < right->at ? -1 : left->at > right->at;
+}
+
+static int by_place(const void *a, const void *b) {
+    const struct place *left = a, *right = b;
+    return left->at < right->at ? -1 : left->at > right->at;
+}
+
+static int by_value(const void *a, const void *b) {
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+struct value ids_union(const struct value *first, const struct value *second, struct arena *arena) {
+    size_t more = second ? second->len : 0, count = 0, total = first->len + more;
+    struct place *places = arena_calloc(arena, total + 1, sizeof *places);
+    int64_t *ids = arena_calloc(arena, total + 1, sizeof *ids);
+    if (!places || !ids)
+        return value_ids(NULL, 0);
+    for (size_t i = 0; i < total; i++)
+        places[i] =
+            (struct place){ i < first->len ? first->ids[i] : second->ids[i - first->len], i };
+    qsort(places, total, sizeof *places, by_id);
+    for (size_t i = 0; i < total; i++)
+        if (i == 0 || places[i].id != places[i - 1].id)
+            places[count++] = places[i];
+    qsort(places, count, sizeof *places, by_place);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = places[i].id;
+    return value_ids(ids, count);
+}
+
+struct value ids_without(const struct value *ids, const struct value *removed,
+                         struct arena *arena) {
+    int64_t *sorted = arena_calloc(arena, (size_t)removed->len + 1, sizeof *sorted);
+    int64_t *kept = arena_calloc(arena, (size_t)ids->len + 1, sizeof *kept);
+    size_t count = 0;
+    if (!sorted || !kept)
+        return value_ids(NULL, 0);
+    if (removed->len)
+        memcpy(sorted, removed->ids, removed->len * sizeof *sorted);
+    qsort(sorted, removed->len, sizeof *sorted, by_value);
+    for (uint32_t i = 0; i < ids->len; i++)
+        if (!bsearch(&ids->ids[i], sorted, removed->len, sizeof *sorted, by_value))
+            kept[count++] = ids->ids[i];
+    return value_ids(kept, count);
+}

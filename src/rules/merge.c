@@ -1,0 +1,133 @@
+/* The stored record and a change in, the next record out. */
+#include "rules/merge.h"
+
+#include "base/buffer.h"
+#include "model/tables.h"
+#include "rules/collections.h"
+#include "rules/email.h"
+
+struct value merge_links(const struct record *before, const struct change *change, unsigned field,
+                         struct arena *arena) {
+    const struct value *whole = &change->values[field];
+    const struct value *added = whole + 1, *removed = whole + 2;
+    struct value ids =
+        whole->kind == VALUE_IDS ? *whole : ids_from_stored(&before->values[field], arena);
+    if (added->kind == VALUE_IDS && ids.ids)
+        ids = ids_union(&ids, added, arena);
+    if (removed->kind == VALUE_IDS && ids.ids)
+        ids = ids_without(&ids, removed, arena);
+    return ids;
+}
+
+static bool changes_links(const struct change *change, unsigned field) {
+    for (unsigned i = 0; i < 3; i++)
+        if (change->values[field + i].kind == VALUE_IDS)
+            return true;
+    return false;
+}
+
+static struct value nothing_of(const struct field *field) {
+    return field->type == TYPE_boolean ? value_integer(0) : value_null();
+}
+
+static struct value merge_field(const struct field *field, const struct value *before,
+                                const struct value *change, const struct rules *rules) {
+    bool is_secret = field_is_secret(field);
+    if (!field_is_writable(field) || field->type == TYPE_id)
+        return *before;
+    switch ((enum value_kind)change->kind) {
+    case VALUE_ABSENT:
+        if (rules->nexudus && !is_secret && !(field->flags & (STICKY | REQUIRED)))
+            return nothing_of(field);
+        return *before;
+    case VALUE_NULL: return is_secret ? *before : nothing_of(field);
+    default: return is_secret && change->len == 0 ? value_null() : *change;
+    }
+}
+
+/* "Full Name - email" for a user (contract section 2.4), the name for all else. */
+static struct value display_text(const struct record *record, struct arena *arena) {
+    struct buffer text;
+    const struct table *table = record->table;
+    if (table != &user_table)
+        return record->values[table_field(table, TEXT("Name"), 0) - table->fields];
+    struct text name = value_as_text(&record->values[USER_FullName]);
+    struct text email = value_as_text(&record->values[USER_Email]);
+    buffer_init(&text, arena, name.len + email.len + 3);
+    buffer_add(&text, name);
+    buffer_add(&text, TEXT(" - "));
+    buffer_add(&text, email);
+    return value_text(text.failed ? (struct text){ 0 } : buffer_text(&text));
+}
+
+/* The default stays as long as it is among the businesses, else it is the first of them. */
+static struct value default_business(const struct record *record, struct arena *arena) {
+    struct value ids = ids_from_stored(&record->values[USER_Businesses], arena);
+    const struct value *stored = &record->values[USER_DefaultBusinessId];
+    if (stored->kind == VALUE_INTEGER && ids_have(&ids, stored->integer))
+        return *stored;
+    return ids.len ? value_integer(ids.ids[0]) : value_null();
+}
+
+static bool differs(const struct record *a, const struct record *b, unsigned field) {
+    return !value_equal(&a->values[field], &b->values[field]);
+}
+
+static bool derive_user(const struct record *before, struct record *after, struct arena *arena) {
+    struct value *values = after->values;
+    if (differs(before, after, USER_Email)) {
+        values[USER_EmailKey] = value_text(email_key(value_as_text(&values[USER_Email]), arena));
+        if (values[USER_EmailKey].kind == VALUE_NULL)
+            return false;
+    }
+    if (differs(before, after, USER_Businesses))
+        values[USER_DefaultBusinessId] = default_business(after, arena);
+    if (differs(before, after, USER_TwoFactorSecret)) {
+        values[USER_TwoFactorEnabled] =
+            value_integer(values[USER_TwoFactorSecret].kind == VALUE_TEXT);
+        values[USER_LastTotpStep] = value_null();
+    }
+    if (differs(before, after, USER_FullName) || differs(before, after, USER_Email))
+        values[USER_ToStringText] = display_text(after, arena);
+    return values[USER_ToStringText].kind == VALUE_TEXT;
+}
+
+static bool derive(const struct record *before, struct record *after, struct arena *arena) {
+    if (after->table == &user_table)
+        return derive_user(before, after, arena);
+    struct value text = display_text(after, arena);
+    after->values[after->table->common.to_string_text] = text;
+    return text.kind == VALUE_TEXT;
+}
+
+static int64_t later_than(const struct value *before, int64_t now_ms) {
+    return before->kind == VALUE_INTEGER && before->integer >= now_ms ? before->integer + 1
+                                                                      : now_ms;
+}
+
+enum status merge(const struct record *before, const struct change *change,
+                  const struct rules *rules, struct text author, struct arena *arena,
+                  struct record *after) {
+    const struct common_fields *common = &before->table->common;
+    *after = record_new(before->table, arena);
+    if (!after->values)
+        return STATUS_BROKEN;
+    after->version = before->version + 1;
+    for (unsigned i = 0; i < before->table->count; i++) {
+        const struct field *field = &before->table->fields[i];
+        if (field->type == TYPE_links && changes_links(change, i)) {
+            struct value ids = merge_links(before, change, i, arena);
+            after->values[i] = ids.ids ? ids_to_stored(&ids, arena) : value_null();
+            if (after->values[i].kind == VALUE_NULL)
+                return STATUS_BROKEN;
+        } else if (field->type == TYPE_links) {
+            after->values[i] = before->values[i];
+        } else if (field_is_stored(field)) {
+            after->values[i] = merge_field(field, &before->values[i], &change->values[i], rules);
+        }
+    }
+    after->values[common->updated_on] =
+        value_integer(later_than(&before->values[common->updated_on], rules->now_ms));
+    after->values[common->updated_by] = value_text(author);
+    return derive(before, after, arena) ? STATUS_OK : STATUS_BROKEN;
+}

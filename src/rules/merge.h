@@ -1,0 +1,25 @@
+#ifndef ROSTER_RULES_MERGE_H
+#define ROSTER_RULES_MERGE_H
+
+#include "base/status.h"
+#include "model/change.h"
+#include "model/record.h"
+#include "rules/validate.h"
+
+/**
+ * What a record becomes by a valid change: omitted and null fields as the contract for PUT
+ * says (kept, or reset by compatibility; null clears, except credentials and collections), lists
+ * replaced, added to and taken from in this order. UpdatedOn is `rules->now_ms`, or a millisecond
+ * after the last one; UpdatedBy is `author`. Sealed fields and the password of the change must
+ * hold what is to be stored. What other fields follow from is brought up to date.
+ * STATUS_BROKEN when memory is short.
+ */
+enum status merge(const struct record *before, const struct change *change,
+                  const struct rules *rules, struct text author, struct arena *arena,
+                  struct record *after) MUST_CHECK;
+
+/** The ids that a links field will have after the change. */
+struct value merge_links(const struct record *before, const struct change *change, unsigned field,
+                         struct arena *arena);
+
+#endif

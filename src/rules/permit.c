@@ -1,0 +1,40 @@
+/* Who may change what about whom. */
+#include "rules/permit.h"
+
+#include "model/tables.h"
+#include "rules/messages.h"
+#include "rules/validate.h"
+
+static bool gives(const struct change *change, unsigned field) {
+    return change->values[field].kind == VALUE_TEXT;
+}
+
+void permit_user_change(const struct principal *caller, const struct record *before,
+                        const struct change *change, struct arena *arena, struct errors *errors) {
+    const struct value *is_admin = &change->values[USER_IsAdmin];
+    bool was_admin = value_is_true(&before->values[USER_IsAdmin]);
+    if (caller->is_admin)
+        return;
+    if (was_admin)
+        validate_complain(change, USER_Id, MESSAGE_TEXT(admin_record), arena, errors);
+    /* Absent can become false under compatibility = nexudus, null does anywhere: only for a record
+     * that was an administrator's, which is refused above. */
+    if (value_is_true(is_admin) != was_admin && change_has(change, USER_IsAdmin))
+        validate_complain(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
+    for (unsigned field = 0; field < change->table->count; field++)
+        if (change->table->fields[field].type == TYPE_password && gives(change, field) &&
+            record_id(before) != caller->user_id)
+            validate_complain(change, field, MESSAGE_TEXT(others_password), arena, errors);
+}
+
+bool permit_grant(const struct principal *caller, uint64_t permissions) {
+    return caller->is_admin || (permissions & ~caller->permissions) == 0;
+}
+
+static bool is_serving_administrator(const struct record *user) {
+    return value_is_true(&user->values[USER_IsAdmin]) && value_is_true(&user->values[USER_Active]);
+}
+
+bool permit_ends_administrator(const struct record *before, const struct record *after) {
+    return is_serving_administrator(before) && !is_serving_administrator(after);
+}

@@ -1,0 +1,278 @@
+/* What makes a body valid, type by type. Each check looks at one submitted value, and either
+ * replaces it by what is stored or says what would have been right. */
+#include "rules/validate.h"
+
+#include "base/buffer.h"
+#include "crypto/password.h"
+#include "model/tables.h"
+#include "rules/base32.h"
+#include "rules/collections.h"
+#include "rules/date.h"
+#include "rules/email.h"
+#include "rules/guid.h"
+#include "rules/messages.h"
+#include "rules/password.h"
+#include "rules/url.h"
+
+#define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1: what a JavaScript number holds exactly */
+
+struct check {
+    const struct field *field;
+    const struct change *change;
+    const struct rules *rules;
+    struct arena *arena;
+    struct value *value;
+};
+
+static const struct text fine = { NULL, 0 };
+
+/* Digit strings pass as integers: clients in the wild send them (contract section 4.7). */
+static bool take_integer(const struct value *value, int64_t *out) {
+    if (value->kind == VALUE_TEXT)
+        return text_to_int64(value_as_text(value), out);
+    *out = value->integer;
+    return value->kind == VALUE_INTEGER;
+}
+
+static bool take_id(const struct value *value, int64_t *out) {
+    return take_integer(value, out) && *out >= 1 && *out <= ID_MAX;
+}
+
+static struct text check_id(const struct check *check) {
+    int64_t id;
+    if (!take_id(check->value, &id))
+        return MESSAGE_TEXT(id);
+    *check->value = value_integer(id);
+    return fine;
+}
+
+static struct text check_integer(const struct check *check) {
+    int64_t number;
+    if (!take_integer(check->value, &number) || number < 0 || number > check->field->max)
+        return arena_printf(check->arena, message_integer, check->field->max);
+    *check->value = value_integer(number);
+    return fine;
+}
+
+static struct text check_boolean(const struct check *check) {
+    struct text text = value_as_text(check->value);
+    bool is_true = text_equal(text, TEXT("true"));
+    if (check->value->kind == VALUE_BOOLEAN)
+        is_true = check->value->integer;
+    else if (!is_true && !text_equal(text, TEXT("false")))
+        return MESSAGE_TEXT(boolean);
+    *check->value = value_integer(is_true);
+    return fine;
+}
+
+static struct text say_choices(const struct check *check) {
+    struct buffer names;
+    buffer_init(&names, check->arena, 128);
+    for (const struct choice *choice = check->field->choices; choice->name; choice++)
+        buffer_printf(&names, "%s%lld (%s)", names.len ? ", " : "", (long long)choice->number,
+                      choice->name);
+    buffer_add_char(&names, '\0');
+    return arena_printf(check->arena, message_choice, names.failed ? "" : names.at);
+}
+
+static struct text check_choice(const struct check *check) {
+    int64_t number;
+    bool right = false;
+    if (take_integer(check->value, &number)) {
+        /* The hosted service's own examples use 0 (contract, conflict 15). */
+        right = number == 0 && check->rules->nexudus;
+        for (const struct choice *choice = check->field->choices; choice->name; choice++)
+            right |= number == choice->number;
+    }
+    if (!right)
+        return say_choices(check);
+    *check->value = value_integer(number);
+    return fine;
+}
+
+static struct text check_length(const struct check *check, struct text text) {
+    if (check->field->max && text.len > check->field->max &&
+        text_characters(text) > check->field->max)
+        return arena_printf(check->arena, message_too_long, check->field->max);
+    return fine;
+}
+
+static bool has_control(struct text text) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+        if (byte < 0x20 || byte == 0x7F)
+            return true;
+        /* U+0080 to U+009F, and the line and paragraph separators U+2028 and U+2029 */
+        if (byte == 0xC2 && (unsigned char)text.at[i + 1] < 0xA0)
+            return true;
+        if (byte == 0xE2 && text.at[i + 1] == '\x80' && (text.at[i + 2] & '\xFE') == '\xA8')
+            return true;
+    }
+    return false;
+}
+
+static struct text check_text(const struct check *check) {
+    struct text text = value_as_text(check->value);
+    if (check->value->kind != VALUE_TEXT)
+        return MESSAGE_TEXT(string);
+    if (memchr(text.at, '\0', text.len))
+        return MESSAGE_TEXT(nul);
+    if (!(check->field->flags & MULTI_LINE) && has_control(text))
+        return MESSAGE_TEXT(control);
+    return check_length(check, text);
+}
+
+static struct text check_email(const struct check *check) {
+    if (check->value->kind == VALUE_TEXT)
+        *check->value = value_text(text_trim(value_as_text(check->value)));
+    struct text wrong = check_text(check);
+    if (!wrong.at && !email_is_valid(value_as_text(check->value), check->arena))
+        wrong = MESSAGE_TEXT(email);
+    return wrong;
+}
+
+static struct text check_url(const struct check *check) {
+    struct text wrong = check_text(check);
+    if (!wrong.at && !url_is_http(value_as_text(check->value)))
+        wrong = MESSAGE_TEXT(url);
+    return wrong;
+}
+
+static struct text check_date(const struct check *check) {
+    int64_t ms;
+    if (check->value->kind != VALUE_TEXT || !date_parse(value_as_text(check->value), &ms))
+        return MESSAGE_TEXT(date);
+    *check->value = value_integer(ms);
+    return fine;
+}
+
+static struct text check_guid(const struct check *check) {
+    char *guid = arena_alloc(check->arena, GUID_TEXT_SIZE);
+    if (!guid || check->value->kind != VALUE_TEXT || !guid_parse(value_as_text(check->value), guid))
+        return MESSAGE_TEXT(guid);
+    *check->value = value_text((struct text){ guid, GUID_TEXT_SIZE });
+    return fine;
+}
+
+static struct text check_ids(const struct check *check) {
+    const struct value *list = check->value;
+    if (list->kind != VALUE_LIST)
+        return MESSAGE_TEXT(ids);
+    if (list->len > check->field->max)
+        return arena_printf(check->arena, message_too_many_ids, check->field->max);
+    int64_t *ids = arena_calloc(check->arena, (size_t)list->len + 1, sizeof *ids);
+    for (uint32_t i = 0; i < list->len; i++)
+        if (!ids || !take_id(&list->list[i], &ids[i]))
+            return MESSAGE_TEXT(ids);
+    struct value all = value_ids(ids, list->len);
+    *check->value = ids_union(&all, NULL, check->arena);
+    return fine;
+}
+
+static struct text check_totp(const struct check *check) {
+    struct text secret = value_as_text(check->value);
+    if (check->value->kind != VALUE_TEXT)
+        return MESSAGE_TEXT(string);
+    size_t bytes = secret.len > check->field->max ? 0 : base32_decode(secret, NULL);
+    return secret.len == 0 || (bytes >= 16 && bytes <= 64) ? fine : MESSAGE_TEXT(totp);
+}
+
+static struct text judge_password(const struct check *check, struct text password) {
+    const struct value *values = check->change->values;
+    switch (password_judge(password, value_as_text(&values[USER_Email]),
+                           value_as_text(&values[USER_FullName]))) {
+    case PASSWORD_TOO_SHORT: return MESSAGE_TEXT(password_too_short);
+    case PASSWORD_TOO_LONG: return arena_printf(check->arena, message_too_long, check->field->max);
+    case PASSWORD_COMMON: return MESSAGE_TEXT(password_common);
+    case PASSWORD_PERSONAL: return MESSAGE_TEXT(password_personal);
+    case PASSWORD_FINE: break;
+    }
+    return fine;
+}
+
+/* `Password` may also be a hash, to be imported; as `NewPassword` only plain text makes sense. */
+static struct text check_password(const struct check *check) {
+    struct text password = value_as_text(check->value);
+    bool may_be_hash = !(check->field->flags & TRANSIENT);
+    if (check->value->kind != VALUE_TEXT)
+        return MESSAGE_TEXT(string);
+    if (memchr(password.at, '\0', password.len))
+        return MESSAGE_TEXT(nul);
+    if (password.len == 0) {
+        check->value->kind = VALUE_ABSENT;
+        return fine;
+    }
+    switch (may_be_hash ? password_form(password) : PASSWORD_PLAIN) {
+    case PASSWORD_HASH: return fine;
+    case PASSWORD_HASH_TOO_DEAR: return MESSAGE_TEXT(hash_too_dear);
+    case PASSWORD_PLAIN: break;
+    }
+    return judge_password(check, password);
+}
+
+static struct text (*const checks[FIELD_TYPES])(const struct check *) = {
+    [TYPE_id] = check_id,           [TYPE_text] = check_text,
+    [TYPE_email] = check_email,     [TYPE_url] = check_url,
+    [TYPE_integer] = check_integer, [TYPE_boolean] = check_boolean,
+    [TYPE_date] = check_date,       [TYPE_guid] = check_guid,
+    [TYPE_choice] = check_choice,   [TYPE_reference] = check_id,
+    [TYPE_links] = check_ids,       [TYPE_added] = check_ids,
+    [TYPE_removed] = check_ids,     [TYPE_sealed] = check_text,
+    [TYPE_totp] = check_totp,       [TYPE_password] = check_password,
+};
+
+static bool is_blank(const struct value *value) {
+    return value->kind == VALUE_TEXT && text_trim(value_as_text(value)).len == 0;
+}
+
+static struct text check_field(const struct check *check, unsigned field) {
+    bool missing = check->value->kind == VALUE_ABSENT || check->value->kind == VALUE_NULL ||
+                   (check->field->flags & FILLED && is_blank(check->value));
+    if (change_repeats(check->change, field))
+        return MESSAGE_TEXT(repeated);
+    if (missing)
+        return check->field->flags & REQUIRED ? MESSAGE_TEXT(required) : fine;
+    return checks[check->field->type](check);
+}
+
+void validate_complain(const struct change *change, unsigned field, struct text message,
+                       struct arena *arena, struct errors *errors) {
+    const struct field *which = &change->table->fields[field];
+    if (!message.at)
+        message = (struct text){ "", 0 };
+    errors_add(
+        errors, arena,
+        &(struct error){ .property = which->name,
+                         .message = message,
+                         .attempted = field_is_secret(which) ? NULL : change->submitted[field] });
+}
+
+enum turn { TURN_ID, TURN_REQUIRED, TURN_OPTIONAL, TURNS };
+
+static enum turn turn_of(const struct field *field) {
+    if (field->type == TYPE_id)
+        return TURN_ID;
+    return field->flags & REQUIRED ? TURN_REQUIRED : TURN_OPTIONAL;
+}
+
+void validate(struct change *change, const struct rules *rules, struct arena *arena,
+              struct errors *errors) {
+    for (enum turn turn = 0; turn < TURNS; turn++) {
+        for (unsigned i = 0; i < change->table->count; i++) {
+            const struct field *field = &change->table->fields[i];
+            if (turn_of(field) != turn || !field_is_writable(field))
+                continue;
+            struct text wrong =
+                check_field(&(struct check){ field, change, rules, arena, &change->values[i] }, i);
+            if (!wrong.at)
+                continue;
+            validate_complain(change, i, wrong, arena, errors);
+            change->values[i].kind = VALUE_ABSENT;
+        }
+    }
+    for (struct error *unknown = rules->strict ? change->unknown : NULL; unknown;
+         unknown = unknown->next)
+        errors_add(
+            errors, arena,
+            &(struct error){ .property = unknown->property, .message = MESSAGE_TEXT(unknown) });
+}

@@ -1,0 +1,27 @@
+#ifndef ROSTER_RULES_VALIDATE_H
+#define ROSTER_RULES_VALIDATE_H
+
+#include "model/change.h"
+
+/** What the rules need to know besides the values. */
+struct rules {
+    bool nexudus; /* compatibility = nexudus */
+    bool strict;  /* the client prefers handling=strict (RFC 7240 section 4.4) */
+    int64_t now_ms;
+};
+
+/**
+ * Checks all that can be said of a change without the stored record, and brings the values into
+ * the form that a record holds: kinds NULL, INTEGER, TEXT and IDS only; e-mail addresses trimmed,
+ * dates as ms, GUIDs in lower case, ids each once. Empty passwords become absent: they say nothing.
+ * Adds every error: `Id` first, then required fields, then optional ones, each in the order of the
+ * table, then unknown names when strict. The value of a field with an error becomes absent.
+ */
+void validate(struct change *change, const struct rules *rules, struct arena *arena,
+              struct errors *errors);
+
+/** Adds an error on a field, with the submitted value unless the field is a secret. */
+void validate_complain(const struct change *change, unsigned field, struct text message,
+                       struct arena *arena, struct errors *errors);
+
+#endif

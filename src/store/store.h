@@ -1,0 +1,163 @@
+#ifndef ROSTER_STORE_STORE_H
+#define ROSTER_STORE_STORE_H
+
+#include "base/queue.h"
+#include "base/status.h"
+#include "crypto/token.h"
+#include "model/record.h"
+
+/*
+ * Where records live. Reading goes through a view that each thread opens for itself; writing goes
+ * through commands, which run one after the other, each wholly or not at all, and are answered
+ * only when they are durable.
+ */
+
+struct store;
+
+/** A connection: a reader's own, or the writer's while a command runs. One thread at a time. */
+struct store_view;
+
+struct store_options {
+    const char *directory; /* must exist and be writable */
+};
+
+/**
+ * Opens the database, creating it or bringing its schema up to date, and starts the writer.
+ * NULL on failure, with one line in `why` that says what to do, and `*exit_code` from sysexits.h:
+ * EX_CANTCREAT, EX_IOERR, EX_CONFIG (the database is of a newer version), EX_TEMPFAIL (in use).
+ */
+struct store *store_open(const struct store_options *options, char *why, size_t why_size,
+                         int *exit_code) MUST_CHECK;
+
+/** Finishes the commands that wait, stops the writer, closes. No view may be open. Takes NULL. */
+void store_close(struct store *store);
+
+/**
+ * Grows by one whenever something committed that decides who may do what (a field marked ACCESS, a
+ * token revoked, a user deleted), before the command that did it is answered. What was derived
+ * from the store under an older number must be derived again. Any thread; no lock.
+ */
+uint64_t store_access_epoch(const struct store *store);
+
+/* ---- reading: any view; sees all that was answered before ---- */
+
+/** A view for the calling thread. NULL when there is no memory or descriptor left. */
+struct store_view *store_view_open(struct store *store) MUST_CHECK;
+
+void store_view_close(struct store_view *view);
+
+/** Loads a record whole, hidden and secret values as stored. STATUS_NOT_FOUND, STATUS_BROKEN. */
+enum status store_load(struct store_view *view, const struct table *table, int64_t id,
+                       struct arena *arena, struct record *record) MUST_CHECK;
+
+/** The user whose e-mail has this key (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
+enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) MUST_CHECK;
+
+/** Is there a row with this id? STATUS_NOT_FOUND, STATUS_BROKEN. */
+enum status store_exists(struct store_view *view, const struct table *table, int64_t id) MUST_CHECK;
+
+/** Is there an active unrestricted administrator besides `id`? STATUS_NOT_FOUND, STATUS_BROKEN. */
+enum status store_other_administrator(struct store_view *view, int64_t id) MUST_CHECK;
+
+/** The number of rows of a table. */
+enum status store_count(struct store_view *view, const struct table *table,
+                        int64_t *count) MUST_CHECK;
+
+struct avatar {
+    struct text type; /* media type */
+    struct text content;
+};
+
+/** STATUS_NOT_FOUND when the user has none, or does not exist. */
+enum status store_avatar(struct store_view *view, int64_t user_id, struct arena *arena,
+                         struct avatar *avatar) MUST_CHECK;
+
+enum token_kind {
+    TOKEN_ACCESS,
+    TOKEN_REFRESH,
+    TOKEN_SPENT, /* a refresh token that was used: seen again, it was stolen */
+    TOKEN_RESET, /* lets its bearer set a new password, once */
+};
+
+struct token {
+    struct token_hash hash;
+    enum token_kind kind;
+    int64_t user_id;
+    struct text client_id;
+    int64_t issued_ms, expires_ms;
+};
+
+/** STATUS_NOT_FOUND, STATUS_BROKEN. Expired ones are found too. */
+enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
+                        struct token *token) MUST_CHECK;
+
+/* ---- writing: only in a command's `run`, on the view that it is given ---- */
+
+struct store_command {
+    struct queue_item item; /* first */
+    /*
+     * Runs on the writer's thread, inside the transaction. Must decide before it writes: any
+     * status but OK and BROKEN means that nothing was written. May run a second time, when
+     * another command of its group failed and was rolled back with it: it must then start afresh.
+     */
+    enum status (*run)(struct store_view *tx, struct store_command *command);
+    /* On the writer's thread, once, after what `run` wrote became durable (or did not). */
+    void (*done)(struct store_command *command);
+    enum status status; /* what `run` returned, or BROKEN when nothing of it was kept */
+};
+
+/** Queues a command, which stays the caller's. STATUS_UNAVAILABLE when the store is closing. */
+enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
+
+/** Submits and waits: for start-up and tools, never on an I/O thread. The command's status. */
+enum status store_run(struct store *store, struct store_command *command) MUST_CHECK;
+
+/** Who writes, for UpdatedBy and the audit rows. */
+struct author {
+    struct text email;
+    int64_t now_ms;
+};
+
+/** An id for a new record of `table`, never given before. */
+enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) MUST_CHECK;
+
+/** Writes a new record with its links, and an audit row. The record has its Id. */
+enum status store_insert(struct store_view *tx, const struct record *record,
+                         const struct author *author) MUST_CHECK;
+
+/**
+ * Replaces `before`, as this transaction loaded it, by `after`: row, links, one audit row for each
+ * changed field that is shown (secrets as "changed"). `after->version` must be one more.
+ */
+enum status store_update(struct store_view *tx, const struct record *before,
+                         const struct record *after, const struct author *author) MUST_CHECK;
+
+/**
+ * Like store_update for what a sign-in notes down (counters, times, a re-hashed password): no
+ * audit rows, and no new access epoch.
+ */
+enum status store_note(struct store_view *tx, const struct record *before,
+                       const struct record *after) MUST_CHECK;
+
+/** `avatar` NULL removes it. */
+enum status store_set_avatar(struct store_view *tx, int64_t user_id,
+                             const struct avatar *avatar) MUST_CHECK;
+
+enum status store_add_token(struct store_view *tx, const struct token *token) MUST_CHECK;
+
+/** Takes a token away, or turns a refresh token into a spent one. */
+enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
+enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
+
+/** Takes away a user's tokens: all (`client_id` NULL), or one client's, of one kind. */
+enum status store_revoke_all(struct store_view *tx, int64_t user_id) MUST_CHECK;
+enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
+                                enum token_kind kind) MUST_CHECK;
+
+/** Takes away at most `limit` tokens that expired before `now_ms`. */
+enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) MUST_CHECK;
+
+/** Counts a sign-in to an address that no user has: as much work as counting a known user's. */
+enum status store_note_stranger(struct store_view *tx) MUST_CHECK;
+
+#endif
