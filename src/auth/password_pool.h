@@ -17,7 +17,8 @@ struct password_job {
     bool failed;                            /* memory was short; nothing below is valid */
     enum password_match match;              /* result of a verification */
     char made[PASSWORD_HASH_MAX];           /* result of hashing; also made, as the
-                                               replacement, when match is RIGHT_BUT_OLD */
+                                               replacement, when match is RIGHT_BUT_OLD (which
+                                               becomes RIGHT if there is no memory for one) */
 };
 
 /**

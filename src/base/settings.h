@@ -6,12 +6,14 @@
 /** What the program was told, by settings.def; each text is NUL-terminated and never NULL. */
 struct settings {
 #define SETTING_string const char *
+#define SETTING_choice const char *
 #define SETTING_flag bool
 #define SETTING_number long
 #define SETTING(member, type, ...) SETTING_##type member;
 #include "base/settings.def"
 #undef SETTING
 #undef SETTING_string
+#undef SETTING_choice
 #undef SETTING_flag
 #undef SETTING_number
     void *memory; /* what the texts lie in, if not in argv or the environment */

@@ -16,7 +16,8 @@ enum password_form {
  * What a text given as `Password` is. Hashes are PHC or crypt(3) strings that begin with
  * `$argon2id$`, `$2b$` (also `$2a$`, `$2y$`), `$y$`, `$6$` or `$5$` and are well-formed to the
  * last character. Too dear: bcrypt cost above 14, sha-crypt rounds above 1,000,000, argon2id
- * above 256 MiB or t above 10, yescrypt above the cost that its parameters have at `$y$jDT`.
+ * above 256 MiB or t above 10, yescrypt above the cost that its parameters have at `$y$jDT` or with
+ * parameters that crypt(3) itself never writes (another flavour, parallelism, more passes).
  */
 enum password_form password_form(struct text text);
 
@@ -32,8 +33,8 @@ enum password_match { PASSWORD_WRONG, PASSWORD_RIGHT, PASSWORD_RIGHT_BUT_OLD };
 /**
  * Checks a password against a stored hash of any accepted form. RIGHT_BUT_OLD: right, but the hash
  * is imported or weaker than what password_hash makes today, and should be replaced. An empty or
- * malformed hash is WRONG after the work of a real check, so that it takes as long. Same threads
- * as password_hash.
+ * malformed hash, or one too dear, is WRONG after the work of a real check, so that it takes as
+ * long; so is everything when memory is short. Same threads as password_hash.
  */
 enum password_match password_verify(struct text password, struct text hash);
 

@@ -5,9 +5,10 @@
 
 /**
  * Looks at the content, never at a name or a header, and decodes it whole with the format's own
- * library (libpng, libjpeg-turbo, giflib, libwebp) within 4096 x 4096 pixels (a GIF or animated
- * WebP: every frame, at most 500). Returns the media type ("image/png", "image/jpeg", "image/gif",
- * "image/webp"), static, or NULL when it is not such an image, is damaged, or too large.
+ * library (libpng, libjpeg-turbo, giflib, libwebp) within 4096 x 4096 pixels (a GIF:
+ * every frame, at most 500; an animated WebP is refused). Returns the media type ("image/png",
+ * "image/jpeg", "image/gif", "image/webp"), static, or NULL when it is not such an image, is
+ * damaged, or too large.
  */
 const char *image_type(struct text content);
 

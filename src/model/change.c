@@ -9,10 +9,16 @@ void errors_add(struct errors *errors, struct arena *arena, const struct error *
         errors->failed = true;
         return;
     }
+    struct error **place = &errors->first;
+    if (errors->last && errors->last->order <= error->order)
+        place = &errors->last->next;
+    while (*place && (*place)->order <= error->order)
+        place = &(*place)->next;
     *copy = *error;
-    copy->next = NULL;
-    *(errors->last ? errors->last : &errors->first) = copy;
-    errors->last = &copy->next;
+    copy->next = *place;
+    *place = copy;
+    if (!copy->next)
+        errors->last = copy;
 }
 
 struct change change_new(const struct table *table, struct arena *arena) {

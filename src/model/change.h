@@ -10,6 +10,7 @@ struct json_value; /* a value of the body as it came; see json/json.h */
 /** What is wrong with one property of a body. */
 struct error {
     struct error *next;
+    unsigned order; /* the client sees the lowest first; equals as they were added */
     struct text property;
     struct text message;
     const struct json_value *attempted; /* NULL: shown as null */
@@ -17,12 +18,11 @@ struct error {
 
 /** Errors in the order in which the client sees them. */
 struct errors {
-    struct error *first;
-    struct error **last; /* NULL as long as it is empty */
-    bool failed;         /* memory was too short to hold them all */
+    struct error *first, *last;
+    bool failed; /* memory was too short to hold them all */
 };
 
-/** Appends an error; texts are not copied. */
+/** Adds an error in its place; texts are not copied. */
 void errors_add(struct errors *errors, struct arena *arena, const struct error *error);
 
 /** What a body asks to be changed: one value a field, absent where it says nothing. */

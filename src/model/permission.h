@@ -24,6 +24,9 @@ enum permission_operation {
 
 enum { PERMISSIONS = ENTITIES * OPERATIONS };
 
+/** The bit's number of a permission, as a constant: PERMISSION(User, Edit). */
+#define PERMISSION(entity, operation) (ENTITY_##entity * OPERATIONS + OPERATION_##operation)
+
 /** The bit's number of a permission. */
 static inline unsigned permission(enum permission_entity entity,
                                   enum permission_operation operation) {

@@ -9,7 +9,7 @@
  * non-transitional, as libidn2 does it) takes, at most 255 octets, or an address literal
  * [192.0.2.1], [IPv6:2001:db8::1]. No comments, no display name, no trailing dot.
  */
-bool email_is_valid(struct text email, struct arena *arena) __attribute__((warn_unused_result));
+bool email_is_valid(struct text email) __attribute__((warn_unused_result));
 
 /**
  * The form in which two spellings of one address are equal: local part in NFC, case-folded;

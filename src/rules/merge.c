@@ -131,3 +131,24 @@ enum status merge(const struct record *before, const struct change *change,
     after->values[common->updated_by] = value_text(author);
     return derive(before, after, arena) ? STATUS_OK : STATUS_BROKEN;
 }
+
+enum status merge_new(const struct change *change, const struct rules *rules, struct text author,
+                      struct arena *arena, struct record *created) {
+    const struct table *table = change->table;
+    struct record nothing = record_new(table, arena);
+    if (!nothing.values)
+        return STATUS_BROKEN;
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field_is_stored(field))
+            nothing.values[i] =
+                field->type == TYPE_links ? value_text(TEXT("[]")) : nothing_of(field);
+    }
+    enum status status = merge(&nothing, change, rules, author, arena, created);
+    if (status != STATUS_OK)
+        return status;
+    created->values[table->common.id] = change->values[table->common.id];
+    created->values[table->common.unique_id] = change->values[table->common.unique_id];
+    created->values[table->common.created_on] = created->values[table->common.updated_on];
+    return STATUS_OK;
+}

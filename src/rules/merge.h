@@ -18,6 +18,14 @@ enum status merge(const struct record *before, const struct change *change,
                   const struct rules *rules, struct text author, struct arena *arena,
                   struct record *after) MUST_CHECK;
 
+/**
+ * What a valid change makes of nothing: a new record with the change's Id and the GUID in its
+ * UniqueId, created and updated at `rules->now_ms`, version 1. What the change does not say is
+ * null, false or empty.
+ */
+enum status merge_new(const struct change *change, const struct rules *rules, struct text author,
+                      struct arena *arena, struct record *created) MUST_CHECK;
+
 /** The ids that a links field will have after the change. */
 struct value merge_links(const struct record *before, const struct change *change, unsigned field,
                          struct arena *arena);

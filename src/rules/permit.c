@@ -6,7 +6,7 @@
 #include "rules/validate.h"
 
 static bool gives(const struct change *change, unsigned field) {
-    return change->values[field].kind == VALUE_TEXT;
+    return change->submitted[field] && change->values[field].kind == VALUE_TEXT;
 }
 
 void permit_user_change(const struct principal *caller, const struct record *before,

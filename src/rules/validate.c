@@ -14,6 +14,8 @@
 #include "rules/password.h"
 #include "rules/url.h"
 
+#include <limits.h>
+
 #define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1: what a JavaScript number holds exactly */
 
 struct check {
@@ -126,7 +128,7 @@ static struct text check_email(const struct check *check) {
     if (check->value->kind == VALUE_TEXT)
         *check->value = value_text(text_trim(value_as_text(check->value)));
     struct text wrong = check_text(check);
-    if (!wrong.at && !email_is_valid(value_as_text(check->value), check->arena))
+    if (!wrong.at && !email_is_valid(value_as_text(check->value)))
         wrong = MESSAGE_TEXT(email);
     return wrong;
 }
@@ -235,44 +237,43 @@ static struct text check_field(const struct check *check, unsigned field) {
     return checks[check->field->type](check);
 }
 
+/* The Id first, then the required fields, then the optional ones (the seed's order). */
+static unsigned order_of(const struct table *table, unsigned field) {
+    if (table->fields[field].type == TYPE_id)
+        return 0;
+    return 1 + field + (table->fields[field].flags & REQUIRED ? 0 : table->count);
+}
+
 void validate_complain(const struct change *change, unsigned field, struct text message,
                        struct arena *arena, struct errors *errors) {
     const struct field *which = &change->table->fields[field];
     if (!message.at)
-        message = (struct text){ "", 0 };
+        errors->failed = true;
     errors_add(
         errors, arena,
-        &(struct error){ .property = which->name,
+        &(struct error){ .order = order_of(change->table, field),
+                         .property = which->name,
                          .message = message,
                          .attempted = field_is_secret(which) ? NULL : change->submitted[field] });
 }
 
-enum turn { TURN_ID, TURN_REQUIRED, TURN_OPTIONAL, TURNS };
-
-static enum turn turn_of(const struct field *field) {
-    if (field->type == TYPE_id)
-        return TURN_ID;
-    return field->flags & REQUIRED ? TURN_REQUIRED : TURN_OPTIONAL;
-}
-
 void validate(struct change *change, const struct rules *rules, struct arena *arena,
               struct errors *errors) {
-    for (enum turn turn = 0; turn < TURNS; turn++) {
-        for (unsigned i = 0; i < change->table->count; i++) {
-            const struct field *field = &change->table->fields[i];
-            if (turn_of(field) != turn || !field_is_writable(field))
-                continue;
-            struct text wrong =
-                check_field(&(struct check){ field, change, rules, arena, &change->values[i] }, i);
-            if (!wrong.at)
-                continue;
-            validate_complain(change, i, wrong, arena, errors);
-            change->values[i].kind = VALUE_ABSENT;
-        }
+    for (unsigned i = 0; i < change->table->count; i++) {
+        const struct field *field = &change->table->fields[i];
+        if (!field_is_writable(field))
+            continue;
+        struct text wrong =
+            check_field(&(struct check){ field, change, rules, arena, &change->values[i] }, i);
+        if (!wrong.at)
+            continue;
+        validate_complain(change, i, wrong, arena, errors);
+        change->values[i].kind = VALUE_ABSENT;
     }
     for (struct error *unknown = rules->strict ? change->unknown : NULL; unknown;
          unknown = unknown->next)
-        errors_add(
-            errors, arena,
-            &(struct error){ .property = unknown->property, .message = MESSAGE_TEXT(unknown) });
+        errors_add(errors, arena,
+                   &(struct error){ .order = UINT_MAX,
+                                    .property = unknown->property,
+                                    .message = MESSAGE_TEXT(unknown) });
 }

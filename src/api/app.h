@@ -1,0 +1,40 @@
+#ifndef ROSTER_API_APP_H
+#define ROSTER_API_APP_H
+
+#include "auth/auth.h"
+#include "fetch/fetch.h"
+#include "http/http.h"
+
+#include <pthread.h>
+
+/** What the handlers work with; filled in by main at start, then only read (but `workers`). */
+struct app {
+    struct store *store;
+    struct auth auth;
+    struct fetcher *fetcher;
+    bool nexudus; /* compatibility = nexudus */
+    bool accepts_basic;
+    pthread_mutex_t workers_lock;
+    struct worker *workers; /* one for each I/O thread that has served a request */
+};
+
+/** What an I/O thread owns: nobody else touches it while that thread runs. */
+struct worker {
+    struct worker *next;
+    struct store_view *view;
+    struct token_cache *tokens;
+};
+
+/** The calling I/O thread's worker, made at its first request. NULL when the system refuses. */
+struct worker *app_worker(struct app *app);
+
+/** Frees all workers, once the I/O threads have ended. */
+void app_free_workers(struct app *app);
+
+/** Finds the route of a request and runs its handler, with a principal where it needs one. */
+void dispatch(struct exchange *exchange);
+
+/** The reply to what the listener refuses by itself. */
+void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason);
+
+#endif

@@ -1,0 +1,183 @@
+/* From a request to its handler: route, caller, permission, all read from one table. */
+#include "api/request.h"
+#include "auth/sign_in.h"
+#include "base/time.h"
+#include "crypto/base64.h"
+
+enum { OPEN = -1, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
+
+const struct route routes[] = {
+#define ROUTE(method, path, permission, handler, summary)                                          \
+    { METHOD_##method, { path, sizeof path - 1 }, permission, handler, summary },
+#include "api/routes.def"
+#undef ROUTE
+};
+const unsigned route_count = sizeof routes / sizeof routes[0];
+
+static const char *const method_names[] = {
+    [METHOD_GET] = "GET, HEAD", [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
+    [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+};
+
+/* Segment by segment, without regard to case (contract section 2); {id} takes a positive number. */
+static bool path_matches(struct text pattern, struct text path, int64_t *id) {
+    if (path.len > 1 && path.at[path.len - 1] == '/')
+        path.len--;
+    while (pattern.at && path.at) {
+        struct text wanted = text_cut(&pattern, '/'), found = text_cut(&path, '/');
+        if (text_equal(wanted, TEXT("{id}"))) {
+            if (!text_to_int64(found, id) || *id < 1)
+                return false;
+        } else if (!text_equal_nocase(wanted, found)) {
+            return false;
+        }
+    }
+    return !pattern.at && !path.at;
+}
+
+static void refuse_method(struct request *request) {
+    struct buffer allow;
+    int64_t id;
+    buffer_init(&allow, request->arena, 64);
+    for (unsigned i = 0; i < route_count; i++)
+        if (path_matches(routes[i].path, request->exchange->path, &id))
+            buffer_printf(&allow, "%s%s", allow.len ? ", " : "", method_names[routes[i].method]);
+    buffer_add_char(&allow, '\0');
+    if (allow.len > 1 && !allow.failed) {
+        reply_header(request->exchange, "Allow", allow.at);
+        reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
+    } else {
+        reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
+    }
+}
+
+static void run_if_permitted(struct request *request) {
+    const struct route *route = request->route;
+    if (principal_may(&request->principal, (unsigned)route->permission))
+        route->handler(request);
+    else
+        reply_forbidden(request, (unsigned)route->permission);
+}
+
+/* The wait of a Basic call whose password has to be checked. */
+struct basic {
+    struct sign_in sign_in; /* first */
+    struct request *request;
+    struct token_hash remembered_as;
+};
+
+static void basic_checked(struct exchange *exchange) {
+    struct basic *basic = exchange->state;
+    struct request *request = basic->request;
+    switch (basic->sign_in.result) {
+    case SIGN_IN_OK:
+        request->principal = basic->sign_in.principal;
+        token_cache_put(request->worker->tokens, &basic->remembered_as,
+                        time_now_ms() + BASIC_REMEMBERED_MS, &request->principal);
+        run_if_permitted(request);
+        break;
+    case SIGN_IN_WRONG:
+    case SIGN_IN_TWO_FACTOR:
+    case SIGN_IN_MUST_RESET: reply_unauthenticated(request, "invalid_token"); break;
+    case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    }
+}
+
+static void resume_basic(struct sign_in *sign_in) {
+    exchange_resume(((struct basic *)sign_in->owner)->request->exchange);
+}
+
+/* RFC 7617. Checking a password costs 20 ms of a core, so a right one is remembered, as a keyed
+ * hash, until anybody's access changes. */
+static void authenticate_basic(struct request *request, struct text credentials) {
+    struct text pair = base64_decode(credentials, request->arena);
+    struct text password = pair, email = text_cut(&password, ':');
+    struct basic *basic = arena_calloc(request->arena, 1, sizeof *basic);
+    if (!basic || !pair.at || !password.at) {
+        reply_unauthenticated(request, "invalid_token");
+        return;
+    }
+    basic->remembered_as = keyed_hash(pair);
+    if (token_cache_get(request->worker->tokens, &basic->remembered_as,
+                        store_access_epoch(request->app->store), time_now_ms(), request->arena,
+                        &request->principal)) {
+        run_if_permitted(request);
+        return;
+    }
+    basic->request = request;
+    basic->sign_in = (struct sign_in){ .auth = &request->app->auth,
+                                       .arena = request->arena,
+                                       .email = email,
+                                       .password = password,
+                                       .done = resume_basic,
+                                       .owner = basic };
+    request->exchange->state = basic;
+    request_suspend(request, basic_checked);
+    enum status status = sign_in_start(&basic->sign_in, request->worker->view);
+    if (status == STATUS_OK)
+        return;
+    basic->sign_in.result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    exchange_resume(request->exchange);
+}
+
+static void authenticate(struct request *request) {
+    struct text header = exchange_header(request->exchange, "Authorization");
+    if (!header.at) {
+        reply_unauthenticated(request, NULL);
+        return;
+    }
+    struct text credentials = text_trim(header), scheme = text_cut(&credentials, ' ');
+    credentials = text_trim(credentials);
+    if (text_equal_nocase(scheme, TEXT("Basic")) && request->app->accepts_basic) {
+        authenticate_basic(request, credentials);
+        return;
+    }
+    enum status status = STATUS_UNAUTHENTICATED;
+    if (text_equal_nocase(scheme, TEXT("Bearer")))
+        status = auth_bearer(&request->app->auth, request->worker->tokens, request->worker->view,
+                             credentials, request->arena, &request->principal);
+    if (status == STATUS_OK)
+        run_if_permitted(request);
+    else if (status == STATUS_UNAUTHENTICATED)
+        reply_unauthenticated(request, "invalid_token");
+    else
+        reply_failure(request, status, NULL, NULL);
+}
+
+static const struct route *find_route(const struct exchange *exchange, int64_t *id) {
+    for (unsigned i = 0; i < route_count; i++)
+        if (routes[i].method == exchange->method &&
+            path_matches(routes[i].path, exchange->path, id))
+            return &routes[i];
+    return NULL;
+}
+
+void dispatch(struct exchange *exchange) {
+    struct request *request = arena_calloc(exchange->arena, 1, sizeof *request);
+    struct request fallback = { .app = exchange->app,
+                                .exchange = exchange,
+                                .arena = exchange->arena };
+    if (!request) {
+        reply_failure(&fallback, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    *request = fallback;
+    request->route = find_route(exchange, &request->id);
+    request->worker = app_worker(request->app);
+    if (!request->worker)
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+    else if (!request->route)
+        refuse_method(request);
+    else if (request->route->permission == OPEN)
+        request->route->handler(request);
+    else
+        authenticate(request);
+}
+
+void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason) {
+    struct request request = { .app = exchange->app,
+                               .exchange = exchange,
+                               .arena = exchange->arena };
+    reply_failure(&request, status, reason, NULL);
+}

@@ -1,0 +1,137 @@
+/* The envelopes, and the bare bodies that stand for them in the hosted service. */
+#include "api/request.h"
+#include "base/time.h"
+#include "json/json.h"
+
+#include <stdio.h>
+
+static const char json_type[] = "application/json; charset=utf-8";
+
+void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
+    request->exchange->next = step;
+    exchange_suspend(request->exchange);
+}
+
+void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
+    struct reply *reply = &request->exchange->reply;
+    reply_header(request->exchange, "Cache-Control", "no-store");
+    reply->http_status = http_status;
+    reply->content_type = json_type;
+    reply->body = buffer_text(body);
+    if (!body->failed)
+        return;
+    /* Not even the envelope had room: this one is static. */
+    reply->http_status = 500;
+    reply->body = TEXT("{\"Status\":500,\"Message\":\"An error has occurred.\",\"Value\":null,"
+                       "\"Errors\":null,\"WasSuccessful\":false}");
+}
+
+/* Under nexudus, 401 and 403 are both a 401 without a body, and 404 is a bare string. */
+static bool reply_bare(struct request *request, enum status status) {
+    struct reply *reply = &request->exchange->reply;
+    if (status == STATUS_NOT_FOUND) {
+        reply->http_status = 404;
+        reply->content_type = json_type;
+        reply->body = TEXT("\"Not found\"");
+        return true;
+    }
+    if (status != STATUS_UNAUTHENTICATED && status != STATUS_DENIED)
+        return false;
+    reply->http_status = 401;
+    return true;
+}
+
+/* `Property: text` of each, joined by "; " (decisions, errors). */
+static void add_summary(struct buffer *body, const struct error *errors) {
+    struct buffer summary;
+    buffer_init(&summary, body->arena, 256);
+    for (const struct error *error = errors; error; error = error->next) {
+        if (error != errors)
+            buffer_add(&summary, TEXT("; "));
+        buffer_add(&summary, error->property);
+        buffer_add(&summary, TEXT(": "));
+        buffer_add(&summary, error->message);
+    }
+    body->failed |= summary.failed;
+    json_add_string(body, buffer_text(&summary));
+}
+
+static void add_failure(struct buffer *body, const struct error *errors) {
+    buffer_add(body, TEXT(",\"Value\":null,\"Errors\":"));
+    if (errors)
+        json_add_errors(body, errors);
+    else
+        buffer_add(body, TEXT("null"));
+    buffer_add(body, TEXT(",\"WasSuccessful\":false}"));
+}
+
+void reply_failure(struct request *request, enum status status, const char *message,
+                   const struct error *errors) {
+    struct buffer body;
+    if (request->app->nexudus && reply_bare(request, status))
+        return;
+    buffer_init(&body, request->arena, 256);
+    buffer_printf(&body, "{\"Status\":%u,\"Message\":", status_http(status));
+    if (errors)
+        add_summary(&body, errors);
+    else
+        json_add_string(&body, text_of(message ? message : status_message(status)));
+    add_failure(&body, errors);
+    if (status == STATUS_BUSY || status == STATUS_UNAVAILABLE)
+        reply_header(request->exchange, "Retry-After", "1");
+    reply_json(request, status_http(status), &body);
+}
+
+void reply_invalid(struct request *request, const struct errors *errors) {
+    struct buffer body;
+    if (errors->failed) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 512);
+    buffer_add(&body, TEXT("{\"Message\":"));
+    add_summary(&body, errors->first);
+    add_failure(&body, errors->first);
+    reply_json(request, 400, &body);
+}
+
+void reply_success(struct request *request, struct text message, int64_t id,
+                   int64_t updated_on_ms) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 384);
+    buffer_add(&body, TEXT("{\"Status\":200,\"Message\":"));
+    json_add_string(&body, message);
+    buffer_add(&body, TEXT(",\"Value\":{\"Id\":"));
+    buffer_add_int64(&body, id);
+    buffer_add(&body, TEXT("},\"OpenInDialog\":false,\"OpenInWindow\":false,\"RedirectURL\":null,"
+                           "\"JavaScript\":null,\"UpdatedOn\":"));
+    json_add_date(&body, updated_on_ms);
+    buffer_add(&body, TEXT(",\"UpdatedBy\":"));
+    json_add_string(&body, request->principal.email);
+    buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
+    reply_json(request, 200, &body);
+}
+
+void reply_unauthenticated(struct request *request, const char *error) {
+    struct text bearer =
+        error ? arena_printf(request->arena, "Bearer error=\"%s\"", error) : TEXT("Bearer");
+    if (bearer.at)
+        reply_header(request->exchange, "WWW-Authenticate", bearer.at);
+    if (request->app->accepts_basic)
+        reply_header(request->exchange, "WWW-Authenticate",
+                     "Basic realm=\"Roster\", charset=\"UTF-8\"");
+    reply_failure(request, STATUS_UNAUTHENTICATED,
+                  error ? "The credentials are not valid (any more)." : NULL, NULL);
+}
+
+void reply_forbidden(struct request *request, unsigned permission) {
+    char name[32];
+    permission_name(permission, name);
+    struct text challenge =
+        arena_printf(request->arena, "Bearer error=\"insufficient_scope\", scope=\"%s\"", name);
+    struct text message = arena_printf(
+        request->arena, "This needs the role %s, or an unrestricted administrator.", name);
+    if (challenge.at)
+        reply_header(request->exchange, "WWW-Authenticate", challenge.at);
+    reply_failure(request, STATUS_DENIED, message.at, NULL);
+}

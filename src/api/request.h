@@ -1,0 +1,63 @@
+#ifndef ROSTER_API_REQUEST_H
+#define ROSTER_API_REQUEST_H
+
+#include "api/app.h"
+#include "base/buffer.h"
+#include "model/change.h"
+#include "model/record.h"
+
+/** A request on its way through its handler; lives in the exchange's arena. */
+struct request {
+    struct app *app;
+    struct exchange *exchange;
+    struct arena *arena;
+    struct worker *worker; /* of the I/O thread, the same through all steps */
+    const struct route *route;
+    int64_t id;                 /* of {id} in the path */
+    struct principal principal; /* where the route asks for a permission */
+};
+
+struct route {
+    enum method method;
+    struct text path; /* with {id} for an id */
+    int permission;   /* the caller must have it; -1: open to all */
+    void (*handler)(struct request *request);
+    const char *summary;
+};
+
+/** All routes, from routes.def. */
+extern const struct route routes[];
+extern const unsigned route_count;
+
+/* The handlers, each where its file name says. */
+#define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
+#include "api/routes.def"
+#undef ROUTE
+
+/** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
+void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
+
+/** Sends JSON. */
+void reply_json(struct request *request, unsigned http_status, const struct buffer *body);
+
+/**
+ * Sends the envelope of a failure: Status, Message (NULL: the status's own), Value null, Errors
+ * (null, or those given), WasSuccessful false. Under compatibility = nexudus some of them are
+ * bare (decisions on authentication).
+ */
+void reply_failure(struct request *request, enum status status, const char *message,
+                   const struct error *errors);
+
+/** Sends the seed's body for invalid input: Message, Value, Errors, WasSuccessful; no Status. */
+void reply_invalid(struct request *request, const struct errors *errors);
+
+/** Sends the seed's eleven members. */
+void reply_success(struct request *request, struct text message, int64_t id, int64_t updated_on_ms);
+
+/** Sends a challenge (RFC 6750 section 3); `error` NULL when no credentials came. */
+void reply_unauthenticated(struct request *request, const char *error);
+
+/** Sends 403 for a lacking permission (RFC 6750 section 3.1). */
+void reply_forbidden(struct request *request, unsigned permission);
+
+#endif

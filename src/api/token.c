@@ -1,0 +1,190 @@
+/* POST /api/token: the password grant and the refresh grant (RFC 6749 sections 4.3 and 6, contract
+ * section 1). */
+#include "api/request.h"
+#include "auth/sign_in.h"
+#include "crypto/base64.h"
+#include "json/json.h"
+
+/* What the form and the headers say; `at` NULL where they do not. */
+struct token_form {
+    struct text grant_type, username, password, totp, refresh_token, client_id;
+};
+
+static bool read_form(const struct request *request, struct token_form *form) {
+    struct text rest = request->exchange->body, name, value;
+    const struct {
+        struct text name;
+        struct text *value;
+    } members[] = {
+        { TEXT("grant_type"), &form->grant_type },       { TEXT("username"), &form->username },
+        { TEXT("password"), &form->password },           { TEXT("totp"), &form->totp },
+        { TEXT("refresh_token"), &form->refresh_token }, { TEXT("client_id"), &form->client_id },
+    };
+    while (form_next(&rest, request->arena, &name, &value))
+        for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+            if (text_equal(name, members[i].name)) {
+                if (members[i].value->at || !value.at)
+                    return false; /* RFC 6749 section 3.2: not more than once */
+                *members[i].value = value;
+            }
+    return true;
+}
+
+/* From the header of that name, the form, or the user name of Basic (decisions, refresh). */
+static struct text find_client_id(const struct request *request, struct text in_form) {
+    struct text header = exchange_header(request->exchange, "client_id");
+    struct text basic = exchange_header(request->exchange, "Authorization");
+    if (header.len)
+        return header;
+    if (in_form.len || !text_starts_nocase(basic, TEXT("Basic ")))
+        return in_form.len ? in_form : (struct text){ 0 };
+    struct text pair =
+        base64_decode(text_trim((struct text){ basic.at + 6, basic.len - 6 }), request->arena);
+    struct text name = text_cut(&pair, ':');
+    return name.len ? name : (struct text){ 0 };
+}
+
+static void reply_error(struct request *request, unsigned http_status, struct text error,
+                        struct text description) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 160);
+    buffer_add(&body, TEXT("{\"error\":"));
+    json_add_string(&body, error);
+    if (description.at) {
+        buffer_add(&body, TEXT(",\"error_description\":"));
+        json_add_string(&body, description);
+    }
+    buffer_add_char(&body, '}');
+    if (http_status == 429 || http_status == 503)
+        reply_header(request->exchange, "Retry-After", "1");
+    reply_json(request, http_status, &body);
+}
+
+static void reply_grant(struct request *request, const struct grant *grant) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 256);
+    buffer_add(&body, TEXT("{\"access_token\":"));
+    json_add_string(&body, (struct text){ grant->access, TOKEN_TEXT_SIZE });
+    buffer_add(&body, TEXT(",\"token_type\":\"bearer\",\"expires_in\":"));
+    buffer_add_int64(&body, request->app->auth.token_lifetime_ms / 1000);
+    buffer_add(&body, TEXT(",\"refresh_token\":"));
+    json_add_string(&body, (struct text){ grant->refresh, TOKEN_TEXT_SIZE });
+    buffer_add_char(&body, '}');
+    reply_header(request->exchange, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
+    reply_json(request, 200, &body);
+}
+
+static void reply_unserved(struct request *request, enum status status) {
+    bool is_passing = status == STATUS_BUSY || status == STATUS_UNAVAILABLE;
+    reply_error(request, status_http(status),
+                is_passing ? TEXT("temporarily_unavailable") : TEXT("server_error"),
+                text_of(status_message(status)));
+}
+
+static void signed_in(struct exchange *exchange) {
+    struct sign_in *sign_in = exchange->state;
+    struct request *request = sign_in->owner;
+    switch (sign_in->result) {
+    case SIGN_IN_OK: reply_grant(request, &sign_in->grant); break;
+    case SIGN_IN_WRONG:
+        reply_error(request, 400, TEXT("invalid_grant"),
+                    TEXT("The user name or password is incorrect."));
+        break;
+    case SIGN_IN_TWO_FACTOR:
+        reply_error(request, 400, TEXT("two_factor_auth_check"), (struct text){ 0 });
+        break;
+    case SIGN_IN_MUST_RESET:
+        reply_error(request, 400, TEXT("must_reset_password"),
+                    (struct text){ sign_in->grant.access, TOKEN_TEXT_SIZE });
+        break;
+    case SIGN_IN_BUSY: reply_unserved(request, STATUS_BUSY); break;
+    case SIGN_IN_BROKEN: reply_unserved(request, STATUS_BROKEN); break;
+    }
+}
+
+static void resume_signed_in(struct sign_in *sign_in) {
+    exchange_resume(((struct request *)sign_in->owner)->exchange);
+}
+
+static void grant_by_password(struct request *request, const struct token_form *form) {
+    struct sign_in *sign_in = arena_calloc(request->arena, 1, sizeof *sign_in);
+    if (!sign_in) {
+        reply_unserved(request, STATUS_BROKEN);
+        return;
+    }
+    if (!form->username.len || !form->password.len) {
+        reply_error(request, 400, TEXT("invalid_request"),
+                    TEXT("username and password are required."));
+        return;
+    }
+    struct text client_id = find_client_id(request, form->client_id);
+    *sign_in = (struct sign_in){ .auth = &request->app->auth,
+                                 .arena = request->arena,
+                                 .email = form->username,
+                                 .password = form->password,
+                                 .totp = form->totp,
+                                 .client_id = client_id.len ? client_id : form->username,
+                                 .wants_tokens = true,
+                                 .done = resume_signed_in,
+                                 .owner = request };
+    request->exchange->state = sign_in;
+    request_suspend(request, signed_in);
+    enum status status = sign_in_start(sign_in, request->worker->view);
+    if (status == STATUS_OK)
+        return;
+    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    exchange_resume(request->exchange);
+}
+
+static void refreshed(struct exchange *exchange) {
+    struct refresh *refresh = exchange->state;
+    struct request *request = refresh->owner;
+    if (refresh->result == STATUS_OK)
+        reply_grant(request, &refresh->grant);
+    else if (refresh->result == STATUS_UNAUTHENTICATED)
+        reply_error(request, 400, TEXT("invalid_grant"), (struct text){ 0 });
+    else
+        reply_unserved(request, refresh->result);
+}
+
+static void resume_refreshed(struct refresh *refresh) {
+    exchange_resume(((struct request *)refresh->owner)->exchange);
+}
+
+static void grant_by_refresh(struct request *request, const struct token_form *form) {
+    struct refresh *refresh = arena_calloc(request->arena, 1, sizeof *refresh);
+    if (!refresh) {
+        reply_unserved(request, STATUS_BROKEN);
+        return;
+    }
+    if (!form->refresh_token.len) {
+        reply_error(request, 400, TEXT("invalid_request"), TEXT("refresh_token is required."));
+        return;
+    }
+    *refresh = (struct refresh){ .auth = &request->app->auth,
+                                 .arena = request->arena,
+                                 .token = form->refresh_token,
+                                 .client_id = find_client_id(request, form->client_id),
+                                 .done = resume_refreshed,
+                                 .owner = request };
+    request->exchange->state = refresh;
+    request_suspend(request, refreshed);
+    enum status status = refresh_start(refresh);
+    if (status == STATUS_OK)
+        return;
+    refresh->result = status;
+    exchange_resume(request->exchange);
+}
+
+void token_post(struct request *request) {
+    struct token_form form = { 0 };
+    if (!read_form(request, &form))
+        reply_error(request, 400, TEXT("invalid_request"),
+                    TEXT("The form is malformed, or names something twice."));
+    else if (text_equal(form.grant_type, TEXT("password")))
+        grant_by_password(request, &form);
+    else if (text_equal(form.grant_type, TEXT("refresh_token")))
+        grant_by_refresh(request, &form);
+    else
+        reply_error(request, 400, TEXT("unsupported_grant_type"), (struct text){ 0 });
+}

@@ -1,0 +1,58 @@
+#ifndef ROSTER_AUTH_AUTH_H
+#define ROSTER_AUTH_AUTH_H
+
+#include "auth/password_pool.h"
+#include "crypto/seal.h"
+#include "model/principal.h"
+#include "store/store.h"
+
+/** What signing in and checking tokens needs; filled in once at start, then only read. */
+struct auth {
+    struct store *store;
+    struct password_pool *pool;
+    const struct seal_key *key;
+    int64_t token_lifetime_ms;
+    int64_t refresh_lifetime_ms;
+    int64_t lockout_attempts;
+    int64_t lockout_ms;
+};
+
+/** What a sealed field of a user is bound to: "users:7:TwoFactorSecret". */
+struct text auth_sealed_place(int64_t user_id, struct text field, struct arena *arena) MUST_CHECK;
+
+/**
+ * Finds out what a user may do now. STATUS_UNAUTHENTICATED when nothing: the user does not exist,
+ * is not active, or has neither APIAccess nor IsAdmin. STATUS_BROKEN. E-mail in the arena.
+ */
+enum status auth_principal(const struct auth *auth, struct store_view *view, int64_t user_id,
+                           struct arena *arena, struct principal *principal) MUST_CHECK;
+
+/** May this user sign in and call at all? */
+bool auth_is_admitted(const struct record *user);
+
+/**
+ * Remembers, for one I/O thread, which tokens were valid for whom. An entry counts as long as the
+ * store's access epoch stands where it stood, so a revocation is seen by the next request.
+ */
+struct token_cache;
+
+struct token_cache *token_cache_new(void) MUST_CHECK;
+void token_cache_free(struct token_cache *cache);
+
+/** Who the hash was remembered for at `now_ms`; the principal is copied, e-mail into the arena. */
+bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash, uint64_t epoch,
+                     int64_t now_ms, struct arena *arena, struct principal *principal);
+
+/** Remembers a principal until `expires_ms`, in place of what collides. */
+void token_cache_put(struct token_cache *cache, const struct token_hash *hash, int64_t expires_ms,
+                     const struct principal *principal);
+
+/**
+ * Checks a bearer token (RFC 6750). STATUS_UNAUTHENTICATED when it is unknown, expired or revoked,
+ * or its user is not admitted; STATUS_BROKEN.
+ */
+enum status auth_bearer(const struct auth *auth, struct token_cache *cache, struct store_view *view,
+                        struct text token, struct arena *arena,
+                        struct principal *principal) MUST_CHECK;
+
+#endif

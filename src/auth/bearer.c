@@ -1,0 +1,83 @@
+/* Checking bearer tokens: in memory for those seen before, without a lock. */
+#include "auth/auth.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+
+enum { SLOTS = 4096 };
+
+struct entry {
+    struct token_hash hash;
+    int64_t expires_ms;
+    struct principal principal; /* its e-mail points behind the entry */
+    char email[];
+};
+
+struct token_cache {
+    struct entry *slots[SLOTS];
+};
+
+struct token_cache *token_cache_new(void) {
+    return calloc(1, sizeof(struct token_cache));
+}
+
+void token_cache_free(struct token_cache *cache) {
+    for (int i = 0; cache && i < SLOTS; i++)
+        free(cache->slots[i]);
+    free(cache);
+}
+
+/* Hashes are as good as random: any of their bits will do. */
+static unsigned slot_of(const struct token_hash *hash) {
+    return (hash->bytes[0] | (unsigned)hash->bytes[1] << 8) % SLOTS;
+}
+
+bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash, uint64_t epoch,
+                     int64_t now_ms, struct arena *arena, struct principal *principal) {
+    const struct entry *entry = cache->slots[slot_of(hash)];
+    if (!entry || entry->principal.epoch != epoch || entry->expires_ms <= now_ms ||
+        memcmp(entry->hash.bytes, hash->bytes, sizeof hash->bytes) != 0)
+        return false;
+    *principal = entry->principal;
+    principal->email = arena_text(arena, entry->principal.email);
+    return principal->email.at != NULL;
+}
+
+void token_cache_put(struct token_cache *cache, const struct token_hash *hash, int64_t expires_ms,
+                     const struct principal *principal) {
+    struct entry **slot = &cache->slots[slot_of(hash)];
+    struct entry *entry = malloc(sizeof *entry + principal->email.len);
+    if (!entry)
+        return; /* it is only a cache */
+    entry->hash = *hash;
+    entry->expires_ms = expires_ms;
+    entry->principal = *principal;
+    memcpy(entry->email, principal->email.at, principal->email.len);
+    entry->principal.email.at = entry->email;
+    free(*slot);
+    *slot = entry;
+}
+
+enum status auth_bearer(const struct auth *auth, struct token_cache *cache, struct store_view *view,
+                        struct text token, struct arena *arena, struct principal *principal) {
+    int64_t now_ms = time_now_ms();
+    if (token.len != TOKEN_TEXT_SIZE)
+        return STATUS_UNAUTHENTICATED;
+    struct token_hash hash = token_hash(token);
+    if (token_cache_get(cache, &hash, store_access_epoch(auth->store), now_ms, arena, principal))
+        return STATUS_OK;
+    struct token known;
+    uint64_t epoch = store_access_epoch(auth->store);
+    enum status status = store_token(view, &hash, arena, &known);
+    if (status == STATUS_NOT_FOUND ||
+        (status == STATUS_OK && (known.kind != TOKEN_ACCESS || known.expires_ms <= now_ms)))
+        return STATUS_UNAUTHENTICATED;
+    if (status == STATUS_OK)
+        status = auth_principal(auth, view, known.user_id, arena, principal);
+    if (status != STATUS_OK)
+        return status;
+    principal->epoch = epoch; /* the token was read under this one */
+    token_cache_put(cache, &hash, known.expires_ms, principal);
+    return STATUS_OK;
+}

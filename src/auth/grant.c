@@ -1,0 +1,89 @@
+/* Handing tokens out, and trading a refresh token for a new pair. */
+#include "auth/grant.h"
+
+#include "base/time.h"
+#include "model/tables.h"
+
+enum status grant_token(struct store_view *tx, struct token *token, char out[TOKEN_TEXT_SIZE]) {
+    token_generate(out);
+    token->hash = token_hash((struct text){ out, TOKEN_TEXT_SIZE });
+    return store_add_token(tx, token);
+}
+
+enum status grant_issue(const struct auth *auth, struct store_view *tx, int64_t user_id,
+                        struct text client_id, struct grant *grant) {
+    int64_t now_ms = time_now_ms();
+    struct token token = {
+        .kind = TOKEN_ACCESS,
+        .user_id = user_id,
+        .client_id = client_id,
+        .issued_ms = now_ms,
+        .expires_ms = now_ms + auth->token_lifetime_ms,
+    };
+    enum status status = store_revoke_client(tx, user_id, client_id, TOKEN_REFRESH);
+    if (status == STATUS_OK)
+        status = grant_token(tx, &token, grant->access);
+    token.kind = TOKEN_REFRESH;
+    token.expires_ms = now_ms + auth->refresh_lifetime_ms;
+    if (status == STATUS_OK)
+        status = grant_token(tx, &token, grant->refresh);
+    return status;
+}
+
+static enum status revoke_stolen(struct store_view *tx, const struct token *spent) {
+    static const enum token_kind kinds[] = { TOKEN_REFRESH, TOKEN_SPENT, TOKEN_ACCESS };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++)
+        status = store_revoke_client(tx, spent->user_id, spent->client_id, kinds[i]);
+    return status;
+}
+
+/* May this token be traded in by this client? UNAUTHENTICATED: no, and nothing happens. */
+static enum status judge(const struct refresh *refresh, struct store_view *tx,
+                         const struct token *token) {
+    struct record user;
+    bool is_other_client =
+        refresh->client_id.at && !text_equal(refresh->client_id, token->client_id);
+    if (token->kind != TOKEN_REFRESH || token->expires_ms <= time_now_ms() || is_other_client)
+        return STATUS_UNAUTHENTICATED;
+    enum status status = store_load(tx, &user_table, token->user_id, refresh->arena, &user);
+    if (status == STATUS_BROKEN)
+        return status;
+    bool is_admitted = status == STATUS_OK && auth_is_admitted(&user) &&
+                       !value_is_true(&user.values[USER_MustResetPassword]);
+    return is_admitted ? STATUS_OK : STATUS_UNAUTHENTICATED;
+}
+
+static enum status run_refresh(struct store_view *tx, struct store_command *command) {
+    struct refresh *refresh = (struct refresh *)command;
+    struct token token;
+    struct token_hash hash = token_hash(refresh->token);
+    refresh->result = STATUS_UNAUTHENTICATED;
+    enum status status = store_token(tx, &hash, refresh->arena, &token);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    if (token.kind == TOKEN_SPENT)
+        return revoke_stolen(tx, &token);
+    status = judge(refresh, tx, &token);
+    if (status != STATUS_OK)
+        return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
+    status = store_spend_token(tx, &hash);
+    if (status == STATUS_OK)
+        status = grant_issue(refresh->auth, tx, token.user_id, token.client_id, &refresh->grant);
+    if (status == STATUS_OK)
+        refresh->result = STATUS_OK;
+    return status;
+}
+
+static void finish_refresh(struct store_command *command) {
+    struct refresh *refresh = (struct refresh *)command;
+    if (command->status != STATUS_OK)
+        refresh->result = STATUS_BROKEN;
+    refresh->done(refresh);
+}
+
+enum status refresh_start(struct refresh *refresh) {
+    refresh->command.run = run_refresh;
+    refresh->command.done = finish_refresh;
+    return store_submit(refresh->auth->store, &refresh->command);
+}

@@ -1,0 +1,17 @@
+#ifndef ROSTER_AUTH_GRANT_H
+#define ROSTER_AUTH_GRANT_H
+
+#include "auth/sign_in.h"
+
+/**
+ * Issues an access and a refresh token to a client of a user, inside a transaction; the client's
+ * refresh tokens so far go. `grant` gets them in clear.
+ */
+enum status grant_issue(const struct auth *auth, struct store_view *tx, int64_t user_id,
+                        struct text client_id, struct grant *grant) MUST_CHECK;
+
+/** Issues one token of a kind, 43 characters to `out`. */
+enum status grant_token(struct store_view *tx, struct token *token,
+                        char out[TOKEN_TEXT_SIZE]) MUST_CHECK;
+
+#endif

@@ -1,0 +1,206 @@
+/* What password_pool.h promises. */
+#include "auth/password_pool.h"
+
+#include "crypto/secret.h"
+
+#include <semaphore.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* crypt_blowfish's published vector */
+#define OLD_HASH "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+
+/** A job that tells when and where it was done, and may hold its thread until it is let go. */
+struct observed {
+    struct password_job job; /* first */
+    sem_t finished;
+    sem_t *may_return; /* NULL: at once */
+    pid_t thread;
+    int nice;
+    int times;
+};
+
+static void note(struct password_job *job) {
+    struct observed *observed = (struct observed *)job;
+    observed->thread = gettid();
+    observed->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    observed->times++;
+    sem_t *may_return = observed->may_return;
+    if (sem_post(&observed->finished) != 0)
+        abort();
+    while (may_return && sem_wait(may_return) != 0)
+        continue;
+}
+
+static void prepare(struct observed *observed, const char *password, const char *hash) {
+    *observed = (struct observed){
+        .job = { .password = text_of(password), .hash = text_of(hash), .done = note },
+    };
+    memset(observed->job.made, '#', sizeof(observed->job.made));
+    assert_int_equal(sem_init(&observed->finished, 0, 0), 0);
+}
+
+static void wait_for(struct observed *observed) {
+    while (sem_wait(&observed->finished) != 0)
+        continue;
+}
+
+static void run(struct password_pool *pool, struct observed *observed) {
+    assert_int_equal(password_pool_submit(pool, &observed->job), STATUS_OK);
+    wait_for(observed);
+    assert_int_equal(observed->times, 1);
+    assert_false(observed->job.failed);
+}
+
+static struct password_pool *start_pool(unsigned threads, size_t limit) {
+    struct password_pool *pool = password_pool_start(threads, limit);
+    assert_non_null(pool);
+    return pool;
+}
+
+static void a_job_without_a_hash_makes_one_that_verifies(void **state) {
+    (void)state;
+    struct password_pool *pool = start_pool(1, 4);
+    struct observed make, right, wrong;
+    prepare(&make, "correct horse", NULL);
+    run(pool, &make);
+    assert_int_equal(password_form(text_of(make.job.made)), PASSWORD_HASH);
+    prepare(&right, "correct horse", make.job.made);
+    run(pool, &right);
+    assert_int_equal(right.job.match, PASSWORD_RIGHT);
+    assert_string_equal(right.job.made, "");
+    prepare(&wrong, "correct house", make.job.made);
+    run(pool, &wrong);
+    assert_int_equal(wrong.job.match, PASSWORD_WRONG);
+    assert_string_equal(wrong.job.made, "");
+    password_pool_stop(pool);
+}
+
+static void an_old_hash_gets_a_replacement_when_the_password_is_right(void **state) {
+    (void)state;
+    struct password_pool *pool = start_pool(1, 4);
+    struct observed right, wrong;
+    prepare(&right, "U*U", OLD_HASH);
+    run(pool, &right);
+    assert_int_equal(right.job.match, PASSWORD_RIGHT_BUT_OLD);
+    assert_int_equal(password_verify(TEXT("U*U"), text_of(right.job.made)), PASSWORD_RIGHT);
+    prepare(&wrong, "U*V", OLD_HASH);
+    run(pool, &wrong);
+    assert_int_equal(wrong.job.match, PASSWORD_WRONG);
+    assert_string_equal(wrong.job.made, "");
+    password_pool_stop(pool);
+}
+
+/* An account without a password has an empty hash, which must not be taken for "make one". */
+static void an_empty_hash_is_verified_and_wrong(void **state) {
+    (void)state;
+    struct password_pool *pool = start_pool(1, 4);
+    struct observed job;
+    prepare(&job, "", "");
+    job.job.match = PASSWORD_RIGHT;
+    run(pool, &job);
+    assert_int_equal(job.job.match, PASSWORD_WRONG);
+    assert_string_equal(job.job.made, "");
+    password_pool_stop(pool);
+}
+
+static void jobs_run_on_threads_that_give_way(void **state) {
+    (void)state;
+    struct password_pool *pool = start_pool(1, 4);
+    struct observed job;
+    prepare(&job, "x", NULL);
+    run(pool, &job);
+    int nice = getpriority(PRIO_PROCESS, 0);
+    assert_int_not_equal(job.thread, gettid());
+    assert_true(job.nice == 10 || job.nice == nice);
+    assert_true(nice >= 10 || job.nice == 10);
+    password_pool_stop(pool);
+}
+
+static void too_many_waiting_jobs_are_refused_and_never_done(void **state) {
+    (void)state;
+    enum { LIMIT = 3 };
+    struct password_pool *pool = start_pool(1, LIMIT);
+    struct observed first, waiting[LIMIT], refused, last;
+    sem_t gate;
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    prepare(&first, "x", NULL);
+    first.may_return = &gate;
+    run(pool, &first); /* holds the only thread from now on */
+    for (size_t i = 0; i < LIMIT; i++) {
+        prepare(&waiting[i], "x", NULL);
+        assert_int_equal(password_pool_submit(pool, &waiting[i].job), STATUS_OK);
+    }
+    prepare(&refused, "x", NULL);
+    assert_int_equal(password_pool_submit(pool, &refused.job), STATUS_BUSY);
+    assert_int_equal(sem_post(&gate), 0);
+    for (size_t i = 0; i < LIMIT; i++)
+        wait_for(&waiting[i]);
+    prepare(&last, "x", NULL);
+    run(pool, &last); /* there is room again */
+    password_pool_stop(pool);
+    assert_int_equal(refused.times, 0);
+}
+
+static void stopping_finishes_what_waits(void **state) {
+    (void)state;
+    enum { JOBS = 16 };
+    struct password_pool *pool = start_pool(2, 0);
+    static struct observed jobs[JOBS];
+    for (size_t i = 0; i < JOBS; i++) {
+        prepare(&jobs[i], i % 2 ? "U*U" : "U*V", OLD_HASH);
+        assert_int_equal(password_pool_submit(pool, &jobs[i].job), STATUS_OK);
+    }
+    password_pool_stop(pool);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_int_equal(jobs[i].times, 1);
+        assert_int_equal(jobs[i].job.match, i % 2 ? PASSWORD_RIGHT_BUT_OLD : PASSWORD_WRONG);
+    }
+    password_pool_stop(NULL);
+}
+
+/* Each holds its thread until all were begun: with fewer threads than jobs this would never end. */
+static void as_many_jobs_run_at_once_as_there_are_threads(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    struct password_pool *pool = start_pool(THREADS, THREADS);
+    struct observed jobs[THREADS];
+    sem_t gate;
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        prepare(&jobs[i], "x", NULL);
+        jobs[i].may_return = &gate;
+        assert_int_equal(password_pool_submit(pool, &jobs[i].job), STATUS_OK);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        wait_for(&jobs[i]);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(sem_post(&gate), 0);
+    password_pool_stop(pool);
+}
+
+static int start(void **state) {
+    (void)state;
+    return crypto_start() ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_without_a_hash_makes_one_that_verifies),
+        cmocka_unit_test(an_old_hash_gets_a_replacement_when_the_password_is_right),
+        cmocka_unit_test(an_empty_hash_is_verified_and_wrong),
+        cmocka_unit_test(jobs_run_on_threads_that_give_way),
+        cmocka_unit_test(too_many_waiting_jobs_are_refused_and_never_done),
+        cmocka_unit_test(stopping_finishes_what_waits),
+        cmocka_unit_test(as_many_jobs_run_at_once_as_there_are_threads),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}

@@ -1,0 +1,166 @@
+/* Signing in. Three steps on three threads: who has this address (the caller's view), is the
+ * password right (the pool), and what follows from it (the writer, in one transaction). Whatever
+ * is wrong, all three are done, so that the time tells nothing. */
+#include "auth/sign_in.h"
+
+#include "auth/grant.h"
+#include "auth/totp.h"
+#include "base/time.h"
+#include "model/tables.h"
+#include "rules/email.h"
+
+enum { RESET_LIFETIME_MS = 60 * 60 * 1000 };
+
+static struct sign_in *of_job(struct password_job *job) {
+    return (struct sign_in *)((char *)job - offsetof(struct sign_in, job));
+}
+
+static struct sign_in *of_command(struct store_command *command) {
+    return (struct sign_in *)((char *)command - offsetof(struct sign_in, command));
+}
+
+static int64_t integer_of(const struct value *value) {
+    return value->kind == VALUE_INTEGER ? value->integer : 0;
+}
+
+static bool is_locked(const struct auth *auth, const struct record *user, int64_t now_ms) {
+    int64_t last_ms = integer_of(&user->values[USER_LastLoginAttempt]);
+    return integer_of(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
+           last_ms <= now_ms && now_ms - last_ms < auth->lockout_ms;
+}
+
+enum totp_state { TOTP_NOT_NEEDED, TOTP_MISSING, TOTP_WRONG, TOTP_RIGHT, TOTP_BROKEN };
+
+static enum totp_state check_totp(const struct sign_in *sign_in, struct record *user,
+                                  int64_t now_ms) {
+    struct text sealed = value_as_text(&user->values[USER_TwoFactorSecret]);
+    if (!sealed.at)
+        return TOTP_NOT_NEEDED;
+    if (!sign_in->totp.len)
+        return TOTP_MISSING;
+    struct text place = auth_sealed_place(
+        sign_in->user_id, user_table.fields[USER_TwoFactorSecret].name, sign_in->arena);
+    struct text secret = unseal(sign_in->auth->key, sealed, place, sign_in->arena);
+    int64_t step = 0;
+    if (!secret.at)
+        return TOTP_BROKEN;
+    bool right = totp_check(secret, sign_in->totp, now_ms,
+                            integer_of(&user->values[USER_LastTotpStep]), &step);
+    if (right)
+        user->values[USER_LastTotpStep] = value_integer(step);
+    return right ? TOTP_RIGHT : TOTP_WRONG;
+}
+
+/* What the sign-in comes to for a known user; changes the counters in `after` accordingly. */
+static enum sign_in_result judge(const struct sign_in *sign_in, const struct record *before,
+                                 struct record *after, int64_t now_ms) {
+    const struct value *hash = &before->values[USER_Password];
+    bool right =
+        sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
+    int64_t failures = integer_of(&before->values[USER_InvalidLoginAttempts]);
+    enum totp_state totp = right ? check_totp(sign_in, after, now_ms) : TOTP_NOT_NEEDED;
+    after->values[USER_LastLoginAttempt] = value_integer(now_ms);
+    if (totp == TOTP_BROKEN)
+        return SIGN_IN_BROKEN;
+    if (!right || totp == TOTP_WRONG) {
+        after->values[USER_InvalidLoginAttempts] =
+            value_integer(failures < INT32_MAX ? failures + 1 : failures);
+        return right ? SIGN_IN_TWO_FACTOR : SIGN_IN_WRONG;
+    }
+    if (totp == TOTP_MISSING)
+        return SIGN_IN_TWO_FACTOR;
+    if (!auth_is_admitted(before))
+        return SIGN_IN_WRONG;
+    if (sign_in->job.match == PASSWORD_RIGHT_BUT_OLD)
+        after->values[USER_Password] = value_text(text_of(sign_in->job.made));
+    after->values[USER_InvalidLoginAttempts] = value_integer(0);
+    if (value_is_true(&before->values[USER_MustResetPassword]))
+        return SIGN_IN_MUST_RESET;
+    after->values[USER_LastAccess] = value_integer(now_ms);
+    return SIGN_IN_OK;
+}
+
+static enum status hand_out(struct sign_in *sign_in, struct store_view *tx) {
+    if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
+        return grant_issue(sign_in->auth, tx, sign_in->user_id, sign_in->client_id,
+                           &sign_in->grant);
+    if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
+        return STATUS_OK;
+    int64_t now_ms = time_now_ms();
+    struct token token = { .kind = TOKEN_RESET,
+                           .user_id = sign_in->user_id,
+                           .client_id = TEXT(""),
+                           .issued_ms = now_ms,
+                           .expires_ms = now_ms + RESET_LIFETIME_MS };
+    return grant_token(tx, &token, sign_in->grant.access);
+}
+
+static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
+                             const struct record *before, int64_t now_ms) {
+    struct record after = record_new(before->table, sign_in->arena);
+    if (!after.values)
+        return STATUS_BROKEN;
+    memcpy(after.values, before->values, before->table->count * sizeof *after.values);
+    after.version = before->version + 1;
+    sign_in->result = judge(sign_in, before, &after, now_ms);
+    if (sign_in->result == SIGN_IN_BROKEN)
+        return STATUS_BROKEN;
+    enum status status = store_note(tx, before, &after);
+    if (status == STATUS_OK)
+        status = hand_out(sign_in, tx);
+    if (status == STATUS_OK && sign_in->result == SIGN_IN_OK)
+        status = auth_principal(sign_in->auth, tx, sign_in->user_id, sign_in->arena,
+                                &sign_in->principal);
+    return status;
+}
+
+static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    int64_t now_ms = time_now_ms();
+    struct record user;
+    enum status status = STATUS_NOT_FOUND;
+    sign_in->result = SIGN_IN_WRONG;
+    if (sign_in->user_id)
+        status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
+    if (status == STATUS_BROKEN)
+        return status;
+    if (status == STATUS_NOT_FOUND || is_locked(sign_in->auth, &user, now_ms))
+        return store_note_stranger(tx);
+    return run_known(sign_in, tx, &user, now_ms);
+}
+
+static void finish(struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    if (command->status != STATUS_OK)
+        sign_in->result = SIGN_IN_BROKEN;
+    sign_in->done(sign_in);
+}
+
+static void password_checked(struct password_job *job) {
+    struct sign_in *sign_in = of_job(job);
+    sign_in->command.run = run_sign_in;
+    sign_in->command.done = finish;
+    sign_in->result = SIGN_IN_BROKEN;
+    if (job->failed || store_submit(sign_in->auth->store, &sign_in->command) != STATUS_OK)
+        sign_in->done(sign_in);
+}
+
+enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
+    struct record user;
+    struct text key = email_key(text_trim(sign_in->email), sign_in->arena);
+    sign_in->job = (struct password_job){ .password = sign_in->password,
+                                          .hash = TEXT(""),
+                                          .done = password_checked };
+    if (!key.at)
+        return STATUS_BROKEN;
+    enum status status = store_find_user(view, key, &sign_in->user_id);
+    if (status == STATUS_OK)
+        status = store_load(view, &user_table, sign_in->user_id, sign_in->arena, &user);
+    if (status == STATUS_BROKEN)
+        return status;
+    if (status == STATUS_NOT_FOUND)
+        sign_in->user_id = 0;
+    else if (user.values[USER_Password].kind == VALUE_TEXT)
+        sign_in->job.hash = value_as_text(&user.values[USER_Password]);
+    return password_pool_submit(sign_in->auth->pool, &sign_in->job);
+}

@@ -1,0 +1,69 @@
+#ifndef ROSTER_AUTH_SIGN_IN_H
+#define ROSTER_AUTH_SIGN_IN_H
+
+#include "auth/auth.h"
+
+enum sign_in_result {
+    SIGN_IN_OK,
+    SIGN_IN_WRONG,      /* unknown, wrong, locked, not admitted: the same to the client */
+    SIGN_IN_TWO_FACTOR, /* the password is right, the one-time password is missing or wrong */
+    SIGN_IN_MUST_RESET, /* right, but a new password must be set: `access` is a reset token */
+    SIGN_IN_BUSY,
+    SIGN_IN_BROKEN,
+};
+
+/** A new pair of tokens, in clear: for the client alone. No NUL. */
+struct grant {
+    char access[TOKEN_TEXT_SIZE];
+    char refresh[TOKEN_TEXT_SIZE];
+};
+
+/**
+ * A check of an e-mail address and password, with all that goes with it: the pool, lock-out, TOTP,
+ * counters, tokens. Takes as long for an unknown user as for a known one. The caller keeps it, and
+ * what its texts point to, until `done` was called.
+ */
+struct sign_in {
+    /* in */
+    const struct auth *auth;
+    struct arena *arena;
+    struct text email, password;
+    struct text totp;      /* empty: none was given */
+    struct text client_id; /* for the tokens */
+    bool wants_tokens;     /* false: only who it is (Basic); then 2FA and a due reset refuse */
+    void (*done)(struct sign_in *sign_in); /* on another thread */
+    void *owner;
+    /* out */
+    enum sign_in_result result;
+    struct grant grant;
+    struct principal principal;
+    /* the machinery's own */
+    struct password_job job;
+    struct store_command command;
+    int64_t user_id; /* 0: nobody has this address */
+};
+
+/** Starts it, on the thread of `view`. When `done` will not be called: what to answer. */
+enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) MUST_CHECK;
+
+/**
+ * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once; one that is
+ * used again was stolen, and takes its client's tokens with it.
+ */
+struct refresh {
+    struct store_command command; /* first */
+    /* in */
+    const struct auth *auth;
+    struct arena *arena;
+    struct text token;
+    struct text client_id;                 /* `at` NULL: the one that the token was issued to */
+    void (*done)(struct refresh *refresh); /* on the writer's thread */
+    void *owner;
+    /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
+    enum status result;
+    struct grant grant;
+};
+
+enum status refresh_start(struct refresh *refresh) MUST_CHECK;
+
+#endif

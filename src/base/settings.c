@@ -1,0 +1,315 @@
+/* What the program is told. One row of settings.def gives a setting its flag, its environment
+ * variable, its key in the file, its bounds and its line of --help; all sources end in `set`. */
+#include "base/settings.h"
+
+#include "base/text.h"
+#include "version.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+extern char **environ;
+
+enum setting_type { SETTING_string, SETTING_choice, SETTING_flag, SETTING_number };
+
+union setting_value {
+    const char *text;
+    long number;
+};
+
+struct setting {
+    const char *option;
+    enum setting_type type;
+    size_t offset;
+    union setting_value initial;
+    long least, most;
+    const char *argument, *help;
+};
+
+#define INITIAL_string(value)                                                                      \
+    { .text = value }
+#define INITIAL_choice(value)                                                                      \
+    { .text = value }
+#define INITIAL_flag(value)                                                                        \
+    { .number = value }
+#define INITIAL_number(value)                                                                      \
+    { .number = value }
+
+static const struct setting rows[] = {
+#define SETTING(member, type, option, initial, least, most, argument, help)                        \
+    { option,                                                                                      \
+      SETTING_##type,                                                                              \
+      offsetof(struct settings, member),                                                           \
+      INITIAL_##type(initial),                                                                     \
+      least,                                                                                       \
+      most,                                                                                        \
+      argument,                                                                                    \
+      help },
+#include "base/settings.def"
+#undef SETTING
+};
+
+enum {
+    ROWS = sizeof rows / sizeof rows[0],
+    OPTION_BASE = 256,
+    CONFIG_KEY = 1000,
+    SOURCE_MAX = 512
+};
+
+/* Texts are copied; the copies live as long as the settings. */
+struct setting_copy {
+    struct setting_copy *next;
+    size_t size;
+    char text[];
+};
+
+/* Settings while they are read: a source that comes later does not replace one that came before. */
+struct reading {
+    struct settings *settings;
+    bool is_set[ROWS];
+    bool in_file[ROWS];
+    const char *config;
+    struct setting_copy *copies;
+    const char *file;
+    int failed; /* a code of sysexits.h once something is wrong */
+};
+
+static int complain(struct reading *reading, int code, const char *source, const char *message) {
+    if (!reading->failed)
+        (void)fprintf(stderr, "rosterd: %s %s\n", source, message);
+    reading->failed = code;
+    return code;
+}
+
+static void store(struct settings *settings, const struct setting *row, union setting_value value) {
+    char *member = (char *)settings + row->offset;
+    switch (row->type) {
+    case SETTING_string:
+    case SETTING_choice: memcpy(member, &value.text, sizeof value.text); break;
+    case SETTING_flag: *(bool *)member = value.number; break;
+    case SETTING_number: memcpy(member, &value.number, sizeof value.number); break;
+    }
+}
+
+static bool is_choice(const struct setting *row, const char *text) {
+    struct text choices = text_of(row->argument);
+    while (choices.at)
+        if (text_equal(text_cut(&choices, '|'), text_of(text)))
+            return true;
+    return false;
+}
+
+static bool take_flag(const char *text, long *flag) {
+    *flag = strcmp(text, "1") == 0 || strcmp(text, "true") == 0 || strcmp(text, "yes") == 0;
+    return *flag || strcmp(text, "0") == 0 || strcmp(text, "false") == 0 || strcmp(text, "no") == 0;
+}
+
+static bool take_number(const struct setting *row, const char *text, long *number) {
+    int64_t wide;
+    if (!text_to_int64(text_of(text), &wide) || wide < row->least || wide > row->most)
+        return false;
+    *number = (long)wide;
+    return true;
+}
+
+/* Gives a setting its value unless a source of higher rank did; says what is wrong with it. The
+ * value itself is not repeated: it may be a secret in the wrong place. */
+static int set(struct reading *reading, size_t at, const char *text, const char *source, int code) {
+    const struct setting *row = &rows[at];
+    union setting_value value = { .text = text };
+    char message[SOURCE_MAX];
+    bool right = true;
+    (void)snprintf(message, sizeof message, "must be true or false");
+    if (row->type == SETTING_choice) {
+        (void)snprintf(message, sizeof message, "must be one of %s", row->argument);
+        right = is_choice(row, text);
+    } else if (row->type == SETTING_number) {
+        (void)snprintf(message, sizeof message, "must be a whole number from %ld to %ld",
+                       row->least, row->most);
+        right = take_number(row, text, &value.number);
+    } else if (row->type == SETTING_flag) {
+        right = take_flag(text, &value.number);
+    }
+    if (!right)
+        return complain(reading, code, source, message);
+    if (!reading->is_set[at])
+        store(reading->settings, row, value);
+    reading->is_set[at] = true;
+    return 0;
+}
+
+static bool environment_name(const char *option, char *name, size_t size) {
+    int len = snprintf(name, size, "ROSTER_%s", option);
+    for (char *c = name; len > 0 && (size_t)len < size && *c; c++)
+        *c = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+    return len > 0 && (size_t)len < size;
+}
+
+static void read_variable(struct reading *reading, char *variable) {
+    char name[64];
+    struct text value = text_of(variable), called = text_cut(&value, '=');
+    for (size_t i = 0; i < ROWS; i++)
+        if (environment_name(rows[i].option, name, sizeof name) &&
+            text_equal(called, text_of(name))) {
+            (void)set(reading, i, value.at, name, EX_USAGE);
+            return;
+        }
+    char source[SOURCE_MAX];
+    (void)snprintf(source, sizeof source, "%.*s:", (int)called.len, called.at);
+    if (!text_equal(called, TEXT("ROSTER_CONFIG")))
+        (void)complain(reading, EX_USAGE, source,
+                       "no such setting; see rosterd --help for those there are");
+}
+
+static void read_environment(struct reading *reading) {
+    for (char **variable = environ; *variable; variable++)
+        if (strncmp(*variable, "ROSTER_", 7) == 0)
+            read_variable(reading, *variable);
+}
+
+static const char *keep(struct reading *reading, const char *text) {
+    size_t size = sizeof(struct setting_copy) + strlen(text) + 1;
+    struct setting_copy *copy = malloc(size);
+    if (!copy)
+        return NULL;
+    *copy = (struct setting_copy){ reading->copies, size };
+    memcpy(copy->text, text, strlen(text) + 1);
+    reading->copies = copy;
+    return copy->text;
+}
+
+static int read_entry(void *context, const char *section, const char *name, const char *value) {
+    struct reading *reading = context;
+    char source[SOURCE_MAX];
+    (void)snprintf(source, sizeof source, "%s: %s", reading->file, name);
+    if (*section)
+        return complain(reading, EX_CONFIG, source, "stands in a section; there are none here"), 1;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strcmp(rows[i].option, name) != 0)
+            continue;
+        const char *kept = keep(reading, value ? value : "");
+        if (reading->in_file[i])
+            return complain(reading, EX_CONFIG, source, "is set twice"), 1;
+        if (!kept)
+            return complain(reading, EX_OSERR, source, "there is no memory for it"), 1;
+        reading->in_file[i] = true;
+        (void)set(reading, i, kept, source, EX_CONFIG);
+        return 1;
+    }
+    return complain(reading, EX_CONFIG, source, "is not a setting"), 1;
+}
+
+static void read_file(struct reading *reading) {
+    char source[SOURCE_MAX];
+    if (!reading->config)
+        reading->config = getenv("ROSTER_CONFIG");
+    if (!reading->config)
+        return;
+    reading->file = reading->config;
+    int result = ini_parse(reading->config, read_entry, reading);
+    (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
+    if (result == -1)
+        (void)complain(reading, EX_NOINPUT, reading->config,
+                       "cannot be read; give --config a file that can");
+    else if (result < 0)
+        (void)complain(reading, EX_OSERR, reading->config, "there is no memory to read it");
+    else if (result > 0)
+        (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
+}
+
+static error_t read_option(int key, char *argument, struct argp_state *state) {
+    struct reading *reading = state->input;
+    char source[SOURCE_MAX];
+    if (key == ARGP_KEY_INIT)
+        state->err_stream = NULL; /* getopt has said what is wrong: no second line */
+    if (key == ARGP_KEY_ARG) {
+        (void)snprintf(source, sizeof source, "%s:", argument);
+        return complain(reading, EX_USAGE, source, "options begin with --; see rosterd --help"), 0;
+    }
+    if (key == CONFIG_KEY)
+        reading->config = argument;
+    if (key < OPTION_BASE || key >= OPTION_BASE + 2 * (int)ROWS)
+        return key == CONFIG_KEY ? 0 : ARGP_ERR_UNKNOWN;
+    size_t at = (size_t)(key - OPTION_BASE) / 2;
+    bool is_negated = (key - OPTION_BASE) % 2;
+    (void)snprintf(source, sizeof source, "--%s", rows[at].option);
+    if (rows[at].type == SETTING_flag)
+        return set(reading, at, is_negated ? "0" : "1", source, EX_USAGE), 0;
+    const char *kept = keep(reading, argument);
+    if (!kept)
+        return complain(reading, EX_OSERR, source, "there is no memory for it"), 0;
+    if (strcmp(rows[at].option, "admin-password") == 0)
+        explicit_bzero(argument, strlen(argument)); /* others can read a command line */
+    return set(reading, at, kept, source, EX_USAGE), 0;
+}
+
+static const char *help_of(const struct setting *row, char *out, size_t size) {
+    if (row->type == SETTING_number)
+        (void)snprintf(out, size, "%s (default: %ld)", row->help, row->initial.number);
+    else if (row->type == SETTING_flag)
+        (void)snprintf(out, size, "%s (default: %s)", row->help,
+                       row->initial.number ? "yes" : "no");
+    else if (*row->initial.text)
+        (void)snprintf(out, size, "%s (default: %s)", row->help, row->initial.text);
+    else
+        (void)snprintf(out, size, "%s", row->help);
+    return out;
+}
+
+static int read_options(struct reading *reading, int argc, char **argv) {
+    struct argp_option options[2 * ROWS + 2] = { { 0 } };
+    char help[ROWS][256], negated[ROWS][40];
+    size_t count = 0;
+    options[count++] = (struct argp_option){
+        "config", CONFIG_KEY, "FILE", 0, "file of settings, one `setting = value` a line", 0
+    };
+    for (size_t i = 0; i < ROWS; i++) {
+        options[count++] = (struct argp_option){ rows[i].option,
+                                                 OPTION_BASE + 2 * (int)i,
+                                                 rows[i].argument,
+                                                 0,
+                                                 help_of(&rows[i], help[i], sizeof help[i]),
+                                                 0 };
+        (void)snprintf(negated[i], sizeof negated[i], "no-%s", rows[i].option);
+        if (rows[i].type == SETTING_flag)
+            options[count++] = (struct argp_option){ .name = negated[i],
+                                                     .key = OPTION_BASE + 2 * (int)i + 1,
+                                                     .doc = "the opposite" };
+    }
+    const struct argp argp = { .options = options,
+                               .parser = read_option,
+                               .doc = "Serves a directory of users over HTTP.\v"
+                                      "Each setting can also come from the environment"
+                                      " (ROSTER_LISTEN) or from a file (listen = ...)." };
+    argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
+    error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
+    if (failed && !reading->failed)
+        reading->failed = failed == ENOMEM ? EX_OSERR : EX_USAGE;
+    return reading->failed;
+}
+
+int settings_read(struct settings *settings, int argc, char **argv) {
+    struct reading reading = { .settings = settings };
+    *settings = (struct settings){ 0 };
+    for (size_t i = 0; i < ROWS; i++)
+        store(settings, &rows[i], rows[i].initial);
+    if (read_options(&reading, argc, argv) == 0)
+        read_environment(&reading);
+    if (reading.failed == 0)
+        read_file(&reading);
+    settings->memory = reading.copies;
+    return reading.failed;
+}
+
+void settings_free(struct settings *settings) {
+    for (struct setting_copy *copy = settings->memory, *next; copy; copy = next) {
+        next = copy->next;
+        explicit_bzero(copy, copy->size);
+        free(copy);
+    }
+    settings->memory = NULL;
+}

@@ -1,0 +1,13 @@
+#ifndef ROSTER_CRYPTO_BASE64_H
+#define ROSTER_CRYPTO_BASE64_H
+
+#include "base/arena.h"
+
+/**
+ * Decodes base64 (RFC 4648 section 4, padding optional) into the arena. `at` NULL when it is not
+ * base64, or memory is short.
+ */
+struct text base64_decode(struct text text, struct arena *arena)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,272 @@
+/* Password hashes: our own are argon2id, imported ones are checked with what made them. Each scheme
+   is one row: how its strings begin, whether one is well-formed, how a password is checked. */
+#include "crypto/password.h"
+
+#include "crypto/secret.h"
+
+#include <crypt.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+/* What password_hash makes today (OWASP's first choice for argon2id); lanes are always 1. */
+enum { MEMORY_KIB = 19 * 1024, PASSES = 2, LANES = 1 };
+
+/* What a sign-in may cost at most. */
+enum {
+    MEMORY_KIB_MAX = 256 * 1024,
+    PASSES_MAX = 10,
+    BCRYPT_COST_MAX = 14,
+    ROUNDS_MAX = 1000000,
+    YESCRYPT_BLOCKS_LOG2 = 21, /* N x r at $y$jDT: 2^16 x 32 blocks of 128 bytes, 256 MiB */
+};
+
+enum { BCRYPT_SALT = 22, BCRYPT_DIGEST = 31, SHA_SALT_MAX = 16 };
+enum { SHA256_DIGEST = 43, SHA512_DIGEST = 86, YESCRYPT_SALT_MAX = 86, YESCRYPT_DIGEST = 43 };
+enum { ARGON2_SALT_MIN = 8, ARGON2_DIGEST_MIN = 16 }; /* bytes, as libsodium has them */
+
+_Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "there is room for our own hashes");
+_Static_assert(PASSWORD_HASH_MAX <= CRYPT_OUTPUT_SIZE, "crypt(3) has room for all that we accept");
+
+/** Six bits a character, and where the last character has bits that no byte fills: those are 0. */
+struct code {
+    const char *alphabet;
+    unsigned unused[4]; /* by the number of characters modulo 4; 1 cannot be */
+};
+
+static const struct code argon2_code = {
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    { 0, 0, 0x0F, 0x03 },
+};
+static const struct code bcrypt_code = {
+    "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+    { 0, 0, 0x0F, 0x03 },
+};
+static const struct code crypt_code = {
+    /* low bits first */
+    "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    { 0, 0, 0x3C, 0x30 },
+};
+
+/* The value of a character, or -1. */
+static int code_value(const struct code *code, char c) {
+    const char *found = memchr(code->alphabet, c, 64);
+    return found ? (int)(found - code->alphabet) : -1;
+}
+
+static bool is_of_code(struct text text, const struct code *code) {
+    for (size_t i = 0; i < text.len; i++)
+        if (code_value(code, text.at[i]) < 0)
+            return false;
+    return true;
+}
+
+/* Also: is it the only way to write these bytes? Any other would never equal what is computed. */
+static bool is_bytes(struct text text, const struct code *code) {
+    if (!is_of_code(text, code) || text.len % 4 == 1)
+        return false;
+    return text.len == 0 ||
+           ((unsigned)code_value(code, text.at[text.len - 1]) & code->unused[text.len % 4]) == 0;
+}
+
+static bool starts(struct text whole, struct text start) {
+    return whole.len >= start.len && memcmp(whole.at, start.at, start.len) == 0;
+}
+
+static struct text after(struct text whole, size_t len) {
+    return (struct text){ whole.at + len, whole.len - len };
+}
+
+struct argon2_cost {
+    int64_t memory_kib;
+    int64_t passes;
+    int64_t lanes;
+};
+
+/* Reads `m=19456,`: the name, a positive number, and what ends it. */
+static bool cut_number(struct text *rest, struct text name, char end, int64_t *out) {
+    if (!starts(*rest, name))
+        return false;
+    *rest = after(*rest, name.len);
+    return text_to_int64(text_cut(rest, end), out) && *out > 0;
+}
+
+/* `rest` of $argon2id$v=19$m=19456,t=2,p=1$SALT$DIGEST: libsodium takes this form and no other. */
+static bool argon2_parse(struct text rest, struct argon2_cost *cost) {
+    int64_t version;
+    if (!cut_number(&rest, TEXT("v="), '$', &version) || version != 19 ||
+        !cut_number(&rest, TEXT("m="), ',', &cost->memory_kib) ||
+        !cut_number(&rest, TEXT("t="), ',', &cost->passes) ||
+        !cut_number(&rest, TEXT("p="), '$', &cost->lanes))
+        return false;
+    struct text salt = text_cut(&rest, '$');
+    return cost->memory_kib / 8 >= cost->lanes && is_bytes(salt, &argon2_code) &&
+           salt.len * 6 / 8 >= ARGON2_SALT_MIN && is_bytes(rest, &argon2_code) &&
+           rest.len * 6 / 8 >= ARGON2_DIGEST_MIN;
+}
+
+static enum password_form argon2_form(struct text rest) {
+    struct argon2_cost cost;
+    if (!argon2_parse(rest, &cost))
+        return PASSWORD_PLAIN;
+    bool dear = cost.memory_kib > MEMORY_KIB_MAX || cost.passes > PASSES_MAX;
+    return dear ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* `rest` of $2b$12$SALTDIGEST. */
+static enum password_form bcrypt_form(struct text rest) {
+    if (rest.len != 3 + BCRYPT_SALT + BCRYPT_DIGEST || !is_digit(rest.at[0]) ||
+        !is_digit(rest.at[1]) || rest.at[2] != '$')
+        return PASSWORD_PLAIN;
+    int cost = (rest.at[0] - '0') * 10 + (rest.at[1] - '0');
+    /* some programs fill the unused bits of the salt; crypt(3) does not mind */
+    struct text salt = { rest.at + 3, BCRYPT_SALT };
+    struct text digest = { salt.at + BCRYPT_SALT, BCRYPT_DIGEST };
+    if (cost < 4 || cost > 31 || !is_of_code(salt, &bcrypt_code) || !is_bytes(digest, &bcrypt_code))
+        return PASSWORD_PLAIN;
+    return cost > BCRYPT_COST_MAX ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+}
+
+/* `rest` of $6$SALT$DIGEST or $6$rounds=656000$SALT$DIGEST (Drepper, SHA-crypt.txt). */
+static enum password_form sha_form(struct text rest, size_t digest_len) {
+    int64_t rounds = 5000;
+    if (starts(rest, TEXT("rounds=")) && !cut_number(&rest, TEXT("rounds="), '$', &rounds))
+        return PASSWORD_PLAIN;
+    struct text salt = text_cut(&rest, '$');
+    if (rounds < 1000 || rounds > 999999999 || salt.len > SHA_SALT_MAX ||
+        !is_of_code(salt, &crypt_code) || rest.len != digest_len || !is_bytes(rest, &crypt_code))
+        return PASSWORD_PLAIN;
+    return rounds > ROUNDS_MAX ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+}
+
+static enum password_form sha256_form(struct text rest) {
+    return sha_form(rest, SHA256_DIGEST);
+}
+
+static enum password_form sha512_form(struct text rest) {
+    return sha_form(rest, SHA512_DIGEST);
+}
+
+/* Weighs the `j9T` of yescrypt: flavour (j: the defaults), log2 N - 1, r - 1. What crypt(3) itself
+   never writes (other flavours, parallelism, more passes, r above 48) is refused unweighed. */
+static enum password_form yescrypt_cost(struct text parameters) {
+    if (parameters.len < 3 || !is_of_code(parameters, &crypt_code))
+        return PASSWORD_PLAIN;
+    int n_log2 = code_value(&crypt_code, parameters.at[1]) + 1;
+    int r = code_value(&crypt_code, parameters.at[2]) + 1;
+    if (parameters.len > 3 || parameters.at[0] != 'j' || r > 48 || n_log2 > YESCRYPT_BLOCKS_LOG2)
+        return PASSWORD_HASH_TOO_DEAR;
+    if (n_log2 < 2) /* less than the algorithm works with */
+        return PASSWORD_PLAIN;
+    return r << n_log2 > 1 << YESCRYPT_BLOCKS_LOG2 ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+}
+
+/* `rest` of $y$j9T$SALT$DIGEST. */
+static enum password_form yescrypt_form(struct text rest) {
+    struct text parameters = text_cut(&rest, '$');
+    struct text salt = text_cut(&rest, '$');
+    if (salt.len > YESCRYPT_SALT_MAX || !is_bytes(salt, &crypt_code) ||
+        rest.len != YESCRYPT_DIGEST || !is_bytes(rest, &crypt_code))
+        return PASSWORD_PLAIN;
+    return yescrypt_cost(parameters);
+}
+
+static bool sodium_matches(struct text password, struct text hash, size_t digest_len) {
+    (void)digest_len; /* it compares by itself */
+    char string[PASSWORD_HASH_MAX] = { 0 };
+    memcpy(string, hash.at, hash.len);
+    bool right = crypto_pwhash_str_verify(string, password.at, password.len) == 0;
+    secret_wipe(string, sizeof(string));
+    return right;
+}
+
+/* The work of a real check, where there is nothing to check against. */
+static void work_in_vain(struct text password) {
+    static const unsigned char salt[crypto_pwhash_SALTBYTES] = "any salt will do";
+    unsigned char digest[32];
+    int failed = crypto_pwhash(digest, sizeof(digest), password.at, password.len, salt, PASSES,
+                               (size_t)MEMORY_KIB * 1024, crypto_pwhash_ALG_ARGON2ID13);
+    (void)failed; /* without memory there is no work to do, and the answer is the same */
+    secret_wipe(digest, sizeof(digest));
+}
+
+static bool crypt_matches(struct text password, struct text hash, size_t digest_len) {
+    struct crypt_data *data = NULL;
+    /* crypt(3) ends a password at a NUL: "right\0anything" must not pass for "right" */
+    if (password.len < sizeof(data->input) && !memchr(password.at, '\0', password.len))
+        data = calloc(1, sizeof(*data));
+    if (!data) {
+        work_in_vain(password);
+        return false;
+    }
+    memcpy(data->input, password.at, password.len);
+    memcpy(data->setting, hash.at, hash.len);
+    struct text made = text_of(crypt_rn(data->input, data->setting, data, sizeof(*data)));
+    bool right = made.len >= digest_len && secret_equal(after(made, made.len - digest_len),
+                                                        after(hash, hash.len - digest_len));
+    secret_wipe(data, sizeof(*data));
+    free(data);
+    return right;
+}
+
+struct scheme {
+    struct text prefix;
+    enum password_form (*form)(struct text rest);
+    bool (*matches)(struct text password, struct text hash, size_t digest_len);
+    size_t digest_len; /* in characters, at the end of the string */
+};
+
+static const struct scheme schemes[] = {
+    { { "$argon2id$", 10 }, argon2_form, sodium_matches, 0 },
+    { { "$2b$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
+    { { "$2a$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
+    { { "$2y$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
+    { { "$y$", 3 }, yescrypt_form, crypt_matches, YESCRYPT_DIGEST },
+    { { "$6$", 3 }, sha512_form, crypt_matches, SHA512_DIGEST },
+    { { "$5$", 3 }, sha256_form, crypt_matches, SHA256_DIGEST },
+};
+
+static const struct scheme *scheme_of(struct text hash) {
+    if (hash.len >= PASSWORD_HASH_MAX)
+        return NULL;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (starts(hash, schemes[i].prefix))
+            return &schemes[i];
+    return NULL;
+}
+
+enum password_form password_form(struct text text) {
+    const struct scheme *scheme = scheme_of(text);
+    return scheme ? scheme->form(after(text, scheme->prefix.len)) : PASSWORD_PLAIN;
+}
+
+bool password_hash(struct text password, char out[PASSWORD_HASH_MAX]) {
+    const char *at = password.len ? password.at : "";
+    out[0] = '\0';
+    return crypto_pwhash_str_alg(out, at, password.len, PASSES, (size_t)MEMORY_KIB * 1024,
+                                 crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+/* Is this well-formed hash what password_hash would make today? */
+static bool is_of_today(struct text hash) {
+    const struct scheme *own = &schemes[0];
+    struct argon2_cost cost;
+    return starts(hash, own->prefix) && argon2_parse(after(hash, own->prefix.len), &cost) &&
+           cost.memory_kib == MEMORY_KIB && cost.passes == PASSES && cost.lanes == LANES;
+}
+
+enum password_match password_verify(struct text password, struct text hash) {
+    if (!password.len)
+        password = TEXT(""); /* the libraries want a pointer even to nothing */
+    if (password_form(hash) != PASSWORD_HASH) {
+        work_in_vain(password);
+        return PASSWORD_WRONG;
+    }
+    const struct scheme *scheme = scheme_of(hash);
+    if (!scheme->matches(password, hash, scheme->digest_len))
+        return PASSWORD_WRONG;
+    return is_of_today(hash) ? PASSWORD_RIGHT : PASSWORD_RIGHT_BUT_OLD;
+}

@@ -1,0 +1,59 @@
+/* The small things of cryptography: wiping, comparing, chance, and the key of keyed_hash, which
+   lives here because drawing it belongs to the start of the library. */
+#include "crypto/secret.h"
+
+#include "crypto/token.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+/* Library-wide, like libsodium's own state: written once by crypto_start, before there are threads,
+   and only read afterwards. To hand it around would take it to rooms that have no use for it. */
+static unsigned char process_key[crypto_generichash_KEYBYTES];
+static bool started;
+
+bool crypto_start(void) {
+    if (sodium_init() < 0)
+        return false;
+    if (!started)
+        randombytes_buf(process_key, sizeof(process_key));
+    started = true;
+    return true;
+}
+
+void secret_wipe(void *memory, size_t size) {
+    if (size)
+        sodium_memzero(memory, size);
+}
+
+bool secret_equal(struct text a, struct text b) {
+    return a.len == b.len && (a.len == 0 || sodium_memcmp(a.at, b.at, a.len) == 0);
+}
+
+void random_bytes(void *out, size_t size) {
+    randombytes_buf(out, size);
+}
+
+void random_guid(char out[36]) {
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[16];
+    random_bytes(bytes, sizeof(bytes));
+    bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40); /* version 4 */
+    bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80); /* the variant of RFC 9562 */
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 0x0F];
+    }
+}
+
+struct token_hash keyed_hash(struct text text) {
+    assert(started);
+    struct token_hash hash;
+    int failed = crypto_generichash(hash.bytes, sizeof(hash.bytes), (const unsigned char *)text.at,
+                                    text.len, process_key, sizeof(process_key));
+    assert(!failed); /* it fails on sizes alone, and these are constant */
+    (void)failed;
+    return hash;
+}

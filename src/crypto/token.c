@@ -1,0 +1,29 @@
+/* Bearer tokens: 256 bits of chance that only their owner keeps. What we keep is a hash, and a fast
+   one is enough, because nobody can try 2^256 of them. */
+#include "crypto/token.h"
+
+#include "crypto/secret.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+_Static_assert(TOKEN_HASH_SIZE == crypto_hash_sha256_BYTES, "a token's hash is its SHA-256");
+
+void token_generate(char out[TOKEN_TEXT_SIZE]) {
+    unsigned char bytes[32];
+    char text[TOKEN_TEXT_SIZE + 1];
+    random_bytes(bytes, sizeof(bytes));
+    (void)sodium_bin2base64(text, sizeof(text), bytes, sizeof(bytes),
+                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    memcpy(out, text, TOKEN_TEXT_SIZE);
+    secret_wipe(bytes, sizeof(bytes));
+    secret_wipe(text, sizeof(text));
+}
+
+struct token_hash token_hash(struct text token) {
+    struct token_hash hash;
+    int failed = crypto_hash_sha256(hash.bytes, (const unsigned char *)token.at, token.len);
+    assert(!failed); /* it always returns 0 */
+    (void)failed;
+    return hash;
+}

@@ -1,0 +1,99 @@
+/* What token.h promises. */
+#include "crypto/token.h"
+
+#include "crypto/secret.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void tokens_are_43_characters_of_base64url_and_differ(void **state) {
+    (void)state;
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char previous[TOKEN_TEXT_SIZE] = { 0 };
+    for (int round = 0; round < 1000; round++) {
+        char token[TOKEN_TEXT_SIZE + 1];
+        token[TOKEN_TEXT_SIZE] = '#';
+        token_generate(token);
+        assert_int_equal(token[TOKEN_TEXT_SIZE], '#');
+        for (size_t i = 0; i < TOKEN_TEXT_SIZE; i++)
+            assert_non_null(memchr(alphabet, token[i], 64));
+        /* 43 characters hold 258 bits: the last two are none of ours */
+        assert_int_equal(((const char *)memchr(alphabet, token[42], 64) - alphabet) % 4, 0);
+        assert_memory_not_equal(token, previous, TOKEN_TEXT_SIZE);
+        memcpy(previous, token, TOKEN_TEXT_SIZE);
+    }
+}
+
+/* FIPS 180-4's examples. */
+static void the_hash_of_a_token_is_its_sha_256(void **state) {
+    (void)state;
+    static const struct {
+        struct text token;
+        const char *hash;
+    } cases[] = {
+        { { NULL, 0 },
+          "\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24"
+          "\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55" },
+        { { "abc", 3 },
+          "\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23"
+          "\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad" },
+        { { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56 },
+          "\x24\x8d\x6a\x61\xd2\x06\x38\xb8\xe5\xc0\x26\x93\x0c\x3e\x60\x39"
+          "\xa3\x3c\xe4\x59\x64\xff\x21\x67\xf6\xec\xed\xd4\x19\xdb\x06\xc1" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct token_hash hash = token_hash(cases[i].token);
+        assert_memory_equal(hash.bytes, cases[i].hash, TOKEN_HASH_SIZE);
+    }
+}
+
+static void a_keyed_hash_is_the_same_for_the_same_text_only(void **state) {
+    (void)state;
+    struct token_hash hash = keyed_hash(TEXT("maria:secret"));
+    struct token_hash again = keyed_hash(TEXT("maria:secret"));
+    struct token_hash other = keyed_hash(TEXT("maria:secreT"));
+    struct token_hash empty = keyed_hash((struct text){ 0 });
+    assert_memory_equal(hash.bytes, again.bytes, TOKEN_HASH_SIZE);
+    assert_memory_not_equal(hash.bytes, other.bytes, TOKEN_HASH_SIZE);
+    assert_memory_not_equal(hash.bytes, empty.bytes, TOKEN_HASH_SIZE);
+}
+
+/* Without a key this is what BLAKE2b-256 gives for "abc"; with any key it must be something else.
+ */
+static void a_keyed_hash_cannot_be_computed_without_the_key(void **state) {
+    (void)state;
+    static const char unkeyed[] =
+        "\xbd\xdd\x81\x3c\x63\x42\x39\x72\x31\x71\xef\x3f\xee\x98\x57\x9b"
+        "\x94\x96\x4e\x3b\xb1\xcb\x3e\x42\x72\x62\xc8\xc0\x68\xd5\x23\x19";
+    struct token_hash hash = keyed_hash(TEXT("abc"));
+    assert_memory_not_equal(hash.bytes, unkeyed, TOKEN_HASH_SIZE);
+}
+
+static void starting_again_keeps_the_key(void **state) {
+    (void)state;
+    struct token_hash before = keyed_hash(TEXT("x"));
+    assert_true(crypto_start());
+    struct token_hash after = keyed_hash(TEXT("x"));
+    assert_memory_equal(before.bytes, after.bytes, TOKEN_HASH_SIZE);
+}
+
+static int start(void **state) {
+    (void)state;
+    return crypto_start() ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_43_characters_of_base64url_and_differ),
+        cmocka_unit_test(the_hash_of_a_token_is_its_sha_256),
+        cmocka_unit_test(a_keyed_hash_is_the_same_for_the_same_text_only),
+        cmocka_unit_test(a_keyed_hash_cannot_be_computed_without_the_key),
+        cmocka_unit_test(starting_again_keeps_the_key),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}

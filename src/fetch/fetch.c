@@ -1,0 +1,318 @@
+/* Downloads, all on one thread through curl's multi interface. Redirects are followed here and
+ * not by curl, so that each hop knows the host that it goes to, and its address can be judged
+ * after the name was resolved and before anything is sent. */
+#include "fetch/fetch.h"
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "fetch/address.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { REDIRECTS_MAX = 3, JOBS_MAX = 64, POLL_MS = 1000 };
+
+struct fetcher {
+    pthread_t thread;
+    struct queue jobs;
+    CURLM *multi;
+    char *allowed_hosts;
+    struct download *running;
+    unsigned count; /* of running ones */
+};
+
+/* One job on its way through its hops. */
+struct download {
+    struct download *next;
+    struct fetcher *fetcher;
+    struct fetch_job *job;
+    CURL *easy; /* of the present hop */
+    char *url;
+    unsigned redirects;
+    int64_t until_ms;
+    bool is_allowed;  /* the operator trusts the present hop's host */
+    bool met_private; /* the present hop's address was refused */
+    bool is_too_large;
+    struct buffer body;
+};
+
+const char *fetch_outcome_message(enum fetch_outcome outcome) {
+    static const char *const messages[] = {
+#define OUTCOME(name, message) message,
+#include "fetch/outcome.def"
+#undef OUTCOME
+    };
+    return messages[outcome];
+}
+
+/* Is host (or host:port) among the operator's? */
+static bool is_listed(const char *list, const char *host, const char *port) {
+    char with_port[300];
+    struct text rest = text_of(list);
+    int len = snprintf(with_port, sizeof with_port, "%s:%s", host, port);
+    while (rest.at) {
+        struct text entry = text_trim(text_cut(&rest, ','));
+        if (entry.len && text_equal_nocase(entry, text_of(host)))
+            return true;
+        if (len > 0 && (size_t)len < sizeof with_port &&
+            text_equal_nocase(entry, text_of(with_port)))
+            return true;
+    }
+    return false;
+}
+
+/* Reads the hop's URL: may it be asked for at all, and is its host trusted? */
+static bool judge_url(struct download *download) {
+    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+    CURLU *parts = curl_url();
+    bool ok = parts && curl_url_set(parts, CURLUPART_URL, download->url, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
+              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    if (ok)
+        download->is_allowed = is_listed(download->fetcher->allowed_hosts, host, port);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_free(user);
+    curl_url_cleanup(parts);
+    return ok;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+    struct download *download = context;
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        (!download->is_allowed && !address_is_public(&address->addr))) {
+        download->met_private = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static size_t take_bytes(char *bytes, size_t one, size_t size, void *context) {
+    struct download *download = context;
+    (void)one;
+    download->is_too_large = size > download->job->max_size - download->body.len;
+    if (download->is_too_large)
+        return 0;
+    buffer_add(&download->body, (struct text){ bytes, size });
+    return download->body.failed ? 0 : size;
+}
+
+static bool set_options(struct download *download, long left_ms) {
+    CURL *easy = download->easy;
+    return curl_easy_setopt(easy, CURLOPT_URL, download->url) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, download) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, download) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, download) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)download->job->max_size) ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "Roster") == CURLE_OK;
+}
+
+static void close_hop(struct download *download) {
+    if (!download->easy)
+        return;
+    (void)curl_multi_remove_handle(download->fetcher->multi, download->easy);
+    curl_easy_cleanup(download->easy);
+    download->easy = NULL;
+}
+
+static void finish(struct download *download, enum fetch_outcome outcome) {
+    struct download **place = &download->fetcher->running;
+    while (*place != download)
+        place = &(*place)->next;
+    *place = download->next;
+    download->fetcher->count--;
+    close_hop(download);
+    download->job->outcome = outcome;
+    download->job->body = buffer_text(&download->body);
+    download->job->done(download->job);
+    free(download->url);
+    free(download);
+}
+
+static void start_hop(struct download *download) {
+    int64_t left_ms = download->until_ms - time_monotonic_ms();
+    download->met_private = download->is_allowed = false;
+    buffer_init(&download->body, download->job->arena, 0);
+    if (left_ms <= 0) {
+        finish(download, FETCH_TIMED_OUT);
+        return;
+    }
+    if (!judge_url(download)) {
+        finish(download, FETCH_BAD_URL);
+        return;
+    }
+    download->easy = curl_easy_init();
+    if (!download->easy || !set_options(download, (long)left_ms) ||
+        curl_multi_add_handle(download->fetcher->multi, download->easy) != CURLM_OK)
+        finish(download, FETCH_NO_MEMORY);
+}
+
+static enum fetch_outcome outcome_of(const struct download *download, CURLcode result) {
+    if (download->met_private)
+        return FETCH_NOT_PUBLIC;
+    if (download->is_too_large)
+        return FETCH_TOO_LARGE;
+    switch (result) {
+    case CURLE_OK: return FETCH_OK;
+    case CURLE_OPERATION_TIMEDOUT: return FETCH_TIMED_OUT;
+    case CURLE_FILESIZE_EXCEEDED: return FETCH_TOO_LARGE;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_WRITE_ERROR: return FETCH_NO_MEMORY;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_LOGIN_DENIED:
+    case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
+    default: return FETCH_UNREACHABLE;
+    }
+}
+
+static void hop_ended(struct download *download, CURLcode result) {
+    long status = 0;
+    char *location = NULL;
+    enum fetch_outcome outcome = outcome_of(download, result);
+    if (outcome == FETCH_OK &&
+        (curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+         curl_easy_getinfo(download->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK))
+        outcome = FETCH_NO_MEMORY;
+    bool redirects = outcome == FETCH_OK && status >= 300 && status < 400 && location;
+    if (outcome == FETCH_OK && !redirects && status != 200)
+        outcome = FETCH_BAD_STATUS;
+    if (redirects && download->redirects++ == REDIRECTS_MAX)
+        outcome = FETCH_TOO_MANY_REDIRECTS;
+    if (!redirects || outcome != FETCH_OK) {
+        finish(download, outcome);
+        return;
+    }
+    char *next = strdup(location);
+    close_hop(download);
+    free(download->url);
+    download->url = next;
+    if (next)
+        start_hop(download);
+    else
+        finish(download, FETCH_NO_MEMORY);
+}
+
+static void start_job(struct fetcher *fetcher, struct fetch_job *job) {
+    struct download *download = calloc(1, sizeof *download);
+    if (!download) {
+        job->outcome = FETCH_NO_MEMORY;
+        job->done(job);
+        return;
+    }
+    *download = (struct download){ .next = fetcher->running,
+                                   .fetcher = fetcher,
+                                   .job = job,
+                                   .url = strndup(job->url.at, job->url.len),
+                                   .until_ms = time_monotonic_ms() + job->timeout_ms };
+    fetcher->running = download;
+    fetcher->count++;
+    buffer_init(&download->body, job->arena, 0);
+    if (download->url)
+        start_hop(download);
+    else
+        finish(download, FETCH_NO_MEMORY);
+}
+
+static void take_jobs(struct fetcher *fetcher) {
+    struct queue_item *item = queue_take_all(&fetcher->jobs, 0), *next;
+    for (; item; item = next) {
+        next = item->next;
+        start_job(fetcher, (struct fetch_job *)item);
+    }
+}
+
+static void take_results(struct fetcher *fetcher) {
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(fetcher->multi, &left))) {
+        struct download *download = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode result = message->data.result;
+        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &download) == CURLE_OK)
+            hop_ended(download, result);
+    }
+}
+
+static void *run(void *argument) {
+    struct fetcher *fetcher = argument;
+    int active;
+    while (!queue_is_done(&fetcher->jobs)) {
+        take_jobs(fetcher);
+        CURLMcode failed = curl_multi_perform(fetcher->multi, &active);
+        take_results(fetcher);
+        if (failed == CURLM_OK)
+            failed = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
+        if (failed != CURLM_OK) {
+            log_error("downloads: %s", curl_multi_strerror(failed));
+            (void)usleep(POLL_MS * 1000); /* no spinning while the system is out of something */
+        }
+    }
+    while (fetcher->running)
+        finish(fetcher->running, FETCH_STOPPED);
+    return NULL;
+}
+
+struct fetcher *fetcher_start(const struct fetch_options *options) {
+    struct fetcher *fetcher = calloc(1, sizeof *fetcher);
+    if (!fetcher || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(fetcher);
+        return NULL;
+    }
+    fetcher->allowed_hosts = strdup(options->allowed_hosts ? options->allowed_hosts : "");
+    fetcher->multi = curl_multi_init();
+    if (fetcher->allowed_hosts && fetcher->multi && queue_init(&fetcher->jobs, JOBS_MAX)) {
+        if (pthread_create(&fetcher->thread, NULL, run, fetcher) == 0)
+            return fetcher;
+        queue_destroy(&fetcher->jobs);
+    }
+    if (fetcher->multi)
+        (void)curl_multi_cleanup(fetcher->multi);
+    free(fetcher->allowed_hosts);
+    free(fetcher);
+    return NULL;
+}
+
+void fetcher_stop(struct fetcher *fetcher) {
+    if (!fetcher)
+        return;
+    queue_close(&fetcher->jobs);
+    (void)curl_multi_wakeup(fetcher->multi); /* it wakes by itself within POLL_MS */
+    int failed = pthread_join(fetcher->thread, NULL);
+    assert(!failed);
+    (void)failed;
+    (void)curl_multi_cleanup(fetcher->multi);
+    queue_destroy(&fetcher->jobs);
+    free(fetcher->allowed_hosts);
+    free(fetcher);
+    curl_global_cleanup();
+}
+
+enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
+    if (!queue_put(&fetcher->jobs, &job->item))
+        return STATUS_BUSY;
+    (void)curl_multi_wakeup(fetcher->multi); /* it wakes by itself within POLL_MS */
+    return STATUS_OK;
+}

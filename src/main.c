@@ -1,0 +1,351 @@
+/* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
+#include "api/app.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "base/time.h"
+#include "crypto/secret.h"
+#include "first_data.h"
+#include "rules/email.h"
+#include "rules/messages.h"
+#include "rules/password.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum {
+    BODY_LIMIT = 1024 * 1024,
+    PASSWORD_QUEUE = 256,
+    DRAIN_LIMIT_MS = 60 * 1000,
+    CLEAN_EVERY_S = 600,
+    CLEAN_AT_ONCE = 1000,
+    OTHER_DESCRIPTORS = 64,
+};
+
+/* Everything that runs; zeroed, each part may be missing. */
+struct server {
+    struct settings settings;
+    char directory[4096 - 16];
+    bool is_throw_away;
+    struct seal_key *key;
+    struct app app;
+    struct listener *listener;
+};
+
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("rosterd: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+}
+
+static bool is_loopback(const char *address) {
+    struct text text = text_of(address);
+    return text_starts_nocase(text, TEXT("127.")) || text_starts_nocase(text, TEXT("[::1]")) ||
+           text_starts_nocase(text, TEXT("localhost:")) || text_starts_nocase(text, TEXT("unix:"));
+}
+
+static int check_settings(const struct settings *settings) {
+    if (strcmp(settings->database, "sqlite") != 0) {
+        complain("--database %s: this version knows only sqlite", settings->database);
+        return EX_USAGE;
+    }
+    if (settings->demo && !settings->demo_public && !is_loopback(settings->listen)) {
+        complain("--demo on %s would let anyone in with a known password; add --demo-public if"
+                 " that is meant",
+                 settings->listen);
+        return EX_USAGE;
+    }
+    if (!email_is_valid(text_of(settings->admin_email))) {
+        complain("--admin-email must be an e-mail address");
+        return EX_USAGE;
+    }
+    struct text password = text_of(settings->admin_password);
+    if (password.len && password_judge(password, text_of(settings->admin_email),
+                                       TEXT("Administrator")) != PASSWORD_FINE) {
+        complain("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and not be a common"
+                 " password");
+        return EX_USAGE;
+    }
+    return EX_OK;
+}
+
+static int choose_directory(struct server *server) {
+    const char *wanted = server->settings.data;
+    server->is_throw_away = server->settings.demo && !*wanted;
+    if (server->is_throw_away)
+        wanted = "/tmp/roster-demo-XXXXXX";
+    else if (!*wanted)
+        wanted = "./roster-data";
+    int len = snprintf(server->directory, sizeof server->directory, "%s", wanted);
+    if (len < 0 || (size_t)len >= sizeof server->directory) {
+        complain("--data: the path is too long");
+        return EX_USAGE;
+    }
+    bool made = server->is_throw_away ? mkdtemp(server->directory) != NULL
+                                      : mkdir(server->directory, 0700) == 0 || errno == EEXIST;
+    if (made)
+        return EX_OK;
+    complain("--data %s: %s; give a folder that can be made and written", server->directory,
+             strerror(errno));
+    server->is_throw_away = false;
+    return EX_CANTCREAT;
+}
+
+static void remove_directory(const struct server *server) {
+    static const char *const files[] = { "roster.db", "roster.db-wal", "roster.db-shm",
+                                         "roster.key" };
+    char path[4096];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", server->directory, files[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            log_warning("%s stays behind: %s", path, strerror(errno));
+    }
+    if (rmdir(server->directory) != 0)
+        log_warning("%s stays behind: %s", server->directory, strerror(errno));
+}
+
+static int open_store(struct server *server) {
+    char why[512], path[4096];
+    int code;
+    struct store_options options = { .directory = server->directory };
+    server->app.store = store_open(&options, why, sizeof why, &code);
+    if (!server->app.store) {
+        complain("%s", why);
+        return code;
+    }
+    bool is_new;
+    if (first_data_is_due(server->app.store, &is_new) != STATUS_OK) {
+        complain("%s: the database cannot be read", server->directory);
+        return EX_IOERR;
+    }
+    (void)snprintf(path, sizeof path, "%s/roster.key", server->directory);
+    server->key = seal_key_open(path, is_new, why, sizeof why);
+    if (server->key)
+        return EX_OK;
+    complain("%s", why);
+    return EX_NOINPUT;
+}
+
+/* The first administrator's password: given, the demo's, or made up here and shown once. */
+static struct text first_password(const struct settings *settings, char made[TOKEN_TEXT_SIZE]) {
+    if (*settings->admin_password)
+        return text_of(settings->admin_password);
+    if (settings->demo)
+        return TEXT(DEMO_PASSWORD);
+    token_generate(made);
+    return (struct text){ made, 20 };
+}
+
+static int write_first_data(struct server *server) {
+    const struct settings *settings = &server->settings;
+    char hash[PASSWORD_HASH_MAX], made[TOKEN_TEXT_SIZE] = "";
+    bool is_due = false;
+    if (first_data_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
+        return EX_OK;
+    bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
+    struct text password = first_password(settings, made);
+    struct first_data data = {
+        .email = has_own_email ? text_of(settings->admin_email) : TEXT(DEMO_EMAIL),
+        .with_demo = settings->demo,
+    };
+    if (!password_hash(password, hash)) {
+        complain("there is no memory to hash the first password");
+        return EX_OSERR;
+    }
+    data.password_hash = text_of(hash);
+    if (first_data_write(server->app.store, &data) != STATUS_OK) {
+        complain("%s: the first records cannot be written", server->directory);
+        return EX_IOERR;
+    }
+    if (password.at == made)
+        (void)printf("rosterd: first administrator %s, password %.20s (shown only now)\n",
+                     data.email.at, made);
+    secret_wipe(made, sizeof made);
+    return EX_OK;
+}
+
+static unsigned cores(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
+static int start_services(struct server *server) {
+    struct app *app = &server->app;
+    const struct settings *settings = &server->settings;
+    app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
+    app->accepts_basic = settings->basic;
+    app->fetcher = fetcher_start(&(struct fetch_options){ settings->avatar_hosts });
+    app->auth = (struct auth){
+        .store = app->store,
+        .key = server->key,
+        .pool = password_pool_start(
+            settings->password_threads ? (unsigned)settings->password_threads : cores(),
+            PASSWORD_QUEUE),
+        .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
+        .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
+        .lockout_attempts = settings->lockout_attempts,
+        .lockout_ms = settings->lockout_minutes * INT64_C(60000),
+    };
+    if (app->fetcher && app->auth.pool && pthread_mutex_init(&app->workers_lock, NULL) == 0)
+        return EX_OK;
+    complain("the system refuses threads");
+    return EX_OSERR;
+}
+
+/* As many connections as the system lets this process have descriptors. */
+static unsigned connection_limit(void) {
+    struct rlimit limit = { .rlim_cur = 1024 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            limit.rlim_cur = before;
+    }
+    if (limit.rlim_cur > 1000000)
+        return 1000000;
+    return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (unsigned)limit.rlim_cur - OTHER_DESCRIPTORS
+                                                  : OTHER_DESCRIPTORS;
+}
+
+static int listen_now(struct server *server) {
+    const struct settings *settings = &server->settings;
+    char why[512];
+    int code;
+    struct listen_options options = {
+        .address = settings->listen,
+        .threads = settings->io_threads ? (unsigned)settings->io_threads : cores(),
+        .connection_limit = connection_limit(),
+        .idle_timeout_s = (unsigned)settings->idle_timeout,
+        .body_limit = BODY_LIMIT,
+        .handler = dispatch,
+        .refuse = dispatch_refusal,
+        .app = &server->app,
+    };
+    server->listener = listener_start(&options, why, sizeof why, &code);
+    if (server->listener)
+        return EX_OK;
+    complain("%s", why);
+    return code;
+}
+
+static void print_demo_lines(const char *url) {
+    (void)printf(
+        "\nTry it:\n"
+        "  TOKEN=$(curl -s %s/api/token -d grant_type=password -d username=" DEMO_EMAIL
+        " -d password=" DEMO_PASSWORD " | jq -r .access_token)\n"
+        "  curl -s -X PUT %s/api/sys/users -H \"Authorization: Bearer $TOKEN\""
+        " -d '{\"Id\":%d,\"FullName\":\"Ada Lovelace\",\"Email\":\"ada@example.com\","
+        "\"Language\":1,\"PasswordSalt\":\"\",\"LastHelpVisited\":0,\"InvalidLoginAttempts\":0}'\n"
+        "  curl -s %s/api/sys/users/%d -H \"Authorization: Bearer $TOKEN\"\n\n",
+        url, url, DEMO_USER_ID, url, DEMO_USER_ID);
+}
+
+static void announce(const struct server *server) {
+    const char *url = listener_url(server->listener);
+    (void)printf("rosterd: listening on %s\n", url);
+    if (server->settings.demo)
+        print_demo_lines(url);
+    (void)fflush(stdout);
+    (void)sd_notify(0, "READY=1");
+}
+
+struct cleaning {
+    struct store_command command; /* first */
+};
+
+static enum status clean(struct store_view *tx, struct store_command *command) {
+    (void)command;
+    return store_drop_expired(tx, time_now_ms(), CLEAN_AT_ONCE);
+}
+
+/* Waits for SIGTERM or SIGINT; meanwhile takes expired tokens away now and then. */
+static void serve(struct server *server, const sigset_t *stop_signals) {
+    struct cleaning cleaning = { .command = { .run = clean } };
+    const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
+    while (sigtimedwait(stop_signals, NULL, &period) < 0)
+        if (errno == EAGAIN && store_run(server->app.store, &cleaning.command) != STATUS_OK)
+            log_warning("expired tokens could not be taken away");
+}
+
+static void drain(struct server *server) {
+    (void)sd_notify(0, "STOPPING=1");
+    listener_drain(server->listener);
+    int64_t until = time_monotonic_ms() + DRAIN_LIMIT_MS;
+    while (listener_in_flight(server->listener) && time_monotonic_ms() < until)
+        (void)usleep(2000);
+    if (!listener_in_flight(server->listener))
+        return;
+    log_error("%u requests did not end in time", listener_in_flight(server->listener));
+    _exit(EX_SOFTWARE); /* what is committed is safe; the rest cannot be waited for */
+}
+
+static void stop(struct server *server) {
+    listener_stop(server->listener);
+    fetcher_stop(server->app.fetcher);
+    password_pool_stop(server->app.auth.pool);
+    app_free_workers(&server->app);
+    store_close(server->app.store);
+    seal_key_free(server->key);
+    if (server->is_throw_away)
+        remove_directory(server);
+    settings_free(&server->settings);
+}
+
+static int start(struct server *server) {
+    int code = check_settings(&server->settings);
+    if (code == EX_OK)
+        code = choose_directory(server);
+    if (code == EX_OK)
+        code = open_store(server);
+    if (code == EX_OK)
+        code = write_first_data(server);
+    if (code == EX_OK)
+        code = start_services(server);
+    return code == EX_OK ? listen_now(server) : code;
+}
+
+static void set_log_level(const char *name) {
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+    for (int level = 0; level < 4; level++)
+        if (strcmp(name, names[level]) == 0)
+            log_set_level((enum log_level)level);
+}
+
+/* Threads inherit the mask, so that the signals wait for `serve` alone. */
+static bool prepare_signals(sigset_t *stop_signals) {
+    return sigemptyset(stop_signals) == 0 && sigaddset(stop_signals, SIGTERM) == 0 &&
+           sigaddset(stop_signals, SIGINT) == 0 &&
+           pthread_sigmask(SIG_BLOCK, stop_signals, NULL) == 0 &&
+           signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+}
+
+int main(int argc, char **argv) {
+    static struct server server;
+    sigset_t stop_signals;
+    int code = settings_read(&server.settings, argc, argv);
+    if (code != EX_OK)
+        return code;
+    set_log_level(server.settings.log_level);
+    if (!crypto_start() || !prepare_signals(&stop_signals)) {
+        complain("the system gives no random numbers or no signals");
+        return EX_OSERR;
+    }
+    code = start(&server);
+    if (code == EX_OK) {
+        announce(&server);
+        serve(&server, &stop_signals);
+        drain(&server);
+    }
+    stop(&server);
+    return code;
+}

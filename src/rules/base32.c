@@ -1,0 +1,36 @@
+/* Base32, as the secrets of one-time passwords are written. */
+#include "rules/base32.h"
+
+static int digit(char c) {
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a';
+    return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+}
+
+size_t base32_decode(struct text text, unsigned char *out) {
+    size_t digits = 0, bytes = 0;
+    unsigned bits = 0, held = 0;
+    while (text.len && text.at[text.len - 1] == '=')
+        text.len--;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == ' ')
+            continue;
+        int value = digit(text.at[i]);
+        if (value < 0)
+            return 0;
+        digits++;
+        bits = (bits << 5 | (unsigned)value) & 0xFFF;
+        held += 5;
+        if (held < 8)
+            continue;
+        held -= 8;
+        if (out)
+            out[bytes] = (unsigned char)(bits >> held);
+        bytes++;
+    }
+    /* Digits come in groups that make whole bytes: 1, 3 and 6 left over cannot be. */
+    size_t left = digits % 8;
+    return left == 1 || left == 3 || left == 6 ? 0 : bytes;
+}

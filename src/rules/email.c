@@ -1,0 +1,174 @@
+/* E-mail addresses: what is one, and when two are the same. Nearly all are ASCII, and are done
+ * with here; the others go through libunistring and libidn2. */
+#include "rules/email.h"
+
+#include <arpa/inet.h>
+#include <idn2.h>
+#include <stdlib.h>
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+enum { LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
+
+static bool is_ascii(struct text text) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* RFC 5322 atext, and beyond ASCII all of it (RFC 6531 section 3.3). */
+static bool is_atom_character(char c) {
+    return is_letter_or_digit(c) || (unsigned char)c >= 0x80 ||
+           (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+static bool is_dot_atom(struct text local) {
+    while (local.at) {
+        struct text atom = text_cut(&local, '.');
+        if (!atom.len)
+            return false;
+        for (size_t i = 0; i < atom.len; i++)
+            if (!is_atom_character(atom.at[i]))
+                return false;
+    }
+    return true;
+}
+
+static bool is_quoted(struct text local) {
+    if (local.len < 2 || local.at[0] != '"' || local.at[local.len - 1] != '"')
+        return false;
+    for (size_t i = 1; i + 1 < local.len; i++) {
+        if (local.at[i] == '\\' && ++i + 1 == local.len)
+            return false;
+        if ((unsigned char)local.at[i] < ' ' || local.at[i] == 0x7F ||
+            (local.at[i] == '"' && local.at[i - 1] != '\\'))
+            return false;
+    }
+    return true;
+}
+
+static bool is_address_literal(struct text domain) {
+    char address[INET6_ADDRSTRLEN];
+    unsigned char bytes[16];
+    if (domain.len < 3 || domain.at[0] != '[' || domain.at[domain.len - 1] != ']')
+        return false;
+    struct text inside = { domain.at + 1, domain.len - 2 };
+    int family = AF_INET;
+    if (text_starts_nocase(inside, TEXT("IPv6:"))) {
+        inside = (struct text){ inside.at + 5, inside.len - 5 };
+        family = AF_INET6;
+    }
+    if (inside.len >= sizeof address || memchr(inside.at, '\0', inside.len))
+        return false;
+    memcpy(address, inside.at, inside.len);
+    address[inside.len] = '\0';
+    return inet_pton(family, address, bytes) == 1;
+}
+
+static bool is_ascii_domain(struct text domain) {
+    while (domain.at) {
+        struct text label = text_cut(&domain, '.');
+        if (!label.len || label.len > LABEL_MAX || label.at[0] == '-' ||
+            label.at[label.len - 1] == '-')
+            return false;
+        for (size_t i = 0; i < label.len; i++)
+            if (!is_letter_or_digit(label.at[i]) && label.at[i] != '-')
+                return false;
+    }
+    return true;
+}
+
+/* The domain in A-labels, to be freed; NULL when IDNA does not take it. */
+static uint8_t *to_a_labels(struct text domain) {
+    uint8_t *ascii = NULL;
+    char *copy = strndup(domain.at, domain.len);
+    if (copy && idn2_lookup_u8((const uint8_t *)copy, &ascii,
+                               IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+        ascii = NULL;
+    free(copy);
+    return ascii;
+}
+
+static bool is_domain(struct text domain) {
+    if (domain.len == 0 || domain.len > DOMAIN_MAX * 4)
+        return false;
+    if (is_address_literal(domain))
+        return true;
+    uint8_t *ascii = to_a_labels(domain);
+    bool is_right =
+        ascii && strlen((char *)ascii) <= DOMAIN_MAX && is_ascii_domain(text_of((char *)ascii));
+    idn2_free(ascii);
+    return is_right;
+}
+
+/* Splits at the last @: a quoted local part may hold others. */
+static bool split(struct text email, struct text *local, struct text *domain) {
+    const char *at = email.len ? memrchr(email.at, '@', email.len) : NULL;
+    if (!at)
+        return false;
+    *local = (struct text){ email.at, (size_t)(at - email.at) };
+    *domain = (struct text){ at + 1, email.len - local->len - 1 };
+    return true;
+}
+
+bool email_is_valid(struct text email) {
+    struct text local, domain;
+    if (!split(email, &local, &domain) || memchr(email.at, '\0', email.len))
+        return false;
+    if (u8_check((const uint8_t *)email.at, email.len))
+        return false;
+    if (local.len < 1 || local.len > LOCAL_MAX || !(is_dot_atom(local) || is_quoted(local)))
+        return false;
+    if (is_ascii(domain) && domain.len <= DOMAIN_MAX && is_ascii_domain(domain) &&
+        !memmem(domain.at, domain.len, "xn--", 4))
+        return true;
+    return is_domain(domain);
+}
+
+static struct text lower_ascii(struct text text, struct arena *arena) {
+    struct text copy = arena_text(arena, text);
+    for (size_t i = 0; i < copy.len; i++)
+        if (copy.at[i] >= 'A' && copy.at[i] <= 'Z')
+            ((char *)(uintptr_t)copy.at)[i] |= 0x20;
+    return copy;
+}
+
+/* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
+static struct text fold(struct text text, struct arena *arena) {
+    size_t len = 0;
+    if (is_ascii(text))
+        return lower_ascii(text, arena);
+    uint8_t *folded =
+        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
+    if (!folded)
+        return lower_ascii(text, arena);
+    struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
+    free(folded);
+    return copy;
+}
+
+static struct text fold_domain(struct text domain, struct arena *arena) {
+    if (is_ascii(domain) || memchr(domain.at, '\0', domain.len))
+        return fold(domain, arena);
+    uint8_t *ascii = to_a_labels(domain);
+    struct text copy = ascii ? lower_ascii(text_of((char *)ascii), arena) : fold(domain, arena);
+    idn2_free(ascii);
+    return copy;
+}
+
+struct text email_key(struct text email, struct arena *arena) {
+    struct text local, domain;
+    if (is_ascii(email) || !split(email, &local, &domain))
+        return fold(email, arena);
+    local = fold(local, arena);
+    domain = fold_domain(domain, arena);
+    if (!local.at || !domain.at)
+        return (struct text){ 0 };
+    return arena_printf(arena, "%.*s@%.*s", (int)local.len, local.at, (int)domain.len, domain.at);
+}

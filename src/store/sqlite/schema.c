@@ -1,0 +1,176 @@
+/* The database's shape. Resources' tables are derived from the field tables; what only the server
+ * itself uses is written out. Each version of the schema is one numbered step, run in one
+ * transaction with the number. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Marks a file as Roster's ("rost"), see SQLite's application_id. */
+enum { APPLICATION_ID = 0x726f7374 };
+
+static const char own_tables[] =
+    /* Which records refer to a row: the other direction of every links field. */
+    "CREATE TABLE links (field TEXT NOT NULL, target INTEGER NOT NULL, owner INTEGER NOT NULL,"
+    " PRIMARY KEY (field, target, owner)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE avatars (user_id INTEGER PRIMARY KEY, type TEXT NOT NULL,"
+    " content BLOB NOT NULL) STRICT;"
+    "CREATE TABLE tokens (hash BLOB PRIMARY KEY, kind INTEGER NOT NULL, user_id INTEGER NOT NULL,"
+    " client_id TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
+    "CREATE INDEX tokens_expires ON tokens (expires_ms);"
+    /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
+    " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
+    "INSERT INTO strangers VALUES (0);"
+    "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;";
+
+static const char *const sql_type[FIELD_TYPES] = {
+    [TYPE_id] = "INTEGER PRIMARY KEY",
+    [TYPE_text] = "TEXT",
+    [TYPE_email] = "TEXT",
+    [TYPE_url] = "TEXT",
+    [TYPE_integer] = "INTEGER",
+    [TYPE_boolean] = "INTEGER NOT NULL DEFAULT 0",
+    [TYPE_date] = "INTEGER",
+    [TYPE_guid] = "TEXT",
+    [TYPE_choice] = "INTEGER",
+    [TYPE_reference] = "INTEGER",
+    [TYPE_links] = "TEXT",
+    [TYPE_sealed] = "BLOB",
+    [TYPE_totp] = "BLOB",
+    [TYPE_password] = "TEXT",
+};
+
+static void add_column(struct buffer *sql, const struct field *field) {
+    bool is_required = (field->flags & (REQUIRED | UNIQUE)) && field->type != TYPE_id;
+    buffer_printf(sql, ", %s %s%s", field->name.at, sql_type[field->type],
+                  is_required ? " NOT NULL" : "");
+}
+
+static enum status create_table(struct store_view *view, const struct table *table) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 4096);
+    buffer_printf(&sql, "CREATE TABLE %s (Version INTEGER NOT NULL", table->name);
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_stored(&table->fields[i]))
+            add_column(&sql, &table->fields[i]);
+    buffer_add(&sql, TEXT(") STRICT;"));
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & UNIQUE)
+            buffer_printf(&sql, "CREATE UNIQUE INDEX %s_%s ON %s (%s);", table->name,
+                          table->fields[i].name.at, table->name, table->fields[i].name.at);
+    buffer_add_char(&sql, '\0');
+    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    arena_close(&arena);
+    return status;
+}
+
+/* Ids begin where nine digits do, as the hosted service's. */
+static enum status create_ids(struct store_view *view, const struct table *table) {
+    char sql[128];
+    int len =
+        snprintf(sql, sizeof sql, "INSERT INTO next_ids VALUES ('%s', 100000001)", table->name);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    return view_run(view, sql);
+}
+
+static enum status create_all(struct store_view *view) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        status = create_table(view, tables[i]);
+    if (status == STATUS_OK)
+        status = view_run(view, own_tables);
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        status = create_ids(view, tables[i]);
+    return status;
+}
+
+/* Step n takes version n to n + 1. */
+static enum status (*const steps[])(struct store_view *) = { create_all };
+enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] };
+
+static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        status = view_step(view, statement);
+    if (status == STATUS_OK)
+        *number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return status;
+}
+
+static enum status migrate_in_transaction(struct store_view *view) {
+    int64_t version = 0;
+    enum status status = read_pragma(view, "PRAGMA user_version", &version);
+    if (status == STATUS_OK && (version < 0 || version > SCHEMA_VERSION))
+        return STATUS_STALE;
+    if (status != STATUS_OK || version == SCHEMA_VERSION)
+        return status;
+    for (; status == STATUS_OK && version < SCHEMA_VERSION; version++)
+        status = steps[version](view);
+    char sql[96];
+    int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
+                       SCHEMA_VERSION, APPLICATION_ID);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    return status == STATUS_OK ? view_run(view, sql) : status;
+}
+
+enum status schema_migrate(struct store_view *view) {
+    enum status status = view_run(view, "BEGIN IMMEDIATE");
+    if (status != STATUS_OK)
+        return status;
+    status = migrate_in_transaction(view);
+    if (status == STATUS_OK)
+        return view_run(view, "COMMIT");
+    if (view_run(view, "ROLLBACK") != STATUS_OK)
+        log_error("the failed schema change could not be rolled back");
+    return status;
+}
+
+static enum status check_table(struct store_view *view, const struct table *table, char *why,
+                               size_t why_size) {
+    int64_t found = 0;
+    unsigned expected = 1; /* Version */
+    char sql[160];
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!field_is_stored(field))
+            continue;
+        expected++;
+        int type_len = (int)strcspn(sql_type[field->type], " ");
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
+                       " type='%.*s'",
+                       table->name, field->name.at, type_len, sql_type[field->type]);
+        enum status status = read_pragma(view, sql, &found);
+        if (status != STATUS_OK || found != 1) {
+            (void)snprintf(why, why_size, "%s.%s is not a column of type %.*s", table->name,
+                           field->name.at, type_len, sql_type[field->type]);
+            return STATUS_BROKEN;
+        }
+    }
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM pragma_table_info('%s')", table->name);
+    enum status status = read_pragma(view, sql, &found);
+    if (status == STATUS_OK && found == expected)
+        return STATUS_OK;
+    (void)snprintf(why, why_size, "%s has %lld columns, the field table %u", table->name,
+                   (long long)found, expected);
+    return STATUS_BROKEN;
+}
+
+enum status schema_check(struct store_view *view, char *why, size_t why_size) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        status = check_table(view, tables[i], why, why_size);
+    return status;
+}

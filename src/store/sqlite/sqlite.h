@@ -1,0 +1,75 @@
+#ifndef ROSTER_STORE_SQLITE_SQLITE_H
+#define ROSTER_STORE_SQLITE_SQLITE_H
+
+/* What the files of this folder share; nobody else includes it. */
+
+#include "model/tables.h"
+#include "store/store.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+/* Statements that are the same for all tables' sake; their SQL stands in statements.def. */
+enum statement {
+#define STATEMENT(name, sql) SQL_##name,
+#include "store/sqlite/statements.def"
+#undef STATEMENT
+    STATEMENTS
+};
+
+/* Statements that each table has, derived from its fields. */
+enum table_statement {
+    TABLE_LOAD,
+    TABLE_EXISTS,
+    TABLE_COUNT,
+    TABLE_INSERT,
+    TABLE_UPDATE,         /* all columns but those with an index of their own */
+    TABLE_UPDATE_INDEXED, /* all columns */
+    TABLE_STATEMENTS
+};
+
+struct store_view {
+    sqlite3 *db;
+    struct store *store;
+    sqlite3_stmt *statements[STATEMENTS];
+    sqlite3_stmt *table_statements[TABLES][TABLE_STATEMENTS];
+    bool access_changed; /* the running transaction decides who may do what */
+};
+
+/** Opens a connection with the settings that all of them share. NULL on failure, logged. */
+struct store_view *view_open(struct store *store, const char *path, bool may_create);
+
+/** The prepared statement, reset and ready to be bound; NULL when it cannot be had, logged. */
+sqlite3_stmt *view_statement(struct store_view *view, enum statement which);
+sqlite3_stmt *view_table_statement(struct store_view *view, const struct table *table,
+                                   enum table_statement which);
+
+/** Runs a bound statement to its first row: OK, NOT_FOUND when there is none, BROKEN. */
+enum status view_step(struct store_view *view, sqlite3_stmt *statement) MUST_CHECK;
+
+/** Runs a bound statement that gives no row, and resets it. */
+enum status view_execute(struct store_view *view, sqlite3_stmt *statement) MUST_CHECK;
+
+/** Runs SQL without parameters. */
+enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
+
+/** Logs what the library says went wrong; the text holds no values. */
+void view_log(struct store_view *view, const char *doing);
+
+void bind_text(sqlite3_stmt *statement, int at, struct text text);
+void bind_blob(sqlite3_stmt *statement, int at, struct text bytes);
+void bind_integer(sqlite3_stmt *statement, int at, int64_t integer);
+
+/** A text or blob column copied into the arena; `at` NULL for NULL and when memory is short. */
+struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena);
+
+/** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. */
+enum status schema_migrate(struct store_view *view) MUST_CHECK;
+
+/**
+ * Compares the database with the field tables: STATUS_OK, or STATUS_BROKEN with the first
+ * difference in `why`.
+ */
+enum status schema_check(struct store_view *view, char *why, size_t why_size) MUST_CHECK;
+
+#endif

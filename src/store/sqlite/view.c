@@ -1,0 +1,290 @@
+/* A connection, its prepared statements, and all that reads. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const char *const statement_sql[STATEMENTS] = {
+#define STATEMENT(name, sql) sql,
+#include "store/sqlite/statements.def"
+#undef STATEMENT
+};
+
+void view_log(struct store_view *view, const char *doing) {
+    log_error("database: %s: %s (%d)", doing, sqlite3_errmsg(view->db),
+              sqlite3_extended_errcode(view->db));
+}
+
+enum status view_run(struct store_view *view, const char *sql) {
+    if (sqlite3_exec(view->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return STATUS_OK;
+    view_log(view, "running a command");
+    return STATUS_BROKEN;
+}
+
+/* busy_timeout comes first: switching to WAL may have to wait for another connection. */
+static const char connection_settings[] = "PRAGMA busy_timeout = 10000;"
+                                          "PRAGMA journal_mode = WAL;"
+                                          "PRAGMA synchronous = FULL;"
+                                          "PRAGMA wal_autocheckpoint = 0;"
+                                          "PRAGMA cache_size = -2048;"
+                                          "PRAGMA trusted_schema = OFF;";
+
+struct store_view *view_open(struct store *store, const char *path, bool may_create) {
+    struct store_view *view = calloc(1, sizeof *view);
+    if (!view)
+        return NULL;
+    view->store = store;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                (may_create ? SQLITE_OPEN_CREATE : 0);
+    int failed = sqlite3_open_v2(path, &view->db, flags, NULL);
+    if (!failed && view_run(view, connection_settings) == STATUS_OK)
+        return view;
+    if (failed)
+        view_log(view, "opening");
+    store_view_close(view);
+    return NULL;
+}
+
+void store_view_close(struct store_view *view) {
+    if (!view)
+        return;
+    for (int i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_finalize(view->statements[i]); /* repeats an error already handled */
+    for (int i = 0; i < TABLES; i++)
+        for (int j = 0; j < TABLE_STATEMENTS; j++)
+            (void)sqlite3_finalize(view->table_statements[i][j]);
+    if (sqlite3_close(view->db) != SQLITE_OK)
+        view_log(view, "closing");
+    free(view);
+}
+
+static sqlite3_stmt *ready(struct store_view *view, sqlite3_stmt **slot, const char *sql) {
+    if (*slot) {
+        (void)sqlite3_reset(*slot); /* repeats an error already handled */
+        return *slot;
+    }
+    if (sqlite3_prepare_v3(view->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) != SQLITE_OK)
+        view_log(view, "preparing a statement");
+    return *slot;
+}
+
+sqlite3_stmt *view_statement(struct store_view *view, enum statement which) {
+    return ready(view, &view->statements[which], statement_sql[which]);
+}
+
+/* `?3` is the field with index 2: parameters are called after fields in every statement. */
+static void add_columns(struct buffer *sql, const struct table *table, const char *format,
+                        bool with_indexed) {
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!field_is_stored(field) || (!with_indexed && field->flags & UNIQUE))
+            continue;
+        buffer_add(sql, TEXT(", "));
+        if (*format == '?')
+            buffer_printf(sql, "?%u", i + 1);
+        else if (*format == '=')
+            buffer_printf(sql, "%s = ?%u", field->name.at, i + 1);
+        else
+            buffer_add(sql, field->name);
+    }
+}
+
+static void write_table_sql(struct buffer *sql, const struct table *table,
+                            enum table_statement which) {
+    switch (which) {
+    case TABLE_LOAD:
+        buffer_add(sql, TEXT("SELECT Version"));
+        add_columns(sql, table, "n", true);
+        buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
+        break;
+    case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
+    case TABLE_COUNT: buffer_printf(sql, "SELECT count(*) FROM %s", table->name); break;
+    case TABLE_INSERT:
+        buffer_printf(sql, "INSERT INTO %s (Version", table->name);
+        add_columns(sql, table, "n", true);
+        buffer_printf(sql, ") VALUES (?%u", table->count + 1);
+        add_columns(sql, table, "?", true);
+        buffer_add_char(sql, ')');
+        break;
+    case TABLE_UPDATE:
+    case TABLE_UPDATE_INDEXED:
+        buffer_printf(sql, "UPDATE %s SET Version = ?%u", table->name, table->count + 1);
+        add_columns(sql, table, "=", which == TABLE_UPDATE_INDEXED);
+        buffer_printf(sql, " WHERE Id = ?%u AND Version = ?%u", table->common.id + 1,
+                      table->count + 2);
+        break;
+    case TABLE_STATEMENTS: assert(!"not a statement");
+    }
+    buffer_add_char(sql, '\0');
+}
+
+sqlite3_stmt *view_table_statement(struct store_view *view, const struct table *table,
+                                   enum table_statement which) {
+    sqlite3_stmt **slot = &view->table_statements[table_number(table)][which];
+    if (*slot)
+        return ready(view, slot, NULL);
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 4096);
+    write_table_sql(&sql, table, which);
+    sqlite3_stmt *statement = sql.failed ? NULL : ready(view, slot, sql.at);
+    arena_close(&arena);
+    return statement;
+}
+
+enum status view_step(struct store_view *view, sqlite3_stmt *statement) {
+    if (!statement)
+        return STATUS_BROKEN;
+    switch (sqlite3_step(statement)) {
+    case SQLITE_ROW: return STATUS_OK;
+    case SQLITE_DONE: return STATUS_NOT_FOUND;
+    default: view_log(view, "running a statement"); return STATUS_BROKEN;
+    }
+}
+
+enum status view_execute(struct store_view *view, sqlite3_stmt *statement) {
+    enum status status = view_step(view, statement);
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Binding can only fail for want of memory or by a wrong index; a NULL then meets a NOT NULL
+ * column or changes nothing, so the assertion is for the index. */
+static void bound(int result) {
+    assert(result == SQLITE_OK || result == SQLITE_NOMEM || result == SQLITE_TOOBIG);
+    (void)result;
+}
+
+void bind_text(sqlite3_stmt *statement, int at, struct text text) {
+    bound(sqlite3_bind_text64(statement, at, text.at, text.len, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void bind_blob(sqlite3_stmt *statement, int at, struct text bytes) {
+    bound(sqlite3_bind_blob64(statement, at, bytes.at, bytes.len, SQLITE_STATIC));
+}
+
+void bind_integer(sqlite3_stmt *statement, int at, int64_t integer) {
+    bound(sqlite3_bind_int64(statement, at, integer));
+}
+
+struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena) {
+    const char *bytes = sqlite3_column_blob(statement, at);
+    size_t len = (size_t)sqlite3_column_bytes(statement, at);
+    if (sqlite3_column_type(statement, at) == SQLITE_NULL)
+        return (struct text){ 0 };
+    return arena_text(arena, (struct text){ bytes, len });
+}
+
+static bool read_value(sqlite3_stmt *statement, int at, struct arena *arena, struct value *value) {
+    switch (sqlite3_column_type(statement, at)) {
+    case SQLITE_NULL: *value = value_null(); return true;
+    case SQLITE_INTEGER: *value = value_integer(sqlite3_column_int64(statement, at)); return true;
+    default:
+        *value = value_text(column_text(statement, at, arena));
+        return value->kind == VALUE_TEXT;
+    }
+}
+
+static bool read_record(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+    int column = 0;
+    record->version = sqlite3_column_int64(statement, column++);
+    for (unsigned i = 0; i < record->table->count; i++)
+        if (field_is_stored(&record->table->fields[i]) &&
+            !read_value(statement, column++, arena, &record->values[i]))
+            return false;
+    return true;
+}
+
+enum status store_load(struct store_view *view, const struct table *table, int64_t id,
+                       struct arena *arena, struct record *record) {
+    sqlite3_stmt *statement = view_table_statement(view, table, TABLE_LOAD);
+    *record = record_new(table, arena);
+    if (!statement || !record->values)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, id);
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK && !read_record(statement, arena, record))
+        status = STATUS_BROKEN;
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+/* The first column of the only row of a statement with at most one integer parameter. */
+static enum status one_integer(struct store_view *view, sqlite3_stmt *statement, int64_t *number) {
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK && number)
+        *number = sqlite3_column_int64(statement, 0);
+    if (statement)
+        (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) {
+    sqlite3_stmt *statement = view_statement(view, SQL_find_user);
+    if (statement)
+        bind_text(statement, 1, email_key);
+    return one_integer(view, statement, id);
+}
+
+enum status store_exists(struct store_view *view, const struct table *table, int64_t id) {
+    sqlite3_stmt *statement = view_table_statement(view, table, TABLE_EXISTS);
+    if (statement)
+        bind_integer(statement, 1, id);
+    return one_integer(view, statement, NULL);
+}
+
+enum status store_other_administrator(struct store_view *view, int64_t id) {
+    sqlite3_stmt *statement = view_statement(view, SQL_other_administrator);
+    if (statement)
+        bind_integer(statement, 1, id);
+    return one_integer(view, statement, NULL);
+}
+
+enum status store_count(struct store_view *view, const struct table *table, int64_t *count) {
+    return one_integer(view, view_table_statement(view, table, TABLE_COUNT), count);
+}
+
+enum status store_avatar(struct store_view *view, int64_t user_id, struct arena *arena,
+                         struct avatar *avatar) {
+    sqlite3_stmt *statement = view_statement(view, SQL_avatar);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, user_id);
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK) {
+        avatar->type = column_text(statement, 0, arena);
+        avatar->content = column_text(statement, 1, arena);
+        if (!avatar->type.at || !avatar->content.at)
+            status = STATUS_BROKEN;
+    }
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
+                        struct token *token) {
+    sqlite3_stmt *statement = view_statement(view, SQL_token);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_blob(statement, 1, (struct text){ (const char *)hash->bytes, sizeof hash->bytes });
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK) {
+        *token = (struct token){
+            .hash = *hash,
+            .kind = (enum token_kind)sqlite3_column_int(statement, 0),
+            .user_id = sqlite3_column_int64(statement, 1),
+            .client_id = column_text(statement, 2, arena),
+            .issued_ms = sqlite3_column_int64(statement, 3),
+            .expires_ms = sqlite3_column_int64(statement, 4),
+        };
+        if (!token->client_id.at)
+            status = STATUS_BROKEN;
+    }
+    (void)sqlite3_reset(statement);
+    return status;
+}

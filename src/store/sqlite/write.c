@@ -1,0 +1,294 @@
+/* All that writes, inside the transaction of the writer. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/log.h"
+#include "base/time.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
+
+static void bind_value(sqlite3_stmt *statement, int at, const struct field *field,
+                       const struct value *value) {
+    if (value->kind == VALUE_INTEGER)
+        bind_integer(statement, at, value->integer);
+    else if (value->kind == VALUE_TEXT && field_is_sealed(field))
+        bind_blob(statement, at, value_as_text(value));
+    else if (value->kind == VALUE_TEXT)
+        bind_text(statement, at, value_as_text(value));
+    else if (field->type == TYPE_boolean)
+        bind_integer(statement, at, 0);
+    else
+        (void)sqlite3_bind_null(statement, at); /* cannot fail on a ready statement */
+}
+
+static void bind_record(sqlite3_stmt *statement, const struct record *record, bool with_indexed) {
+    const struct table *table = record->table;
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_stored(&table->fields[i]) &&
+            (with_indexed || !(table->fields[i].flags & UNIQUE)))
+            bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
+    bind_integer(statement, (int)table->count + 1, record->version);
+}
+
+/* What an audit row says of a value. */
+static struct text value_shown(const struct field *field, const struct value *value,
+                               char out[TIME_TEXT_MAX]) {
+    if (value->kind == VALUE_TEXT)
+        return value_as_text(value);
+    if (value->kind != VALUE_INTEGER)
+        return (struct text){ 0 };
+    if (field->type == TYPE_boolean)
+        return value->integer ? TEXT("true") : TEXT("false");
+    if (field->type == TYPE_date)
+        return (struct text){ out, time_format(value->integer, out) };
+    return (struct text){ out, text_from_int64(value->integer, out) };
+}
+
+struct audit_row {
+    const struct record *record;
+    const struct field *field; /* NULL: the record as a whole */
+    const struct value *before, *after;
+    enum audit_type type;
+};
+
+static enum status add_audit_row(struct store_view *tx, const struct audit_row *row,
+                                 const struct author *author) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_audit);
+    char before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
+    struct text name = { 0 }, old = { 0 }, new = { 0 };
+    if (!statement)
+        return STATUS_BROKEN;
+    if (row->field) {
+        bool is_secret = field_is_secret(row->field);
+        name = row->field->name;
+        old = is_secret ? old : value_shown(row->field, row->before, before);
+        new = is_secret ? TEXT("changed") : value_shown(row->field, row->after, after);
+    }
+    bind_text(statement, 1, text_of(row->record->table->entity));
+    bind_integer(statement, 2, record_id(row->record));
+    bind_text(statement, 3, name);
+    bind_text(statement, 4, old);
+    bind_text(statement, 5, new);
+    bind_text(statement, 6, author->email);
+    bind_integer(statement, 7, author->now_ms);
+    bind_integer(statement, 8, row->type);
+    return view_execute(tx, statement);
+}
+
+/* When and by whom is what every audit row says already, and the display text follows from other
+ * fields. */
+static bool is_audited(const struct table *table, unsigned field) {
+    const struct common_fields *common = &table->common;
+    return field_is_shown(&table->fields[field]) && field != common->updated_on &&
+           field != common->updated_by && field != common->to_string_text;
+}
+
+static enum status change_link(struct store_view *tx, enum statement how,
+                               const struct record *owner, const struct field *field,
+                               int64_t target) {
+    char name[96];
+    sqlite3_stmt *statement = view_statement(tx, how);
+    int len = snprintf(name, sizeof name, "%s.%s", owner->table->name, field->name.at);
+    assert(len > 0 && (size_t)len < sizeof name);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, (struct text){ name, (size_t)len });
+    bind_integer(statement, 2, target);
+    bind_integer(statement, 3, record_id(owner));
+    return view_execute(tx, statement);
+}
+
+/* Writes the difference of two stored lists into the index of links. */
+static enum status change_links(struct store_view *tx, const struct record *owner, unsigned field,
+                                const struct value *before) {
+    struct arena arena = { 0 };
+    const struct field *which = &owner->table->fields[field];
+    struct value old = ids_from_stored(before, &arena);
+    struct value new = ids_from_stored(&owner->values[field], &arena);
+    enum status status = old.ids && new.ids ? STATUS_OK : STATUS_BROKEN;
+    for (uint32_t i = 0; status == STATUS_OK && i < old.len; i++)
+        if (!ids_have(&new, old.ids[i]))
+            status = change_link(tx, SQL_drop_link, owner, which, old.ids[i]);
+    for (uint32_t i = 0; status == STATUS_OK && i < new.len; i++)
+        if (!ids_have(&old, new.ids[i]))
+            status = change_link(tx, SQL_add_link, owner, which, new.ids[i]);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status write_row(struct store_view *tx, const struct record *before,
+                             const struct record *after) {
+    bool indexed_changes = false;
+    for (unsigned i = 0; i < after->table->count; i++)
+        if (after->table->fields[i].flags & UNIQUE)
+            indexed_changes |= !value_equal(&before->values[i], &after->values[i]);
+    sqlite3_stmt *statement = view_table_statement(
+        tx, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
+    if (!statement)
+        return STATUS_BROKEN;
+    assert(after->version == before->version + 1);
+    bind_record(statement, after, indexed_changes);
+    bind_integer(statement, (int)after->table->count + 2, before->version);
+    enum status status = view_execute(tx, statement);
+    if (status == STATUS_OK && sqlite3_changes(tx->db) != 1) {
+        log_error("database: %s %lld was not at version %lld", after->table->noun,
+                  (long long)record_id(after), (long long)before->version);
+        status = STATUS_BROKEN;
+    }
+    return status;
+}
+
+enum status store_note(struct store_view *tx, const struct record *before,
+                       const struct record *after) {
+    return write_row(tx, before, after);
+}
+
+static enum status write_difference(struct store_view *tx, const struct record *before,
+                                    const struct record *after, unsigned field,
+                                    const struct author *author) {
+    const struct field *which = &after->table->fields[field];
+    enum status status = STATUS_OK;
+    if (value_equal(&before->values[field], &after->values[field]))
+        return STATUS_OK;
+    tx->access_changed |= (which->flags & ACCESS) != 0;
+    if (which->type == TYPE_links)
+        status = change_links(tx, after, field, &before->values[field]);
+    if (status == STATUS_OK && is_audited(after->table, field))
+        status = add_audit_row(tx,
+                               &(struct audit_row){ after, which, &before->values[field],
+                                                    &after->values[field], AUDIT_UPDATE },
+                               author);
+    return status;
+}
+
+enum status store_update(struct store_view *tx, const struct record *before,
+                         const struct record *after, const struct author *author) {
+    enum status status = write_row(tx, before, after);
+    for (unsigned i = 0; status == STATUS_OK && i < after->table->count; i++)
+        status = write_difference(tx, before, after, i, author);
+    return status;
+}
+
+/* Ids that were given by hand (the demo's) are not given again. */
+static enum status skip_id(struct store_view *tx, const struct record *record) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_skip_id);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, text_of(record->table->name));
+    bind_integer(statement, 2, record_id(record));
+    return view_execute(tx, statement);
+}
+
+enum status store_insert(struct store_view *tx, const struct record *record,
+                         const struct author *author) {
+    static const struct value none = { .kind = VALUE_NULL };
+    sqlite3_stmt *statement = view_table_statement(tx, record->table, TABLE_INSERT);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_record(statement, record, true);
+    enum status status = view_execute(tx, statement);
+    for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
+        if (record->table->fields[i].type == TYPE_links)
+            status = change_links(tx, record, i, &none);
+    if (status == STATUS_OK)
+        status = skip_id(tx, record);
+    if (status == STATUS_OK)
+        status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_CREATE },
+                               author);
+    return status;
+}
+
+enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_next_id);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, text_of(table->name));
+    enum status status = view_step(tx, statement);
+    if (status == STATUS_OK)
+        *id = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_reset(statement);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+}
+
+enum status store_set_avatar(struct store_view *tx, int64_t user_id, const struct avatar *avatar) {
+    sqlite3_stmt *statement = view_statement(tx, avatar ? SQL_set_avatar : SQL_drop_avatar);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, user_id);
+    if (avatar) {
+        bind_text(statement, 2, avatar->type);
+        bind_blob(statement, 3, avatar->content);
+    }
+    return view_execute(tx, statement);
+}
+
+static struct text hash_bytes(const struct token_hash *hash) {
+    return (struct text){ (const char *)hash->bytes, sizeof hash->bytes };
+}
+
+enum status store_add_token(struct store_view *tx, const struct token *token) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_add_token);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_blob(statement, 1, hash_bytes(&token->hash));
+    bind_integer(statement, 2, token->kind);
+    bind_integer(statement, 3, token->user_id);
+    bind_text(statement, 4, token->client_id);
+    bind_integer(statement, 5, token->issued_ms);
+    bind_integer(statement, 6, token->expires_ms);
+    return view_execute(tx, statement);
+}
+
+enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_drop_token);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_blob(statement, 1, hash_bytes(hash));
+    tx->access_changed = true;
+    return view_execute(tx, statement);
+}
+
+enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_set_token_kind);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_blob(statement, 1, hash_bytes(hash));
+    bind_integer(statement, 2, TOKEN_SPENT);
+    return view_execute(tx, statement);
+}
+
+enum status store_revoke_all(struct store_view *tx, int64_t user_id) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_revoke_all);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, user_id);
+    tx->access_changed = true;
+    return view_execute(tx, statement);
+}
+
+enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
+                                enum token_kind kind) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_revoke_client);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, user_id);
+    bind_text(statement, 2, client_id);
+    bind_integer(statement, 3, kind);
+    tx->access_changed |= kind == TOKEN_ACCESS;
+    return view_execute(tx, statement);
+}
+
+enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_drop_expired);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, now_ms);
+    bind_integer(statement, 2, limit);
+    return view_execute(tx, statement);
+}
+
+enum status store_note_stranger(struct store_view *tx) {
+    return view_execute(tx, view_statement(tx, SQL_note_stranger));
+}

@@ -1,0 +1,294 @@
+/* The store's life: opening, the one thread that writes, the one that checkpoints.
+ *
+ * The writer takes all commands that wait and commits them together, so one fsync serves them all.
+ * The checkpointer copies the log (WAL) back into the database on its own time, and only when the
+ * log has grown past a bound it asks the writer to rest, so that the log can begin anew. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+    CHECKPOINT_EVERY_MS = 200,
+    WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
+};
+
+struct store {
+    char path[PATH_MAX];
+    int directory; /* held open and locked: one server a folder */
+    struct store_view *writer_view, *checkpoint_view;
+    pthread_t writer, checkpointer;
+    bool writer_runs, checkpointer_runs;
+    struct queue commands;
+    struct queue stop;      /* nothing is put in: closing it ends the checkpointer */
+    pthread_mutex_t turn;   /* held while a group is written, or the log is begun anew */
+    atomic_bool wants_turn; /* the checkpointer waits for the turn */
+    atomic_bool is_broken;  /* a sync failed: what reached the disk is not known any more */
+    atomic_uint_fast64_t access_epoch;
+};
+
+uint64_t store_access_epoch(const struct store *store) {
+    return atomic_load_explicit(&store->access_epoch, memory_order_acquire);
+}
+
+struct store_view *store_view_open(struct store *store) {
+    return view_open(store, store->path, false);
+}
+
+static struct store_command *command_of(struct queue_item *item) {
+    return (struct store_command *)item;
+}
+
+/* After a failed sync the kernel may have dropped the pages: no later success can be trusted. */
+static void note_failure(struct store *store) {
+    int code = sqlite3_extended_errcode(store->writer_view->db);
+    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
+        atomic_store(&store->is_broken, true);
+        log_error("database: the disk refused to sync; no more changes are taken until a restart");
+    }
+}
+
+/* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
+static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
+    struct store_view *tx = store->writer_view;
+    tx->access_changed = false;
+    if (atomic_load(&store->is_broken) ||
+        view_execute(tx, view_statement(tx, SQL_begin)) != STATUS_OK)
+        return false;
+    bool ok = true;
+    for (struct queue_item *item = first; ok && item != end; item = item->next) {
+        struct store_command *command = command_of(item);
+        command->status = command->run(tx, command);
+        ok = command->status != STATUS_BROKEN;
+    }
+    ok = ok && view_execute(tx, view_statement(tx, SQL_commit)) == STATUS_OK;
+    if (!ok)
+        note_failure(store);
+    if (!ok && !sqlite3_get_autocommit(tx->db) &&
+        view_execute(tx, view_statement(tx, SQL_rollback)) != STATUS_OK)
+        atomic_store(&store->is_broken, true);
+    if (ok && tx->access_changed)
+        atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
+    return ok;
+}
+
+static void write_commands(struct store *store, struct queue_item *first) {
+    bool together = write_group(store, first, NULL);
+    for (struct queue_item *item = first, *next; item; item = next) {
+        next = item->next;
+        if (!together && !write_group(store, item, next))
+            command_of(item)->status = STATUS_BROKEN;
+        command_of(item)->done(command_of(item));
+    }
+}
+
+static void take_turn(struct store *store) {
+    int failed = pthread_mutex_lock(&store->turn);
+    assert(!failed);
+    (void)failed;
+}
+
+static void leave_turn(struct store *store) {
+    int failed = pthread_mutex_unlock(&store->turn);
+    assert(!failed);
+    (void)failed;
+}
+
+static void *run_writer(void *argument) {
+    struct store *store = argument;
+    struct queue_item *first;
+    while ((first = queue_take_all(&store->commands, -1))) {
+        /* A mutex is not fair: without this the writer would take it back at once. */
+        while (atomic_load(&store->wants_turn))
+            (void)usleep(100);
+        take_turn(store);
+        write_commands(store, first);
+        leave_turn(store);
+    }
+    return NULL;
+}
+
+static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
+    int copied = 0;
+    int result =
+        sqlite3_wal_checkpoint_v2(store->checkpoint_view->db, NULL, mode, pages_in_log, &copied);
+    if (result != SQLITE_OK && (result & 0xFF) != SQLITE_BUSY)
+        view_log(store->checkpoint_view, "copying the log back");
+    return result == SQLITE_OK;
+}
+
+static void *run_checkpointer(void *argument) {
+    struct store *store = argument;
+    while (!queue_is_done(&store->stop)) {
+        int pages = 0;
+        (void)queue_take_all(&store->stop, CHECKPOINT_EVERY_MS);
+        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < WAL_BOUND_PAGES)
+            continue;
+        atomic_store(&store->wants_turn, true);
+        take_turn(store);
+        atomic_store(&store->wants_turn, false);
+        (void)checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages); /* tried again next time */
+        leave_turn(store);
+    }
+    return NULL;
+}
+
+enum status store_submit(struct store *store, struct store_command *command) {
+    return queue_put(&store->commands, &command->item) ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+/* A command that somebody sleeps on, wrapped around the real one. */
+struct waiting {
+    struct store_command command; /* first */
+    struct store_command *real;
+    struct queue finished;
+};
+
+static enum status run_real(struct store_view *tx, struct store_command *command) {
+    struct waiting *waiting = (struct waiting *)command;
+    return waiting->real->run(tx, waiting->real);
+}
+
+static void wake_waiting(struct store_command *command) {
+    struct waiting *waiting = (struct waiting *)command;
+    bool put = queue_put(&waiting->finished, &command->item);
+    assert(put);
+    (void)put;
+}
+
+enum status store_run(struct store *store, struct store_command *command) {
+    struct waiting waiting = { .command = { .run = run_real, .done = wake_waiting },
+                               .real = command };
+    if (!queue_init(&waiting.finished, 0))
+        return STATUS_BROKEN;
+    enum status status = store_submit(store, &waiting.command);
+    if (status == STATUS_OK) {
+        (void)queue_take(&waiting.finished);
+        status = waiting.command.status;
+    }
+    queue_destroy(&waiting.finished);
+    return status;
+}
+
+/* Statistics of memory are a lock that all threads share, for figures that nobody reads. */
+static bool start_library(void) {
+    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
+           sqlite3_initialize() == SQLITE_OK;
+}
+
+static int lock_directory(struct store *store, const char *directory, char *why, size_t why_size) {
+    store->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->directory < 0 || access(directory, W_OK | X_OK) != 0) {
+        (void)snprintf(why, why_size, "%s: %s; give a folder that can be written (--data)",
+                       directory, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    if (flock(store->directory, LOCK_EX | LOCK_NB) != 0) {
+        (void)snprintf(why, why_size,
+                       "%s: in use by another rosterd; stop it or take another"
+                       " folder (--data)",
+                       directory);
+        return EX_TEMPFAIL;
+    }
+    return EX_OK;
+}
+
+static int open_database(struct store *store, const char *directory, char *why, size_t why_size) {
+    int len = snprintf(store->path, sizeof store->path, "%s/roster.db", directory);
+    if (len < 0 || (size_t)len >= sizeof store->path) {
+        (void)snprintf(why, why_size, "the path of the data folder is too long");
+        return EX_USAGE;
+    }
+    mode_t mask = umask(0077); /* the database is for nobody else to read */
+    store->writer_view = view_open(store, store->path, true);
+    enum status status = store->writer_view ? schema_migrate(store->writer_view) : STATUS_BROKEN;
+    (void)umask(mask);
+    if (status == STATUS_STALE) {
+        (void)snprintf(why, why_size,
+                       "%s: made by a newer version of Roster; use that version, or"
+                       " restore a backup of this one",
+                       store->path);
+        return EX_CONFIG;
+    }
+    if (status != STATUS_OK) {
+        (void)snprintf(why, why_size, "%s: cannot be opened as a database (see above)",
+                       store->path);
+        return EX_IOERR;
+    }
+    char difference[256];
+    if (schema_check(store->writer_view, difference, sizeof difference) != STATUS_OK) {
+        (void)snprintf(why, why_size, "%s: not as this version left it: %s", store->path,
+                       difference);
+        return EX_DATAERR;
+    }
+    store->checkpoint_view = view_open(store, store->path, false);
+    return store->checkpoint_view ? EX_OK : EX_IOERR;
+}
+
+static int start_threads(struct store *store, char *why, size_t why_size) {
+    (void)snprintf(why, why_size, "the system refuses threads for the database");
+    if (pthread_create(&store->writer, NULL, run_writer, store) != 0)
+        return EX_OSERR;
+    store->writer_runs = true;
+    if (pthread_create(&store->checkpointer, NULL, run_checkpointer, store) != 0)
+        return EX_OSERR;
+    store->checkpointer_runs = true;
+    return EX_OK;
+}
+
+struct store *store_open(const struct store_options *options, char *why, size_t why_size,
+                         int *exit_code) {
+    struct store *store = calloc(1, sizeof *store);
+    *exit_code = EX_OSERR;
+    (void)snprintf(why, why_size, "no memory to open the database");
+    if (!store || !queue_init(&store->commands, 0) || !queue_init(&store->stop, 0) ||
+        pthread_mutex_init(&store->turn, NULL) != 0 || !start_library()) {
+        free(store);
+        return NULL;
+    }
+    atomic_init(&store->access_epoch, 1);
+    *exit_code = lock_directory(store, options->directory, why, why_size);
+    if (*exit_code == EX_OK)
+        *exit_code = open_database(store, options->directory, why, why_size);
+    if (*exit_code == EX_OK)
+        *exit_code = start_threads(store, why, why_size);
+    if (*exit_code == EX_OK)
+        return store;
+    store_close(store);
+    return NULL;
+}
+
+static void join(pthread_t thread) {
+    int failed = pthread_join(thread, NULL);
+    assert(!failed);
+    (void)failed;
+}
+
+void store_close(struct store *store) {
+    if (!store)
+        return;
+    queue_close(&store->commands);
+    if (store->writer_runs)
+        join(store->writer);
+    queue_close(&store->stop);
+    if (store->checkpointer_runs)
+        join(store->checkpointer);
+    store_view_close(store->checkpoint_view);
+    store_view_close(store->writer_view); /* the last one out copies the log back and removes it */
+    queue_destroy(&store->commands);
+    queue_destroy(&store->stop);
+    (void)pthread_mutex_destroy(&store->turn);
+    if (store->directory >= 0)
+        (void)close(store->directory); /* also unlocks */
+    free(store);
+}
