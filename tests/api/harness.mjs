@@ -1,0 +1,189 @@
+// Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import net from 'node:net';
+import { after } from 'node:test';
+import assert from 'node:assert/strict';
+
+export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
+export const adminEmail = 'admin@example.com';
+export const password = 'demo-password';
+export const adminId = 100000001;
+export const userId = 87654321;
+export const staff = {
+    lister: 100000011, reader: 100000012, creator: 100000013, editor: 100000014,
+    deleter: 100000015, frontdesk: 100000016, manager: 100000017,
+};
+
+export function temporaryFolder() {
+    const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
+    after(() => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+}
+
+// Runs the binary until it ends by itself.
+export function run(args, env = {}) {
+    return new Promise((resolve) => {
+        const child = spawn(binary, args, { env: { ...process.env, ...env } });
+        let stdout = '', stderr = '';
+        child.stdout.on('data', (bytes) => { stdout += bytes; });
+        child.stderr.on('data', (bytes) => { stderr += bytes; });
+        child.on('close', (code) => resolve({ code, stdout, stderr }));
+    });
+}
+
+export class Server {
+    // Resolves once the ready line is there. Stopped after the tests of the file, and then it must
+    // have ended well and said nothing on standard error but log lines.
+    static async start(args = ['--demo'], env = {}) {
+        const server = new Server();
+        server.folder = temporaryFolder();
+        server.args = ['--listen', '127.0.0.1:0', '--data', join(server.folder, 'data'), ...args];
+        server.env = { ...process.env, ...env };
+        await server.spawn();
+        after(() => server.stop());
+        return server;
+    }
+
+    spawn() {
+        this.stdout = this.stderr = '';
+        this.child = spawn(binary, this.args, { env: this.env });
+        this.ended = new Promise((resolve) => {
+            this.child.on('close', (code, signal) => resolve({ code, signal }));
+        });
+        this.child.stderr.on('data', (bytes) => { this.stderr += bytes; });
+        return new Promise((resolve, reject) => {
+            this.child.stdout.on('data', (bytes) => {
+                this.stdout += bytes;
+                const ready = /listening on (http:\/\/([^:]+):(\d+))/.exec(this.stdout);
+                if (ready) {
+                    [, this.url, this.host, this.port] = ready;
+                    resolve();
+                }
+            });
+            this.ended.then(({ code }) => reject(new Error(`ended with ${code}: ${this.stderr}`)));
+        });
+    }
+
+    async stop(signal = 'SIGTERM') {
+        if (this.child.exitCode === null && this.child.signalCode === null)
+            this.child.kill(signal);
+        const { code } = await this.ended;
+        if (signal === 'SIGTERM')
+            assert.equal(code, 0, `the server ended with ${code}: ${this.stderr}`);
+    }
+
+    async restart(signal = 'SIGTERM') {
+        await this.stop(signal);
+        await this.spawn();
+    }
+
+    // A request; `body` that is no string is sent as JSON.
+    async call(method, path, { token, body, headers = {} } = {}) {
+        const all = { ...headers };
+        if (token)
+            all.Authorization = `Bearer ${token}`;
+        if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+            body = JSON.stringify(body);
+            all['Content-Type'] ??= 'application/json';
+        }
+        const response = await fetch(this.url + path, { method, headers: all, body, redirect: 'manual' });
+        const text = await response.text();
+        let json;
+        try {
+            json = JSON.parse(text);
+        } catch {
+            json = undefined;
+        }
+        return { status: response.status, headers: response.headers, text, json };
+    }
+
+    grant(form, headers = {}) {
+        return this.call('POST', '/api/token', {
+            body: new URLSearchParams(form).toString(),
+            headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+        });
+    }
+
+    async token(email = adminEmail, secret = password) {
+        const { status, json, text } = await this.grant({ grant_type: 'password', username: email, password: secret });
+        assert.equal(status, 200, text);
+        return json.access_token;
+    }
+
+    // The administrator's token, asked for once.
+    admin() {
+        this.adminToken ??= this.token();
+        return this.adminToken;
+    }
+
+    async get(id, token) {
+        return (await this.call('GET', `/api/sys/users/${id}`, { token: token ?? await this.admin() })).json;
+    }
+
+    async put(body, { token, headers } = {}) {
+        return this.call('PUT', '/api/sys/users', { token: token ?? await this.admin(), body, headers });
+    }
+
+    // The six required fields of a user as they are, and `changes`.
+    async update(id, changes, options) {
+        return this.put({ ...required(await this.get(id)), ...changes }, options);
+    }
+
+    // Bytes over a bare socket; resolves with all that came back once the server closed, or after `wait` ms.
+    raw(bytes, { wait = 1500, end = false } = {}) {
+        return new Promise((resolve, reject) => {
+            const socket = net.connect(this.port, this.host);
+            let answer = '';
+            const timer = setTimeout(() => socket.destroy(), wait);
+            socket.on('data', (part) => { answer += part.toString('latin1'); });
+            socket.on('error', (error) => (answer ? resolve(answer) : reject(error)));
+            socket.on('close', () => { clearTimeout(timer); resolve(answer); });
+            socket.on('connect', () => {
+                socket.write(bytes);
+                if (end)
+                    socket.end();
+            });
+        });
+    }
+}
+
+export function required(user) {
+    const { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts } = user;
+    return { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts };
+}
+
+export function assertInvalid(reply, property, message) {
+    assert.equal(reply.status, 400, reply.text);
+    assert.deepEqual(Object.keys(reply.json), ['Message', 'Value', 'Errors', 'WasSuccessful']);
+    assert.equal(reply.json.Value, null);
+    assert.equal(reply.json.WasSuccessful, false);
+    const error = reply.json.Errors.find((one) => one.PropertyName === property);
+    assert.ok(error, `no error on ${property}: ${reply.text}`);
+    assert.deepEqual(Object.keys(error), ['AttemptedValue', 'Message', 'PropertyName']);
+    assert.match(error.Message, message);
+    assert.ok(reply.json.Message.includes(`${property}: ${error.Message}`));
+    return error;
+}
+
+export function assertFailure(reply, status) {
+    assert.equal(reply.status, status, reply.text);
+    assert.deepEqual(Object.keys(reply.json), ['Status', 'Message', 'Value', 'Errors', 'WasSuccessful']);
+    assert.equal(reply.json.Status, status);
+    assert.equal(reply.json.Value, null);
+    assert.equal(reply.json.WasSuccessful, false);
+    return reply.json;
+}
+
+// The one table of fields, as the server has it: src/model/user_fields.def with what it includes.
+export function fieldTable() {
+    const folder = new URL('../../src/model/', import.meta.url);
+    const read = (name) => readFileSync(new URL(name, folder), 'utf8')
+        .replace(/#include "model\/(.*)"/g, (_, other) => read(other));
+    const rows = [...read('user_fields.def').matchAll(/^FIELD\((\w+), (\w+), (\d+), ([^,]+), (\w+)\)/gm)];
+    return rows.map(([, name, type, max, flags, target]) => ({
+        name, type, max: Number(max), flags: flags.split(/\s*\|\s*/), target,
+    })).filter((field) => !field.flags.includes('HIDDEN'));
+}
