@@ -81,9 +81,11 @@ static void write_update(struct update *update) {
     update->command.run = update_run;
     update->command.done = resume_update;
     request_suspend(update->request, update_written);
-    update->command.status = store_submit(update->request->app->store, &update->command);
-    if (update->command.status != STATUS_OK)
-        exchange_resume(update->request->exchange);
+    enum status status = store_submit(update->request->app->store, &update->command);
+    if (status == STATUS_OK)
+        return; /* the update is the writer's now */
+    update->command.status = status;
+    exchange_resume(update->request->exchange);
 }
 
 static struct update *update_of_job(struct password_job *job) {

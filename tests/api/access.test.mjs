@@ -1,0 +1,81 @@
+// Who may do what: roles, escalation, the last administrator.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, adminId, assertFailure, assertInvalid, password, staff, userId } from './harness.mjs';
+
+const server = await Server.start();
+const editor = await server.token('editor@example.com');
+const manager = await server.token('manager@example.com');
+
+function assertDenied(reply, property) {
+    const { Errors } = assertDeniedEnvelope(reply);
+    assert.deepEqual(Errors.map((error) => error.PropertyName), [property]);
+}
+
+function assertDeniedEnvelope(reply) {
+    assert.equal(reply.status, 403, reply.text);
+    assert.equal(reply.json.Status, 403);
+    assert.equal(reply.json.WasSuccessful, false);
+    return reply.json;
+}
+
+test('each single role opens its own operation and no other', async () => {
+    const expected = { lister: [403, 403], reader: [200, 403], creator: [403, 403], editor: [403, 200],
+        deleter: [403, 403], frontdesk: [200, 403], manager: [200, 200] };
+    for (const [name, [get, put]] of Object.entries(expected)) {
+        const token = await server.token(`${name}@example.com`);
+        assert.equal((await server.call('GET', `/api/sys/users/${userId}`, { token })).status, get, `${name} GET`);
+        assert.equal((await server.update(userId, {}, { token })).status, put, `${name} PUT`);
+    }
+});
+
+test('an editor may not change IsAdmin', async () => {
+    assertDenied(await server.update(userId, { IsAdmin: true }, { token: editor }), 'IsAdmin');
+    assert.equal((await server.get(userId)).IsAdmin, false);
+    assert.equal((await server.update(userId, { IsAdmin: false }, { token: editor })).status, 200, 'as it is');
+});
+
+test('an editor may not edit an unrestricted administrator', async () => {
+    assertDenied(await server.update(adminId, { FullName: 'Owned' }, { token: editor }), 'Id');
+    assert.equal((await server.get(adminId)).FullName, 'Administrator');
+});
+
+test('an editor may not change another user\'s password, but the own one', async () => {
+    for (const name of ['NewPassword', 'Password'])
+        assertDenied(await server.update(userId, { [name]: 'quite-good-pass' }, { token: editor }), name);
+    const own = await server.update(staff.editor, { NewPassword: 'quite-good-pass' }, { token: editor });
+    assert.equal(own.status, 200, own.text);
+    assert.equal((await server.update(userId, {}, { token: editor })).status, 401, 'which ends the own session too');
+    await server.update(staff.editor, { NewPassword: password });
+});
+
+test('nobody gives a role with a permission that the giver lacks', async () => {
+    const token = await server.token('editor@example.com');
+    for (const property of ['UserRoles', 'AddedUserRoles']) {
+        assertDenied(await server.update(userId, { [property]: [407] }, { token }), property);
+        assertDenied(await server.update(staff.editor, { [property]: [404, 405] }, { token }), property);
+    }
+    assert.equal((await server.update(userId, { UserRoles: [404] }, { token })).status, 200, 'the own one may be given');
+    assert.equal((await server.update(userId, { UserRoles: [402, 404] }, { token: manager })).status, 200, 'what one has in sum');
+    assert.equal((await server.update(userId, { RemovedUserRoles: [402], AddedUserRoles: [404] }, { token })).status, 200);
+    assert.equal((await server.update(userId, { UserRoles: [] }, { token })).status, 200);
+});
+
+test('403 comes before 400, 400 before 412, and 404 before all of them', async () => {
+    const token = await server.token('editor@example.com');
+    const stale = { 'If-Match': '"0-0"' };
+    assertDenied(await server.update(userId, { IsAdmin: true, Language: 9 }, { token, headers: stale }), 'IsAdmin');
+    assertInvalid(await server.update(userId, { Language: 9 }, { token, headers: stale }), 'Language', /must be one of/);
+    assertFailure(await server.update(userId, {}, { token, headers: stale }), 412);
+    assertFailure(await server.update(userId, { Id: 5, Language: 9, IsAdmin: true }, { token, headers: stale }), 404);
+});
+
+test('the last active unrestricted administrator cannot be deactivated or demoted, not even by itself', async () => {
+    assertInvalid(await server.update(adminId, { Active: false }), 'Active', /last active unrestricted administrator/);
+    assertInvalid(await server.update(adminId, { IsAdmin: false }), 'IsAdmin', /last active unrestricted administrator/);
+    assertInvalid(await server.update(adminId, { IsAdmin: null }), 'IsAdmin', /last active unrestricted administrator/);
+    assert.equal((await server.update(staff.manager, { IsAdmin: true })).status, 200);
+    assert.equal((await server.update(adminId, { Active: false, IsAdmin: false })).status, 200, 'with another one it can');
+    server.adminToken = server.token('manager@example.com');
+    assertInvalid(await server.update(staff.manager, { IsAdmin: false }), 'IsAdmin', /last active unrestricted administrator/);
+});

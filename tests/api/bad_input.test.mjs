@@ -1,0 +1,157 @@
+// What bad input gets: the decided status and envelope, nothing stored, the server alive, no secret
+// in the log or in a reply.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { Server, assertFailure, assertInvalid, required, userId } from './harness.mjs';
+
+const server = await Server.start(['--demo', '--idle-timeout', '2']);
+const token = await server.admin();
+const valid = JSON.stringify(required(await server.get(userId)));
+const head = (lines) => `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${lines}`;
+const statuses = (answer) => [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
+
+// Runs `attack` and sees that the record is as before and the server serves.
+async function harmless(attack) {
+    const before = await server.get(userId);
+    await attack();
+    assert.deepEqual(await server.get(userId), before);
+    assert.ok(!server.stderr.includes(token));
+}
+
+const malformed = {
+    'an empty body': ['', /^is empty: a JSON object is required$/],
+    'blanks': ['  \n', /^is empty/],
+    'half an object': ['{\n  "Id": 1,\n  "x', /^is not valid JSON: .* at line 3, column \d+$/],
+    'a trailing comma': ['{"Id":1,}', /at line 1, column 9$/],
+    'a comment': ['{"Id":1}//', /at line 1, column 9$/],
+    'single quotes': ["{'Id':1}", /at line 1, column 2$/],
+    'a lone surrogate': ['{"FullName":"\\ud800"}', /^is not valid JSON: .* at line 1/],
+    'a swapped surrogate pair': ['{"FullName":"\\udc00\\ud800"}', /^is not valid JSON/],
+    'a raw control character': ['{"FullName":"\u0001"}', /^is not valid JSON/],
+    'NaN': ['{"Id":NaN}', /^is not valid JSON/],
+    'an array': ['[{"Id":1}]', /^must be a JSON object$/],
+    'a string': ['"Id"', /^must be a JSON object$/],
+    'null': ['null', /^must be a JSON object$/],
+    'two objects': ['{} {}', /^is not valid JSON/],
+    '100,000 levels of arrays': [`{"x":${'['.repeat(100000)}${']'.repeat(100000)}}`, /^is nested more than 64 levels deep$/],
+    '100,000 levels of objects': ['{"x":'.repeat(100000) + '1' + '}'.repeat(100000), /^is nested more than 64 levels deep$/],
+    '100,000 open brackets': ['['.repeat(100000), /^is not valid JSON/],
+};
+for (const [name, [body, says]] of Object.entries(malformed))
+    test(`${name} as the body is 400 on Body`, () => harmless(async () => {
+        assertInvalid(await server.put(body), 'Body', says);
+    }));
+
+test('invalid UTF-8 is 400 on Body', () => harmless(async () => {
+    for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {
+        const body = Buffer.concat([Buffer.from('{"FullName":"'), Buffer.from(bytes), Buffer.from('"}')]);
+        assertInvalid(await server.put(body), 'Body', /^is not valid JSON/);
+    }
+}));
+
+test('a known property twice is refused, also when one of them is null', () => harmless(async () => {
+    assertInvalid(await server.put(valid.replace('{', '{"FullName":"Other",')), 'FullName', /^is given more than once$/);
+    assertInvalid(await server.put(valid.replace('}', ',"Active":null,"Active":true}')), 'Active', /^is given more than once$/);
+}));
+
+test('NUL is refused in every string', () => harmless(async () => {
+    for (const name of ['FullName', 'Email', 'PasswordSalt', 'Devices', 'NewPassword', 'Password', 'AccessToken', 'TwoFactorSecret',
+        'NewAvatarUrl', 'SystemId', 'LastAccess', 'EmailCallBackGuid'])
+        assertInvalid(await server.update(userId, { [name]: 'a\u0000bcdefghij' }), name, /./);
+}));
+
+test('1 MiB is taken, 1 MiB and a byte is 413, by length and chunked', () => harmless(async () => {
+    const fill = (size) => valid.replace('}', `,"x":"${'y'.repeat(size - valid.length - 7)}"}`);
+    const most = fill(1048576);
+    assert.equal(most.length, 1048576);
+    const { UpdatedOn } = await server.get(userId);
+    assertInvalid(await server.put(most.replace('"Language":1', '"Language":9')), 'Language', /./);
+    const answer = await server.raw(head('Content-Length: 1048577\r\n\r\n'));
+    assert.deepEqual(statuses(answer), [413]);
+    assert.match(answer, /"Status":413.*"WasSuccessful":false/);
+    const chunk = `10000\r\n${'z'.repeat(65536)}\r\n`;
+    const chunked = await server.raw(`${head('Transfer-Encoding: chunked\r\n\r\n')}${chunk.repeat(17)}0\r\n\r\n`);
+    assert.equal(statuses(chunked)[0], 413);
+    assert.equal((await server.get(userId)).UpdatedOn, UpdatedOn);
+}));
+
+test('a chunked body is taken', async () => {
+    const answer = await server.raw(`${head('Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n')}`
+        + `5\r\n${valid.slice(0, 5)}\r\n${(valid.length - 5).toString(16)}\r\n${valid.slice(5)}\r\n0\r\n\r\n`);
+    assert.deepEqual(statuses(answer), [200], answer);
+});
+
+const heads = {
+    'no Host': `PUT /api/sys/users HTTP/1.1\r\nContent-Length: ${valid.length}\r\n\r\n`,
+    'two Hosts': head(`Host: y\r\nContent-Length: ${valid.length}\r\n\r\n`),
+    'two Content-Lengths': head(`Content-Length: ${valid.length}\r\nContent-Length: ${valid.length}\r\n\r\n`),
+    'a list of Content-Lengths': head(`Content-Length: ${valid.length}, ${valid.length}\r\n\r\n`),
+    'a signed Content-Length': head(`Content-Length: +${valid.length}\r\n\r\n`),
+    'Content-Length with chunked': head(`Content-Length: ${valid.length}\r\nTransfer-Encoding: chunked\r\n\r\n`),
+    'an unknown transfer coding': head('Transfer-Encoding: xchunked\r\n\r\n'),
+    'chunked twice': head('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n'),
+    'gzip, chunked': head('Transfer-Encoding: gzip, chunked\r\n\r\n'),
+    'a blank before the colon': head(`Content-Length : ${valid.length}\r\n\r\n`),
+};
+for (const [name, bytes] of Object.entries(heads))
+    test(`${name} is 400 and the connection is closed`, () => harmless(async () => {
+        const answer = await server.raw(bytes + valid);
+        assert.ok(statuses(answer).length >= 1 && statuses(answer).every((status) => status === 400), answer);
+    }));
+
+test('a head of 100 KB is refused', () => harmless(async () => {
+    const answer = await server.raw(head(`X-Long: ${'x'.repeat(100000)}\r\n\r\n`));
+    assert.ok([400, 431].includes(statuses(answer)[0]), answer.slice(0, 200));
+}));
+
+test('a body that never comes is closed by the idle timeout', () => harmless(async () => {
+    const began = Date.now();
+    const answer = await server.raw(head('Content-Length: 100\r\n\r\n{"Id"'), { wait: 8000 });
+    assert.ok(Date.now() - began < 6000);
+    assert.deepEqual(statuses(answer).filter((status) => status < 400), []);
+}));
+
+test('pipelined requests are answered in order', async () => {
+    const one = (id) => `GET /api/sys/users/${id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
+    const answer = await server.raw(`${one(userId)}\r\n${one(5)}\r\n${one(100000001)}Connection: close\r\n\r\n`);
+    assert.deepEqual(statuses(answer), [200, 404, 200]);
+});
+
+test('a client that leaves before the answer does no harm', async () => {
+    for (let i = 0; i < 50; i++)
+        await new Promise((resolve) => {
+            const socket = net.connect(server.port, server.host, () => {
+                socket.write(head(`Content-Length: ${valid.length}\r\n\r\n${valid}`));
+                setImmediate(() => socket.destroy());
+            });
+            socket.on('close', resolve);
+            socket.on('error', resolve);
+        });
+    assert.equal((await server.update(userId, {})).status, 200);
+});
+
+test('a NUL or control character in the path finds nothing', () => harmless(async () => {
+    assertFailure(await server.call('GET', '/api/sys/users/%00', { token }), 404);
+    assertFailure(await server.call('GET', '/api/sys/users/87654321%20', { token }), 404);
+    assertFailure(await server.call('GET', `/api/sys/users/${'9'.repeat(30)}`, { token }), 404);
+    assertFailure(await server.call('GET', '/api/sys/users/../users/5', { token }), 404);
+}));
+
+test('hostile lists are handled in time', () => harmless(async () => {
+    const began = Date.now();
+    const many = Array.from({ length: 10000 }, (_, i) => 500000 + i);
+    assertInvalid(await server.update(userId, { Businesses: many }), 'Businesses', /^no business with Id 500000 exists$/);
+    assertInvalid(await server.update(userId, { Businesses: [...many, 1] }), 'Businesses', /^must have at most 10000 ids$/);
+    assert.ok(Date.now() - began < 5000);
+}));
+
+test('1,000 idle connections do not keep new clients out', async () => {
+    const idle = [];
+    for (let i = 0; i < 1000; i++)
+        idle.push(net.connect(server.port, server.host).on('error', () => {}));
+    await new Promise((resolve) => { setTimeout(resolve, 300); });
+    assert.equal((await server.update(userId, {})).status, 200);
+    for (const socket of idle)
+        socket.destroy();
+});

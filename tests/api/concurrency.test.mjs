@@ -1,0 +1,74 @@
+// 64 clients at once.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, assertFailure, required, userId } from './harness.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+const clients = 64;
+const together = (work) => Promise.all(Array.from({ length: clients }, (_, i) => work(i)));
+const members = Array.from({ length: 32 }, (_, i) => 100000101 + i);
+
+test('no update is lost under If-Match', async () => {
+    const rounds = 4;
+    await together(async () => {
+        for (let done = 0; done < rounds;) {
+            const got = await server.call('GET', `/api/sys/users/${userId}`, { token });
+            const body = { ...required(got.json), LastHelpVisited: got.json.LastHelpVisited + 1 };
+            const put = await server.put(body, { token, headers: { 'If-Match': got.headers.get('etag') } });
+            if (put.status === 200)
+                done++;
+            else
+                assertFailure(put, 412);
+        }
+    });
+    assert.equal((await server.get(userId)).LastHelpVisited, clients * rounds);
+});
+
+test('different users are updated side by side, each as its client said last', async () => {
+    const last = new Map();
+    await together(async (i) => {
+        const id = members[i % members.length];
+        for (let n = 0; n < 8; n++) {
+            const name = `Client ${i} round ${n}`;
+            const user = required(await server.get(id, token));
+            assert.equal((await server.put({ ...user, FullName: name }, { token })).status, 200);
+            last.set(id, [...(last.get(id) ?? []), name]);
+        }
+    });
+    for (const [id, names] of last)
+        assert.ok(names.slice(-8).includes((await server.get(id, token)).FullName));
+});
+
+test('an e-mail address wanted by 64 clients at once goes to one', async () => {
+    const users = await Promise.all(members.map((id) => server.get(id, token)));
+    const replies = await together((i) => server.put(
+        { ...required(users[i % members.length]), Email: i % 2 ? 'wanted@example.com' : 'WANTED@example.com' }, { token }));
+    const owners = (await Promise.all(members.map((id) => server.get(id, token))))
+        .filter((user) => user.Email.toLowerCase() === 'wanted@example.com');
+    assert.equal(owners.length, 1);
+    assert.ok(replies.every(({ status }) => status === 200 || status === 400));
+    assert.ok(replies.some(({ status }) => status === 400));
+});
+
+test('UpdatedOn strictly increases in the order of the versions', async () => {
+    const body = required(await server.get(userId));
+    const replies = await together(() => server.put(body, { token }));
+    const moments = replies
+        .map((reply) => [Number(/-(\d+)"$/.exec(reply.headers.get('etag'))[1]), Date.parse(reply.json.UpdatedOn)])
+        .sort(([a], [b]) => a - b);
+    for (let i = 1; i < moments.length; i++)
+        assert.ok(moments[i][1] > moments[i - 1][1]);
+    assert.equal(new Set(moments.map(([version]) => version)).size, clients);
+});
+
+test('what a reply acknowledged, every later request on any connection sees', async () => {
+    await together(async (i) => {
+        const id = members[i % members.length];
+        const body = { ...required(await server.get(id, token)), SystemId: `client-${i}` };
+        if (i >= members.length)
+            return;
+        assert.equal((await server.put(body, { token })).status, 200);
+        assert.equal((await server.get(id, token)).SystemId, `client-${i}`);
+    });
+});

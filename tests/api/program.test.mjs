@@ -1,0 +1,185 @@
+// The program: its options, its exit codes, its first start and its end.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Server, adminEmail, assertFailure, required, run, temporaryFolder, userId } from './harness.mjs';
+
+const folder = temporaryFolder();
+const data = join(folder, 'data');
+const [usage, dataError, noInput, unavailable, cannotCreate, temporary, config] = [64, 65, 66, 69, 73, 75, 78];
+
+// One line on standard error that begins with the program's name and says what `says` matches.
+async function assertRefused(args, code, says, env) {
+    const result = await run(args, env);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, says);
+    assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
+    assert.equal(result.stdout, '');
+}
+
+test('wrong options are refused in one line', async () => {
+    await assertRefused(['--nonsense'], usage, /nonsense/);
+    await assertRefused(['surplus'], usage, /surplus/);
+    await assertRefused(['--listen'], usage, /listen/);
+    await assertRefused(['--token-lifetime', 'x'], usage, /--token-lifetime must be a whole number from 1 to/);
+    await assertRefused(['--token-lifetime', '0'], usage, /--token-lifetime must be a whole number from 1 to/);
+    await assertRefused(['--compatibility', 'x'], usage, /--compatibility must be one of roster\|nexudus/);
+    await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
+    await assertRefused(['--database', 'postgres://x'], usage, /knows only sqlite/);
+    await assertRefused([], usage, /ROSTER_LISEN: no such setting/, { ROSTER_LISEN: 'x' });
+    await assertRefused([], usage, /ROSTER_IO_THREADS must be a whole number/, { ROSTER_IO_THREADS: 'two' });
+    await assertRefused([], usage, /ROSTER_ADMIN_PASSWORD must have/, { ROSTER_ADMIN_PASSWORD: 'password' });
+});
+
+test('--help lists the settings, --version the build', async () => {
+    const help = await run(['--help']);
+    assert.equal(help.code, 0);
+    for (const option of ['--data', '--listen', '--config', '--database', '--demo', '--demo-public', '--compatibility'])
+        assert.ok(help.stdout.includes(option), option);
+    const version = await run(['--version']);
+    assert.match(version.stdout, /^rosterd \d+\.\d+\.\d+ \(gcc .*\)\n$/);
+});
+
+test('flag beats environment beats file beats default', async () => {
+    const file = join(folder, 'roster.conf');
+    writeFileSync(file, 'token-lifetime = 100\nlog-level = warning\nbasic = false\n');
+    const lifetime = async (args, env) => {
+        const server = await Server.start(['--demo', ...args], env);
+        return (await server.grant({ grant_type: 'password', username: adminEmail, password: 'demo-password' })).json.expires_in;
+    };
+    assert.equal(await lifetime([], {}), 604799);
+    assert.equal(await lifetime(['--config', file], {}), 100);
+    assert.equal(await lifetime([], { ROSTER_CONFIG: file, ROSTER_TOKEN_LIFETIME: '200' }), 200);
+    assert.equal(await lifetime(['--config', file, '--token-lifetime', '300'], { ROSTER_TOKEN_LIFETIME: '200' }), 300);
+});
+
+test('a wrong file is refused in one line', async () => {
+    const file = join(folder, 'wrong.conf');
+    await assertRefused(['--config', join(folder, 'missing.conf')], noInput, /missing.conf cannot be read/);
+    for (const [text, says] of [['lisen = x\n', /lisen is not a setting/], ['[server]\nlisten = x\n', /stands in a section/],
+        ['listen = a:1\nlisten = b:2\n', /is set twice/], ['token-lifetime = long\n', /must be a whole number/], ['listen\n', /wrong.conf:1/]]) {
+        writeFileSync(file, text);
+        await assertRefused(['--config', file], config, says);
+    }
+});
+
+test('--demo refuses an address that others can reach unless told twice', async () => {
+    await assertRefused(['--demo', '--listen', '0.0.0.0:0'], usage, /--demo-public/);
+    const server = await Server.start(['--demo', '--listen', '0.0.0.0:0', '--demo-public']);
+    assert.match(server.url, /^http:\/\/0\.0\.0\.0:\d+$/);
+});
+
+test('an unwritable folder, a port in use, a folder in use: one line each', async () => {
+    const server = await Server.start();
+    await assertRefused(['--demo', '--listen', `127.0.0.1:${server.port}`], unavailable, /already in use/);
+    await assertRefused(['--data', join(server.folder, 'data'), '--listen', '127.0.0.1:0'], temporary, /in use by another rosterd/);
+    writeFileSync(join(folder, 'a-file'), '');
+    await assertRefused(['--data', join(folder, 'a-file', 'x'), '--listen', '127.0.0.1:0'], cannotCreate, /a-file/);
+    await assertRefused(['--data', join(folder, 'a-file'), '--listen', '127.0.0.1:0'], cannotCreate, /a-file/);
+});
+
+test('a database of a newer version, or a changed one, is refused and left alone', async () => {
+    const server = await Server.start();
+    await server.stop();
+    const path = join(server.folder, 'data'), database = join(path, 'roster.db');
+    execFileSync('sqlite3', [database, 'PRAGMA user_version = 9999']);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], config, /made by a newer version/);
+    assert.equal(execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim(), '9999');
+    execFileSync('sqlite3', [database, 'PRAGMA user_version = 1; ALTER TABLE users DROP COLUMN Devices']);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Devices/);
+});
+
+test('a lost or open key file stops the start in one line', async () => {
+    const server = await Server.start();
+    await server.stop();
+    const path = join(server.folder, 'data'), key = join(path, 'roster.key');
+    chmodSync(key, 0o644);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], noInput, /chmod 600/);
+    execFileSync('rm', [key]);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], noInput, /roster\.key/);
+});
+
+test('the first administrator comes from the environment', async () => {
+    const server = await Server.start([], { ROSTER_ADMIN_EMAIL: 'boss@example.org', ROSTER_ADMIN_PASSWORD: 'bosses-own-word' });
+    const token = await server.token('boss@example.org', 'bosses-own-word');
+    const boss = await server.get(100000001, token);
+    assert.equal(boss.Email, 'boss@example.org');
+    assert.equal(boss.IsAdmin, true);
+    assertFailure(await server.call('GET', `/api/sys/users/${userId}`, { token }), 404);
+    await server.restart();
+    assert.equal((await server.token('boss@example.org', 'bosses-own-word')).length, 43);
+});
+
+test('else it is admin@localhost with a password that is printed once', async () => {
+    const server = await Server.start([]);
+    const [, email, secret] = /first administrator (\S+), password (\S+) \(shown only now\)/.exec(server.stdout);
+    assert.equal(email, 'admin@localhost');
+    assert.equal((await server.token(email, secret)).length, 43);
+    await server.restart();
+    assert.ok(!server.stdout.includes('password'));
+});
+
+test('the demo prints three curl lines that work as they are', async () => {
+    const server = await Server.start();
+    const lines = server.stdout.split('\n').filter((line) => line.startsWith('  ')).map((line) => line.trim());
+    assert.equal(lines.length, 3);
+    const [, put, get] = execFileSync('bash', ['-c', `set -e; ${lines.join('; echo; ')}`], { encoding: 'utf8' }).split('\n');
+    assert.equal(JSON.parse(put).Message, 'User was successfully updated.');
+    assert.equal(JSON.parse(get).FullName, 'Ada Lovelace');
+});
+
+test('the demo has the same users, ids and values every time', async () => {
+    const [one, two] = [await Server.start(), await Server.start()];
+    for (const id of [userId, 100000001, 100000012, 100000139])
+        assert.deepEqual(await one.get(id, await one.token()), await two.get(id, await two.token()));
+});
+
+test('without --data the demo leaves nothing behind', async () => {
+    const before = readdirSync('/tmp').filter((name) => name.startsWith('roster-demo-'));
+    const server = await Server.start();
+    await server.stop();
+    server.args = ['--demo', '--listen', '127.0.0.1:0'];
+    await server.spawn();
+    await server.stop();
+    assert.deepEqual(readdirSync('/tmp').filter((name) => name.startsWith('roster-demo-')), before);
+});
+
+test('SIGTERM lets requests in progress end, and the data is there afterwards', async () => {
+    const server = await Server.start();
+    const body = required(await server.get(userId));
+    const token = await server.admin();
+    const replies = Array.from({ length: 20 }, (_, i) => server.put({ ...body, LastHelpVisited: i + 1 }, { token })
+        .catch((error) => error));
+    await replies[0];
+    await server.stop();
+    const done = (await Promise.all(replies)).filter((reply) => reply.status === 200).length;
+    assert.ok(done >= 1);
+    await server.spawn();
+    assert.ok((await server.get(userId, token)).LastHelpVisited >= 1);
+});
+
+test('it listens on IPv6 and on a UNIX socket', async () => {
+    const server = await Server.start();
+    await server.stop();
+    const socket = join(server.folder, 'roster.sock');
+    for (const address of ['[::1]:0', `unix:${socket}`]) {
+        server.args[1] = address;
+        server.child = null;
+        const started = server.spawn();
+        if (address.startsWith('unix:')) {
+            started.catch(() => {});
+            await new Promise((resolve) => { setTimeout(resolve, 1500); });
+            const answer = execFileSync('curl', ['-s', '--unix-socket', socket, 'http://x/api/sys/users/5'], { encoding: 'utf8' });
+            assert.equal(JSON.parse(answer).Status, 401);
+        } else {
+            await new Promise((resolve) => { setTimeout(resolve, 1500); });
+            const [, port] = /listening on http:\/\/\[::1\]:(\d+)/.exec(server.stdout);
+            started.catch(() => {});
+            assert.equal((await fetch(`http://[::1]:${port}/api/sys/users/5`)).status, 401);
+        }
+        await server.stop();
+    }
+    mkdirSync(join(folder, 'unused'));
+});
