@@ -217,12 +217,20 @@ static unsigned connection_limit(void) {
                                                   : OTHER_DESCRIPTORS;
 }
 
-static int listen_now(struct server *server) {
-    const struct settings *settings = &server->settings;
+/* Before anything is made in the data folder: a wrong address should leave no trace. */
+static int open_listener(struct server *server) {
     char why[512];
     int code;
+    server->listener = listener_open(server->settings.listen, why, sizeof why, &code);
+    if (server->listener)
+        return EX_OK;
+    complain("%s", why);
+    return code;
+}
+
+static int start_listener(struct server *server) {
+    const struct settings *settings = &server->settings;
     struct listen_options options = {
-        .address = settings->listen,
         .threads = settings->io_threads ? (unsigned)settings->io_threads : cores(),
         .connection_limit = connection_limit(),
         .idle_timeout_s = (unsigned)settings->idle_timeout,
@@ -231,11 +239,10 @@ static int listen_now(struct server *server) {
         .refuse = dispatch_refusal,
         .app = &server->app,
     };
-    server->listener = listener_start(&options, why, sizeof why, &code);
-    if (server->listener)
+    if (listener_start(server->listener, &options) == STATUS_OK)
         return EX_OK;
-    complain("%s", why);
-    return code;
+    complain("the system refuses threads or memory to listen");
+    return EX_OSERR;
 }
 
 static void print_demo_lines(const char *url) {
@@ -304,6 +311,8 @@ static void stop(struct server *server) {
 static int start(struct server *server) {
     int code = check_settings(&server->settings);
     if (code == EX_OK)
+        code = open_listener(server);
+    if (code == EX_OK)
         code = choose_directory(server);
     if (code == EX_OK)
         code = open_store(server);
@@ -311,7 +320,7 @@ static int start(struct server *server) {
         code = write_first_data(server);
     if (code == EX_OK)
         code = start_services(server);
-    return code == EX_OK ? listen_now(server) : code;
+    return code == EX_OK ? start_listener(server) : code;
 }
 
 static void set_log_level(const char *name) {

@@ -8,9 +8,8 @@
 #include "rules/messages.h"
 #include "rules/permit.h"
 
-static void complain(struct update *update, struct errors *errors, unsigned field,
-                     struct text message) {
-    validate_complain(&update->change, field, message, update->request->arena, errors);
+static void complain(struct update *update, unsigned field, struct text message) {
+    validate_complain(&update->change, field, message, update->request->arena, &update->errors);
 }
 
 /* The caller's rights may have changed since the request came in. */
@@ -27,7 +26,8 @@ static enum status refresh_caller(struct update *update, struct store_view *view
                                                                                : STATUS_DENIED;
 }
 
-/* Calls `judge` with each id that a links field, its Added or its Removed newly names. */
+/* Calls `judge` with each id that a links field, its Added or its Removed newly names, until it
+ * finds one wrong (NOT_FOUND): one error a property is enough. */
 static enum status each_new_id(struct update *update, const struct record *before, unsigned field,
                                struct store_view *view,
                                enum status (*judge)(struct update *, struct store_view *, unsigned,
@@ -42,7 +42,7 @@ static enum status each_new_id(struct update *update, const struct record *befor
     for (uint32_t i = 0; status == STATUS_OK && i < named->len; i++)
         if (!ids_have(&present, named->ids[i]))
             status = judge(update, view, field, named->ids[i]);
-    return status;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status judge_role(struct update *update, struct store_view *view, unsigned field,
@@ -52,10 +52,11 @@ static enum status judge_role(struct update *update, struct store_view *view, un
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* the references' business */
     uint64_t permissions = permissions_from_roles(value_as_text(&role.values[USER_ROLE_Roles]));
-    if (!permit_grant(&update->request->principal, permissions))
-        complain(update, &update->errors, field,
-                 arena_printf(update->request->arena, message_role_beyond, (long long)id));
-    return STATUS_OK;
+    if (permit_grant(&update->request->principal, permissions))
+        return STATUS_OK;
+    complain(update, field,
+             arena_printf(update->request->arena, message_role_beyond, (long long)id));
+    return STATUS_NOT_FOUND;
 }
 
 static enum status check_permission(struct update *update, struct store_view *view,
@@ -101,6 +102,8 @@ static enum status check_references(struct update *update, struct store_view *vi
             status = each_new_id(update, before, i, view, judge_reference);
         else if (value->kind == VALUE_INTEGER && !value_equal(value, &before->values[i]))
             status = judge_reference(update, view, i, value->integer);
+        if (status == STATUS_NOT_FOUND)
+            status = STATUS_OK;
     }
     return status;
 }
@@ -116,7 +119,7 @@ static enum status check_email(struct update *update, struct store_view *view,
         return STATUS_BROKEN;
     enum status status = store_find_user(view, key, &owner);
     if (status == STATUS_OK && owner != record_id(before))
-        complain(update, &update->errors, USER_Email, MESSAGE_TEXT(email_taken));
+        complain(update, USER_Email, MESSAGE_TEXT(email_taken));
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -129,7 +132,7 @@ static enum status check_last_administrator(struct update *update, struct store_
     if (status != STATUS_NOT_FOUND)
         return status;
     unsigned field = value_is_true(&after->values[USER_IsAdmin]) ? USER_Active : USER_IsAdmin;
-    complain(update, &update->errors, field, MESSAGE_TEXT(last_admin));
+    complain(update, field, MESSAGE_TEXT(last_admin));
     return STATUS_OK;
 }
 

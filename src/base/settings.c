@@ -67,10 +67,13 @@ struct setting_copy {
     char text[];
 };
 
-/* Settings while they are read: a source that comes later does not replace one that came before. */
+enum rank { RANK_DEFAULT, RANK_FILE, RANK_ENVIRONMENT, RANK_FLAG };
+
+/* Settings while they are read: a source replaces what one of its own or a lower rank said. */
 struct reading {
     struct settings *settings;
-    bool is_set[ROWS];
+    enum rank present;    /* of the source that is being read */
+    enum rank rank[ROWS]; /* of the source that set it */
     bool in_file[ROWS];
     const char *config;
     struct setting_copy *copies;
@@ -136,9 +139,10 @@ static int set(struct reading *reading, size_t at, const char *text, const char 
     }
     if (!right)
         return complain(reading, code, source, message);
-    if (!reading->is_set[at])
+    if (reading->present >= reading->rank[at]) {
         store(reading->settings, row, value);
-    reading->is_set[at] = true;
+        reading->rank[at] = reading->present;
+    }
     return 0;
 }
 
@@ -166,6 +170,7 @@ static void read_variable(struct reading *reading, char *variable) {
 }
 
 static void read_environment(struct reading *reading) {
+    reading->present = RANK_ENVIRONMENT;
     for (char **variable = environ; *variable; variable++)
         if (strncmp(*variable, "ROSTER_", 7) == 0)
             read_variable(reading, *variable);
@@ -209,6 +214,7 @@ static void read_file(struct reading *reading) {
         reading->config = getenv("ROSTER_CONFIG");
     if (!reading->config)
         return;
+    reading->present = RANK_FILE;
     reading->file = reading->config;
     int result = ini_parse(reading->config, read_entry, reading);
     (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
@@ -286,6 +292,7 @@ static int read_options(struct reading *reading, int argc, char **argv) {
                                       "Each setting can also come from the environment"
                                       " (ROSTER_LISTEN) or from a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
+    reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
     if (failed && !reading->failed)
         reading->failed = failed == ENOMEM ? EX_OSERR : EX_USAGE;

@@ -54,7 +54,6 @@ struct exchange {
 };
 
 struct listen_options {
-    const char *address;       /* "127.0.0.1:8080", "[::1]:0", "unix:/run/roster.sock" */
     unsigned threads;          /* I/O threads */
     unsigned connection_limit; /* past it new connections wait in the backlog or are closed */
     unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
@@ -68,12 +67,17 @@ struct listen_options {
 };
 
 /**
- * Opens the address and starts the I/O threads. NULL on failure, with one line in `why` that says
- * what to do ("127.0.0.1:8080: address in use"), and `*exit_code` from sysexits.h: EX_USAGE for an
- * address that cannot be read, EX_UNAVAILABLE or EX_OSERR otherwise.
+ * Opens an address: "127.0.0.1:8080", "[::1]:0", "unix:/run/roster.sock". Clients can connect from
+ * here on, and wait. NULL on failure, with one line in `why` that says what to do
+ * ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` from sysexits.h: EX_USAGE for
+ * an address that cannot be read, EX_UNAVAILABLE or EX_OSERR otherwise.
  */
-struct listener *listener_start(const struct listen_options *options, char *why, size_t why_size,
-                                int *exit_code) MUST_CHECK;
+struct listener *listener_open(const char *address, char *why, size_t why_size,
+                               int *exit_code) MUST_CHECK;
+
+/** Starts the I/O threads. STATUS_BROKEN when the system refuses. */
+enum status listener_start(struct listener *listener,
+                           const struct listen_options *options) MUST_CHECK;
 
 /** The address as a client would write it: "http://127.0.0.1:8080" (the real port), "unix:PATH". */
 const char *listener_url(const struct listener *listener);

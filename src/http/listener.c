@@ -19,6 +19,7 @@ enum {
     ARENA_LIMIT = 64 * 1024 * 1024,
     CONNECTION_MEMORY = 32 * 1024, /* a head must fit in; it is only touched as far as it fills */
     READ_AT_ONCE = 4096,
+    DROPPED_MAX = 16 * 1024 * 1024, /* bytes of a chunked body that is too large already */
 };
 
 struct listener {
@@ -38,6 +39,7 @@ struct served {
     struct MHD_Connection *connection;
     struct text query;
     size_t body_capacity;
+    uint64_t seen; /* bytes of the body */
     bool has_head, is_suspended, must_close;
 };
 
@@ -151,14 +153,18 @@ static enum MHD_Result take_head(struct served *served, const char *path, const 
 
 static enum MHD_Result take_body(struct served *served, const char *bytes, size_t size) {
     struct text *body = &served->exchange.body;
-    if (size > served->listener->options.body_limit - body->len)
-        return refuse(served, STATUS_TOO_LARGE, NULL);
+    served->seen += size;
+    if (served->seen > served->listener->options.body_limit) {
+        /* The library takes no reply before the end of the body, so what comes is dropped until
+         * then; but not for ever. */
+        return served->seen > DROPPED_MAX ? MHD_NO : MHD_YES;
+    }
     if (size > served->body_capacity - body->len) {
         size_t capacity = 2 * served->body_capacity + size;
         void *at = arena_grow(&served->arena, (void *)(uintptr_t)body->at, served->body_capacity,
                               capacity);
         if (!at)
-            return refuse(served, STATUS_BROKEN, NULL);
+            return MHD_NO;
         body->at = at;
         served->body_capacity = capacity;
     }
@@ -187,6 +193,8 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
     }
     if (served->must_close)
         return MHD_YES; /* refused already */
+    if (served->seen > served->listener->options.body_limit)
+        return refuse(served, STATUS_TOO_LARGE, NULL);
     void (*step)(struct exchange *) =
         served->exchange.next ? served->exchange.next : served->listener->options.handler;
     served->exchange.next = NULL;
@@ -229,19 +237,21 @@ static size_t leave_escaped(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
-struct listener *listener_start(const struct listen_options *options, char *why, size_t why_size,
-                                int *exit_code) {
+struct listener *listener_open(const char *address, char *why, size_t why_size, int *exit_code) {
     struct listener *listener = calloc(1, sizeof *listener);
     *exit_code = EX_OSERR;
-    (void)snprintf(why, why_size, "the system refuses threads or memory to listen");
+    (void)snprintf(why, why_size, "no memory to listen");
     if (!listener)
         return NULL;
+    listener->fd = socket_listen(address, listener->url, why, why_size, exit_code);
+    if (listener->fd >= 0)
+        return listener;
+    free(listener);
+    return NULL;
+}
+
+enum status listener_start(struct listener *listener, const struct listen_options *options) {
     listener->options = *options;
-    listener->fd = socket_listen(options->address, listener->url, why, why_size, exit_code);
-    if (listener->fd < 0) {
-        free(listener);
-        return NULL;
-    }
     listener->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
         serve, listener, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE,
@@ -251,11 +261,7 @@ struct listener *listener_start(const struct listen_options *options, char *why,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_AT_ONCE, MHD_OPTION_STRICT_FOR_CLIENT,
         1, MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin, listener,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
-    if (listener->daemon)
-        return listener;
-    (void)close(listener->fd);
-    free(listener);
-    return NULL;
+    return listener->daemon ? STATUS_OK : STATUS_BROKEN;
 }
 
 const char *listener_url(const struct listener *listener) {
@@ -275,8 +281,9 @@ unsigned listener_in_flight(const struct listener *listener) {
 void listener_stop(struct listener *listener) {
     if (!listener)
         return;
-    MHD_stop_daemon(listener->daemon);
-    if (atomic_load(&listener->is_draining))
+    if (listener->daemon)
+        MHD_stop_daemon(listener->daemon);
+    if (!listener->daemon || atomic_load(&listener->is_draining))
         (void)close(listener->fd); /* else the library has closed it */
     if (strncmp(listener->url, "unix:", 5) == 0)
         (void)unlink(listener->url + 5);

@@ -91,8 +91,7 @@ static inline bool field_is_writable(const struct field *field) {
 }
 
 /** Is it kept encrypted? */
-static inline bool field_is_sealed(const struct field *field)
-{
+static inline bool field_is_sealed(const struct field *field) {
     return field->type == TYPE_sealed || field->type == TYPE_totp;
 }
 

@@ -23,7 +23,7 @@ const malformed = {
     'an empty body': ['', /^is empty: a JSON object is required$/],
     'blanks': ['  \n', /^is empty/],
     'half an object': ['{\n  "Id": 1,\n  "x', /^is not valid JSON: .* at line 3, column \d+$/],
-    'a trailing comma': ['{"Id":1,}', /at line 1, column 9$/],
+    'a trailing comma': ['{"Id":1,}', /at line 1, column 8$/],
     'a comment': ['{"Id":1}//', /at line 1, column 9$/],
     'single quotes': ["{'Id':1}", /at line 1, column 2$/],
     'a lone surrogate': ['{"FullName":"\\ud800"}', /^is not valid JSON: .* at line 1/],

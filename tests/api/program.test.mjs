@@ -132,7 +132,7 @@ test('the demo prints three curl lines that work as they are', async () => {
 
 test('the demo has the same users, ids and values every time', async () => {
     const [one, two] = [await Server.start(), await Server.start()];
-    for (const id of [userId, 100000001, 100000012, 100000139])
+    for (const id of [userId, 100000012, 100000139])
         assert.deepEqual(await one.get(id, await one.token()), await two.get(id, await two.token()));
 });
 
