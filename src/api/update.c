@@ -86,9 +86,9 @@ static enum status judge_reference(struct update *update, struct store_view *vie
     if (status != STATUS_NOT_FOUND)
         return status;
     complain(
-        update, &update->errors, field,
+        update, field,
         arena_printf(update->request->arena, message_missing_row, target->noun, (long long)id));
-    return STATUS_OK;
+    return STATUS_NOT_FOUND;
 }
 
 static enum status check_references(struct update *update, struct store_view *view,
@@ -205,6 +205,7 @@ static enum status write_avatar(const struct update *update, struct store_view *
 enum status update_run(struct store_view *tx, struct store_command *command) {
     struct update *update = (struct update *)command;
     struct record before, after;
+    update->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
     enum status status = update_decide(update, tx, &before, &after);
     if (status != STATUS_OK)
         return status;
