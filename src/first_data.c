@@ -49,8 +49,8 @@ static struct change new_row(struct writing *writing, const struct table *table,
 
 static enum status add(struct writing *writing, const struct change *change) {
     struct record record;
-    struct author author = { writing->data->email, writing->rules.now_ms };
-    enum status status = merge_new(change, &writing->rules, author.email, &writing->arena, &record);
+    struct author author = { writing->rules.author, writing->rules.now_ms };
+    enum status status = merge_new(change, &writing->rules, &writing->arena, &record);
     return status == STATUS_OK ? store_insert(writing->tx, &record, &author) : status;
 }
 
@@ -228,7 +228,8 @@ enum status first_data_write(struct store *store, const struct first_data *data)
     struct writing writing = {
         .command = { .run = write_all },
         .data = data,
-        .rules = { .now_ms = data->with_demo ? DEMO_TIME_MS : time_now_ms() },
+        .rules = { .now_ms = data->with_demo ? DEMO_TIME_MS : time_now_ms(),
+                   .author = data->email },
     };
     enum status status = store_run(store, &writing.command);
     arena_close(&writing.arena);

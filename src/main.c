@@ -213,7 +213,7 @@ static unsigned connection_limit(void) {
     }
     if (limit.rlim_cur > 1000000)
         return 1000000;
-    return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (unsigned)limit.rlim_cur - OTHER_DESCRIPTORS
+    return limit.rlim_cur / 2 > OTHER_DESCRIPTORS ? (unsigned)limit.rlim_cur - OTHER_DESCRIPTORS
                                                   : OTHER_DESCRIPTORS;
 }
 

@@ -14,7 +14,7 @@ static struct worker *worker_new(struct app *app) {
     if (!worker)
         return NULL;
     worker->view = store_view_open(app->store);
-    worker->tokens = token_cache_new();
+    worker->tokens = token_cache_new(&app->auth, worker->view);
     if (worker->view && worker->tokens)
         return worker;
     store_view_close(worker->view);

@@ -99,8 +99,7 @@ static void authenticate_basic(struct request *request, struct text credentials)
         return;
     }
     basic->remembered_as = keyed_hash(pair);
-    if (token_cache_get(request->worker->tokens, &basic->remembered_as,
-                        store_access_epoch(request->app->store), time_now_ms(), request->arena,
+    if (token_cache_get(request->worker->tokens, &basic->remembered_as, request->arena,
                         &request->principal)) {
         run_if_permitted(request);
         return;
@@ -135,8 +134,8 @@ static void authenticate(struct request *request) {
     }
     enum status status = STATUS_UNAUTHENTICATED;
     if (text_equal_nocase(scheme, TEXT("Bearer")))
-        status = auth_bearer(&request->app->auth, request->worker->tokens, request->worker->view,
-                             credentials, request->arena, &request->principal);
+        status =
+            auth_bearer(request->worker->tokens, credentials, request->arena, &request->principal);
     if (status == STATUS_OK)
         run_if_permitted(request);
     else if (status == STATUS_UNAUTHENTICATED)

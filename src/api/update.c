@@ -169,9 +169,9 @@ enum status update_decide(struct update *update, struct store_view *view, struct
         status = check_references(update, view, before);
     if (status == STATUS_OK)
         status = check_email(update, view, before);
+    update->rules.author = request->principal.email;
     if (status == STATUS_OK)
-        status = merge(before, &update->change, &update->rules, request->principal.email,
-                       request->arena, after);
+        status = merge(before, &update->change, &update->rules, request->arena, after);
     if (status != STATUS_OK)
         return status;
     merge_avatar(update, after);
@@ -209,7 +209,7 @@ enum status update_run(struct store_view *tx, struct store_command *command) {
     enum status status = update_decide(update, tx, &before, &after);
     if (status != STATUS_OK)
         return status;
-    struct author author = { update->request->principal.email, update->rules.now_ms };
+    struct author author = { update->rules.author, update->rules.now_ms };
     status = store_update(tx, &before, &after, &author);
     if (status == STATUS_OK)
         status = write_avatar(update, tx, &before, &after);

@@ -36,12 +36,16 @@ bool auth_is_admitted(const struct record *user);
  */
 struct token_cache;
 
-struct token_cache *token_cache_new(void) MUST_CHECK;
+/** `view` is the thread's own and must outlive the cache. NULL when there is no memory. */
+struct token_cache *token_cache_new(const struct auth *auth, struct store_view *view) MUST_CHECK;
 void token_cache_free(struct token_cache *cache);
 
-/** Who the hash was remembered for at `now_ms`; the principal is copied, e-mail into the arena. */
-bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash, uint64_t epoch,
-                     int64_t now_ms, struct arena *arena, struct principal *principal);
+/**
+ * Who the hash was remembered for, if it still counts: true, and the principal is copied, its
+ * e-mail into the arena.
+ */
+bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash,
+                     struct arena *arena, struct principal *principal) MUST_CHECK;
 
 /** Remembers a principal until `expires_ms`, in place of what collides. */
 void token_cache_put(struct token_cache *cache, const struct token_hash *hash, int64_t expires_ms,
@@ -51,8 +55,7 @@ void token_cache_put(struct token_cache *cache, const struct token_hash *hash, i
  * Checks a bearer token (RFC 6750). STATUS_UNAUTHENTICATED when it is unknown, expired or revoked,
  * or its user is not admitted; STATUS_BROKEN.
  */
-enum status auth_bearer(const struct auth *auth, struct token_cache *cache, struct store_view *view,
-                        struct text token, struct arena *arena,
+enum status auth_bearer(struct token_cache *cache, struct text token, struct arena *arena,
                         struct principal *principal) MUST_CHECK;
 
 #endif

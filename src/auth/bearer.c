@@ -15,11 +15,18 @@ struct entry {
 };
 
 struct token_cache {
+    const struct auth *auth;
+    struct store_view *view;
     struct entry *slots[SLOTS];
 };
 
-struct token_cache *token_cache_new(void) {
-    return calloc(1, sizeof(struct token_cache));
+struct token_cache *token_cache_new(const struct auth *auth, struct store_view *view) {
+    struct token_cache *cache = calloc(1, sizeof *cache);
+    if (cache) {
+        cache->auth = auth;
+        cache->view = view;
+    }
+    return cache;
 }
 
 void token_cache_free(struct token_cache *cache) {
@@ -33,10 +40,11 @@ static unsigned slot_of(const struct token_hash *hash) {
     return (hash->bytes[0] | (unsigned)hash->bytes[1] << 8) % SLOTS;
 }
 
-bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash, uint64_t epoch,
-                     int64_t now_ms, struct arena *arena, struct principal *principal) {
+bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash,
+                     struct arena *arena, struct principal *principal) {
     const struct entry *entry = cache->slots[slot_of(hash)];
-    if (!entry || entry->principal.epoch != epoch || entry->expires_ms <= now_ms ||
+    if (!entry || entry->principal.epoch != store_access_epoch(cache->auth->store) ||
+        entry->expires_ms <= time_now_ms() ||
         memcmp(entry->hash.bytes, hash->bytes, sizeof hash->bytes) != 0)
         return false;
     *principal = entry->principal;
@@ -59,22 +67,21 @@ void token_cache_put(struct token_cache *cache, const struct token_hash *hash, i
     *slot = entry;
 }
 
-enum status auth_bearer(const struct auth *auth, struct token_cache *cache, struct store_view *view,
-                        struct text token, struct arena *arena, struct principal *principal) {
-    int64_t now_ms = time_now_ms();
+enum status auth_bearer(struct token_cache *cache, struct text token, struct arena *arena,
+                        struct principal *principal) {
     if (token.len != TOKEN_TEXT_SIZE)
         return STATUS_UNAUTHENTICATED;
     struct token_hash hash = token_hash(token);
-    if (token_cache_get(cache, &hash, store_access_epoch(auth->store), now_ms, arena, principal))
+    if (token_cache_get(cache, &hash, arena, principal))
         return STATUS_OK;
     struct token known;
-    uint64_t epoch = store_access_epoch(auth->store);
-    enum status status = store_token(view, &hash, arena, &known);
+    uint64_t epoch = store_access_epoch(cache->auth->store);
+    enum status status = store_token(cache->view, &hash, arena, &known);
     if (status == STATUS_NOT_FOUND ||
-        (status == STATUS_OK && (known.kind != TOKEN_ACCESS || known.expires_ms <= now_ms)))
+        (status == STATUS_OK && (known.kind != TOKEN_ACCESS || known.expires_ms <= time_now_ms())))
         return STATUS_UNAUTHENTICATED;
     if (status == STATUS_OK)
-        status = auth_principal(auth, view, known.user_id, arena, principal);
+        status = auth_principal(cache->auth, cache->view, known.user_id, arena, principal);
     if (status != STATUS_OK)
         return status;
     principal->epoch = epoch; /* the token was read under this one */

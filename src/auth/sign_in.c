@@ -156,11 +156,11 @@ enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
     enum status status = store_find_user(view, key, &sign_in->user_id);
     if (status == STATUS_OK)
         status = store_load(view, &user_table, sign_in->user_id, sign_in->arena, &user);
-    if (status == STATUS_BROKEN)
-        return status;
-    if (status == STATUS_NOT_FOUND)
-        sign_in->user_id = 0;
-    else if (user.values[USER_Password].kind == VALUE_TEXT)
+    if (status == STATUS_OK && user.values[USER_Password].kind == VALUE_TEXT)
         sign_in->job.hash = value_as_text(&user.values[USER_Password]);
+    else if (status == STATUS_NOT_FOUND)
+        sign_in->user_id = 0;
+    else if (status != STATUS_OK)
+        return status;
     return password_pool_submit(sign_in->auth->pool, &sign_in->job);
 }

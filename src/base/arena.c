@@ -75,7 +75,7 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size) {
         }
     }
     void *memory = arena_alloc(arena, size);
-    return memory && old_size ? memcpy(memory, old, old_size < size ? old_size : size) : memory;
+    return memory && old ? memcpy(memory, old, old_size < size ? old_size : size) : memory;
 }
 
 struct text arena_text(struct arena *arena, struct text text) {

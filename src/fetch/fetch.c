@@ -267,11 +267,11 @@ static void *run(void *argument) {
             failed = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
         if (failed != CURLM_OK) {
             log_error("downloads: %s", curl_multi_strerror(failed));
-            (void)usleep(POLL_MS * 1000); /* no spinning while the system is out of something */
+            (void)usleep(POLL_MS * 500); /* no spinning while the system is out of something */
         }
     }
-    while (fetcher->running)
-        finish(fetcher->running, FETCH_STOPPED);
+    while (fetcher->running)                     /* finish takes it off the list */
+        finish(fetcher->running, FETCH_STOPPED); // NOLINT(clang-analyzer-unix.Malloc)
     return NULL;
 }
 

@@ -21,7 +21,7 @@ static bool is_png(struct text content) {
     bool ok = png_image_begin_read_from_memory(&image, content.at, content.len) &&
               fits(image.width, image.height);
     image.format = PNG_FORMAT_RGBA;
-    void *pixels = ok ? malloc(PNG_IMAGE_SIZE(image)) : NULL;
+    void *pixels = ok ? malloc((size_t)image.width * image.height * 4) : NULL;
     ok = pixels && png_image_finish_read(&image, NULL, pixels, 0, NULL);
     free(pixels);
     png_image_free(&image);

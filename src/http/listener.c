@@ -175,6 +175,7 @@ static enum MHD_Result take_body(struct served *served, const char *bytes, size_
 
 /* The library calls this with the head, with each piece of the body, when all is there, and again
  * after a suspended connection was resumed. */
+// NOLINTNEXTLINE(readability-function-size): the library's own eight
 static enum MHD_Result serve(void *context, struct MHD_Connection *connection, const char *path,
                              const char *method, const char *version, const char *upload,
                              size_t *upload_size, void **own) {

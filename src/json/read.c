@@ -45,8 +45,9 @@ static struct value list_from(yyjson_val *json, struct arena *arena) {
     if (!list)
         return (struct value){ .kind = VALUE_OTHER };
     yyjson_arr_foreach(json, i, count, member) {
-        list[i] = yyjson_is_ctn(member) ? (struct value){ .kind = VALUE_OTHER }
-                                        : value_from(member, arena);
+        list[i].kind = VALUE_OTHER;
+        if (!yyjson_is_ctn(member))
+            list[i] = value_from(member, arena);
     }
     return (struct value){ .list = list, .len = (uint32_t)count, .kind = VALUE_LIST };
 }

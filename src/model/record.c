@@ -52,6 +52,10 @@ struct text record_etag(int64_t id, int64_t version, struct arena *arena) {
     buffer_add_int64(&etag, id);
     buffer_add_char(&etag, '-');
     buffer_add_int64(&etag, version);
-    buffer_add(&etag, (struct text){ "\"", 2 });
-    return etag.failed ? (struct text){ 0 } : (struct text){ etag.at, etag.len - 1 };
+    buffer_add_char(&etag, '"');
+    struct text text = buffer_text(&etag);
+    buffer_add_char(&etag, '\0');
+    if (etag.failed)
+        text.at = NULL;
+    return text;
 }

@@ -96,7 +96,7 @@ static uint8_t *to_a_labels(struct text domain) {
 }
 
 static bool is_domain(struct text domain) {
-    if (domain.len == 0 || domain.len > DOMAIN_MAX * 4)
+    if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4)
         return false;
     if (is_address_literal(domain))
         return true;

@@ -57,7 +57,7 @@ static struct value display_text(const struct record *record, struct arena *aren
     buffer_add(&text, name);
     buffer_add(&text, TEXT(" - "));
     buffer_add(&text, email);
-    return value_text(text.failed ? (struct text){ 0 } : buffer_text(&text));
+    return text.failed ? value_null() : value_text(buffer_text(&text));
 }
 
 /* The default stays as long as it is among the businesses, else it is the first of them. */
@@ -106,8 +106,7 @@ static int64_t later_than(const struct value *before, int64_t now_ms) {
 }
 
 enum status merge(const struct record *before, const struct change *change,
-                  const struct rules *rules, struct text author, struct arena *arena,
-                  struct record *after) {
+                  const struct rules *rules, struct arena *arena, struct record *after) {
     const struct common_fields *common = &before->table->common;
     *after = record_new(before->table, arena);
     if (!after->values)
@@ -128,12 +127,12 @@ enum status merge(const struct record *before, const struct change *change,
     }
     after->values[common->updated_on] =
         value_integer(later_than(&before->values[common->updated_on], rules->now_ms));
-    after->values[common->updated_by] = value_text(author);
+    after->values[common->updated_by] = value_text(rules->author);
     return derive(before, after, arena) ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status merge_new(const struct change *change, const struct rules *rules, struct text author,
-                      struct arena *arena, struct record *created) {
+enum status merge_new(const struct change *change, const struct rules *rules, struct arena *arena,
+                      struct record *created) {
     const struct table *table = change->table;
     struct record nothing = record_new(table, arena);
     if (!nothing.values)
@@ -144,7 +143,7 @@ enum status merge_new(const struct change *change, const struct rules *rules, st
             nothing.values[i] =
                 field->type == TYPE_links ? value_text(TEXT("[]")) : nothing_of(field);
     }
-    enum status status = merge(&nothing, change, rules, author, arena, created);
+    enum status status = merge(&nothing, change, rules, arena, created);
     if (status != STATUS_OK)
         return status;
     created->values[table->common.id] = change->values[table->common.id];

@@ -45,7 +45,7 @@ static bool is_host_and_port(struct text authority) {
 }
 
 bool url_is_http(struct text url) {
-    struct text rest = url;
+    struct text rest;
     if (text_starts_nocase(url, TEXT("http://")))
         rest = (struct text){ url.at + 7, url.len - 7 };
     else if (text_starts_nocase(url, TEXT("https://")))

@@ -8,6 +8,7 @@ struct rules {
     bool nexudus; /* compatibility = nexudus */
     bool strict;  /* the client prefers handling=strict (RFC 7240 section 4.4) */
     int64_t now_ms;
+    struct text author; /* the e-mail address of who asks */
 };
 
 /**
