@@ -1,0 +1,64 @@
+// kill -9 at random moments under load, 50 times: every acknowledged update is there after the
+// restart, and the database is whole.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { Server, required } from '../api/harness.mjs';
+
+const rounds = 50;
+const clients = 16;
+const server = await Server.start();
+const token = await server.admin();
+const ids = Array.from({ length: clients }, (_, i) => 100000101 + i);
+const bodies = new Map(await Promise.all(ids.map(async (id) => [id, required(await server.get(id, token))])));
+const acknowledged = new Map(ids.map((id) => [id, 0])); // the last number that a 200 confirmed
+const answers = new Map(ids.map((id) => [id, 0])); // how many 200s
+const attempted = new Map(ids.map((id) => [id, 0]));
+
+// Counts a user up, one update after the other, until the server is gone.
+async function load(id) {
+    for (;;) {
+        const number = attempted.get(id) + 1;
+        attempted.set(id, number);
+        let reply;
+        try {
+            reply = await server.put({ ...bodies.get(id), LastHelpVisited: number, SystemId: `number ${number}` }, { token });
+        } catch {
+            return;
+        }
+        assert.equal(reply.status, 200, reply.text);
+        acknowledged.set(id, number);
+        answers.set(id, answers.get(id) + 1);
+    }
+}
+
+test(`${rounds} times kill -9 under load loses no acknowledged update`, async () => {
+    for (let round = 0; round < rounds; round++) {
+        const working = ids.map(load);
+        await new Promise((resolve) => { setTimeout(resolve, 20 + Math.random() * 200); });
+        server.child.kill('SIGKILL');
+        await server.ended;
+        await Promise.all(working);
+        await server.spawn();
+        for (const id of ids) {
+            const user = await server.get(id, token);
+            assert.ok(user.LastHelpVisited >= acknowledged.get(id),
+                `round ${round}: user ${id} is at ${user.LastHelpVisited}, acknowledged was ${acknowledged.get(id)}`);
+            assert.ok(user.LastHelpVisited <= attempted.get(id));
+            if (user.LastHelpVisited)
+                assert.equal(user.SystemId, `number ${user.LastHelpVisited}`, 'one update is one transaction');
+        }
+    }
+    assert.ok([...answers.values()].reduce((sum, number) => sum + number, 0) > 10 * rounds, 'there was load');
+});
+
+test('the database passes its integrity check afterwards, with an audit row for each change', async () => {
+    await server.stop();
+    const query = (sql) => execFileSync('sqlite3', [`${server.folder}/data/roster.db`, sql], { encoding: 'utf8' }).trim();
+    assert.equal(query('PRAGMA integrity_check'), 'ok');
+    for (const id of ids) {
+        const changes = Number(query(`SELECT count(*) FROM audit WHERE entity_id = ${id} AND property = 'LastHelpVisited'`));
+        assert.ok(changes >= answers.get(id) && changes <= attempted.get(id), `user ${id}`);
+    }
+    await server.spawn();
+});
