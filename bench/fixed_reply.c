@@ -1,0 +1,56 @@
+/* fixed_reply SIZE: the HTTP layer alone. Answers every request with the same SIZE bytes and the
+ * headers of a record, until it is told to stop. */
+#include "http/http.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void answer(struct exchange *exchange) {
+    const struct text *body = exchange->app;
+    reply_header(exchange, "ETag", "\"200000001-1\"");
+    reply_header(exchange, "Cache-Control", "no-store");
+    exchange->reply.http_status = 200;
+    exchange->reply.content_type = "application/json; charset=utf-8";
+    exchange->reply.body = *body;
+}
+
+static void refuse(struct exchange *exchange, enum status status, const char *reason) {
+    (void)reason;
+    exchange->reply.http_status = status_http(status);
+}
+
+int main(int argc, char **argv) {
+    char why[256];
+    int code, caught;
+    sigset_t stop;
+    size_t size = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+    char *bytes = calloc(1, size + 1);
+    if (!size || !bytes)
+        return 64;
+    memset(bytes, 'x', size);
+    bytes[0] = bytes[size - 1] = '"';
+    struct text body = { bytes, size };
+    struct listener *listener = listener_open("127.0.0.1:0", why, sizeof why, &code);
+    if (!listener) {
+        (void)fprintf(stderr, "%s\n", why);
+        return code;
+    }
+    struct listen_options options = { .threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+                                      .connection_limit = 1000,
+                                      .idle_timeout_s = 30,
+                                      .body_limit = 1024 * 1024,
+                                      .handler = answer,
+                                      .refuse = refuse,
+                                      .app = &body };
+    if (sigemptyset(&stop) || sigaddset(&stop, SIGTERM) ||
+        pthread_sigmask(SIG_BLOCK, &stop, NULL) || listener_start(listener, &options) != STATUS_OK)
+        return 71;
+    (void)printf("%s\n", listener_url(listener));
+    (void)fflush(stdout);
+    (void)sigwait(&stop, &caught);
+    listener_stop(listener);
+    free(bytes);
+    return 0;
+}

@@ -1,0 +1,129 @@
+/* store_limit DIR N GROUP SECONDS: what the store alone can do, as the limit for PUT. GROUP updates
+ * are always waiting, of random users among N that were read beforehand: the row, its audit rows
+ * and the commit are the same as a PUT's, but there is no HTTP, no JSON, no rule, and the row is
+ * not read. Prints the updates a second. */
+#include "base/time.h"
+#include "crypto/secret.h"
+#include "model/tables.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FIRST_USER = 200000001 };
+
+struct updating {
+    struct store_command command; /* first */
+    struct record *users;
+    int64_t count;
+    uint64_t random;
+    struct value *values; /* room for the changed record */
+    struct store *store;
+    atomic_llong *done;
+    atomic_bool *is_over;
+    atomic_int *running;
+};
+
+static void check(bool ok, const char *what) {
+    if (ok)
+        return;
+    (void)fprintf(stderr, "store_limit: %s\n", what);
+    exit(1);
+}
+
+static uint64_t next_random(struct updating *updating) {
+    updating->random ^= updating->random << 13;
+    updating->random ^= updating->random >> 7;
+    return updating->random ^= updating->random << 17;
+}
+
+/* The fields that bench/put.lua changes. */
+static enum status update(struct store_view *tx, struct store_command *command) {
+    struct updating *updating = (struct updating *)command;
+    uint64_t random = next_random(updating);
+    struct record *before = &updating->users[random % (uint64_t)updating->count];
+    struct record after = *before;
+    int64_t now_ms = time_now_ms();
+    struct author author = { TEXT("admin@example.com"), now_ms };
+    after.values = updating->values;
+    after.version++;
+    memcpy(after.values, before->values, user_table.count * sizeof *after.values);
+    after.values[USER_LastHelpVisited] = value_integer((int64_t)(random >> 34));
+    after.values[USER_LastAccess] = value_integer(now_ms + (int64_t)(random & 0xFFFFF));
+    after.values[USER_OnNewEmail] = value_integer(random >> 32 & 1);
+    after.values[USER_OnHelpDeskMsg] = value_integer(random >> 33 & 1);
+    after.values[USER_UpdatedOn] = value_integer(now_ms);
+    after.values[USER_UpdatedBy] = value_text(author.email);
+    enum status status = store_update(tx, before, &after, &author);
+    memcpy(before->values, after.values, user_table.count * sizeof *after.values);
+    before->version++;
+    return status;
+}
+
+static void again(struct store_command *command) {
+    struct updating *updating = (struct updating *)command;
+    check(command->status == STATUS_OK, "an update failed");
+    atomic_fetch_add(updating->done, 1);
+    if (atomic_load(updating->is_over) ||
+        store_submit(updating->store, &updating->command) != STATUS_OK)
+        atomic_fetch_sub(updating->running, 1);
+}
+
+static struct record *read_users(struct store *store, int64_t count, struct arena *arena) {
+    struct store_view *view = store_view_open(store);
+    struct record *users = calloc((size_t)count, sizeof *users);
+    check(view && users, "no memory");
+    for (int64_t i = 0; i < count; i++)
+        check(store_load(view, &user_table, FIRST_USER + i, arena, &users[i]) == STATUS_OK,
+              "a user is missing");
+    store_view_close(view);
+    return users;
+}
+
+int main(int argc, char **argv) {
+    char why[256];
+    int code;
+    struct arena arena = { 0 };
+    atomic_llong done = 0;
+    atomic_bool is_over = false;
+    check(argc == 5, "usage: store_limit DIR N GROUP SECONDS");
+    check(crypto_start(), "no random numbers");
+    struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
+    check(store != NULL, why);
+    int64_t count = strtoll(argv[2], NULL, 10);
+    int group = (int)strtol(argv[3], NULL, 10);
+    unsigned seconds = (unsigned)strtoul(argv[4], NULL, 10);
+    struct record *users = read_users(store, count, &arena);
+    atomic_int running = group;
+    struct updating *updatings = calloc((size_t)group, sizeof *updatings);
+    check(updatings != NULL, "no memory");
+    for (int i = 0; i < group; i++) {
+        updatings[i] = (struct updating){ .command = { .run = update, .done = again },
+                                          .users = users,
+                                          .count = count,
+                                          .values = arena_calloc(&arena, user_table.count,
+                                                                 sizeof(struct value)),
+                                          .store = store,
+                                          .done = &done,
+                                          .is_over = &is_over,
+                                          .running = &running };
+        check(updatings[i].values != NULL, "no memory");
+        random_bytes(&updatings[i].random, sizeof updatings[i].random);
+        check(store_submit(store, &updatings[i].command) == STATUS_OK, "cannot submit");
+    }
+    int64_t began_ms = time_monotonic_ms();
+    (void)sleep(seconds);
+    long long updates = atomic_load(&done);
+    int64_t took_ms = time_monotonic_ms() - began_ms;
+    atomic_store(&is_over, true);
+    while (atomic_load(&running))
+        (void)usleep(1000);
+    (void)printf("%lld\n", updates * 1000 / took_ms);
+    store_close(store);
+    free(updatings);
+    free(users);
+    arena_close(&arena);
+    return 0;
+}
