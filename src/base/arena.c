@@ -45,6 +45,8 @@ static bool add_chunk(struct arena *arena, size_t size) {
 void *arena_alloc(struct arena *arena, size_t size) {
     if (size > SIZE_MAX - ALIGNMENT)
         return NULL;
+    if (!size)
+        size = 1; /* nothing asked for is no failure: NULL would say that it is one */
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (size > (size_t)(arena->end - arena->at) && !add_chunk(arena, size))
         return NULL;

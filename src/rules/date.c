@@ -83,8 +83,10 @@ static bool take_zone(struct cursor *cursor, int64_t *ms) {
 }
 
 bool date_parse(struct text text, int64_t *ms) {
+    if (!text.len)
+        return false;
     struct cursor cursor = { text.at, text.at + text.len };
-    if (!text.len || !take_date(&cursor, ms))
+    if (!take_date(&cursor, ms))
         return false;
     if (cursor.at != cursor.end) {
         if (!take(&cursor, 'T') && !take(&cursor, 't') && !take(&cursor, ' '))

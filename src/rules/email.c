@@ -40,14 +40,19 @@ static bool is_dot_atom(struct text local) {
     return true;
 }
 
+static bool is_printable_ascii(char c) {
+    return c >= ' ' && c <= '~';
+}
+
+/* A backslash takes the next character with it, which is ASCII even in RFC 6531. */
 static bool is_quoted(struct text local) {
     if (local.len < 2 || local.at[0] != '"' || local.at[local.len - 1] != '"')
         return false;
-    for (size_t i = 1; i + 1 < local.len; i++) {
-        if (local.at[i] == '\\' && ++i + 1 == local.len)
+    for (size_t i = 1, last = local.len - 1; i < last; i++) {
+        char c = local.at[i];
+        if (c == '"' || (!is_printable_ascii(c) && (unsigned char)c < 0x80))
             return false;
-        if ((unsigned char)local.at[i] < ' ' || local.at[i] == 0x7F ||
-            (local.at[i] == '"' && local.at[i - 1] != '\\'))
+        if (c == '\\' && (++i == last || !is_printable_ascii(local.at[i])))
             return false;
     }
     return true;
@@ -95,7 +100,17 @@ static uint8_t *to_a_labels(struct text domain) {
     return ascii;
 }
 
+static bool has_a_label(struct text domain) {
+    while (domain.at)
+        if (text_starts_nocase(text_cut(&domain, '.'), TEXT("xn--")))
+            return true;
+    return false;
+}
+
 static bool is_domain(struct text domain) {
+    if (is_ascii(domain) && !has_a_label(domain) && domain.len <= DOMAIN_MAX &&
+        is_ascii_domain(domain))
+        return true;
     if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4)
         return false;
     if (is_address_literal(domain))
@@ -123,12 +138,7 @@ bool email_is_valid(struct text email) {
         return false;
     if (u8_check((const uint8_t *)email.at, email.len))
         return false;
-    if (local.len < 1 || local.len > LOCAL_MAX || !(is_dot_atom(local) || is_quoted(local)))
-        return false;
-    if (is_ascii(domain) && domain.len <= DOMAIN_MAX && is_ascii_domain(domain) &&
-        !memmem(domain.at, domain.len, "xn--", 4))
-        return true;
-    return is_domain(domain);
+    return local.len <= LOCAL_MAX && (is_dot_atom(local) || is_quoted(local)) && is_domain(domain);
 }
 
 static struct text lower_ascii(struct text text, struct arena *arena) {
@@ -162,6 +172,18 @@ static struct text fold_domain(struct text domain, struct arena *arena) {
     return copy;
 }
 
+/* Not by printf: what is no address may hold a NUL, and would be another's key if cut there. */
+static struct text join(struct text local, struct text domain, struct arena *arena) {
+    size_t len = local.len + 1 + domain.len;
+    char *key = arena_alloc(arena, len);
+    if (!key)
+        return (struct text){ 0 };
+    memcpy(key, local.at, local.len);
+    key[local.len] = '@';
+    memcpy(key + local.len + 1, domain.at, domain.len);
+    return (struct text){ key, len };
+}
+
 struct text email_key(struct text email, struct arena *arena) {
     struct text local, domain;
     if (is_ascii(email) || !split(email, &local, &domain))
@@ -170,5 +192,5 @@ struct text email_key(struct text email, struct arena *arena) {
     domain = fold_domain(domain, arena);
     if (!local.at || !domain.at)
         return (struct text){ 0 };
-    return arena_printf(arena, "%.*s@%.*s", (int)local.len, local.at, (int)domain.len, domain.at);
+    return join(local, domain, arena);
 }

@@ -7,7 +7,7 @@ enum password_verdict {
     PASSWORD_FINE,
     PASSWORD_TOO_SHORT, /* under 8 characters (code points) */
     PASSWORD_TOO_LONG,  /* over 256 characters */
-    PASSWORD_COMMON,    /* the whole of it is one of the commonest passwords */
+    PASSWORD_COMMON,    /* one of the commonest: guessed within 10,000 tries */
     PASSWORD_PERSONAL,  /* it is the e-mail address, its local part, or the name, case aside */
 };
 

@@ -81,7 +81,8 @@ static void add_columns(struct buffer *sql, const struct table *table, const cha
                         bool with_indexed) {
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (!field_is_stored(field) || (!with_indexed && field->flags & UNIQUE))
+        if (!field_is_stored(field) || (!with_indexed && field->flags & UNIQUE) ||
+            (*format == '=' && field->type == TYPE_id)) /* setting a key rewrites every index */
             continue;
         buffer_add(sql, TEXT(", "));
         if (*format == '?')
