@@ -8,10 +8,15 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -19,13 +24,16 @@ enum {
     ARENA_LIMIT = 64 * 1024 * 1024,
     CONNECTION_MEMORY = 32 * 1024, /* a head must fit in; it is only touched as far as it fills */
     READ_AT_ONCE = 4096,
+    NO_ROOM_PAUSE_MS = 20,
     DROPPED_MAX = 16 * 1024 * 1024, /* bytes of a chunked body that is too large already */
 };
 
 struct listener {
     struct listen_options options;
     struct MHD_Daemon *daemon;
-    int fd;
+    pthread_t acceptor;
+    bool accepts;
+    int fd, stop; /* an eventfd that ends the acceptor */
     char url[SOCKET_URL_MAX];
     atomic_uint in_flight;
     atomic_bool is_draining;
@@ -238,31 +246,96 @@ static size_t leave_escaped(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
+static unsigned connections(struct listener *listener) {
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+/* Takes one connection that waits. False when there is none, or no room: then it waits on. */
+static bool accept_one(struct listener *listener) {
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    if (connections(listener) >= listener->options.connection_limit)
+        return false;
+    int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return errno == ECONNABORTED || errno == EINTR;
+    if (MHD_add_connection(listener->daemon, fd, (struct sockaddr *)&from, size) != MHD_YES)
+        log_warning("a connection could not be taken: the system is short of memory");
+    return true;
+}
+
+/* One thread takes all connections and deals them out in turn. Were the I/O threads to take them
+ * from one socket, the first to wake would take them all, and the others would idle. */
+static void *run_acceptor(void *argument) {
+    struct listener *listener = argument;
+    struct pollfd waits[] = { { .fd = listener->stop, .events = POLLIN },
+                              { .fd = listener->fd, .events = POLLIN } };
+    while (!waits[0].revents) {
+        if (poll(waits, 2, -1) < 0)
+            continue; /* a signal: none is meant for this thread */
+        while (!waits[0].revents && accept_one(listener))
+            ;
+        /* Clients that cannot be taken now (no room, no descriptors) stay in the backlog. */
+        if (waits[1].revents && errno != EAGAIN)
+            (void)poll(waits, 1, NO_ROOM_PAUSE_MS);
+        errno = EAGAIN;
+    }
+    return NULL;
+}
+
+static void stop_accepting(struct listener *listener) {
+    if (listener->accepts) {
+        uint64_t one = 1;
+        ssize_t written = write(listener->stop, &one, sizeof one);
+        assert(written == sizeof one);
+        (void)written;
+        int failed = pthread_join(listener->acceptor, NULL);
+        assert(!failed);
+        (void)failed;
+        listener->accepts = false;
+    }
+    if (listener->fd >= 0)
+        (void)close(listener->fd);
+    listener->fd = -1;
+}
+
 struct listener *listener_open(const char *address, char *why, size_t why_size, int *exit_code) {
     struct listener *listener = calloc(1, sizeof *listener);
     *exit_code = EX_OSERR;
-    (void)snprintf(why, why_size, "no memory to listen");
+    (void)snprintf(why, why_size, "no memory or descriptors to listen");
     if (!listener)
         return NULL;
-    listener->fd = socket_listen(address, listener->url, why, why_size, exit_code);
+    listener->stop = eventfd(0, EFD_CLOEXEC);
+    listener->fd = -1;
+    if (listener->stop >= 0)
+        listener->fd = socket_listen(address, listener->url, why, why_size, exit_code);
     if (listener->fd >= 0)
         return listener;
+    if (listener->stop >= 0)
+        (void)close(listener->stop);
     free(listener);
     return NULL;
 }
 
 enum status listener_start(struct listener *listener, const struct listen_options *options) {
     listener->options = *options;
+    /* The library's own limit is a share for each thread, so it gets more than the acceptor's. */
     listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
-        serve, listener, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+            MHD_USE_NO_LISTEN_SOCKET,
+        0, NULL, NULL, serve, listener, MHD_OPTION_THREAD_POOL_SIZE,
         options->threads > 1 ? options->threads : 0, MHD_OPTION_CONNECTION_LIMIT,
-        options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        options->connection_limit + options->threads, MHD_OPTION_CONNECTION_TIMEOUT,
+        options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_AT_ONCE, MHD_OPTION_STRICT_FOR_CLIENT,
         1, MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin, listener,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
-    return listener->daemon ? STATUS_OK : STATUS_BROKEN;
+    if (!listener->daemon)
+        return STATUS_BROKEN;
+    listener->accepts = pthread_create(&listener->acceptor, NULL, run_acceptor, listener) == 0;
+    return listener->accepts ? STATUS_OK : STATUS_BROKEN;
 }
 
 const char *listener_url(const struct listener *listener) {
@@ -271,8 +344,7 @@ const char *listener_url(const struct listener *listener) {
 
 void listener_drain(struct listener *listener) {
     atomic_store(&listener->is_draining, true);
-    if (MHD_quiesce_daemon(listener->daemon) == MHD_INVALID_SOCKET)
-        log_warning("the listening socket could not be taken back");
+    stop_accepting(listener);
 }
 
 unsigned listener_in_flight(const struct listener *listener) {
@@ -282,10 +354,10 @@ unsigned listener_in_flight(const struct listener *listener) {
 void listener_stop(struct listener *listener) {
     if (!listener)
         return;
+    stop_accepting(listener);
     if (listener->daemon)
         MHD_stop_daemon(listener->daemon);
-    if (!listener->daemon || atomic_load(&listener->is_draining))
-        (void)close(listener->fd); /* else the library has closed it */
+    (void)close(listener->stop);
     if (strncmp(listener->url, "unix:", 5) == 0)
         (void)unlink(listener->url + 5);
     free(listener);
