@@ -152,7 +152,8 @@ static struct text lower_ascii(struct text text, struct arena *arena) {
 /* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
 static struct text fold(struct text text, struct arena *arena) {
     size_t len = 0;
-    if (is_ascii(text))
+    /* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
+    if (is_ascii(text) || u8_check((const uint8_t *)text.at, text.len))
         return lower_ascii(text, arena);
     uint8_t *folded =
         u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);

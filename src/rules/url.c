@@ -14,8 +14,8 @@ static bool is_plain(struct text text) {
 }
 
 static bool is_host_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_'; /* the latter is in no host's name, but in many a container's */
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_'; /* the latter is in no host's name, but in many a container's */
 }
 
 static bool is_label(struct text label) {

@@ -89,7 +89,9 @@ export class Server {
             body = JSON.stringify(body);
             all['Content-Type'] ??= 'application/json';
         }
-        const response = await fetch(this.url + path, { method, headers: all, body, redirect: 'manual' });
+        const ask = () => fetch(this.url + path, { method, headers: all, body, redirect: 'manual' });
+        // A kept connection may be closed by the server just as it is used again (RFC 9112 section 9.3.1).
+        const response = await (method === 'GET' ? ask().catch(ask) : ask());
         const text = await response.text();
         let json;
         try {

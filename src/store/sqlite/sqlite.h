@@ -31,6 +31,11 @@ enum table_statement {
 struct store_view {
     sqlite3 *db;
     struct store *store;
+    struct store_view *next; /* of the readers' views */
+    bool is_reader;
+    atomic_flag in_use; /* by its thread, or by the checkpointer ending its snapshot */
+    bool has_snapshot;
+    uint64_t snapshot; /* the number of commits that it is known to see */
     sqlite3_stmt *statements[STATEMENTS];
     sqlite3_stmt *table_statements[TABLES][TABLE_STATEMENTS];
     bool access_changed; /* the running transaction decides who may do what */
@@ -38,6 +43,27 @@ struct store_view {
 
 /** Opens a connection with the settings that all of them share. NULL on failure, logged. */
 struct store_view *view_open(struct store *store, const char *path, bool may_create);
+
+/**
+ * To be called around each reading. A reader's view keeps its snapshot (read transaction) from one
+ * reading to the next for as long as nothing is committed: beginning one takes locks of the whole
+ * process. Nothing happens on the writer's view. STATUS_BROKEN is logged.
+ */
+enum status view_enter(struct store_view *view) MUST_CHECK;
+void view_leave(struct store_view *view);
+
+/** Any thread: ends the snapshot of a reader's view, so that the log can begin anew. */
+void view_end_snapshot(struct store_view *view);
+
+/** How many groups were committed so far. */
+uint64_t store_commits(const struct store *store);
+
+/** Does the checkpointer wait for all snapshots to end? */
+bool store_wants_no_snapshots(const struct store *store);
+
+/** Makes a view one of the store's readers, or no longer one. */
+void store_register(struct store *store, struct store_view *view);
+void store_unregister(struct store *store, struct store_view *view);
 
 /** The prepared statement, reset and ready to be bound; NULL when it cannot be had, logged. */
 sqlite3_stmt *view_statement(struct store_view *view, enum statement which);

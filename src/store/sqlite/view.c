@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 
 static const char *const statement_sql[STATEMENTS] = {
@@ -38,6 +39,7 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
     if (!view)
         return NULL;
     view->store = store;
+    atomic_flag_clear(&view->in_use);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (may_create ? SQLITE_OPEN_CREATE : 0);
     int failed = sqlite3_open_v2(path, &view->db, flags, NULL);
@@ -49,9 +51,15 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
     return NULL;
 }
 
+static void end_snapshot(struct store_view *view);
+
 void store_view_close(struct store_view *view) {
     if (!view)
         return;
+    if (view->is_reader) {
+        store_unregister(view->store, view);
+        end_snapshot(view);
+    }
     for (int i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(view->statements[i]); /* repeats an error already handled */
     for (int i = 0; i < TABLES; i++)
@@ -201,58 +209,133 @@ static bool read_record(sqlite3_stmt *statement, struct arena *arena, struct rec
     return true;
 }
 
+static void lock_view(struct store_view *view) {
+    while (atomic_flag_test_and_set_explicit(&view->in_use, memory_order_acquire))
+        (void)sched_yield(); /* the checkpointer holds it for one statement, and rarely */
+}
+
+static void unlock_view(struct store_view *view) {
+    atomic_flag_clear_explicit(&view->in_use, memory_order_release);
+}
+
+static void end_snapshot(struct store_view *view) {
+    if (view->has_snapshot && view_execute(view, view_statement(view, SQL_commit)) != STATUS_OK)
+        log_error("database: a snapshot could not be ended");
+    view->has_snapshot = false;
+}
+
+void view_end_snapshot(struct store_view *view) {
+    lock_view(view);
+    end_snapshot(view);
+    unlock_view(view);
+}
+
+enum status view_enter(struct store_view *view) {
+    if (!view->is_reader)
+        return STATUS_OK;
+    lock_view(view);
+    /* Counted before the snapshot is taken: it may see more than it is known to, never less. */
+    uint64_t commits = store_commits(view->store);
+    if (view->has_snapshot && view->snapshot == commits)
+        return STATUS_OK;
+    end_snapshot(view);
+    if (view_execute(view, view_statement(view, SQL_begin_snapshot)) != STATUS_OK) {
+        unlock_view(view);
+        return STATUS_BROKEN;
+    }
+    view->has_snapshot = true;
+    view->snapshot = commits;
+    return STATUS_OK;
+}
+
+void view_leave(struct store_view *view) {
+    if (!view->is_reader)
+        return;
+    if (store_wants_no_snapshots(view->store))
+        end_snapshot(view);
+    unlock_view(view);
+}
+
+/* A reading: a statement between view_enter and view_leave. NULL when it cannot begin, logged. */
+static sqlite3_stmt *begin_reading(struct store_view *view, enum statement which) {
+    if (view_enter(view) != STATUS_OK)
+        return NULL;
+    sqlite3_stmt *statement = view_statement(view, which);
+    if (!statement)
+        view_leave(view);
+    return statement;
+}
+
+static sqlite3_stmt *begin_table_reading(struct store_view *view, const struct table *table,
+                                         enum table_statement which) {
+    if (view_enter(view) != STATUS_OK)
+        return NULL;
+    sqlite3_stmt *statement = view_table_statement(view, table, which);
+    if (!statement)
+        view_leave(view);
+    return statement;
+}
+
+static void finish_reading(struct store_view *view, sqlite3_stmt *statement) {
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    view_leave(view);
+}
+
 enum status store_load(struct store_view *view, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) {
-    sqlite3_stmt *statement = view_table_statement(view, table, TABLE_LOAD);
     *record = record_new(table, arena);
-    if (!statement || !record->values)
+    sqlite3_stmt *statement = record->values ? begin_table_reading(view, table, TABLE_LOAD) : NULL;
+    if (!statement)
         return STATUS_BROKEN;
     bind_integer(statement, 1, id);
     enum status status = view_step(view, statement);
     if (status == STATUS_OK && !read_record(statement, arena, record))
         status = STATUS_BROKEN;
-    (void)sqlite3_reset(statement);
+    finish_reading(view, statement);
     return status;
 }
 
-/* The first column of the only row of a statement with at most one integer parameter. */
+/* The first column of the only row. */
 static enum status one_integer(struct store_view *view, sqlite3_stmt *statement, int64_t *number) {
     enum status status = view_step(view, statement);
     if (status == STATUS_OK && number)
         *number = sqlite3_column_int64(statement, 0);
-    if (statement)
-        (void)sqlite3_reset(statement);
+    finish_reading(view, statement);
     return status;
 }
 
 enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) {
-    sqlite3_stmt *statement = view_statement(view, SQL_find_user);
-    if (statement)
-        bind_text(statement, 1, email_key);
+    sqlite3_stmt *statement = begin_reading(view, SQL_find_user);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, email_key);
     return one_integer(view, statement, id);
 }
 
 enum status store_exists(struct store_view *view, const struct table *table, int64_t id) {
-    sqlite3_stmt *statement = view_table_statement(view, table, TABLE_EXISTS);
-    if (statement)
-        bind_integer(statement, 1, id);
+    sqlite3_stmt *statement = begin_table_reading(view, table, TABLE_EXISTS);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, id);
     return one_integer(view, statement, NULL);
 }
 
 enum status store_other_administrator(struct store_view *view, int64_t id) {
-    sqlite3_stmt *statement = view_statement(view, SQL_other_administrator);
-    if (statement)
-        bind_integer(statement, 1, id);
+    sqlite3_stmt *statement = begin_reading(view, SQL_other_administrator);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, id);
     return one_integer(view, statement, NULL);
 }
 
 enum status store_count(struct store_view *view, const struct table *table, int64_t *count) {
-    return one_integer(view, view_table_statement(view, table, TABLE_COUNT), count);
+    sqlite3_stmt *statement = begin_table_reading(view, table, TABLE_COUNT);
+    return statement ? one_integer(view, statement, count) : STATUS_BROKEN;
 }
 
 enum status store_avatar(struct store_view *view, int64_t user_id, struct arena *arena,
                          struct avatar *avatar) {
-    sqlite3_stmt *statement = view_statement(view, SQL_avatar);
+    sqlite3_stmt *statement = begin_reading(view, SQL_avatar);
     if (!statement)
         return STATUS_BROKEN;
     bind_integer(statement, 1, user_id);
@@ -263,13 +346,13 @@ enum status store_avatar(struct store_view *view, int64_t user_id, struct arena 
         if (!avatar->type.at || !avatar->content.at)
             status = STATUS_BROKEN;
     }
-    (void)sqlite3_reset(statement);
+    finish_reading(view, statement);
     return status;
 }
 
 enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
                         struct token *token) {
-    sqlite3_stmt *statement = view_statement(view, SQL_token);
+    sqlite3_stmt *statement = begin_reading(view, SQL_token);
     if (!statement)
         return STATUS_BROKEN;
     bind_blob(statement, 1, (struct text){ (const char *)hash->bytes, sizeof hash->bytes });
@@ -286,6 +369,6 @@ enum status store_token(struct store_view *view, const struct token_hash *hash, 
         if (!token->client_id.at)
             status = STATUS_BROKEN;
     }
-    (void)sqlite3_reset(statement);
+    finish_reading(view, statement);
     return status;
 }

@@ -37,14 +37,64 @@ struct store {
     atomic_bool wants_turn; /* the checkpointer waits for the turn */
     atomic_bool is_broken;  /* a sync failed: what reached the disk is not known any more */
     atomic_uint_fast64_t access_epoch;
+    atomic_uint_fast64_t commits;
+    pthread_mutex_t readers_lock;
+    struct store_view *readers;
 };
 
 uint64_t store_access_epoch(const struct store *store) {
     return atomic_load_explicit(&store->access_epoch, memory_order_acquire);
 }
 
+uint64_t store_commits(const struct store *store) {
+    return atomic_load_explicit(&store->commits, memory_order_acquire);
+}
+
+bool store_wants_no_snapshots(const struct store *store) {
+    return atomic_load_explicit(&store->wants_turn, memory_order_acquire);
+}
+
+static void lock(pthread_mutex_t *mutex) {
+    int failed = pthread_mutex_lock(mutex);
+    assert(!failed);
+    (void)failed;
+}
+
+static void unlock(pthread_mutex_t *mutex) {
+    int failed = pthread_mutex_unlock(mutex);
+    assert(!failed);
+    (void)failed;
+}
+
+void store_register(struct store *store, struct store_view *view) {
+    lock(&store->readers_lock);
+    view->next = store->readers;
+    store->readers = view;
+    view->is_reader = true;
+    unlock(&store->readers_lock);
+}
+
+void store_unregister(struct store *store, struct store_view *view) {
+    lock(&store->readers_lock);
+    struct store_view **place = &store->readers;
+    while (*place != view)
+        place = &(*place)->next;
+    *place = view->next;
+    unlock(&store->readers_lock);
+}
+
+static void end_snapshots(struct store *store) {
+    lock(&store->readers_lock);
+    for (struct store_view *view = store->readers; view; view = view->next)
+        view_end_snapshot(view);
+    unlock(&store->readers_lock);
+}
+
 struct store_view *store_view_open(struct store *store) {
-    return view_open(store, store->path, false);
+    struct store_view *view = view_open(store, store->path, false);
+    if (view)
+        store_register(store, view);
+    return view;
 }
 
 static struct store_command *command_of(struct queue_item *item) {
@@ -79,6 +129,8 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     if (!ok && !sqlite3_get_autocommit(tx->db) &&
         view_execute(tx, view_statement(tx, SQL_rollback)) != STATUS_OK)
         atomic_store(&store->is_broken, true);
+    if (ok)
+        atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
     return ok;
@@ -94,18 +146,6 @@ static void write_commands(struct store *store, struct queue_item *first) {
     }
 }
 
-static void take_turn(struct store *store) {
-    int failed = pthread_mutex_lock(&store->turn);
-    assert(!failed);
-    (void)failed;
-}
-
-static void leave_turn(struct store *store) {
-    int failed = pthread_mutex_unlock(&store->turn);
-    assert(!failed);
-    (void)failed;
-}
-
 static void *run_writer(void *argument) {
     struct store *store = argument;
     struct queue_item *first;
@@ -113,9 +153,9 @@ static void *run_writer(void *argument) {
         /* A mutex is not fair: without this the writer would take it back at once. */
         while (atomic_load(&store->wants_turn))
             (void)usleep(100);
-        take_turn(store);
+        lock(&store->turn);
         write_commands(store, first);
-        leave_turn(store);
+        unlock(&store->turn);
     }
     return NULL;
 }
@@ -177,13 +217,15 @@ static void *run_checkpointer(void *argument) {
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
         (void)queue_take_all(&store->stop, CHECKPOINT_EVERY_MS);
+        end_snapshots(store); /* one that is kept by an idle thread would hold the log */
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < WAL_BOUND_PAGES)
             continue;
         atomic_store(&store->wants_turn, true);
-        take_turn(store);
-        atomic_store(&store->wants_turn, false);
+        lock(&store->turn);
+        end_snapshots(store);
         (void)checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages); /* tried again next time */
-        leave_turn(store);
+        atomic_store(&store->wants_turn, false);
+        unlock(&store->turn);
     }
     unpace_checkpoints(store);
     return NULL;
@@ -299,7 +341,8 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     *exit_code = EX_OSERR;
     (void)snprintf(why, why_size, "no memory to open the database");
     if (!store || !queue_init(&store->commands, 0) || !queue_init(&store->stop, 0) ||
-        pthread_mutex_init(&store->turn, NULL) != 0 || !start_library()) {
+        pthread_mutex_init(&store->turn, NULL) != 0 ||
+        pthread_mutex_init(&store->readers_lock, NULL) != 0 || !start_library()) {
         free(store);
         return NULL;
     }
@@ -336,6 +379,7 @@ void store_close(struct store *store) {
     queue_destroy(&store->commands);
     queue_destroy(&store->stop);
     (void)pthread_mutex_destroy(&store->turn);
+    (void)pthread_mutex_destroy(&store->readers_lock);
     if (store->database >= 0)
         (void)close(store->database);
     if (store->directory >= 0)

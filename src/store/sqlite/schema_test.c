@@ -1,0 +1,98 @@
+/* The migrated database and the field tables say the same. */
+#include "store/sqlite/sqlite.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[] = "/tmp/roster-schema-XXXXXX";
+static char path[64];
+
+static int make_directory(void **state) {
+    (void)state;
+    if (!mkdtemp(directory))
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/x.db", directory);
+    return 0;
+}
+
+static int remove_directory(void **state) {
+    char file[96];
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        (void)unlink(file);
+    }
+    return rmdir(directory);
+}
+
+static struct store_view *migrated(void) {
+    struct store_view *view = view_open(NULL, path, true);
+    assert_non_null(view);
+    assert_int_equal(schema_migrate(view), STATUS_OK);
+    return view;
+}
+
+static void a_new_database_is_as_the_field_tables_say(void **state) {
+    char why[256] = "";
+    (void)state;
+    struct store_view *view = migrated();
+    assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
+    assert_string_equal(why, "");
+    store_view_close(view);
+}
+
+static void migrating_twice_changes_nothing(void **state) {
+    char why[256];
+    (void)state;
+    store_view_close(migrated());
+    struct store_view *view = migrated();
+    assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
+    store_view_close(view);
+}
+
+static void every_difference_is_found(void **state) {
+    static const struct {
+        const char *sql, *undo, *says;
+    } cases[] = {
+        { "ALTER TABLE users RENAME Devices TO Gadgets",
+          "ALTER TABLE users RENAME Gadgets TO Devices",
+          "users.Devices is not a column of type TEXT" },
+        { "ALTER TABLE languages ADD More TEXT", "ALTER TABLE languages DROP More",
+          "languages has 14 columns, the field table 13" },
+    };
+    (void)state;
+    struct store_view *view = migrated();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char why[256] = "";
+        assert_int_equal(view_run(view, cases[i].sql), STATUS_OK);
+        assert_int_equal(schema_check(view, why, sizeof why), STATUS_BROKEN);
+        assert_string_equal(why, cases[i].says);
+        assert_int_equal(view_run(view, cases[i].undo), STATUS_OK);
+        assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
+    }
+    store_view_close(view);
+}
+
+static void a_newer_version_is_refused_and_left_alone(void **state) {
+    (void)state;
+    struct store_view *view = migrated();
+    assert_int_equal(view_run(view, "PRAGMA user_version = 77"), STATUS_OK);
+    assert_int_equal(schema_migrate(view), STATUS_STALE);
+    store_view_close(view);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_database_is_as_the_field_tables_say),
+        cmocka_unit_test(migrating_twice_changes_nothing),
+        cmocka_unit_test(every_difference_is_found),
+        cmocka_unit_test(a_newer_version_is_refused_and_left_alone),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
