@@ -20,7 +20,8 @@
 
 enum {
     CHECKPOINT_EVERY_MS = 200,
-    PAGES_AT_ONCE = 16,
+    PAGES_AT_ONCE = 128,
+    CATCH_UP_TURNS = 3,
     WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
 };
 
@@ -220,6 +221,10 @@ static void *run_checkpointer(void *argument) {
         end_snapshots(store); /* one that is kept by an idle thread would hold the log */
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < WAL_BOUND_PAGES)
             continue;
+        /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
+         * each turn is shorter, and so little is left to do while it rests. */
+        for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
+            (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
         atomic_store(&store->wants_turn, true);
         lock(&store->turn);
         end_snapshots(store);
