@@ -34,11 +34,20 @@ function crc(bytes) {
 }
 
 const gif = Buffer.from('R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+const jpeg = Buffer.from('/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19i'
+    + 'Z2hnPk1xeXBkeFxlZ2P/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAB//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAI'
+    + 'AQEAAD8AP3//2Q==', 'base64');
+const webp = Buffer.from('UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA', 'base64');
 const picture = png(32, 32);
 let hits = 0;
 const pages = {
     '/a.png': (reply) => reply.end(picture),
     '/a.gif': (reply) => reply.end(gif),
+    '/a.jpg': (reply) => reply.end(jpeg),
+    '/a.webp': (reply) => reply.end(webp),
+    '/half.jpg': (reply) => reply.end(jpeg.subarray(0, 100)),
+    '/half.webp': (reply) => reply.end(webp.subarray(0, 30)),
+    '/half.gif': (reply) => reply.end(gif.subarray(0, 20)),
     '/lies.png': (reply) => reply.setHeader('Content-Type', 'image/png').end('<html>'),
     '/half.png': (reply) => reply.end(picture.subarray(0, 60)),
     '/wide.png': (reply) => reply.end(png(4097, 1)),
@@ -93,8 +102,12 @@ test('NewAvatarUrl is downloaded, checked, stored and served without credentials
 });
 
 test('the type is told by the content', async () => {
-    assert.equal((await server.update(userId, { NewAvatarUrl: `${base}/a.gif` })).status, 200);
-    assert.equal((await avatar()).headers.get('content-type'), 'image/gif');
+    for (const [path, type] of [['/a.gif', 'image/gif'], ['/a.jpg', 'image/jpeg'], ['/a.webp', 'image/webp']]) {
+        const reply = await server.update(userId, { NewAvatarUrl: base + path });
+        assert.equal(reply.status, 200, reply.text);
+        assert.equal((await avatar()).headers.get('content-type'), type);
+        assert.equal((await server.get(userId)).AvatarFileName, `${userId}${path.slice(2)}`);
+    }
 });
 
 test('3 redirects are followed, 4 are not', async () => {
@@ -102,7 +115,8 @@ test('3 redirects are followed, 4 are not', async () => {
     assertInvalid(await server.update(userId, { NewAvatarUrl: `${base}/hop4` }), 'NewAvatarUrl', /redirects more than 3 times/);
 });
 
-for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/half.png', /valid PNG/], ['/wide.png', /at most 4096 x 4096/],
+for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/half.png', /valid PNG/], ['/half.jpg', /valid PNG/], ['/half.webp', /valid PNG/],
+    ['/half.gif', /valid PNG/], ['/wide.png', /at most 4096 x 4096/],
     ['/large.png', /larger than 5 MiB/], ['/endless', /larger than 5 MiB/], ['/missing', /status 200/], ['/slow', /in time/],
     ['/inside', /not a public one/], ['/file', /http or https URL/]]) {
     test(`${path} is refused and nothing is changed`, async () => {
