@@ -10,7 +10,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ struct fetcher {
     CURLM *multi;
     char *allowed_hosts;
     struct download *running;
-    unsigned count; /* of running ones */
+    atomic_uint count; /* of jobs, waiting or running */
 };
 
 /* One job on its way through its hops. */
@@ -38,6 +38,7 @@ struct download {
     bool is_allowed;  /* the operator trusts the present hop's host */
     bool met_private; /* the present hop's address was refused */
     bool is_too_large;
+    size_t received; /* in the present hop, wanted or not */
     struct buffer body;
 };
 
@@ -68,20 +69,19 @@ static bool is_listed(const char *list, const char *host, const char *port) {
 
 /* Reads the hop's URL: may it be asked for at all, and is its host trusted? */
 static bool judge_url(struct download *download) {
-    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL;
     CURLU *parts = curl_url();
-    bool ok = parts && curl_url_set(parts, CURLUPART_URL, download->url, 0) == CURLUE_OK &&
+    bool ok = parts &&
+              curl_url_set(parts, CURLUPART_URL, download->url, CURLU_DISALLOW_USER) == CURLUE_OK &&
               curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
               curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
               curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
               (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     if (ok)
         download->is_allowed = is_listed(download->fetcher->allowed_hosts, host, port);
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    curl_free(user);
     curl_url_cleanup(parts);
     return ok;
 }
@@ -97,12 +97,32 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose,
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* Only a 200 has a picture to keep; what comes with a redirect or an error is let go. */
+static bool keeps_body(struct download *download) {
+    long status = 0;
+    return curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           status == 200;
+}
+
+/* Growing step by step would leave each outgrown step behind in the arena. */
+static void reserve_body(struct download *download) {
+    curl_off_t length = -1;
+    (void)curl_easy_getinfo(download->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length > 0 && (size_t)length <= download->job->max_size)
+        (void)buffer_reserve(&download->body, (size_t)length); /* it remembers a failure */
+}
+
 static size_t take_bytes(char *bytes, size_t one, size_t size, void *context) {
     struct download *download = context;
     (void)one;
-    download->is_too_large = size > download->job->max_size - download->body.len;
+    download->is_too_large = size > download->job->max_size - download->received;
     if (download->is_too_large)
         return 0;
+    download->received += size;
+    if (!keeps_body(download))
+        return size;
+    if (!download->body.at)
+        reserve_body(download);
     buffer_add(&download->body, (struct text){ bytes, size });
     return download->body.failed ? 0 : size;
 }
@@ -117,6 +137,8 @@ static bool set_options(struct download *download, long left_ms) {
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* else the end of a hop waits for its name server, and all the others with it */
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms) == CURLE_OK &&
@@ -142,7 +164,7 @@ static void finish(struct download *download, enum fetch_outcome outcome) {
     while (*place != download)
         place = &(*place)->next;
     *place = download->next;
-    download->fetcher->count--;
+    (void)atomic_fetch_sub(&download->fetcher->count, 1);
     close_hop(download);
     download->job->outcome = outcome;
     download->job->body = buffer_text(&download->body);
@@ -153,7 +175,8 @@ static void finish(struct download *download, enum fetch_outcome outcome) {
 
 static void start_hop(struct download *download) {
     int64_t left_ms = download->until_ms - time_monotonic_ms();
-    download->met_private = download->is_allowed = false;
+    download->met_private = download->is_allowed = download->is_too_large = false;
+    download->received = 0;
     buffer_init(&download->body, download->job->arena, 0);
     if (left_ms <= 0) {
         finish(download, FETCH_TIMED_OUT);
@@ -180,9 +203,9 @@ static enum fetch_outcome outcome_of(const struct download *download, CURLcode r
     case CURLE_FILESIZE_EXCEEDED: return FETCH_TOO_LARGE;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_WRITE_ERROR: return FETCH_NO_MEMORY;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_LOGIN_DENIED:
     case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the URL was judged before: the answer is not HTTP */
+    case CURLE_WEIRD_SERVER_REPLY: return FETCH_BAD_STATUS;
     default: return FETCH_UNREACHABLE;
     }
 }
@@ -217,22 +240,24 @@ static void hop_ended(struct download *download, CURLcode result) {
 static void start_job(struct fetcher *fetcher, struct fetch_job *job) {
     struct download *download = calloc(1, sizeof *download);
     if (!download) {
+        (void)atomic_fetch_sub(&fetcher->count, 1);
         job->outcome = FETCH_NO_MEMORY;
         job->done(job);
         return;
     }
+    bool is_whole = !job->url.len || !memchr(job->url.at, '\0', job->url.len);
     *download = (struct download){ .next = fetcher->running,
                                    .fetcher = fetcher,
                                    .job = job,
-                                   .url = strndup(job->url.at, job->url.len),
+                                   .url = strndup(job->url.len ? job->url.at : "", job->url.len),
                                    .until_ms = time_monotonic_ms() + job->timeout_ms };
     fetcher->running = download;
-    fetcher->count++;
-    buffer_init(&download->body, job->arena, 0);
-    if (download->url)
-        start_hop(download);
-    else
+    if (!is_whole)
+        finish(download, FETCH_BAD_URL);
+    else if (!download->url)
         finish(download, FETCH_NO_MEMORY);
+    else
+        start_hop(download);
 }
 
 static void take_jobs(struct fetcher *fetcher) {
@@ -275,6 +300,14 @@ static void *run(void *argument) {
     return NULL;
 }
 
+static void free_fetcher(struct fetcher *fetcher) {
+    if (fetcher->multi)
+        (void)curl_multi_cleanup(fetcher->multi);
+    free(fetcher->allowed_hosts);
+    free(fetcher);
+    curl_global_cleanup();
+}
+
 struct fetcher *fetcher_start(const struct fetch_options *options) {
     struct fetcher *fetcher = calloc(1, sizeof *fetcher);
     if (!fetcher || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -288,10 +321,7 @@ struct fetcher *fetcher_start(const struct fetch_options *options) {
             return fetcher;
         queue_destroy(&fetcher->jobs);
     }
-    if (fetcher->multi)
-        (void)curl_multi_cleanup(fetcher->multi);
-    free(fetcher->allowed_hosts);
-    free(fetcher);
+    free_fetcher(fetcher);
     return NULL;
 }
 
@@ -303,16 +333,16 @@ void fetcher_stop(struct fetcher *fetcher) {
     int failed = pthread_join(fetcher->thread, NULL);
     assert(!failed);
     (void)failed;
-    (void)curl_multi_cleanup(fetcher->multi);
     queue_destroy(&fetcher->jobs);
-    free(fetcher->allowed_hosts);
-    free(fetcher);
-    curl_global_cleanup();
+    free_fetcher(fetcher);
 }
 
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
-    if (!queue_put(&fetcher->jobs, &job->item))
+    if (atomic_fetch_add(&fetcher->count, 1) >= JOBS_MAX ||
+        !queue_put(&fetcher->jobs, &job->item)) {
+        (void)atomic_fetch_sub(&fetcher->count, 1);
         return STATUS_BUSY;
+    }
     (void)curl_multi_wakeup(fetcher->multi); /* it wakes by itself within POLL_MS */
     return STATUS_OK;
 }

@@ -1,4 +1,5 @@
-/* Is it a picture? Decoded whole by each format's own library, within limits, and thrown away. */
+/* Is it a picture? Decoded whole by each format's own library, line by line where it can be, and
+ * thrown away. A few bytes may stand for very many pixels, frames or scans: each is counted. */
 #include "fetch/image.h"
 
 #include <gif_lib.h>
@@ -10,65 +11,141 @@
 #include <stdlib.h>
 #include <webp/decode.h>
 
-enum { SIDE_MAX = 4096, FRAMES_MAX = 500 };
+enum {
+    SIDE_MAX = 4096,
+    FRAMES_MAX = 500,                     /* of a GIF */
+    PIXELS_MAX = 8 * SIDE_MAX * SIDE_MAX, /* of all frames of a GIF together */
+    SCANS_MAX = 100,                      /* of a progressive JPEG; usual are 10 */
+    JPEG_MEMORY_MAX = 160 * 1024 * 1024,  /* bytes: 4 components of SIDE_MAX squared fit */
+    PNG_PASSES = PNG_INTERLACE_ADAM7_PASSES,
+};
 
 static bool fits(int64_t width, int64_t height) {
     return width > 0 && height > 0 && width <= SIDE_MAX && height <= SIDE_MAX;
 }
 
+/* What may be changed between setjmp and longjmp lives here, in the caller of setjmp's function,
+ * and so is certain afterwards (C17 7.13.2.1). */
+struct png {
+    png_structp read;
+    png_infop info;
+    png_bytep line;
+    struct text rest;
+};
+
+static void fail_png(png_structp read, png_const_charp message) {
+    (void)message;
+    png_longjmp(read, 1);
+}
+
+static void ignore_png_warning(png_structp read, png_const_charp message) {
+    (void)read;
+    (void)message;
+}
+
+static void read_png_bytes(png_structp read, png_bytep out, size_t len) {
+    struct text *rest = png_get_io_ptr(read);
+    if (len > rest->len)
+        png_error(read, "cut off");
+    memcpy(out, rest->at, len);
+    *rest = (struct text){ rest->at + len, rest->len - len };
+}
+
+/* The passes of an interlaced picture are taken as the small pictures they are: nothing is put
+ * together, so one line is all the memory it takes. */
+static void read_png_lines(struct png *png) {
+    int width = (int)png_get_image_width(png->read, png->info); /* up to SIDE_MAX */
+    int height = (int)png_get_image_height(png->read, png->info);
+    bool interlaced = png_get_interlace_type(png->read, png->info) != PNG_INTERLACE_NONE;
+    for (int pass = 0; pass < (interlaced ? PNG_PASSES : 1); pass++) {
+        int lines = interlaced ? PNG_PASS_ROWS(height, pass) : height;
+        if (interlaced && PNG_PASS_COLS(width, pass) == 0)
+            continue;
+        for (int y = 0; y < lines; y++)
+            png_read_row(png->read, png->line, NULL);
+    }
+}
+
+static bool decode_png(struct png *png) {
+    if (setjmp(png_jmpbuf(png->read)))
+        return false;
+    png_set_read_fn(png->read, &png->rest, read_png_bytes);
+    png_set_user_limits(png->read, SIDE_MAX, SIDE_MAX);
+    png_set_keep_unknown_chunks(png->read, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* texts, profiles */
+    png_read_info(png->read, png->info);
+    png_read_update_info(png->read, png->info);
+    png->line = png_calloc(png->read, png_get_rowbytes(png->read, png->info));
+    read_png_lines(png);
+    png_read_end(png->read, NULL);
+    return true;
+}
+
 static bool is_png(struct text content) {
-    png_image image = { .version = PNG_IMAGE_VERSION };
-    bool ok = png_image_begin_read_from_memory(&image, content.at, content.len) &&
-              fits(image.width, image.height);
-    image.format = PNG_FORMAT_RGBA;
-    void *pixels = ok ? malloc((size_t)image.width * image.height * 4) : NULL;
-    ok = pixels && png_image_finish_read(&image, NULL, pixels, 0, NULL);
-    free(pixels);
-    png_image_free(&image);
+    struct png png = { .rest = content };
+    png.read = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, fail_png, ignore_png_warning);
+    png.info = png.read ? png_create_info_struct(png.read) : NULL;
+    bool ok = png.info && decode_png(&png);
+    if (png.read)
+        png_free(png.read, png.line);
+    png_destroy_read_struct(&png.read, &png.info, NULL);
     return ok;
 }
 
-struct jpeg_failure {
-    struct jpeg_error_mgr manager; /* first */
+struct jpeg {
+    struct jpeg_decompress_struct image; /* first */
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
     jmp_buf out;
 };
 
 static void fail_jpeg(j_common_ptr image) {
-    longjmp(((struct jpeg_failure *)image->err)->out, 1);
+    longjmp(((struct jpeg *)image)->out, 1);
 }
 
-static void keep_silent(j_common_ptr image) {
-    (void)image;
+/* A warning (level below 0) is damage: bytes that are missing or make no sense. */
+static void judge_jpeg_message(j_common_ptr image, int level) {
+    if (level < 0)
+        fail_jpeg(image);
 }
 
-static void read_lines(struct jpeg_decompress_struct *image) {
+/* A scan of a few bytes has the library walk over the whole picture. */
+static void count_scans(j_common_ptr image) {
+    if (((struct jpeg *)image)->image.input_scan_number > SCANS_MAX)
+        fail_jpeg(image);
+}
+
+/* At an eighth of its size: damage shows when the bytes are unpacked, not in the arithmetic that
+ * makes pixels of them. */
+static bool decode_jpeg(struct jpeg *jpeg, struct text content) {
+    struct jpeg_decompress_struct *image = &jpeg->image;
+    if (setjmp(jpeg->out))
+        return false;
+    jpeg_create_decompress(image);
+    image->progress = &jpeg->progress;
+    image->mem->max_memory_to_use = JPEG_MEMORY_MAX;
+    jpeg_mem_src(image, (const unsigned char *)content.at, content.len);
+    (void)jpeg_read_header(image, TRUE); /* fails by fail_jpeg */
+    if (!fits(image->image_width, image->image_height) || image->arith_code)
+        return false; /* arithmetic coding: no browser shows it */
+    image->scale_num = 1;
+    image->scale_denom = 8;
+    (void)jpeg_start_decompress(image); /* these cannot be suspended: all bytes are there */
     JSAMPARRAY line =
         image->mem->alloc_sarray((j_common_ptr)image, JPOOL_IMAGE,
                                  image->output_width * (JDIMENSION)image->output_components, 1);
     while (image->output_scanline < image->output_height)
-        if (jpeg_read_scanlines(image, line, 1) != 1)
-            fail_jpeg((j_common_ptr)image);
+        (void)jpeg_read_scanlines(image, line, 1);
+    (void)jpeg_finish_decompress(image);
+    return true;
 }
 
 static bool is_jpeg(struct text content) {
-    struct jpeg_decompress_struct image = { 0 };
-    struct jpeg_failure failure;
-    image.err = jpeg_std_error(&failure.manager);
-    failure.manager.error_exit = fail_jpeg;
-    failure.manager.output_message = keep_silent;
-    if (setjmp(failure.out)) {
-        jpeg_destroy_decompress(&image);
-        return false;
-    }
-    jpeg_create_decompress(&image);
-    jpeg_mem_src(&image, (const unsigned char *)content.at, content.len);
-    (void)jpeg_read_header(&image, TRUE); /* fails by fail_jpeg */
-    bool ok = fits(image.image_width, image.image_height) && jpeg_start_decompress(&image);
-    if (ok) {
-        read_lines(&image);
-        ok = jpeg_finish_decompress(&image) && image.err->num_warnings == 0;
-    }
-    jpeg_destroy_decompress(&image);
+    struct jpeg jpeg = { .progress.progress_monitor = count_scans };
+    jpeg.image.err = jpeg_std_error(&jpeg.errors);
+    jpeg.errors.error_exit = fail_jpeg;
+    jpeg.errors.emit_message = judge_jpeg_message;
+    bool ok = decode_jpeg(&jpeg, content);
+    jpeg_destroy_decompress(&jpeg.image);
     return ok;
 }
 
@@ -80,8 +157,11 @@ static int read_gif(GifFileType *gif, GifByteType *out, int size) {
     return (int)len;
 }
 
-static bool read_frame(GifFileType *gif, GifPixelType *line) {
+static bool read_frame(GifFileType *gif, GifPixelType *line, int64_t *pixels) {
     if (DGifGetImageDesc(gif) == GIF_ERROR || !fits(gif->Image.Width, gif->Image.Height))
+        return false;
+    *pixels += (int64_t)gif->Image.Width * gif->Image.Height;
+    if (*pixels > PIXELS_MAX)
         return false;
     for (int y = 0; y < gif->Image.Height; y++)
         if (DGifGetLine(gif, line, gif->Image.Width) == GIF_ERROR)
@@ -104,6 +184,7 @@ static bool skip_extension(GifFileType *gif) {
 static bool read_frames(GifFileType *gif, GifPixelType *line) {
     GifRecordType type;
     int frames = 0;
+    int64_t pixels = 0;
     bool ok = fits(gif->SWidth, gif->SHeight);
     while (ok) {
         if (DGifGetRecordType(gif, &type) == GIF_ERROR)
@@ -111,7 +192,7 @@ static bool read_frames(GifFileType *gif, GifPixelType *line) {
         if (type == TERMINATE_RECORD_TYPE)
             return frames > 0;
         if (type == IMAGE_DESC_RECORD_TYPE)
-            ok = ++frames <= FRAMES_MAX && read_frame(gif, line);
+            ok = ++frames <= FRAMES_MAX && read_frame(gif, line, &pixels);
         else if (type == EXTENSION_RECORD_TYPE)
             ok = skip_extension(gif);
     }
@@ -127,16 +208,23 @@ static bool is_gif(struct text content) {
     return ok;
 }
 
+/* Only the last pixel is asked for: the library must unpack all before it, and keeps less. */
 static bool is_webp(struct text content) {
-    WebPBitstreamFeatures features;
-    int width, height;
+    WebPDecoderConfig config;
     const uint8_t *bytes = (const uint8_t *)content.at;
-    if (WebPGetFeatures(bytes, content.len, &features) != VP8_STATUS_OK ||
-        !fits(features.width, features.height) || features.has_animation)
+    if (!WebPInitDecoderConfig(&config) ||
+        WebPGetFeatures(bytes, content.len, &config.input) != VP8_STATUS_OK ||
+        !fits(config.input.width, config.input.height) || config.input.has_animation)
         return false;
-    uint8_t *pixels = WebPDecodeRGBA(bytes, content.len, &width, &height);
-    WebPFree(pixels);
-    return pixels != NULL;
+    config.output.colorspace = MODE_RGBA;
+    config.options.use_cropping = 1;
+    config.options.crop_left = (config.input.width - 1) & ~1;
+    config.options.crop_top = (config.input.height - 1) & ~1;
+    config.options.crop_width = config.input.width - config.options.crop_left;
+    config.options.crop_height = config.input.height - config.options.crop_top;
+    bool ok = WebPDecode(bytes, content.len, &config) == VP8_STATUS_OK;
+    WebPFreeDecBuffer(&config.output);
+    return ok;
 }
 
 static const struct format {
