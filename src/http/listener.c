@@ -48,7 +48,7 @@ struct served {
     struct text query;
     size_t body_capacity;
     uint64_t seen; /* bytes of the body */
-    bool has_head, is_suspended, must_close;
+    bool has_head, is_suspended, must_close, is_late;
 };
 
 static struct served *served_of(const struct exchange *exchange) {
@@ -70,7 +70,10 @@ static void *begin(void *context, const char *uri, struct MHD_Connection *connec
     served->connection = connection;
     served->exchange.arena = &served->arena;
     served->exchange.app = served->listener->options.app;
-    atomic_fetch_add_explicit(&served->listener->in_flight, 1, memory_order_relaxed);
+    /* Either this request is seen by who waits for the last one to end, or it sees that it came too
+     * late and must not rest on a connection that is about to be closed. */
+    atomic_fetch_add(&served->listener->in_flight, 1);
+    served->is_late = atomic_load(&served->listener->is_draining);
     return served;
 }
 
@@ -204,6 +207,8 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
         return MHD_YES; /* refused already */
     if (served->seen > served->listener->options.body_limit)
         return refuse(served, STATUS_TOO_LARGE, NULL);
+    if (served->is_late)
+        return refuse(served, STATUS_UNAVAILABLE, NULL);
     void (*step)(struct exchange *) =
         served->exchange.next ? served->exchange.next : served->listener->options.handler;
     served->exchange.next = NULL;
@@ -348,7 +353,7 @@ void listener_drain(struct listener *listener) {
 }
 
 unsigned listener_in_flight(const struct listener *listener) {
-    return atomic_load_explicit(&listener->in_flight, memory_order_acquire);
+    return atomic_load(&listener->in_flight);
 }
 
 void listener_stop(struct listener *listener) {
