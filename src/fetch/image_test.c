@@ -251,7 +251,7 @@ enum { KINDS = sizeof kinds / sizeof kinds[0] };
 static void assert_type(const struct kind *kind, int width, int height, const char *expected) {
     struct text picture = kind->make(width, height);
     const char *type = image_type(picture);
-    if (!type != !expected || (type && strcmp(type, expected) != 0))
+    if (!type != !expected || (type && expected && strcmp(type, expected) != 0))
         fail_msg("%s of %d x %d is %s", kind->name, width, height, type ? type : "refused");
     free_text(picture);
 }
