@@ -112,6 +112,27 @@ test('a body that never comes is closed by the idle timeout', () => harmless(asy
     assert.deepEqual(statuses(answer).filter((status) => status < 400), []);
 }));
 
+/** How long the server bears with a client that sends `start` and then a byte now and then. */
+async function patience(start, byte) {
+    const began = Date.now();
+    const socket = net.connect(server.port, server.host).on('error', () => {});
+    socket.write(start);
+    const trickle = setInterval(() => socket.write(byte), 300);
+    await new Promise((closed) => socket.on('close', closed).resume());
+    clearInterval(trickle);
+    return Date.now() - began;
+}
+
+test('a head or a body that trickles is cut off, though it never rests for the idle timeout',
+    { timeout: 30000 }, () => harmless(async () => {
+        const [headTook, bodyTook] = await Promise.all([
+            patience('GET /api/sys/users/1 HTTP/1.1\r\nX: ', 'x'),
+            patience(head('Content-Length: 1000\r\n\r\n{'), ' '),
+        ]);
+        assert.ok(headTook > 3500 && headTook < 8000, `the head was borne with for ${headTook} ms`);
+        assert.ok(bodyTook > 7500 && bodyTook < 13000, `the body was borne with for ${bodyTook} ms`);
+    }));
+
 test('pipelined requests are answered in order', async () => {
     const one = (id) => `GET /api/sys/users/${id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
     const answer = await server.raw(`${one(userId)}\r\n${one(5)}\r\n${one(100000001)}Connection: close\r\n\r\n`);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum {
     CHECKPOINT_EVERY_MS = 200,
     PAGES_AT_ONCE = 128,
     CATCH_UP_TURNS = 3,
+    WRITER_NICE = -10,
     WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
 };
 
@@ -147,9 +149,17 @@ static void write_commands(struct store *store, struct queue_item *first) {
     }
 }
 
+/* All that changes anything waits for this one thread, so it goes before those that serve. The
+ * system may refuse (it takes CAP_SYS_NICE or RLIMIT_NICE); then it is served like all others. */
+static void hurry(void) {
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
+    (void)pthread_setname_np(pthread_self(), "writer"); /* for those who look at a server */
+}
+
 static void *run_writer(void *argument) {
     struct store *store = argument;
     struct queue_item *first;
+    hurry();
     while ((first = queue_take_all(&store->commands, -1))) {
         /* A mutex is not fair: without this the writer would take it back at once. */
         while (atomic_load(&store->wants_turn))
@@ -214,6 +224,7 @@ static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
 
 static void *run_checkpointer(void *argument) {
     struct store *store = argument;
+    (void)pthread_setname_np(pthread_self(), "checkpointer");
     pace_checkpoints(store);
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
