@@ -7,13 +7,22 @@ function setup(thread)
    thread:set("number", #threads)
 end
 
-local booleans = { "Validated", "OnNewWallPost", "OnNewMember", "OnProfileChanges", "OnNewBlogComment",
-   "OnNewEventComment", "OnTariffChange", "OnBookingChange", "OnTentativeBookingChange", "OnPurchases",
-   "OnVisitorRegistration", "OnPlaformInvoices", "ReceiveCommunityDigest", "ReceiveEveryMessage",
-   "OnAccessControlErrors", "OnMemberRemovedFromTeam", "OnVirtualOfficeTariffChange",
-   "OnVirtualOfficeDeliveryPreferenceUpdate", "OnIdentityCheckUpdate", "IsAdmin", "APIAccess",
-   "MustResetPassword" }
-local rest
+-- The members come in the order in which a record lists them, as from a client that sends one back.
+local members = [[{"Id":%d,"FullName":"User Number %d","Email":"user.%d%s@example.com","AccessToken":null,
+"Language":1,"PreferredLanguageId":null,"NewPassword":null,"Password":null,"PasswordSalt":"","NewAvatarUrl":null,
+"ClearAvatarFile":null,"ApplicationId":null,"Active":true,"IsAdmin":false,"APIAccess":false,"Validated":false,
+"MustResetPassword":false,"LastAccess":"2026-01-%dT%d:%d:%d.%dZ","Devices":"phone:0123456789abcdef;laptop:fedcba9876543210",
+"OnNewEmail":%s,"OnHelpDeskMsg":%s,"OnNewWallPost":false,"OnNewMember":false,"OnProfileChanges":false,
+"OnNewBlogComment":false,"OnNewEventComment":false,"OnTariffChange":false,"OnBookingChange":false,
+"OnTentativeBookingChange":false,"OnPurchases":false,"OnVisitorRegistration":false,"OnPlaformInvoices":false,
+"ReceiveCommunityDigest":false,"ReceiveEveryMessage":false,"TwoFactorSecret":null,"EmailCallBackGuid":null,
+"Businesses":[301,302],"AddedBusinesses":null,"RemovedBusinesses":null,"UserRoles":[],"AddedUserRoles":null,
+"RemovedUserRoles":null,"ChatRooms":[],"AddedChatRooms":null,"RemovedChatRooms":null,"LastHelpVisited":%d,
+"LastReceivedCommunityThreadDate":null,"LastReceivedCommunityMessageDate":null,"NextCommunityDigest":null,
+"SupportTeamUserEmail":null,"InvalidLoginAttempts":0,"LastLoginAttempt":null,"OnAccessControlErrors":false,
+"NextHelpDeskMessageReminder":null,"OnMemberRemovedFromTeam":false,"OnVirtualOfficeTariffChange":false,
+"OnVirtualOfficeDeliveryPreferenceUpdate":false,"OnIdentityCheckUpdate":false,"SystemId":null}]]
+members = members:gsub("\n", "")
 
 -- All bodies of a job have one length, so the head is made once.
 local head, truth = nil, { "true ", "false" }
@@ -21,10 +30,8 @@ local head, truth = nil, { "true ", "false" }
 local function body(id)
    local random = math.random
    local email = job == "email" and ".x" .. random(100000000, 999999999) or ""
-   return table.concat({ '{"Id":', id, ',"FullName":"User Number ', id, '","Email":"user.', id, email,
-      '@example.com","LastHelpVisited":', random(100000000, 999999999), ',"LastAccess":"2026-01-', random(10, 28), "T",
-      random(10, 23), ":", random(10, 59), ":", random(10, 59), ".", random(100, 999), 'Z","OnNewEmail":',
-      truth[random(2)], ',"OnHelpDeskMsg":', truth[random(2)], rest })
+   return members:format(id, id, id, email, random(10, 28), random(10, 23), random(10, 59), random(10, 59),
+      random(100, 999), truth[random(2)], truth[random(2)], random(100000000, 999999999))
 end
 
 local function make()
@@ -50,16 +57,6 @@ function init(args)
    job, token, first, count, checking = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[5] == "check"
    if not checking then response, delay = nil, nil end
    math.randomseed(os.time() * 1000 + number)
-   local parts = {}
-   for _, name in ipairs(booleans) do table.insert(parts, '"' .. name .. '":false') end
-   rest = ',"Active":true,"Language":1,"PasswordSalt":"","InvalidLoginAttempts":0,"AccessToken":null,'
-      .. '"PreferredLanguageId":null,"NewPassword":null,"Password":null,"NewAvatarUrl":null,"ClearAvatarFile":null,'
-      .. '"ApplicationId":null,"Devices":"phone:0123456789abcdef;laptop:fedcba9876543210","TwoFactorSecret":null,'
-      .. '"EmailCallBackGuid":null,"Businesses":[301,302],"AddedBusinesses":null,"RemovedBusinesses":null,'
-      .. '"UserRoles":[],"AddedUserRoles":null,"RemovedUserRoles":null,"ChatRooms":[],"AddedChatRooms":null,'
-      .. '"RemovedChatRooms":null,"LastReceivedCommunityThreadDate":null,"LastReceivedCommunityMessageDate":null,'
-      .. '"NextCommunityDigest":null,"SupportTeamUserEmail":null,"LastLoginAttempt":null,'
-      .. '"NextHelpDeskMessageReminder":null,"SystemId":null,' .. table.concat(parts, ",") .. "}"
    if not checking then prepare() end
 end
 

@@ -139,9 +139,9 @@ static enum status check_last_administrator(struct update *update, struct store_
 /* RFC 9110 section 13.1.1: `*`, or a list of ETags of which one must be the record's. */
 static bool condition_holds(struct update *update, const struct record *before) {
     struct text list = update->if_match;
-    struct text etag = record_etag(record_id(before), before->version, update->request->arena);
     if (!list.at || text_equal(text_trim(list), TEXT("*")))
         return true;
+    struct text etag = record_etag(record_id(before), before->version, update->request->arena);
     while (list.at)
         if (etag.at && text_equal(text_trim(text_cut(&list, ',')), etag))
             return true;

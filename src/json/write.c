@@ -24,88 +24,107 @@ static bool is_plain(unsigned char byte) {
     return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7F;
 }
 
-void json_add_string(struct buffer *buffer, struct text text) {
-    if (!buffer_reserve(buffer, text.len * 6 + 2))
-        return;
-    char *out = buffer->at + buffer->len;
+/* Room for any value but a text: the longest is a date in quotes. */
+enum { VALUE_MAX = TIME_TEXT_MAX + 2 };
+
+/* The writers below are given room and return the new end. */
+
+static char *put(char *out, struct text text) {
+    memcpy(out, text.at, text.len);
+    return out + text.len;
+}
+
+static size_t string_max(struct text text) {
+    return text.len * 6 + 2;
+}
+
+static char *put_escaped(char *out, unsigned char byte) {
+    char escape = escape_of(byte);
+    *out++ = '\\';
+    *out++ = escape;
+    if (escape == 'u') {
+        *out++ = '0';
+        *out++ = '0';
+        *out++ = hex[byte >> 4];
+        *out++ = hex[byte & 15];
+    }
+    return out;
+}
+
+static char *put_string(char *out, struct text text) {
     *out++ = '"';
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.at[i];
-        if (is_plain(byte)) {
+        if (is_plain(byte))
             *out++ = (char)byte;
-            continue;
-        }
-        char escape = escape_of(byte);
-        *out++ = '\\';
-        *out++ = escape;
-        if (escape == 'u') {
-            *out++ = '0';
-            *out++ = '0';
-            *out++ = hex[byte >> 4];
-            *out++ = hex[byte & 15];
-        }
+        else
+            out = put_escaped(out, byte);
     }
     *out++ = '"';
-    buffer->len = (size_t)(out - buffer->at);
+    return out;
+}
+
+static char *put_date(char *out, int64_t ms) {
+    *out++ = '"';
+    out += time_format(ms, out);
+    *out++ = '"';
+    return out;
+}
+
+void json_add_string(struct buffer *buffer, struct text text) {
+    if (buffer_reserve(buffer, string_max(text)))
+        buffer->len = (size_t)(put_string(buffer->at + buffer->len, text) - buffer->at);
 }
 
 void json_add_date(struct buffer *buffer, int64_t ms) {
-    if (!buffer_reserve(buffer, TIME_TEXT_MAX + 2))
-        return;
-    buffer->at[buffer->len++] = '"';
-    buffer->len += time_format(ms, buffer->at + buffer->len);
-    buffer->at[buffer->len++] = '"';
+    if (buffer_reserve(buffer, VALUE_MAX))
+        buffer->len = (size_t)(put_date(buffer->at + buffer->len, ms) - buffer->at);
 }
 
-static void add_integer(struct buffer *buffer, const struct value *value) {
-    buffer_add_int64(buffer, value->integer);
-}
+/* How the values of a type are written that are not null, and what stands for null. */
+enum form { AS_NULL, AS_INTEGER, AS_BOOLEAN, AS_DATE, AS_STRING, AS_LIST };
 
-static void add_boolean(struct buffer *buffer, const struct value *value) {
-    buffer_add(buffer, value->integer ? TEXT("true") : TEXT("false"));
-}
-
-static void add_date(struct buffer *buffer, const struct value *value) {
-    json_add_date(buffer, value->integer);
-}
-
-static void add_text(struct buffer *buffer, const struct value *value) {
-    json_add_string(buffer, value_as_text(value));
-}
-
-static void add_list(struct buffer *buffer, const struct value *value) {
-    buffer_add(buffer, value_as_text(value));
-}
-
-static void add_nothing(struct buffer *buffer, const struct value *value) {
-    (void)value;
-    buffer_add(buffer, TEXT("null"));
-}
-
-/* How a value that is not null is written, and what stands for null. Secrets have no writer. */
 static const struct {
-    void (*add)(struct buffer *buffer, const struct value *value);
+    enum form form;
     struct text null;
 } json_type[FIELD_TYPES] = {
-    [TYPE_id] = { add_integer, { "null", 4 } },
-    [TYPE_text] = { add_text, { "null", 4 } },
-    [TYPE_email] = { add_text, { "null", 4 } },
-    [TYPE_url] = { add_text, { "null", 4 } },
-    [TYPE_integer] = { add_integer, { "0", 1 } },
-    [TYPE_boolean] = { add_boolean, { "false", 5 } },
-    [TYPE_date] = { add_date, { "null", 4 } },
-    [TYPE_guid] = { add_text, { "null", 4 } },
-    [TYPE_choice] = { add_integer, { "0", 1 } },
-    [TYPE_reference] = { add_integer, { "null", 4 } },
-    [TYPE_links] = { add_list, { "[]", 2 } },
-    [TYPE_added] = { add_nothing, { "null", 4 } },
-    [TYPE_removed] = { add_nothing, { "null", 4 } },
-    [TYPE_sealed] = { add_nothing, { "null", 4 } },
-    [TYPE_totp] = { add_nothing, { "null", 4 } },
-    [TYPE_password] = { add_nothing, { "null", 4 } },
-    [TYPE_empty] = { add_nothing, { "null", 4 } },
-    [TYPE_no] = { add_nothing, { "false", 5 } },
+    [TYPE_id] = { AS_INTEGER, { "null", 4 } },
+    [TYPE_text] = { AS_STRING, { "null", 4 } },
+    [TYPE_email] = { AS_STRING, { "null", 4 } },
+    [TYPE_url] = { AS_STRING, { "null", 4 } },
+    [TYPE_integer] = { AS_INTEGER, { "0", 1 } },
+    [TYPE_boolean] = { AS_BOOLEAN, { "false", 5 } },
+    [TYPE_date] = { AS_DATE, { "null", 4 } },
+    [TYPE_guid] = { AS_STRING, { "null", 4 } },
+    [TYPE_choice] = { AS_INTEGER, { "0", 1 } },
+    [TYPE_reference] = { AS_INTEGER, { "null", 4 } },
+    [TYPE_links] = { AS_LIST, { "[]", 2 } },
+    [TYPE_added] = { AS_NULL, { "null", 4 } },
+    [TYPE_removed] = { AS_NULL, { "null", 4 } },
+    [TYPE_sealed] = { AS_NULL, { "null", 4 } }, /* secrets have no form */
+    [TYPE_totp] = { AS_NULL, { "null", 4 } },
+    [TYPE_password] = { AS_NULL, { "null", 4 } },
+    [TYPE_empty] = { AS_NULL, { "null", 4 } },
+    [TYPE_no] = { AS_NULL, { "false", 5 } },
 };
+
+static size_t value_max(const struct value *value) {
+    return value->kind == VALUE_TEXT ? string_max(value_as_text(value)) : VALUE_MAX;
+}
+
+static char *put_value(char *out, const struct field *field, const struct value *value) {
+    bool is_null =
+        field->flags & TRANSIENT || value->kind == VALUE_NULL || value->kind == VALUE_ABSENT;
+    switch (is_null ? AS_NULL : json_type[field->type].form) {
+    case AS_INTEGER: return out + text_from_int64(value->integer, out);
+    case AS_BOOLEAN: return put(out, value->integer ? TEXT("true") : TEXT("false"));
+    case AS_DATE: return put_date(out, value->integer);
+    case AS_STRING: return put_string(out, value_as_text(value));
+    case AS_LIST: return put(out, value_as_text(value));
+    case AS_NULL: break;
+    }
+    return put(out, field->flags & TRANSIENT ? TEXT("null") : json_type[field->type].null);
+}
 
 void json_add_record(struct buffer *buffer, const struct record *record) {
     char separator = '{';
@@ -114,22 +133,16 @@ void json_add_record(struct buffer *buffer, const struct record *record) {
         const struct value *value = &record->values[i];
         if (!field_is_shown(field))
             continue;
-        if (buffer_reserve(buffer, field->name.len + 4)) {
-            char *out = buffer->at + buffer->len;
-            out[0] = separator;
-            out[1] = '"';
-            memcpy(out + 2, field->name.at, field->name.len);
-            out[field->name.len + 2] = '"';
-            out[field->name.len + 3] = ':';
-            buffer->len += field->name.len + 4;
-        }
+        if (!buffer_reserve(buffer, field->name.len + 4 + value_max(value)))
+            return;
+        char *out = buffer->at + buffer->len;
+        *out++ = separator;
+        *out++ = '"';
+        out = put(out, field->name);
+        *out++ = '"';
+        *out++ = ':';
+        buffer->len = (size_t)(put_value(out, field, value) - buffer->at);
         separator = ',';
-        if (field->flags & TRANSIENT)
-            buffer_add(buffer, TEXT("null"));
-        else if (value->kind == VALUE_NULL || value->kind == VALUE_ABSENT)
-            buffer_add(buffer, json_type[field->type].null);
-        else
-            json_type[field->type].add(buffer, value);
     }
     buffer_add_char(buffer, '}');
 }

@@ -189,12 +189,18 @@ struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena) {
     return arena_text(arena, (struct text){ bytes, len });
 }
 
-static bool read_value(sqlite3_stmt *statement, int at, struct arena *arena, struct value *value) {
-    switch (sqlite3_column_type(statement, at)) {
+/* Each sqlite3_column_* call looks the column up again, so it is looked up once. Where connections
+ * are each used by one thread at a time (SQLITE_CONFIG_MULTITHREAD), the library lets any value be
+ * read like this. */
+static bool read_value(sqlite3_value *from, struct arena *arena, struct value *value) {
+    struct text bytes = { 0 };
+    switch (sqlite3_value_type(from)) {
     case SQLITE_NULL: *value = value_null(); return true;
-    case SQLITE_INTEGER: *value = value_integer(sqlite3_column_int64(statement, at)); return true;
+    case SQLITE_INTEGER: *value = value_integer(sqlite3_value_int64(from)); return true;
     default:
-        *value = value_text(column_text(statement, at, arena));
+        bytes.at = sqlite3_value_blob(from);
+        bytes.len = (size_t)sqlite3_value_bytes(from);
+        *value = value_text(arena_text(arena, bytes));
         return value->kind == VALUE_TEXT;
     }
 }
@@ -204,7 +210,7 @@ static bool read_record(sqlite3_stmt *statement, struct arena *arena, struct rec
     record->version = sqlite3_column_int64(statement, column++);
     for (unsigned i = 0; i < record->table->count; i++)
         if (field_is_stored(&record->table->fields[i]) &&
-            !read_value(statement, column++, arena, &record->values[i]))
+            !read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
             return false;
     return true;
 }

@@ -284,9 +284,11 @@ enum status store_run(struct store *store, struct store_command *command) {
     return status;
 }
 
-/* Statistics of memory are a lock that all threads share, for figures that nobody reads. */
+/* Each connection is used by one thread at a time. Statistics of memory are a lock that all threads
+ * share, for figures that nobody reads. */
 static bool start_library(void) {
-    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
+    return sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK &&
+           sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
            sqlite3_initialize() == SQLITE_OK;
 }
 
