@@ -1,7 +1,7 @@
-/* store_limit DIR N GROUP SECONDS: what the store alone can do, as the limit for PUT. GROUP updates
- * are always waiting, of random users among N that were read beforehand: the row, its audit rows
- * and the commit are the same as a PUT's, but there is no HTTP, no JSON, no rule, and the row is
- * not read. Prints the updates a second. */
+/* store_limit DIR N GROUP SECONDS [email]: what the store alone can do, as the limit for PUT. GROUP
+ * updates are always waiting, of random users among N that were read beforehand: the row, its audit
+ * rows and the commit are the same as a PUT's, but there is no HTTP, no JSON, no rule, and the row
+ * is not read. Prints the updates a second. */
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -20,6 +20,8 @@ struct updating {
     int64_t count;
     uint64_t random;
     struct value *values; /* room for the changed record */
+    bool changes_email;
+    char email[64]; /* room for it */
     struct store *store;
     atomic_llong *done;
     atomic_bool *is_over;
@@ -39,7 +41,16 @@ static uint64_t next_random(struct updating *updating) {
     return updating->random ^= updating->random << 17;
 }
 
-/* The fields that bench/put.lua changes. */
+static void change_email(struct updating *updating, struct record *after, uint64_t random) {
+    int len = snprintf(updating->email, sizeof updating->email, "user.%lld.x%09llu@example.com",
+                       (long long)record_id(after), (unsigned long long)(random % 1000000000));
+    check(len > 0 && (size_t)len < sizeof updating->email, "an e-mail is too long");
+    struct text email = { updating->email, (size_t)len };
+    after->values[USER_Email] = after->values[USER_EmailKey] = value_text(email);
+    after->values[USER_ToStringText] = value_text(email);
+}
+
+/* The fields that bench/load.lua changes. */
 static enum status update(struct store_view *tx, struct store_command *command) {
     struct updating *updating = (struct updating *)command;
     uint64_t random = next_random(updating);
@@ -56,7 +67,13 @@ static enum status update(struct store_view *tx, struct store_command *command) 
     after.values[USER_OnHelpDeskMsg] = value_integer(random >> 33 & 1);
     after.values[USER_UpdatedOn] = value_integer(now_ms);
     after.values[USER_UpdatedBy] = value_text(author.email);
+    if (updating->changes_email)
+        change_email(updating, &after, random);
     enum status status = store_update(tx, before, &after, &author);
+    /* The e-mail stays as it was read, which only its audit row shows: its text is not kept. */
+    after.values[USER_Email] = before->values[USER_Email];
+    after.values[USER_EmailKey] = before->values[USER_EmailKey];
+    after.values[USER_ToStringText] = before->values[USER_ToStringText];
     memcpy(before->values, after.values, user_table.count * sizeof *after.values);
     before->version++;
     return status;
@@ -88,7 +105,7 @@ int main(int argc, char **argv) {
     struct arena arena = { 0 };
     atomic_llong done = 0;
     atomic_bool is_over = false;
-    check(argc == 5, "usage: store_limit DIR N GROUP SECONDS");
+    check(argc == 5 || argc == 6, "usage: store_limit DIR N GROUP SECONDS [email]");
     check(crypto_start(), "no random numbers");
     struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
@@ -105,6 +122,7 @@ int main(int argc, char **argv) {
                                           .count = count,
                                           .values = arena_calloc(&arena, user_table.count,
                                                                  sizeof(struct value)),
+                                          .changes_email = argc == 6,
                                           .store = store,
                                           .done = &done,
                                           .is_over = &is_over,

@@ -41,6 +41,7 @@ struct store {
     atomic_bool is_broken;  /* a sync failed: what reached the disk is not known any more */
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
+    uint64_t commands_run; /* the writer's own count */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -145,6 +146,7 @@ static void write_commands(struct store *store, struct queue_item *first) {
         next = item->next;
         if (!together && !write_group(store, item, next))
             command_of(item)->status = STATUS_BROKEN;
+        store->commands_run++;
         command_of(item)->done(command_of(item));
     }
 }
@@ -392,6 +394,8 @@ void store_close(struct store *store) {
     queue_close(&store->stop);
     if (store->checkpointer_runs)
         join(store->checkpointer);
+    log_info("database: %llu commands in %llu commits", (unsigned long long)store->commands_run,
+             (unsigned long long)store_commits(store));
     store_view_close(store->checkpoint_view);
     store_view_close(store->writer_view); /* the last one out copies the log back and removes it */
     queue_destroy(&store->commands);
