@@ -1,6 +1,6 @@
 # A thin front: what is done stands in tools/ and meson.build.
 .NOTPARALLEL:
-.PHONY: run build test bench format lint clean
+.PHONY: run build test bench profile format lint clean
 
 run: build
 	@exec build/rosterd --demo
@@ -15,6 +15,10 @@ test:
 bench:
 	@tools/setup bench
 	@tools/bench
+
+profile:
+	@tools/setup profile
+	@tools/profile
 
 format:
 	@tools/setup test

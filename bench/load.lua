@@ -1,4 +1,4 @@
--- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email. With
+-- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email, login. With
 -- `check`, each reply's body is looked at, which costs the load generator too much to do for all.
 local threads, job, token, first, count, checking = {}, nil, nil, nil, nil, false
 
@@ -34,7 +34,14 @@ local function body(id)
       random(100, 999), truth[random(2)], truth[random(2)], random(100000000, 999999999))
 end
 
+local function sign_in()
+   local form = "grant_type=password&username=admin@example.com&password=demo-password"
+   return "POST /api/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+      .. "Content-Length: " .. #form .. "\r\n\r\n" .. form
+end
+
 local function make()
+   if job == "login" then return sign_in() end
    local id = first + math.random(0, count - 1)
    if job == "get" or job == "fixed" then
       head = head or "Host: localhost\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
@@ -50,7 +57,7 @@ end
 local made, used = {}, 0
 
 local function prepare()
-   for i = 1, job == "put" and 40000 or 80000 do made[i] = make() end
+   for i = 1, job == "get" and 80000 or 40000 do made[i] = make() end
 end
 
 function init(args)

@@ -2,6 +2,7 @@
  * updates are always waiting, of random users among N that were read beforehand: the row, its audit
  * rows and the commit are the same as a PUT's, but there is no HTTP, no JSON, no rule, and the row
  * is not read. Prints the updates a second. */
+#include "base/log.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -106,6 +107,7 @@ int main(int argc, char **argv) {
     atomic_llong done = 0;
     atomic_bool is_over = false;
     check(argc == 5 || argc == 6, "usage: store_limit DIR N GROUP SECONDS [email]");
+    log_set_level(LOG_LEVEL_error);
     check(crypto_start(), "no random numbers");
     struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);

@@ -1,0 +1,80 @@
+/* token_check DIR SECONDS: what it costs to find out who asks, for a token that was seen before: the
+ * median of rounds, in nanoseconds. */
+#include "auth/auth.h"
+#include "auth/grant.h"
+#include "base/log.h"
+#include "crypto/secret.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ADMINISTRATOR = 100000001, CHECKS = 100000, ROUNDS_MAX = 1000 };
+
+static void check(bool ok, const char *what) {
+    if (ok)
+        return;
+    (void)fprintf(stderr, "token_check: %s\n", what);
+    exit(1);
+}
+
+struct issuing {
+    struct store_command command; /* first */
+    const struct auth *auth;
+    struct grant grant;
+};
+
+static enum status issue(struct store_view *tx, struct store_command *command) {
+    struct issuing *issuing = (struct issuing *)command;
+    return grant_issue(issuing->auth, tx, ADMINISTRATOR, TEXT("bench"), &issuing->grant);
+}
+
+static double now_ns(void) {
+    struct timespec now;
+    check(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "no clock");
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double one_round(struct token_cache *cache, struct text token) {
+    double began = now_ns();
+    for (int i = 0; i < CHECKS; i++) {
+        struct arena arena = { 0 };
+        struct principal principal;
+        check(auth_bearer(cache, token, &arena, &principal) == STATUS_OK, "the token is refused");
+        arena_close(&arena);
+    }
+    return (now_ns() - began) / CHECKS;
+}
+
+static int compare(const void *a, const void *b) {
+    double difference = *(const double *)a - *(const double *)b;
+    return (difference > 0) - (difference < 0);
+}
+
+int main(int argc, char **argv) {
+    char why[256];
+    int code, rounds = 0;
+    static double took[ROUNDS_MAX];
+    check(argc == 3, "usage: token_check DIR SECONDS");
+    log_set_level(LOG_LEVEL_error);
+    check(crypto_start(), "no random numbers");
+    struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
+    check(store != NULL, why);
+    struct auth auth = { .store = store,
+                         .token_lifetime_ms = 3600000,
+                         .refresh_lifetime_ms = 3600000 };
+    struct issuing issuing = { .command = { .run = issue }, .auth = &auth };
+    check(store_run(store, &issuing.command) == STATUS_OK, "no token");
+    struct store_view *view = store_view_open(store);
+    struct token_cache *cache = token_cache_new(&auth, view);
+    check(view && cache, "no memory");
+    double until = now_ns() + strtod(argv[2], NULL) * 1e9;
+    while (rounds < ROUNDS_MAX && now_ns() < until)
+        took[rounds++] = one_round(cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
+    qsort(took, (size_t)rounds, sizeof *took, compare);
+    (void)printf("%.0f\n", took[rounds / 2]);
+    token_cache_free(cache);
+    store_view_close(view);
+    store_close(store);
+    return 0;
+}
