@@ -1,5 +1,5 @@
-/* token_check DIR SECONDS: what it costs to find out who asks, for a token that was seen before: the
- * median of rounds, in nanoseconds. */
+/* token_check DIR SECONDS: what it costs to find out who asks, for a token that was seen before:
+ * the median of rounds, in nanoseconds. */
 #include "auth/auth.h"
 #include "auth/grant.h"
 #include "base/log.h"

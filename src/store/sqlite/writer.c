@@ -394,8 +394,9 @@ void store_close(struct store *store) {
     queue_close(&store->stop);
     if (store->checkpointer_runs)
         join(store->checkpointer);
-    log_info("database: %llu commands in %llu commits", (unsigned long long)store->commands_run,
-             (unsigned long long)store_commits(store));
+    if (store->commands_run)
+        log_info("database: %llu commands in %llu commits", (unsigned long long)store->commands_run,
+                 (unsigned long long)store_commits(store));
     store_view_close(store->checkpoint_view);
     store_view_close(store->writer_view); /* the last one out copies the log back and removes it */
     queue_destroy(&store->commands);
