@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "first_data.h"
+#include "hooks/deliver.h"
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
@@ -39,6 +40,7 @@ struct server {
     struct seal_key *key;
     struct app app;
     struct listener *listener;
+    struct deliverer *deliverer;
 };
 
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
@@ -198,7 +200,13 @@ static int start_services(struct server *server) {
         .lockout_attempts = settings->lockout_attempts,
         .lockout_ms = settings->lockout_minutes * INT64_C(60000),
     };
-    if (app->fetcher && app->auth.pool && pthread_mutex_init(&app->workers_lock, NULL) == 0)
+    server->deliverer = deliverer_start(&(struct deliver_options){
+        .store = app->store,
+        .key = server->key,
+        .allowed_hosts = settings->webhook_hosts,
+        .retry_ms = settings->webhook_retry,
+    });
+    if (app->fetcher && server->deliverer && app->auth.pool && pthread_mutex_init(&app->workers_lock, NULL) == 0)
         return EX_OK;
     complain("the system refuses threads");
     return EX_OSERR;
@@ -268,22 +276,28 @@ static void announce(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
+static const int64_t DELIVERIES_KEPT_MS = INT64_C(30) * 24 * 3600 * 1000;
+
 struct cleaning {
     struct store_command command; /* first */
 };
 
 static enum status clean(struct store_view *tx, struct store_command *command) {
     (void)command;
-    return store_drop_expired(tx, time_now_ms(), CLEAN_AT_ONCE);
+    int64_t now_ms = time_now_ms();
+    enum status status = store_drop_expired(tx, now_ms, CLEAN_AT_ONCE);
+    if (status == STATUS_OK)
+        status = store_drop_deliveries(tx, now_ms - DELIVERIES_KEPT_MS, CLEAN_AT_ONCE);
+    return status;
 }
 
-/* Waits for SIGTERM or SIGINT; meanwhile takes expired tokens away now and then. */
+/* Waits for SIGTERM or SIGINT; meanwhile takes away now and then what nobody needs any more. */
 static void serve(struct server *server, const sigset_t *stop_signals) {
     struct cleaning cleaning = { .command = { .run = clean } };
     const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
     while (sigtimedwait(stop_signals, NULL, &period) < 0)
         if (errno == EAGAIN && store_run(server->app.store, &cleaning.command) != STATUS_OK)
-            log_warning("expired tokens could not be taken away");
+            log_warning("expired tokens and old deliveries could not be taken away");
 }
 
 static void drain(struct server *server) {
@@ -300,6 +314,7 @@ static void drain(struct server *server) {
 
 static void stop(struct server *server) {
     listener_stop(server->listener);
+    deliverer_stop(server->deliverer);
     fetcher_stop(server->app.fetcher);
     password_pool_stop(server->app.auth.pool);
     app_free_workers(&server->app);

@@ -134,7 +134,9 @@ static void refuse_avatar(struct update *update, struct text message) {
 static void avatar_fetched(struct exchange *exchange) {
     struct update *update = exchange->state;
     if (update->fetch.outcome != FETCH_OK) {
-        refuse_avatar(update, text_of(fetch_outcome_message(update->fetch.outcome)));
+        refuse_avatar(update,
+                      arena_printf(update->request->arena, "could not be fetched: %s",
+                                   fetch_reason(update->fetch.outcome)));
         return;
     }
     const char *type = image_type(update->fetch.body);

@@ -32,6 +32,7 @@ struct download {
     struct fetcher *fetcher;
     struct fetch_job *job;
     CURL *easy; /* of the present hop */
+    struct curl_slist *headers;
     char *url;
     unsigned redirects;
     int64_t until_ms;
@@ -42,7 +43,7 @@ struct download {
     struct buffer body;
 };
 
-const char *fetch_outcome_message(enum fetch_outcome outcome) {
+const char *fetch_reason(enum fetch_outcome outcome) {
     static const char *const messages[] = {
 #define OUTCOME(name, message) message,
 #include "fetch/outcome.def"
@@ -97,11 +98,16 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose,
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Only a 200 has a picture to keep; what comes with a redirect or an error is let go. */
+/* A post is over with any 2xx; a download wants what comes with a 200. */
+static bool is_success(const struct download *download, long status) {
+    return download->job->post.at ? status >= 200 && status < 300 : status == 200;
+}
+
+/* What comes with a redirect or an error is let go. */
 static bool keeps_body(struct download *download) {
     long status = 0;
     return curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
-           status == 200;
+           is_success(download, status);
 }
 
 /* Growing step by step would leave each outgrown step behind in the arena. */
@@ -151,12 +157,33 @@ static bool set_options(struct download *download, long left_ms) {
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "Roster") == CURLE_OK;
 }
 
+static bool add_header(struct download *download, const char *header) {
+    struct curl_slist *longer = curl_slist_append(download->headers, header);
+    download->headers = longer ? longer : download->headers;
+    return longer != NULL;
+}
+
+static bool set_post(struct download *download) {
+    const struct fetch_job *job = download->job;
+    CURL *easy = download->easy;
+    return add_header(download, "Content-Type: application/json; charset=utf-8") &&
+           add_header(download, "Expect:") && /* no 100-continue, which only costs a round trip */
+           (!job->header || add_header(download, job->header)) &&
+           curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, job->post.at) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->post.len) ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, download->headers) == CURLE_OK;
+}
+
 static void close_hop(struct download *download) {
     if (!download->easy)
         return;
     (void)curl_multi_remove_handle(download->fetcher->multi, download->easy);
     curl_easy_cleanup(download->easy);
+    curl_slist_free_all(download->headers);
     download->easy = NULL;
+    download->headers = NULL;
 }
 
 static void finish(struct download *download, enum fetch_outcome outcome) {
@@ -188,6 +215,7 @@ static void start_hop(struct download *download) {
     }
     download->easy = curl_easy_init();
     if (!download->easy || !set_options(download, (long)left_ms) ||
+        (download->job->post.at && !set_post(download)) ||
         curl_multi_add_handle(download->fetcher->multi, download->easy) != CURLM_OK)
         finish(download, FETCH_NO_MEMORY);
 }
@@ -218,8 +246,10 @@ static void hop_ended(struct download *download, CURLcode result) {
         (curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
          curl_easy_getinfo(download->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK))
         outcome = FETCH_NO_MEMORY;
-    bool redirects = outcome == FETCH_OK && status >= 300 && status < 400 && location;
-    if (outcome == FETCH_OK && !redirects && status != 200)
+    download->job->http_status = (int)status;
+    bool redirects = outcome == FETCH_OK && status >= 300 && status < 400 && location &&
+                     !download->job->post.at;
+    if (outcome == FETCH_OK && !redirects && !is_success(download, status))
         outcome = FETCH_BAD_STATUS;
     if (redirects && download->redirects++ == REDIRECTS_MAX)
         outcome = FETCH_TOO_MANY_REDIRECTS;

@@ -321,7 +321,7 @@ static void assert_url(const struct world *world, struct text url, enum fetch_ou
     start(world->fetcher, &download);
     enum fetch_outcome outcome = wait_for(&download);
     if (outcome != expected)
-        fail_msg("%.*s: %s", (int)url.len, url.at, fetch_outcome_message(outcome));
+        fail_msg("%.*s: %s", (int)url.len, url.at, fetch_reason(outcome));
     close_download(&download);
 }
 

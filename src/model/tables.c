@@ -9,6 +9,12 @@ static const struct choice language_choices[] = {
     { 3, "EnglishUK" },
     { 0, NULL },
 };
+static const struct choice web_hook_actions[] = {
+    { ACTION_USER_CREATE, "UserCreate" },
+    { ACTION_USER_UPDATE, "UserUpdate" },
+    { ACTION_USER_DELETE, "UserDelete" },
+    { 0, NULL },
+};
 
 /* What the last column of a FIELD row means depends on its type. */
 #define TARGET_id(of) NULL, NULL
@@ -54,6 +60,12 @@ static const struct field application_fields[] = {
 static const struct field user_fields[] = {
 #include "model/user_fields.def"
 };
+static const struct field web_hook_fields[] = {
+#include "model/web_hook_fields.def"
+};
+static const struct field web_hook_delivery_fields[] = {
+#include "model/web_hook_delivery_fields.def"
+};
 #undef FIELD
 
 #define COMMON(prefix)                                                                             \
@@ -76,10 +88,19 @@ const struct table application_table = {
     application_fields, APPLICATION_FIELDS, COMMON(APPLICATION)
 };
 const struct table user_table = { "users", "User", "user", user_fields, USER_FIELDS, COMMON(USER) };
+const struct table web_hook_table = { "web_hooks",     "WebHook",       "webhook",
+                                      web_hook_fields, WEB_HOOK_FIELDS, COMMON(WEB_HOOK) };
+const struct table web_hook_delivery_table = { "web_hook_deliveries",
+                                               "WebHookDelivery",
+                                               "webhook delivery",
+                                               web_hook_delivery_fields,
+                                               WEB_HOOK_DELIVERY_FIELDS,
+                                               COMMON(WEB_HOOK_DELIVERY) };
 
 const struct table *const tables[TABLES] = {
     &business_table, &role_table,        &user_role_table, &chat_room_table,
     &language_table, &application_table, &user_table,
+    &web_hook_table, &web_hook_delivery_table,
 };
 
 unsigned table_number(const struct table *table) {

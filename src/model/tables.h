@@ -54,11 +54,32 @@ enum user_field {
 };
 #undef FIELD
 
+#define FIELD(name, ...) WEB_HOOK_##name,
+enum web_hook_field {
+#include "model/web_hook_fields.def"
+    WEB_HOOK_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) WEB_HOOK_DELIVERY_##name,
+enum web_hook_delivery_field {
+#include "model/web_hook_delivery_fields.def"
+    WEB_HOOK_DELIVERY_FIELDS
+};
+#undef FIELD
+
+/** What a webhook waits for. The service's own numbers, 1 to 90, have no event of a user. */
+enum web_hook_action {
+    ACTION_USER_CREATE = 1001,
+    ACTION_USER_UPDATE,
+    ACTION_USER_DELETE,
+};
+
 extern const struct table business_table, role_table, user_role_table, chat_room_table,
-    language_table, application_table, user_table;
+    language_table, application_table, user_table, web_hook_table, web_hook_delivery_table;
 
 /** All of them, in an order in which a row refers only to tables before its own. */
-enum { TABLES = 7 };
+enum { TABLES = 9 };
 extern const struct table *const tables[TABLES];
 
 /** The position of a table in `tables`: what user_link rows call it by. */

@@ -91,6 +91,43 @@ struct token {
 enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
                         struct token *token) MUST_CHECK;
 
+/**
+ * Grows whenever a commit left something in the outbox of the webhooks: then there may be due
+ * deliveries. Any thread; no lock.
+ */
+uint64_t store_outbox_changes(const struct store *store);
+
+/** One event on its way to one webhook. Texts in the arena. */
+struct delivery {
+    int64_t id, hook_id, entity_id;
+    int64_t attempts; /* that failed so far */
+    struct text url;
+    struct text secret; /* sealed; `at` NULL: none */
+    struct text payload;
+};
+
+enum { DUE_MAX = 32 };
+
+struct due_deliveries {
+    struct delivery list[DUE_MAX];
+    unsigned count;
+    int64_t next_ms; /* when more will be due; INT64_MAX: not foreseen */
+};
+
+/** What became of one attempt. */
+struct attempt {
+    int64_t now_ms, next_ms;
+    struct text error;
+    int64_t limit;
+};
+
+/**
+ * Finds deliveries that are due, none of them while an older one of the same user to the same
+ * webhook is not done.
+ */
+enum status store_due_deliveries(struct store_view *view, int64_t now_ms, struct arena *arena,
+                                 struct due_deliveries *due) MUST_CHECK;
+
 /* ---- writing: only in a command's `run`, on the view that it is given ---- */
 
 struct store_command {
@@ -156,6 +193,23 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
 
 /** Takes away at most `limit` tokens that expired before `now_ms`. */
 enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) MUST_CHECK;
+
+/** Notes that a delivery arrived. */
+enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
+                            int64_t now_ms) MUST_CHECK;
+
+/**
+ * Notes that an attempt failed, and when the next one is (0: never). At the `limit`th failure in a
+ * row the webhook is made inactive.
+ */
+enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
+                                const struct attempt *attempt) MUST_CHECK;
+
+/** Makes a delivery, done or given up, due again. STATUS_NOT_FOUND. */
+enum status store_repeat_delivery(struct store_view *tx, int64_t id, int64_t now_ms) MUST_CHECK;
+
+/** Takes away at most `limit` deliveries that were done before `before_ms`. */
+enum status store_drop_deliveries(struct store_view *tx, int64_t before_ms, int limit) MUST_CHECK;
 
 /** Counts a sign-in to an address that no user has: as much work as counting a known user's. */
 enum status store_note_stranger(struct store_view *tx) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
- * itself uses is written out. Each version of the schema is one numbered step, run in one
- * transaction with the number. */
+ * itself uses is written out. A new database is made as it is now; an older one gets there by
+ * numbered steps, in one transaction with the number. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/buffer.h"
@@ -11,6 +11,9 @@
 
 /* Marks a file as Roster's ("rost"), see SQLite's application_id. */
 enum { APPLICATION_ID = 0x726f7374 };
+
+static const char next_ids_table[] =
+    "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 static const char own_tables[] =
     /* Which records refer to a row: the other direction of every links field. */
@@ -27,10 +30,18 @@ static const char own_tables[] =
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
     "INSERT INTO strangers VALUES (0);"
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;";
+
+/* What is to be delivered next, and whether something older is: only of deliveries not done yet. */
+static const char outbox_indexes[] =
+    "CREATE INDEX web_hook_deliveries_due ON web_hook_deliveries (NextAttempt)"
+    " WHERE NextAttempt IS NOT NULL;"
+    "CREATE INDEX web_hook_deliveries_order ON web_hook_deliveries (WebHookId, EntityId, Id)"
+    " WHERE NextAttempt IS NOT NULL;"
+    "CREATE INDEX web_hook_deliveries_done ON web_hook_deliveries (UpdatedOn)"
+    " WHERE NextAttempt IS NULL;";
 
 static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_id] = "INTEGER PRIMARY KEY",
@@ -83,20 +94,30 @@ static enum status create_ids(struct store_view *view, const struct table *table
     return view_run(view, sql);
 }
 
-static enum status create_all(struct store_view *view) {
-    enum status status = STATUS_OK;
-    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        status = create_table(view, tables[i]);
-    if (status == STATUS_OK)
-        status = view_run(view, own_tables);
-    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        status = create_ids(view, tables[i]);
-    return status;
+static enum status create_resource(struct store_view *view, const struct table *table) {
+    enum status status = create_table(view, table);
+    return status == STATUS_OK ? create_ids(view, table) : status;
 }
 
-/* Step n takes version n to n + 1. */
-static enum status (*const steps[])(struct store_view *) = { create_all };
-enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] };
+static enum status create_all(struct store_view *view) {
+    enum status status = view_run(view, next_ids_table);
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        status = create_resource(view, tables[i]);
+    if (status == STATUS_OK)
+        status = view_run(view, own_tables);
+    return status == STATUS_OK ? view_run(view, outbox_indexes) : status;
+}
+
+static enum status add_webhooks(struct store_view *view) {
+    enum status status = create_resource(view, &web_hook_table);
+    if (status == STATUS_OK)
+        status = create_resource(view, &web_hook_delivery_table);
+    return status == STATUS_OK ? view_run(view, outbox_indexes) : status;
+}
+
+/* Step n takes version n + 1 to n + 2. */
+static enum status (*const steps[])(struct store_view *) = { add_webhooks };
+enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
 
 static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
     sqlite3_stmt *statement = NULL;
@@ -116,8 +137,10 @@ static enum status migrate_in_transaction(struct store_view *view) {
         return STATUS_STALE;
     if (status != STATUS_OK || version == SCHEMA_VERSION)
         return status;
-    for (; status == STATUS_OK && version < SCHEMA_VERSION; version++)
-        status = steps[version](view);
+    if (version == 0)
+        status = create_all(view);
+    for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
+        status = steps[version - 1](view);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
                        SCHEMA_VERSION, APPLICATION_ID);

@@ -39,7 +39,19 @@ struct store_view {
     sqlite3_stmt *statements[STATEMENTS];
     sqlite3_stmt *table_statements[TABLES][TABLE_STATEMENTS];
     bool access_changed; /* the running transaction decides who may do what */
+    bool outbox_changed; /* the running transaction left something to be delivered */
+    enum { HOOKS_UNKNOWN, HOOKS_NONE, HOOKS_SOME } hooks; /* of the writer: are there webhooks? */
 };
+
+/** Something that webhooks may wait for. */
+struct event {
+    enum web_hook_action action;
+    const struct record *record;
+    const struct author *author;
+};
+
+/** Leaves an event in the outbox of each active webhook that waits for it. */
+enum status outbox_note(struct store_view *tx, const struct event *event) MUST_CHECK;
 
 /** Opens a connection with the settings that all of them share. NULL on failure, logged. */
 struct store_view *view_open(struct store *store, const char *path, bool may_create);

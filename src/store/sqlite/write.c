@@ -168,6 +168,8 @@ enum status store_update(struct store_view *tx, const struct record *before,
     enum status status = write_row(tx, before, after);
     for (unsigned i = 0; status == STATUS_OK && i < after->table->count; i++)
         status = write_difference(tx, before, after, i, author);
+    if (status == STATUS_OK)
+        status = outbox_note(tx, &(struct event){ ACTION_USER_UPDATE, after, author });
     return status;
 }
 
@@ -197,6 +199,8 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_CREATE },
                                author);
+    if (status == STATUS_OK)
+        status = outbox_note(tx, &(struct event){ ACTION_USER_CREATE, record, author });
     return status;
 }
 

@@ -41,6 +41,7 @@ struct store {
     atomic_bool is_broken;  /* a sync failed: what reached the disk is not known any more */
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
+    atomic_uint_fast64_t outbox_changes;
     uint64_t commands_run; /* the writer's own count */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
@@ -52,6 +53,10 @@ uint64_t store_access_epoch(const struct store *store) {
 
 uint64_t store_commits(const struct store *store) {
     return atomic_load_explicit(&store->commits, memory_order_acquire);
+}
+
+uint64_t store_outbox_changes(const struct store *store) {
+    return atomic_load_explicit(&store->outbox_changes, memory_order_acquire);
 }
 
 bool store_wants_no_snapshots(const struct store *store) {
@@ -117,7 +122,7 @@ static void note_failure(struct store *store) {
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct store_view *tx = store->writer_view;
-    tx->access_changed = false;
+    tx->access_changed = tx->outbox_changed = false;
     if (atomic_load(&store->is_broken) ||
         view_execute(tx, view_statement(tx, SQL_begin)) != STATUS_OK)
         return false;
@@ -133,10 +138,14 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     if (!ok && !sqlite3_get_autocommit(tx->db) &&
         view_execute(tx, view_statement(tx, SQL_rollback)) != STATUS_OK)
         atomic_store(&store->is_broken, true);
+    if (!ok)
+        tx->hooks = HOOKS_UNKNOWN; /* what was known of them may have been rolled back */
     if (ok)
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
+    if (ok && tx->outbox_changed)
+        atomic_fetch_add_explicit(&store->outbox_changes, 1, memory_order_release);
     return ok;
 }
 

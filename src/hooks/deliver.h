@@ -1,0 +1,28 @@
+#ifndef ROSTER_HOOKS_DELIVER_H
+#define ROSTER_HOOKS_DELIVER_H
+
+#include "crypto/seal.h"
+#include "fetch/fetch.h"
+#include "store/store.h"
+
+/**
+ * Brings what lies in the outbox to the webhooks' URLs: at least once, and one user's events to one
+ * webhook in order. An attempt that fails is repeated with growing pauses, ten times in all; a
+ * webhook that failed ten times in a row is made inactive (contract section 7).
+ */
+struct deliverer;
+
+struct deliver_options {
+    struct store *store;
+    const struct seal_key *key; /* of the shared secrets */
+    const char *allowed_hosts;  /* as in fetch_options */
+    int64_t retry_ms;           /* the first pause; each further one is twice as long */
+};
+
+/** NULL when the system refuses threads or descriptors. */
+struct deliverer *deliverer_start(const struct deliver_options *options) MUST_CHECK;
+
+/** Lets attempts that run end or aborts them: they will be made again. Takes NULL. */
+void deliverer_stop(struct deliverer *deliverer);
+
+#endif
