@@ -206,7 +206,8 @@ static int start_services(struct server *server) {
         .allowed_hosts = settings->webhook_hosts,
         .retry_ms = settings->webhook_retry,
     });
-    if (app->fetcher && server->deliverer && app->auth.pool && pthread_mutex_init(&app->workers_lock, NULL) == 0)
+    if (app->fetcher && server->deliverer && app->auth.pool &&
+        pthread_mutex_init(&app->workers_lock, NULL) == 0)
         return EX_OK;
     complain("the system refuses threads");
     return EX_OSERR;

@@ -1,17 +1,35 @@
 /* From a request to its handler: route, caller, permission, all read from one table. */
-#include "api/request.h"
+#include "api/resources.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "crypto/base64.h"
 
 enum { OPEN = -1, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
 
-const struct route routes[] = {
+#define PATH(path)                                                                                 \
+    { path, sizeof path - 1 }
+#define OF(name, entity, method, path, operation, handler, summary)                                \
+    {                                                                                              \
+        METHOD_##method, PATH(path),       PERMISSION(entity, operation),                          \
+        handler,         &name##_resource, summary                                                 \
+    },
 #define ROUTE(method, path, permission, handler, summary)                                          \
-    { METHOD_##method, { path, sizeof path - 1 }, permission, handler, summary },
+    { METHOD_##method, PATH(path), permission, handler, NULL, summary },
+#define READABLE(path, name, entity)                                                               \
+    OF(name, entity, GET, path "/{id}", Read, resource_get, "Get one by its Id")                   \
+    OF(name, entity, GET, path, List, resource_search, "Search")
+#define RESOURCE(path, name, entity)                                                               \
+    OF(name, entity, PUT, path, Edit, resource_put, "Update")                                      \
+    READABLE(path, name, entity)                                                                   \
+    OF(name, entity, POST, path, Create, resource_post, "Create")                                  \
+    OF(name, entity, PATCH, path "/{id}", Edit, resource_patch, "Update some members")             \
+    OF(name, entity, DELETE, path "/{id}", Delete, resource_delete, "Delete")
+const struct route routes[] = {
 #include "api/routes.def"
-#undef ROUTE
 };
+#undef ROUTE
+#undef RESOURCE
+#undef READABLE
 const unsigned route_count = sizeof routes / sizeof routes[0];
 
 static const char *const method_names[] = {
@@ -53,10 +71,13 @@ static void refuse_method(struct request *request) {
 
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
-    if (principal_may(&request->principal, (unsigned)route->permission))
+    unsigned needed = (unsigned)route->permission;
+    if (route->handler == resource_search && search_is_batch(request))
+        needed = permission(route->resource->entity, OPERATION_Read);
+    if (principal_may(&request->principal, needed))
         route->handler(request);
     else
-        reply_forbidden(request, (unsigned)route->permission);
+        reply_forbidden(request, needed);
 }
 
 /* The wait of a Basic call whose password has to be checked. */
@@ -172,6 +193,20 @@ void dispatch(struct exchange *exchange) {
         request->route->handler(request);
     else
         authenticate(request);
+}
+
+bool request_is_strict(const struct request *request) {
+    struct text list = exchange_header(request->exchange, "Prefer");
+    while (list.at) {
+        struct text value = text_cut(&list, ','), name = text_cut(&value, '=');
+        value = text_trim(value);
+        if (value.len > 2 && value.at[0] == '"')
+            value = (struct text){ value.at + 1, value.len - 2 };
+        if (text_equal_nocase(text_trim(name), TEXT("handling")) &&
+            text_equal_nocase(value, TEXT("strict")))
+            return true;
+    }
+    return false;
 }
 
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason) {

@@ -22,6 +22,7 @@ struct route {
     struct text path; /* with {id} for an id */
     int permission;   /* the caller must have it; -1: open to all */
     void (*handler)(struct request *request);
+    const struct resource *resource; /* of the handlers in resources.c */
     const char *summary;
 };
 
@@ -31,8 +32,26 @@ extern const unsigned route_count;
 
 /* The handlers, each where its file name says. */
 #define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
+#define RESOURCE(path, name, entity)
+#define READABLE(path, name, entity)
 #include "api/routes.def"
 #undef ROUTE
+#undef RESOURCE
+#undef READABLE
+
+/* The handlers of every resource: resources.c and search.c. */
+void resource_search(struct request *request);
+void resource_get(struct request *request);
+void resource_post(struct request *request);
+void resource_put(struct request *request);
+void resource_patch(struct request *request);
+void resource_delete(struct request *request);
+
+/** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
+bool search_is_batch(const struct request *request) MUST_CHECK;
+
+/** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
+bool request_is_strict(const struct request *request);
 
 /** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));

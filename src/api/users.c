@@ -1,262 +1,242 @@
-/* /api/sys/users: reading a user, and the main job, updating one. */
-#include "api/request.h"
-#include "api/update.h"
-#include "base/time.h"
+/* What is particular about users: who may change whom, the e-mail address, the last administrator,
+ * the password and the picture. */
+#include "api/users.h"
+
+#include "auth/auth.h"
+#include "crypto/password.h"
 #include "fetch/image.h"
-#include "json/json.h"
 #include "model/tables.h"
+#include "rules/email.h"
 #include "rules/messages.h"
+#include "rules/permit.h"
 
 enum { AVATAR_MAX = 5 * 1024 * 1024, AVATAR_TIMEOUT_MS = 5000 };
 
-static struct text send_etag(struct request *request, int64_t id, int64_t version) {
-    struct text etag = record_etag(id, version, request->arena);
-    if (etag.at)
-        reply_header(request->exchange, "ETag", etag.at);
-    return etag;
+/* A writing of a user with what only users have. */
+struct user_writing {
+    struct writing writing;   /* first */
+    struct text new_password; /* in clear, to be hashed; `at` NULL: none */
+    struct password_job job;
+    struct fetch_job fetch;
+    struct avatar avatar; /* the new one, when `content` is not NULL */
+    const char *avatar_extension;
+};
+
+static struct user_writing *user_of(struct writing *writing) {
+    return (struct user_writing *)writing;
 }
 
-/* RFC 9110 section 13.1.2; a weak tag of a record is as good as its strong one here. */
-static bool is_known_already(const struct request *request, struct text etag) {
-    struct text list = exchange_header(request->exchange, "If-None-Match");
-    while (list.at) {
-        struct text known = text_trim(text_cut(&list, ','));
-        if (known.len > 2 && known.at[0] == 'W' && known.at[1] == '/')
-            known = (struct text){ known.at + 2, known.len - 2 };
-        if (etag.at && (text_equal(known, etag) || text_equal(known, TEXT("*"))))
-            return true;
-    }
-    return false;
+/* ---- Rules ---- */
+
+static enum status judge_role(struct writing *writing, struct store_view *view, unsigned field,
+                              int64_t id) {
+    struct record role;
+    struct arena *arena = writing->request->arena;
+    enum status status = store_load(view, &user_role_table, id, arena, &role);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* the references' business */
+    uint64_t permissions = permissions_from_roles(value_as_text(&role.values[USER_ROLE_Roles]));
+    if (permit_grant(&writing->request->principal, permissions))
+        return STATUS_OK;
+    writing_complain(writing, field, arena_printf(arena, message_role_beyond, (long long)id));
+    return STATUS_NOT_FOUND;
 }
 
-void users_get(struct request *request) {
-    struct record user;
-    struct buffer body;
-    enum status status =
-        store_load(request->worker->view, &user_table, request->id, request->arena, &user);
-    if (status != STATUS_OK) {
-        reply_failure(request, status, NULL, NULL);
-        return;
-    }
-    struct text etag = send_etag(request, request->id, user.version);
-    if (is_known_already(request, etag)) {
-        request->exchange->reply.http_status = 304;
-        return;
-    }
-    buffer_init(&body, request->arena, 4096);
-    json_add_record(&body, &user);
-    reply_json(request, 200, &body);
-}
-
-static void reply_to_update(struct update *update, enum status status) {
-    struct request *request = update->request;
-    switch (status) {
-    case STATUS_OK:
-        (void)send_etag(request, update->change.values[USER_Id].integer, update->version);
-        reply_success(request, TEXT("User was successfully updated."),
-                      update->change.values[USER_Id].integer, update->updated_on_ms);
-        break;
-    case STATUS_BAD_INPUT: reply_invalid(request, &update->errors); break;
-    case STATUS_DENIED:
-        if (update->errors.first)
-            reply_failure(request, status, NULL, update->errors.first);
-        else
-            reply_forbidden(request, (unsigned)request->route->permission);
-        break;
-    case STATUS_UNAUTHENTICATED: reply_unauthenticated(request, "invalid_token"); break;
-    default: reply_failure(request, status, NULL, NULL); break;
-    }
-}
-
-static void update_written(struct exchange *exchange) {
-    struct update *update = exchange->state;
-    reply_to_update(update, update->command.status);
-}
-
-static void resume_update(struct store_command *command) {
-    exchange_resume(((struct update *)command)->request->exchange);
-}
-
-static void write_update(struct update *update) {
-    update->command.run = update_run;
-    update->command.done = resume_update;
-    request_suspend(update->request, update_written);
-    enum status status = store_submit(update->request->app->store, &update->command);
+static enum status permit(struct writing *writing, struct store_view *view) {
+    struct request *request = writing->request;
+    permit_user_change(&request->principal, &writing->before, &writing->change, request->arena,
+                       &writing->errors);
+    if (request->principal.is_admin)
+        return STATUS_OK;
+    enum status status = writing_each_new_id(writing, USER_UserRoles, view, judge_role);
     if (status == STATUS_OK)
-        return; /* the update is the writer's now */
-    update->command.status = status;
-    exchange_resume(update->request->exchange);
+        status = writing_each_new_id(writing, USER_AddedUserRoles, view, judge_role);
+    return status;
 }
 
-static struct update *update_of_job(struct password_job *job) {
-    return (struct update *)((char *)job - offsetof(struct update, job));
+static enum status check_email(struct writing *writing, struct store_view *view) {
+    const struct value *email = &writing->change.values[USER_Email];
+    int64_t owner;
+    if (email->kind != VALUE_TEXT || value_equal(email, &writing->before.values[USER_Email]))
+        return STATUS_OK;
+    struct text key = email_key(value_as_text(email), writing->request->arena);
+    if (!key.at)
+        return STATUS_BROKEN;
+    enum status status = store_find_user(view, key, &owner);
+    if (status == STATUS_OK && (!writing->before.version || owner != record_id(&writing->before)))
+        writing_complain(writing, USER_Email, MESSAGE_TEXT(email_taken));
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static struct update *update_of_fetch(struct fetch_job *fetch) {
-    return (struct update *)((char *)fetch - offsetof(struct update, fetch));
+/* What the change does to the picture is no value of the body's. */
+static bool merge_avatar(struct user_writing *user) {
+    struct writing *writing = &user->writing;
+    struct value *name = &writing->after.values[USER_AvatarFileName];
+    if (value_is_true(&writing->change.values[USER_ClearAvatarFile]))
+        *name = value_null();
+    if (user->avatar.content.at)
+        *name = value_text(arena_printf(writing->request->arena, "%.36s.%s",
+                                        value_as_text(&writing->after.values[USER_UniqueId]).at,
+                                        user->avatar_extension));
+    return !user->avatar.content.at || name->kind == VALUE_TEXT;
+}
+
+static enum status check_merged(struct writing *writing, struct store_view *view) {
+    const struct record *before = &writing->before, *after = &writing->after;
+    if (writing->kind != WRITING_delete && !merge_avatar(user_of(writing)))
+        return STATUS_BROKEN;
+    if (!permit_ends_administrator(before, after))
+        return STATUS_OK;
+    enum status status = store_other_administrator(view, record_id(before));
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    unsigned field = value_is_true(&after->values[USER_IsAdmin]) ? USER_Active : USER_IsAdmin;
+    writing_complain(writing, writing->kind == WRITING_delete ? (unsigned)USER_Id : field,
+                     MESSAGE_TEXT(last_admin));
+    return STATUS_OK;
+}
+
+static bool falls(const struct record *before, const struct record *after, unsigned field) {
+    return value_is_true(&before->values[field]) && !value_is_true(&after->values[field]);
+}
+
+/* A changed password, deactivation, demotion and deletion end every session (decisions, tokens). */
+static bool ends_sessions(const struct record *before, const struct record *after) {
+    return before->version &&
+           (!value_equal(&before->values[USER_Password], &after->values[USER_Password]) ||
+            !after->version || falls(before, after, USER_Active) ||
+            falls(before, after, USER_IsAdmin));
+}
+
+static enum status write_avatar(struct user_writing *user, struct store_view *tx) {
+    const struct record *before = &user->writing.before, *after = &user->writing.after;
+    if (user->avatar.content.at)
+        return store_set_avatar(tx, record_id(after), &user->avatar);
+    if (before->values[USER_AvatarFileName].kind != VALUE_TEXT ||
+        value_equal(&before->values[USER_AvatarFileName], &after->values[USER_AvatarFileName]))
+        return STATUS_OK;
+    return store_set_avatar(tx, record_id(before), NULL);
+}
+
+static enum status write(struct writing *writing, struct store_view *tx) {
+    enum status status = write_avatar(user_of(writing), tx);
+    if (status == STATUS_OK && ends_sessions(&writing->before, &writing->after))
+        status = store_revoke_all(tx, record_id(&writing->before));
+    return status;
+}
+
+/* ---- What takes time ---- */
+
+static bool is_slow(const struct writing *writing) {
+    const struct value *values = writing->change.values;
+    return values[USER_NewPassword].kind == VALUE_TEXT ||
+           values[USER_Password].kind == VALUE_TEXT || values[USER_NewAvatarUrl].kind == VALUE_TEXT;
+}
+
+static struct user_writing *user_of_job(struct password_job *job) {
+    return (struct user_writing *)((char *)job - offsetof(struct user_writing, job));
+}
+
+static struct user_writing *user_of_fetch(struct fetch_job *fetch) {
+    return (struct user_writing *)((char *)fetch - offsetof(struct user_writing, fetch));
 }
 
 static void password_hashed(struct exchange *exchange) {
-    struct update *update = exchange->state;
-    if (update->job.failed) {
-        reply_to_update(update, STATUS_BROKEN);
+    struct user_writing *user = exchange->state;
+    if (user->job.failed) {
+        writing_reply(&user->writing, STATUS_BROKEN);
         return;
     }
-    update->change.values[USER_Password] = value_text(text_of(update->job.made));
-    write_update(update);
+    user->writing.change.values[USER_Password] = value_text(text_of(user->job.made));
+    writing_submit(&user->writing);
 }
 
 static void resume_hashed(struct password_job *job) {
-    exchange_resume(update_of_job(job)->request->exchange);
+    exchange_resume(user_of_job(job)->writing.request->exchange);
 }
 
-static void hash_password(struct update *update) {
-    if (!update->new_password.at) {
-        write_update(update);
+static void hash_password(struct user_writing *user) {
+    struct request *request = user->writing.request;
+    if (!user->new_password.at) {
+        writing_submit(&user->writing);
         return;
     }
-    update->job = (struct password_job){ .password = update->new_password, .done = resume_hashed };
-    request_suspend(update->request, password_hashed);
-    enum status status = password_pool_submit(update->request->app->auth.pool, &update->job);
-    if (status == STATUS_OK)
-        return;
-    update->command.status = status;
-    update->request->exchange->next = update_written;
-    exchange_resume(update->request->exchange);
+    user->job = (struct password_job){ .password = user->new_password, .done = resume_hashed };
+    request_suspend(request, password_hashed);
+    enum status status = password_pool_submit(request->app->auth.pool, &user->job);
+    if (status != STATUS_OK)
+        writing_give_up(&user->writing, status);
 }
 
-static void refuse_avatar(struct update *update, struct text message) {
-    validate_complain(&update->change, USER_NewAvatarUrl, message, update->request->arena,
-                      &update->errors);
-    reply_to_update(update, STATUS_BAD_INPUT);
+static void refuse_avatar(struct user_writing *user, struct text message) {
+    writing_complain(&user->writing, USER_NewAvatarUrl, message);
+    writing_reply(&user->writing, STATUS_BAD_INPUT);
 }
 
 static void avatar_fetched(struct exchange *exchange) {
-    struct update *update = exchange->state;
-    if (update->fetch.outcome != FETCH_OK) {
-        refuse_avatar(update,
-                      arena_printf(update->request->arena, "could not be fetched: %s",
-                                   fetch_reason(update->fetch.outcome)));
+    struct user_writing *user = exchange->state;
+    if (user->fetch.outcome != FETCH_OK) {
+        bool is_large = user->fetch.outcome == FETCH_TOO_LARGE;
+        const char *reason =
+            is_large ? "it is larger than 5 MiB" : fetch_reason(user->fetch.outcome);
+        refuse_avatar(user, arena_printf(exchange->arena, "could not be fetched: %s", reason));
         return;
     }
-    const char *type = image_type(update->fetch.body);
+    const char *type = image_type(user->fetch.body);
     if (!type) {
-        refuse_avatar(update, MESSAGE_TEXT(not_an_image));
+        refuse_avatar(user, MESSAGE_TEXT(not_an_image));
         return;
     }
-    update->avatar = (struct avatar){ text_of(type), update->fetch.body };
-    update->avatar_file_name =
-        arena_printf(update->request->arena, "%lld.%s",
-                     (long long)update->change.values[USER_Id].integer, image_extension(type));
-    hash_password(update);
+    user->avatar = (struct avatar){ text_of(type), user->fetch.body };
+    user->avatar_extension = image_extension(type);
+    hash_password(user);
 }
 
 static void resume_fetched(struct fetch_job *fetch) {
-    exchange_resume(update_of_fetch(fetch)->request->exchange);
+    exchange_resume(user_of_fetch(fetch)->writing.request->exchange);
 }
 
-static void fetch_avatar(struct update *update) {
-    const struct value *url = &update->change.values[USER_NewAvatarUrl];
+static void fetch_avatar(struct user_writing *user) {
+    struct request *request = user->writing.request;
+    const struct value *url = &user->writing.change.values[USER_NewAvatarUrl];
     if (url->kind != VALUE_TEXT) {
-        hash_password(update);
+        hash_password(user);
         return;
     }
-    update->fetch = (struct fetch_job){ .url = value_as_text(url),
-                                        .arena = update->request->arena,
-                                        .max_size = AVATAR_MAX,
-                                        .timeout_ms = AVATAR_TIMEOUT_MS,
-                                        .done = resume_fetched };
-    request_suspend(update->request, avatar_fetched);
-    enum status status = fetch_submit(update->request->app->fetcher, &update->fetch);
-    if (status == STATUS_OK)
-        return;
-    update->command.status = status;
-    update->request->exchange->next = update_written;
-    exchange_resume(update->request->exchange);
+    user->fetch = (struct fetch_job){ .url = value_as_text(url),
+                                      .arena = request->arena,
+                                      .max_size = AVATAR_MAX,
+                                      .timeout_ms = AVATAR_TIMEOUT_MS,
+                                      .done = resume_fetched };
+    request_suspend(request, avatar_fetched);
+    enum status status = fetch_submit(request->app->fetcher, &user->fetch);
+    if (status != STATUS_OK)
+        writing_give_up(&user->writing, status);
 }
 
-/* Puts what is stored in place of what was sent: sealed fields, and the password to be hashed. */
-static bool prepare_secrets(struct update *update) {
-    struct value *values = update->change.values;
-    struct request *request = update->request;
-    for (unsigned i = 0; i < update->change.table->count; i++) {
-        const struct field *field = &update->change.table->fields[i];
-        if (!field_is_sealed(field) || values[i].kind != VALUE_TEXT || values[i].len == 0)
-            continue;
-        struct text place = auth_sealed_place(values[USER_Id].integer, field->name, request->arena);
-        values[i] = value_text(
-            seal(request->app->auth.key, value_as_text(&values[i]), place, request->arena));
-        if (values[i].kind != VALUE_TEXT)
-            return false;
-    }
-    struct value *password = &values[USER_Password];
+/* A plain `Password` is a new password; a hash is imported as it is. */
+static void prepare(struct writing *writing) {
+    struct user_writing *user = user_of(writing);
+    struct value *values = writing->change.values, *password = &values[USER_Password];
     bool is_hash =
         password->kind == VALUE_TEXT && password_form(value_as_text(password)) == PASSWORD_HASH;
     if (values[USER_NewPassword].kind == VALUE_TEXT)
-        update->new_password = value_as_text(&values[USER_NewPassword]);
+        user->new_password = value_as_text(&values[USER_NewPassword]);
     else if (password->kind == VALUE_TEXT && !is_hash)
-        update->new_password = value_as_text(password);
-    if (update->new_password.at && !value_is_true(&values[USER_MustResetPassword]))
+        user->new_password = value_as_text(password);
+    if (user->new_password.at && !value_is_true(&values[USER_MustResetPassword]))
         values[USER_MustResetPassword] = value_integer(0);
-    return true;
+    fetch_avatar(user);
 }
 
-static bool is_strict(const struct request *request) {
-    struct text list = exchange_header(request->exchange, "Prefer");
-    while (list.at) {
-        struct text value = text_cut(&list, ','), name = text_cut(&value, '=');
-        value = text_trim(value);
-        if (value.len > 2 && value.at[0] == '"')
-            value = (struct text){ value.at + 1, value.len - 2 };
-        if (text_equal_nocase(text_trim(name), TEXT("handling")) &&
-            text_equal_nocase(value, TEXT("strict")))
-            return true;
-    }
-    return false;
-}
-
-/* A plain update goes to the writer at once, which decides. One that is wrong already, or asks
- * for slow things first, is decided on here as well. */
-static void start_update(struct update *update) {
-    struct record before, after;
-    bool is_wrong = update->errors.first || update->errors.failed;
-    if (update->change.values[USER_Id].kind != VALUE_INTEGER) {
-        reply_to_update(update, STATUS_BAD_INPUT);
-        return;
-    }
-    if (!is_wrong && !prepare_secrets(update)) {
-        reply_to_update(update, STATUS_BROKEN);
-        return;
-    }
-    if (is_wrong || update->new_password.at ||
-        update->change.values[USER_NewAvatarUrl].kind == VALUE_TEXT) {
-        enum status status = update_decide(update, update->request->worker->view, &before, &after);
-        if (status != STATUS_OK) {
-            reply_to_update(update, status);
-            return;
-        }
-    }
-    fetch_avatar(update);
-}
-
-void users_put(struct request *request) {
-    struct update *update = arena_calloc(request->arena, 1, sizeof *update);
-    if (!update) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
-        return;
-    }
-    request->exchange->state = update;
-    update->request = request;
-    update->if_match = exchange_header(request->exchange, "If-Match");
-    update->rules = (struct rules){ .nexudus = request->app->nexudus,
-                                    .strict = is_strict(request),
-                                    .now_ms = time_now_ms() };
-    enum status status = json_read_change(request->exchange->body, &user_table, request->arena,
-                                          &update->change, &update->errors);
-    if (status != STATUS_OK) {
-        reply_to_update(update, status);
-        return;
-    }
-    validate(&update->change, &update->rules, request->arena, &update->errors);
-    start_update(update);
-}
+const struct resource user_resource = {
+    .table = &user_table,
+    .entity = ENTITY_User,
+    .writing_size = sizeof(struct user_writing),
+    .permit = permit,
+    .check = check_email,
+    .check_merged = check_merged,
+    .write = write,
+    .prepare = prepare,
+    .is_slow = is_slow,
+};

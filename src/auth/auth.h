@@ -17,8 +17,9 @@ struct auth {
     int64_t lockout_ms;
 };
 
-/** What a sealed field of a user is bound to: "users:7:TwoFactorSecret". */
-struct text auth_sealed_place(int64_t user_id, struct text field, struct arena *arena) MUST_CHECK;
+/** What a sealed field is bound to: "users:7:TwoFactorSecret". */
+struct text auth_sealed_place(const struct table *table, int64_t id, struct text field,
+                              struct arena *arena) MUST_CHECK;
 
 /**
  * Finds out what a user may do now. STATUS_UNAUTHENTICATED when nothing: the user does not exist,

@@ -2,8 +2,10 @@
 #include "auth/auth.h"
 #include "model/tables.h"
 
-struct text auth_sealed_place(int64_t user_id, struct text field, struct arena *arena) {
-    return arena_printf(arena, "users:%lld:%.*s", (long long)user_id, (int)field.len, field.at);
+struct text auth_sealed_place(const struct table *table, int64_t id, struct text field,
+                              struct arena *arena) {
+    return arena_printf(arena, "%s:%lld:%.*s", table->name, (long long)id, (int)field.len,
+                        field.at);
 }
 
 bool auth_is_admitted(const struct record *user) {

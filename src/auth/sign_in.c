@@ -38,8 +38,9 @@ static enum totp_state check_totp(const struct sign_in *sign_in, struct record *
         return TOTP_NOT_NEEDED;
     if (!sign_in->totp.len)
         return TOTP_MISSING;
-    struct text place = auth_sealed_place(
-        sign_in->user_id, user_table.fields[USER_TwoFactorSecret].name, sign_in->arena);
+    struct text place =
+        auth_sealed_place(&user_table, sign_in->user_id,
+                          user_table.fields[USER_TwoFactorSecret].name, sign_in->arena);
     struct text secret = unseal(sign_in->auth->key, sealed, place, sign_in->arena);
     int64_t step = 0;
     if (!secret.at)

@@ -247,8 +247,8 @@ static void hop_ended(struct download *download, CURLcode result) {
          curl_easy_getinfo(download->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK))
         outcome = FETCH_NO_MEMORY;
     download->job->http_status = (int)status;
-    bool redirects = outcome == FETCH_OK && status >= 300 && status < 400 && location &&
-                     !download->job->post.at;
+    bool redirects =
+        outcome == FETCH_OK && status >= 300 && status < 400 && location && !download->job->post.at;
     if (outcome == FETCH_OK && !redirects && !is_success(download, status))
         outcome = FETCH_BAD_STATUS;
     if (redirects && download->redirects++ == REDIRECTS_MAX)

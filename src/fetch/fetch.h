@@ -6,11 +6,11 @@
 #include "base/status.h"
 
 /**
- * Downloads from and posts to URLs that a client named, without becoming its hands inside our network (SSRF):
- * http and https only, no user info, no address that is private, loopback, link-local, multicast,
- * reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo) at the first request or any
- * redirect, decided on the address that is about to be connected to. No proxy from the environment,
- * no cookies, no credentials.
+ * Downloads from and posts to URLs that a client named, without becoming its hands inside our
+ * network (SSRF): http and https only, no user info, no address that is private, loopback,
+ * link-local, multicast, reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo) at the
+ * first request or any redirect, decided on the address that is about to be connected to. No proxy
+ * from the environment, no cookies, no credentials.
  */
 struct fetcher;
 
@@ -33,11 +33,11 @@ const char *fetch_reason(enum fetch_outcome outcome);
 struct fetch_job {
     struct queue_item item; /* first */
     struct text url;
-    struct text post;   /* JSON to be posted; then no redirect is followed; `at` NULL: a GET */
-    const char *header; /* one more for the request, "Name: value"; NULL: none */
-    struct arena *arena;                 /* the body is allocated here, on the fetcher's thread */
-    size_t max_size;                     /* bytes; more is FETCH_TOO_LARGE */
-    int timeout_ms;                      /* for all of it, redirects included */
+    struct text post;    /* JSON to be posted; then no redirect is followed; `at` NULL: a GET */
+    const char *header;  /* one more for the request, "Name: value"; NULL: none */
+    struct arena *arena; /* the body is allocated here, on the fetcher's thread */
+    size_t max_size;     /* bytes; more is FETCH_TOO_LARGE */
+    int timeout_ms;      /* for all of it, redirects included */
     void (*done)(struct fetch_job *job); /* once, on the fetcher's thread */
     enum fetch_outcome outcome;
     struct text body; /* when outcome is FETCH_OK (HTTP status 200; for a post any 2xx) */

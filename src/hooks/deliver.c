@@ -1,5 +1,6 @@
-/* One thread takes what is due from the outbox, has it posted, and notes what became of it. It looks
- * when the outbox changed, when something it knows of becomes due, and when an attempt ended. */
+/* One thread takes what is due from the outbox, has it posted, and notes what became of it. It
+ * looks when the outbox changed, when something it knows of becomes due, and when an attempt ended.
+ */
 #include "hooks/deliver.h"
 
 #include "base/log.h"
@@ -48,7 +49,8 @@ static void post_ended(struct fetch_job *job) {
     (void)put;
 }
 
-/* X-Nexudus-Hook-Signature: HMAC-SHA256 of the body under the shared secret (contract section 7). */
+/* X-Nexudus-Hook-Signature: HMAC-SHA256 of the body under the shared secret (contract section 7).
+ */
 static bool sign(struct posting *posting) {
     const struct delivery *delivery = &posting->delivery;
     char hex[HMAC_HEX_SIZE + 1];
@@ -62,7 +64,8 @@ static bool sign(struct posting *posting) {
         return false;
     hmac_sha256_hex(secret, delivery->payload, hex);
     secret_wipe((char *)(uintptr_t)secret.at, secret.len);
-    int len = snprintf(posting->header, sizeof posting->header, "X-Nexudus-Hook-Signature: %s", hex);
+    int len =
+        snprintf(posting->header, sizeof posting->header, "X-Nexudus-Hook-Signature: %s", hex);
     assert(len > 0 && (size_t)len < sizeof posting->header);
     posting->job.header = posting->header;
     return true;

@@ -29,6 +29,9 @@ void json_add_submitted(struct buffer *buffer, const struct json_value *value);
 /** Adds a record as an object: its shown members in the order of the table, secrets as null. */
 void json_add_record(struct buffer *buffer, const struct record *record);
 
+/** The same as a member of a list, which leaves collections out (decisions, lists). */
+void json_add_listed(struct buffer *buffer, const struct record *record);
+
 /** Adds the list of errors: AttemptedValue, Message, PropertyName each. */
 void json_add_errors(struct buffer *buffer, const struct error *first);
 

@@ -126,12 +126,12 @@ static char *put_value(char *out, const struct field *field, const struct value 
     return put(out, field->flags & TRANSIENT ? TEXT("null") : json_type[field->type].null);
 }
 
-void json_add_record(struct buffer *buffer, const struct record *record) {
+static void add_members(struct buffer *buffer, const struct record *record, bool is_listed) {
     char separator = '{';
     for (unsigned i = 0; i < record->table->count; i++) {
         const struct field *field = &record->table->fields[i];
         const struct value *value = &record->values[i];
-        if (!field_is_shown(field))
+        if (!field_is_shown(field) || (is_listed && field->type == TYPE_links))
             continue;
         if (!buffer_reserve(buffer, field->name.len + 4 + value_max(value)))
             return;
@@ -145,6 +145,14 @@ void json_add_record(struct buffer *buffer, const struct record *record) {
         separator = ',';
     }
     buffer_add_char(buffer, '}');
+}
+
+void json_add_record(struct buffer *buffer, const struct record *record) {
+    add_members(buffer, record, false);
+}
+
+void json_add_listed(struct buffer *buffer, const struct record *record) {
+    add_members(buffer, record, true);
 }
 
 void json_add_errors(struct buffer *buffer, const struct error *first) {

@@ -90,17 +90,14 @@ const struct table application_table = {
 const struct table user_table = { "users", "User", "user", user_fields, USER_FIELDS, COMMON(USER) };
 const struct table web_hook_table = { "web_hooks",     "WebHook",       "webhook",
                                       web_hook_fields, WEB_HOOK_FIELDS, COMMON(WEB_HOOK) };
-const struct table web_hook_delivery_table = { "web_hook_deliveries",
-                                               "WebHookDelivery",
-                                               "webhook delivery",
-                                               web_hook_delivery_fields,
-                                               WEB_HOOK_DELIVERY_FIELDS,
-                                               COMMON(WEB_HOOK_DELIVERY) };
+const struct table web_hook_delivery_table = {
+    "web_hook_deliveries",    "WebHookDelivery",        "webhook delivery",
+    web_hook_delivery_fields, WEB_HOOK_DELIVERY_FIELDS, COMMON(WEB_HOOK_DELIVERY)
+};
 
 const struct table *const tables[TABLES] = {
-    &business_table, &role_table,        &user_role_table, &chat_room_table,
-    &language_table, &application_table, &user_table,
-    &web_hook_table, &web_hook_delivery_table,
+    &business_table,    &role_table, &user_role_table, &chat_room_table,         &language_table,
+    &application_table, &user_table, &web_hook_table,  &web_hook_delivery_table,
 };
 
 unsigned table_number(const struct table *table) {

@@ -2,21 +2,14 @@
  * with here; the others go through libunistring and libidn2. */
 #include "rules/email.h"
 
+#include "rules/fold.h"
+
 #include <arpa/inet.h>
 #include <idn2.h>
 #include <stdlib.h>
-#include <unicase.h>
-#include <uninorm.h>
 #include <unistr.h>
 
 enum { LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
-
-static bool is_ascii(struct text text) {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] >= 0x80)
-            return false;
-    return true;
-}
 
 static bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -108,7 +101,7 @@ static bool has_a_label(struct text domain) {
 }
 
 static bool is_domain(struct text domain) {
-    if (is_ascii(domain) && !has_a_label(domain) && domain.len <= DOMAIN_MAX &&
+    if (fold_is_ascii(domain) && !has_a_label(domain) && domain.len <= DOMAIN_MAX &&
         is_ascii_domain(domain))
         return true;
     if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4)
@@ -141,34 +134,12 @@ bool email_is_valid(struct text email) {
     return local.len <= LOCAL_MAX && (is_dot_atom(local) || is_quoted(local)) && is_domain(domain);
 }
 
-static struct text lower_ascii(struct text text, struct arena *arena) {
-    struct text copy = arena_text(arena, text);
-    for (size_t i = 0; i < copy.len; i++)
-        if (copy.at[i] >= 'A' && copy.at[i] <= 'Z')
-            ((char *)(uintptr_t)copy.at)[i] |= 0x20;
-    return copy;
-}
-
 /* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
-static struct text fold(struct text text, struct arena *arena) {
-    size_t len = 0;
-    /* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
-    if (is_ascii(text) || u8_check((const uint8_t *)text.at, text.len))
-        return lower_ascii(text, arena);
-    uint8_t *folded =
-        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
-    if (!folded)
-        return lower_ascii(text, arena);
-    struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
-    free(folded);
-    return copy;
-}
-
 static struct text fold_domain(struct text domain, struct arena *arena) {
-    if (is_ascii(domain) || memchr(domain.at, '\0', domain.len))
+    if (fold_is_ascii(domain) || memchr(domain.at, '\0', domain.len))
         return fold(domain, arena);
     uint8_t *ascii = to_a_labels(domain);
-    struct text copy = ascii ? lower_ascii(text_of((char *)ascii), arena) : fold(domain, arena);
+    struct text copy = ascii ? fold_ascii(text_of((char *)ascii), arena) : fold(domain, arena);
     idn2_free(ascii);
     return copy;
 }
@@ -187,7 +158,7 @@ static struct text join(struct text local, struct text domain, struct arena *are
 
 struct text email_key(struct text email, struct arena *arena) {
     struct text local, domain;
-    if (is_ascii(email) || !split(email, &local, &domain))
+    if (fold_is_ascii(email) || !split(email, &local, &domain))
         return fold(email, arena);
     local = fold(local, arena);
     domain = fold_domain(domain, arena);

@@ -37,7 +37,8 @@ static struct value merge_field(const struct field *field, const struct value *b
         return *before;
     switch ((enum value_kind)change->kind) {
     case VALUE_ABSENT:
-        if (rules->nexudus && !is_secret && !(field->flags & (STICKY | REQUIRED)))
+        if (rules->nexudus && !rules->is_patch && !is_secret &&
+            !(field->flags & (STICKY | REQUIRED)))
             return nothing_of(field);
         return *before;
     case VALUE_NULL: return is_secret ? *before : nothing_of(field);
@@ -97,6 +98,9 @@ static bool derive(const struct record *before, struct record *after, struct are
         return derive_user(before, after, arena);
     struct value text = display_text(after, arena);
     after->values[after->table->common.to_string_text] = text;
+    if (after->table == &web_hook_table &&
+        !value_is_true(&before->values[WEB_HOOK_Active])) /* who is let try again starts afresh */
+        after->values[WEB_HOOK_ErrorCount] = value_integer(0);
     return text.kind == VALUE_TEXT;
 }
 

@@ -23,7 +23,7 @@ void permit_user_change(const struct principal *caller, const struct record *bef
         validate_complain(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
     for (unsigned field = 0; field < change->table->count; field++)
         if (change->table->fields[field].type == TYPE_password && gives(change, field) &&
-            record_id(before) != caller->user_id)
+            before->version && record_id(before) != caller->user_id)
             validate_complain(change, field, MESSAGE_TEXT(others_password), arena, errors);
 }
 

@@ -227,11 +227,20 @@ static bool is_blank(const struct value *value) {
     return value->kind == VALUE_TEXT && text_trim(value_as_text(value)).len == 0;
 }
 
+static struct text ignore(struct value *value) {
+    value->kind = VALUE_ABSENT;
+    return fine;
+}
+
 static struct text check_field(const struct check *check, unsigned field) {
     bool missing = check->value->kind == VALUE_ABSENT || check->value->kind == VALUE_NULL ||
                    (check->field->flags & FILLED && is_blank(check->value));
     if (change_repeats(check->change, field))
         return MESSAGE_TEXT(repeated);
+    if (check->field->type == TYPE_id && check->rules->is_new)
+        return ignore(check->value);
+    if (check->value->kind == VALUE_ABSENT && check->rules->is_patch)
+        return fine;
     if (missing)
         return check->field->flags & REQUIRED ? MESSAGE_TEXT(required) : fine;
     return checks[check->field->type](check);

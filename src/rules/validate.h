@@ -5,8 +5,10 @@
 
 /** What the rules need to know besides the values. */
 struct rules {
-    bool nexudus; /* compatibility = nexudus */
-    bool strict;  /* the client prefers handling=strict (RFC 7240 section 4.4) */
+    bool nexudus;  /* compatibility = nexudus */
+    bool is_new;   /* the record does not exist yet: it gets its Id */
+    bool is_patch; /* RFC 7396: what is not said stays, required or not */
+    bool strict;   /* the client prefers handling=strict (RFC 7240 section 4.4) */
     int64_t now_ms;
     struct text author; /* the e-mail address of who asks */
 };

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "crypto/token.h"
 #include "model/record.h"
+#include "model/search.h"
 
 /*
  * Where records live. Reading goes through a view that each thread opens for itself; writing goes
@@ -62,6 +63,29 @@ enum status store_other_administrator(struct store_view *view, int64_t id) MUST_
 /** The number of rows of a table. */
 enum status store_count(struct store_view *view, const struct table *table,
                         int64_t *count) MUST_CHECK;
+
+struct found {
+    struct arena *arena; /* the caller's: records lie in it */
+    struct record *records;
+    size_t count;  /* of records on the page */
+    int64_t total; /* of records that there are */
+};
+
+/** Runs a search: the page and the total, as of one moment. May take long: see store_read. */
+enum status store_search(struct store_view *view, const struct search *search,
+                         struct found *found) MUST_CHECK;
+
+/** Who points to a record: of one table, though others may have some too. */
+struct referrers {
+    struct arena *arena;
+    const struct table *table;
+    int64_t count;     /* 0: nobody */
+    struct text names; /* of the first few, with Ids; NUL-terminated */
+    bool is_cut;       /* there are more than `names` has */
+};
+
+enum status store_referrers(struct store_view *view, const struct record *of, struct arena *arena,
+                            struct referrers *referrers) MUST_CHECK;
 
 struct avatar {
     struct text type; /* media type */
@@ -146,6 +170,12 @@ struct store_command {
 /** Queues a command, which stays the caller's. STATUS_UNAVAILABLE when the store is closing. */
 enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
 
+/**
+ * Queues a command that only reads, and may take long: it runs on one of a few threads of the
+ * store's own, with a view of theirs, and is answered there. STATUS_UNAVAILABLE when closing.
+ */
+enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
+
 /** Submits and waits: for start-up and tools, never on an I/O thread. The command's status. */
 enum status store_run(struct store *store, struct store_command *command) MUST_CHECK;
 
@@ -165,9 +195,17 @@ enum status store_insert(struct store_view *tx, const struct record *record,
 /**
  * Replaces `before`, as this transaction loaded it, by `after`: row, links, one audit row for each
  * changed field that is shown (secrets as "changed"). `after->version` must be one more.
+ * STATUS_STALE, and nothing is written, when the stored record is not of before's version.
  */
 enum status store_update(struct store_view *tx, const struct record *before,
                          const struct record *after, const struct author *author) MUST_CHECK;
+
+/**
+ * Takes a record away: row and links, and an audit row. STATUS_STALE, and nothing is written, when
+ * the stored record is not of its version (any more).
+ */
+enum status store_delete(struct store_view *tx, const struct record *record,
+                         const struct author *author) MUST_CHECK;
 
 /**
  * Like store_update for what a sign-in notes down (counters, times, a re-hashed password): no

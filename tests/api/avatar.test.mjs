@@ -96,7 +96,7 @@ test('NewAvatarUrl is downloaded, checked, stored and served without credentials
     assert.equal(headers.get('x-content-type-options'), 'nosniff');
     assert.deepEqual(bytes, picture);
     const user = await server.get(userId);
-    assert.equal(user.AvatarFileName, `${userId}.png`);
+    assert.equal(user.AvatarFileName, `${user.UniqueId}.png`);
     assert.equal(user.NewAvatarUrl, null);
     assert.equal(user.ClearAvatarFile, null);
 });
@@ -106,7 +106,7 @@ test('the type is told by the content', async () => {
         const reply = await server.update(userId, { NewAvatarUrl: base + path });
         assert.equal(reply.status, 200, reply.text);
         assert.equal((await avatar()).headers.get('content-type'), type);
-        assert.equal((await server.get(userId)).AvatarFileName, `${userId}${path.slice(2)}`);
+        assert.equal((await server.get(userId)).AvatarFileName, `${(await server.get(userId)).UniqueId}${path.slice(2)}`);
     }
 });
 
@@ -117,7 +117,7 @@ test('3 redirects are followed, 4 are not', async () => {
 
 for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/half.png', /valid PNG/], ['/half.jpg', /valid PNG/], ['/half.webp', /valid PNG/],
     ['/half.gif', /valid PNG/], ['/wide.png', /at most 4096 x 4096/],
-    ['/large.png', /larger than 5 MiB/], ['/endless', /larger than 5 MiB/], ['/missing', /status 200/], ['/slow', /in time/],
+    ['/large.png', /larger than 5 MiB/], ['/endless', /larger than 5 MiB/], ['/missing', /status of success/], ['/slow', /takes too long/],
     ['/inside', /not a public one/], ['/file', /http or https URL/]]) {
     test(`${path} is refused and nothing is changed`, async () => {
         const before = await server.get(userId), picture = (await avatar()).bytes;

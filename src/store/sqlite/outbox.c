@@ -1,5 +1,5 @@
-/* The outbox of the webhooks: what is to be told is written with the change that it tells of, in one
- * transaction, so that neither exists without the other. */
+/* The outbox of the webhooks: what is to be told is written with the change that it tells of, in
+ * one transaction, so that neither exists without the other. */
 #include "store/sqlite/sqlite.h"
 
 #include "json/json.h"

@@ -3,6 +3,7 @@
 
 /* What the files of this folder share; nobody else includes it. */
 
+#include "base/buffer.h"
 #include "model/tables.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ enum table_statement {
     TABLE_EXISTS,
     TABLE_COUNT,
     TABLE_INSERT,
+    TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */
     TABLE_UPDATE_INDEXED, /* all columns */
     TABLE_STATEMENTS
@@ -67,6 +69,12 @@ void view_leave(struct store_view *view);
 /** Any thread: ends the snapshot of a reader's view, so that the log can begin anew. */
 void view_end_snapshot(struct store_view *view);
 
+/** The threads behind store_read. NULL when the system refuses; stopping takes NULL. */
+struct reader_pool;
+struct reader_pool *readers_start(struct store *store, unsigned threads) MUST_CHECK;
+void readers_stop(struct reader_pool *pool);
+bool readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
+
 /** How many groups were committed so far. */
 uint64_t store_commits(const struct store *store);
 
@@ -90,6 +98,14 @@ enum status view_execute(struct store_view *view, sqlite3_stmt *statement) MUST_
 
 /** Runs SQL without parameters. */
 enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
+
+/** Adds ", Name, ..." of all columns of a table, and reads a row of "Version" and those. */
+void view_add_columns(struct buffer *sql, const struct table *table);
+bool view_read_record(sqlite3_stmt *statement, struct arena *arena,
+                      struct record *record) MUST_CHECK;
+
+/** Gives a connection the functions that searches use. */
+bool search_prepare(sqlite3 *db) MUST_CHECK;
 
 /** Logs what the library says went wrong; the text holds no values. */
 void view_log(struct store_view *view, const char *doing);

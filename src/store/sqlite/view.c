@@ -43,7 +43,7 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (may_create ? SQLITE_OPEN_CREATE : 0);
     int failed = sqlite3_open_v2(path, &view->db, flags, NULL);
-    if (!failed && view_run(view, connection_settings) == STATUS_OK)
+    if (!failed && view_run(view, connection_settings) == STATUS_OK && search_prepare(view->db))
         return view;
     if (failed)
         view_log(view, "opening");
@@ -102,6 +102,10 @@ static void add_columns(struct buffer *sql, const struct table *table, const cha
     }
 }
 
+void view_add_columns(struct buffer *sql, const struct table *table) {
+    add_columns(sql, table, "n", true);
+}
+
 static void write_table_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
@@ -112,6 +116,9 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
         break;
     case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_COUNT: buffer_printf(sql, "SELECT count(*) FROM %s", table->name); break;
+    case TABLE_DELETE:
+        buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
+        break;
     case TABLE_INSERT:
         buffer_printf(sql, "INSERT INTO %s (Version", table->name);
         add_columns(sql, table, "n", true);
@@ -205,7 +212,7 @@ static bool read_value(sqlite3_value *from, struct arena *arena, struct value *v
     }
 }
 
-static bool read_record(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+bool view_read_record(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
     int column = 0;
     record->version = sqlite3_column_int64(statement, column++);
     for (unsigned i = 0; i < record->table->count; i++)
@@ -295,7 +302,7 @@ enum status store_load(struct store_view *view, const struct table *table, int64
         return STATUS_BROKEN;
     bind_integer(statement, 1, id);
     enum status status = view_step(view, statement);
-    if (status == STATUS_OK && !read_record(statement, arena, record))
+    if (status == STATUS_OK && !view_read_record(statement, arena, record))
         status = STATUS_BROKEN;
     finish_reading(view, statement);
     return status;

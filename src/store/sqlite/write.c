@@ -102,11 +102,11 @@ static enum status change_link(struct store_view *tx, enum statement how,
 
 /* Writes the difference of two stored lists into the index of links. */
 static enum status change_links(struct store_view *tx, const struct record *owner, unsigned field,
-                                const struct value *before) {
+                                const struct value *before, const struct value *after) {
     struct arena arena = { 0 };
     const struct field *which = &owner->table->fields[field];
     struct value old = ids_from_stored(before, &arena);
-    struct value new = ids_from_stored(&owner->values[field], &arena);
+    struct value new = ids_from_stored(after, &arena);
     enum status status = old.ids && new.ids ? STATUS_OK : STATUS_BROKEN;
     for (uint32_t i = 0; status == STATUS_OK && i < old.len; i++)
         if (!ids_have(&new, old.ids[i]))
@@ -132,11 +132,8 @@ static enum status write_row(struct store_view *tx, const struct record *before,
     bind_record(statement, after, indexed_changes);
     bind_integer(statement, (int)after->table->count + 2, before->version);
     enum status status = view_execute(tx, statement);
-    if (status == STATUS_OK && sqlite3_changes(tx->db) != 1) {
-        log_error("database: %s %lld was not at version %lld", after->table->noun,
-                  (long long)record_id(after), (long long)before->version);
-        status = STATUS_BROKEN;
-    }
+    if (status == STATUS_OK && sqlite3_changes(tx->db) != 1)
+        status = STATUS_STALE;
     return status;
 }
 
@@ -154,7 +151,7 @@ static enum status write_difference(struct store_view *tx, const struct record *
         return STATUS_OK;
     tx->access_changed |= (which->flags & ACCESS) != 0;
     if (which->type == TYPE_links)
-        status = change_links(tx, after, field, &before->values[field]);
+        status = change_links(tx, after, field, &before->values[field], &after->values[field]);
     if (status == STATUS_OK && is_audited(after->table, field))
         status = add_audit_row(tx,
                                &(struct audit_row){ after, which, &before->values[field],
@@ -170,6 +167,30 @@ enum status store_update(struct store_view *tx, const struct record *before,
         status = write_difference(tx, before, after, i, author);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_UPDATE, after, author });
+    return status;
+}
+
+enum status store_delete(struct store_view *tx, const struct record *record,
+                         const struct author *author) {
+    static const struct value none = { .kind = VALUE_NULL };
+    sqlite3_stmt *statement = view_table_statement(tx, record->table, TABLE_DELETE);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, record_id(record));
+    bind_integer(statement, 2, record->version);
+    enum status status = view_execute(tx, statement);
+    if (status == STATUS_OK && sqlite3_changes(tx->db) != 1)
+        return STATUS_STALE;
+    for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++) {
+        tx->access_changed |= (record->table->fields[i].flags & ACCESS) != 0;
+        if (record->table->fields[i].type == TYPE_links)
+            status = change_links(tx, record, i, &record->values[i], &none);
+    }
+    if (status == STATUS_OK)
+        status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_DELETE },
+                               author);
+    if (status == STATUS_OK)
+        status = outbox_note(tx, &(struct event){ ACTION_USER_DELETE, record, author });
     return status;
 }
 
@@ -193,7 +214,7 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     enum status status = view_execute(tx, statement);
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
         if (record->table->fields[i].type == TYPE_links)
-            status = change_links(tx, record, i, &none);
+            status = change_links(tx, record, i, &none, &record->values[i]);
     if (status == STATUS_OK)
         status = skip_id(tx, record);
     if (status == STATUS_OK)

@@ -24,6 +24,7 @@ enum {
     PAGES_AT_ONCE = 128,
     CATCH_UP_TURNS = 3,
     WRITER_NICE = -10,
+    READER_THREADS = 2,
     WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
 };
 
@@ -35,6 +36,7 @@ struct store {
     pthread_t writer, checkpointer;
     bool writer_runs, checkpointer_runs;
     struct queue commands;
+    struct reader_pool *reader_pool;
     struct queue stop;      /* nothing is put in: closing it ends the checkpointer */
     pthread_mutex_t turn;   /* held while a group is written, or the log is begun anew */
     atomic_bool wants_turn; /* the checkpointer waits for the turn */
@@ -262,6 +264,10 @@ enum status store_submit(struct store *store, struct store_command *command) {
     return queue_put(&store->commands, &command->item) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
+enum status store_read(struct store *store, struct store_command *command) {
+    return readers_submit(store->reader_pool, command) ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
 /* A command that somebody sleeps on, wrapped around the real one. */
 struct waiting {
     struct store_command command; /* first */
@@ -361,7 +367,8 @@ static int start_threads(struct store *store, char *why, size_t why_size) {
     if (pthread_create(&store->checkpointer, NULL, run_checkpointer, store) != 0)
         return EX_OSERR;
     store->checkpointer_runs = true;
-    return EX_OK;
+    store->reader_pool = readers_start(store, READER_THREADS);
+    return store->reader_pool ? EX_OK : EX_OSERR;
 }
 
 struct store *store_open(const struct store_options *options, char *why, size_t why_size,
@@ -397,6 +404,7 @@ static void join(pthread_t thread) {
 void store_close(struct store *store) {
     if (!store)
         return;
+    readers_stop(store->reader_pool);
     queue_close(&store->commands);
     if (store->writer_runs)
         join(store->writer);

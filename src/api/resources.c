@@ -1,0 +1,83 @@
+/* The handlers that all resources share, and the resources that need few rules or none. */
+#include "api/resources.h"
+
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/messages.h"
+#include "rules/permit.h"
+
+/* RFC 9110 section 13.1.2; a weak tag of a record is as good as its strong one here. */
+static bool is_known_already(const struct request *request, struct text etag) {
+    struct text list = exchange_header(request->exchange, "If-None-Match");
+    while (list.at) {
+        struct text known = text_trim(text_cut(&list, ','));
+        if (known.len > 2 && known.at[0] == 'W' && known.at[1] == '/')
+            known = (struct text){ known.at + 2, known.len - 2 };
+        if (etag.at && (text_equal(known, etag) || text_equal(known, TEXT("*"))))
+            return true;
+    }
+    return false;
+}
+
+void resource_get(struct request *request) {
+    struct record record;
+    struct buffer body;
+    enum status status = store_load(request->worker->view, request->route->resource->table,
+                                    request->id, request->arena, &record);
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    struct text etag = record_etag(request->id, record.version, request->arena);
+    if (etag.at)
+        reply_header(request->exchange, "ETag", etag.at);
+    if (is_known_already(request, etag)) {
+        request->exchange->reply.http_status = 304;
+        return;
+    }
+    buffer_init(&body, request->arena, 4096);
+    json_add_record(&body, &record);
+    reply_json(request, 200, &body);
+}
+
+void resource_post(struct request *request) {
+    writing_start(request, WRITING_create);
+}
+
+void resource_put(struct request *request) {
+    writing_start(request, WRITING_replace);
+}
+
+void resource_patch(struct request *request) {
+    writing_start(request, WRITING_patch);
+}
+
+void resource_delete(struct request *request) {
+    writing_start(request, WRITING_delete);
+}
+
+/* Who makes or changes a user role gives what it grants. */
+static enum status permit_roles(struct writing *writing, struct store_view *view) {
+    const struct value *roles = &writing->change.values[USER_ROLE_Roles];
+    uint64_t permissions = 0;
+    (void)view;
+    for (uint32_t i = 0; roles->kind == VALUE_IDS && i < roles->len; i++)
+        if (roles->ids[i] >= 1 && roles->ids[i] <= PERMISSIONS)
+            permissions |= UINT64_C(1) << (roles->ids[i] - 1);
+    if (!permit_grant(&writing->request->principal, permissions))
+        writing_complain(writing, USER_ROLE_Roles, MESSAGE_TEXT(roles_beyond));
+    return STATUS_OK;
+}
+
+const struct resource business_resource = { .table = &business_table, .entity = ENTITY_Business };
+const struct resource user_role_resource = { .table = &user_role_table,
+                                             .entity = ENTITY_UserRole,
+                                             .permit = permit_roles };
+const struct resource role_resource = { .table = &role_table, .entity = ENTITY_Role };
+const struct resource chat_room_resource = { .table = &chat_room_table, .entity = ENTITY_ChatRoom };
+const struct resource language_resource = { .table = &language_table, .entity = ENTITY_Language };
+const struct resource application_resource = { .table = &application_table,
+                                               .entity = ENTITY_Application };
+const struct resource web_hook_resource = { .table = &web_hook_table, .entity = ENTITY_WebHook };
+const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,
+                                                     .entity = ENTITY_WebHook };

@@ -1,0 +1,455 @@
+/* Searches: from a query string to conditions on fields, and from a page of records to the envelope
+ * (contract section 3). Every name and type comes from the field table. */
+#include "api/writing.h"
+
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/date.h"
+#include "rules/fold.h"
+#include "rules/guid.h"
+#include "rules/messages.h"
+
+#include <string.h>
+
+enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000 };
+
+struct searching {
+    struct store_command command; /* first */
+    struct request *request;
+    struct search search;
+    struct found found;
+    int64_t page, size;
+    bool is_batch, has_order;
+    struct errors errors;
+    struct buffer ignored; /* names of parameters that mean nothing here */
+};
+
+/* A parameter on its way to a condition. */
+struct parameter {
+    struct text name; /* as it came */
+    struct text value;
+    enum match match; /* MATCH_equal, or MATCH_from and MATCH_to by prefix */
+    const struct field *field;
+};
+
+static void complain(struct searching *searching, struct text name, struct text message) {
+    errors_add(&searching->errors, searching->request->arena,
+               &(struct error){ .property = name, .message = message });
+}
+
+/* ---- Names ---- */
+
+static bool take_prefix(struct text *text, struct text prefix) {
+    if (!text_starts_nocase(*text, prefix))
+        return false;
+    *text = (struct text){ text->at + prefix.len, text->len - prefix.len };
+    return true;
+}
+
+/* References go by their name without Id, and one member has a short name of its own. */
+static bool is_called(const struct field *field, struct text name) {
+    struct text full = field->name;
+    if (text_equal_nocase(full, name))
+        return true;
+    if (text_equal(full, TEXT("ClearAvatarFile")))
+        return text_equal_nocase(name, TEXT("ClearAvatar"));
+    full.len -= 2;
+    return field->type == TYPE_reference && text_equal_nocase(full, name);
+}
+
+static const struct field *find_field(const struct table *table, struct text name) {
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_shown(&table->fields[i]) && is_called(&table->fields[i], name))
+            return &table->fields[i];
+    return NULL;
+}
+
+/* User_FullName, from_User_LastAccess, Id: false when no field is meant. */
+static bool find_target(const struct table *table, struct parameter *parameter) {
+    struct text name = parameter->name, entity = text_of(table->entity);
+    parameter->match = MATCH_equal;
+    if (take_prefix(&name, TEXT("from_")))
+        parameter->match = MATCH_from;
+    else if (take_prefix(&name, TEXT("to_")))
+        parameter->match = MATCH_to;
+    bool is_bare = text_equal_nocase(name, TEXT("Id")) || text_equal_nocase(name, TEXT("UniqueId"));
+    if (!is_bare && (!take_prefix(&name, entity) || !take_prefix(&name, TEXT("_"))))
+        return false;
+    parameter->field = find_field(table, name);
+    if (!parameter->field)
+        return false;
+    return parameter->match == MATCH_equal || parameter->field->type == TYPE_date ||
+           parameter->field->type == TYPE_integer;
+}
+
+/* ---- Values ---- */
+
+static void add_filter(struct searching *searching, const struct parameter *parameter,
+                       enum match match, struct value value) {
+    struct filter *filter = arena_alloc(searching->request->arena, sizeof *filter);
+    if (!filter) {
+        searching->errors.failed = true;
+        return;
+    }
+    *filter =
+        (struct filter){ .field = (unsigned)(parameter->field - searching->search.table->fields),
+                         .match = match,
+                         .value = value };
+    struct filter **last = &searching->search.filters;
+    while (*last)
+        last = &(*last)->next;
+    *last = filter;
+}
+
+/* 1,2,3 and [1,2,3], blanks allowed; false for all else. */
+static bool take_ids(struct text list, struct arena *arena, struct value *ids) {
+    list = text_trim(list);
+    if (list.len >= 2 && list.at[0] == '[' && list.at[list.len - 1] == ']')
+        list = (struct text){ list.at + 1, list.len - 2 };
+    int64_t *numbers = arena_calloc(arena, list.len / 2 + 1, sizeof *numbers);
+    size_t count = 0;
+    bool ok = numbers != NULL;
+    while (ok && list.at && (list.len || count)) {
+        struct text number = text_trim(text_cut(&list, ','));
+        ok = text_to_int64(number, &numbers[count]) && numbers[count] >= 0;
+        count++;
+    }
+    *ids = value_ids(numbers, count);
+    return ok;
+}
+
+/* A repeated Id asks for any of them. */
+static bool join_ids(struct searching *searching, const struct parameter *parameter,
+                     const struct value *ids) {
+    unsigned field = (unsigned)(parameter->field - searching->search.table->fields);
+    struct filter *filter = searching->search.filters;
+    while (filter && (filter->field != field || filter->match != MATCH_any))
+        filter = filter->next;
+    if (!filter)
+        return false;
+    size_t count = filter->value.len + (size_t)ids->len;
+    int64_t *all = arena_calloc(searching->request->arena, count + 1, sizeof *all);
+    if (!all) {
+        searching->errors.failed = true;
+        return true;
+    }
+    memcpy(all, filter->value.ids, filter->value.len * sizeof *all);
+    memcpy(all + filter->value.len, ids->ids, ids->len * sizeof *all);
+    filter->value = value_ids(all, count);
+    return true;
+}
+
+static struct text take_number_list(struct searching *searching, const struct parameter *parameter,
+                                    enum match match) {
+    struct value ids;
+    if (!take_ids(parameter->value, searching->request->arena, &ids))
+        return TEXT("must be an Id, or a list of Ids such as [1,2,3]");
+    if (match == MATCH_linked && ids.len == 1)
+        add_filter(searching, parameter, match, value_integer(ids.ids[0]));
+    else if (match == MATCH_linked)
+        return TEXT("must be one Id");
+    else if (!join_ids(searching, parameter, &ids))
+        add_filter(searching, parameter, MATCH_any, ids);
+    return (struct text){ 0 };
+}
+
+static struct text take_number(struct searching *searching, const struct parameter *parameter) {
+    int64_t number;
+    if (!text_to_int64(text_trim(parameter->value), &number))
+        return TEXT("must be an integer");
+    add_filter(searching, parameter, parameter->match, value_integer(number));
+    return (struct text){ 0 };
+}
+
+static struct text take_boolean(struct searching *searching, const struct parameter *parameter) {
+    struct text text = text_trim(parameter->value);
+    bool is_true = text_equal_nocase(text, TEXT("true")) || text_equal(text, TEXT("1"));
+    if (!is_true && !text_equal_nocase(text, TEXT("false")) && !text_equal(text, TEXT("0")))
+        return MESSAGE_TEXT(boolean);
+    if (field_is_stored(parameter->field) && field_is_shown(parameter->field))
+        add_filter(searching, parameter, MATCH_equal, value_integer(is_true));
+    else if (is_true) /* always false, or null */
+        add_filter(searching, parameter, MATCH_nothing, value_null());
+    return (struct text){ 0 };
+}
+
+static struct text take_date(struct searching *searching, const struct parameter *parameter) {
+    int64_t ms;
+    if (!date_parse(text_trim(parameter->value), &ms))
+        return MESSAGE_TEXT(date);
+    add_filter(searching, parameter, parameter->match, value_integer(ms));
+    return (struct text){ 0 };
+}
+
+static struct text take_guid(struct searching *searching, const struct parameter *parameter) {
+    char *guid = arena_alloc(searching->request->arena, GUID_TEXT_SIZE);
+    if (!guid || !guid_parse(text_trim(parameter->value), guid))
+        return MESSAGE_TEXT(guid);
+    add_filter(searching, parameter, MATCH_equal,
+               value_text((struct text){ guid, GUID_TEXT_SIZE }));
+    return (struct text){ 0 };
+}
+
+static struct text take_text(struct searching *searching, const struct parameter *parameter) {
+    struct text folded = fold(parameter->value, searching->request->arena);
+    if (!folded.at)
+        searching->errors.failed = true;
+    else if (folded.len) /* every text contains the empty one: that is no condition */
+        add_filter(searching, parameter, MATCH_contains, value_text(folded));
+    return (struct text){ 0 };
+}
+
+/* Adds the condition; `at` of what it returns is not NULL when the value is wrong. */
+static struct text take_condition(struct searching *searching, const struct parameter *parameter) {
+    switch (parameter->field->type) {
+    case TYPE_id: return take_number_list(searching, parameter, MATCH_any);
+    case TYPE_reference: return take_number_list(searching, parameter, MATCH_any);
+    case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
+    case TYPE_integer:
+    case TYPE_choice: return take_number(searching, parameter);
+    case TYPE_boolean:
+    case TYPE_no: return take_boolean(searching, parameter);
+    case TYPE_date: return take_date(searching, parameter);
+    case TYPE_guid: return take_guid(searching, parameter);
+    case TYPE_text:
+    case TYPE_email:
+    case TYPE_url:
+        if (field_is_stored(parameter->field))
+            return take_text(searching, parameter);
+        break;
+    case TYPE_added:
+    case TYPE_removed:
+    case TYPE_sealed: /* whether a guess matched would tell the secret bit by bit */
+    case TYPE_totp:
+    case TYPE_password:
+    case TYPE_empty:
+    case FIELD_TYPES: break;
+    }
+    add_filter(searching, parameter, MATCH_nothing, value_null());
+    return (struct text){ 0 };
+}
+
+/* ---- Paging and order ---- */
+
+static bool take_positive(struct text text, int64_t *number) {
+    return text_to_int64(text_trim(text), number) && *number >= 1 && *number <= INT32_MAX;
+}
+
+static struct text take_direction(struct searching *searching, struct text value) {
+    static const struct {
+        struct text word;
+        bool descending;
+    } words[] = { { { "0", 1 }, false },         { { "asc", 3 }, false },
+                  { { "ascending", 9 }, false }, { { "1", 1 }, true },
+                  { { "-1", 2 }, true },         { { "desc", 4 }, true },
+                  { { "descending", 10 }, true } };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (text_equal_nocase(text_trim(value), words[i].word)) {
+            searching->search.descending = words[i].descending;
+            return (struct text){ 0 };
+        }
+    return TEXT("must be 0, asc or Ascending, or 1, desc or Descending");
+}
+
+static struct text take_order(struct searching *searching, struct text value) {
+    const struct table *table = searching->search.table;
+    const struct field *field = find_field(table, text_trim(value));
+    if (!field || !field_is_stored(field) || field_is_secret(field) || field->type == TYPE_links)
+        return TEXT("must be the name of a property with a single value");
+    searching->search.order = (unsigned)(field - table->fields);
+    searching->has_order = true;
+    return (struct text){ 0 };
+}
+
+/* False when the name is none of the five. */
+static bool take_paging(struct searching *searching, const struct parameter *parameter) {
+    struct text name = parameter->name, wrong = { 0 };
+    if (text_equal_nocase(name, TEXT("page"))) {
+        if (!take_positive(parameter->value, &searching->page))
+            wrong = TEXT("must be an integer from 1 on");
+    } else if (text_equal_nocase(name, TEXT("size"))) {
+        if (!take_positive(parameter->value, &searching->size))
+            wrong = TEXT("must be an integer from 1 on");
+    } else if (text_equal_nocase(name, TEXT("orderBy"))) {
+        wrong = take_order(searching, parameter->value);
+    } else if (text_equal_nocase(name, TEXT("dir"))) {
+        wrong = take_direction(searching, parameter->value);
+    } else {
+        return false;
+    }
+    if (wrong.at)
+        complain(searching, name, wrong);
+    return true;
+}
+
+/* ---- The query ---- */
+
+static bool is_bracketed(struct text value) {
+    value = text_trim(value);
+    return value.len >= 2 && value.at[0] == '[' && value.at[value.len - 1] == ']';
+}
+
+bool search_is_batch(const struct request *request) {
+    struct text rest = exchange_query(request->exchange), name, value;
+    while (form_next(&rest, request->arena, &name, &value))
+        if (name.at && value.at && text_equal_nocase(name, TEXT("id")) && is_bracketed(value))
+            return true;
+    return false;
+}
+
+/* A name goes into a header, so only what cannot break one is kept of it. */
+static void ignore(struct searching *searching, struct text name) {
+    struct buffer *ignored = &searching->ignored;
+    if (searching->request->exchange && request_is_strict(searching->request))
+        complain(searching, name, TEXT("is not a known parameter"));
+    if (ignored->len)
+        buffer_add(ignored, TEXT(", "));
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                        (c >= 'a' && c <= 'z') || strchr("_.-", c);
+        buffer_add_char(ignored, is_plain && c ? c : '?');
+    }
+}
+
+static void take_parameter(struct searching *searching, struct parameter *parameter) {
+    if (!parameter->name.at || !parameter->value.at) {
+        complain(searching, parameter->name.at ? parameter->name : TEXT("query"),
+                 TEXT("is not percent-encoded correctly"));
+        return;
+    }
+    if (take_paging(searching, parameter))
+        return;
+    if (!find_target(searching->search.table, parameter)) {
+        ignore(searching, parameter->name);
+        return;
+    }
+    struct text wrong = take_condition(searching, parameter);
+    if (wrong.at)
+        complain(searching, parameter->name, wrong);
+}
+
+static void read_query(struct searching *searching) {
+    struct request *request = searching->request;
+    struct text rest = exchange_query(request->exchange);
+    struct search *search = &searching->search;
+    struct parameter parameter;
+    searching->is_batch = search_is_batch(request);
+    while (form_next(&rest, request->arena, &parameter.name, &parameter.value))
+        take_parameter(searching, &parameter);
+    if (searching->size > SIZE_MAX_ROWS)
+        searching->size = SIZE_MAX_ROWS;
+    for (const struct filter *filter = search->filters; filter; filter = filter->next)
+        search->exact_first |= filter->match == MATCH_contains && !searching->has_order;
+    search->skip = (searching->page - 1) * searching->size;
+    search->limit = searching->size;
+    if (searching->is_batch) {
+        search->skip = 0;
+        search->limit = SIZE_MAX_ROWS;
+    }
+}
+
+/* ---- The reply ---- */
+
+static void add_envelope(struct buffer *body, const struct searching *searching) {
+    const struct search *search = &searching->search;
+    int64_t total = searching->found.total, count = (int64_t)searching->found.count;
+    int64_t pages = (total + searching->size - 1) / searching->size;
+    buffer_printf(body,
+                  ",\"CurrentPage\":%lld,\"CurrentPageSize\":%lld,\"CurrentOrderField\":\"%s\"",
+                  (long long)searching->page, (long long)searching->size,
+                  search->table->fields[search->order].name.at);
+    buffer_printf(body, ",\"CurrentSortDirection\":%d,\"FirstItem\":%lld,\"LastItem\":%lld",
+                  search->descending, (long long)(count ? search->skip + 1 : 0),
+                  (long long)(count ? search->skip + count : 0));
+    buffer_printf(body, ",\"TotalItems\":%lld,\"TotalPages\":%lld,\"HasNextPage\":%s",
+                  (long long)total, (long long)pages, searching->page < pages ? "true" : "false");
+    buffer_printf(body, ",\"HasPreviousPage\":%s}", searching->page > 1 ? "true" : "false");
+}
+
+static void reply_found(struct searching *searching, enum status status) {
+    struct request *request = searching->request;
+    const struct found *found = &searching->found;
+    struct buffer body;
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 256 + found->count * 2048);
+    buffer_add(&body, searching->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
+    for (size_t i = 0; i < found->count; i++) {
+        if (i)
+            buffer_add_char(&body, ',');
+        if (searching->is_batch)
+            json_add_record(&body, &found->records[i]);
+        else
+            json_add_listed(&body, &found->records[i]);
+    }
+    buffer_add_char(&body, ']');
+    if (!searching->is_batch)
+        add_envelope(&body, searching);
+    reply_json(request, 200, &body);
+}
+
+static void found(struct exchange *exchange) {
+    struct searching *searching = exchange->state;
+    reply_found(searching, searching->command.status);
+}
+
+static enum status run(struct store_view *view, struct store_command *command) {
+    struct searching *searching = (struct searching *)command;
+    return store_search(view, &searching->search, &searching->found);
+}
+
+static void resume(struct store_command *command) {
+    exchange_resume(((struct searching *)command)->request->exchange);
+}
+
+/* Is it found by an index at once, whatever the size of the table? */
+static bool is_quick(const struct search *search) {
+    if (search->filters && search->filters->match == MATCH_any && search->filters->value.len <= 32)
+        return search->table->fields[search->filters->field].type == TYPE_id;
+    return false;
+}
+
+static void start_search(struct searching *searching) {
+    struct request *request = searching->request;
+    searching->command = (struct store_command){ .run = run, .done = resume };
+    searching->found.arena = request->arena;
+    if (is_quick(&searching->search)) {
+        reply_found(searching,
+                    store_search(request->worker->view, &searching->search, &searching->found));
+        return;
+    }
+    request->exchange->state = searching;
+    request_suspend(request, found);
+    enum status status = store_read(request->app->store, &searching->command);
+    if (status == STATUS_OK)
+        return; /* the search is a reader's now */
+    searching->command.status = status;
+    exchange_resume(request->exchange);
+}
+
+void resource_search(struct request *request) {
+    struct searching *searching = arena_calloc(request->arena, 1, sizeof *searching);
+    if (!searching) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    const struct table *table = request->route->resource->table;
+    searching->request = request;
+    searching->search = (struct search){ .table = table, .order = table->common.id };
+    searching->page = 1;
+    searching->size = SIZE_DEFAULT;
+    buffer_init(&searching->ignored, request->arena, 0);
+    read_query(searching);
+    buffer_add_char(&searching->ignored, '\0');
+    if (searching->ignored.failed)
+        searching->errors.failed = true;
+    else if (searching->ignored.len > 1)
+        reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
+    if (searching->errors.first || searching->errors.failed)
+        reply_invalid(request, &searching->errors);
+    else
+        start_search(searching);
+}

@@ -1,0 +1,381 @@
+/* A change of a record. What looks at the stored record is decided inside the transaction, where
+ * nobody can change it meanwhile. */
+#include "api/writing.h"
+
+#include "auth/auth.h"
+#include "base/time.h"
+#include "crypto/secret.h"
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/collections.h"
+#include "rules/merge.h"
+#include "rules/messages.h"
+
+#include <ctype.h>
+
+void writing_complain(struct writing *writing, unsigned field, struct text message) {
+    validate_complain(&writing->change, field, message, writing->request->arena, &writing->errors);
+}
+
+/* ---- The decision ---- */
+
+/* The caller's rights may have changed since the request came in. */
+static enum status refresh_caller(struct writing *writing, struct store_view *view) {
+    struct request *request = writing->request;
+    struct principal *caller = &request->principal;
+    const struct auth *auth = &request->app->auth;
+    if (caller->epoch == store_access_epoch(auth->store))
+        return STATUS_OK;
+    enum status status = auth_principal(auth, view, caller->user_id, request->arena, caller);
+    if (status != STATUS_OK)
+        return status;
+    return principal_may(caller, (unsigned)request->route->permission) ? STATUS_OK : STATUS_DENIED;
+}
+
+enum status writing_each_new_id(struct writing *writing, unsigned field, struct store_view *view,
+                                enum status (*judge)(struct writing *, struct store_view *,
+                                                     unsigned, int64_t)) {
+    const struct value *named = &writing->change.values[field];
+    enum field_type type = writing->change.table->fields[field].type;
+    unsigned links = field - (type == TYPE_added) - 2 * (type == TYPE_removed);
+    if (named->kind != VALUE_IDS || named->len == 0)
+        return STATUS_OK;
+    struct value present = ids_from_stored(&writing->before.values[links], writing->request->arena);
+    enum status status = present.ids ? STATUS_OK : STATUS_BROKEN;
+    for (uint32_t i = 0; status == STATUS_OK && i < named->len; i++)
+        if (!ids_have(&present, named->ids[i]))
+            status = judge(writing, view, field, named->ids[i]);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status check_permission(struct writing *writing, struct store_view *view) {
+    struct errors invalid = writing->errors;
+    if (!writing->resource->permit)
+        return STATUS_OK;
+    writing->errors = (struct errors){ 0 };
+    enum status status = writing->resource->permit(writing, view);
+    if (status != STATUS_OK)
+        return status;
+    if (writing->errors.first || writing->errors.failed)
+        return STATUS_DENIED;
+    writing->errors = invalid;
+    return STATUS_OK;
+}
+
+static enum status judge_reference(struct writing *writing, struct store_view *view, unsigned field,
+                                   int64_t id) {
+    const struct table *target = writing->change.table->fields[field].target;
+    enum status status = store_exists(view, target, id);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    writing_complain(
+        writing, field,
+        arena_printf(writing->request->arena, message_missing_row, target->noun, (long long)id));
+    return STATUS_NOT_FOUND;
+}
+
+static enum status check_references(struct writing *writing, struct store_view *view) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < writing->change.table->count; i++) {
+        const struct value *value = &writing->change.values[i];
+        if (!writing->change.table->fields[i].target)
+            continue;
+        if (value->kind == VALUE_IDS)
+            status = writing_each_new_id(writing, i, view, judge_reference);
+        else if (value->kind == VALUE_INTEGER && !value_equal(value, &writing->before.values[i]))
+            status = judge_reference(writing, view, i, value->integer);
+        if (status == STATUS_NOT_FOUND)
+            status = STATUS_OK;
+    }
+    return status;
+}
+
+/* Who still points to a record keeps it. */
+static enum status check_referrers(struct writing *writing, struct store_view *view) {
+    struct arena *arena = writing->request->arena;
+    struct referrers referrers;
+    struct text noun = text_of(writing->resource->table->noun);
+    enum status status = store_referrers(view, &writing->before, arena, &referrers);
+    if (status != STATUS_OK || !referrers.count)
+        return status;
+    writing->conflict = arena_printf(
+        arena, "This %s is still used by %lld %s%s: %s%s. Take it away there first.", noun.at,
+        (long long)referrers.count, referrers.table->noun, referrers.count == 1 ? "" : "s",
+        referrers.names.at, referrers.is_cut ? " and others" : "");
+    return writing->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
+}
+
+/* RFC 9110 section 13.1.1: `*`, or a list of ETags of which one must be the record's. */
+static bool condition_holds(const struct writing *writing) {
+    struct text list = writing->if_match;
+    const struct record *before = &writing->before;
+    if (!list.at || (before->version && text_equal(text_trim(list), TEXT("*"))))
+        return true;
+    struct text etag = record_etag(record_id(before), before->version, writing->request->arena);
+    while (list.at)
+        if (etag.at && before->version && text_equal(text_trim(text_cut(&list, ',')), etag))
+            return true;
+    return false;
+}
+
+static enum status load_before(struct writing *writing, struct store_view *view) {
+    const struct table *table = writing->resource->table;
+    struct arena *arena = writing->request->arena;
+    if (writing->kind != WRITING_create)
+        return store_load(view, table, writing->change.values[table->common.id].integer, arena,
+                          &writing->before);
+    writing->before = record_new(table, arena);
+    return writing->before.values ? STATUS_OK : STATUS_BROKEN;
+}
+
+static enum status merge_after(struct writing *writing) {
+    struct arena *arena = writing->request->arena;
+    switch (writing->kind) {
+    case WRITING_create:
+        return merge_new(&writing->change, &writing->rules, arena, &writing->after);
+    case WRITING_replace:
+    case WRITING_patch:
+        return merge(&writing->before, &writing->change, &writing->rules, arena, &writing->after);
+    case WRITING_delete: break;
+    }
+    writing->after = record_new(writing->resource->table, arena);
+    return writing->after.values ? STATUS_OK : STATUS_BROKEN;
+}
+
+enum status writing_decide(struct writing *writing, struct store_view *view) {
+    const struct resource *resource = writing->resource;
+    enum status status = load_before(writing, view);
+    if (status == STATUS_OK)
+        status = refresh_caller(writing, view);
+    if (status == STATUS_OK)
+        status = check_permission(writing, view);
+    if (status == STATUS_OK)
+        status = check_references(writing, view);
+    if (status == STATUS_OK && resource->check)
+        status = resource->check(writing, view);
+    writing->rules.author = writing->request->principal.email;
+    if (status == STATUS_OK)
+        status = merge_after(writing);
+    if (status == STATUS_OK && resource->check_merged)
+        status = resource->check_merged(writing, view);
+    if (status == STATUS_OK && writing->kind == WRITING_delete)
+        status = check_referrers(writing, view);
+    if (status != STATUS_OK)
+        return status;
+    if (writing->errors.first || writing->errors.failed)
+        return STATUS_BAD_INPUT;
+    return condition_holds(writing) ? STATUS_OK : STATUS_STALE;
+}
+
+/* ---- Writing ---- */
+
+/* Puts what is stored in place of what was sent. */
+static bool seal_fields(const struct writing *writing, int64_t id, struct value *values) {
+    const struct request *request = writing->request;
+    const struct table *table = writing->resource->table;
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!field_is_sealed(field) || values[i].kind != VALUE_TEXT || values[i].len == 0)
+            continue;
+        struct text place = auth_sealed_place(table, id, field->name, request->arena);
+        values[i] = value_text(
+            seal(request->app->auth.key, value_as_text(&values[i]), place, request->arena));
+        if (values[i].kind != VALUE_TEXT)
+            return false;
+    }
+    return true;
+}
+
+static enum status insert(struct writing *writing, struct store_view *tx,
+                          const struct author *author) {
+    struct value *values = writing->after.values;
+    int64_t id;
+    enum status status = store_new_id(tx, writing->resource->table, &id);
+    if (status != STATUS_OK || !seal_fields(writing, id, values))
+        return STATUS_BROKEN;
+    values[writing->resource->table->common.id] = value_integer(id);
+    return store_insert(tx, &writing->after, author);
+}
+
+static enum status write_row(struct writing *writing, struct store_view *tx) {
+    struct author author = { writing->rules.author, writing->rules.now_ms };
+    switch (writing->kind) {
+    case WRITING_create: return insert(writing, tx, &author);
+    case WRITING_delete: return store_delete(tx, &writing->before, &author);
+    case WRITING_replace:
+    case WRITING_patch: break;
+    }
+    return store_update(tx, &writing->before, &writing->after, &author);
+}
+
+static enum status run(struct store_view *tx, struct store_command *command) {
+    struct writing *writing = (struct writing *)command;
+    writing->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
+    enum status status = writing_decide(writing, tx);
+    if (status != STATUS_OK)
+        return status;
+    status = write_row(writing, tx);
+    if (status == STATUS_OK && writing->resource->write)
+        status = writing->resource->write(writing, tx);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+}
+
+static void written(struct exchange *exchange) {
+    struct writing *writing = exchange->state;
+    writing_reply(writing, writing->command.status);
+}
+
+static void resume(struct store_command *command) {
+    exchange_resume(((struct writing *)command)->request->exchange);
+}
+
+void writing_give_up(struct writing *writing, enum status status) {
+    writing->command.status = status;
+    writing->request->exchange->next = written;
+    exchange_resume(writing->request->exchange);
+}
+
+void writing_submit(struct writing *writing) {
+    writing->command.run = run;
+    writing->command.done = resume;
+    request_suspend(writing->request, written);
+    enum status status = store_submit(writing->request->app->store, &writing->command);
+    if (status != STATUS_OK)
+        writing_give_up(writing, status);
+    /* else the writing is the writer's now */
+}
+
+/* ---- The request and its reply ---- */
+
+static void reply_success_to(struct writing *writing) {
+    static const char *const done[] = { [WRITING_create] = "created",
+                                        [WRITING_replace] = "updated",
+                                        [WRITING_patch] = "updated",
+                                        [WRITING_delete] = "deleted" };
+    struct request *request = writing->request;
+    const struct table *table = writing->resource->table;
+    const struct record *record =
+        writing->kind == WRITING_delete ? &writing->before : &writing->after;
+    int64_t at_ms = writing->rules.now_ms;
+    if (writing->kind != WRITING_delete) {
+        struct text etag = record_etag(record_id(record), record->version, request->arena);
+        if (etag.at)
+            reply_header(request->exchange, "ETag", etag.at);
+        at_ms = record->values[table->common.updated_on].integer;
+    }
+    struct text message =
+        arena_printf(request->arena, "%c%s was successfully %s.", toupper(table->noun[0]),
+                     table->noun + 1, done[writing->kind]);
+    reply_success(request, message, record_id(record), at_ms);
+}
+
+void writing_reply(struct writing *writing, enum status status) {
+    struct request *request = writing->request;
+    switch (status) {
+    case STATUS_OK: reply_success_to(writing); break;
+    case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
+    case STATUS_DENIED:
+        if (writing->errors.first)
+            reply_failure(request, status, NULL, writing->errors.first);
+        else
+            reply_forbidden(request, (unsigned)request->route->permission);
+        break;
+    case STATUS_CONFLICT: reply_failure(request, status, writing->conflict.at, NULL); break;
+    case STATUS_UNAUTHENTICATED: reply_unauthenticated(request, "invalid_token"); break;
+    default: reply_failure(request, status, NULL, NULL); break;
+    }
+}
+
+static struct writing *writing_new(struct request *request, enum writing_kind kind) {
+    const struct resource *resource = request->route->resource;
+    size_t size = resource->writing_size ? resource->writing_size : sizeof(struct writing);
+    struct writing *writing = arena_calloc(request->arena, 1, size);
+    if (!writing)
+        return NULL;
+    request->exchange->state = writing;
+    writing->request = request;
+    writing->resource = resource;
+    writing->kind = kind;
+    writing->if_match = exchange_header(request->exchange, "If-Match");
+    writing->rules = (struct rules){ .nexudus = request->app->nexudus,
+                                     .strict = request_is_strict(request),
+                                     .is_new = kind == WRITING_create,
+                                     .is_patch = kind == WRITING_patch,
+                                     .now_ms = time_now_ms() };
+    return writing;
+}
+
+/* The Id stands in the path, and if the body has one too, it must be the same. */
+static void take_path_id(struct writing *writing) {
+    unsigned field = writing->resource->table->common.id;
+    struct value *id = &writing->change.values[field];
+    if (id->kind == VALUE_INTEGER && id->integer != writing->request->id)
+        writing_complain(writing, field, MESSAGE_TEXT(other_id));
+    *id = value_integer(writing->request->id);
+}
+
+static bool make_unique_id(struct writing *writing) {
+    char *guid = arena_alloc(writing->request->arena, 36);
+    if (!guid)
+        return false;
+    random_guid(guid);
+    writing->change.values[writing->resource->table->common.unique_id] =
+        value_text((struct text){ guid, 36 });
+    return true;
+}
+
+static enum status read_body(struct writing *writing) {
+    struct request *request = writing->request;
+    const struct table *table = writing->resource->table;
+    if (writing->kind == WRITING_delete) {
+        writing->change = change_new(table, request->arena);
+        if (!writing->change.values)
+            return STATUS_BROKEN;
+        take_path_id(writing);
+        return STATUS_OK;
+    }
+    enum status status = json_read_change(request->exchange->body, table, request->arena,
+                                          &writing->change, &writing->errors);
+    if (status != STATUS_OK)
+        return status;
+    validate(&writing->change, &writing->rules, request->arena, &writing->errors);
+    if (writing->kind == WRITING_patch)
+        take_path_id(writing);
+    else if (writing->kind == WRITING_create && !make_unique_id(writing))
+        return STATUS_BROKEN;
+    else if (writing->kind == WRITING_replace &&
+             writing->change.values[table->common.id].kind != VALUE_INTEGER)
+        return STATUS_BAD_INPUT;
+    return STATUS_OK;
+}
+
+/* A plain change goes to the writer at once, which decides. One that is wrong already, or asks for
+ * slow things first, is decided on here as well. */
+static enum status decide_early(struct writing *writing) {
+    const struct resource *resource = writing->resource;
+    bool is_wrong = writing->errors.first || writing->errors.failed;
+    if (!is_wrong && !(resource->is_slow && resource->is_slow(writing)))
+        return STATUS_OK;
+    return writing_decide(writing, writing->request->worker->view);
+}
+
+void writing_start(struct request *request, enum writing_kind kind) {
+    struct writing *writing = writing_new(request, kind);
+    if (!writing) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    enum status status = read_body(writing);
+    if (status == STATUS_OK)
+        status = decide_early(writing);
+    struct value *values = writing->change.values;
+    if (status == STATUS_OK && kind != WRITING_create &&
+        !seal_fields(writing, values[writing->resource->table->common.id].integer, values))
+        status = STATUS_BROKEN;
+    if (status != STATUS_OK)
+        writing_reply(writing, status);
+    else if (writing->resource->prepare)
+        writing->resource->prepare(writing);
+    else
+        writing_submit(writing);
+}

@@ -1,0 +1,35 @@
+#ifndef ROSTER_MODEL_SEARCH_H
+#define ROSTER_MODEL_SEARCH_H
+
+#include "model/field.h"
+#include "model/value.h"
+
+enum match {
+    MATCH_equal,
+    MATCH_contains, /* text, without regard to case */
+    MATCH_from,     /* at least */
+    MATCH_to,       /* at most */
+    MATCH_linked,   /* a links field has the id */
+    MATCH_any,      /* one of the ids */
+    MATCH_nothing,  /* no record has it: secrets, and members that are never kept */
+};
+
+/** A condition on one field; all conditions of a search hold together. */
+struct filter {
+    struct filter *next;
+    unsigned field;
+    enum match match;
+    struct value value;
+};
+
+/** Which records of a table are wanted, in which order, and which part of them. */
+struct search {
+    const struct table *table;
+    struct filter *filters;
+    unsigned order;   /* a field */
+    bool descending;  /* ties by Id, ascending */
+    bool exact_first; /* before all others: records whose text equals what it should contain */
+    int64_t skip, limit;
+};
+
+#endif

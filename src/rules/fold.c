@@ -1,0 +1,63 @@
+/* Texts compared without regard to case: Unicode's full case folding, and a fast path for ASCII. */
+#include "rules/fold.h"
+
+#include <stdlib.h>
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+bool fold_is_ascii(struct text text) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] >= 0x80)
+            return false;
+    return true;
+}
+
+struct text fold_ascii(struct text text, struct arena *arena) {
+    struct text copy = arena_text(arena, text);
+    for (size_t i = 0; i < copy.len; i++)
+        if (copy.at[i] >= 'A' && copy.at[i] <= 'Z')
+            ((char *)(uintptr_t)copy.at)[i] |= 0x20;
+    return copy;
+}
+
+struct text fold(struct text text, struct arena *arena) {
+    size_t len = 0;
+    /* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
+    if (fold_is_ascii(text) || u8_check((const uint8_t *)text.at, text.len))
+        return fold_ascii(text, arena);
+    uint8_t *folded =
+        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
+    if (!folded)
+        return fold_ascii(text, arena);
+    struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
+    free(folded);
+    return copy;
+}
+
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+static bool ascii_contains(struct text text, struct text folded) {
+    for (size_t start = 0; start + folded.len <= text.len; start++) {
+        size_t i = 0;
+        while (i < folded.len && lower(text.at[start + i]) == folded.at[i])
+            i++;
+        if (i == folded.len)
+            return true;
+    }
+    return false;
+}
+
+int fold_contains(struct text text, struct text folded) {
+    struct arena arena = { 0 };
+    if (fold_is_ascii(text))
+        return ascii_contains(text, folded);
+    struct text whole = fold(text, &arena);
+    int found = -1;
+    if (whole.at)
+        found = memmem(whole.at, whole.len, folded.at, folded.len) != NULL;
+    arena_close(&arena);
+    return found;
+}
