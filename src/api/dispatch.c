@@ -18,18 +18,21 @@ enum { OPEN = -1, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
 #define READABLE(path, name, entity)                                                               \
     OF(name, entity, GET, path "/{id}", Read, resource_get, "Get one by its Id")                   \
     OF(name, entity, GET, path, List, resource_search, "Search")
+#define DELETABLE(path, name, entity)                                                              \
+    OF(name, entity, DELETE, path "/{id}", Delete, resource_delete, "Delete")
 #define RESOURCE(path, name, entity)                                                               \
     OF(name, entity, PUT, path, Edit, resource_put, "Update")                                      \
     READABLE(path, name, entity)                                                                   \
     OF(name, entity, POST, path, Create, resource_post, "Create")                                  \
     OF(name, entity, PATCH, path "/{id}", Edit, resource_patch, "Update some members")             \
-    OF(name, entity, DELETE, path "/{id}", Delete, resource_delete, "Delete")
+    DELETABLE(path, name, entity)
 const struct route routes[] = {
 #include "api/routes.def"
 };
 #undef ROUTE
 #undef RESOURCE
 #undef READABLE
+#undef DELETABLE
 const unsigned route_count = sizeof routes / sizeof routes[0];
 
 static const char *const method_names[] = {

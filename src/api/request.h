@@ -34,10 +34,12 @@ extern const unsigned route_count;
 #define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
 #define RESOURCE(path, name, entity)
 #define READABLE(path, name, entity)
+#define DELETABLE(path, name, entity)
 #include "api/routes.def"
 #undef ROUTE
 #undef RESOURCE
 #undef READABLE
+#undef DELETABLE
 
 /* The handlers of every resource: resources.c and search.c. */
 void resource_search(struct request *request);

@@ -69,6 +69,17 @@ static enum status permit_roles(struct writing *writing, struct store_view *view
     return STATUS_OK;
 }
 
+/* With a refresh token go the access tokens that its client had by it. */
+static enum status revoke(const struct writing *writing, struct store_view *tx) {
+    static const enum token_kind kinds[] = { TOKEN_REFRESH, TOKEN_ACCESS };
+    const struct value *values = writing->before.values;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++)
+        status = store_revoke_client(tx, values[REFRESH_TOKEN_UserId].integer,
+                                     value_as_text(&values[REFRESH_TOKEN_ClientId]), kinds[i]);
+    return status;
+}
+
 const struct resource business_resource = { .table = &business_table, .entity = ENTITY_Business };
 const struct resource user_role_resource = { .table = &user_role_table,
                                              .entity = ENTITY_UserRole,
@@ -81,3 +92,8 @@ const struct resource application_resource = { .table = &application_table,
 const struct resource web_hook_resource = { .table = &web_hook_table, .entity = ENTITY_WebHook };
 const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,
                                                      .entity = ENTITY_WebHook };
+const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry_table,
+                                                     .entity = ENTITY_AuditTrailEntry };
+const struct resource refresh_token_resource = { .table = &refresh_token_table,
+                                                 .entity = ENTITY_RefreshToken,
+                                                 .erase = revoke };

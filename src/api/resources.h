@@ -6,6 +6,6 @@
 /* All resources but users, which have a file of their own. */
 extern const struct resource business_resource, user_role_resource, role_resource,
     chat_room_resource, language_resource, application_resource, web_hook_resource,
-    web_hook_delivery_resource;
+    web_hook_delivery_resource, audit_trail_entry_resource, refresh_token_resource;
 
 #endif

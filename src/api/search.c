@@ -148,7 +148,7 @@ static struct text take_number_list(struct searching *searching, const struct pa
         add_filter(searching, parameter, match, value_integer(ids.ids[0]));
     else if (match == MATCH_linked)
         return TEXT("must be one Id");
-    else if (!join_ids(searching, parameter, &ids))
+    else if (parameter->field->type != TYPE_id || !join_ids(searching, parameter, &ids))
         add_filter(searching, parameter, MATCH_any, ids);
     return (struct text){ 0 };
 }

@@ -154,6 +154,9 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
     if (status == STATUS_OK && resource->check)
         status = resource->check(writing, view);
     writing->rules.author = writing->request->principal.email;
+    /* What was wrong is missing, and of such pieces no new record can be made. */
+    if (status == STATUS_OK && writing->kind == WRITING_create && writing->errors.first)
+        return STATUS_BAD_INPUT;
     if (status == STATUS_OK)
         status = merge_after(writing);
     if (status == STATUS_OK && resource->check_merged)
@@ -201,7 +204,10 @@ static enum status write_row(struct writing *writing, struct store_view *tx) {
     struct author author = { writing->rules.author, writing->rules.now_ms };
     switch (writing->kind) {
     case WRITING_create: return insert(writing, tx, &author);
-    case WRITING_delete: return store_delete(tx, &writing->before, &author);
+    case WRITING_delete:
+        if (writing->resource->erase)
+            return writing->resource->erase(writing, tx);
+        return store_delete(tx, &writing->before, &author);
     case WRITING_replace:
     case WRITING_patch: break;
     }

@@ -40,6 +40,8 @@ struct resource {
     enum status (*permit)(struct writing *writing, struct store_view *view);
     enum status (*check)(struct writing *writing, struct store_view *view);
     enum status (*check_merged)(struct writing *writing, struct store_view *view);
+    /* Takes the record away, where that is not to delete a row. */
+    enum status (*erase)(const struct writing *writing, struct store_view *tx);
     /* Writes what goes with the row. */
     enum status (*write)(struct writing *writing, struct store_view *tx);
     /* Does the slow things; calls writing_submit or writing_reply at the end. */

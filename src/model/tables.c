@@ -9,6 +9,12 @@ static const struct choice language_choices[] = {
     { 3, "EnglishUK" },
     { 0, NULL },
 };
+static const struct choice audit_types[] = {
+    { AUDIT_CREATE, "Create" },
+    { AUDIT_UPDATE, "Update" },
+    { AUDIT_DELETE, "Delete" },
+    { 0, NULL },
+};
 static const struct choice web_hook_actions[] = {
     { ACTION_USER_CREATE, "UserCreate" },
     { ACTION_USER_UPDATE, "UserUpdate" },
@@ -60,6 +66,12 @@ static const struct field application_fields[] = {
 static const struct field user_fields[] = {
 #include "model/user_fields.def"
 };
+static const struct field audit_trail_entry_fields[] = {
+#include "model/audit_trail_entry_fields.def"
+};
+static const struct field refresh_token_fields[] = {
+#include "model/refresh_token_fields.def"
+};
 static const struct field web_hook_fields[] = {
 #include "model/web_hook_fields.def"
 };
@@ -94,10 +106,26 @@ const struct table web_hook_delivery_table = {
     "web_hook_deliveries",    "WebHookDelivery",        "webhook delivery",
     web_hook_delivery_fields, WEB_HOOK_DELIVERY_FIELDS, COMMON(WEB_HOOK_DELIVERY)
 };
+const struct table audit_trail_entry_table = {
+    "audit_trail_entries",    "AuditTrailEntry",        "audit trail entry",
+    audit_trail_entry_fields, AUDIT_TRAIL_ENTRY_FIELDS, COMMON(AUDIT_TRAIL_ENTRY)
+};
+const struct table refresh_token_table = { "refresh_tokens",     "RefreshToken",
+                                           "refresh token",      refresh_token_fields,
+                                           REFRESH_TOKEN_FIELDS, COMMON(REFRESH_TOKEN) };
 
 const struct table *const tables[TABLES] = {
-    &business_table,    &role_table, &user_role_table, &chat_room_table,         &language_table,
-    &application_table, &user_table, &web_hook_table,  &web_hook_delivery_table,
+    &business_table,
+    &role_table,
+    &user_role_table,
+    &chat_room_table,
+    &language_table,
+    &application_table,
+    &user_table,
+    &web_hook_table,
+    &web_hook_delivery_table,
+    &audit_trail_entry_table,
+    &refresh_token_table,
 };
 
 unsigned table_number(const struct table *table) {

@@ -68,6 +68,23 @@ enum web_hook_delivery_field {
 };
 #undef FIELD
 
+#define FIELD(name, ...) AUDIT_TRAIL_ENTRY_##name,
+enum audit_trail_entry_field {
+#include "model/audit_trail_entry_fields.def"
+    AUDIT_TRAIL_ENTRY_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) REFRESH_TOKEN_##name,
+enum refresh_token_field {
+#include "model/refresh_token_fields.def"
+    REFRESH_TOKEN_FIELDS
+};
+#undef FIELD
+
+/** What an audit row tells of (contract section 5). */
+enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
+
 /** What a webhook waits for. The service's own numbers, 1 to 90, have no event of a user. */
 enum web_hook_action {
     ACTION_USER_CREATE = 1001,
@@ -76,10 +93,11 @@ enum web_hook_action {
 };
 
 extern const struct table business_table, role_table, user_role_table, chat_room_table,
-    language_table, application_table, user_table, web_hook_table, web_hook_delivery_table;
+    language_table, application_table, user_table, web_hook_table, web_hook_delivery_table,
+    audit_trail_entry_table, refresh_token_table;
 
 /** All of them, in an order in which a row refers only to tables before its own. */
-enum { TABLES = 9 };
+enum { TABLES = 11 };
 extern const struct table *const tables[TABLES];
 
 /** The position of a table in `tables`: what user_link rows call it by. */

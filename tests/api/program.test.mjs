@@ -87,7 +87,7 @@ test('a database of a newer version, or a changed one, is refused and left alone
     execFileSync('sqlite3', [database, 'PRAGMA user_version = 9999']);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], config, /made by a newer version/);
     assert.equal(execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim(), '9999');
-    execFileSync('sqlite3', [database, 'PRAGMA user_version = 2; ALTER TABLE users DROP COLUMN Devices']);
+    execFileSync('sqlite3', [database, 'PRAGMA user_version = 3; ALTER TABLE users DROP COLUMN Devices']);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Devices/);
 });
 
@@ -97,10 +97,11 @@ test('a database of the first version is brought up to date, with its users', as
     await server.stop();
     const sql = (text) => execFileSync('sqlite3', [database, text], { encoding: 'utf8' }).trim();
     const users = sql('SELECT count(*) FROM users');
-    sql("DROP TABLE web_hooks; DROP TABLE web_hook_deliveries; DELETE FROM next_ids WHERE kind LIKE 'web_hook%'; PRAGMA user_version = 1");
+    sql("DROP TABLE web_hooks; DROP TABLE web_hook_deliveries; DELETE FROM next_ids WHERE kind LIKE 'web_hook%';"
+        + 'DROP VIEW audit_trail_entries; DROP VIEW refresh_tokens; DROP INDEX tokens_id; ALTER TABLE tokens DROP COLUMN id; PRAGMA user_version = 1');
     const again = await Server.start(['--data', path]);
     await again.stop();
-    assert.equal(sql('PRAGMA user_version'), '2');
+    assert.equal(sql('PRAGMA user_version'), '3');
     assert.equal(sql('SELECT count(*) FROM users'), users);
     assert.equal(sql('SELECT count(*) FROM web_hooks'), '0');
 });

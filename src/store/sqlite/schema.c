@@ -15,6 +15,9 @@ enum { APPLICATION_ID = 0x726f7374 };
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* By which a refresh token is called in the API, since its hash is not shown. */
+#define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
+
 static const char own_tables[] =
     /* Which records refer to a row: the other direction of every links field. */
     "CREATE TABLE links (field TEXT NOT NULL, target INTEGER NOT NULL, owner INTEGER NOT NULL,"
@@ -22,10 +25,11 @@ static const char own_tables[] =
     "CREATE TABLE avatars (user_id INTEGER PRIMARY KEY, type TEXT NOT NULL,"
     " content BLOB NOT NULL) STRICT;"
     "CREATE TABLE tokens (hash BLOB PRIMARY KEY, kind INTEGER NOT NULL, user_id INTEGER NOT NULL,"
-    " client_id TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL)"
+    " client_id TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " id INTEGER)"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
-    "CREATE INDEX tokens_expires ON tokens (expires_ms);"
+    "CREATE INDEX tokens_expires ON tokens (expires_ms);" token_ids
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
@@ -33,6 +37,25 @@ static const char own_tables[] =
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
     "INSERT INTO strangers VALUES (0);"
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;";
+
+/* Resources that are read like any other, but written by the server alone, in a shape of its own.
+ */
+static const char views[] =
+    "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, entity AS EntityShortName,"
+    " entity || ' ' || entity_id AS Description, property AS PropertyName, type AS AuditType,"
+    " old_value AS OldValue, new_value AS NewValue, action_by AS ActionBy, entity_id AS EntityId,"
+    " id AS Id, at_ms AS UpdatedOn, at_ms AS CreatedOn, NULL AS UniqueId, action_by AS UpdatedBy,"
+    " NULL AS SystemId, entity || ' ' || entity_id AS ToStringText FROM audit;"
+    "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject, t.client_id AS "
+    "ClientId,"
+    " t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id, t.issued_ms AS UpdatedOn,"
+    " t.issued_ms AS CreatedOn, NULL AS UniqueId, u.Email AS UpdatedBy, NULL AS SystemId,"
+    " u.Email AS ToStringText FROM tokens AS t JOIN users AS u ON u.Id = t.user_id"
+    " WHERE t.kind = 1;";
+
+static bool is_view(const struct table *table) {
+    return table == &audit_trail_entry_table || table == &refresh_token_table;
+}
 
 /* What is to be delivered next, and whether something older is: only of deliveries not done yet. */
 static const char outbox_indexes[] =
@@ -102,10 +125,13 @@ static enum status create_resource(struct store_view *view, const struct table *
 static enum status create_all(struct store_view *view) {
     enum status status = view_run(view, next_ids_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        status = create_resource(view, tables[i]);
+        if (!is_view(tables[i]))
+            status = create_resource(view, tables[i]);
     if (status == STATUS_OK)
         status = view_run(view, own_tables);
-    return status == STATUS_OK ? view_run(view, outbox_indexes) : status;
+    if (status == STATUS_OK)
+        status = view_run(view, outbox_indexes);
+    return status == STATUS_OK ? view_run(view, views) : status;
 }
 
 static enum status add_webhooks(struct store_view *view) {
@@ -115,8 +141,15 @@ static enum status add_webhooks(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, outbox_indexes) : status;
 }
 
+static enum status add_views(struct store_view *view) {
+    enum status status =
+        view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
+                       "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
+    return status == STATUS_OK ? view_run(view, views) : status;
+}
+
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { add_webhooks };
+static enum status (*const steps[])(struct store_view *) = { add_webhooks, add_views };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
 
 static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
@@ -164,7 +197,7 @@ static enum status check_table(struct store_view *view, const struct table *tabl
                                size_t why_size) {
     int64_t found = 0;
     unsigned expected = 1; /* Version */
-    char sql[160];
+    char sql[192];
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         if (!field_is_stored(field))
@@ -173,8 +206,9 @@ static enum status check_table(struct store_view *view, const struct table *tabl
         int type_len = (int)strcspn(sql_type[field->type], " ");
         (void)snprintf(sql, sizeof sql,
                        "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
-                       " type='%.*s'",
-                       table->name, field->name.at, type_len, sql_type[field->type]);
+                       " (type='%.*s' OR %d)",
+                       table->name, field->name.at, type_len, sql_type[field->type],
+                       is_view(table));
         enum status status = read_pragma(view, sql, &found);
         if (status != STATUS_OK || found != 1) {
             (void)snprintf(why, why_size, "%s.%s is not a column of type %.*s", table->name,

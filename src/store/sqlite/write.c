@@ -7,8 +7,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
-
 static void bind_value(sqlite3_stmt *statement, int at, const struct field *field,
                        const struct value *value) {
     if (value->kind == VALUE_INTEGER)

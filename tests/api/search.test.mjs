@@ -1,0 +1,245 @@
+// GET /api/sys/users: contract section 3, and random searches compared with a naive model in memory.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, assertFailure, assertInvalid, fieldTable, staff, userId } from './harness.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+const search = (query, options) => server.call('GET', `/api/sys/users?${query}`, { token, ...options });
+const found = async (query) => {
+    const reply = await search(query);
+    assert.equal(reply.status, 200, reply.text);
+    return reply.json;
+};
+const names = async (query) => (await found(query)).Records.map((user) => user.FullName);
+
+// Every user, whole.
+const people = [];
+async function readPeople() {
+    people.length = 0;
+    for (let page = 1, more = true; more; page++) {
+        const part = await found(`size=20&page=${page}`);
+        const ids = part.Records.map((user) => user.Id);
+        people.push(...(await server.call('GET', `/api/sys/users?id=[${ids}]`, { token })).json);
+        more = part.HasNextPage;
+    }
+}
+await readPeople();
+
+test('the envelope has the eleven members, and pages of 25 ordered by Id', async () => {
+    const first = await found('');
+    assert.deepEqual(Object.keys(first), ['Records', 'CurrentPage', 'CurrentPageSize', 'CurrentOrderField',
+        'CurrentSortDirection', 'FirstItem', 'LastItem', 'TotalItems', 'TotalPages', 'HasNextPage', 'HasPreviousPage']);
+    const { Records, ...rest } = first;
+    assert.deepEqual(rest, { CurrentPage: 1, CurrentPageSize: 25, CurrentOrderField: 'Id', CurrentSortDirection: 0,
+        FirstItem: 1, LastItem: 25, TotalItems: people.length, TotalPages: 2, HasNextPage: true, HasPreviousPage: false });
+    assert.deepEqual(Records.map((user) => user.Id), people.map((user) => user.Id).sort((a, b) => a - b).slice(0, 25));
+    const last = await found('page=2');
+    assert.deepEqual([last.FirstItem, last.LastItem, last.HasNextPage, last.HasPreviousPage], [26, people.length, false, true]);
+});
+
+test('a listed record leaves the three collections out and shows everything else truly', async () => {
+    const [listed] = (await found(`Id=${userId}`)).Records;
+    const { Businesses, UserRoles, ChatRooms, ...whole } = await server.get(userId);
+    assert.deepEqual(listed, whole);
+});
+
+test('a page past the end is empty, and size is cut to 1000', async () => {
+    const past = await found('page=99');
+    assert.deepEqual([past.Records, past.FirstItem, past.LastItem, past.TotalItems], [[], 0, 0, people.length]);
+    assert.equal((await found('size=5000')).CurrentPageSize, 1000);
+});
+
+test('dir in all its spellings', async () => {
+    for (const dir of ['0', 'asc', 'Ascending', 'ASCENDING'])
+        assert.equal((await found(`orderBy=FullName&dir=${dir}`)).CurrentSortDirection, 0);
+    for (const dir of ['1', '-1', 'desc', 'Descending'])
+        assert.equal((await found(`orderby=fullname&dir=${dir}`)).CurrentSortDirection, 1);
+    assert.deepEqual((await found('orderBy=FullName&dir=1&size=1000')).Records.map((user) => user.Id),
+        (await found('orderBy=FullName&dir=0&size=1000')).Records.map((user) => user.Id).reverse());
+    assertInvalid(await search('dir=sideways'), 'dir', /must be 0, asc or Ascending/);
+});
+
+test('orderBy takes every scalar field, and nothing else', async () => {
+    for (const { name, type, flags } of fieldTable()) {
+        const scalar = !['added', 'removed', 'links', 'sealed', 'totp', 'password', 'empty', 'no'].includes(type) && !flags.includes('TRANSIENT');
+        const reply = await search(`orderBy=${name}&size=1000`);
+        assert.equal(reply.status, scalar ? 200 : 400, name);
+        if (!scalar)
+            continue;
+        const key = (user) => (typeof user[name] === 'string' ? user[name].toLowerCase() : user[name] ?? -Infinity);
+        const keys = reply.json.Records.map(key);
+        assert.equal(reply.json.CurrentOrderField, name);
+        if (['text', 'email', 'integer', 'reference', 'choice', 'id'].includes(type))
+            for (let i = 1; i < keys.length; i++)
+                assert.ok(!(keys[i] < keys[i - 1]), `${name}: ${keys[i - 1]} before ${keys[i]}`);
+    }
+});
+
+test('text filters contain the value, without regard to case, and the exact match comes first', async () => {
+    await server.update(userId, { FullName: 'Zoë Ökonom' });
+    assert.deepEqual(await names('User_FullName=zOË ö'), ['Zoë Ökonom']);
+    const make = (FullName, Email) => server.call('POST', '/api/sys/users', { token, body: {
+        FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+    const longer = (await make('Longer', 'aa@x.example.com')).json.Value.Id;
+    const exact = (await make('Exact', 'a@x.example.com')).json.Value.Id;
+    assert.deepEqual((await found('User_Email=A@x.example.com')).Records.map((user) => user.Id), [exact, longer]);
+    assert.deepEqual((await found('User_Email=a@x.example.com&size=1')).Records.map((user) => user.Id), [exact]);
+    for (const id of [longer, exact])
+        assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
+    await server.update(userId, { FullName: people.find((user) => user.Id === userId).FullName });
+});
+
+test('foreign keys are filtered by without Id, ClearAvatarFile as ClearAvatar, names in any case', async () => {
+    await server.update(userId, { PreferredLanguageId: 601, ApplicationId: 701 });
+    for (const query of ['User_PreferredLanguage=601', 'user_preferredlanguage=601', 'User_Application=701', 'User_PreferredLanguageId=601'])
+        assert.deepEqual((await found(query)).Records.map((user) => user.Id), [userId], query);
+    assert.equal((await found('User_ClearAvatar=true')).TotalItems, 0);
+    await server.update(userId, { PreferredLanguageId: null, ApplicationId: null });
+});
+
+test('linked records: User_Businesses, User_UserRoles, User_ChatRooms', async () => {
+    for (const [name, id] of [['Businesses', 301], ['Businesses', 302], ['UserRoles', 404], ['ChatRooms', 501]])
+        assert.deepEqual((await found(`User_${name}=${id}&size=1000`)).Records.map((user) => user.Id).sort(),
+            people.filter((user) => user[name].includes(id)).map((user) => user.Id).sort(), `${name} ${id}`);
+});
+
+test('several ids in every spelling; brackets give a bare array of whole records', async () => {
+    const ids = [userId, staff.lister, staff.editor].sort((a, b) => a - b);
+    for (const query of [`Id=${ids}`, `id=${ids.join('&id=')}`, `User_Id=[${ids}]`, `User_Id=${ids.join(', ')}`])
+        assert.deepEqual((await found(query)).Records.map((user) => user.Id), ids, query);
+    for (const query of [`id=[${ids}]`, `id=%5B${ids}%5D`, `ID=[${ids}, 5]`]) {
+        const { json } = await search(query);
+        assert.deepEqual(json, await Promise.all(ids.map((id) => server.get(id))), query);
+    }
+    assert.deepEqual(await found('id=[]'), []);
+});
+
+test('a batch needs User-Read, a search User-List', async () => {
+    const lister = await server.token('lister@example.com'), reader = await server.token('reader@example.com');
+    assert.equal((await search('size=1', { token: lister })).status, 200);
+    assert.equal((await search(`id=[${userId}]`, { token: reader })).status, 200);
+    assertFailure(await search('size=1', { token: reader }), 403);
+    assertFailure(await search(`id=[${userId}]`, { token: lister }), 403);
+});
+
+test('ranges are inclusive', async () => {
+    await server.update(userId, { LastAccess: '2025-06-01T10:30:00Z', LastHelpVisited: 77 });
+    for (const query of ['from_User_LastAccess=2025-06-01T10:30', 'to_User_LastAccess=2025-06-01T10:30:00.000Z&from_User_LastAccess=2025-05-31T00:00',
+        'From_User_LastHelpVisited=77', 'from_User_LastHelpVisited=1&To_user_lasthelpvisited=77'])
+        assert.ok((await found(query)).Records.some((user) => user.Id === userId), query);
+    for (const query of ['to_User_LastAccess=2025-06-01T10:29', 'from_User_LastHelpVisited=78'])
+        assert.ok(!(await found(query)).Records.some((user) => user.Id === userId), query);
+    await server.update(userId, { LastAccess: null, LastHelpVisited: 0 });
+});
+
+test('a bad value of a known filter is 400 and names the parameter', async () => {
+    for (const [query, name, message] of [['User_Active=maybe', 'User_Active', /true or false/], ['Id=x', 'Id', /must be an Id/],
+        ['User_LastAccess=yesterday', 'User_LastAccess', /date and time/], ['User_Language=one', 'User_Language', /integer/],
+        ['UniqueId=1', 'UniqueId', /GUID/], ['page=0', 'page', /from 1/], ['size=-3', 'size', /from 1/], ['page=x', 'page', /from 1/],
+        ['orderBy=Nothing', 'orderBy', /name of a property/], ['User_Businesses=a', 'User_Businesses', /must be an Id/],
+        ['User_FullName=%zz', 'User_FullName', /percent-encoded/]])
+        assertInvalid(await search(query), name, message);
+});
+
+test('unknown names are ignored and named in X-Ignored-Parameters; 400 under handling=strict', async () => {
+    const reply = await search('UpdatedSince=1&User_Nothing=2&size=1&from_User_FullName=a');
+    assert.equal(reply.headers.get('x-ignored-parameters'), 'UpdatedSince, User_Nothing, from_User_FullName');
+    assert.equal(reply.json.TotalItems, people.length);
+    assert.equal((await search('a%0d%0aSet-Cookie:%20x=1')).headers.get('set-cookie'), null);
+    assertInvalid(await search('UpdatedSince=1', { headers: { Prefer: 'handling=strict' } }), 'UpdatedSince', /not a known parameter/);
+});
+
+test('secrets never filter: nothing matches, whatever the guess', async () => {
+    const secrets = fieldTable().filter(({ type }) => ['sealed', 'totp', 'password'].includes(type));
+    assert.ok(secrets.length >= 4);
+    for (const { name } of secrets)
+        for (const guess of ['', 'a', '$argon2id$', 'demo-password'])
+            assert.equal((await found(`User_${name}=${encodeURIComponent(guess)}`)).TotalItems, 0, name);
+    assert.equal((await search('User_EmailKey=admin')).headers.get('x-ignored-parameters'), 'User_EmailKey');
+});
+
+// ---- A model: each kind of filter as a function on the whole record ----
+
+let seed = 20250115;
+const random = (n) => { seed = (seed * 1103515245 + 12345) % 2147483648; return Math.floor(seed / 65536) % n; };
+const pick = (list) => list[random(list.length)];
+const fold = (text) => text.normalize('NFC').toLowerCase();
+const fields = fieldTable();
+const byType = (...types) => fields.filter((field) => types.includes(field.type) && !field.flags.includes('TRANSIENT'));
+const contains = ({ name }) => {
+    const text = String(pick(people)[name] ?? 'x'), from = random(text.length + 1);
+    const needle = text.slice(from, from + 1 + random(6));
+    return [`User_${name}=${encodeURIComponent(needle)}`, (user) => needle === '' || (user[name] !== null && fold(user[name]).includes(fold(needle)))];
+};
+const equals = ({ name }) => {
+    const value = pick(people)[name];
+    return value === null ? ['', () => true] : [`User_${name}=${value}`, (user) => user[name] === value];
+};
+const range = ({ name, type }) => {
+    const value = pick(people)[name], low = random(2);
+    if (value === null)
+        return ['', () => true];
+    const number = (it) => (type === 'date' ? Date.parse(it) : it);
+    return [`${low ? 'from' : 'to'}_User_${name}=${value}`, (user) => user[name] !== null
+        && (low ? number(user[name]) >= number(value) : number(user[name]) <= number(value))];
+};
+const linked = ({ name }) => {
+    const id = pick(pick(people)[name]) ?? 1;
+    return [`User_${name}=${id}`, (user) => user[name].includes(id)];
+};
+const makers = [
+    () => contains(pick(byType('text', 'email'))), () => equals(pick(byType('boolean'))),
+    () => range(pick(byType('integer', 'date'))), () => linked(pick(byType('links'))),
+    () => equals(pick(byType('choice', 'reference', 'guid'))),
+];
+
+test('2,000 random searches find what a naive model finds', async () => {
+    await readPeople();
+    const one = async () => {
+        const filters = Array.from({ length: random(4) }, () => pick(makers)());
+        const order = pick(byType('text', 'email', 'integer', 'boolean', 'id')).name, dir = random(2);
+        const size = 1 + random(30), page = 1 + random(3);
+        const query = [...filters.map(([text]) => text).filter(Boolean), `orderBy=${order}`, `dir=${dir}`, `size=${size}`, `page=${page}`].join('&');
+        const key = (user) => (typeof user[order] === 'string' ? user[order].replace(/[A-Z]/g, (c) => c.toLowerCase()) : user[order]);
+        const sign = dir ? -1 : 1;
+        const bytes = (text) => Buffer.from(String(text));
+        const compare = (a, b) => {
+            const [x, y] = [key(a), key(b)];
+            if (x === y) return sign * (a.Id - b.Id);
+            if (x === null || y === null) return x === null ? -sign : sign;
+            return sign * (typeof x === 'string' ? Buffer.compare(bytes(x), bytes(y)) : x - y);
+        };
+        const expected = people.filter((user) => filters.every(([, holds]) => holds(user))).sort(compare);
+        const reply = await found(query);
+        assert.equal(reply.TotalItems, expected.length, query);
+        assert.deepEqual(reply.Records.map((user) => user.Id), expected.slice((page - 1) * size, page * size).map((user) => user.Id), query);
+    };
+    for (let i = 0; i < 2000; i += 10)
+        await Promise.all(Array.from({ length: 10 }, one));
+});
+
+test('paging by Id neither repeats nor skips who was there throughout, while others come and go', async () => {
+    const stable = new Set(people.map((user) => user.Id));
+    let done = false, made = 0;
+    const churn = (async () => {
+        while (!done) {
+            const reply = await server.call('POST', '/api/sys/users', { token, body: { FullName: 'Passing By', Language: 1, PasswordSalt: '',
+                Email: `passing.${made++}@example.com`, LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+            assert.equal(reply.status, 200, reply.text);
+            if (made % 3)
+                await server.call('DELETE', `/api/sys/users/${reply.json.Value.Id}`, { token });
+        }
+    })();
+    for (let round = 0; round < 5; round++) {
+        const seen = [];
+        for (let page = 1, more = true; more; page++) {
+            const part = await found(`orderBy=Id&size=7&page=${page}`);
+            seen.push(...part.Records.map((user) => user.Id).filter((id) => stable.has(id)));
+            more = part.HasNextPage;
+        }
+        assert.deepEqual(seen, [...stable].sort((a, b) => a - b));
+    }
+    done = true;
+    await churn;
+});
