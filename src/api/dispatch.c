@@ -17,7 +17,9 @@ enum { OPEN = -1, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
     { METHOD_##method, PATH(path), permission, handler, NULL, summary },
 #define READABLE(path, name, entity)                                                               \
     OF(name, entity, GET, path "/{id}", Read, resource_get, "Get one by its Id")                   \
-    OF(name, entity, GET, path, List, resource_search, "Search")
+    OF(name, entity, GET, path, List, resource_search, "Search")                                   \
+    OF(name, entity, GET, path "/commands", List, resource_commands, "List the commands")          \
+    OF(name, entity, POST, path "/runcommand", Edit, resource_run_command, "Run a command")
 #define DELETABLE(path, name, entity)                                                              \
     OF(name, entity, DELETE, path "/{id}", Delete, resource_delete, "Delete")
 #define RESOURCE(path, name, entity)                                                               \

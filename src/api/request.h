@@ -41,13 +41,16 @@ extern const unsigned route_count;
 #undef READABLE
 #undef DELETABLE
 
-/* The handlers of every resource: resources.c and search.c. */
+/* The handlers of every resource: resources.c, search.c, commands.c. */
 void resource_search(struct request *request);
 void resource_get(struct request *request);
 void resource_post(struct request *request);
 void resource_put(struct request *request);
 void resource_patch(struct request *request);
 void resource_delete(struct request *request);
+
+void resource_commands(struct request *request);
+void resource_run_command(struct request *request);
 
 /** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
 bool search_is_batch(const struct request *request) MUST_CHECK;

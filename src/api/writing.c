@@ -214,8 +214,7 @@ static enum status write_row(struct writing *writing, struct store_view *tx) {
     return store_update(tx, &writing->before, &writing->after, &author);
 }
 
-static enum status run(struct store_view *tx, struct store_command *command) {
-    struct writing *writing = (struct writing *)command;
+enum status writing_run(struct writing *writing, struct store_view *tx) {
     writing->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
     enum status status = writing_decide(writing, tx);
     if (status != STATUS_OK)
@@ -224,6 +223,10 @@ static enum status run(struct store_view *tx, struct store_command *command) {
     if (status == STATUS_OK && writing->resource->write)
         status = writing->resource->write(writing, tx);
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+}
+
+static enum status run(struct store_view *tx, struct store_command *command) {
+    return writing_run((struct writing *)command, tx);
 }
 
 static void written(struct exchange *exchange) {
@@ -308,6 +311,17 @@ static struct writing *writing_new(struct request *request, enum writing_kind ki
                                      .is_new = kind == WRITING_create,
                                      .is_patch = kind == WRITING_patch,
                                      .now_ms = time_now_ms() };
+    return writing;
+}
+
+struct writing *writing_new_patch(struct request *request, int64_t id) {
+    struct writing *writing = writing_new(request, WRITING_patch);
+    if (!writing)
+        return NULL;
+    writing->change = change_new(writing->resource->table, request->arena);
+    if (!writing->change.values)
+        return NULL;
+    writing->change.values[writing->resource->table->common.id] = value_integer(id);
     return writing;
 }
 

@@ -50,6 +50,12 @@ struct resource {
     bool (*is_slow)(const struct writing *writing);
 };
 
+/** A patch of a record that changes nothing yet, for the caller to fill in. NULL: no memory. */
+struct writing *writing_new_patch(struct request *request, int64_t id) MUST_CHECK;
+
+/** Decides and writes, in a transaction: the writing's own outcome, or BROKEN. */
+enum status writing_run(struct writing *writing, struct store_view *tx) MUST_CHECK;
+
 /** Takes a request up: parses and checks its body, and goes on to the reply. */
 void writing_start(struct request *request, enum writing_kind kind);
 

@@ -203,7 +203,9 @@ static void *run(void *argument) {
             seen = changes;
             next_ms = start_due(deliverer);
         }
-        struct queue_item *ended = queue_take_all(&deliverer->ended, LOOK_EVERY_MS);
+        int64_t left_ms = next_ms - time_now_ms();
+        int wait_ms = left_ms < LOOK_EVERY_MS ? (int)(left_ms > 0 ? left_ms : 0) : LOOK_EVERY_MS;
+        struct queue_item *ended = queue_take_all(&deliverer->ended, wait_ms);
         if (ended)
             next_ms = 0; /* what waited behind it may go */
         take_ended(deliverer, ended);

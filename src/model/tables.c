@@ -78,6 +78,9 @@ static const struct field web_hook_fields[] = {
 static const struct field web_hook_delivery_fields[] = {
 #include "model/web_hook_delivery_fields.def"
 };
+static const struct field command_fields[] = {
+#include "model/command_fields.def"
+};
 #undef FIELD
 
 #define COMMON(prefix)                                                                             \
@@ -113,6 +116,9 @@ const struct table audit_trail_entry_table = {
 const struct table refresh_token_table = { "refresh_tokens",     "RefreshToken",
                                            "refresh token",      refresh_token_fields,
                                            REFRESH_TOKEN_FIELDS, COMMON(REFRESH_TOKEN) };
+
+const struct table command_table = { "commands",     "Command",      "command",
+                                     command_fields, COMMAND_FIELDS, { 0 } };
 
 const struct table *const tables[TABLES] = {
     &business_table,

@@ -82,6 +82,13 @@ enum refresh_token_field {
 };
 #undef FIELD
 
+#define FIELD(name, ...) COMMAND_##name,
+enum command_field {
+#include "model/command_fields.def"
+    COMMAND_FIELDS
+};
+#undef FIELD
+
 /** What an audit row tells of (contract section 5). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
@@ -95,6 +102,9 @@ enum web_hook_action {
 extern const struct table business_table, role_table, user_role_table, chat_room_table,
     language_table, application_table, user_table, web_hook_table, web_hook_delivery_table,
     audit_trail_entry_table, refresh_token_table;
+
+/** Bodies that are no records, for the same reading and checking. */
+extern const struct table command_table;
 
 /** All of them, in an order in which a row refers only to tables before its own. */
 enum { TABLES = 11 };

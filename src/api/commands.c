@@ -1,0 +1,227 @@
+/* Commands on records (contract section 5): what they are, and running them. All ids of a run are
+ * in one transaction, each with an outcome of its own. */
+#include "api/resources.h"
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/messages.h"
+#include "rules/permit.h"
+
+struct command {
+    const struct resource *resource;
+    const char *key, *name;
+    unsigned field; /* is set to `value`, where there is no action */
+    int64_t value;
+    enum status (*act)(struct writing *writing, struct store_view *tx);
+};
+
+/* Who may not edit a record may not do this to it either. */
+static enum status revoke_tokens(struct writing *writing, struct store_view *tx) {
+    enum status status = writing_decide(writing, tx);
+    if (status != STATUS_OK)
+        return status;
+    return store_revoke_all(tx, record_id(&writing->before)) == STATUS_OK ? STATUS_OK
+                                                                          : STATUS_BROKEN;
+}
+
+static enum status repeat_delivery(struct writing *writing, struct store_view *tx) {
+    return store_repeat_delivery(tx, writing->change.values[WEB_HOOK_DELIVERY_Id].integer,
+                                 writing->rules.now_ms);
+}
+
+static const struct command commands[] = {
+#define CHANGE(of, key, name, field, value) { &of##_resource, key, name, field, value, NULL },
+#define ACTION(of, key, name, act) { &of##_resource, key, name, 0, 0, act },
+#include "api/commands.def"
+#undef CHANGE
+#undef ACTION
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void describe(struct buffer *body, const struct command *command, unsigned order) {
+    buffer_add(body, TEXT("{\"Key\":"));
+    json_add_string(body, text_of(command->key));
+    buffer_add(body, TEXT(",\"Name\":"));
+    json_add_string(body, text_of(command->name));
+    buffer_add(body,
+               TEXT(",\"AppliesOnlyToMultipleEntities\":false,\"AppliesOnlyToOneEntity\":false,"
+                    "\"AppliesOnlyToTwoEntities\":false,\"DisplayInDropdown\":true,"
+                    "\"DisplayInDropdownV2\":true,\"DisplayInGrid\":false,\"Icon\":null,"
+                    "\"NeedsEntitiesToRun\":true"));
+    buffer_printf(body, ",\"Order\":%u,\"RequiresParameters\":[]}", order);
+}
+
+void resource_commands(struct request *request) {
+    struct buffer body;
+    unsigned count = 0;
+    buffer_init(&body, request->arena, 1024);
+    buffer_add_char(&body, '[');
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        if (commands[i].resource != request->route->resource)
+            continue;
+        if (count++)
+            buffer_add_char(&body, ',');
+        describe(&body, &commands[i], count);
+    }
+    buffer_add_char(&body, ']');
+    reply_json(request, 200, &body);
+}
+
+/* ---- Running ---- */
+
+struct running {
+    struct store_command store; /* first */
+    struct request *request;
+    const struct command *command;
+    struct change body;
+    struct errors errors;
+    struct outcome {
+        struct writing *writing;
+        enum status status;
+    } * outcomes; /* one for each id */
+};
+
+static enum status run_one(const struct running *running, struct writing *writing,
+                           struct store_view *tx) {
+    if (running->command->act)
+        return running->command->act(writing, tx);
+    return writing_run(writing, tx);
+}
+
+static enum status run(struct store_view *tx, struct store_command *command) {
+    struct running *running = (struct running *)command;
+    const struct value *ids = &running->body.values[COMMAND_Ids];
+    for (uint32_t i = 0; i < ids->len; i++) {
+        struct outcome *outcome = &running->outcomes[i];
+        outcome->status = run_one(running, outcome->writing, tx);
+        if (outcome->status == STATUS_BROKEN)
+            return STATUS_BROKEN;
+    }
+    return STATUS_OK;
+}
+
+static void resume(struct store_command *command) {
+    exchange_resume(((struct running *)command)->request->exchange);
+}
+
+static struct text reason_of(const struct outcome *outcome) {
+    const struct error *error = outcome->writing->errors.first;
+    return error ? error->message : text_of(status_message(outcome->status));
+}
+
+/* HTTP 200 even when it failed (contract section 2); Errors has one entry for each id that did. */
+static void reply_outcomes(struct running *running) {
+    struct request *request = running->request;
+    const struct value *ids = &running->body.values[COMMAND_Ids];
+    struct buffer body, failures;
+    unsigned failed = 0;
+    buffer_init(&body, request->arena, 512);
+    buffer_init(&failures, request->arena, 512);
+    for (uint32_t i = 0; i < ids->len; i++) {
+        const struct outcome *outcome = &running->outcomes[i];
+        if (outcome->status == STATUS_OK)
+            continue;
+        buffer_printf(&failures, "%s{\"AttemptedValue\":%lld,\"Message\":", failed++ ? "," : "",
+                      (long long)ids->ids[i]);
+        json_add_string(&failures, reason_of(outcome));
+        buffer_add(&failures, TEXT(",\"PropertyName\":\"Ids\"}"));
+    }
+    buffer_printf(&body,
+                  "{\"Status\":200,\"Message\":\"%s: %u of %u done.\",\"Value\":null,"
+                  "\"OpenInDialog\":false,\"OpenInWindow\":false,\"RedirectURL\":null,"
+                  "\"JavaScript\":null,\"UpdatedOn\":",
+                  running->command->name, ids->len - failed, ids->len);
+    json_add_date(&body, running->outcomes[0].writing->rules.now_ms);
+    buffer_add(&body, TEXT(",\"UpdatedBy\":"));
+    json_add_string(&body, request->principal.email);
+    buffer_add(&body, TEXT(",\"Errors\":"));
+    if (failed) {
+        buffer_add_char(&body, '[');
+        buffer_add(&body, buffer_text(&failures));
+        buffer_add_char(&body, ']');
+    } else {
+        buffer_add(&body, TEXT("null"));
+    }
+    buffer_printf(&body, ",\"WasSuccessful\":%s}", failed ? "false" : "true");
+    body.failed |= failures.failed;
+    reply_json(request, 200, &body);
+}
+
+static void ran(struct exchange *exchange) {
+    struct running *running = exchange->state;
+    if (running->store.status == STATUS_OK)
+        reply_outcomes(running);
+    else
+        reply_failure(running->request, running->store.status, NULL, NULL);
+}
+
+static const struct command *find_command(const struct resource *resource, struct text key) {
+    for (unsigned i = 0; i < COMMANDS; i++)
+        if (commands[i].resource == resource && text_equal_nocase(text_of(commands[i].key), key))
+            return &commands[i];
+    return NULL;
+}
+
+static enum status read_body(struct running *running) {
+    struct request *request = running->request;
+    struct rules rules = { 0 };
+    enum status status = json_read_change(request->exchange->body, &command_table, request->arena,
+                                          &running->body, &running->errors);
+    if (status != STATUS_OK)
+        return status;
+    const struct value *values = running->body.values;
+    validate(&running->body, &rules, request->arena, &running->errors);
+    if (values[COMMAND_Ids].kind == VALUE_IDS && values[COMMAND_Ids].len == 0)
+        validate_complain(&running->body, COMMAND_Ids, MESSAGE_TEXT(required), request->arena,
+                          &running->errors);
+    if (values[COMMAND_Key].kind == VALUE_TEXT) {
+        running->command =
+            find_command(request->route->resource, value_as_text(&values[COMMAND_Key]));
+        if (!running->command)
+            validate_complain(&running->body, COMMAND_Key, MESSAGE_TEXT(command), request->arena,
+                              &running->errors);
+    }
+    return running->errors.first || running->errors.failed ? STATUS_BAD_INPUT : STATUS_OK;
+}
+
+static enum status prepare(struct running *running) {
+    const struct value *ids = &running->body.values[COMMAND_Ids];
+    running->outcomes = arena_calloc(running->request->arena, ids->len, sizeof *running->outcomes);
+    for (uint32_t i = 0; running->outcomes && i < ids->len; i++) {
+        struct writing *writing = writing_new_patch(running->request, ids->ids[i]);
+        if (!writing)
+            return STATUS_BROKEN;
+        if (!running->command->act)
+            writing->change.values[running->command->field] =
+                value_integer(running->command->value);
+        running->outcomes[i].writing = writing;
+    }
+    return running->outcomes ? STATUS_OK : STATUS_BROKEN;
+}
+
+void resource_run_command(struct request *request) {
+    struct running *running = arena_calloc(request->arena, 1, sizeof *running);
+    if (!running) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    running->request = request;
+    running->store = (struct store_command){ .run = run, .done = resume };
+    enum status status = read_body(running);
+    if (status == STATUS_OK)
+        status = prepare(running);
+    if (status == STATUS_BAD_INPUT) {
+        reply_invalid(request, &running->errors);
+        return;
+    }
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    request->exchange->state = running;
+    request_suspend(request, ran);
+    status = store_submit(request->app->store, &running->store);
+    if (status == STATUS_OK)
+        return; /* it is the writer's now */
+    running->store.status = status;
+    exchange_resume(request->exchange);
+}
