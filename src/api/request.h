@@ -20,7 +20,7 @@ struct request {
 struct route {
     enum method method;
     struct text path; /* with {id} for an id */
-    int permission;   /* the caller must have it; -1: open to all */
+    int permission;   /* the caller must have it; -1: open to all, -2: to any caller */
     void (*handler)(struct request *request);
     const struct resource *resource; /* of the handlers in resources.c */
     const char *summary;

@@ -1,0 +1,166 @@
+// What a user record points to (contract section 5), and the commands of all resources.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+const call = (method, path, body, options) => server.call(method, path, { token, body, ...options });
+
+// A valid body of each resource, a change of it, and the entity that its filters and roles are called by.
+const resources = {
+    '/api/sys/businesses': ['Business', { Name: 'Quay House' }, { Name: 'Quay Houses' }],
+    '/api/security/userroles': ['UserRole', { BusinessId: 301, Name: 'Greeters', Roles: [1, 2] }, { Roles: [2] }],
+    '/api/support/chatrooms': ['ChatRoom', { BusinessId: 302, Name: 'Lobby', Active: true }, { Active: false }],
+    '/api/sys/languages': ['Language', { BusinessId: 301, Name: 'Deutsch', Culture: 'de-DE', DisplayOrder: 4 }, { DisplayOrder: 5 }],
+    '/api/apps/applications': ['Application', { Name: 'Doors', ShortDescription: 'Opens doors', InstallUrl: 'https://example.com/' }, { Published: true }],
+    '/api/sys/webhooks': ['WebHook', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' }, { Description: 'Two\nlines' }],
+};
+
+for (const [path, [entity, body, change]] of Object.entries(resources)) {
+    test(`${entity}: create, read, search, update, patch, delete`, async () => {
+        const made = await call('POST', path, body);
+        assert.equal(made.status, 200, made.text);
+        assert.match(made.json.Message, /was successfully created\.$/);
+        const { Id } = made.json.Value;
+        const get = async () => (await call('GET', `${path}/${Id}`)).json;
+        for (const [name, value] of Object.entries(body))
+            assert.deepEqual((await get())[name], value, name);
+        assert.deepEqual((await call('GET', `${path}?${entity}_Name=${body.Name.slice(1).toUpperCase()}`)).json.Records.map((row) => row.Id), [Id]);
+        const put = await call('PUT', path, { ...body, ...change, Id });
+        assert.match(put.json.Message, /was successfully updated\.$/);
+        for (const [name, value] of Object.entries(change))
+            assert.deepEqual((await get())[name], value, name);
+        assert.equal((await call('PATCH', `${path}/${Id}`, { Name: 'Patched' })).status, 200);
+        assert.equal((await get()).ToStringText, 'Patched');
+        assert.equal((await call('DELETE', `${path}/${Id}`)).status, 200);
+        assertFailure(await call('GET', `${path}/${Id}`), 404);
+    });
+
+    test(`${entity}: every required field is asked for, and an update without Id`, async () => {
+        const reply = await call('POST', path, {});
+        for (const name of Object.keys(body).filter((one) => !['Roles', 'Active'].includes(one)))
+            assertInvalid(reply, name, /is a required field/);
+        assertInvalid(await call('PUT', path, body), 'Id', /is a required field/);
+        assertFailure(await call('PUT', path, { ...body, Id: 999999 }), 404);
+    });
+
+    test(`${entity}: without the role it is refused`, async () => {
+        const reader = await server.token('reader@example.com');
+        for (const [method, to] of [['GET', path], ['GET', `${path}/1`], ['POST', path], ['PUT', path], ['PATCH', `${path}/1`], ['DELETE', `${path}/1`]])
+            assert.match(assertFailure(await call(method, to, method === 'GET' ? undefined : body, { token: reader }), 403).Message, new RegExp(`${entity}-`));
+    });
+}
+
+test('roles are read-only: one for each entity and operation', async () => {
+    const { json } = await call('GET', '/api/security/roles?size=100');
+    assert.equal(json.TotalItems, 50);
+    assert.ok(json.Records.some((role) => role.Name === 'User-Edit'));
+    assertFailure(await call('POST', '/api/security/roles', { Name: 'x' }), 405);
+    assertFailure(await call('DELETE', '/api/security/roles/1'), 405);
+});
+
+test('what users still refer to is not deleted, and the message says who refers to it', async () => {
+    assert.match(assertFailure(await call('DELETE', '/api/security/userroles/404'), 409).Message, /still used by 1 user: .*\(100000014\)/);
+    assert.match(assertFailure(await call('DELETE', '/api/sys/businesses/302'), 409).Message, /still used by/);
+    await server.update(userId, { PreferredLanguageId: 603 });
+    assert.match(assertFailure(await call('DELETE', '/api/sys/languages/603'), 409).Message, /87654321/);
+    await server.update(userId, { PreferredLanguageId: null });
+    assert.equal((await call('DELETE', '/api/sys/languages/603')).status, 200);
+});
+
+test('a user role never grants more than who makes it has', async () => {
+    const { json } = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Role makers', Roles: [6, 7, 8, 9] });
+    await server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { AddedUserRoles: [json.Value.Id] } });
+    const maker = await server.token('lister@example.com');
+    const own = { BusinessId: 301, Name: 'Mine' };
+    assert.equal(assertFailure(await call('POST', '/api/security/userroles', { ...own, Roles: [4] }, { token: maker }), 403).Errors[0].PropertyName, 'Roles');
+    assert.equal((await call('POST', '/api/security/userroles', { ...own, Roles: [1, 6] }, { token: maker })).status, 200);
+});
+
+test('a change of a user role is felt by the next request', async () => {
+    const { json } = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Passing', Roles: [2] });
+    const path = `/api/sys/users/${staff.deleter}`;
+    await call('PATCH', path, { AddedUserRoles: [json.Value.Id] });
+    const bearer = await server.token('deleter@example.com');
+    assert.equal((await call('GET', path, undefined, { token: bearer })).status, 200);
+    assert.equal((await call('PATCH', `/api/security/userroles/${json.Value.Id}`, { Roles: [] })).status, 200);
+    assertFailure(await call('GET', path, undefined, { token: bearer }), 403);
+});
+
+test('refresh tokens are listed without their hashes, and revoked', async () => {
+    const grant = (await server.grant({ grant_type: 'password', username: 'editor@example.com', password: 'demo-password' }, { client_id: 'laptop' })).json;
+    const { json } = await call('GET', `/api/sys/refreshtokens?RefreshToken_Subject=editor@example.com`);
+    assert.equal(json.TotalItems, 1);
+    const [row] = json.Records;
+    assert.deepEqual([row.Subject, row.ClientId, row.UserId, row.ProtectedTicket, row.TicketHash, row.TicketSalt],
+        ['editor@example.com', 'laptop', staff.editor, null, null, null]);
+    assert.equal((await call('DELETE', `/api/sys/refreshtokens/${row.Id}`)).status, 200);
+    assert.equal((await server.grant({ grant_type: 'refresh_token', refresh_token: grant.refresh_token }, { client_id: 'laptop' })).status, 400);
+    assertFailure(await call('GET', '/api/sys/users', undefined, { token: grant.access_token }), 401);
+});
+
+test('audit trail entries are read-only, newest searchable by user', async () => {
+    await server.call('PATCH', `/api/sys/users/${userId}`, { token, body: { FullName: 'Audited Anew' } });
+    const { json } = await call('GET', '/api/sys/audittrailentries?orderBy=UpdatedOn&dir=1&size=1&AuditTrailEntry_PropertyName=FullName');
+    const [row] = json.Records;
+    assert.deepEqual([row.EntityShortName, row.EntityId, row.AuditType, row.NewValue, row.ActionBy], ['User', userId, 2, 'Audited Anew', 'admin@example.com']);
+    assertFailure(await call('DELETE', `/api/sys/audittrailentries/${row.Id}`), 405);
+});
+
+test('GET /api/utils/enums?name=eLanguage', async () => {
+    assert.deepEqual((await call('GET', '/api/utils/enums?name=eLanguage')).json, [
+        { Id: 1, Name: 'EnglishUS', Label: 'EnglishUS' }, { Id: 2, Name: 'Spanish', Label: 'Spanish' }, { Id: 3, Name: 'EnglishUK', Label: 'EnglishUK' }]);
+    assertFailure(await call('GET', '/api/utils/enums?name=eNothing'), 404);
+    assertFailure(await server.call('GET', '/api/utils/enums?name=eLanguage'), 401);
+});
+
+// ---- Commands ----
+
+const run = (Key, Ids, options) => call('POST', '/api/sys/users/runcommand', { Key, Ids, Parameters: [] }, options);
+
+test('the commands of users are described; most resources have none', async () => {
+    const { json } = await call('GET', '/api/sys/users/commands');
+    assert.deepEqual(json.map((command) => command.Key), ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate']);
+    assert.deepEqual(Object.keys(json[0]), ['Key', 'Name', 'AppliesOnlyToMultipleEntities', 'AppliesOnlyToOneEntity', 'AppliesOnlyToTwoEntities',
+        'DisplayInDropdown', 'DisplayInDropdownV2', 'DisplayInGrid', 'Icon', 'NeedsEntitiesToRun', 'Order', 'RequiresParameters']);
+    assert.deepEqual((await call('GET', '/api/sys/businesses/commands')).json, []);
+});
+
+test('unlock, deactivate, activate and require-password-reset do what they say', async () => {
+    await server.update(staff.frontdesk, { InvalidLoginAttempts: 10 });
+    for (const [key, name, value] of [['unlock', 'InvalidLoginAttempts', 0], ['deactivate', 'Active', false], ['activate', 'Active', true],
+        ['require-password-reset', 'MustResetPassword', true]]) {
+        const reply = await run(key, [staff.frontdesk]);
+        assert.deepEqual([reply.status, reply.json.WasSuccessful, reply.json.Errors], [200, true, null], reply.text);
+        assert.equal((await server.get(staff.frontdesk))[name], value, key);
+    }
+});
+
+test('revoke-tokens ends every session of a user', async () => {
+    const bearer = await server.token('manager@example.com');
+    assert.equal((await run('REVOKE-TOKENS', [String(staff.manager)])).json.WasSuccessful, true);
+    assertFailure(await call('GET', '/api/sys/users', undefined, { token: bearer }), 401);
+});
+
+test('one failing id does not hide the others', async () => {
+    const reply = await run('deactivate', [staff.reader, 5, adminId, staff.creator]);
+    assert.equal(reply.status, 200);
+    assert.equal(reply.json.WasSuccessful, false);
+    assert.equal(reply.json.Message, 'Deactivate: 2 of 4 done.');
+    assert.deepEqual(reply.json.Errors.map((error) => [error.AttemptedValue, error.PropertyName]), [[5, 'Ids'], [adminId, 'Ids']]);
+    assert.match(reply.json.Errors[1].Message, /last active unrestricted administrator/);
+    assert.equal((await server.get(staff.reader)).Active, false);
+    assert.equal((await server.get(staff.creator)).Active, false);
+    assert.equal((await server.get(adminId)).Active, true);
+});
+
+test('bad runs are 400, and runs need the role', async () => {
+    assertInvalid(await run('explode', [userId]), 'Key', /is not a command/);
+    assertInvalid(await run('unlock', []), 'Ids', /required/);
+    assertInvalid(await run('unlock', ['x']), 'Ids', /array of integers/);
+    assertInvalid(await call('POST', '/api/sys/users/runcommand', {}), 'Key', /required/);
+    assertFailure(await run('unlock', [userId], { token: await server.token('lister@example.com') }), 403);
+    assert.equal((await run('revoke-tokens', [adminId], { token: await server.token('editor@example.com') })).json.WasSuccessful, false,
+        'an editor does nothing to an administrator');
+});
