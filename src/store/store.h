@@ -20,6 +20,9 @@ struct store_view;
 
 struct store_options {
     const char *directory; /* must exist and be writable */
+    /* How often the log is copied back, and past which length it begins anew; 0: as is best. */
+    int checkpoint_every_ms;
+    int log_bound_pages;
 };
 
 /**

@@ -30,6 +30,7 @@ enum {
 
 struct store {
     char path[PATH_MAX];
+    int checkpoint_every_ms, log_bound_pages;
     int directory; /* held open and locked: one server a folder */
     int database;  /* for the checkpoints' pace; closing it would drop SQLite's own locks */
     struct store_view *writer_view, *checkpoint_view;
@@ -241,9 +242,9 @@ static void *run_checkpointer(void *argument) {
     pace_checkpoints(store);
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
-        (void)queue_take_all(&store->stop, CHECKPOINT_EVERY_MS);
+        (void)queue_take_all(&store->stop, store->checkpoint_every_ms);
         end_snapshots(store); /* one that is kept by an idle thread would hold the log */
-        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < WAL_BOUND_PAGES)
+        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < store->log_bound_pages)
             continue;
         /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
          * each turn is shorter, and so little is left to do while it rests. */
@@ -304,9 +305,12 @@ enum status store_run(struct store *store, struct store_command *command) {
 /* Each connection is used by one thread at a time. Statistics of memory are a lock that all threads
  * share, for figures that nobody reads. */
 static bool start_library(void) {
-    return sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK &&
-           sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
-           sqlite3_initialize() == SQLITE_OK;
+    int result = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    if (result == SQLITE_OK)
+        result = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (result == SQLITE_MISUSE) /* a process's second store finds the library running */
+        result = SQLITE_OK;
+    return result == SQLITE_OK && sqlite3_initialize() == SQLITE_OK;
 }
 
 static int lock_directory(struct store *store, const char *directory, char *why, size_t why_size) {
@@ -383,6 +387,9 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
         return NULL;
     }
     store->database = -1;
+    store->checkpoint_every_ms =
+        options->checkpoint_every_ms ? options->checkpoint_every_ms : CHECKPOINT_EVERY_MS;
+    store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     atomic_init(&store->access_epoch, 1);
     *exit_code = lock_directory(store, options->directory, why, why_size);
     if (*exit_code == EX_OK)
