@@ -32,6 +32,7 @@ struct file {
     bool exists, name_is_safe, is_journal;
     struct image now, safe;
     struct pending *first, **last;
+    unsigned failed_syncs;
     struct image ghost; /* a deleted file of this name that a cut may bring back */
     bool has_ghost;
     unsigned handles, mapped;
@@ -48,7 +49,8 @@ struct handle {
     struct file *file;
     int lock;
     bool has_map, deletes;
-    unsigned shm_mine; /* a bit for each shared lock of this handle */
+    unsigned failed_syncs; /* of the file, that this handle was told of */
+    unsigned shm_mine;     /* a bit for each shared lock of this handle */
 };
 
 static struct {
@@ -286,23 +288,40 @@ static void sync_directory(void) {
     }
 }
 
-static int disk_sync(sqlite3_file *base, int flags) {
-    struct file *file = handle_of(base)->file;
-    (void)flags;
-    lock();
+static void make_safe(struct file *file) {
+    for (const struct pending *change = file->first; change; change = change->next)
+        keep_change(&file->safe, change);
+    drop_pending(file);
+    if (!file->name_is_safe && file->is_journal)
+        sync_directory();
+    file->name_is_safe = file->exists;
+}
+
+/* As Linux does it: after a failure the pages stay readable, count as clean, and are never written.
+ * Each descriptor that was open is told once (errseq_t). */
+static int sync_file(struct handle *handle) {
+    struct file *file = handle->file;
     int result = admit(DISK_SYNC, SQLITE_IOERR_FSYNC);
-    unsigned sync_ms = disk.sync_ms;
-    if (result == SQLITE_OK && !disk.lies) {
-        for (const struct pending *change = file->first; change; change = change->next)
-            keep_change(&file->safe, change);
-        drop_pending(file);
-        if (!file->name_is_safe && file->is_journal)
-            sync_directory();
-        file->name_is_safe = file->exists;
-    } else if (!disk.is_cut && result != SQLITE_OK) {
-        /* As Linux does it: the pages stay readable, count as clean, and are never written. */
+    if (disk.is_cut)
+        return result;
+    if (result != SQLITE_OK) {
+        file->failed_syncs++;
         decide_fates(file);
     }
+    bool is_told = handle->failed_syncs == file->failed_syncs;
+    handle->failed_syncs = file->failed_syncs;
+    if (!is_told)
+        return SQLITE_IOERR_FSYNC;
+    if (!disk.lies)
+        make_safe(file);
+    return SQLITE_OK;
+}
+
+static int disk_sync(sqlite3_file *base, int flags) {
+    (void)flags;
+    lock();
+    int result = sync_file(handle_of(base));
+    unsigned sync_ms = disk.sync_ms;
     (void)unlock(result);
     if (sync_ms)
         (void)usleep(sync_ms * 1000);
@@ -516,6 +535,7 @@ static int open_file(struct handle *handle, const char *name, int flags) {
     file->handles++;
     *handle = (struct handle){ .base = { &methods },
                                .file = file,
+                               .failed_syncs = file->failed_syncs,
                                .deletes = flags & SQLITE_OPEN_DELETEONCLOSE };
     return SQLITE_OK;
 }
@@ -587,10 +607,14 @@ static int vfs_last_error(sqlite3_vfs *vfs, int size, char *out) {
 
 /* ---- what the tests call ---- */
 
+void disk_seed(uint64_t seed) {
+    disk.chance = seed * 2 + 1; /* never 0 */
+}
+
 void disk_install(uint64_t seed) {
     disk.system = sqlite3_vfs_find("unix");
     assert(disk.system);
-    disk.chance = seed * 2 + 1; /* never 0 */
+    disk_seed(seed);
     disk.vfs = (sqlite3_vfs){
         .iVersion = 1,
         .szOsFile = sizeof(struct handle),

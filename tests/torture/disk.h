@@ -35,6 +35,9 @@ struct disk_fault {
 /** Makes it SQLite's default. Chance follows from `seed`. */
 void disk_install(uint64_t seed);
 
+/** Chance begins anew. */
+void disk_seed(uint64_t seed);
+
 /** A number below `limit`, of the same chance. */
 uint64_t disk_random(uint64_t limit);
 

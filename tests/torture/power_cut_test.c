@@ -2,35 +2,16 @@
  * refused is not, and what nobody can know is there whole or not at all.
  * ROSTER_TORTURE_CUTS and ROSTER_TORTURE_SEED choose how often and which. */
 #include "disk.h"
+#include "torture.h"
 #include "world.h"
 
-#include "base/log.h"
-
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 enum { CUTS = 150, CUTS_A_DATABASE = 25, GROUPS = 8, GROUP_MAX = 12, MOMENT_MAX = 400 };
-
-static unsigned long number_from(const char *name, unsigned long otherwise) {
-    const char *text = getenv(name);
-    return text ? strtoul(text, NULL, 10) : otherwise;
-}
-
-/* The store says on standard error what goes wrong, which here is nearly everything. */
-static int be_quiet(void **state) {
-    int nowhere = open("/dev/null", O_WRONLY);
-    (void)state;
-    bool ok = nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0 && close(nowhere) == 0;
-    disk_install(number_from("ROSTER_TORTURE_SEED", 1));
-    return ok ? 0 : -1;
-}
 
 /* From power on to power off. False with `wrong` when something is not as it was promised. */
 static bool live_a_day(struct world *world) {
@@ -82,11 +63,11 @@ static void no_power_cut_loses_what_was_acknowledged_or_keeps_what_was_refused(v
     struct tally tally = { 0 };
     char wrong[600] = "";
     (void)state;
-    bool fits = live(number_from("ROSTER_TORTURE_CUTS", CUTS), &tally, wrong, sizeof wrong);
+    bool fits = live(torture_number("ROSTER_TORTURE_CUTS", CUTS), &tally, wrong, sizeof wrong);
     struct disk_fates fates = disk_fates();
     print_message("# %lu cuts (seed %lu): %lu commands acknowledged, %lu refused, %lu cut off, of"
                   " which %lu were kept; un-synced writes: %lu kept, %lu lost, %lu torn\n",
-                  tally.days, number_from("ROSTER_TORTURE_SEED", 1), tally.acknowledged,
+                  tally.days, torture_number("ROSTER_TORTURE_SEED", 1), tally.acknowledged,
                   tally.refused, tally.unknown, tally.unknown_kept, fates.kept, fates.lost,
                   fates.torn);
     if (!fits)
@@ -113,5 +94,5 @@ int main(void) {
         cmocka_unit_test(no_power_cut_loses_what_was_acknowledged_or_keeps_what_was_refused),
         cmocka_unit_test(a_disk_that_lies_about_syncs_is_found_out),
     };
-    return cmocka_run_group_tests(tests, be_quiet, NULL);
+    return cmocka_run_group_tests(tests, torture_begin, NULL);
 }

@@ -294,10 +294,10 @@ static void leave_gate(struct store_command *command) {
     (void)sem_post(&((struct gate *)command)->finished);
 }
 
-unsigned world_change(struct world *world, unsigned count) {
+struct world_group world_change(struct world *world, unsigned count) {
     struct gate gate = { .command = { .run = hold_writer, .done = leave_gate } };
     sem_t finished;
-    unsigned ok = 0;
+    struct world_group group = { 0 };
     bool failed = sem_init(&gate.opened, 0, 0) || sem_init(&gate.finished, 0, 0) ||
                   sem_init(&finished, 0, 0) ||
                   store_submit(world->store, &gate.command) != STATUS_OK;
@@ -313,12 +313,14 @@ unsigned world_change(struct world *world, unsigned count) {
     wait_for(&gate.finished);
     for (unsigned i = 0; i < count; i++)
         wait_for(&finished);
-    for (const struct job *job = *first; job; job = job->next)
-        ok += job->command.status == STATUS_OK;
+    for (const struct job *job = *first; job; job = job->next) {
+        group.well_meant += job->conduct == OBEYS;
+        group.done += job->conduct == OBEYS && job->command.status == STATUS_OK;
+    }
     (void)sem_destroy(&finished);
     (void)sem_destroy(&gate.finished);
     (void)sem_destroy(&gate.opened);
-    return ok;
+    return group;
 }
 
 /* ---- holding the database against the model ---- */

@@ -42,8 +42,13 @@ void world_end(struct world *world);
 bool world_open(struct world *world);
 void world_close(struct world *world);
 
-/** Runs `count` random jobs as one group, and waits for the answers. How many were OK. */
-unsigned world_change(struct world *world, unsigned count);
+/** How a group went: of its jobs that mean well, how many were done. */
+struct world_group {
+    unsigned well_meant, done;
+};
+
+/** Runs `count` random jobs as one group, and waits for the answers. */
+struct world_group world_change(struct world *world, unsigned count);
 
 /** What became of commands that were answered with an error because of a fault. */
 enum doubt {
