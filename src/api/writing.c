@@ -217,6 +217,8 @@ static enum status run(struct store_view *tx, struct store_command *command) {
     status = write_row(writing, tx);
     if (status == STATUS_OK && writing->resource->write)
         status = writing->resource->write(writing, tx);
+    if (!reply_prepare(writing->request) || writing->request->arena->failed)
+        status = STATUS_BROKEN;
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 

@@ -115,8 +115,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     return status;
 }
 
-static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
-    struct sign_in *sign_in = of_command(command);
+static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx) {
     int64_t now_ms = time_now_ms();
     struct record user;
     enum status status = STATUS_NOT_FOUND;
@@ -128,6 +127,12 @@ static enum status run_sign_in(struct store_view *tx, struct store_command *comm
     if (status == STATUS_NOT_FOUND || is_locked(sign_in->auth, &user, now_ms))
         return store_note_stranger(tx);
     return run_known(sign_in, tx, &user, now_ms);
+}
+
+static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    enum status status = decide_sign_in(sign_in, tx);
+    return sign_in->arena->failed ? STATUS_BROKEN : status;
 }
 
 static void finish(struct store_command *command) {

@@ -294,8 +294,10 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
-    if (failed && !reading->failed)
-        reading->failed = failed == ENOMEM ? EX_OSERR : EX_USAGE;
+    if (failed == ENOMEM) /* of other errors argp itself has told */
+        (void)complain(reading, EX_OSERR, "the options", "cannot be read: there is no memory");
+    else if (failed && !reading->failed)
+        reading->failed = EX_USAGE;
     return reading->failed;
 }
 

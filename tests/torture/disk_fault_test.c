@@ -1,7 +1,7 @@
 /* The disk refuses one call, or all of a kind for a while: reads, writes (also for want of room),
  * syncs, opening. One fault at a time, at every call of a working day. What fails is
  * answered so and leaves no trace; once the disk is well again, so is the store.
- * ROSTER_TORTURE_STRIDE 1 leaves out no call. */
+ * TORTURE_STRIDE 1 leaves out no call. */
 #include "disk.h"
 #include "torture.h"
 #include "world.h"
@@ -82,8 +82,8 @@ static bool live_with(struct world *world, const struct disk_fault *fault, bool 
 
 static void sweep(struct disk_fault fault, struct tally *tally) {
     bool is_rare = fault.call == DISK_SYNC || fault.call == DISK_OPEN;
-    unsigned long stride = is_rare ? 1 : torture_number("ROSTER_TORTURE_STRIDE", STRIDE);
-    unsigned long seed = torture_number("ROSTER_TORTURE_SEED", 1);
+    unsigned long stride = is_rare ? 1 : torture_number("TORTURE_STRIDE", STRIDE);
+    unsigned long seed = torture_number("TORTURE_SEED", 1);
     unsigned misses = 0;
     for (unsigned long at = 1 + seed % stride; misses < MISSES; at += stride) {
         struct world world;
