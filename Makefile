@@ -1,6 +1,6 @@
 # A thin front: what is done stands in tools/ and meson.build.
 .NOTPARALLEL:
-.PHONY: run build test torture bench profile format lint clean
+.PHONY: run build test torture fuzz bench profile format lint clean
 
 run: build
 	@exec build/rosterd --demo
@@ -14,6 +14,9 @@ test:
 
 torture:
 	@tools/torture $(SEED)
+
+fuzz:
+	@tools/fuzz $(FOR) $(TARGETS)
 
 bench:
 	@tools/setup bench
