@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -269,11 +270,12 @@ enum status store_read(struct store *store, struct store_command *command) {
     return readers_submit(store->reader_pool, command) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-/* A command that somebody sleeps on, wrapped around the real one. */
+/* A command that somebody sleeps on, wrapped around the real one. Whoever is woken by a semaphore
+ * may destroy it at once; a queue is still in use by the one that put. */
 struct waiting {
     struct store_command command; /* first */
     struct store_command *real;
-    struct queue finished;
+    sem_t finished;
 };
 
 static enum status run_real(struct store_view *tx, struct store_command *command) {
@@ -283,22 +285,23 @@ static enum status run_real(struct store_view *tx, struct store_command *command
 
 static void wake_waiting(struct store_command *command) {
     struct waiting *waiting = (struct waiting *)command;
-    bool put = queue_put(&waiting->finished, &command->item);
-    assert(put);
-    (void)put;
+    int failed = sem_post(&waiting->finished);
+    assert(!failed);
+    (void)failed;
 }
 
 enum status store_run(struct store *store, struct store_command *command) {
     struct waiting waiting = { .command = { .run = run_real, .done = wake_waiting },
                                .real = command };
-    if (!queue_init(&waiting.finished, 0))
+    if (sem_init(&waiting.finished, 0, 0) != 0)
         return STATUS_BROKEN;
     enum status status = store_submit(store, &waiting.command);
     if (status == STATUS_OK) {
-        (void)queue_take(&waiting.finished);
+        while (sem_wait(&waiting.finished) != 0)
+            ; /* a signal came */
         status = waiting.command.status;
     }
-    queue_destroy(&waiting.finished);
+    (void)sem_destroy(&waiting.finished);
     return status;
 }
 
