@@ -9,6 +9,7 @@
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
+#include "store/upkeep.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -31,6 +32,8 @@ enum {
     CLEAN_AT_ONCE = 1000,
     OTHER_DESCRIPTORS = 64,
 };
+
+#define DEFAULT_DIRECTORY "./roster-data"
 
 /* Everything that runs; zeroed, each part may be missing. */
 struct server {
@@ -89,7 +92,7 @@ static int choose_directory(struct server *server) {
     if (server->is_throw_away)
         wanted = "/tmp/roster-demo-XXXXXX";
     else if (!*wanted)
-        wanted = "./roster-data";
+        wanted = DEFAULT_DIRECTORY;
     int len = snprintf(server->directory, sizeof server->directory, "%s", wanted);
     if (len < 0 || (size_t)len >= sizeof server->directory) {
         complain("--data: the path is too long");
@@ -356,6 +359,21 @@ static bool prepare_signals(sigset_t *stop_signals) {
            signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
+static void say(const char *line) {
+    (void)fprintf(stderr, "rosterd: %s\n", line);
+}
+
+/* `check` and `backup FILE`. */
+static int run_command(const struct settings *settings) {
+    const char *directory = *settings->data ? settings->data : DEFAULT_DIRECTORY;
+    if (strcmp(settings->command, "check") == 0)
+        return store_check(directory, say);
+    if (settings->operand)
+        return store_backup(directory, settings->operand, say);
+    complain("backup: name the file to be written");
+    return EX_USAGE;
+}
+
 int main(int argc, char **argv) {
     static struct server server;
     sigset_t stop_signals;
@@ -365,6 +383,11 @@ int main(int argc, char **argv) {
     if (code != EX_OK)
         return code;
     set_log_level(server.settings.log_level);
+    if (server.settings.command) {
+        code = run_command(&server.settings);
+        settings_free(&server.settings);
+        return code;
+    }
     if (!crypto_start() || !prepare_signals(&stop_signals)) {
         complain("the system gives no random numbers or no signals");
         return EX_OSERR;

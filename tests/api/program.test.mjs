@@ -84,10 +84,11 @@ test('a database of a newer version, or a changed one, is refused and left alone
     const server = await Server.start();
     await server.stop();
     const path = join(server.folder, 'data'), database = join(path, 'roster.db');
+    const version = execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim();
     execFileSync('sqlite3', [database, 'PRAGMA user_version = 9999']);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], config, /made by a newer version/);
     assert.equal(execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim(), '9999');
-    execFileSync('sqlite3', [database, 'PRAGMA user_version = 2; ALTER TABLE users DROP COLUMN Devices']);
+    execFileSync('sqlite3', [database, `PRAGMA user_version = ${version}; ALTER TABLE users DROP COLUMN Devices`]);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Devices/);
 });
 

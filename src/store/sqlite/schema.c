@@ -130,6 +130,13 @@ static enum status read_pragma(struct store_view *view, const char *sql, int64_t
     return status;
 }
 
+int schema_compare_version(struct store_view *view) {
+    int64_t version = 0;
+    if (read_pragma(view, "PRAGMA user_version", &version) != STATUS_OK)
+        return -1; /* the check of its pages says why */
+    return (version > SCHEMA_VERSION) - (version < SCHEMA_VERSION);
+}
+
 static enum status migrate_in_transaction(struct store_view *view) {
     int64_t version = 0;
     enum status status = read_pragma(view, "PRAGMA user_version", &version);
