@@ -1,5 +1,6 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
 #include "api/app.h"
+#include "api/metrics.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/time.h"
@@ -17,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -42,6 +44,7 @@ struct server {
     bool is_throw_away;
     struct seal_key *key;
     struct app app;
+    struct sign_in_counts sign_in_counts;
     struct listener *listener;
     struct deliverer *deliverer;
 };
@@ -191,6 +194,7 @@ static int start_services(struct server *server) {
     const struct settings *settings = &server->settings;
     app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
     app->accepts_basic = settings->basic;
+    app->shows_metrics = settings->metrics;
     app->fetcher = fetcher_start(&(struct fetch_options){ settings->avatar_hosts });
     app->auth = (struct auth){
         .store = app->store,
@@ -201,6 +205,7 @@ static int start_services(struct server *server) {
         .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
         .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
         .lockout_attempts = settings->lockout_attempts,
+        .counts = &server->sign_in_counts,
         .lockout_ms = settings->lockout_minutes * INT64_C(60000),
     };
     server->deliverer = deliverer_start(&(struct deliver_options){
@@ -251,6 +256,7 @@ static int start_listener(struct server *server) {
         .body_limit = BODY_LIMIT,
         .handler = dispatch,
         .refuse = dispatch_refusal,
+        .replied = metrics_count,
         .app = &server->app,
     };
     if (listener_start(server->listener, &options) == STATUS_OK)
@@ -374,6 +380,14 @@ static int run_command(const struct settings *settings) {
     return EX_USAGE;
 }
 
+/* A core would hold keys and tokens in clear. Where cores go to a program instead of a file, the
+ * limit does not count, but this does. */
+static void leave_no_core(void) {
+    const struct rlimit none = { 0 };
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        log_warning("core dumps cannot be switched off: %s", strerror(errno));
+}
+
 int main(int argc, char **argv) {
     static struct server server;
     sigset_t stop_signals;
@@ -383,6 +397,7 @@ int main(int argc, char **argv) {
     if (code != EX_OK)
         return code;
     set_log_level(server.settings.log_level);
+    leave_no_core();
     if (server.settings.command) {
         code = run_command(&server.settings);
         settings_free(&server.settings);

@@ -45,6 +45,9 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms);
 /** Refuses further items and wakes everyone; what waits can still be taken. */
 void queue_close(struct queue *queue);
 
+/** How many items wait. */
+size_t queue_length(struct queue *queue);
+
 /** Is it closed and empty? */
 bool queue_is_done(struct queue *queue);
 

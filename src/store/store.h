@@ -43,6 +43,16 @@ void store_close(struct store *store);
  */
 uint64_t store_access_epoch(const struct store *store);
 
+/** Figures for those who watch over a server. Any thread. */
+struct store_figures {
+    uint64_t commands, commits; /* run and committed since the start */
+    uint64_t waiting;           /* commands in the queue */
+    uint64_t log_bytes;         /* the log's file */
+    bool refuses;               /* the disk refused the last group, or a sync once */
+};
+
+struct store_figures store_figures(struct store *store);
+
 /* ---- reading: any view; sees all that was answered before ---- */
 
 /** A view for the calling thread. NULL when there is no memory or descriptor left. */

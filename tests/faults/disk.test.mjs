@@ -11,6 +11,8 @@ const body = required(await server.get(userId, token));
 const put = (LastHelpVisited) => server.put({ ...body, LastHelpVisited }, { token });
 const stored = async () => (await server.get(userId, token)).LastHelpVisited;
 
+const watched = async () => [(await server.call('GET', '/healthz')).status, (await server.call('GET', '/readyz')).status];
+
 test('a full disk refuses updates, still reads, and serves on when there is room', async () => {
     assert.equal((await put(1)).status, 200);
     faults.arm('write', 1, { code: ENOSPC, lasts: true });
@@ -19,7 +21,9 @@ test('a full disk refuses updates, still reads, and serves on when there is room
     const form = { grant_type: 'password', username: 'nobody@example.com', password: 'wrong-password' };
     assert.equal((await server.grant(form)).status, 500);
     assert.equal(await stored(), 1);
+    assert.deepEqual(await watched(), [200, 503]);
     assert.ok(faults.mend('write') > 0);
+    assert.deepEqual(await watched(), [200, 200]);
     assert.equal((await put(3)).status, 200);
     assert.equal(await stored(), 3);
 });
@@ -45,6 +49,7 @@ test('after one failed sync no update is acknowledged until a restart, and nothi
     for (let i = 0; i < 3; i++)
         assertFailure(await put(7), 500);
     assert.equal(await stored(), 5);
+    assert.deepEqual(await watched(), [200, 503]);
     assert.match(server.stderr, /the disk refused to sync; no more changes are taken until a restart/);
     await server.restart();
     assert.equal(await stored(), 5);

@@ -46,7 +46,8 @@ struct store {
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
-    uint64_t commands_run; /* the writer's own count */
+    atomic_uint_fast64_t commands_run; /* only the writer adds */
+    atomic_bool refuses;               /* the disk refused the last group */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -116,7 +117,10 @@ static struct store_command *command_of(struct queue_item *item) {
 
 /* After a failed sync the kernel may have dropped the pages: no later success can be trusted. */
 static void note_failure(struct store *store) {
-    int code = sqlite3_extended_errcode(store->writer_view->db);
+    int code = sqlite3_extended_errcode(store->writer_view->db), primary = code & 0xFF;
+    if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN ||
+        primary == SQLITE_READONLY || primary == SQLITE_CORRUPT)
+        atomic_store(&store->refuses, true);
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
         atomic_store(&store->is_broken, true);
         log_error("database: the disk refused to sync; no more changes are taken until a restart");
@@ -144,8 +148,10 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         atomic_store(&store->is_broken, true);
     if (!ok)
         tx->hooks = HOOKS_UNKNOWN; /* what was known of them may have been rolled back */
-    if (ok)
+    if (ok) {
+        atomic_store_explicit(&store->refuses, false, memory_order_relaxed);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
+    }
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
     if (ok && tx->outbox_changed)
@@ -159,7 +165,7 @@ static void write_commands(struct store *store, struct queue_item *first) {
         next = item->next;
         if (!together && !write_group(store, item, next))
             command_of(item)->status = STATUS_BROKEN;
-        store->commands_run++;
+        atomic_fetch_add_explicit(&store->commands_run, 1, memory_order_relaxed);
         command_of(item)->done(command_of(item));
     }
 }
@@ -260,6 +266,21 @@ static void *run_checkpointer(void *argument) {
     }
     unpace_checkpoints(store);
     return NULL;
+}
+
+struct store_figures store_figures(struct store *store) {
+    char path[PATH_MAX + 8];
+    struct stat facts = { 0 };
+    (void)snprintf(path, sizeof path, "%s-wal", store->path);
+    if (stat(path, &facts) != 0)
+        facts.st_size = 0; /* there is none before the first change */
+    return (struct store_figures){
+        .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
+        .commits = store_commits(store),
+        .waiting = queue_length(&store->commands),
+        .log_bytes = (uint64_t)facts.st_size,
+        .refuses = atomic_load(&store->refuses) || atomic_load(&store->is_broken),
+    };
 }
 
 enum status store_submit(struct store *store, struct store_command *command) {
@@ -421,8 +442,9 @@ void store_close(struct store *store) {
     queue_close(&store->stop);
     if (store->checkpointer_runs)
         join(store->checkpointer);
-    if (store->commands_run)
-        log_info("database: %llu commands in %llu commits", (unsigned long long)store->commands_run,
+    if (atomic_load(&store->commands_run))
+        log_info("database: %llu commands in %llu commits",
+                 (unsigned long long)atomic_load(&store->commands_run),
                  (unsigned long long)store_commits(store));
     store_view_close(store->checkpoint_view);
     store_view_close(store->writer_view); /* the last one out copies the log back and removes it */
