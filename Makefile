@@ -1,6 +1,6 @@
 # A thin front: what is done stands in tools/ and meson.build.
 .NOTPARALLEL:
-.PHONY: run build test bench profile format lint clean
+.PHONY: run build test torture fuzz bench profile format lint clean
 
 run: build
 	@exec build/rosterd --demo
@@ -12,6 +12,12 @@ build:
 test:
 	@tools/test
 
+torture:
+	@tools/torture $(SEED)
+
+fuzz:
+	@tools/fuzz $(FOR) $(TARGETS)
+
 bench:
 	@tools/setup bench
 	@tools/bench
@@ -22,7 +28,7 @@ profile:
 
 format:
 	@tools/setup test
-	@find src $(wildcard bench) -name '*.[ch]' | xargs clang-format -i
+	@find src bench tests -name '*.[ch]' | xargs clang-format -i
 
 lint:
 	@tools/lint

@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
     int code;
     check(argc == 3, "usage: fill DIR N");
     check(crypto_start(), "no random numbers");
-    struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
+    struct store *store =
+        store_open(&(struct store_options){ .directory = argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
     check(password_hash(TEXT(DEMO_PASSWORD), hash), "no memory");
     struct first_data data = { TEXT(DEMO_EMAIL), text_of(hash), true };

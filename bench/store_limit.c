@@ -109,7 +109,8 @@ int main(int argc, char **argv) {
     check(argc == 5 || argc == 6, "usage: store_limit DIR N GROUP SECONDS [email]");
     log_set_level(LOG_LEVEL_error);
     check(crypto_start(), "no random numbers");
-    struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
+    struct store *store =
+        store_open(&(struct store_options){ .directory = argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
     int64_t count = strtoll(argv[2], NULL, 10);
     int group = (int)strtol(argv[3], NULL, 10);

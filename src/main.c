@@ -1,5 +1,6 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
 #include "api/app.h"
+#include "api/metrics.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/time.h"
@@ -9,6 +10,7 @@
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
+#include "store/upkeep.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -16,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -32,6 +35,8 @@ enum {
     OTHER_DESCRIPTORS = 64,
 };
 
+#define DEFAULT_DIRECTORY "./roster-data"
+
 /* Everything that runs; zeroed, each part may be missing. */
 struct server {
     struct settings settings;
@@ -39,6 +44,7 @@ struct server {
     bool is_throw_away;
     struct seal_key *key;
     struct app app;
+    struct sign_in_counts sign_in_counts;
     struct listener *listener;
     struct deliverer *deliverer;
 };
@@ -89,7 +95,7 @@ static int choose_directory(struct server *server) {
     if (server->is_throw_away)
         wanted = "/tmp/roster-demo-XXXXXX";
     else if (!*wanted)
-        wanted = "./roster-data";
+        wanted = DEFAULT_DIRECTORY;
     int len = snprintf(server->directory, sizeof server->directory, "%s", wanted);
     if (len < 0 || (size_t)len >= sizeof server->directory) {
         complain("--data: the path is too long");
@@ -188,6 +194,7 @@ static int start_services(struct server *server) {
     const struct settings *settings = &server->settings;
     app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
     app->accepts_basic = settings->basic;
+    app->shows_metrics = settings->metrics;
     app->fetcher = fetcher_start(&(struct fetch_options){ settings->avatar_hosts });
     app->auth = (struct auth){
         .store = app->store,
@@ -198,6 +205,7 @@ static int start_services(struct server *server) {
         .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
         .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
         .lockout_attempts = settings->lockout_attempts,
+        .counts = &server->sign_in_counts,
         .lockout_ms = settings->lockout_minutes * INT64_C(60000),
     };
     server->deliverer = deliverer_start(&(struct deliver_options){
@@ -248,6 +256,7 @@ static int start_listener(struct server *server) {
         .body_limit = BODY_LIMIT,
         .handler = dispatch,
         .refuse = dispatch_refusal,
+        .replied = metrics_count,
         .app = &server->app,
     };
     if (listener_start(server->listener, &options) == STATUS_OK)
@@ -356,6 +365,29 @@ static bool prepare_signals(sigset_t *stop_signals) {
            signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
+static void say(const char *line) {
+    (void)fprintf(stderr, "rosterd: %s\n", line);
+}
+
+/* `check` and `backup FILE`. */
+static int run_command(const struct settings *settings) {
+    const char *directory = *settings->data ? settings->data : DEFAULT_DIRECTORY;
+    if (strcmp(settings->command, "check") == 0)
+        return store_check(directory, say);
+    if (settings->operand)
+        return store_backup(directory, settings->operand, say);
+    complain("backup: name the file to be written");
+    return EX_USAGE;
+}
+
+/* A core would hold keys and tokens in clear. Where cores go to a program instead of a file, the
+ * limit does not count, but this does. */
+static void leave_no_core(void) {
+    const struct rlimit none = { 0 };
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        log_warning("core dumps cannot be switched off: %s", strerror(errno));
+}
+
 int main(int argc, char **argv) {
     static struct server server;
     sigset_t stop_signals;
@@ -365,6 +397,12 @@ int main(int argc, char **argv) {
     if (code != EX_OK)
         return code;
     set_log_level(server.settings.log_level);
+    leave_no_core();
+    if (server.settings.command) {
+        code = run_command(&server.settings);
+        settings_free(&server.settings);
+        return code;
+    }
     if (!crypto_start() || !prepare_signals(&stop_signals)) {
         complain("the system gives no random numbers or no signals");
         return EX_OSERR;

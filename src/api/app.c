@@ -1,6 +1,8 @@
 /* Each I/O thread's own connection to the store and memory of tokens. */
 #include "api/app.h"
 
+#include "api/metrics.h"
+
 #include "base/log.h"
 
 #include <assert.h>
@@ -9,18 +11,36 @@
 /* The listener's threads know nothing of workers, so each thread finds its own here. */
 static _Thread_local struct worker *own;
 
+static void worker_free(struct worker *worker) {
+    store_view_close(worker->view);
+    token_cache_free(worker->tokens);
+    metrics_free(worker->metrics);
+    free(worker);
+}
+
 static struct worker *worker_new(struct app *app) {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return NULL;
     worker->view = store_view_open(app->store);
     worker->tokens = token_cache_new(&app->auth, worker->view);
-    if (worker->view && worker->tokens)
+    worker->metrics = metrics_new();
+    if (worker->view && worker->tokens && worker->metrics)
         return worker;
-    store_view_close(worker->view);
-    token_cache_free(worker->tokens);
-    free(worker);
+    worker_free(worker);
     return NULL;
+}
+
+void app_lock_workers(struct app *app) {
+    int failed = pthread_mutex_lock(&app->workers_lock);
+    assert(!failed);
+    (void)failed;
+}
+
+void app_unlock_workers(struct app *app) {
+    int failed = pthread_mutex_unlock(&app->workers_lock);
+    assert(!failed);
+    (void)failed;
 }
 
 struct worker *app_worker(struct app *app) {
@@ -31,22 +51,17 @@ struct worker *app_worker(struct app *app) {
         log_error("an I/O thread cannot open the database");
         return NULL;
     }
-    int failed = pthread_mutex_lock(&app->workers_lock);
-    assert(!failed);
+    app_lock_workers(app);
     own->next = app->workers;
     app->workers = own;
-    failed = pthread_mutex_unlock(&app->workers_lock);
-    assert(!failed);
-    (void)failed;
+    app_unlock_workers(app);
     return own;
 }
 
 void app_free_workers(struct app *app) {
     for (struct worker *worker = app->workers, *next; worker; worker = next) {
         next = worker->next;
-        store_view_close(worker->view);
-        token_cache_free(worker->tokens);
-        free(worker);
+        worker_free(worker);
     }
     app->workers = NULL;
 }

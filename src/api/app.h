@@ -14,6 +14,7 @@ struct app {
     struct fetcher *fetcher;
     bool nexudus; /* compatibility = nexudus */
     bool accepts_basic;
+    bool shows_metrics;
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
@@ -23,10 +24,15 @@ struct worker {
     struct worker *next;
     struct store_view *view;
     struct token_cache *tokens;
+    struct metrics *metrics;
 };
 
 /** The calling I/O thread's worker, made at its first request. NULL when the system refuses. */
 struct worker *app_worker(struct app *app);
+
+/** For whoever walks the list of workers. */
+void app_lock_workers(struct app *app);
+void app_unlock_workers(struct app *app);
 
 /** Frees all workers, once the I/O threads have ended. */
 void app_free_workers(struct app *app);

@@ -188,6 +188,8 @@ void dispatch(struct exchange *exchange) {
         return;
     }
     *request = fallback;
+    request->began_us = time_monotonic_us();
+    exchange->request = request;
     request->route = find_route(exchange, &request->id);
     request->worker = app_worker(request->app);
     if (!request->worker)

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "json/json.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static const char json_type[] = "application/json; charset=utf-8";
@@ -12,18 +13,24 @@ void request_suspend(struct request *request, void (*step)(struct exchange *exch
     exchange_suspend(request->exchange);
 }
 
-void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
+static void send_json(struct request *request, unsigned http_status, const struct buffer *body) {
     struct reply *reply = &request->exchange->reply;
     reply_header(request->exchange, "Cache-Control", "no-store");
     reply->http_status = http_status;
     reply->content_type = json_type;
     reply->body = buffer_text(body);
-    if (!body->failed)
+}
+
+/* Where memory was short, what looked wrong to us may have been right: a client must not be told
+ * that it made a mistake, nor be shown half a record. */
+void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
+    send_json(request, http_status, body);
+    if (!request->arena->failed)
         return;
-    /* Not even the envelope had room: this one is static. */
-    reply->http_status = 500;
-    reply->body = TEXT("{\"Status\":500,\"Message\":\"An error has occurred.\",\"Value\":null,"
-                       "\"Errors\":null,\"WasSuccessful\":false}");
+    request->exchange->reply.http_status = 500;
+    request->exchange->reply.body =
+        TEXT("{\"Status\":500,\"Message\":\"An error has occurred.\",\"Value\":null,"
+             "\"Errors\":null,\"WasSuccessful\":false}");
 }
 
 /* Under nexudus, 401 and 403 are both a 401 without a body, and 404 is a bare string. */
@@ -95,6 +102,13 @@ void reply_invalid(struct request *request, const struct errors *errors) {
     reply_json(request, 400, &body);
 }
 
+/* Headers, and a body that grows by doubling, with an address of which each byte is escaped. */
+enum { SUCCESS_MAX = 16 * 1024 };
+
+bool reply_prepare(struct request *request) {
+    return arena_reserve(request->arena, SUCCESS_MAX);
+}
+
 void reply_success(struct request *request, struct text message, int64_t id,
                    int64_t updated_on_ms) {
     struct buffer body;
@@ -109,7 +123,8 @@ void reply_success(struct request *request, struct text message, int64_t id,
     buffer_add(&body, TEXT(",\"UpdatedBy\":"));
     json_add_string(&body, request->principal.email);
     buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
-    reply_json(request, 200, &body);
+    assert(!body.failed); /* reply_prepare made room */
+    send_json(request, 200, &body);
 }
 
 void reply_unauthenticated(struct request *request, const char *error) {

@@ -11,8 +11,9 @@ struct request {
     struct app *app;
     struct exchange *exchange;
     struct arena *arena;
-    struct worker *worker; /* of the I/O thread, the same through all steps */
-    const struct route *route;
+    struct worker *worker;     /* of the I/O thread, the same through all steps */
+    const struct route *route; /* NULL: none fits */
+    int64_t began_us;
     int64_t id;                 /* of {id} in the path */
     struct principal principal; /* where the route asks for a permission */
 };
@@ -61,7 +62,7 @@ bool request_is_strict(const struct request *request);
 /** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 
-/** Sends JSON. */
+/** Sends JSON; 500 instead when the request's arena has failed. */
 void reply_json(struct request *request, unsigned http_status, const struct buffer *body);
 
 /**
@@ -75,7 +76,10 @@ void reply_failure(struct request *request, enum status status, const char *mess
 /** Sends the seed's body for invalid input: Message, Value, Errors, WasSuccessful; no Status. */
 void reply_invalid(struct request *request, const struct errors *errors);
 
-/** Sends the seed's eleven members. */
+/** Makes room for a reply_success; false when memory is short. To be called before the commit. */
+bool reply_prepare(struct request *request) MUST_CHECK;
+
+/** Sends the seed's eleven members of what is committed, after a reply_prepare. */
 void reply_success(struct request *request, struct text message, int64_t id, int64_t updated_on_ms);
 
 /** Sends a challenge (RFC 6750 section 3); `error` NULL when no credentials came. */

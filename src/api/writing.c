@@ -222,6 +222,8 @@ enum status writing_run(struct writing *writing, struct store_view *tx) {
     status = write_row(writing, tx);
     if (status == STATUS_OK && writing->resource->write)
         status = writing->resource->write(writing, tx);
+    if (!reply_prepare(writing->request) || writing->request->arena->failed)
+        status = STATUS_BROKEN;
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 

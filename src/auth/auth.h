@@ -6,6 +6,15 @@
 #include "model/principal.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
+/** What came of sign-ins: by enum sign_in_result, and those that met a locked account. */
+enum { SIGN_IN_LOCKED = 6, SIGN_IN_COUNTS };
+
+struct sign_in_counts {
+    atomic_uint_fast64_t of[SIGN_IN_COUNTS];
+};
+
 /** What signing in and checking tokens needs; filled in once at start, then only read. */
 struct auth {
     struct store *store;
@@ -15,6 +24,7 @@ struct auth {
     int64_t refresh_lifetime_ms;
     int64_t lockout_attempts;
     int64_t lockout_ms;
+    struct sign_in_counts *counts;
 };
 
 /** What a sealed field is bound to: "users:7:TwoFactorSecret". */

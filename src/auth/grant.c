@@ -54,8 +54,7 @@ static enum status judge(const struct refresh *refresh, struct store_view *tx,
     return is_admitted ? STATUS_OK : STATUS_UNAUTHENTICATED;
 }
 
-static enum status run_refresh(struct store_view *tx, struct store_command *command) {
-    struct refresh *refresh = (struct refresh *)command;
+static enum status decide_refresh(struct refresh *refresh, struct store_view *tx) {
     struct token token;
     struct token_hash hash = token_hash(refresh->token);
     refresh->result = STATUS_UNAUTHENTICATED;
@@ -73,6 +72,12 @@ static enum status run_refresh(struct store_view *tx, struct store_command *comm
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status;
+}
+
+static enum status run_refresh(struct store_view *tx, struct store_command *command) {
+    struct refresh *refresh = (struct refresh *)command;
+    enum status status = decide_refresh(refresh, tx);
+    return refresh->arena->failed ? STATUS_BROKEN : status;
 }
 
 static void finish_refresh(struct store_command *command) {

@@ -30,6 +30,7 @@ static void make_hash(struct password_job *job) {
 /* When there is no memory for a replacement, right is still right; the next sign-in tries again. */
 static void verify(struct password_job *job) {
     job->match = password_verify(job->password, job->hash);
+    job->failed = job->match == PASSWORD_UNCHECKED;
     if (job->match == PASSWORD_RIGHT_BUT_OLD && !password_hash(job->password, job->made))
         job->match = PASSWORD_RIGHT;
 }

@@ -115,8 +115,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     return status;
 }
 
-static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
-    struct sign_in *sign_in = of_command(command);
+static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx) {
     int64_t now_ms = time_now_ms();
     struct record user;
     enum status status = STATUS_NOT_FOUND;
@@ -125,16 +124,30 @@ static enum status run_sign_in(struct store_view *tx, struct store_command *comm
         status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
-    if (status == STATUS_NOT_FOUND || is_locked(sign_in->auth, &user, now_ms))
+    sign_in->met_lock = status == STATUS_OK && is_locked(sign_in->auth, &user, now_ms);
+    if (status == STATUS_NOT_FOUND || sign_in->met_lock)
         return store_note_stranger(tx);
     return run_known(sign_in, tx, &user, now_ms);
+}
+
+static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    enum status status = decide_sign_in(sign_in, tx);
+    return sign_in->arena->failed ? STATUS_BROKEN : status;
+}
+
+static void conclude(struct sign_in *sign_in) {
+    bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
+    unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
+    atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
+    sign_in->done(sign_in);
 }
 
 static void finish(struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     if (command->status != STATUS_OK)
         sign_in->result = SIGN_IN_BROKEN;
-    sign_in->done(sign_in);
+    conclude(sign_in);
 }
 
 static void password_checked(struct password_job *job) {
@@ -143,7 +156,7 @@ static void password_checked(struct password_job *job) {
     sign_in->command.done = finish;
     sign_in->result = SIGN_IN_BROKEN;
     if (job->failed || store_submit(sign_in->auth->store, &sign_in->command) != STATUS_OK)
-        sign_in->done(sign_in);
+        conclude(sign_in);
 }
 
 enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {

@@ -11,6 +11,7 @@ enum sign_in_result {
     SIGN_IN_BUSY,
     SIGN_IN_BROKEN,
 };
+_Static_assert(SIGN_IN_LOCKED == SIGN_IN_BROKEN + 1, "sign_in_counts has a place for each");
 
 /** A new pair of tokens, in clear: for the client alone. No NUL. */
 struct grant {
@@ -41,6 +42,7 @@ struct sign_in {
     struct password_job job;
     struct store_command command;
     int64_t user_id; /* 0: nobody has this address */
+    bool met_lock;
 };
 
 /** Starts it, on the thread of `view`. When `done` will not be called: what to answer. */

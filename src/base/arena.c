@@ -42,13 +42,25 @@ static bool add_chunk(struct arena *arena, size_t size) {
     return true;
 }
 
+static void *refuse(struct arena *arena) {
+    arena->failed = true;
+    return NULL;
+}
+
+bool arena_reserve(struct arena *arena, size_t size) {
+    if (size <= (size_t)(arena->end - arena->at) || add_chunk(arena, size))
+        return true;
+    (void)refuse(arena);
+    return false;
+}
+
 void *arena_alloc(struct arena *arena, size_t size) {
     if (size > SIZE_MAX - ALIGNMENT)
-        return NULL;
+        return refuse(arena);
     if (!size)
         size = 1; /* nothing asked for is no failure: NULL would say that it is one */
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (size > (size_t)(arena->end - arena->at) && !add_chunk(arena, size))
+    if (!arena_reserve(arena, size))
         return NULL;
     void *memory = arena->at;
     arena->at += size;
@@ -58,7 +70,7 @@ void *arena_alloc(struct arena *arena, size_t size) {
 void *arena_calloc(struct arena *arena, size_t count, size_t size) {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
-        return NULL;
+        return refuse(arena);
     void *memory = arena_alloc(arena, total);
     return memory ? memset(memory, 0, total) : NULL;
 }

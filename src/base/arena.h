@@ -15,6 +15,7 @@ struct arena {
     char *end;
     size_t used;  /* bytes asked of malloc so far */
     size_t limit; /* refuse to go past this many bytes; 0: no limit */
+    bool failed;  /* it refused something once: what was made of it since may say anything */
 };
 
 /** Makes an arena that takes at most `limit` bytes from the system. */
@@ -32,6 +33,12 @@ void *arena_alloc(struct arena *arena, size_t size)
 /** Like arena_alloc for `count` zeroed elements of `size` bytes. NULL also on overflow. */
 void *arena_calloc(struct arena *arena, size_t count, size_t size)
     __attribute__((malloc, alloc_size(2, 3), warn_unused_result));
+
+/**
+ * Sees to it that allocations of `size` bytes in all cannot fail next: for what has to be said
+ * after a step that cannot be taken back. False when memory is short.
+ */
+bool arena_reserve(struct arena *arena, size_t size) __attribute__((warn_unused_result));
 
 /**
  * Grows the allocation `old` of `old_size` bytes to `size`, in place when it was the last one.

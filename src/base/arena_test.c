@@ -48,6 +48,35 @@ static void nothing_asked_for_is_no_failure(void **state) {
     arena_close(&arena);
 }
 
+static void a_refusal_is_remembered(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 * 1024);
+    assert_non_null(arena_alloc(&arena, 100));
+    assert_false(arena.failed);
+    assert_null(arena_alloc(&arena, 100 * 1024));
+    assert_true(arena.failed);
+    assert_non_null(arena_alloc(&arena, 100));
+    assert_true(arena.failed);
+    arena_close(&arena);
+    assert_false(arena.failed);
+}
+
+static void what_is_reserved_cannot_be_refused(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64 * 1024);
+    assert_false(arena_reserve(&arena, 100 * 1024));
+    assert_true(arena.failed);
+    arena_close(&arena);
+    assert_true(arena_reserve(&arena, 40 * 1024));
+    arena.limit = 1; /* nothing more is to be had */
+    for (int i = 0; i < 40; i++)
+        assert_non_null(arena_alloc(&arena, 1024));
+    assert_null(arena_alloc(&arena, 40 * 1024));
+    arena_close(&arena);
+}
+
 static void sizes_that_overflow_are_refused(void **state) {
     (void)state;
     struct arena arena;
@@ -185,6 +214,8 @@ int main(void) {
         cmocka_unit_test(allocations_are_aligned_and_apart),
         cmocka_unit_test(large_allocations_are_whole),
         cmocka_unit_test(nothing_asked_for_is_no_failure),
+        cmocka_unit_test(a_refusal_is_remembered),
+        cmocka_unit_test(what_is_reserved_cannot_be_refused),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(zeroed_memory_is_zero_even_where_others_wrote),
         cmocka_unit_test(the_limit_holds_and_what_was_given_stays),

@@ -115,6 +115,13 @@ void queue_close(struct queue *queue) {
     (void)pthread_cond_broadcast(&queue->filled);
 }
 
+size_t queue_length(struct queue *queue) {
+    lock(queue);
+    size_t length = queue->length;
+    unlock(queue);
+    return length;
+}
+
 bool queue_is_done(struct queue *queue) {
     lock(queue);
     bool done = queue->closed && !queue->first;

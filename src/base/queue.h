@@ -24,7 +24,10 @@ struct queue {
 /** False when the system refuses a lock. `limit` is the greatest length, 0 for none. */
 bool queue_init(struct queue *queue, size_t limit) __attribute__((warn_unused_result));
 
-/** Frees what queue_init took. Nobody may be using the queue, and it should be empty. */
+/**
+ * Frees what queue_init took. It should be empty, and nobody may be using it: not even a queue_put
+ * of an item that was taken already may still be on its way out.
+ */
 void queue_destroy(struct queue *queue);
 
 /** Puts an item at the end. False, and the item is still the caller's, when full or closed. */
@@ -41,6 +44,9 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms);
 
 /** Refuses further items and wakes everyone; what waits can still be taken. */
 void queue_close(struct queue *queue);
+
+/** How many items wait. */
+size_t queue_length(struct queue *queue);
 
 /** Is it closed and empty? */
 bool queue_is_done(struct queue *queue);

@@ -227,15 +227,30 @@ static void read_file(struct reading *reading) {
         (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
 }
 
+/* The words that are no options: `check`, or `backup` and a file. */
+static void read_word(struct reading *reading, const char *word) {
+    struct settings *settings = reading->settings;
+    char source[SOURCE_MAX];
+    bool is_backup = settings->command && strcmp(settings->command, "backup") == 0;
+    if (!settings->command && (strcmp(word, "check") == 0 || strcmp(word, "backup") == 0)) {
+        settings->command = word;
+    } else if (is_backup && !settings->operand) {
+        settings->operand = word;
+    } else {
+        (void)snprintf(source, sizeof source, "%s:", word);
+        (void)complain(reading, EX_USAGE, source,
+                       "options begin with --, commands are check and backup FILE; see rosterd"
+                       " --help");
+    }
+}
+
 static error_t read_option(int key, char *argument, struct argp_state *state) {
     struct reading *reading = state->input;
     char source[SOURCE_MAX];
     if (key == ARGP_KEY_INIT)
         state->err_stream = NULL; /* getopt has said what is wrong: no second line */
-    if (key == ARGP_KEY_ARG) {
-        (void)snprintf(source, sizeof source, "%s:", argument);
-        return complain(reading, EX_USAGE, source, "options begin with --; see rosterd --help"), 0;
-    }
+    if (key == ARGP_KEY_ARG)
+        return read_word(reading, argument), 0;
     if (key == CONFIG_KEY)
         reading->config = argument;
     if (key < OPTION_BASE || key >= OPTION_BASE + 2 * (int)ROWS)
@@ -288,14 +303,19 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     }
     const struct argp argp = { .options = options,
                                .parser = read_option,
+                               .args_doc = "[check | backup FILE]",
                                .doc = "Serves a directory of users over HTTP.\v"
-                                      "Each setting can also come from the environment"
+                                      "check looks whether the database is whole, backup copies"
+                                      " it; both may be done while it is served."
+                                      "\n\nEach setting can also come from the environment"
                                       " (ROSTER_LISTEN) or from a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
-    if (failed && !reading->failed)
-        reading->failed = failed == ENOMEM ? EX_OSERR : EX_USAGE;
+    if (failed == ENOMEM) /* of other errors argp itself has told */
+        (void)complain(reading, EX_OSERR, "the options", "cannot be read: there is no memory");
+    else if (failed && !reading->failed)
+        reading->failed = EX_USAGE;
     return reading->failed;
 }
 

@@ -4,20 +4,26 @@
 #include <assert.h>
 #include <time.h>
 
-static int64_t read_clock(clockid_t clock) {
+static struct timespec read_clock(clockid_t clock) {
     struct timespec now;
     int failed = clock_gettime(clock, &now);
     assert(!failed);
     (void)failed;
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return now;
 }
 
 int64_t time_now_ms(void) {
-    return read_clock(CLOCK_REALTIME);
+    struct timespec now = read_clock(CLOCK_REALTIME);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t time_monotonic_us(void) {
+    struct timespec now = read_clock(CLOCK_MONOTONIC);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t time_monotonic_ms(void) {
-    return read_clock(CLOCK_MONOTONIC);
+    return time_monotonic_us() / 1000;
 }
 
 /* Both directions count from 1 March of year 0, so that the leap day is the last of a year, in

@@ -16,6 +16,9 @@ int64_t time_now_ms(void);
 /** Milliseconds since some fixed moment; never goes back. */
 int64_t time_monotonic_ms(void);
 
+/** The same in microseconds. */
+int64_t time_monotonic_us(void);
+
 /** Days since 1970-01-01 of a date in the proleptic Gregorian calendar; month 1 to 12. */
 int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day);
 

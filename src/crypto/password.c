@@ -22,7 +22,11 @@ enum {
 
 enum { BCRYPT_SALT = 22, BCRYPT_DIGEST = 31, SHA_SALT_MAX = 16 };
 enum { SHA256_DIGEST = 43, SHA512_DIGEST = 86, YESCRYPT_SALT_MAX = 86, YESCRYPT_DIGEST = 43 };
-enum { ARGON2_SALT_MIN = 8, ARGON2_DIGEST_MIN = 16 }; /* bytes, as libsodium has them */
+enum {
+    ARGON2_SALT_MIN = 8,
+    ARGON2_DIGEST_MIN = 16,
+    ARGON2_DIGEST = 32
+}; /* bytes, as libsodium has them */
 
 _Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "there is room for our own hashes");
 _Static_assert(PASSWORD_HASH_MAX <= CRYPT_OUTPUT_SIZE, "crypt(3) has room for all that we accept");
@@ -174,13 +178,46 @@ static enum password_form yescrypt_form(struct text rest) {
     return yescrypt_cost(parameters);
 }
 
-static bool sodium_matches(struct text password, struct text hash, size_t digest_len) {
-    (void)digest_len; /* it compares by itself */
+static enum password_match match_of(bool right) {
+    return right ? PASSWORD_RIGHT : PASSWORD_WRONG;
+}
+
+static bool decode(struct text code, unsigned char *out, size_t size) {
+    size_t len;
+    return sodium_base642bin(out, size, code.at, code.len, NULL, &len, NULL,
+                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+           len == size;
+}
+
+/* Computes the digest anew: libsodium's own check does not tell a wrong password from a lack of
+ * memory. Hashes of another shape than password_hash makes have only that. */
+static enum password_match argon2_match(struct text password, struct text hash,
+                                        const struct argon2_cost *cost) {
+    unsigned char salt[crypto_pwhash_SALTBYTES], digest[ARGON2_DIGEST], made[ARGON2_DIGEST];
     char string[PASSWORD_HASH_MAX] = { 0 };
+    struct text rest = hash, encoded_salt = { 0 };
+    for (int i = 0; i < 5; i++) /* what is before the $ of: nothing, name, v, costs, salt */
+        encoded_salt = text_cut(&rest, '$');
+    if (cost->lanes == LANES && decode(encoded_salt, salt, sizeof(salt)) &&
+        decode(rest, digest, sizeof(digest))) {
+        if (crypto_pwhash(made, sizeof(made), password.at, password.len, salt,
+                          (unsigned long long)cost->passes, (size_t)cost->memory_kib * 1024,
+                          crypto_pwhash_ALG_ARGON2ID13) != 0)
+            return PASSWORD_UNCHECKED;
+        return match_of(sodium_memcmp(made, digest, sizeof(made)) == 0);
+    }
     memcpy(string, hash.at, hash.len);
     bool right = crypto_pwhash_str_verify(string, password.at, password.len) == 0;
     secret_wipe(string, sizeof(string));
-    return right;
+    return match_of(right);
+}
+
+static enum password_match sodium_match(struct text password, struct text hash, size_t digest_len) {
+    struct argon2_cost cost;
+    (void)digest_len; /* the digest's own length says */
+    if (!argon2_parse(after(hash, sizeof("$argon2id$") - 1), &cost))
+        return PASSWORD_WRONG;
+    return argon2_match(password, hash, &cost);
 }
 
 /* The work of a real check, where there is nothing to check against. */
@@ -193,15 +230,16 @@ static void work_in_vain(struct text password) {
     secret_wipe(digest, sizeof(digest));
 }
 
-static bool crypt_matches(struct text password, struct text hash, size_t digest_len) {
+static enum password_match crypt_match(struct text password, struct text hash, size_t digest_len) {
     struct crypt_data *data = NULL;
     /* crypt(3) ends a password at a NUL: "right\0anything" must not pass for "right" */
-    if (password.len < sizeof(data->input) && !memchr(password.at, '\0', password.len))
-        data = calloc(1, sizeof(*data));
-    if (!data) {
+    if (password.len >= sizeof(data->input) || memchr(password.at, '\0', password.len)) {
         work_in_vain(password);
-        return false;
+        return PASSWORD_WRONG;
     }
+    data = calloc(1, sizeof(*data));
+    if (!data)
+        return PASSWORD_UNCHECKED;
     memcpy(data->input, password.at, password.len);
     memcpy(data->setting, hash.at, hash.len);
     struct text made = text_of(crypt_rn(data->input, data->setting, data, sizeof(*data)));
@@ -209,24 +247,24 @@ static bool crypt_matches(struct text password, struct text hash, size_t digest_
                                                         after(hash, hash.len - digest_len));
     secret_wipe(data, sizeof(*data));
     free(data);
-    return right;
+    return made.at ? match_of(right) : PASSWORD_UNCHECKED;
 }
 
 struct scheme {
     struct text prefix;
     enum password_form (*form)(struct text rest);
-    bool (*matches)(struct text password, struct text hash, size_t digest_len);
+    enum password_match (*match)(struct text password, struct text hash, size_t digest_len);
     size_t digest_len; /* in characters, at the end of the string */
 };
 
 static const struct scheme schemes[] = {
-    { { "$argon2id$", 10 }, argon2_form, sodium_matches, 0 },
-    { { "$2b$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
-    { { "$2a$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
-    { { "$2y$", 4 }, bcrypt_form, crypt_matches, BCRYPT_DIGEST },
-    { { "$y$", 3 }, yescrypt_form, crypt_matches, YESCRYPT_DIGEST },
-    { { "$6$", 3 }, sha512_form, crypt_matches, SHA512_DIGEST },
-    { { "$5$", 3 }, sha256_form, crypt_matches, SHA256_DIGEST },
+    { { "$argon2id$", 10 }, argon2_form, sodium_match, 0 },
+    { { "$2b$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
+    { { "$2a$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
+    { { "$2y$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
+    { { "$y$", 3 }, yescrypt_form, crypt_match, YESCRYPT_DIGEST },
+    { { "$6$", 3 }, sha512_form, crypt_match, SHA512_DIGEST },
+    { { "$5$", 3 }, sha256_form, crypt_match, SHA256_DIGEST },
 };
 
 static const struct scheme *scheme_of(struct text hash) {
@@ -266,7 +304,6 @@ enum password_match password_verify(struct text password, struct text hash) {
         return PASSWORD_WRONG;
     }
     const struct scheme *scheme = scheme_of(hash);
-    if (!scheme->matches(password, hash, scheme->digest_len))
-        return PASSWORD_WRONG;
-    return is_of_today(hash) ? PASSWORD_RIGHT : PASSWORD_RIGHT_BUT_OLD;
+    enum password_match match = scheme->match(password, hash, scheme->digest_len);
+    return match == PASSWORD_RIGHT && !is_of_today(hash) ? PASSWORD_RIGHT_BUT_OLD : match;
 }

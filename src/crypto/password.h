@@ -28,13 +28,14 @@ enum password_form password_form(struct text text);
 bool password_hash(struct text password, char out[PASSWORD_HASH_MAX])
     __attribute__((warn_unused_result));
 
-enum password_match { PASSWORD_WRONG, PASSWORD_RIGHT, PASSWORD_RIGHT_BUT_OLD };
+enum password_match { PASSWORD_WRONG, PASSWORD_RIGHT, PASSWORD_RIGHT_BUT_OLD, PASSWORD_UNCHECKED };
 
 /**
  * Checks a password against a stored hash of any accepted form. RIGHT_BUT_OLD: right, but the hash
  * is imported or weaker than what password_hash makes today, and should be replaced. An empty or
  * malformed hash, or one too dear, is WRONG after the work of a real check, so that it takes as
- * long; so is everything when memory is short. Same threads as password_hash.
+ * long. UNCHECKED when memory is short (for imported argon2id that is WRONG: libsodium does not
+ * tell). Same threads as password_hash.
  */
 enum password_match password_verify(struct text password, struct text hash);
 

@@ -664,11 +664,12 @@ static void at_most_64_wait_or_run_and_a_stop_ends_them_all(void **state) {
     const struct world *world = *state;
     struct fetcher *fetcher = start_fetcher(world);
     char urls[3][URL_MAX];
+    struct text texts[3];
     atomic_uint stopped = 0;
-    for (unsigned i = 0; i < JOBS_MAX; i++) {
-        struct text url = url_of(world, urls[i % 3], paths[i % 3]);
-        assert_int_equal(submit_short_lived(fetcher, url, &stopped), STATUS_OK);
-    }
+    for (unsigned i = 0; i < 3; i++)
+        texts[i] = url_of(world, urls[i], paths[i]);
+    for (unsigned i = 0; i < JOBS_MAX; i++)
+        assert_int_equal(submit_short_lived(fetcher, texts[i % 3], &stopped), STATUS_OK);
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
     (void)usleep(300000); /* they run by now, and that is no room for more */
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);

@@ -50,6 +50,7 @@ struct exchange {
     struct reply reply;
     void (*next)(struct exchange *exchange); /* the step to run when resumed */
     void *state;                             /* the handler's own */
+    void *request;                           /* likewise; as long as the exchange */
     void *app;                               /* listen_options.app */
 };
 
@@ -63,6 +64,8 @@ struct listen_options {
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (a head that is
      * ambiguous, `reason` says why), TOO_LARGE, BROKEN. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
+    /* Called with each reply, on the I/O thread, just before it is sent. */
+    void (*replied)(struct exchange *exchange);
     void *app;
 };
 

@@ -102,6 +102,7 @@ static enum MHD_Result send_reply(struct served *served) {
     struct MHD_Response *response = response_of(reply);
     enum MHD_Result ok = response ? MHD_YES : MHD_NO;
     client_enter(served->client, PHASE_reply);
+    served->io->options->replied(&served->exchange);
     if (ok && reply->content_type)
         ok = MHD_add_response_header(response, "Content-Type", reply->content_type);
     for (unsigned i = 0; ok && i < reply->header_count; i++)

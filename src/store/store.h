@@ -20,6 +20,9 @@ struct store_view;
 
 struct store_options {
     const char *directory; /* must exist and be writable */
+    /* How often the log is copied back, and past which length it begins anew; 0: as is best. */
+    int checkpoint_every_ms;
+    int log_bound_pages;
 };
 
 /**
@@ -39,6 +42,16 @@ void store_close(struct store *store);
  * from the store under an older number must be derived again. Any thread; no lock.
  */
 uint64_t store_access_epoch(const struct store *store);
+
+/** Figures for those who watch over a server. Any thread. */
+struct store_figures {
+    uint64_t commands, commits; /* run and committed since the start */
+    uint64_t waiting;           /* commands in the queue */
+    uint64_t log_bytes;         /* the log's file */
+    bool refuses;               /* the disk refused the last group, or a sync once */
+};
+
+struct store_figures store_figures(struct store *store);
 
 /* ---- reading: any view; sees all that was answered before ---- */
 

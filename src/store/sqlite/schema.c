@@ -134,22 +134,21 @@ static enum status create_all(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
-static enum status add_webhooks(struct store_view *view) {
+/* Version 2: webhooks, and what is read through views. */
+static enum status add_webhooks_and_views(struct store_view *view) {
     enum status status = create_resource(view, &web_hook_table);
     if (status == STATUS_OK)
         status = create_resource(view, &web_hook_delivery_table);
-    return status == STATUS_OK ? view_run(view, outbox_indexes) : status;
-}
-
-static enum status add_views(struct store_view *view) {
-    enum status status =
-        view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
-                       "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
+    if (status == STATUS_OK)
+        status = view_run(view, outbox_indexes);
+    if (status == STATUS_OK)
+        status = view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
+                                "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { add_webhooks, add_views };
+static enum status (*const steps[])(struct store_view *) = { add_webhooks_and_views };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
 
 static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
@@ -161,6 +160,13 @@ static enum status read_pragma(struct store_view *view, const char *sql, int64_t
         *number = sqlite3_column_int64(statement, 0);
     (void)sqlite3_finalize(statement); /* repeats the error of the step */
     return status;
+}
+
+int schema_compare_version(struct store_view *view) {
+    int64_t version = 0;
+    if (read_pragma(view, "PRAGMA user_version", &version) != STATUS_OK)
+        return -1; /* the check of its pages says why */
+    return (version > SCHEMA_VERSION) - (version < SCHEMA_VERSION);
 }
 
 static enum status migrate_in_transaction(struct store_view *view) {

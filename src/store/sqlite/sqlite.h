@@ -120,6 +120,9 @@ struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena);
 /** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. */
 enum status schema_migrate(struct store_view *view) MUST_CHECK;
 
+/** Below 0: the database is of an older version than this program's; above 0: of a newer one. */
+int schema_compare_version(struct store_view *view);
+
 /**
  * Compares the database with the field tables: STATUS_OK, or STATUS_BROKEN with the first
  * difference in `why`.

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -30,6 +31,7 @@ enum {
 
 struct store {
     char path[PATH_MAX];
+    int checkpoint_every_ms, log_bound_pages;
     int directory; /* held open and locked: one server a folder */
     int database;  /* for the checkpoints' pace; closing it would drop SQLite's own locks */
     struct store_view *writer_view, *checkpoint_view;
@@ -44,7 +46,8 @@ struct store {
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
-    uint64_t commands_run; /* the writer's own count */
+    atomic_uint_fast64_t commands_run; /* only the writer adds */
+    atomic_bool refuses;               /* the disk refused the last group */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -114,7 +117,10 @@ static struct store_command *command_of(struct queue_item *item) {
 
 /* After a failed sync the kernel may have dropped the pages: no later success can be trusted. */
 static void note_failure(struct store *store) {
-    int code = sqlite3_extended_errcode(store->writer_view->db);
+    int code = sqlite3_extended_errcode(store->writer_view->db), primary = code & 0xFF;
+    if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN ||
+        primary == SQLITE_READONLY || primary == SQLITE_CORRUPT)
+        atomic_store(&store->refuses, true);
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
         atomic_store(&store->is_broken, true);
         log_error("database: the disk refused to sync; no more changes are taken until a restart");
@@ -142,8 +148,10 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         atomic_store(&store->is_broken, true);
     if (!ok)
         tx->hooks = HOOKS_UNKNOWN; /* what was known of them may have been rolled back */
-    if (ok)
+    if (ok) {
+        atomic_store_explicit(&store->refuses, false, memory_order_relaxed);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
+    }
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
     if (ok && tx->outbox_changed)
@@ -157,7 +165,7 @@ static void write_commands(struct store *store, struct queue_item *first) {
         next = item->next;
         if (!together && !write_group(store, item, next))
             command_of(item)->status = STATUS_BROKEN;
-        store->commands_run++;
+        atomic_fetch_add_explicit(&store->commands_run, 1, memory_order_relaxed);
         command_of(item)->done(command_of(item));
     }
 }
@@ -241,9 +249,9 @@ static void *run_checkpointer(void *argument) {
     pace_checkpoints(store);
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
-        (void)queue_take_all(&store->stop, CHECKPOINT_EVERY_MS);
+        (void)queue_take_all(&store->stop, store->checkpoint_every_ms);
         end_snapshots(store); /* one that is kept by an idle thread would hold the log */
-        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < WAL_BOUND_PAGES)
+        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < store->log_bound_pages)
             continue;
         /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
          * each turn is shorter, and so little is left to do while it rests. */
@@ -260,6 +268,21 @@ static void *run_checkpointer(void *argument) {
     return NULL;
 }
 
+struct store_figures store_figures(struct store *store) {
+    char path[PATH_MAX + 8];
+    struct stat facts = { 0 };
+    (void)snprintf(path, sizeof path, "%s-wal", store->path);
+    if (stat(path, &facts) != 0)
+        facts.st_size = 0; /* there is none before the first change */
+    return (struct store_figures){
+        .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
+        .commits = store_commits(store),
+        .waiting = queue_length(&store->commands),
+        .log_bytes = (uint64_t)facts.st_size,
+        .refuses = atomic_load(&store->refuses) || atomic_load(&store->is_broken),
+    };
+}
+
 enum status store_submit(struct store *store, struct store_command *command) {
     return queue_put(&store->commands, &command->item) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
@@ -268,11 +291,12 @@ enum status store_read(struct store *store, struct store_command *command) {
     return readers_submit(store->reader_pool, command) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-/* A command that somebody sleeps on, wrapped around the real one. */
+/* A command that somebody sleeps on, wrapped around the real one. Whoever is woken by a semaphore
+ * may destroy it at once; a queue is still in use by the one that put. */
 struct waiting {
     struct store_command command; /* first */
     struct store_command *real;
-    struct queue finished;
+    sem_t finished;
 };
 
 static enum status run_real(struct store_view *tx, struct store_command *command) {
@@ -282,31 +306,35 @@ static enum status run_real(struct store_view *tx, struct store_command *command
 
 static void wake_waiting(struct store_command *command) {
     struct waiting *waiting = (struct waiting *)command;
-    bool put = queue_put(&waiting->finished, &command->item);
-    assert(put);
-    (void)put;
+    int failed = sem_post(&waiting->finished);
+    assert(!failed);
+    (void)failed;
 }
 
 enum status store_run(struct store *store, struct store_command *command) {
     struct waiting waiting = { .command = { .run = run_real, .done = wake_waiting },
                                .real = command };
-    if (!queue_init(&waiting.finished, 0))
+    if (sem_init(&waiting.finished, 0, 0) != 0)
         return STATUS_BROKEN;
     enum status status = store_submit(store, &waiting.command);
     if (status == STATUS_OK) {
-        (void)queue_take(&waiting.finished);
+        while (sem_wait(&waiting.finished) != 0)
+            ; /* a signal came */
         status = waiting.command.status;
     }
-    queue_destroy(&waiting.finished);
+    (void)sem_destroy(&waiting.finished);
     return status;
 }
 
 /* Each connection is used by one thread at a time. Statistics of memory are a lock that all threads
  * share, for figures that nobody reads. */
 static bool start_library(void) {
-    return sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK &&
-           sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK &&
-           sqlite3_initialize() == SQLITE_OK;
+    int result = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    if (result == SQLITE_OK)
+        result = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (result == SQLITE_MISUSE) /* a process's second store finds the library running */
+        result = SQLITE_OK;
+    return result == SQLITE_OK && sqlite3_initialize() == SQLITE_OK;
 }
 
 static int lock_directory(struct store *store, const char *directory, char *why, size_t why_size) {
@@ -383,6 +411,9 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
         return NULL;
     }
     store->database = -1;
+    store->checkpoint_every_ms =
+        options->checkpoint_every_ms ? options->checkpoint_every_ms : CHECKPOINT_EVERY_MS;
+    store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     atomic_init(&store->access_epoch, 1);
     *exit_code = lock_directory(store, options->directory, why, why_size);
     if (*exit_code == EX_OK)
@@ -411,8 +442,9 @@ void store_close(struct store *store) {
     queue_close(&store->stop);
     if (store->checkpointer_runs)
         join(store->checkpointer);
-    if (store->commands_run)
-        log_info("database: %llu commands in %llu commits", (unsigned long long)store->commands_run,
+    if (atomic_load(&store->commands_run))
+        log_info("database: %llu commands in %llu commits",
+                 (unsigned long long)atomic_load(&store->commands_run),
                  (unsigned long long)store_commits(store));
     store_view_close(store->checkpoint_view);
     store_view_close(store->writer_view); /* the last one out copies the log back and removes it */

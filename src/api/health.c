@@ -1,0 +1,55 @@
+/* What those ask who watch over the server: is it alive, may it be sent requests? */
+#include "api/request.h"
+
+void health_get(struct request *request) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 64);
+    buffer_add(&body, TEXT("{\"status\":\"ok\"}"));
+    reply_json(request, 200, &body);
+}
+
+/* A write that changes a counter and nothing else, to see whether the disk takes one again. */
+struct probe {
+    struct store_command command; /* first */
+    struct request *request;
+};
+
+static enum status write_probe(struct store_view *tx, struct store_command *command) {
+    (void)command;
+    return store_note_stranger(tx);
+}
+
+static void resume_probe(struct store_command *command) {
+    exchange_resume(((struct probe *)command)->request->exchange);
+}
+
+static void probe_written(struct exchange *exchange) {
+    struct probe *probe = exchange->state;
+    if (probe->command.status == STATUS_OK)
+        health_get(probe->request);
+    else
+        reply_failure(probe->request, STATUS_UNAVAILABLE,
+                      "The disk refuses writes. See the server's log.", NULL);
+}
+
+/* A server that drains answers 503 to everything. */
+void ready_get(struct request *request) {
+    if (!store_figures(request->app->store).refuses) {
+        health_get(request);
+        return;
+    }
+    struct probe *probe = arena_calloc(request->arena, 1, sizeof *probe);
+    if (!probe) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    *probe = (struct probe){ .command = { .run = write_probe, .done = resume_probe },
+                             .request = request };
+    request->exchange->state = probe;
+    request_suspend(request, probe_written);
+    enum status status = store_submit(request->app->store, &probe->command);
+    if (status == STATUS_OK)
+        return;
+    probe->command.status = status;
+    exchange_resume(request->exchange);
+}

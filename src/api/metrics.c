@@ -1,0 +1,202 @@
+/* GET /metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
+#include "api/metrics.h"
+
+#include "api/request.h"
+#include "auth/sign_in.h"
+#include "base/time.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    STATUS_FIRST = 200,
+    STATUSES = 400, /* 200 to 599 */
+    BUCKETS = 12,
+};
+
+static const int64_t bucket_us[BUCKETS] = { 250,   500,   1000,   2500,   5000,    10000,
+                                            25000, 50000, 100000, 250000, 1000000, 5000000 };
+
+/* Of one route. */
+struct row {
+    atomic_uint_fast64_t replies[STATUSES];
+    atomic_uint_fast64_t buckets[BUCKETS + 1];
+    atomic_uint_fast64_t us;
+};
+
+struct metrics {
+    _Alignas(64) unsigned count; /* one more than there are routes: for what fits none */
+    struct row rows[];
+};
+
+struct metrics *metrics_new(void) {
+    unsigned count = route_count + 1;
+    size_t size = (sizeof(struct metrics) + count * sizeof(struct row) + 63) / 64 * 64;
+    struct metrics *metrics = aligned_alloc(_Alignof(struct metrics), size);
+    if (!metrics)
+        return NULL;
+    memset(metrics, 0, size);
+    metrics->count = count;
+    return metrics;
+}
+
+void metrics_free(struct metrics *metrics) {
+    free(metrics);
+}
+
+/* The thread is the only writer: no locked instruction is needed. */
+static void add(atomic_uint_fast64_t *figure, uint64_t more) {
+    uint64_t before = atomic_load_explicit(figure, memory_order_relaxed);
+    atomic_store_explicit(figure, before + more, memory_order_relaxed);
+}
+
+void metrics_count(struct exchange *exchange) {
+    const struct request *request = exchange->request;
+    if (!request || !request->worker)
+        return; /* refused before it reached a handler, or there was no memory for one */
+    struct metrics *metrics = request->worker->metrics;
+    struct row *row = &metrics->rows[metrics->count - 1];
+    if (request->route)
+        row = &metrics->rows[request->route - routes];
+    unsigned status = exchange->reply.http_status - STATUS_FIRST;
+    int64_t us = time_monotonic_us() - request->began_us;
+    unsigned bucket = 0;
+    while (bucket < BUCKETS && us > bucket_us[bucket])
+        bucket++;
+    assert(status < STATUSES);
+    add(&row->replies[status], 1);
+    add(&row->buckets[bucket], 1);
+    add(&row->us, (uint64_t)us);
+}
+
+/* ---- reading ---- */
+
+/* The sum over all threads of the figure that lies `offset` bytes into a route's row. */
+static uint64_t sum(const struct app *app, unsigned route, size_t offset) {
+    uint64_t total = 0;
+    for (const struct worker *worker = app->workers; worker; worker = worker->next) {
+        const char *row = (const char *)&worker->metrics->rows[route];
+        total += atomic_load_explicit((const atomic_uint_fast64_t *)(const void *)(row + offset),
+                                      memory_order_relaxed);
+    }
+    return total;
+}
+
+static const char *const method_labels[] = {
+    [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
+    [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+};
+
+static void add_route(struct buffer *body, unsigned route) {
+    if (route < route_count)
+        buffer_printf(body, "{method=\"%s\",route=\"%s\"", method_labels[routes[route].method],
+                      routes[route].path.at);
+    else
+        buffer_printf(body, "{method=\"\",route=\"\"");
+}
+
+static void add_head(struct buffer *body, const char *name, const char *type, const char *help) {
+    buffer_printf(body, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_replies(struct buffer *body, const struct app *app) {
+    add_head(body, "roster_http_requests_total", "counter", "Replies by route and status.");
+    for (unsigned route = 0; route <= route_count; route++)
+        for (unsigned status = 0; status < STATUSES; status++) {
+            uint64_t count = sum(app, route, offsetof(struct row, replies[status]));
+            if (!count)
+                continue;
+            buffer_printf(body, "roster_http_requests_total");
+            add_route(body, route);
+            buffer_printf(body, ",status=\"%u\"} %llu\n", status + STATUS_FIRST,
+                          (unsigned long long)count);
+        }
+}
+
+static void add_times_of(struct buffer *body, const struct app *app, unsigned route) {
+    uint64_t count = 0;
+    for (unsigned bucket = 0; bucket <= BUCKETS; bucket++) {
+        count += sum(app, route, offsetof(struct row, buckets[bucket]));
+        buffer_printf(body, "roster_http_request_seconds_bucket");
+        add_route(body, route);
+        if (bucket < BUCKETS)
+            buffer_printf(body, ",le=\"%g\"} %llu\n", (double)bucket_us[bucket] / 1e6,
+                          (unsigned long long)count);
+        else
+            buffer_printf(body, ",le=\"+Inf\"} %llu\n", (unsigned long long)count);
+    }
+    buffer_printf(body, "roster_http_request_seconds_sum");
+    add_route(body, route);
+    buffer_printf(body, "} %g\nroster_http_request_seconds_count",
+                  (double)sum(app, route, offsetof(struct row, us)) / 1e6);
+    add_route(body, route);
+    buffer_printf(body, "} %llu\n", (unsigned long long)count);
+}
+
+static void add_times(struct buffer *body, const struct app *app) {
+    add_head(body, "roster_http_request_seconds", "histogram",
+             "From a whole request to its reply.");
+    for (unsigned route = 0; route <= route_count; route++)
+        add_times_of(body, app, route);
+}
+
+static void add_store(struct buffer *body, struct app *app) {
+    struct store_figures figures = store_figures(app->store);
+    const struct {
+        const char *name, *type, *help;
+        uint64_t value;
+    } rows[] = {
+        { "roster_store_commands_total", "counter", "Commands that the writer ran.",
+          figures.commands },
+        { "roster_store_commits_total", "counter",
+          "Groups of commands that were committed; commands / commits is the mean group.",
+          figures.commits },
+        { "roster_store_queue_length", "gauge", "Commands that wait for the writer.",
+          figures.waiting },
+        { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", figures.log_bytes },
+        { "roster_store_refuses", "gauge", "1 when the disk refused the last write.",
+          figures.refuses },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        add_head(body, rows[i].name, rows[i].type, rows[i].help);
+        buffer_printf(body, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    }
+}
+
+static void add_sign_ins(struct buffer *body, const struct sign_in_counts *counts) {
+    static const char *const labels[] = {
+        [SIGN_IN_OK] = "ok",
+        [SIGN_IN_WRONG] = "wrong",
+        [SIGN_IN_TWO_FACTOR] = "two_factor",
+        [SIGN_IN_MUST_RESET] = "must_reset",
+        [SIGN_IN_BUSY] = "busy",
+        [SIGN_IN_BROKEN] = "broken",
+        [SIGN_IN_LOCKED] = "locked_out",
+    };
+    _Static_assert(sizeof labels / sizeof labels[0] == SIGN_IN_COUNTS, "a label each");
+    add_head(body, "roster_sign_ins_total", "counter", "Sign-ins by what came of them.");
+    for (unsigned i = 0; i < SIGN_IN_COUNTS; i++)
+        buffer_printf(
+            body, "roster_sign_ins_total{result=\"%s\"} %llu\n", labels[i],
+            (unsigned long long)atomic_load_explicit(&counts->of[i], memory_order_relaxed));
+}
+
+void metrics_get(struct request *request) {
+    struct app *app = request->app;
+    struct buffer body;
+    if (!app->shows_metrics) {
+        reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 32 * 1024);
+    app_lock_workers(app);
+    add_replies(&body, app);
+    add_times(&body, app);
+    app_unlock_workers(app);
+    add_store(&body, app);
+    add_sign_ins(&body, app->auth.counts);
+    reply_json(request, 200, &body);
+    if (request->exchange->reply.http_status == 200)
+        request->exchange->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+}

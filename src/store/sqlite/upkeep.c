@@ -1,0 +1,202 @@
+/* Checking and copying a database from outside. */
+#include "store/upkeep.h"
+
+#include "base/buffer.h"
+#include "store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 2, 3))) static void sayf(store_say *say, const char *format, ...) {
+    char line[PATH_MAX + 512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    say(line);
+}
+
+/* Opens the database of a folder; NULL with `*code` when that cannot be. */
+static struct store_view *open_existing(const char *directory, store_say *say, int *code) {
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/roster.db", directory);
+    *code = EX_NOINPUT;
+    if (len < 0 || (size_t)len >= sizeof path || access(path, R_OK | W_OK) != 0) {
+        sayf(say, "%s/roster.db: %s", directory, strerror(errno));
+        return NULL;
+    }
+    *code = EX_DATAERR;
+    struct store_view *view = view_open(NULL, path, false);
+    if (!view)
+        sayf(say, "%s: not a database that can be read", path);
+    return view;
+}
+
+/* Says the first column of each row that `sql` gives, after `what`. False when there was one, or
+ * the statement failed. */
+static bool has_none(struct store_view *view, const char *sql, const char *what, store_say *say) {
+    sqlite3_stmt *statement = NULL;
+    bool none = true;
+    int result = sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL);
+    while (result == SQLITE_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        sayf(say, "%s: %s", what, (const char *)sqlite3_column_text(statement, 0));
+        none = false;
+        result = SQLITE_OK;
+    }
+    if (result != SQLITE_DONE) {
+        sayf(say, "%s: %s", what, sqlite3_errmsg(view->db));
+        none = false;
+    }
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return none;
+}
+
+static bool is_whole(struct store_view *view, store_say *say) {
+    return has_none(view,
+                    "SELECT integrity_check FROM pragma_integrity_check"
+                    " WHERE integrity_check <> 'ok'",
+                    "integrity", say);
+}
+
+/* References, lists and the index of links of one field agree with the rows that there are. */
+static bool field_is_sound(struct store_view *view, const struct table *table,
+                           const struct field *field, store_say *say) {
+    char sql[1024], what[128];
+    const char *name = field->name.at;
+    (void)snprintf(what, sizeof what, "%s.%s", table->name, name);
+    if (field->type == TYPE_reference && !(field->flags & READ_ONLY)) {
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT 'of ' || Id || ' refers to ' || %s || ', which is not there'"
+                       " FROM %s WHERE %s NOT IN (SELECT Id FROM %s)",
+                       name, table->name, name, field->target->name);
+        return has_none(view, sql, what, say);
+    }
+    if (field->type != TYPE_links)
+        return true;
+    (void)snprintf(
+        sql, sizeof sql,
+        "WITH listed AS (SELECT value AS target, t.Id AS owner FROM %s t, json_each(t.%s)),"
+        " indexed AS (SELECT target, owner FROM links WHERE field = '%s.%s')"
+        " SELECT 'of ' || owner || ' names ' || target || ', which is not there'"
+        " FROM listed WHERE target NOT IN (SELECT Id FROM %s)"
+        " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is not in the index of links'"
+        " FROM (SELECT * FROM listed EXCEPT SELECT * FROM indexed)"
+        " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is in the index of links only'"
+        " FROM (SELECT * FROM indexed EXCEPT SELECT * FROM listed)",
+        table->name, name, table->name, name, field->target->name);
+    return has_none(view, sql, what, say);
+}
+
+static bool references_are_sound(struct store_view *view, store_say *say) {
+    bool sound = true;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++)
+            sound &= field_is_sound(view, tables[i], &tables[i]->fields[j], say);
+    sound &= has_none(view,
+                      "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
+                      " WHERE user_id NOT IN (SELECT Id FROM users)",
+                      "avatar", say);
+    sound &= has_none(view,
+                      "SELECT DISTINCT 'of user ' || user_id || ', who is not there' FROM tokens"
+                      " WHERE user_id NOT IN (SELECT Id FROM users)",
+                      "token", say);
+    return sound;
+}
+
+static int check_view(struct store_view *view, store_say *say) {
+    char why[256];
+    int version = schema_compare_version(view);
+    bool whole = is_whole(view, say);
+    if (version != 0) {
+        say(version < 0 ? "an older version made this; rosterd brings it up to date when it starts"
+                        : "a newer version made this");
+        return whole ? EX_CONFIG : EX_DATAERR;
+    }
+    if (schema_check(view, why, sizeof why) != STATUS_OK) {
+        sayf(say, "schema: %s", why);
+        return EX_DATAERR;
+    }
+    return references_are_sound(view, say) && whole ? EX_OK : EX_DATAERR;
+}
+
+int store_check(const char *directory, store_say *say) {
+    int code;
+    struct store_view *view = open_existing(directory, say, &code);
+    if (view)
+        code = check_view(view, say);
+    store_view_close(view);
+    return code;
+}
+
+/* All pages in one step: so they are of one moment, and a writer does not make it begin again. */
+static int copy_pages(struct store_view *from, sqlite3 *to, store_say *say) {
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from->db, "main");
+    if (backup)
+        (void)sqlite3_backup_step(backup, -1); /* the finish says how it went */
+    if (backup && sqlite3_backup_finish(backup) == SQLITE_OK &&
+        /* A single file without a log beside it, which is what is moved about. */
+        sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK)
+        return EX_OK;
+    sayf(say, "the backup cannot be written: %s", sqlite3_errmsg(to));
+    return EX_IOERR;
+}
+
+static int copy_to(struct store_view *from, const char *path, store_say *say) {
+    struct store_view copy = { 0 };
+    int code = EX_IOERR;
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+        code = copy_pages(from, copy.db, say);
+    if (code == EX_OK && !is_whole(&copy, say))
+        code = EX_DATAERR;
+    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK)
+        code = EX_IOERR;
+    return code;
+}
+
+/* Makes the file and its name durable. Not over an older file of that name. */
+static int place(int file, const char *temporary, const char *path, store_say *say) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 1;
+    (void)snprintf(folder, sizeof folder, "%.*s", len, slash ? path : ".");
+    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool placed =
+        opened >= 0 && fsync(file) == 0 && link(temporary, path) == 0 && fsync(opened) == 0;
+    if (!placed)
+        sayf(say, "%s: %s", path, strerror(errno));
+    if (opened >= 0)
+        (void)close(opened); /* nothing was written through it */
+    return placed ? EX_OK : EX_CANTCREAT;
+}
+
+int store_backup(const char *directory, const char *path, store_say *say) {
+    char temporary[PATH_MAX];
+    int code;
+    int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    if (len < 0 || (size_t)len >= sizeof temporary || access(path, F_OK) == 0) {
+        sayf(say, "%s: %s", path, "give the name of a file that is not there yet");
+        return EX_CANTCREAT;
+    }
+    struct store_view *view = open_existing(directory, say, &code);
+    if (!view)
+        return code;
+    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    if (file < 0) {
+        sayf(say, "%s: %s", path, strerror(errno));
+        store_view_close(view);
+        return EX_CANTCREAT;
+    }
+    code = copy_to(view, temporary, say);
+    if (code == EX_OK)
+        code = place(file, temporary, path, say);
+    (void)unlink(temporary); /* it has its own name by now, or is of no use */
+    (void)close(file);
+    store_view_close(view);
+    return code;
+}

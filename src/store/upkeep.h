@@ -1,0 +1,26 @@
+#ifndef ROSTER_STORE_UPKEEP_H
+#define ROSTER_STORE_UPKEEP_H
+
+/*
+ * What an operator does to a data folder from outside, while a server serves from it or not.
+ * Neither changes the folder.
+ */
+
+/** Gets one line on what was found. */
+typedef void store_say(const char *line);
+
+/**
+ * Looks whether the database in `directory` is whole: its pages and indexes (integrity_check), its
+ * shape against the field tables, and whether all that rows refer to is there. Each fault is said.
+ * EX_OK; EX_DATAERR with faults; EX_NOINPUT, there is none; EX_CONFIG, another version made it.
+ */
+int store_check(const char *directory, store_say *say);
+
+/**
+ * Copies the database in `directory`, as it is at one moment, to the new file `path` (mode 0600),
+ * which appears under its name only when it is whole and on the disk. EX_OK; EX_NOINPUT;
+ * EX_CANTCREAT; EX_IOERR; EX_DATAERR, the copy is not whole. A failure is said.
+ */
+int store_backup(const char *directory, const char *path, store_say *say);
+
+#endif

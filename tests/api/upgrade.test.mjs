@@ -1,0 +1,53 @@
+// Databases of every earlier version of the schema are brought up to date and lose nothing. Whoever
+// adds a step to store/sqlite/schema.c adds what was there before it: tests/fixtures/schema-N.sql.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, required, run, temporaryFolder, userId } from './harness.mjs';
+
+const folder = temporaryFolder();
+const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+const current = await Server.start();
+const latest = Number(sql(join(current.folder, 'data', 'roster.db'), 'PRAGMA user_version'));
+
+function makeOld(version) {
+    const data = join(folder, `version-${version}`), file = join(data, 'roster.db');
+    mkdirSync(data, { mode: 0o700 });
+    execFileSync('sqlite3', [file], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
+    writeFileSync(join(data, 'roster.key'), new Uint8Array(32).fill(7), { mode: 0o600 });
+    return { data, file };
+}
+
+for (let version = 1; version < latest; version++) {
+    test(`version ${version} becomes version ${latest} with all that it held`, async () => {
+        const { data, file } = makeOld(version);
+        const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table'").split('\n');
+        const columns = (table) => sql(file, `SELECT group_concat(name) FROM pragma_table_info('${table}')`);
+        const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
+        const read = (table) => sql(file, `SELECT ${contents.get(table).columns} FROM ${table}`).split('\n');
+        for (const table of tables)
+            contents.get(table).rows = read(table);
+        const old = await run(['check', '--data', data]);
+        assert.equal(old.code, 78);
+        assert.match(old.stderr, /an older version made this/);
+
+        const server = await Server.start(['--data', data]);
+        await server.stop();
+        assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
+        for (const table of tables) {
+            const found = new Set(read(table));
+            for (const row of contents.get(table).rows)
+                assert.ok(found.has(row), `${table} has not ${row}`);
+        }
+        assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
+
+        await server.spawn();
+        const before = await server.get(userId);
+        assert.equal((await server.update(userId, { FullName: 'Upgraded' })).status, 200);
+        assert.deepEqual(required(await server.get(userId)), { ...required(before), FullName: 'Upgraded' });
+    });
+}
+
+test('there was an earlier version to try', () => assert.ok(latest > 1));

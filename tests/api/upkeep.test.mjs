@@ -1,0 +1,101 @@
+// What operators do: check, back up while it serves, restore, upgrade; and who may read the files.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, required, run, userId } from './harness.mjs';
+
+const [usage, dataError, noInput, cannotCreate, config] = [64, 65, 66, 73, 78];
+const server = await Server.start();
+const data = join(server.folder, 'data');
+const sql = (text, file = join(data, 'roster.db')) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+const check = (folder = data) => run(['check', '--data', folder]);
+
+test('check finds nothing wrong while it serves, and with none to check says so', async () => {
+    assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
+    assert.equal((await check(join(server.folder, 'nowhere'))).code, noInput);
+    assert.equal((await run(['check', 'surplus'])).code, usage);
+});
+
+test('check names every fault and changes nothing', async () => {
+    const folder = join(server.folder, 'faulty'), file = join(folder, 'roster.db');
+    mkdirSync(folder);
+    assert.equal((await run(['backup', file, '--data', data])).code, 0);
+    const faults = [
+        ["UPDATE users SET PreferredLanguageId = 99 WHERE Id = 87654321", 'UPDATE users SET PreferredLanguageId = NULL WHERE Id = 87654321', /users\.PreferredLanguageId: of 87654321 refers to 99, which is not there/],
+        ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', /users\.Businesses: of 5: 303 is in the index of links only/],
+        ["DELETE FROM users WHERE Id = 100000101", null, /of 100000101: \d+ is in the index of links only/],
+    ];
+    for (const [breaks, mends, says] of faults) {
+        sql(breaks, file);
+        const before = readFileSync(file);
+        const { code, stderr } = await check(folder);
+        assert.equal(code, dataError);
+        assert.match(stderr, says);
+        assert.ok(before.equals(readFileSync(file)) || mends === null || sql('SELECT 1', file) === '1');
+        if (mends)
+            sql(mends, file);
+    }
+    sql('ALTER TABLE users DROP COLUMN Devices', file);
+    assert.match((await check(folder)).stderr, /schema: users\.Devices/);
+    sql('PRAGMA user_version = 9999', file);
+    assert.equal((await check(folder)).code, config);
+    const bytes = readFileSync(file);
+    bytes.fill(0x55, 3 * 4096 + 100, 6 * 4096);
+    writeFileSync(file, bytes);
+    const damaged = await check(folder);
+    assert.equal(damaged.code, dataError);
+    assert.match(damaged.stderr, /integrity: /);
+});
+
+test('a backup under load is whole, private, of one moment, and serves after a restore', async () => {
+    const token = await server.admin();
+    const body = required(await server.get(userId, token));
+    let number = 0, stop = false;
+    const load = (async () => {
+        while (!stop)
+            assert.equal((await server.put({ ...body, LastHelpVisited: ++number, SystemId: `number ${number}` }, { token })).status, 200);
+    })();
+    const file = join(server.folder, 'backup.db');
+    while (number < 5)
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+    const acknowledged = number - 1;
+    assert.deepEqual(await run(['backup', file, '--data', data]), { code: 0, stdout: '', stderr: '' });
+    stop = true;
+    await load;
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal(sql('PRAGMA integrity_check', file), 'ok');
+    const [found, systemId] = sql(`SELECT LastHelpVisited, SystemId FROM users WHERE Id = ${userId}`, file).split('|');
+    assert.ok(Number(found) >= acknowledged && Number(found) <= number);
+    assert.equal(systemId, `number ${found}`);
+    assert.deepEqual(readdirSync(server.folder).filter((name) => name.startsWith('backup')), ['backup.db'], 'nothing else is left');
+
+    await server.put({ ...body, LastHelpVisited: 0, FullName: 'After the backup' }, { token });
+    await server.stop();
+    for (const end of ['', '-wal', '-shm'])
+        rmSync(join(data, `roster.db${end}`), { force: true });
+    copyFileSync(file, join(data, 'roster.db'));
+    await server.spawn();
+    const restored = await server.get(userId, token);
+    assert.equal(restored.LastHelpVisited, Number(found));
+    assert.equal(restored.FullName, body.FullName);
+    assert.equal((await server.put({ ...body, LastHelpVisited: 1 }, { token })).status, 200);
+});
+
+test('a backup never takes the place of a file, and a failed one leaves none', async () => {
+    const file = join(server.folder, 'kept');
+    writeFileSync(file, 'mine');
+    assert.equal((await run(['backup', file, '--data', data])).code, cannotCreate);
+    assert.equal(readFileSync(file, 'utf8'), 'mine');
+    assert.equal((await run(['backup', join(server.folder, 'no', 'where'), '--data', data])).code, cannotCreate);
+    assert.equal((await run(['backup', join(server.folder, 'other'), '--data', join(server.folder, 'nowhere')])).code, noInput);
+    assert.ok(!existsSync(join(server.folder, 'other')));
+    assert.equal((await run(['backup', '--data', data])).code, usage);
+});
+
+test('nobody else may read the data folder or anything in it', () => {
+    assert.equal(statSync(data).mode & 0o077, 0);
+    for (const name of ['roster.db', 'roster.db-wal', 'roster.db-shm', 'roster.key'])
+        assert.equal(statSync(join(data, name)).mode & 0o777, 0o600, name);
+});

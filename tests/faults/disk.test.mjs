@@ -1,0 +1,58 @@
+// The disk under a running server: full, refusing to sync, slow.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { required, assertFailure, userId } from '../api/harness.mjs';
+import { EIO, ENOSPC, Faults } from './faults.mjs';
+
+const faults = new Faults();
+const server = await faults.start();
+const token = await server.admin();
+const body = required(await server.get(userId, token));
+const put = (LastHelpVisited) => server.put({ ...body, LastHelpVisited }, { token });
+const stored = async () => (await server.get(userId, token)).LastHelpVisited;
+
+const watched = async () => [(await server.call('GET', '/healthz')).status, (await server.call('GET', '/readyz')).status];
+
+test('a full disk refuses updates, still reads, and serves on when there is room', async () => {
+    assert.equal((await put(1)).status, 200);
+    faults.arm('write', 1, { code: ENOSPC, lasts: true });
+    for (let i = 0; i < 3; i++)
+        assertFailure(await put(2), 500);
+    const form = { grant_type: 'password', username: 'nobody@example.com', password: 'wrong-password' };
+    assert.equal((await server.grant(form)).status, 500);
+    assert.equal(await stored(), 1);
+    assert.deepEqual(await watched(), [200, 503]);
+    assert.ok(faults.mend('write') > 0);
+    assert.deepEqual(await watched(), [200, 200]);
+    assert.equal((await put(3)).status, 200);
+    assert.equal(await stored(), 3);
+});
+
+test('a slow disk makes updates slow, not reads', async () => {
+    faults.setSyncDelay(300);
+    const began = Date.now();
+    const writing = put(4);
+    await stored();
+    const read = Date.now() - began;
+    assert.equal((await writing).status, 200);
+    const wrote = Date.now() - began;
+    faults.setSyncDelay(0);
+    assert.ok(read < 250, `reading took ${read} ms`);
+    assert.ok(wrote >= 290, `writing took ${wrote} ms`);
+});
+
+test('after one failed sync no update is acknowledged until a restart, and nothing is lost', async () => {
+    assert.equal((await put(5)).status, 200);
+    faults.arm('sync', 1, { code: EIO });
+    assertFailure(await put(6), 500);
+    assert.equal(faults.mend('sync'), 1);
+    for (let i = 0; i < 3; i++)
+        assertFailure(await put(7), 500);
+    assert.equal(await stored(), 5);
+    assert.deepEqual(await watched(), [200, 503]);
+    assert.match(server.stderr, /the disk refused to sync; no more changes are taken until a restart/);
+    await server.restart();
+    assert.equal(await stored(), 5);
+    assert.equal((await put(8)).status, 200);
+    assert.equal(await stored(), 8);
+});

@@ -1,0 +1,220 @@
+/* Linked with rosterd into rosterd-faulty, whose system fails on demand: its functions stand before
+ * those of the C library for the program and for every library that it uses. A test says what is
+ * to fail through a file that both map (FAULTS_FILE); see faults.mjs, which has the same layout.
+ */
+#undef _FILE_OFFSET_BITS /* or `open` would be another name of open64 */
+#undef _FORTIFY_SOURCE   /* or the headers would define some of these functions */
+
+#include "base/arena.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <zxcvbn.h>
+
+enum kind { MEMORY, ARENA, THREAD, WRITE, SYNC, KINDS };
+
+struct fault {
+    atomic_llong in;    /* the n-th call from now on fails; 0: none */
+    atomic_llong lasts; /* so do all later ones */
+    atomic_llong code;  /* errno */
+    atomic_llong seen, struck;
+};
+
+struct control {
+    struct fault faults[KINDS];
+    atomic_llong clock_offset_ms;
+    atomic_llong sync_delay_ms;
+};
+
+static struct control *control;
+static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+/* libzxcvbn uses what malloc gives unseen, and ends the process: known, see docs/reliability.md. */
+static _Thread_local bool is_spared;
+
+__attribute__((constructor)) static void map_control(void) {
+    const char *path = getenv("FAULTS_FILE");
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *found = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&real_pthread_create, &found, sizeof found);
+    void *map = file < 0 ? MAP_FAILED
+                         : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (map == MAP_FAILED) {
+        perror("rosterd-faulty: FAULTS_FILE");
+        _exit(1);
+    }
+    (void)close(file);
+    control = map;
+}
+
+static bool strikes(enum kind kind) {
+    if (!control || is_spared)
+        return false;
+    struct fault *fault = &control->faults[kind];
+    atomic_fetch_add(&fault->seen, 1);
+    if (atomic_load(&fault->in) == 0 || atomic_fetch_sub(&fault->in, 1) != 1)
+        return false;
+    if (atomic_load(&fault->lasts))
+        atomic_store(&fault->in, 1);
+    atomic_fetch_add(&fault->struck, 1);
+    errno = (int)atomic_load(&fault->code);
+    return true;
+}
+
+/* ---- memory: the C library's own functions remain under these names ---- */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size) {
+    return strikes(MEMORY) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+    return strikes(MEMORY) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size) {
+    return strikes(MEMORY) ? NULL : __libc_realloc(old, size);
+}
+
+double __real_ZxcvbnMatch(const char *password, const char *known[], ZxcMatch_t **info);
+double __wrap_ZxcvbnMatch(const char *password, const char *known[], ZxcMatch_t **info);
+
+double __wrap_ZxcvbnMatch(const char *password, const char *known[], ZxcMatch_t **info) {
+    is_spared = true;
+    double bits = __real_ZxcvbnMatch(password, known, info);
+    is_spared = false;
+    return bits;
+}
+
+/* ---- a request's memory, which comes in chunks: so each piece can fail (ld --wrap) ---- */
+
+void *__real_arena_alloc(struct arena *arena, size_t size);
+void *__wrap_arena_alloc(struct arena *arena, size_t size);
+void *__real_arena_calloc(struct arena *arena, size_t count, size_t size);
+void *__wrap_arena_calloc(struct arena *arena, size_t count, size_t size);
+void *__real_arena_grow(struct arena *arena, void *old, size_t old_size, size_t size);
+void *__wrap_arena_grow(struct arena *arena, void *old, size_t old_size, size_t size);
+bool __real_arena_reserve(struct arena *arena, size_t size);
+bool __wrap_arena_reserve(struct arena *arena, size_t size);
+void __real_arena_close(struct arena *arena);
+void __wrap_arena_close(struct arena *arena);
+struct text __real_arena_text(struct arena *arena, struct text text);
+struct text __wrap_arena_text(struct arena *arena, struct text text);
+struct text __wrap_arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static _Atomic(struct arena *) has_reserve; /* must not fail any more, until one is closed */
+
+static bool arena_strikes(struct arena *arena) {
+    if (arena == atomic_load(&has_reserve) || !strikes(ARENA))
+        return false;
+    arena->failed = true;
+    return true;
+}
+
+void *__wrap_arena_alloc(struct arena *arena, size_t size) {
+    return arena_strikes(arena) ? NULL : __real_arena_alloc(arena, size);
+}
+
+void *__wrap_arena_calloc(struct arena *arena, size_t count, size_t size) {
+    return arena_strikes(arena) ? NULL : __real_arena_calloc(arena, count, size);
+}
+
+void *__wrap_arena_grow(struct arena *arena, void *old, size_t old_size, size_t size) {
+    return arena_strikes(arena) ? NULL : __real_arena_grow(arena, old, old_size, size);
+}
+
+bool __wrap_arena_reserve(struct arena *arena, size_t size) {
+    bool ok = !arena_strikes(arena) && __real_arena_reserve(arena, size);
+    if (ok)
+        atomic_store(&has_reserve, arena);
+    return ok;
+}
+
+void __wrap_arena_close(struct arena *arena) {
+    atomic_store(&has_reserve, NULL);
+    __real_arena_close(arena);
+}
+
+struct text __wrap_arena_text(struct arena *arena, struct text text) {
+    struct text nothing = { 0 };
+    return arena_strikes(arena) ? nothing : __real_arena_text(arena, text);
+}
+
+struct text __wrap_arena_printf(struct arena *arena, const char *format, ...) {
+    char printed[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(printed, sizeof printed, format, arguments);
+    va_end(arguments);
+    if (len < 0 || (size_t)len >= sizeof printed || arena_strikes(arena))
+        return (struct text){ 0 };
+    return __real_arena_text(arena, (struct text){ printed, (size_t)len });
+}
+
+/* ---- threads, disk, clock ---- */
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument) {
+    return strikes(THREAD) ? errno : real_pthread_create(thread, attributes, run, argument);
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t at) {
+    return strikes(WRITE) ? -1 : syscall(SYS_pwrite64, file, bytes, size, at);
+}
+
+static int sync_file(long number, int file) {
+    struct timespec delay = { 0 };
+    if (control)
+        delay.tv_nsec = atomic_load(&control->sync_delay_ms) * 1000000L;
+    if (delay.tv_nsec)
+        (void)nanosleep(&delay, NULL);
+    return strikes(SYNC) ? -1 : (int)syscall(number, file);
+}
+
+int fsync(int file) {
+    return sync_file(SYS_fsync, file);
+}
+
+int fdatasync(int file) {
+    return sync_file(SYS_fdatasync, file);
+}
+
+/* The tests look into /proc and set limits: that, a server that is not dumpable allows root alone.
+ */
+int prctl(int option, ...) {
+    unsigned long arguments[4];
+    va_list list;
+    va_start(list, option);
+    for (int i = 0; i < 4; i++)
+        arguments[i] = va_arg(list, unsigned long);
+    va_end(list);
+    if (option == PR_SET_DUMPABLE)
+        return 0;
+    return (int)syscall(SYS_prctl, option, arguments[0], arguments[1], arguments[2], arguments[3]);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    long failed = syscall(SYS_clock_gettime, clock, now);
+    if (failed || clock != CLOCK_REALTIME || !control)
+        return (int)failed;
+    long long ms =
+        now->tv_sec * 1000LL + now->tv_nsec / 1000000 + atomic_load(&control->clock_offset_ms);
+    now->tv_sec = ms / 1000;
+    now->tv_nsec = ms % 1000 * 1000000 + now->tv_nsec % 1000000;
+    return 0;
+}

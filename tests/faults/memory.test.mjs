@@ -1,0 +1,140 @@
+// Memory is refused once, at one allocation after the other, while a request is served. The answer
+// is the right one, a 500, or none; what was answered with an error is not done; the next request
+// is served.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { adminEmail, password, required, userId } from '../api/harness.mjs';
+import { Faults, stride } from './faults.mjs';
+
+const faults = new Faults();
+const server = await faults.start();
+const token = await server.admin();
+const original = required(await server.get(userId, token));
+let number = 0;
+
+// Everything that an update can touch but passwords and pictures, other values each time.
+function change() {
+    number++;
+    return {
+        ...original, LastHelpVisited: number, FullName: `Name ${number}`, Email: `user${number}@example.com`,
+        SystemId: `${number}`, Devices: 'x'.repeat(500 + number % 3000), LastAccess: '2025-01-15T10:30:00Z',
+        EmailCallBackGuid: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, AccessToken: `token ${number}`,
+        Businesses: number % 2 ? [301, 302] : [302], AddedChatRooms: [501], PreferredLanguageId: number % 2 ? 601 : null,
+    };
+}
+
+const ask = (call) => call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }));
+
+// What a record is, but when it was changed.
+function contents(user) {
+    const { UpdatedOn, ...rest } = user;
+    return rest;
+}
+
+// What the server makes of a change when nothing fails.
+async function control(body) {
+    const put = () => server.put(body, { token });
+    const reply = await put().catch(put); // the connection may be one that a fault has closed
+    assert.equal(reply.status, 200, reply.text);
+    return contents(await server.get(userId, token));
+}
+
+// Calls `attempt`, which arms the fault when all is ready, with one at the n-th site, for all n that
+// there are. Returns how many struck.
+async function sweep(kind, step, attempt) {
+    let struck = 0, misses = 0;
+    for (let n = 1; misses < 3; n += step) {
+        const settle = await attempt(() => faults.arm(kind, n));
+        const hit = faults.mend(kind);
+        await settle(`${kind} ${n}`);
+        struck += hit;
+        misses = hit ? 0 : misses + 1;
+    }
+    return struck;
+}
+
+const assertServed = (reply, where) => assert.ok([0, 200, 500, 503].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
+
+for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
+    test(`an update, ${kind}`, async () => {
+        const tally = { 0: 0, 200: 0, 500: 0, 503: 0 };
+        const struck = await sweep(kind, step, async (arm) => {
+            const before = await control(change());
+            const body = change();
+            arm();
+            const reply = await ask(() => server.put(body, { token }));
+            return async (where) => {
+                assertServed(reply, where);
+                tally[reply.status]++;
+                const found = contents(await server.get(userId, token));
+                const after = await control({ ...body });
+                if (reply.status === 200)
+                    assert.deepEqual(found, after, where);
+                else if (reply.status !== 0)
+                    assert.deepEqual(found, before, `${where}: failed, but done`);
+                else
+                    assert.ok([before.LastHelpVisited, after.LastHelpVisited].includes(found.LastHelpVisited), where);
+            };
+        });
+        console.log(`# ${struck} faults: ${JSON.stringify(tally)}`);
+        assert.ok(struck > 20 / step, `${struck} faults`);
+    });
+
+    test(`a wrong update, ${kind}`, async () => {
+        const wrong = { Id: userId, Email: 'no', Language: 9, Devices: 7, LastAccess: 'soon', Businesses: [1], NewAvatarUrl: 'x' };
+        const right = await server.put(wrong, { token });
+        assert.equal(right.status, 400);
+        await sweep(kind, step, async (arm) => {
+            arm();
+            const reply = await ask(() => server.put(wrong, { token }));
+            return async (where) => {
+                assert.ok([0, 400, 500].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
+                if (reply.status === 400)
+                    assert.equal(reply.text, right.text, where);
+            };
+        });
+    });
+
+    test(`reading a user and an avatar, ${kind}`, async () => {
+        const right = await server.get(userId, token);
+        await sweep(kind, step, async (arm) => {
+            arm();
+            const reply = await ask(() => server.call('GET', `/api/sys/users/${userId}`, { token }));
+            return async (where) => {
+                assertServed(reply, where);
+                if (reply.status === 200)
+                    assert.deepEqual(reply.json, right, where);
+            };
+        });
+        await sweep(kind, step, async (arm) => {
+            arm();
+            const reply = await ask(() => server.call('GET', `/api/sys/users/getavatar/${userId}`));
+            return async (where) => assertServed(reply, where);
+        });
+    });
+
+    test(`signing in, ${kind}`, async () => {
+        const struck = await sweep(kind, kind === 'arena' ? 1 : 3 * step, async (arm) => {
+            arm();
+            const reply = await ask(() => server.grant({ grant_type: 'password', username: adminEmail, password }));
+            return async (where) => {
+                assertServed(reply, where);
+                if (reply.status === 200)
+                    assert.equal((await server.call('GET', `/api/sys/users/${userId}`, { token: reply.json.access_token })).status, 200);
+            };
+        });
+        assert.ok(struck > 0);
+    });
+
+    test(`Basic authentication, ${kind}`, async () => {
+        const credentials = Buffer.from(`${adminEmail}:${password}`).toString('base64');
+        await sweep(kind, kind === 'arena' ? 1 : 3 * step, async (arm) => {
+            arm();
+            const reply = await ask(() => server.call('GET', `/api/sys/users/${userId}`, { headers: { Authorization: `Basic ${credentials}` } }));
+            return async (where) => {
+                assertServed(reply, where);
+                await server.put(change(), { token }); // the next one is not to be remembered
+            };
+        });
+    });
+}

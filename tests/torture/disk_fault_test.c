@@ -1,0 +1,172 @@
+/* The disk refuses one call, or all of a kind for a while: reads, writes (also for want of room),
+ * syncs, opening. One fault at a time, at every call of a working day. What fails is
+ * answered so and leaves no trace; once the disk is well again, so is the store.
+ * TORTURE_STRIDE 1 leaves out no call. */
+#include "disk.h"
+#include "torture.h"
+#include "world.h"
+
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { STRIDE = 17, GROUPS = 4, GROUP = 5, MISSES = 3 };
+
+struct tally {
+    unsigned long faults, acknowledged, refused, unknown;
+};
+
+/* A database with something in it, closed. */
+static bool prepare(struct world *world) {
+    world_begin(world);
+    bool fits = world_open(world);
+    for (int i = 0; fits && i < 3; i++)
+        (void)world_change(world, 2 * GROUP);
+    fits = fits && world_settle(world, NOTHING_KEPT);
+    world_close(world);
+    return fits;
+}
+
+static bool complain(struct world *world, const char *what) {
+    (void)snprintf(world->wrong, sizeof world->wrong, "%s", what);
+    return false;
+}
+
+/* Works while the fault lies in wait. After a failed sync nothing may be acknowledged any more. */
+static bool work(struct world *world, const struct disk_fault *fault) {
+    bool has_failed = false;
+    for (int i = 0; i < GROUPS; i++) {
+        struct world_group group = world_change(world, GROUP);
+        if (has_failed && fault->call == DISK_SYNC && group.done)
+            return complain(world, "acknowledged something after a failed sync");
+        has_failed |= group.done < group.well_meant;
+    }
+    return true;
+}
+
+static bool serves_again(struct world *world) {
+    struct world_group group = world_change(world, GROUP);
+    return group.done == group.well_meant || complain(world, "the disk is well, the store is not");
+}
+
+/* Opens once more what a faulty day has left, and compares. */
+static bool comes_back(struct world *world, enum doubt doubt) {
+    bool fits = world_open(world) && world_settle(world, doubt) && serves_again(world) &&
+                world_settle(world, NOTHING_KEPT);
+    world_close(world);
+    return fits;
+}
+
+/* One day with one fault. `*struck` tells whether there was a call left for it. */
+static bool live_with(struct world *world, const struct disk_fault *fault, bool *struck) {
+    bool is_sync = fault->call == DISK_SYNC;
+    bool fits = prepare(world);
+    disk_inject(fault);
+    bool opened = fits && world_open(world);
+    fits = fits && (!opened || work(world, fault));
+    *struck = disk_mend();
+    if (fits && !opened && !*struck)
+        return false;
+    *world->wrong = opened ? *world->wrong : '\0';
+    if (opened && fits && !is_sync)
+        fits = serves_again(world) && world_settle(world, NOTHING_KEPT);
+    if (is_sync)
+        disk_cut_at(0);
+    world_close(world);
+    disk_power_on();
+    return fits && comes_back(world, is_sync ? PREFIX_KEPT : NOTHING_KEPT);
+}
+
+static void sweep(struct disk_fault fault, struct tally *tally) {
+    bool is_rare = fault.call == DISK_SYNC || fault.call == DISK_OPEN;
+    unsigned long stride = is_rare ? 1 : torture_number("TORTURE_STRIDE", STRIDE);
+    unsigned long seed = torture_number("TORTURE_SEED", 1);
+    unsigned misses = 0;
+    for (unsigned long at = 1 + seed % stride; misses < MISSES; at += stride) {
+        struct world world;
+        bool struck;
+        fault.at = at;
+        disk_seed(seed);
+        bool fits = live_with(&world, &fault, &struck);
+        tally->faults += struck;
+        misses += !struck;
+        tally->acknowledged += world.acknowledged;
+        tally->refused += world.refused;
+        tally->unknown += world.unknown;
+        world_end(&world);
+        if (!fits)
+            fail_msg("call %d, result %d, %lu-th%s: %s", fault.call, fault.result, at,
+                     fault.lasts ? " and later" : "", world.wrong);
+    }
+}
+
+static void survive_all(enum disk_call call, int result) {
+    struct tally tally = { 0 };
+    sweep((struct disk_fault){ .call = call, .result = result }, &tally);
+    sweep((struct disk_fault){ .call = call, .result = result, .lasts = true }, &tally);
+    print_message("# %lu faults: %lu commands acknowledged, %lu refused, %lu failed\n",
+                  tally.faults, tally.acknowledged, tally.refused, tally.unknown);
+    assert_true(tally.faults > 0);
+}
+
+static void a_read_that_fails(void **state) {
+    (void)state;
+    survive_all(DISK_READ, SQLITE_IOERR_READ);
+}
+
+static void a_write_that_fails(void **state) {
+    (void)state;
+    survive_all(DISK_WRITE, SQLITE_IOERR_WRITE);
+}
+
+static void a_full_disk(void **state) {
+    (void)state;
+    survive_all(DISK_WRITE, SQLITE_FULL);
+}
+
+static void a_sync_that_fails(void **state) {
+    (void)state;
+    survive_all(DISK_SYNC, SQLITE_IOERR_FSYNC);
+}
+
+static void a_file_that_cannot_be_opened(void **state) {
+    (void)state;
+    survive_all(DISK_OPEN, SQLITE_CANTOPEN);
+}
+
+static void a_file_whose_size_cannot_be_had(void **state) {
+    (void)state;
+    survive_all(DISK_SIZE, SQLITE_IOERR_FSTAT);
+}
+
+static void a_disk_that_takes_30_ms_to_sync_is_only_slow(void **state) {
+    struct world world;
+    (void)state;
+    bool fits = prepare(&world);
+    disk_slow(30);
+    fits = fits && world_open(&world);
+    for (int i = 0; fits && i < GROUPS; i++)
+        fits = serves_again(&world);
+    disk_slow(0);
+    fits = fits && world_settle(&world, NOTHING_KEPT);
+    world_close(&world);
+    world_end(&world);
+    if (!fits)
+        fail_msg("%s", world.wrong);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_read_that_fails),
+        cmocka_unit_test(a_write_that_fails),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(a_sync_that_fails),
+        cmocka_unit_test(a_file_that_cannot_be_opened),
+        cmocka_unit_test(a_file_whose_size_cannot_be_had),
+        cmocka_unit_test(a_disk_that_takes_30_ms_to_sync_is_only_slow),
+    };
+    return cmocka_run_group_tests(tests, torture_begin, NULL);
+}

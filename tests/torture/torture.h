@@ -1,0 +1,15 @@
+#ifndef ROSTER_TESTS_TORTURE_TORTURE_H
+#define ROSTER_TESTS_TORTURE_TORTURE_H
+
+/* What the programs of this folder share besides disk and world. cmocka.h comes first. */
+
+/** A number of the environment, or `otherwise`. */
+unsigned long torture_number(const char *name, unsigned long otherwise);
+
+/**
+ * A group's setup: installs the disk with TORTURE_SEED, and silences standard error, where
+ * the store says what goes wrong, which here is nearly everything.
+ */
+int torture_begin(void **state);
+
+#endif
