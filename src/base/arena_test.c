@@ -51,10 +51,10 @@ static void nothing_asked_for_is_no_failure(void **state) {
 static void a_refusal_is_remembered(void **state) {
     (void)state;
     struct arena arena;
-    arena_init(&arena, 64 * 1024);
+    arena_init(&arena, 64 * (size_t)1024);
     assert_non_null(arena_alloc(&arena, 100));
     assert_false(arena.failed);
-    assert_null(arena_alloc(&arena, 100 * 1024));
+    assert_null(arena_alloc(&arena, 100 * (size_t)1024));
     assert_true(arena.failed);
     assert_non_null(arena_alloc(&arena, 100));
     assert_true(arena.failed);
@@ -65,15 +65,15 @@ static void a_refusal_is_remembered(void **state) {
 static void what_is_reserved_cannot_be_refused(void **state) {
     (void)state;
     struct arena arena;
-    arena_init(&arena, 64 * 1024);
-    assert_false(arena_reserve(&arena, 100 * 1024));
+    arena_init(&arena, 64 * (size_t)1024);
+    assert_false(arena_reserve(&arena, 100 * (size_t)1024));
     assert_true(arena.failed);
     arena_close(&arena);
-    assert_true(arena_reserve(&arena, 40 * 1024));
+    assert_true(arena_reserve(&arena, 40 * (size_t)1024));
     arena.limit = 1; /* nothing more is to be had */
     for (int i = 0; i < 40; i++)
         assert_non_null(arena_alloc(&arena, 1024));
-    assert_null(arena_alloc(&arena, 40 * 1024));
+    assert_null(arena_alloc(&arena, 40 * (size_t)1024));
     arena_close(&arena);
 }
 

@@ -30,7 +30,8 @@ enum { VALUE_MAX = TIME_TEXT_MAX + 2 };
 /* The writers below are given room and return the new end. */
 
 static char *put(char *out, struct text text) {
-    memcpy(out, text.at, text.len);
+    if (text.len)
+        memcpy(out, text.at, text.len);
     return out + text.len;
 }
 
