@@ -189,7 +189,7 @@ void metrics_get(struct request *request) {
         reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
         return;
     }
-    buffer_init(&body, request->arena, 32 * 1024);
+    buffer_init(&body, request->arena, (size_t)32 * 1024);
     app_lock_workers(app);
     add_replies(&body, app);
     add_times(&body, app);
