@@ -187,7 +187,8 @@ static enum status prepare(struct running *running) {
     const struct value *ids = &running->body.values[COMMAND_Ids];
     running->outcomes = arena_calloc(running->request->arena, ids->len, sizeof *running->outcomes);
     for (uint32_t i = 0; running->outcomes && i < ids->len; i++) {
-        struct writing *writing = writing_new_patch(running->request, ids->ids[i]);
+        struct writing *writing =
+            writing_new_patch(running->request, running->request->route->resource, ids->ids[i]);
         if (!writing)
             return STATUS_BROKEN;
         if (!running->command->act)

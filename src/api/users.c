@@ -20,6 +20,8 @@ struct user_writing {
     struct fetch_job fetch;
     struct avatar avatar; /* the new one, when `content` is not NULL */
     const char *avatar_extension;
+    struct token_hash reset; /* the token that lets the user set a new password */
+    bool has_reset;
 };
 
 static struct user_writing *user_of(struct writing *writing) {
@@ -52,6 +54,18 @@ static enum status permit(struct writing *writing, struct store_view *view) {
     if (status == STATUS_OK)
         status = writing_each_new_id(writing, USER_AddedUserRoles, view, judge_role);
     return status;
+}
+
+/* A reset token works once, also for two who come at the same time. */
+static enum status check_reset(struct writing *writing, struct store_view *view) {
+    const struct user_writing *user = (const struct user_writing *)writing;
+    struct token token;
+    if (!user->has_reset)
+        return STATUS_OK;
+    enum status status = store_token(view, &user->reset, writing->request->arena, &token);
+    if (status == STATUS_NOT_FOUND)
+        writing_complain(writing, USER_NewPassword, MESSAGE_TEXT(reset_token));
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status check_email(struct writing *writing, struct store_view *view) {
@@ -229,12 +243,43 @@ static void prepare(struct writing *writing) {
     fetch_avatar(user);
 }
 
+static enum status check(struct writing *writing, struct store_view *view) {
+    enum status status = check_reset(writing, view);
+    return status == STATUS_OK ? check_email(writing, view) : status;
+}
+
+/* The stored name and address are in the change too, so that the password is judged beside them. */
+void user_set_password(struct request *request, struct text password,
+                       const struct token_hash *reset) {
+    struct record user;
+    struct writing *writing =
+        writing_new_patch(request, &user_resource, request->principal.user_id);
+    enum status status = writing ? store_load(request->worker->view, &user_table,
+                                              request->principal.user_id, request->arena, &user)
+                                 : STATUS_BROKEN;
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    struct value *values = writing->change.values;
+    values[USER_FullName] = user.values[USER_FullName];
+    values[USER_Email] = user.values[USER_Email];
+    values[USER_NewPassword] = value_text(password);
+    user_of(writing)->reset = *reset;
+    user_of(writing)->has_reset = true;
+    validate(&writing->change, &writing->rules, request->arena, &writing->errors);
+    if (writing->errors.first || writing->errors.failed)
+        writing_reply(writing, STATUS_BAD_INPUT);
+    else
+        prepare(writing);
+}
+
 const struct resource user_resource = {
     .table = &user_table,
     .entity = ENTITY_User,
     .writing_size = sizeof(struct user_writing),
     .permit = permit,
-    .check = check_email,
+    .check = check,
     .check_merged = check_merged,
     .write = write,
     .prepare = prepare,

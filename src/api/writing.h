@@ -51,7 +51,8 @@ struct resource {
 };
 
 /** A patch of a record that changes nothing yet, for the caller to fill in. NULL: no memory. */
-struct writing *writing_new_patch(struct request *request, int64_t id) MUST_CHECK;
+struct writing *writing_new_patch(struct request *request, const struct resource *resource,
+                                  int64_t id) MUST_CHECK;
 
 /** Decides and writes, in a transaction: the writing's own outcome, or BROKEN. */
 enum status writing_run(struct writing *writing, struct store_view *tx) MUST_CHECK;

@@ -81,6 +81,12 @@ static const struct field web_hook_delivery_fields[] = {
 static const struct field command_fields[] = {
 #include "model/command_fields.def"
 };
+static const struct field credentials_fields[] = {
+#include "model/credentials_fields.def"
+};
+static const struct field password_reset_fields[] = {
+#include "model/password_reset_fields.def"
+};
 #undef FIELD
 
 #define COMMON(prefix)                                                                             \
@@ -119,6 +125,17 @@ const struct table refresh_token_table = { "refresh_tokens",     "RefreshToken",
 
 const struct table command_table = { "commands",     "Command",      "command",
                                      command_fields, COMMAND_FIELDS, { 0 } };
+
+const struct table credentials_table = { .name = "credentials",
+                                         .entity = "Credentials",
+                                         .noun = "credentials",
+                                         .fields = credentials_fields,
+                                         .count = CREDENTIALS_FIELDS };
+const struct table password_reset_table = { .name = "password_resets",
+                                            .entity = "PasswordReset",
+                                            .noun = "password reset",
+                                            .fields = password_reset_fields,
+                                            .count = PASSWORD_RESET_FIELDS };
 
 const struct table *const tables[TABLES] = {
     &business_table,

@@ -89,6 +89,20 @@ enum command_field {
 };
 #undef FIELD
 
+#define FIELD(name, ...) CREDENTIALS_##name,
+enum credentials_field {
+#include "model/credentials_fields.def"
+    CREDENTIALS_FIELDS
+};
+#undef FIELD
+
+#define FIELD(name, ...) PASSWORD_RESET_##name,
+enum password_reset_field {
+#include "model/password_reset_fields.def"
+    PASSWORD_RESET_FIELDS
+};
+#undef FIELD
+
 /** What an audit row tells of (contract section 5). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
@@ -104,7 +118,7 @@ extern const struct table business_table, role_table, user_role_table, chat_room
     audit_trail_entry_table, refresh_token_table;
 
 /** Bodies that are no records, for the same reading and checking. */
-extern const struct table command_table;
+extern const struct table command_table, credentials_table, password_reset_table;
 
 /** All of them, in an order in which a row refers only to tables before its own. */
 enum { TABLES = 11 };

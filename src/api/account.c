@@ -1,0 +1,173 @@
+/* What people do with their own account, besides signing in (contract section 1.6). */
+#include "api/users.h"
+#include "auth/sign_in.h"
+#include "base/time.h"
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/messages.h"
+
+/* ---- GET /api/auth/me ---- */
+
+/* Names that the service adds to the caller's record; Roster keeps no currencies, countries or time
+ * zones of businesses. */
+static const char unknown_members[] =
+    ",\"DefaultCurrencyId\":null,\"DefaultCurrencyName\":null,\"DefaultCurrencyCode\":null,"
+    "\"DefaultCountryId\":null,\"DefaultCountryName\":null,\"DefaultSimpleTimeZoneId\":null,"
+    "\"DefaultSimpleTimeZoneName\":null,\"DefaultSimpleTimeZoneNameIana\":null,"
+    "\"NewPasswordConfirm\":null,\"OldPassword\":null}";
+
+static enum status add_default_business(struct request *request, const struct record *user,
+                                        struct buffer *body) {
+    const struct value *id = &user->values[USER_DefaultBusinessId];
+    struct record business;
+    enum status status = STATUS_NOT_FOUND;
+    if (id->kind == VALUE_INTEGER)
+        status = store_load(request->worker->view, &business_table, id->integer, request->arena,
+                            &business);
+    buffer_add(body, TEXT(",\"DefaultBusinessName\":"));
+    if (status == STATUS_OK)
+        json_add_string(body, value_as_text(&business.values[BUSINESS_Name]));
+    else
+        buffer_add(body, TEXT("null"));
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+void account_get(struct request *request) {
+    struct record user;
+    struct buffer body;
+    enum status status = store_load(request->worker->view, &user_table, request->principal.user_id,
+                                    request->arena, &user);
+    buffer_init(&body, request->arena, 4096);
+    if (status == STATUS_OK) {
+        json_add_record(&body, &user);
+        body.len -= !body.failed; /* the record's brace */
+        status = add_default_business(request, &user, &body);
+        buffer_add(&body, text_of(unknown_members));
+    }
+    if (status == STATUS_OK)
+        reply_json(request, 200, &body);
+    else
+        reply_failure(request, status, NULL, NULL);
+}
+
+/* Reads a small body against a table of its own; false: refused, and replied. */
+static bool read_body(struct request *request, const struct table *table, struct change *change) {
+    struct errors errors = { 0 };
+    struct rules rules = { 0 };
+    enum status status =
+        json_read_change(request->exchange->body, table, request->arena, change, &errors);
+    if (status == STATUS_OK)
+        validate(change, &rules, request->arena, &errors);
+    if (status == STATUS_OK && !errors.first && !errors.failed)
+        return true;
+    if (status == STATUS_BROKEN)
+        reply_failure(request, status, NULL, NULL);
+    else
+        reply_invalid(request, &errors);
+    return false;
+}
+
+/* ---- POST /api/sys/users/validate ---- */
+
+static void reply_wrong(struct request *request) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 256);
+    buffer_add(&body, TEXT("{\"Status\":500,\"Message\":\"The email address or password you entered"
+                           " is not valid.\",\"Value\":null,\"Errors\":null,"
+                           "\"WasSuccessful\":false}"));
+    reply_json(request, 200, &body);
+}
+
+static void reply_right(struct request *request, int64_t user_id) {
+    struct record user;
+    struct buffer body;
+    enum status status =
+        store_load(request->worker->view, &user_table, user_id, request->arena, &user);
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 4096);
+    buffer_add(&body, TEXT("{\"Status\":200,\"Message\":null,\"Value\":"));
+    json_add_record(&body, &user);
+    buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
+    reply_json(request, 200, &body);
+}
+
+static void validated(struct exchange *exchange) {
+    struct sign_in *sign_in = exchange->state;
+    struct request *request = sign_in->owner;
+    switch (sign_in->result) {
+    case SIGN_IN_OK:
+    case SIGN_IN_TWO_FACTOR: /* in both cases the password was right */
+    case SIGN_IN_MUST_RESET: reply_right(request, sign_in->user_id); break;
+    case SIGN_IN_WRONG: reply_wrong(request); break;
+    case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    }
+}
+
+static void resume_validated(struct sign_in *sign_in) {
+    exchange_resume(((struct request *)sign_in->owner)->exchange);
+}
+
+void credentials_validate(struct request *request) {
+    struct change change;
+    struct sign_in *sign_in = arena_calloc(request->arena, 1, sizeof *sign_in);
+    if (!sign_in) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    if (!read_body(request, &credentials_table, &change))
+        return;
+    *sign_in = (struct sign_in){ .auth = &request->app->auth,
+                                 .arena = request->arena,
+                                 .email = value_as_text(&change.values[CREDENTIALS_Email]),
+                                 .password = value_as_text(&change.values[CREDENTIALS_Password]),
+                                 .done = resume_validated,
+                                 .owner = request };
+    request->exchange->state = sign_in;
+    request_suspend(request, validated);
+    enum status status = sign_in_start(sign_in, request->worker->view);
+    if (status == STATUS_OK)
+        return;
+    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    exchange_resume(request->exchange);
+}
+
+/* ---- POST /api/auth/resetpassword ---- */
+
+static void refuse_token(struct request *request) {
+    struct errors errors = { 0 };
+    errors_add(&errors, request->arena,
+               &(struct error){ .property = TEXT("Token"), .message = MESSAGE_TEXT(reset_token) });
+    reply_invalid(request, &errors);
+}
+
+/* Whose token it is becomes the caller: the user changes the own password. */
+static enum status find_bearer(struct request *request, const struct token_hash *hash) {
+    struct token token;
+    enum status status = store_token(request->worker->view, hash, request->arena, &token);
+    if (status == STATUS_OK && (token.kind != TOKEN_RESET || token.expires_ms <= time_now_ms()))
+        return STATUS_NOT_FOUND;
+    if (status != STATUS_OK)
+        return status;
+    status = auth_principal(&request->app->auth, request->worker->view, token.user_id,
+                            request->arena, &request->principal);
+    return status == STATUS_UNAUTHENTICATED ? STATUS_NOT_FOUND : status;
+}
+
+void password_reset(struct request *request) {
+    struct change change;
+    if (!read_body(request, &password_reset_table, &change))
+        return;
+    struct token_hash hash = token_hash(value_as_text(&change.values[PASSWORD_RESET_Token]));
+    enum status status = find_bearer(request, &hash);
+    if (status == STATUS_NOT_FOUND)
+        refuse_token(request);
+    else if (status == STATUS_OK)
+        user_set_password(request, value_as_text(&change.values[PASSWORD_RESET_NewPassword]),
+                          &hash);
+    else
+        reply_failure(request, status, NULL, NULL);
+}

@@ -1,0 +1,63 @@
+// What people do with their own account (contract section 1.6), and the end of must_reset_password.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, adminId, assertFailure, assertInvalid, password, staff } from './harness.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+const signIn = (username, secret) => server.grant({ grant_type: 'password', username, password: secret });
+const reset = (Token, NewPassword) => server.call('POST', '/api/auth/resetpassword', { body: { Token, NewPassword } });
+
+test('GET /api/auth/me is the calling user\'s record with the names of its defaults', async () => {
+    const bearer = await server.token('editor@example.com');
+    const { json } = await server.call('GET', '/api/auth/me', { token: bearer });
+    const record = await server.get(staff.editor);
+    for (const [name, value] of Object.entries(record))
+        assert.deepEqual(json[name], value, name);
+    const business = (await server.call('GET', `/api/sys/businesses/${record.DefaultBusinessId}`, { token })).json;
+    assert.equal(json.DefaultBusinessName, business.Name);
+    assert.deepEqual([json.DefaultCurrencyCode, json.NewPasswordConfirm, json.OldPassword], [null, null, null]);
+    assertFailure(await server.call('GET', '/api/auth/me'), 401);
+});
+
+test('POST /api/sys/users/validate tells whether a password is right', async () => {
+    const ask = (body, options) => server.call('POST', '/api/sys/users/validate', { token, body, ...options });
+    const right = await ask({ Email: 'EDITOR@example.com', Password: password });
+    assert.deepEqual([right.json.Status, right.json.WasSuccessful, right.json.Value.Id], [200, true, staff.editor]);
+    for (const body of [{ Email: 'editor@example.com', Password: 'wrong' }, { Email: 'nobody@example.com', Password: 'wrong' }]) {
+        const { json } = await ask(body);
+        assert.deepEqual([json.Status, json.Message, json.Value, json.WasSuccessful],
+            [500, 'The email address or password you entered is not valid.', null, false]);
+    }
+    assertInvalid(await ask({ Email: 'editor@example.com' }), 'Password', /required/);
+    assertFailure(await ask({ Email: 'a', Password: 'b' }, { token: await server.token('lister@example.com') }), 403);
+});
+
+test('must_reset_password hands out a token that sets a new password, once', async () => {
+    const bearer = await server.token('frontdesk@example.com');
+    await server.update(staff.frontdesk, { MustResetPassword: true });
+    const refused = await signIn('frontdesk@example.com', password);
+    assert.equal(refused.json.error, 'must_reset_password');
+    const resetToken = refused.json.error_description;
+    assertInvalid(await reset(resetToken, 'short'), 'NewPassword', /at least 8/);
+    assertInvalid(await reset(resetToken, 'frontdesk@example.com'), 'NewPassword', /e-mail address or name/);
+    const replies = await Promise.all([1, 2, 3].map(() => reset(resetToken, 'correct horse battery')));
+    assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 400, 400]);
+    assertInvalid(await reset(resetToken, 'another horse battery'), 'Token', /still good/);
+    assert.equal((await signIn('frontdesk@example.com', 'correct horse battery')).status, 200);
+    assert.equal((await signIn('frontdesk@example.com', password)).json.error, 'invalid_grant');
+    assertFailure(await server.call('GET', '/api/auth/me', { token: bearer }), 401);
+    const user = await server.get(staff.frontdesk);
+    assert.deepEqual([user.MustResetPassword, user.UpdatedBy], [false, 'frontdesk@example.com']);
+});
+
+test('an access token resets nothing, and a reset token is no bearer', async () => {
+    assertInvalid(await reset(token, 'correct horse battery'), 'Token', /still good/);
+    assertInvalid(await reset('', 'correct horse battery'), 'Token', /required/);
+    await server.update(staff.manager, { MustResetPassword: true });
+    const { json } = await signIn('manager@example.com', password);
+    assertFailure(await server.call('GET', '/api/auth/me', { token: json.error_description }), 401);
+    await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'deactivate', Ids: [staff.manager] } });
+    assertInvalid(await reset(json.error_description, 'correct horse battery'), 'Token', /still good/);
+    assert.equal((await server.get(adminId)).MustResetPassword, false);
+});
