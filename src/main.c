@@ -1,6 +1,7 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
-#include "api/app.h"
+#include "api/limits.h"
 #include "api/metrics.h"
+#include "api/writing.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/time.h"
@@ -194,6 +195,15 @@ static int start_services(struct server *server) {
     const struct settings *settings = &server->settings;
     app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
     app->accepts_basic = settings->basic;
+    app->cors_origins = settings->cors_origins;
+    bool limits = strcmp(settings->rate_limits, "published") == 0 ||
+                  (app->nexudus && strcmp(settings->rate_limits, "auto") == 0);
+    if (limits)
+        app->limits = limits_new();
+    if (limits && !app->limits) {
+        complain("no memory or locks for the rate limits");
+        return EX_OSERR;
+    }
     app->shows_metrics = settings->metrics;
     app->fetcher = fetcher_start(&(struct fetch_options){ settings->avatar_hosts });
     app->auth = (struct auth){
@@ -298,6 +308,8 @@ static enum status clean(struct store_view *tx, struct store_command *command) {
     enum status status = store_drop_expired(tx, now_ms, CLEAN_AT_ONCE);
     if (status == STATUS_OK)
         status = store_drop_deliveries(tx, now_ms - DELIVERIES_KEPT_MS, CLEAN_AT_ONCE);
+    if (status == STATUS_OK)
+        status = store_drop_repeats(tx, now_ms - WRITING_REPEAT_MS, CLEAN_AT_ONCE);
     return status;
 }
 
@@ -328,6 +340,7 @@ static void stop(struct server *server) {
     fetcher_stop(server->app.fetcher);
     password_pool_stop(server->app.auth.pool);
     app_free_workers(&server->app);
+    limits_free(server->app.limits);
     store_close(server->app.store);
     seal_key_free(server->key);
     if (server->is_throw_away)

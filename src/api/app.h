@@ -15,6 +15,8 @@ struct app {
     bool nexudus; /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
+    const char *cors_origins; /* a comma-separated list; empty: none */
+    struct limits *limits;    /* NULL: none */
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };

@@ -1,4 +1,6 @@
 /* From a request to its handler: route, caller, permission, all read from one table. */
+#include "api/cors.h"
+#include "api/limits.h"
 #include "api/resources.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
@@ -58,15 +60,23 @@ static bool path_matches(struct text pattern, struct text path, int64_t *id) {
     return !pattern.at && !path.at;
 }
 
-static void refuse_method(struct request *request) {
-    struct buffer allow;
+struct text route_methods(const struct request *request) {
+    struct buffer methods;
     int64_t id;
-    buffer_init(&allow, request->arena, 64);
+    buffer_init(&methods, request->arena, 64);
     for (unsigned i = 0; i < route_count; i++)
         if (path_matches(routes[i].path, request->exchange->path, &id))
-            buffer_printf(&allow, "%s%s", allow.len ? ", " : "", method_names[routes[i].method]);
-    buffer_add_char(&allow, '\0');
-    if (allow.len > 1 && !allow.failed) {
+            buffer_printf(&methods, "%s%s", methods.len ? ", " : "",
+                          method_names[routes[i].method]);
+    buffer_add_char(&methods, '\0');
+    if (methods.len < 2 || methods.failed)
+        return (struct text){ 0 };
+    return (struct text){ methods.at, methods.len - 1 };
+}
+
+static void refuse_method(struct request *request) {
+    struct text allow = route_methods(request);
+    if (allow.at) {
         reply_header(request->exchange, "Allow", allow.at);
         reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
     } else {
@@ -76,6 +86,12 @@ static void refuse_method(struct request *request) {
 
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
+    int64_t wait_s =
+        limits_count(request->app->limits, request->principal.user_id, route->method != METHOD_GET);
+    if (wait_s) {
+        reply_busy(request, wait_s);
+        return;
+    }
     unsigned needed = (unsigned)route->permission;
     if (route->handler == resource_search && search_is_batch(request))
         needed = permission(route->resource->entity, OPERATION_Read);
@@ -194,6 +210,8 @@ void dispatch(struct exchange *exchange) {
     request->worker = app_worker(request->app);
     if (!request->worker)
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
+    else if (cors_answer(request))
+        return;
     else if (!request->route)
         refuse_method(request);
     else if (request->route->permission == OPEN)

@@ -89,6 +89,20 @@ void reply_failure(struct request *request, enum status status, const char *mess
     reply_json(request, status_http(status), &body);
 }
 
+void reply_busy(struct request *request, int64_t wait_s) {
+    struct text seconds = arena_printf(request->arena, "%lld", (long long)wait_s);
+    struct buffer body;
+    buffer_init(&body, request->arena, 256);
+    buffer_printf(&body,
+                  "{\"Status\":429,\"Message\":\"You ask too often. Wait %lld seconds and try"
+                  " again.\"",
+                  (long long)wait_s);
+    add_failure(&body, NULL);
+    if (seconds.at)
+        reply_header(request->exchange, "Retry-After", seconds.at);
+    reply_json(request, 429, &body);
+}
+
 void reply_invalid(struct request *request, const struct errors *errors) {
     struct buffer body;
     if (errors->failed) {

@@ -56,6 +56,9 @@ void resource_run_command(struct request *request);
 /** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
 bool search_is_batch(const struct request *request) MUST_CHECK;
 
+/** The methods that are offered at the request's path ("GET, HEAD, PUT"); `at` NULL: none. */
+struct text route_methods(const struct request *request);
+
 /** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
 bool request_is_strict(const struct request *request);
 
@@ -72,6 +75,9 @@ void reply_json(struct request *request, unsigned http_status, const struct buff
  */
 void reply_failure(struct request *request, enum status status, const char *message,
                    const struct error *errors);
+
+/** Sends 429 with Retry-After, to who asks too often. */
+void reply_busy(struct request *request, int64_t wait_s);
 
 /** Sends the seed's body for invalid input: Message, Value, Errors, WasSuccessful; no Status. */
 void reply_invalid(struct request *request, const struct errors *errors);

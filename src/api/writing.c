@@ -17,6 +17,8 @@ void writing_complain(struct writing *writing, unsigned field, struct text messa
     validate_complain(&writing->change, field, message, writing->request->arena, &writing->errors);
 }
 
+enum { REPEAT_KEY_MAX = 255 };
+
 /* ---- The decision ---- */
 
 /* The caller's rights may have changed since the request came in. */
@@ -216,7 +218,40 @@ static enum status write_row(struct writing *writing, struct store_view *tx) {
     return store_update(tx, &writing->before, &writing->after, &author);
 }
 
+/* A key that was used before: the same body has its first answer again (STATUS_OK), another body
+ * none. STATUS_NOT_FOUND: it is new, or there is none. */
+static enum status find_repeat(struct writing *writing, struct store_view *view) {
+    struct repeat first = writing->repeat;
+    const struct common_fields *common = &writing->resource->table->common;
+    if (!first.key.at)
+        return STATUS_NOT_FOUND;
+    enum status status = store_find_repeat(view, &first, writing->rules.now_ms - WRITING_REPEAT_MS);
+    if (status != STATUS_OK)
+        return status;
+    if (memcmp(first.mac.bytes, writing->repeat.mac.bytes, sizeof first.mac.bytes) != 0)
+        return STATUS_UNPROCESSABLE;
+    writing->after = record_new(writing->resource->table, writing->request->arena);
+    if (!writing->after.values || !reply_prepare(writing->request))
+        return STATUS_BROKEN;
+    writing->after.version = 1;
+    writing->after.values[common->id] = value_integer(first.record_id);
+    writing->after.values[common->updated_on] = value_integer(first.at_ms);
+    return STATUS_OK;
+}
+
+static enum status keep_repeat(struct writing *writing, struct store_view *tx) {
+    const struct common_fields *common = &writing->resource->table->common;
+    if (!writing->repeat.key.at)
+        return STATUS_OK;
+    writing->repeat.record_id = record_id(&writing->after);
+    writing->repeat.at_ms = writing->after.values[common->updated_on].integer;
+    return store_add_repeat(tx, &writing->repeat);
+}
+
 enum status writing_run(struct writing *writing, struct store_view *tx) {
+    enum status repeated = find_repeat(writing, tx);
+    if (repeated != STATUS_NOT_FOUND)
+        return repeated;
     writing->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
     enum status status = writing_decide(writing, tx);
     if (status != STATUS_OK)
@@ -224,6 +259,8 @@ enum status writing_run(struct writing *writing, struct store_view *tx) {
     status = write_row(writing, tx);
     if (status == STATUS_OK && writing->resource->write)
         status = writing->resource->write(writing, tx);
+    if (status == STATUS_OK)
+        status = keep_repeat(writing, tx);
     if (!reply_prepare(writing->request) || writing->request->arena->failed)
         status = STATUS_BROKEN;
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
@@ -349,6 +386,30 @@ static bool make_unique_id(struct writing *writing) {
     return true;
 }
 
+/* Remembered are a keyed hash of path and body, never the body, and only what was done. */
+static void take_repeat_key(struct writing *writing) {
+    struct request *request = writing->request;
+    struct text key = exchange_header(request->exchange, "Idempotency-Key");
+    if (writing->kind != WRITING_create || !key.len)
+        return;
+    if (key.len > REPEAT_KEY_MAX) {
+        errors_add(&writing->errors, request->arena,
+                   &(struct error){ .property = TEXT("Idempotency-Key"),
+                                    .message = MESSAGE_TEXT(repeat_key) });
+        return;
+    }
+    struct buffer whole;
+    buffer_init(&whole, request->arena, request->exchange->body.len + 64);
+    buffer_add(&whole, text_of(writing->resource->table->name));
+    buffer_add_char(&whole, ' ');
+    buffer_add(&whole, request->exchange->body);
+    writing->errors.failed |= whole.failed;
+    writing->repeat =
+        (struct repeat){ .caller = request->principal.user_id,
+                         .key = key,
+                         .mac = seal_mac(request->app->auth.key, buffer_text(&whole)) };
+}
+
 static enum status read_body(struct writing *writing) {
     struct request *request = writing->request;
     const struct table *table = writing->resource->table;
@@ -359,6 +420,7 @@ static enum status read_body(struct writing *writing) {
         take_path_id(writing);
         return STATUS_OK;
     }
+    take_repeat_key(writing); /* before reading the body changes it */
     enum status status = json_read_change(request->exchange->body, table, request->arena,
                                           &writing->change, &writing->errors);
     if (status != STATUS_OK)
@@ -391,6 +453,13 @@ void writing_start(struct request *request, enum writing_kind kind) {
         return;
     }
     enum status status = read_body(writing);
+    enum status repeated = STATUS_NOT_FOUND;
+    if (status == STATUS_OK)
+        repeated = find_repeat(writing, request->worker->view);
+    if (repeated != STATUS_NOT_FOUND) {
+        writing_reply(writing, repeated);
+        return;
+    }
     if (status == STATUS_OK)
         status = decide_early(writing);
     struct value *values = writing->change.values;

@@ -21,11 +21,15 @@ struct writing {
     struct errors errors; /* of validation; complete when a decision said BAD_INPUT or DENIED */
     struct rules rules;
     struct text if_match; /* `at` NULL: no condition */
+    struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
     struct text conflict; /* why the decision said CONFLICT */
     /* As the decision sees them. `before` is empty (version 0) for a new record, `after` for one
      * that goes. */
     struct record before, after;
 };
+
+/** How long an Idempotency-Key is remembered. */
+#define WRITING_REPEAT_MS (INT64_C(24) * 3600 * 1000)
 
 /** What is particular about a resource; everything else follows from its field table. */
 struct resource {

@@ -2,6 +2,7 @@
 #define ROSTER_CRYPTO_SEAL_H
 
 #include "base/arena.h"
+#include "crypto/token.h"
 
 /** The key under which sealed fields are kept: 256 bits, lives in memory that is not swapped. */
 struct seal_key;
@@ -28,5 +29,9 @@ struct text seal(const struct seal_key *key, struct text plain, struct text boun
 /** The opposite. `at` is NULL when it is not authentic, or memory is short. */
 struct text unseal(const struct seal_key *key, struct text sealed, struct text bound_to,
                    struct arena *arena) __attribute__((warn_unused_result));
+
+/** A keyed hash (BLAKE2b-256) of a text, under the key that is kept in the file: for recognising
+ * it. */
+struct token_hash seal_mac(const struct seal_key *key, struct text text);
 
 #endif

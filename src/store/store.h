@@ -245,6 +245,22 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
 /** Takes away at most `limit` tokens that expired before `now_ms`. */
 enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) MUST_CHECK;
 
+/** What a caller's Idempotency-Key was used for. */
+struct repeat {
+    int64_t caller;
+    struct text key;
+    struct token_hash mac; /* of the body */
+    int64_t record_id, at_ms;
+};
+
+/** Fills in mac, record_id and at_ms of a use after `since_ms`; on any view. STATUS_NOT_FOUND. */
+enum status store_find_repeat(struct store_view *view, struct repeat *repeat,
+                              int64_t since_ms) MUST_CHECK;
+enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
+
+/** Takes away at most `limit` uses before `before_ms`. */
+enum status store_drop_repeats(struct store_view *tx, int64_t before_ms, int limit) MUST_CHECK;
+
 /** Notes that a delivery arrived. */
 enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
                             int64_t now_ms) MUST_CHECK;

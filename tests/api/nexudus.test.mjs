@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Server, assertFailure, assertInvalid, fieldTable, userId } from './harness.mjs';
 
 const roster = await Server.start();
-const nexudus = await Server.start(['--demo', '--compatibility', 'nexudus']);
+const nexudus = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
 
 test('a lacking role is 401 with an empty body (default: 403 with the envelope)', async () => {
     const ask = async (server) => server.call('GET', `/api/sys/users/${userId}`, { token: await server.token('lister@example.com') });

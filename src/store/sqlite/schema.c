@@ -53,6 +53,13 @@ static const char views[] =
     " u.Email AS ToStringText FROM tokens AS t JOIN users AS u ON u.Id = t.user_id"
     " WHERE t.kind = 1;";
 
+/* What a client's key was used for (see api/writing). */
+static const char repeats_table[] =
+    "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"
+    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (caller, key))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX repeats_at ON repeats (at_ms);";
+
 static bool is_view(const struct table *table) {
     return table == &audit_trail_entry_table || table == &refresh_token_table;
 }
@@ -131,11 +138,13 @@ static enum status create_all(struct store_view *view) {
         status = view_run(view, own_tables);
     if (status == STATUS_OK)
         status = view_run(view, outbox_indexes);
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_table);
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
-/* Version 2: webhooks, and what is read through views. */
-static enum status add_webhooks_and_views(struct store_view *view) {
+/* Version 2: webhooks, what is read through views, and what keys were used for. */
+static enum status to_version_2(struct store_view *view) {
     enum status status = create_resource(view, &web_hook_table);
     if (status == STATUS_OK)
         status = create_resource(view, &web_hook_delivery_table);
@@ -144,11 +153,13 @@ static enum status add_webhooks_and_views(struct store_view *view) {
     if (status == STATUS_OK)
         status = view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
                                 "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_table);
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { add_webhooks_and_views };
+static enum status (*const steps[])(struct store_view *) = { to_version_2 };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
 
 static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {

@@ -315,3 +315,48 @@ enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit)
 enum status store_note_stranger(struct store_view *tx) {
     return view_execute(tx, view_statement(tx, SQL_note_stranger));
 }
+
+enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms) {
+    enum status entered = view_enter(view);
+    sqlite3_stmt *statement = entered == STATUS_OK ? view_statement(view, SQL_find_repeat) : NULL;
+    if (!statement) {
+        if (entered == STATUS_OK)
+            view_leave(view);
+        return STATUS_BROKEN;
+    }
+    bind_integer(statement, 1, repeat->caller);
+    bind_text(statement, 2, repeat->key);
+    bind_integer(statement, 3, since_ms);
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK) {
+        const void *mac = sqlite3_column_blob(statement, 0);
+        if (mac && sqlite3_column_bytes(statement, 0) == sizeof repeat->mac.bytes)
+            memcpy(repeat->mac.bytes, mac, sizeof repeat->mac.bytes);
+        repeat->record_id = sqlite3_column_int64(statement, 1);
+        repeat->at_ms = sqlite3_column_int64(statement, 2);
+    }
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    view_leave(view);
+    return status;
+}
+
+enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_add_repeat);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, repeat->caller);
+    bind_text(statement, 2, repeat->key);
+    bind_blob(statement, 3, hash_bytes(&repeat->mac));
+    bind_integer(statement, 4, repeat->record_id);
+    bind_integer(statement, 5, repeat->at_ms);
+    return view_execute(tx, statement);
+}
+
+enum status store_drop_repeats(struct store_view *tx, int64_t before_ms, int limit) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_drop_repeats);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, before_ms);
+    bind_integer(statement, 2, limit);
+    return view_execute(tx, statement);
+}

@@ -1,0 +1,44 @@
+/* Calls from pages of other origins. */
+#include "api/cors.h"
+
+static const char exposed[] = "ETag, X-Ignored-Parameters, Retry-After, WWW-Authenticate";
+static const char allowed[] = "Authorization, Content-Type, If-Match, If-None-Match, Prefer,"
+                              " Idempotency-Key, client_id";
+
+static bool is_listed(struct text list, struct text origin) {
+    while (list.at) {
+        struct text entry = text_trim(text_cut(&list, ','));
+        if (text_equal(entry, TEXT("*")) || (entry.len && text_equal_nocase(entry, origin)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_preflight(const struct exchange *exchange) {
+    return exchange->method == METHOD_OPTIONS &&
+           exchange_header(exchange, "Access-Control-Request-Method").at;
+}
+
+bool cors_answer(struct request *request) {
+    struct exchange *exchange = request->exchange;
+    struct text list = text_of(request->app->cors_origins);
+    if (!list.len)
+        return false;
+    struct text origin = exchange_header(exchange, "Origin");
+    reply_header(exchange, "Vary", "Origin");
+    if (!origin.len || !is_listed(list, origin))
+        return false;
+    reply_header(exchange, "Access-Control-Allow-Origin", origin.at);
+    if (!is_preflight(exchange)) {
+        reply_header(exchange, "Access-Control-Expose-Headers", exposed);
+        return false;
+    }
+    struct text methods = route_methods(request);
+    if (!methods.at)
+        return false; /* no such path */
+    reply_header(exchange, "Access-Control-Allow-Methods", methods.at);
+    reply_header(exchange, "Access-Control-Allow-Headers", allowed);
+    reply_header(exchange, "Access-Control-Max-Age", "600");
+    exchange->reply.http_status = 204;
+    return true;
+}

@@ -1,0 +1,20 @@
+#ifndef ROSTER_API_LIMITS_H
+#define ROSTER_API_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** How often one caller may ask: the figures that the hosted service publishes (limits.def). */
+struct limits;
+
+/** NULL when memory or a lock is refused. */
+struct limits *limits_new(void);
+void limits_free(struct limits *limits);
+
+/**
+ * Counts a request of a user. 0 when it may go on, else after how many seconds it may be tried
+ * again; it then counts for nothing. `limits` NULL: always 0. Any thread.
+ */
+int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write);
+
+#endif

@@ -1,0 +1,110 @@
+// What holds for requests whatever they ask for: repeated ones, those from pages of other origins, too many.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, assertFailure, assertInvalid, userId } from './harness.mjs';
+
+const origin = 'https://app.example.com';
+const server = await Server.start(['--demo', '--cors-origins', `${origin}, http://localhost:3000`]);
+const token = await server.admin();
+let made = 0;
+const person = (more) => ({ FullName: 'Repeated', Email: `repeated.${++made}@example.com`, Language: 1, PasswordSalt: '',
+    LastHelpVisited: 0, InvalidLoginAttempts: 0, NewPassword: 'correct horse battery', ...more });
+const post = (body, key, options = {}) => server.call('POST', '/api/sys/users', { token, body, headers: { 'Idempotency-Key': key }, ...options });
+
+test('Idempotency-Key: the same key and body get the first answer again, and one record is made', async () => {
+    const body = person();
+    const first = await post(body, 'key-1');
+    assert.equal(first.status, 200, first.text);
+    await server.call('PATCH', `/api/sys/users/${first.json.Value.Id}`, { token, body: { FullName: 'Changed Since' } });
+    const again = await post(body, 'key-1');
+    assert.equal(again.text, first.text);
+    assert.equal(again.headers.get('etag'), first.headers.get('etag'));
+    const { json } = await server.call('GET', `/api/sys/users?User_Email=${body.Email}`, { token });
+    assert.equal(json.TotalItems, 1);
+});
+
+test('Idempotency-Key: many at once make one record', async () => {
+    const body = person();
+    const replies = await Promise.all(Array.from({ length: 10 }, () => post(body, 'key-2')));
+    assert.deepEqual(new Set(replies.map((reply) => reply.text)).size, 1);
+    assert.equal(replies[0].status, 200, replies[0].text);
+});
+
+test('Idempotency-Key: another body is 422; another caller or resource has keys of its own; what failed may be tried again', async () => {
+    const body = person();
+    assert.equal((await post(body, 'key-3')).status, 200);
+    assertFailure(await post({ ...body, FullName: 'Another' }, 'key-3'), 422);
+    const creator = await server.token('creator@example.com');
+    assert.equal((await post(person(), 'key-3', { token: creator })).status, 200);
+    assertInvalid(await post({}, 'key-4'), 'FullName', /required/);
+    assert.equal((await post(person(), 'key-4')).status, 200);
+    assertInvalid(await post(person(), 'k'.repeat(256)), 'Idempotency-Key', /at most 255/);
+});
+
+test('Idempotency-Key: it is remembered over a restart, and neither body nor password is', async () => {
+    const body = person();
+    const first = await post(body, 'key-5');
+    await server.restart();
+    assert.equal((await post(body, 'key-5')).text, first.text);
+    for (const name of ['roster.db', 'roster.db-wal'])
+        assert.ok(!readFileSync(join(server.folder, 'data', name)).includes('correct horse'), name);
+});
+
+test('CORS: a configured origin is answered with its headers, others are not', async () => {
+    const ask = (from) => server.call('GET', `/api/sys/users/${userId}`, { token, headers: { Origin: from } });
+    for (const from of [origin, 'http://localhost:3000']) {
+        const { headers } = await ask(from);
+        assert.equal(headers.get('access-control-allow-origin'), from);
+        assert.match(headers.get('access-control-expose-headers'), /ETag/);
+        assert.equal(headers.get('vary'), 'Origin');
+        assert.equal(headers.get('access-control-allow-credentials'), null);
+    }
+    for (const from of ['https://evil.example.com', 'https://app.example.com.evil.org', 'null']) {
+        const { headers } = await ask(from);
+        assert.equal(headers.get('access-control-allow-origin'), null, from);
+        assert.equal(headers.get('vary'), 'Origin');
+    }
+});
+
+test('CORS: a preflight needs no credentials and names what the path offers', async () => {
+    const ask = (path, from = origin) => server.call('OPTIONS', path, { headers: { Origin: from, 'Access-Control-Request-Method': 'PUT' } });
+    const reply = await ask('/api/sys/users');
+    assert.equal(reply.status, 204);
+    assert.equal(reply.headers.get('access-control-allow-methods'), 'PUT, GET, HEAD, POST');
+    assert.match(reply.headers.get('access-control-allow-headers'), /Authorization.*If-Match.*Idempotency-Key/);
+    assertFailure(await ask('/api/nothing'), 404);
+    assertFailure(await ask('/api/sys/users', 'https://evil.example.com'), 405);
+    const unauthenticated = await server.call('GET', '/api/sys/users', { headers: { Origin: origin } });
+    assert.equal(unauthenticated.headers.get('access-control-allow-origin'), origin, 'the page may read why it failed');
+});
+
+test('rate limits: off by default, the published figures under compatibility = nexudus, 429 with Retry-After', async () => {
+    const many = (to, bearer) => Promise.all(Array.from({ length: 30 }, () => to.call('GET', `/api/sys/users/${userId}`, { token: bearer })));
+    assert.ok((await many(server, token)).every((reply) => reply.status === 200));
+    const limited = await Server.start(['--demo', '--compatibility', 'nexudus']);
+    const bearer = await limited.admin(), other = await limited.token('reader@example.com');
+    const replies = await many(limited, bearer);
+    const refused = replies.filter((reply) => reply.status === 429);
+    assert.ok(refused.length >= 20 && refused.length < 30, `${refused.length} of 30 refused`);
+    assertFailure(refused[0], 429);
+    assert.match(refused[0].json.Message, /Wait \d+ seconds/);
+    assert.match(refused[0].headers.get('retry-after'), /^\d+$/);
+    assert.notEqual((await limited.call('GET', `/api/sys/users/${userId}`, { token: other })).status, 429, 'each caller is counted alone');
+});
+
+test('rate limits: 60 writes a minute', async () => {
+    const limited = await Server.start(['--demo', '--rate-limits', 'published']);
+    const bearer = await limited.admin();
+    let done = 0;
+    // The minute may turn once on the way, so it may be twice as many.
+    for (; done <= 120; done++) {
+        await new Promise((go) => setTimeout(go, 101));
+        const { status } = await limited.call('PATCH', `/api/sys/users/${userId}`, { token: bearer, body: { LastHelpVisited: done } });
+        if (status === 429)
+            break;
+        assert.equal(status, 200);
+    }
+    assert.ok(done >= 60 && done <= 120, `${done} writes`);
+});
