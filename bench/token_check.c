@@ -58,7 +58,8 @@ int main(int argc, char **argv) {
     check(argc == 3, "usage: token_check DIR SECONDS");
     log_set_level(LOG_LEVEL_error);
     check(crypto_start(), "no random numbers");
-    struct store *store = store_open(&(struct store_options){ argv[1] }, why, sizeof why, &code);
+    struct store *store =
+        store_open(&(struct store_options){ .directory = argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
     struct auth auth = { .store = store,
                          .token_lifetime_ms = 3600000,
