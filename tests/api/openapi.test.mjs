@@ -48,3 +48,12 @@ test('every field of a user is there, with its limits, as the table has it', () 
     assert.deepEqual(schemas.UserChange.required, ['FullName', 'Email', 'Language', 'PasswordSalt', 'LastHelpVisited', 'InvalidLoginAttempts']);
     assert.equal(schemas.UserPatch.required, undefined);
 });
+
+test('the reference page needs nothing from elsewhere', async () => {
+    const page = await server.call('GET', '/api/docs');
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get('content-type'), /^text\/html/);
+    assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
+    assert.match(page.text, /^<!doctype html>[\s\S]*fetch\('openapi\.json'\)[\s\S]*<\/html>\n$/);
+    assert.doesNotMatch(page.text, /https?:\/\//);
+});
