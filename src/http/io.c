@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <microhttpd.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 enum { HEAD_TIMES = 2, BODY_TIMES = 4, REPLY_TIMES = 10, LOOK_EVERY_MS = 1000 };
 
 void io_post(struct io *io, struct errand *errand) {
+    atomic_fetch_add(&io->posting, 1);
     errand->next = atomic_load_explicit(&io->errands, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&io->errands, &errand->next, errand))
         ;
@@ -29,6 +31,7 @@ void io_post(struct io *io, struct errand *errand) {
         assert(written == sizeof one); /* short of 2^64 calls it cannot fail */
         (void)written;
     }
+    atomic_fetch_sub(&io->posting, 1); /* the last touch: now it may be freed */
 }
 
 static void run_errands(struct io *io) {
@@ -204,6 +207,8 @@ void io_stop(struct io *io) {
         assert(!failed);
         (void)failed;
     }
+    while (atomic_load(&io->posting))
+        (void)sched_yield(); /* for the few instructions that are left to them */
     if (io->wake >= 0)
         (void)close(io->wake);
     free(io);

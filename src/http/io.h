@@ -51,6 +51,7 @@ struct io {
     /* Others write these, so they lie on a cache line of their own. */
     _Alignas(64) _Atomic(struct errand *) errands; /* last first */
     atomic_bool sleeps, is_stopping;
+    atomic_uint posting; /* threads that are in io_post: its work may be done before they leave */
     int wake;
 };
 
