@@ -50,33 +50,7 @@ void account_get(struct request *request) {
         reply_failure(request, status, NULL, NULL);
 }
 
-/* Reads a small body against a table of its own; false: refused, and replied. */
-static bool read_body(struct request *request, const struct table *table, struct change *change) {
-    struct errors errors = { 0 };
-    struct rules rules = { 0 };
-    enum status status =
-        json_read_change(request->exchange->body, table, request->arena, change, &errors);
-    if (status == STATUS_OK)
-        validate(change, &rules, request->arena, &errors);
-    if (status == STATUS_OK && !errors.first && !errors.failed)
-        return true;
-    if (status == STATUS_BROKEN)
-        reply_failure(request, status, NULL, NULL);
-    else
-        reply_invalid(request, &errors);
-    return false;
-}
-
 /* ---- POST /api/sys/users/validate ---- */
-
-static void reply_wrong(struct request *request) {
-    struct buffer body;
-    buffer_init(&body, request->arena, 256);
-    buffer_add(&body, TEXT("{\"Status\":500,\"Message\":\"The email address or password you entered"
-                           " is not valid.\",\"Value\":null,\"Errors\":null,"
-                           "\"WasSuccessful\":false}"));
-    reply_json(request, 200, &body);
-}
 
 static void reply_right(struct request *request, int64_t user_id) {
     struct record user;
@@ -101,7 +75,7 @@ static void validated(struct exchange *exchange) {
     case SIGN_IN_OK:
     case SIGN_IN_TWO_FACTOR: /* in both cases the password was right */
     case SIGN_IN_MUST_RESET: reply_right(request, sign_in->user_id); break;
-    case SIGN_IN_WRONG: reply_wrong(request); break;
+    case SIGN_IN_WRONG: reply_wrong_password(request); break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
     case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
     }
@@ -118,7 +92,7 @@ void credentials_validate(struct request *request) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
-    if (!read_body(request, &credentials_table, &change))
+    if (!request_read(request, &credentials_table, &change))
         return;
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
@@ -159,7 +133,7 @@ static enum status find_bearer(struct request *request, const struct token_hash 
 
 void password_reset(struct request *request) {
     struct change change;
-    if (!read_body(request, &password_reset_table, &change))
+    if (!request_read(request, &password_reset_table, &change))
         return;
     struct token_hash hash = token_hash(value_as_text(&change.values[PASSWORD_RESET_Token]));
     enum status status = find_bearer(request, &hash);

@@ -234,6 +234,7 @@ static const struct {
 } bodies[] = {
     { resource_run_command, &command_table },
     { credentials_validate, &credentials_table },
+    { one_time_by_password, &one_time_request_table },
     { password_reset, &password_reset_table },
 };
 enum { BODIES = sizeof bodies / sizeof bodies[0] };
@@ -345,11 +346,12 @@ static void add_success(struct buffer *out, const struct route *route) {
             "{\"$ref\":\"#/components/schemas/%s\"}}]}",
             entity, entity);
         add_content(out, schema.at ? schema.at : "{}");
-    } else if (route->handler == token_post) {
+    } else if (route->handler == token_post || route->handler == one_time_exchange) {
         add_content(out, "{\"$ref\":\"#/components/schemas/Grant\"}");
     } else if (is_writing(route) || route->handler == resource_delete ||
                route->handler == resource_run_command || route->handler == password_reset ||
-               route->handler == credentials_validate) {
+               route->handler == credentials_validate || route->handler == one_time_by_password ||
+               route->handler == one_time_own || route->handler == one_time_of) {
         buffer_add(out, TEXT("\"200\":{\"$ref\":\"#/components/responses/Done\"}"));
     } else {
         buffer_add(out, TEXT("\"200\":{\"description\":\"OK\"}"));
@@ -367,15 +369,16 @@ static void add_replies(struct buffer *out, const struct route *route) {
                         "{\"schema\":{\"$ref\":\"#/components/schemas/GrantError\"}}}}"));
     else
         add_reply(out, 400, "Invalid");
-    if (route->permission != -1)
+    if (route->permission != -1 || route->handler == one_time_exchange)
         add_reply(out, 401, "Unauthenticated");
     if (route->permission != -1)
         add_reply(out, 403, "Denied");
     if (has_id || route->handler == resource_put || route->handler == enums_get ||
         route->handler == metrics_get)
         add_reply(out, 404, "NotFound");
-    if (changes) {
+    if (changes || route->handler == one_time_of)
         add_reply(out, 409, "Conflict");
+    if (changes) {
         add_reply(out, 412, "Stale");
     }
     if (route->method != METHOD_GET)

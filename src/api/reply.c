@@ -1,5 +1,6 @@
 /* The envelopes, and the bare bodies that stand for them in the hosted service. */
 #include "api/request.h"
+#include "auth/sign_in.h"
 #include "base/time.h"
 #include "json/json.h"
 
@@ -163,4 +164,27 @@ void reply_forbidden(struct request *request, unsigned permission) {
     if (challenge.at)
         reply_header(request->exchange, "WWW-Authenticate", challenge.at);
     reply_failure(request, STATUS_DENIED, message.at, NULL);
+}
+
+void reply_wrong_password(struct request *request) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 256);
+    buffer_add(&body, TEXT("{\"Status\":500,\"Message\":\"The email address or password you entered"
+                           " is not valid.\",\"Value\":null,\"Errors\":null,"
+                           "\"WasSuccessful\":false}"));
+    reply_json(request, 200, &body);
+}
+
+void reply_grant(struct request *request, const struct grant *grant, int64_t lifetime_ms) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 256);
+    buffer_add(&body, TEXT("{\"access_token\":"));
+    json_add_string(&body, (struct text){ grant->access, TOKEN_TEXT_SIZE });
+    buffer_add(&body, TEXT(",\"token_type\":\"bearer\",\"expires_in\":"));
+    buffer_add_int64(&body, lifetime_ms / 1000);
+    buffer_add(&body, TEXT(",\"refresh_token\":"));
+    json_add_string(&body, (struct text){ grant->refresh, TOKEN_TEXT_SIZE });
+    buffer_add_char(&body, '}');
+    reply_header(request->exchange, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
+    reply_json(request, 200, &body);
 }

@@ -76,6 +76,19 @@ void reply_json(struct request *request, unsigned http_status, const struct buff
 void reply_failure(struct request *request, enum status status, const char *message,
                    const struct error *errors);
 
+/** Sends a pair of tokens (RFC 6749 section 5.1). */
+struct grant;
+void reply_grant(struct request *request, const struct grant *grant, int64_t lifetime_ms);
+
+/** Sends what the service says of a wrong e-mail address or password (contract section 1.6). */
+void reply_wrong_password(struct request *request);
+
+/**
+ * Reads a small body against a table of its own. False: it is not valid, and that was replied.
+ */
+bool request_read(struct request *request, const struct table *table,
+                  struct change *change) MUST_CHECK;
+
 /** Sends 429 with Retry-After, to who asks too often. */
 void reply_busy(struct request *request, int64_t wait_s);
 

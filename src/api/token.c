@@ -60,20 +60,6 @@ static void reply_error(struct request *request, unsigned http_status, struct te
     reply_json(request, http_status, &body);
 }
 
-static void reply_grant(struct request *request, const struct grant *grant) {
-    struct buffer body;
-    buffer_init(&body, request->arena, 256);
-    buffer_add(&body, TEXT("{\"access_token\":"));
-    json_add_string(&body, (struct text){ grant->access, TOKEN_TEXT_SIZE });
-    buffer_add(&body, TEXT(",\"token_type\":\"bearer\",\"expires_in\":"));
-    buffer_add_int64(&body, request->app->auth.token_lifetime_ms / 1000);
-    buffer_add(&body, TEXT(",\"refresh_token\":"));
-    json_add_string(&body, (struct text){ grant->refresh, TOKEN_TEXT_SIZE });
-    buffer_add_char(&body, '}');
-    reply_header(request->exchange, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
-    reply_json(request, 200, &body);
-}
-
 static void reply_unserved(struct request *request, enum status status) {
     bool is_passing = status == STATUS_BUSY || status == STATUS_UNAVAILABLE;
     reply_error(request, status_http(status),
@@ -85,7 +71,9 @@ static void signed_in(struct exchange *exchange) {
     struct sign_in *sign_in = exchange->state;
     struct request *request = sign_in->owner;
     switch (sign_in->result) {
-    case SIGN_IN_OK: reply_grant(request, &sign_in->grant); break;
+    case SIGN_IN_OK:
+        reply_grant(request, &sign_in->grant, request->app->auth.token_lifetime_ms);
+        break;
     case SIGN_IN_WRONG:
         reply_error(request, 400, TEXT("invalid_grant"),
                     TEXT("The user name or password is incorrect."));
@@ -140,7 +128,7 @@ static void refreshed(struct exchange *exchange) {
     struct refresh *refresh = exchange->state;
     struct request *request = refresh->owner;
     if (refresh->result == STATUS_OK)
-        reply_grant(request, &refresh->grant);
+        reply_grant(request, &refresh->grant, request->app->auth.token_lifetime_ms);
     else if (refresh->result == STATUS_UNAUTHENTICATED)
         reply_error(request, 400, TEXT("invalid_grant"), (struct text){ 0 });
     else

@@ -473,3 +473,19 @@ void writing_start(struct request *request, enum writing_kind kind) {
     else
         writing_submit(writing);
 }
+
+bool request_read(struct request *request, const struct table *table, struct change *change) {
+    struct errors errors = { 0 };
+    struct rules rules = { 0 };
+    enum status status =
+        json_read_change(request->exchange->body, table, request->arena, change, &errors);
+    if (status == STATUS_OK)
+        validate(change, &rules, request->arena, &errors);
+    if (status == STATUS_OK && !errors.first && !errors.failed)
+        return true;
+    if (status == STATUS_BROKEN)
+        reply_failure(request, status, NULL, NULL);
+    else
+        reply_invalid(request, &errors);
+    return false;
+}

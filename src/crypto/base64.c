@@ -13,3 +13,13 @@ struct text base64_decode(struct text text, struct arena *arena) {
         return (struct text){ 0 };
     return (struct text){ (char *)bytes, len };
 }
+
+struct text base64url_encode(struct text bytes, struct arena *arena) {
+    enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
+    size_t size = sodium_base64_ENCODED_LEN(bytes.len, VARIANT);
+    char *out = arena_alloc(arena, size);
+    if (!out)
+        return (struct text){ 0 };
+    (void)sodium_bin2base64(out, size, (const unsigned char *)bytes.at, bytes.len, VARIANT);
+    return (struct text){ out, size - 1 };
+}

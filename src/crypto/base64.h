@@ -10,4 +10,8 @@
 struct text base64_decode(struct text text, struct arena *arena)
     __attribute__((warn_unused_result));
 
+/** Encodes in base64url without padding (RFC 4648 section 5). `at` NULL when memory is short. */
+struct text base64url_encode(struct text bytes, struct arena *arena)
+    __attribute__((warn_unused_result));
+
 #endif

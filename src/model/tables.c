@@ -84,6 +84,9 @@ static const struct field command_fields[] = {
 static const struct field credentials_fields[] = {
 #include "model/credentials_fields.def"
 };
+static const struct field one_time_request_fields[] = {
+#include "model/one_time_request_fields.def"
+};
 static const struct field password_reset_fields[] = {
 #include "model/password_reset_fields.def"
 };
@@ -131,6 +134,11 @@ const struct table credentials_table = { .name = "credentials",
                                          .noun = "credentials",
                                          .fields = credentials_fields,
                                          .count = CREDENTIALS_FIELDS };
+const struct table one_time_request_table = { .name = "one_time_requests",
+                                              .entity = "OneTimeRequest",
+                                              .noun = "request for a one-time token",
+                                              .fields = one_time_request_fields,
+                                              .count = ONE_TIME_REQUEST_FIELDS };
 const struct table password_reset_table = { .name = "password_resets",
                                             .entity = "PasswordReset",
                                             .noun = "password reset",

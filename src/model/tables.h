@@ -103,6 +103,13 @@ enum password_reset_field {
 };
 #undef FIELD
 
+#define FIELD(name, ...) ONE_TIME_REQUEST_##name,
+enum one_time_request_field {
+#include "model/one_time_request_fields.def"
+    ONE_TIME_REQUEST_FIELDS
+};
+#undef FIELD
+
 /** What an audit row tells of (contract section 5). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
@@ -118,7 +125,8 @@ extern const struct table business_table, role_table, user_role_table, chat_room
     audit_trail_entry_table, refresh_token_table;
 
 /** Bodies that are no records, for the same reading and checking. */
-extern const struct table command_table, credentials_table, password_reset_table;
+extern const struct table command_table, credentials_table, password_reset_table,
+    one_time_request_table;
 
 /** All of them, in an order in which a row refers only to tables before its own. */
 enum { TABLES = 11 };

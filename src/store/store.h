@@ -112,8 +112,9 @@ enum status store_avatar(struct store_view *view, int64_t user_id, struct arena 
 enum token_kind {
     TOKEN_ACCESS,
     TOKEN_REFRESH,
-    TOKEN_SPENT, /* a refresh token that was used: seen again, it was stolen */
-    TOKEN_RESET, /* lets its bearer set a new password, once */
+    TOKEN_SPENT,    /* a refresh token that was used: seen again, it was stolen */
+    TOKEN_RESET,    /* lets its bearer set a new password, once */
+    TOKEN_ONE_TIME, /* is traded for a pair of tokens, once */
 };
 
 struct token {

@@ -61,3 +61,48 @@ test('an access token resets nothing, and a reset token is no bearer', async () 
     assertInvalid(await reset(json.error_description, 'correct horse battery'), 'Token', /still good/);
     assert.equal((await server.get(adminId)).MustResetPassword, false);
 });
+
+// ---- One-time tokens ----
+
+const claims = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url'));
+const exchange = (jwt, more = '') => server.call('POST', `/api/sys/users/exchange?token=${jwt}${more}`);
+const oneTime = (method, path, bearer = token) => server.call(method, `/api/sys/users${path}`, { token: bearer });
+
+test('POST /api/sys/users/token gives a one-time JWT for a password', async () => {
+    const { json } = await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password, validityInMinutes: 5 } });
+    assert.deepEqual([json.Status, json.WasSuccessful], [200, true]);
+    assert.deepEqual(JSON.parse(Buffer.from(json.Value.split('.')[0], 'base64url')), { alg: 'HS256', typ: 'JWT' });
+    const { email, iss, aud, exp, nbf } = claims(json.Value);
+    assert.deepEqual([email, iss, aud, exp - nbf], ['editor@example.com', 'self', 'roster', 300]);
+    const wrong = await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password: 'wrong' } });
+    assert.deepEqual([wrong.json.Status, wrong.json.Value, wrong.json.WasSuccessful], [500, null, false]);
+    assertInvalid(await server.call('POST', '/api/sys/users/token', { body: { email: 'a@example.com' } }), 'password', /required/);
+});
+
+test('it is traded for a pair of tokens, once, for as long as asked', async () => {
+    const jwt = (await oneTime('POST', '/token/refresh', await server.token('reader@example.com'))).json.Value;
+    assertFailure(await server.call('GET', '/api/auth/me', { token: jwt }), 401);
+    const replies = await Promise.all([1, 2, 3].map(() => exchange(jwt, '&validForInMinutes=60')));
+    assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 401, 401]);
+    const { json } = replies.find((reply) => reply.status === 200);
+    assert.deepEqual([json.token_type, json.expires_in], ['bearer', 3600]);
+    assert.equal((await server.call('GET', '/api/auth/me', { token: json.access_token })).json.Id, staff.reader);
+    assertFailure(await exchange(`${jwt}x`), 401);
+    assertFailure(await exchange(''), 401);
+    assertInvalid(await exchange(jwt, '&validForInMinutes=0'), 'validForInMinutes', /from 1 to 10080/);
+    const again = (await oneTime('POST', '/token/refresh')).json.Value;
+    assert.equal((await exchange(again)).json.expires_in, 86400);
+});
+
+test('nobody signs in as somebody who may do more', async () => {
+    const editor = await server.token('editor@example.com');
+    assertFailure(await oneTime('GET', `/${adminId}/token/refresh`, editor), 403);
+    assertFailure(await oneTime('GET', `/${staff.deleter}/token/refresh`, editor), 403);
+    assert.equal((await oneTime('GET', `/${staff.editor}/token/refresh`, editor)).status, 200);
+    const jwt = (await oneTime('GET', `/${staff.lister}/token/refresh`)).json.Value;
+    assert.equal(claims(jwt).email, 'lister@example.com');
+    await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'deactivate', Ids: [staff.lister] } });
+    assertFailure(await exchange(jwt), 401);
+    assertFailure(await oneTime('GET', `/${staff.lister}/token/refresh`), 409);
+    assertFailure(await oneTime('GET', '/5/token/refresh'), 404);
+});

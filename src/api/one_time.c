@@ -1,0 +1,208 @@
+/* Links that sign somebody in, as far as this server has them: one-time tokens, made and traded
+ * (contract section 1.6). */
+#include "auth/one_time.h"
+#include "api/request.h"
+#include "auth/sign_in.h"
+#include "json/json.h"
+#include "model/tables.h"
+
+enum { DEFAULT_MINUTES = 30, EXCHANGE_MINUTES = 1440, EXCHANGE_MINUTES_MAX = 10080 };
+
+static int64_t minutes_ms(int64_t minutes) {
+    return minutes * 60 * 1000;
+}
+
+/* ---- Making one ---- */
+
+static void reply_token(struct request *request, struct text token) {
+    struct buffer body;
+    buffer_init(&body, request->arena, 512);
+    buffer_add(&body, TEXT("{\"Status\":200,\"Message\":null,\"Value\":"));
+    json_add_string(&body, token);
+    buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
+    reply_json(request, 200, &body);
+}
+
+static struct request *request_of(struct exchange *exchange) {
+    return exchange->request;
+}
+
+static void issued(struct exchange *exchange) {
+    struct one_time *one_time = exchange->state;
+    struct request *request = request_of(exchange);
+    switch (one_time->command.status) {
+    case STATUS_OK: reply_token(request, one_time->token); break;
+    case STATUS_UNAUTHENTICATED: /* of the user, not of the caller */
+        reply_failure(request, STATUS_CONFLICT, "This user may not sign in.", NULL);
+        break;
+    default: reply_failure(request, one_time->command.status, NULL, NULL); break;
+    }
+}
+
+/* The command comes first in what is waited for, and the exchange is found through its request. */
+struct issuing {
+    struct one_time one_time; /* first */
+    struct exchange *exchange;
+};
+
+static void resume_issued(struct store_command *command) {
+    exchange_resume(((struct issuing *)command)->exchange);
+}
+
+static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
+                  const struct principal *caller) {
+    struct issuing *issuing = arena_calloc(request->arena, 1, sizeof *issuing);
+    if (!issuing) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    issuing->exchange = request->exchange;
+    issuing->one_time =
+        (struct one_time){ .command = { .run = one_time_issue, .done = resume_issued },
+                           .auth = &request->app->auth,
+                           .arena = request->arena,
+                           .user_id = user_id,
+                           .lifetime_ms = lifetime_ms,
+                           .caller = caller };
+    request->exchange->state = issuing;
+    request_suspend(request, issued);
+    enum status status = store_submit(request->app->store, &issuing->one_time.command);
+    if (status == STATUS_OK)
+        return; /* it is the writer's now */
+    issuing->one_time.command.status = status;
+    exchange_resume(request->exchange);
+}
+
+void one_time_own(struct request *request) {
+    issue(request, request->principal.user_id, minutes_ms(DEFAULT_MINUTES), NULL);
+}
+
+void one_time_of(struct request *request) {
+    issue(request, request->id, minutes_ms(DEFAULT_MINUTES), &request->principal);
+}
+
+struct asking {
+    struct sign_in sign_in; /* first */
+    struct request *request;
+    int64_t lifetime_ms;
+};
+
+static void signed_in(struct exchange *exchange) {
+    struct asking *asking = exchange->state;
+    struct request *request = asking->request;
+    switch (asking->sign_in.result) {
+    case SIGN_IN_OK:
+        issue(request, asking->sign_in.principal.user_id, asking->lifetime_ms, NULL);
+        break;
+    case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    case SIGN_IN_WRONG:
+    case SIGN_IN_TWO_FACTOR: /* there is no place for a code here, so those users cannot */
+    case SIGN_IN_MUST_RESET: reply_wrong_password(request); break;
+    }
+}
+
+static void resume_signed_in(struct sign_in *sign_in) {
+    exchange_resume(((struct asking *)sign_in)->request->exchange);
+}
+
+void one_time_by_password(struct request *request) {
+    struct change change;
+    struct asking *asking = arena_calloc(request->arena, 1, sizeof *asking);
+    if (!asking) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    if (!request_read(request, &one_time_request_table, &change))
+        return;
+    const struct value *minutes = &change.values[ONE_TIME_REQUEST_validityInMinutes];
+    bool is_given = minutes->kind == VALUE_INTEGER && minutes->integer > 0;
+    asking->request = request;
+    asking->lifetime_ms = minutes_ms(is_given ? minutes->integer : DEFAULT_MINUTES);
+    asking->sign_in = (struct sign_in){
+        .auth = &request->app->auth,
+        .arena = request->arena,
+        .email = value_as_text(&change.values[ONE_TIME_REQUEST_email]),
+        .password = value_as_text(&change.values[ONE_TIME_REQUEST_password]),
+        .done = resume_signed_in,
+    };
+    request->exchange->state = asking;
+    request_suspend(request, signed_in);
+    enum status status = sign_in_start(&asking->sign_in, request->worker->view);
+    if (status == STATUS_OK)
+        return;
+    asking->sign_in.result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    exchange_resume(request->exchange);
+}
+
+/* ---- Trading one ---- */
+
+struct trading {
+    struct one_time_exchange trade; /* first */
+    struct exchange *exchange;
+    struct auth auth; /* with the lifetime that is asked for */
+};
+
+static void traded(struct exchange *exchange) {
+    struct trading *trading = exchange->state;
+    struct request *request = request_of(exchange);
+    enum status status = trading->trade.command.status;
+    if (status == STATUS_OK)
+        reply_grant(request, &trading->trade.grant, trading->auth.token_lifetime_ms);
+    else if (status == STATUS_UNAUTHENTICATED)
+        reply_unauthenticated(request, "invalid_token");
+    else
+        reply_failure(request, status, NULL, NULL);
+}
+
+static void resume_traded(struct store_command *command) {
+    exchange_resume(((struct trading *)command)->exchange);
+}
+
+/* False when `validForInMinutes` is no number of minutes up to a week. */
+static bool read_query(struct request *request, struct text *token, int64_t *minutes) {
+    struct text rest = exchange_query(request->exchange), name, value;
+    bool ok = true;
+    while (form_next(&rest, request->arena, &name, &value)) {
+        if (!name.at || !value.at)
+            continue;
+        if (text_equal_nocase(name, TEXT("token")))
+            *token = value;
+        else if (text_equal_nocase(name, TEXT("validForInMinutes")))
+            ok = text_to_int64(value, minutes) && *minutes >= 1 && *minutes <= EXCHANGE_MINUTES_MAX;
+    }
+    return ok;
+}
+
+void one_time_exchange(struct request *request) {
+    struct trading *trading = arena_calloc(request->arena, 1, sizeof *trading);
+    struct text token = { 0 };
+    int64_t minutes = EXCHANGE_MINUTES;
+    if (!trading) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    if (!read_query(request, &token, &minutes)) {
+        struct errors errors = { 0 };
+        errors_add(&errors, request->arena,
+                   &(struct error){ .property = TEXT("validForInMinutes"),
+                                    .message = TEXT("must be an integer from 1 to 10080") });
+        reply_invalid(request, &errors);
+        return;
+    }
+    trading->exchange = request->exchange;
+    trading->auth = request->app->auth;
+    trading->auth.token_lifetime_ms = minutes_ms(minutes);
+    trading->trade =
+        (struct one_time_exchange){ .command = { .run = one_time_trade, .done = resume_traded },
+                                    .auth = &trading->auth,
+                                    .arena = request->arena,
+                                    .token = token };
+    request->exchange->state = trading;
+    request_suspend(request, traded);
+    enum status status = store_submit(request->app->store, &trading->trade.command);
+    if (status == STATUS_OK)
+        return; /* it is the writer's now */
+    trading->trade.command.status = status;
+    exchange_resume(request->exchange);
+}

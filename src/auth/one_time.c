@@ -1,0 +1,95 @@
+/* One-time sign-in tokens (contract section 1.6). */
+#include "auth/one_time.h"
+
+#include "base/buffer.h"
+#include "base/time.h"
+#include "crypto/base64.h"
+#include "crypto/hmac.h"
+#include "json/json.h"
+#include "model/tables.h"
+#include "rules/permit.h"
+
+/* Not before, expires, and a random id that makes each token another one. */
+static struct text make_claims(const struct one_time *one_time, const struct record *user,
+                               int64_t now_ms) {
+    char id[TOKEN_TEXT_SIZE];
+    struct buffer claims;
+    token_generate(id);
+    buffer_init(&claims, one_time->arena, 256);
+    buffer_add(&claims, TEXT("{\"email\":"));
+    json_add_string(&claims, value_as_text(&user->values[USER_Email]));
+    buffer_printf(&claims,
+                  ",\"iss\":\"self\",\"aud\":\"roster\",\"nbf\":%lld,\"exp\":%lld,\"jti\":\"",
+                  (long long)(now_ms / 1000), (long long)((now_ms + one_time->lifetime_ms) / 1000));
+    buffer_add(&claims, (struct text){ id, sizeof id });
+    buffer_add(&claims, TEXT("\"}"));
+    return claims.failed ? (struct text){ 0 } : buffer_text(&claims);
+}
+
+static struct text sign(const struct one_time *one_time, struct text claims) {
+    struct arena *arena = one_time->arena;
+    struct token_hash key = seal_mac(one_time->auth->key, TEXT("one-time tokens"));
+    unsigned char mac[HMAC_SIZE];
+    struct buffer token;
+    struct text header = base64url_encode(TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), arena);
+    struct text payload = base64url_encode(claims, arena);
+    buffer_init(&token, arena, header.len + payload.len + 64);
+    buffer_add(&token, header);
+    buffer_add_char(&token, '.');
+    buffer_add(&token, payload);
+    hmac_sha256((struct text){ (const char *)key.bytes, sizeof key.bytes }, buffer_text(&token),
+                mac);
+    struct text signature = base64url_encode((struct text){ (const char *)mac, sizeof mac }, arena);
+    buffer_add_char(&token, '.');
+    buffer_add(&token, signature);
+    if (!header.at || !payload.at || !signature.at || token.failed)
+        return (struct text){ 0 };
+    return buffer_text(&token);
+}
+
+enum status one_time_issue(struct store_view *tx, struct store_command *command) {
+    struct one_time *one_time = (struct one_time *)command;
+    struct record user;
+    struct principal principal;
+    int64_t now_ms = time_now_ms();
+    enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, &user);
+    if (status == STATUS_OK)
+        status = auth_principal(one_time->auth, tx, one_time->user_id, one_time->arena, &principal);
+    if (status != STATUS_OK)
+        return status;
+    /* Who signs in as somebody else must not come to more than is theirs. */
+    if (one_time->caller && one_time->caller->user_id != one_time->user_id &&
+        !one_time->caller->is_admin &&
+        (principal.is_admin || !permit_grant(one_time->caller, principal.permissions)))
+        return STATUS_DENIED;
+    struct text claims = make_claims(one_time, &user, now_ms);
+    one_time->token = claims.at ? sign(one_time, claims) : claims;
+    if (!one_time->token.at)
+        return STATUS_BROKEN;
+    struct token token = { .hash = token_hash(one_time->token),
+                           .kind = TOKEN_ONE_TIME,
+                           .user_id = one_time->user_id,
+                           .client_id = TEXT(""),
+                           .issued_ms = now_ms,
+                           .expires_ms = now_ms + one_time->lifetime_ms };
+    return store_add_token(tx, &token);
+}
+
+enum status one_time_trade(struct store_view *tx, struct store_command *command) {
+    struct one_time_exchange *exchange = (struct one_time_exchange *)command;
+    struct token_hash hash = token_hash(exchange->token);
+    struct token token;
+    struct principal principal;
+    enum status status = store_token(tx, &hash, exchange->arena, &token);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && (token.kind != TOKEN_ONE_TIME ||
+                                                               token.expires_ms <= time_now_ms())))
+        return STATUS_UNAUTHENTICATED;
+    if (status == STATUS_OK)
+        status = auth_principal(exchange->auth, tx, token.user_id, exchange->arena, &principal);
+    if (status != STATUS_OK)
+        return status;
+    status = store_drop_token(tx, &hash);
+    if (status == STATUS_OK)
+        status = grant_issue(exchange->auth, tx, token.user_id, principal.email, &exchange->grant);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+}
