@@ -23,7 +23,9 @@ static struct text make_claims(const struct one_time *one_time, const struct rec
                   (long long)(now_ms / 1000), (long long)((now_ms + one_time->lifetime_ms) / 1000));
     buffer_add(&claims, (struct text){ id, sizeof id });
     buffer_add(&claims, TEXT("\"}"));
-    return claims.failed ? (struct text){ 0 } : buffer_text(&claims);
+    if (claims.failed)
+        return (struct text){ 0 };
+    return buffer_text(&claims);
 }
 
 static struct text sign(const struct one_time *one_time, struct text claims) {
