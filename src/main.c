@@ -209,9 +209,9 @@ static int start_services(struct server *server) {
     app->auth = (struct auth){
         .store = app->store,
         .key = server->key,
-        .pool = password_pool_start(
-            settings->password_threads ? (unsigned)settings->password_threads : cores(),
-            PASSWORD_QUEUE),
+        .pool =
+            pool_start(settings->password_threads ? (unsigned)settings->password_threads : cores(),
+                       PASSWORD_QUEUE),
         .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
         .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
         .lockout_attempts = settings->lockout_attempts,
@@ -338,7 +338,7 @@ static void stop(struct server *server) {
     listener_stop(server->listener);
     deliverer_stop(server->deliverer);
     fetcher_stop(server->app.fetcher);
-    password_pool_stop(server->app.auth.pool);
+    pool_stop(server->app.auth.pool);
     app_free_workers(&server->app);
     limits_free(server->app.limits);
     store_close(server->app.store);

@@ -181,50 +181,32 @@ static const char fixed_schemas[] =
     "\"type\":"
     "\"string\"}},\"required\":[\"grant_type\"]}";
 
-#define REPLY(name, description, schema)                                                           \
-    "\"" name "\":{\"description\":\"" description "\",\"content\":{\"application/json\":{"        \
-    "\"schema\":{\"$ref\":\"#/components/schemas/" schema "\"}}}}"
+static const struct {
+    unsigned status;
+    const char *name, *description, *schema;
+} replies[] = {
+    { 200, "Done", "done, and durable", "Envelope" },
+    { 400, "Invalid", "the request is not valid", "Invalid" },
+    { 401, "Unauthenticated", "no credentials, or bad ones", "Envelope" },
+    { 403, "Denied", "the caller may not do this", "Envelope" },
+    { 404, "NotFound", "there is no such record", "Envelope" },
+    { 409, "Conflict", "something still refers to the record", "Envelope" },
+    { 412, "Stale", "If-Match names another version", "Envelope" },
+    { 413, "TooLarge", "the body is larger than 1 MiB", "Envelope" },
+    { 422, "Mismatch", "the Idempotency-Key was used with another body", "Envelope" },
+    { 429, "Busy", "wait, then try again", "Envelope" },
+    { 500, "Broken", "nothing was done", "Envelope" },
+    { 503, "Unavailable", "the server is stopping", "Envelope" },
+};
+enum { REPLIES = sizeof replies / sizeof replies[0] };
 
-static const char fixed_replies[] =
-    REPLY("Done", "done, and durable", "Envelope") "," REPLY("Invalid", "the request is not valid", "Invalid") "," REPLY("Unauthenticated", "no credentials, or bad ones", "Envelope") "," REPLY(
-        "Denied", "the caller may not do this",
-        "Envelope") "," REPLY("NotFound", "there is no such record",
-                              "Envelope") "," REPLY("Conflict",
-                                                    "something still refers to the record",
-                                                    "Envelope") "," REPLY("Stale",
-                                                                          "If-Match names another "
-                                                                          "version",
-                                                                          "Envelope") "," REPLY("To"
-                                                                                                "oL"
-                                                                                                "ar"
-                                                                                                "g"
-                                                                                                "e",
-                                                                                                "th"
-                                                                                                "e "
-                                                                                                "bo"
-                                                                                                "dy"
-                                                                                                " i"
-                                                                                                "s "
-                                                                                                "la"
-                                                                                                "rg"
-                                                                                                "er"
-                                                                                                " t"
-                                                                                                "ha"
-                                                                                                "n "
-                                                                                                "1 "
-                                                                                                "Mi"
-                                                                                                "B",
-                                                                                                "En"
-                                                                                                "ve"
-                                                                                                "lo"
-                                                                                                "p"
-                                                                                                "e") "," REPLY("Busy",
-                                                                                                               "wait, then try again",
-                                                                                                               "Envelope") "," REPLY("Broken",
-                                                                                                                                     "nothing was done",
-                                                                                                                                     "Envelope") "," REPLY("Unavailable",
-                                                                                                                                                           "the server is stopping",
-                                                                                                                                                           "Envelope");
+static void add_fixed_replies(struct buffer *out) {
+    for (unsigned i = 0; i < REPLIES; i++)
+        buffer_printf(out,
+                      "%s\"%s\":{\"description\":\"%s\",\"content\":{\"application/json\":{"
+                      "\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}}",
+                      i ? "," : "", replies[i].name, replies[i].description, replies[i].schema);
+}
 
 /* ---- Operations ---- */
 
@@ -321,8 +303,11 @@ static void add_body(struct buffer *out, const struct route *route) {
                   type, entity, suffix);
 }
 
-static void add_reply(struct buffer *out, unsigned status, const char *name) {
-    buffer_printf(out, ",\"%u\":{\"$ref\":\"#/components/responses/%s\"}", status, name);
+static void add_reply(struct buffer *out, unsigned status) {
+    for (unsigned i = 0; i < REPLIES; i++)
+        if (replies[i].status == status)
+            buffer_printf(out, ",\"%u\":{\"$ref\":\"#/components/responses/%s\"}", status,
+                          replies[i].name);
 }
 
 static void add_content(struct buffer *out, const char *schema) {
@@ -368,25 +353,27 @@ static void add_replies(struct buffer *out, const struct route *route) {
                    TEXT(",\"400\":{\"description\":\"refused\",\"content\":{\"application/json\":"
                         "{\"schema\":{\"$ref\":\"#/components/schemas/GrantError\"}}}}"));
     else
-        add_reply(out, 400, "Invalid");
+        add_reply(out, 400);
     if (route->permission != -1 || route->handler == one_time_exchange)
-        add_reply(out, 401, "Unauthenticated");
+        add_reply(out, 401);
     if (route->permission != -1)
-        add_reply(out, 403, "Denied");
+        add_reply(out, 403);
     if (has_id || route->handler == resource_put || route->handler == enums_get ||
         route->handler == metrics_get)
-        add_reply(out, 404, "NotFound");
+        add_reply(out, 404);
     if (changes || route->handler == one_time_of)
-        add_reply(out, 409, "Conflict");
+        add_reply(out, 409);
     if (changes) {
-        add_reply(out, 412, "Stale");
+        add_reply(out, 412);
     }
     if (route->method != METHOD_GET)
-        add_reply(out, 413, "TooLarge");
+        add_reply(out, 413);
+    if (route->handler == resource_post)
+        add_reply(out, 422);
     if (route->handler != token_post) {
-        add_reply(out, 429, "Busy");
-        add_reply(out, 500, "Broken");
-        add_reply(out, 503, "Unavailable");
+        add_reply(out, 429);
+        add_reply(out, 500);
+        add_reply(out, 503);
     }
     buffer_add_char(out, '}');
 }
@@ -504,7 +491,7 @@ void openapi_get(struct request *request) {
     buffer_add(&out, TEXT("},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
                           "\"scheme\":\"bearer\"},\"basic\":{\"type\":\"http\",\"scheme\":"
                           "\"basic\"}},\"responses\":{"));
-    buffer_add(&out, text_of(fixed_replies));
+    add_fixed_replies(&out);
     buffer_add(&out, TEXT("},\"schemas\":{"));
     add_schemas(&out);
     buffer_add(&out, TEXT("}}}"));

@@ -18,7 +18,9 @@ struct user_writing {
     struct text new_password; /* in clear, to be hashed; `at` NULL: none */
     struct password_job job;
     struct fetch_job fetch;
-    struct avatar avatar; /* the new one, when `content` is not NULL */
+    struct job look;         /* at what was fetched */
+    const char *avatar_type; /* NULL: no picture */
+    struct avatar avatar;    /* the new one, when `content` is not NULL */
     const char *avatar_extension;
     struct token_hash reset; /* the token that lets the user set a new password */
     bool has_reset;
@@ -177,7 +179,7 @@ static void hash_password(struct user_writing *user) {
     }
     user->job = (struct password_job){ .password = user->new_password, .done = resume_hashed };
     request_suspend(request, password_hashed);
-    enum status status = password_pool_submit(request->app->auth.pool, &user->job);
+    enum status status = password_submit(request->app->auth.pool, &user->job);
     if (status != STATUS_OK)
         writing_give_up(&user->writing, status);
 }
@@ -187,8 +189,31 @@ static void refuse_avatar(struct user_writing *user, struct text message) {
     writing_reply(&user->writing, STATUS_BAD_INPUT);
 }
 
+static struct user_writing *user_of_look(struct job *look) {
+    return (struct user_writing *)((char *)look - offsetof(struct user_writing, look));
+}
+
+static void avatar_looked_at(struct exchange *exchange) {
+    struct user_writing *user = exchange->state;
+    if (!user->avatar_type) {
+        refuse_avatar(user, MESSAGE_TEXT(not_an_image));
+        return;
+    }
+    user->avatar = (struct avatar){ text_of(user->avatar_type), user->fetch.body };
+    user->avatar_extension = image_extension(user->avatar_type);
+    hash_password(user);
+}
+
+static void look(struct job *job) {
+    struct user_writing *user = user_of_look(job);
+    user->avatar_type = image_type(user->fetch.body);
+    exchange_resume(user->writing.request->exchange);
+}
+
+/* To decode a hostile picture takes up to a second: not on this thread. */
 static void avatar_fetched(struct exchange *exchange) {
     struct user_writing *user = exchange->state;
+    struct request *request = user->writing.request;
     if (user->fetch.outcome != FETCH_OK) {
         bool is_large = user->fetch.outcome == FETCH_TOO_LARGE;
         const char *reason =
@@ -196,14 +221,11 @@ static void avatar_fetched(struct exchange *exchange) {
         refuse_avatar(user, arena_printf(exchange->arena, "could not be fetched: %s", reason));
         return;
     }
-    const char *type = image_type(user->fetch.body);
-    if (!type) {
-        refuse_avatar(user, MESSAGE_TEXT(not_an_image));
-        return;
-    }
-    user->avatar = (struct avatar){ text_of(type), user->fetch.body };
-    user->avatar_extension = image_extension(type);
-    hash_password(user);
+    user->look.run = look;
+    request_suspend(request, avatar_looked_at);
+    enum status status = pool_submit(request->app->auth.pool, &user->look);
+    if (status != STATUS_OK)
+        writing_give_up(&user->writing, status);
 }
 
 static void resume_fetched(struct fetch_job *fetch) {

@@ -1,7 +1,7 @@
 #ifndef ROSTER_AUTH_AUTH_H
 #define ROSTER_AUTH_AUTH_H
 
-#include "auth/password_pool.h"
+#include "auth/password_job.h"
 #include "crypto/seal.h"
 #include "model/principal.h"
 #include "store/store.h"
@@ -18,7 +18,7 @@ struct sign_in_counts {
 /** What signing in and checking tokens needs; filled in once at start, then only read. */
 struct auth {
     struct store *store;
-    struct password_pool *pool;
+    struct pool *pool;
     const struct seal_key *key;
     int64_t token_lifetime_ms;
     int64_t refresh_lifetime_ms;

@@ -1,5 +1,5 @@
-/* What password_pool.h promises. */
-#include "auth/password_pool.h"
+/* What password_job.h and base/pool.h promise. */
+#include "auth/password_job.h"
 
 #include "crypto/secret.h"
 
@@ -53,22 +53,22 @@ static void wait_for(struct observed *observed) {
         continue;
 }
 
-static void run(struct password_pool *pool, struct observed *observed) {
-    assert_int_equal(password_pool_submit(pool, &observed->job), STATUS_OK);
+static void run(struct pool *pool, struct observed *observed) {
+    assert_int_equal(password_submit(pool, &observed->job), STATUS_OK);
     wait_for(observed);
     assert_int_equal(observed->times, 1);
     assert_false(observed->job.failed);
 }
 
-static struct password_pool *start_pool(unsigned threads, size_t limit) {
-    struct password_pool *pool = password_pool_start(threads, limit);
+static struct pool *start_pool(unsigned threads, size_t limit) {
+    struct pool *pool = pool_start(threads, limit);
     assert_non_null(pool);
     return pool;
 }
 
 static void a_job_without_a_hash_makes_one_that_verifies(void **state) {
     (void)state;
-    struct password_pool *pool = start_pool(1, 4);
+    struct pool *pool = start_pool(1, 4);
     struct observed make, right, wrong;
     prepare(&make, "correct horse", NULL);
     run(pool, &make);
@@ -81,12 +81,12 @@ static void a_job_without_a_hash_makes_one_that_verifies(void **state) {
     run(pool, &wrong);
     assert_int_equal(wrong.job.match, PASSWORD_WRONG);
     assert_string_equal(wrong.job.made, "");
-    password_pool_stop(pool);
+    pool_stop(pool);
 }
 
 static void an_old_hash_gets_a_replacement_when_the_password_is_right(void **state) {
     (void)state;
-    struct password_pool *pool = start_pool(1, 4);
+    struct pool *pool = start_pool(1, 4);
     struct observed right, wrong;
     prepare(&right, "U*U", OLD_HASH);
     run(pool, &right);
@@ -96,25 +96,25 @@ static void an_old_hash_gets_a_replacement_when_the_password_is_right(void **sta
     run(pool, &wrong);
     assert_int_equal(wrong.job.match, PASSWORD_WRONG);
     assert_string_equal(wrong.job.made, "");
-    password_pool_stop(pool);
+    pool_stop(pool);
 }
 
 /* An account without a password has an empty hash, which must not be taken for "make one". */
 static void an_empty_hash_is_verified_and_wrong(void **state) {
     (void)state;
-    struct password_pool *pool = start_pool(1, 4);
+    struct pool *pool = start_pool(1, 4);
     struct observed job;
     prepare(&job, "", "");
     job.job.match = PASSWORD_RIGHT;
     run(pool, &job);
     assert_int_equal(job.job.match, PASSWORD_WRONG);
     assert_string_equal(job.job.made, "");
-    password_pool_stop(pool);
+    pool_stop(pool);
 }
 
 static void jobs_run_on_threads_that_give_way(void **state) {
     (void)state;
-    struct password_pool *pool = start_pool(1, 4);
+    struct pool *pool = start_pool(1, 4);
     struct observed job;
     prepare(&job, "x", NULL);
     run(pool, &job);
@@ -122,13 +122,13 @@ static void jobs_run_on_threads_that_give_way(void **state) {
     assert_int_not_equal(job.thread, gettid());
     assert_true(job.nice == 10 || job.nice == nice);
     assert_true(nice >= 10 || job.nice == 10);
-    password_pool_stop(pool);
+    pool_stop(pool);
 }
 
 static void too_many_waiting_jobs_are_refused_and_never_done(void **state) {
     (void)state;
     enum { LIMIT = 3 };
-    struct password_pool *pool = start_pool(1, LIMIT);
+    struct pool *pool = start_pool(1, LIMIT);
     struct observed first, waiting[LIMIT], refused, last;
     sem_t gate;
     assert_int_equal(sem_init(&gate, 0, 0), 0);
@@ -137,54 +137,54 @@ static void too_many_waiting_jobs_are_refused_and_never_done(void **state) {
     run(pool, &first); /* holds the only thread from now on */
     for (size_t i = 0; i < LIMIT; i++) {
         prepare(&waiting[i], "x", NULL);
-        assert_int_equal(password_pool_submit(pool, &waiting[i].job), STATUS_OK);
+        assert_int_equal(password_submit(pool, &waiting[i].job), STATUS_OK);
     }
     prepare(&refused, "x", NULL);
-    assert_int_equal(password_pool_submit(pool, &refused.job), STATUS_BUSY);
+    assert_int_equal(password_submit(pool, &refused.job), STATUS_BUSY);
     assert_int_equal(sem_post(&gate), 0);
     for (size_t i = 0; i < LIMIT; i++)
         wait_for(&waiting[i]);
     prepare(&last, "x", NULL);
     run(pool, &last); /* there is room again */
-    password_pool_stop(pool);
+    pool_stop(pool);
     assert_int_equal(refused.times, 0);
 }
 
 static void stopping_finishes_what_waits(void **state) {
     (void)state;
     enum { JOBS = 16 };
-    struct password_pool *pool = start_pool(2, 0);
+    struct pool *pool = start_pool(2, 0);
     static struct observed jobs[JOBS];
     for (size_t i = 0; i < JOBS; i++) {
         prepare(&jobs[i], i % 2 ? "U*U" : "U*V", OLD_HASH);
-        assert_int_equal(password_pool_submit(pool, &jobs[i].job), STATUS_OK);
+        assert_int_equal(password_submit(pool, &jobs[i].job), STATUS_OK);
     }
-    password_pool_stop(pool);
+    pool_stop(pool);
     for (size_t i = 0; i < JOBS; i++) {
         assert_int_equal(jobs[i].times, 1);
         assert_int_equal(jobs[i].job.match, i % 2 ? PASSWORD_RIGHT_BUT_OLD : PASSWORD_WRONG);
     }
-    password_pool_stop(NULL);
+    pool_stop(NULL);
 }
 
 /* Each holds its thread until all were begun: with fewer threads than jobs this would never end. */
 static void as_many_jobs_run_at_once_as_there_are_threads(void **state) {
     (void)state;
     enum { THREADS = 4 };
-    struct password_pool *pool = start_pool(THREADS, THREADS);
+    struct pool *pool = start_pool(THREADS, THREADS);
     struct observed jobs[THREADS];
     sem_t gate;
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     for (size_t i = 0; i < THREADS; i++) {
         prepare(&jobs[i], "x", NULL);
         jobs[i].may_return = &gate;
-        assert_int_equal(password_pool_submit(pool, &jobs[i].job), STATUS_OK);
+        assert_int_equal(password_submit(pool, &jobs[i].job), STATUS_OK);
     }
     for (size_t i = 0; i < THREADS; i++)
         wait_for(&jobs[i]);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(sem_post(&gate), 0);
-    password_pool_stop(pool);
+    pool_stop(pool);
 }
 
 static int start(void **state) {
