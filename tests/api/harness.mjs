@@ -108,7 +108,7 @@ export class Server {
 
     // For tests/openapi/check.py; what imitates the hosted service's quirks is not described.
     record(exchange) {
-        if (process.env.EXCHANGES_FILE && exchange.reply !== undefined && !this.args.includes('nexudus'))
+        if (process.env.EXCHANGES_FILE && exchange.reply !== undefined && !this.args?.includes('nexudus'))
             appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify(exchange)}\n`);
     }
 
