@@ -91,8 +91,11 @@ static void add_filter(struct searching *searching, const struct parameter *para
         searching->errors.failed = true;
         return;
     }
+    const struct text text = value_as_text(&value);
+    bool is_long = match == MATCH_contains && text.len >= 3 && text_characters(text) >= 3;
     *filter =
-        (struct filter){ .field = (unsigned)(parameter->field - searching->search.table->fields),
+        (struct filter){ .is_indexed = is_long && parameter->field->flags & SEARCHED,
+                         .field = (unsigned)(parameter->field - searching->search.table->fields),
                          .match = match,
                          .value = value };
     struct filter **last = &searching->search.filters;
@@ -407,7 +410,8 @@ static void resume(struct store_command *command) {
 
 /* Is it found by an index at once, whatever the size of the table? */
 static bool is_quick(const struct search *search) {
-    if (search->filters && search->filters->match == MATCH_any && search->filters->value.len <= 32)
+    if (search->filters && !search->filters->next && search->filters->match == MATCH_any &&
+        search->filters->value.len <= 32)
         return search->table->fields[search->filters->field].type == TYPE_id;
     return false;
 }

@@ -40,6 +40,8 @@ enum field_flags {
     MULTI_LINE = 1 << 5, /* may hold line breaks and tabs */
     UNIQUE = 1 << 6,     /* no two rows have it */
     STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
+    INDEXED = 1 << 9,    /* searches order by it quickly */
+    SEARCHED = 1 << 10,  /* text that searches look into: kept in an index of three letters each */
     ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
 };
 

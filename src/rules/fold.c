@@ -35,29 +35,12 @@ struct text fold(struct text text, struct arena *arena) {
     return copy;
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-static bool ascii_contains(struct text text, struct text folded) {
-    for (size_t start = 0; start + folded.len <= text.len; start++) {
-        size_t i = 0;
-        while (i < folded.len && lower(text.at[start + i]) == folded.at[i])
-            i++;
-        if (i == folded.len)
-            return true;
-    }
-    return false;
-}
-
 int fold_contains(struct text text, struct text folded) {
     struct arena arena = { 0 };
-    if (fold_is_ascii(text))
-        return ascii_contains(text, folded);
     struct text whole = fold(text, &arena);
     int found = -1;
     if (whole.at)
-        found = memmem(whole.at, whole.len, folded.at, folded.len) != NULL;
+        found = memmem(whole.at, whole.len, folded.at, folded.len) != NULL; /* linear in both */
     arena_close(&arena);
     return found;
 }

@@ -124,6 +124,14 @@ static enum status create_ids(struct store_view *view, const struct table *table
     return view_run(view, sql);
 }
 
+/* Orders that searches ask for, and texts that they look into, folded (see rules/fold.h). The index
+ * of texts has no copy of them: the rows are looked at in the end anyway. */
+static const char user_indexes[] =
+    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"
+    "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
+    "CREATE VIRTUAL TABLE users_texts USING fts5 (FullName, Email, content = '',"
+    " tokenize = 'trigram', detail = full);";
+
 static enum status create_resource(struct store_view *view, const struct table *table) {
     enum status status = create_table(view, table);
     return status == STATUS_OK ? create_ids(view, table) : status;
@@ -134,6 +142,8 @@ static enum status create_all(struct store_view *view) {
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (!is_view(tables[i]))
             status = create_resource(view, tables[i]);
+    if (status == STATUS_OK)
+        status = view_run(view, user_indexes);
     if (status == STATUS_OK)
         status = view_run(view, own_tables);
     if (status == STATUS_OK)
@@ -150,6 +160,11 @@ static enum status to_version_2(struct store_view *view) {
         status = create_resource(view, &web_hook_delivery_table);
     if (status == STATUS_OK)
         status = view_run(view, outbox_indexes);
+    if (status == STATUS_OK)
+        status = view_run(view, user_indexes);
+    if (status == STATUS_OK)
+        status = view_run(view, "INSERT INTO users_texts (rowid, FullName, Email)"
+                                " SELECT Id, fold(FullName), fold(Email) FROM users");
     if (status == STATUS_OK)
         status = view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
                                 "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");

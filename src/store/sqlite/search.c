@@ -22,8 +22,27 @@ static void contains(sqlite3_context *context, int count, sqlite3_value **argume
         sqlite3_result_int(context, found);
 }
 
+/* For exact matches, and for the migration that makes the index of texts. */
+static void fold_text(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    struct arena arena = { 0 };
+    struct text text = { (const char *)sqlite3_value_text(arguments[0]), 0 };
+    (void)count;
+    text.len = (size_t)sqlite3_value_bytes(arguments[0]);
+    if (!text.at)
+        return; /* null stays null */
+    struct text folded = fold(text, &arena);
+    if (folded.at)
+        sqlite3_result_text64(context, folded.at, folded.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    else
+        sqlite3_result_error_nomem(context);
+    arena_close(&arena);
+}
+
 bool search_prepare(sqlite3 *db) {
-    return sqlite3_create_function_v2(db, "contains", 2,
+    return sqlite3_create_function_v2(db, "fold", 1,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+                                      fold_text, NULL, NULL, NULL) == SQLITE_OK &&
+           sqlite3_create_function_v2(db, "contains", 2,
                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
                                       contains, NULL, NULL, NULL) == SQLITE_OK;
 }
@@ -34,7 +53,14 @@ static void add_condition(struct buffer *sql, const struct search *search,
     const char *name = table->fields[filter->field].name.at;
     switch (filter->match) {
     case MATCH_equal: buffer_printf(sql, "%s = ?%d", name, ++*parameter); break;
-    case MATCH_contains: buffer_printf(sql, "contains(%s, ?%d)", name, ++*parameter); break;
+    case MATCH_contains:
+        buffer_printf(sql, "contains(%s, ?%d)", name, ++*parameter);
+        if (filter->is_indexed)
+            buffer_printf(sql,
+                          " AND Id IN (SELECT rowid FROM %s_texts WHERE %s_texts MATCH"
+                          " '%s : \"' || replace(?%d, '\"', '\"\"') || '\"')",
+                          table->name, table->name, name, *parameter);
+        break;
     case MATCH_from: buffer_printf(sql, "%s >= ?%d", name, ++*parameter); break;
     case MATCH_to: buffer_printf(sql, "%s <= ?%d", name, ++*parameter); break;
     case MATCH_linked:
@@ -65,7 +91,7 @@ static void add_exact_first(struct buffer *sql, const struct search *search) {
         if (filter->match != MATCH_nothing)
             parameter++;
         if (filter->match == MATCH_contains)
-            buffer_printf(sql, "%s = ?%d COLLATE NOCASE DESC, ",
+            buffer_printf(sql, "fold(%s) = ?%d DESC, ",
                           search->table->fields[filter->field].name.at, parameter);
     }
 }

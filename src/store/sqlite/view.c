@@ -89,7 +89,7 @@ static void add_columns(struct buffer *sql, const struct table *table, const cha
                         bool with_indexed) {
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (!field_is_stored(field) || (!with_indexed && field->flags & UNIQUE) ||
+        if (!field_is_stored(field) || (!with_indexed && field->flags & (UNIQUE | INDEXED)) ||
             (*format == '=' && field->type == TYPE_id)) /* setting a key rewrites every index */
             continue;
         buffer_add(sql, TEXT(", "));
@@ -104,6 +104,23 @@ static void add_columns(struct buffer *sql, const struct table *table, const cha
 
 void view_add_columns(struct buffer *sql, const struct table *table) {
     add_columns(sql, table, "n", true);
+}
+
+/* FTS5's own way of deleting is an insert that names the command in a column called as the table.
+ */
+static void add_texts_sql(struct buffer *sql, const struct table *table, bool deletes) {
+    buffer_printf(sql, "INSERT INTO %s_texts (", table->name);
+    if (deletes)
+        buffer_printf(sql, "%s_texts, ", table->name);
+    buffer_add(sql, TEXT("rowid"));
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED)
+            buffer_printf(sql, ", %s", table->fields[i].name.at);
+    buffer_printf(sql, ") VALUES (%s?%u", deletes ? "'delete', " : "", table->common.id + 1);
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED)
+            buffer_printf(sql, ", ?%u", i + 1);
+    buffer_add_char(sql, ')');
 }
 
 static void write_table_sql(struct buffer *sql, const struct table *table,
@@ -133,6 +150,8 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
         buffer_printf(sql, " WHERE Id = ?%u AND Version = ?%u", table->common.id + 1,
                       table->count + 2);
         break;
+    case TABLE_INDEX_TEXTS:
+    case TABLE_UNINDEX_TEXTS: add_texts_sql(sql, table, which == TABLE_UNINDEX_TEXTS); break;
     case TABLE_STATEMENTS: assert(!"not a statement");
     }
     buffer_add_char(sql, '\0');

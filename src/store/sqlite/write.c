@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "rules/fold.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void bind_record(sqlite3_stmt *statement, const struct record *record, bo
     const struct table *table = record->table;
     for (unsigned i = 0; i < table->count; i++)
         if (field_is_stored(&table->fields[i]) &&
-            (with_indexed || !(table->fields[i].flags & UNIQUE)))
+            (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
             bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
     bind_integer(statement, (int)table->count + 1, record->version);
 }
@@ -120,7 +121,7 @@ static enum status write_row(struct store_view *tx, const struct record *before,
                              const struct record *after) {
     bool indexed_changes = false;
     for (unsigned i = 0; i < after->table->count; i++)
-        if (after->table->fields[i].flags & UNIQUE)
+        if (after->table->fields[i].flags & (UNIQUE | INDEXED))
             indexed_changes |= !value_equal(&before->values[i], &after->values[i]);
     sqlite3_stmt *statement = view_table_statement(
         tx, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
@@ -158,11 +159,58 @@ static enum status write_difference(struct store_view *tx, const struct record *
     return status;
 }
 
+static bool is_searched(const struct table *table) {
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED)
+            return true;
+    return false;
+}
+
+/* Puts a record's texts, folded as searches fold theirs, into the index of its table, or takes them
+ * away again; for that it must be told them once more. */
+static enum status index_texts(struct store_view *tx, const struct record *record,
+                               enum table_statement how) {
+    struct arena arena = { 0 };
+    const struct table *table = record->table;
+    sqlite3_stmt *statement = view_table_statement(tx, table, how);
+    enum status status = statement ? STATUS_OK : STATUS_BROKEN;
+    if (statement)
+        bind_integer(statement, (int)table->common.id + 1, record_id(record));
+    for (unsigned i = 0; status == STATUS_OK && i < table->count; i++) {
+        struct text folded = value_as_text(&record->values[i]);
+        if (!(table->fields[i].flags & SEARCHED))
+            continue;
+        if (folded.at)
+            folded = fold(folded, &arena);
+        bind_text(statement, (int)i + 1, folded);
+        if (record->values[i].kind == VALUE_TEXT && !folded.at)
+            status = STATUS_BROKEN;
+    }
+    if (status == STATUS_OK)
+        status = view_execute(tx, statement);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status index_change(struct store_view *tx, const struct record *before,
+                                const struct record *after) {
+    bool changes = false;
+    for (unsigned i = 0; i < after->table->count; i++)
+        if (after->table->fields[i].flags & SEARCHED)
+            changes |= !value_equal(&before->values[i], &after->values[i]);
+    if (!changes)
+        return STATUS_OK;
+    enum status status = index_texts(tx, before, TABLE_UNINDEX_TEXTS);
+    return status == STATUS_OK ? index_texts(tx, after, TABLE_INDEX_TEXTS) : status;
+}
+
 enum status store_update(struct store_view *tx, const struct record *before,
                          const struct record *after, const struct author *author) {
     enum status status = write_row(tx, before, after);
     for (unsigned i = 0; status == STATUS_OK && i < after->table->count; i++)
         status = write_difference(tx, before, after, i, author);
+    if (status == STATUS_OK)
+        status = index_change(tx, before, after);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_UPDATE, after, author });
     return status;
@@ -187,6 +235,8 @@ enum status store_delete(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_DELETE },
                                author);
+    if (status == STATUS_OK && is_searched(record->table))
+        status = index_texts(tx, record, TABLE_UNINDEX_TEXTS);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_DELETE, record, author });
     return status;
@@ -218,6 +268,8 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_CREATE },
                                author);
+    if (status == STATUS_OK && is_searched(record->table))
+        status = index_texts(tx, record, TABLE_INDEX_TEXTS);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_CREATE, record, author });
     return status;
