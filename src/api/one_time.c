@@ -33,7 +33,8 @@ static void issued(struct exchange *exchange) {
     switch (one_time->command.status) {
     case STATUS_OK: reply_token(request, one_time->token); break;
     case STATUS_UNAUTHENTICATED: /* of the user, not of the caller */
-        reply_failure(request, STATUS_CONFLICT, "This user may not sign in.", NULL);
+        reply_failure(request, STATUS_CONFLICT,
+                      "This user may not sign in, or must set a new password first.", NULL);
         break;
     default: reply_failure(request, one_time->command.status, NULL, NULL); break;
     }
@@ -50,7 +51,7 @@ static void resume_issued(struct store_command *command) {
 }
 
 static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
-                  const struct principal *caller) {
+                  int64_t caller_id) {
     struct issuing *issuing = arena_calloc(request->arena, 1, sizeof *issuing);
     if (!issuing) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
@@ -63,7 +64,7 @@ static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
                            .arena = request->arena,
                            .user_id = user_id,
                            .lifetime_ms = lifetime_ms,
-                           .caller = caller };
+                           .caller_id = caller_id };
     request->exchange->state = issuing;
     request_suspend(request, issued);
     enum status status = store_submit(request->app->store, &issuing->one_time.command);
@@ -74,11 +75,12 @@ static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
 }
 
 void one_time_own(struct request *request) {
-    issue(request, request->principal.user_id, minutes_ms(DEFAULT_MINUTES), NULL);
+    issue(request, request->principal.user_id, minutes_ms(DEFAULT_MINUTES),
+          request->principal.user_id);
 }
 
 void one_time_of(struct request *request) {
-    issue(request, request->id, minutes_ms(DEFAULT_MINUTES), &request->principal);
+    issue(request, request->id, minutes_ms(DEFAULT_MINUTES), request->principal.user_id);
 }
 
 struct asking {
@@ -92,7 +94,8 @@ static void signed_in(struct exchange *exchange) {
     struct request *request = asking->request;
     switch (asking->sign_in.result) {
     case SIGN_IN_OK:
-        issue(request, asking->sign_in.principal.user_id, asking->lifetime_ms, NULL);
+        issue(request, asking->sign_in.principal.user_id, asking->lifetime_ms,
+              asking->sign_in.principal.user_id);
         break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
     case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
@@ -192,7 +195,8 @@ void one_time_exchange(struct request *request) {
     }
     trading->exchange = request->exchange;
     trading->auth = request->app->auth;
-    trading->auth.token_lifetime_ms = minutes_ms(minutes);
+    if (minutes_ms(minutes) < trading->auth.token_lifetime_ms)
+        trading->auth.token_lifetime_ms = minutes_ms(minutes);
     trading->trade =
         (struct one_time_exchange){ .command = { .run = one_time_trade, .done = resume_traded },
                                     .auth = &trading->auth,

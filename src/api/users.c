@@ -290,6 +290,8 @@ void user_set_password(struct request *request, struct text password,
     user_of(writing)->reset = *reset;
     user_of(writing)->has_reset = true;
     validate(&writing->change, &writing->rules, request->arena, &writing->errors);
+    /* They may be others by the time that the password is hashed, and are to stay so. */
+    values[USER_FullName].kind = values[USER_Email].kind = VALUE_ABSENT;
     if (writing->errors.first || writing->errors.failed)
         writing_reply(writing, STATUS_BAD_INPUT);
     else

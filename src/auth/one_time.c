@@ -7,7 +7,6 @@
 #include "crypto/hmac.h"
 #include "json/json.h"
 #include "model/tables.h"
-#include "rules/permit.h"
 
 /* Not before, expires, and a random id that makes each token another one. */
 static struct text make_claims(const struct one_time *one_time, const struct record *user,
@@ -59,11 +58,18 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
         status = auth_principal(one_time->auth, tx, one_time->user_id, one_time->arena, &principal);
     if (status != STATUS_OK)
         return status;
-    /* Who signs in as somebody else must not come to more than is theirs. */
-    if (one_time->caller && one_time->caller->user_id != one_time->user_id &&
-        !one_time->caller->is_admin &&
-        (principal.is_admin || !permit_grant(one_time->caller, principal.permissions)))
-        return STATUS_DENIED;
+    /* It passes by passwords and codes, so it is not for those who must set a new password, and for
+     * somebody else only an unrestricted administrator may have it. */
+    if (value_is_true(&user.values[USER_MustResetPassword]))
+        return STATUS_UNAUTHENTICATED;
+    if (one_time->caller_id != one_time->user_id) {
+        struct principal caller;
+        status = auth_principal(one_time->auth, tx, one_time->caller_id, one_time->arena, &caller);
+        if (status == STATUS_OK && !caller.is_admin)
+            status = STATUS_DENIED;
+        if (status != STATUS_OK)
+            return status == STATUS_BROKEN ? status : STATUS_DENIED;
+    }
     struct text claims = make_claims(one_time, &user, now_ms);
     one_time->token = claims.at ? sign(one_time, claims) : claims;
     if (!one_time->token.at)
@@ -85,6 +91,12 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     enum status status = store_token(tx, &hash, exchange->arena, &token);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && (token.kind != TOKEN_ONE_TIME ||
                                                                token.expires_ms <= time_now_ms())))
+        return STATUS_UNAUTHENTICATED;
+    struct record user;
+    if (status == STATUS_OK)
+        status = store_load(tx, &user_table, token.user_id, exchange->arena, &user);
+    if (status == STATUS_NOT_FOUND ||
+        (status == STATUS_OK && value_is_true(&user.values[USER_MustResetPassword])))
         return STATUS_UNAUTHENTICATED;
     if (status == STATUS_OK)
         status = auth_principal(exchange->auth, tx, token.user_id, exchange->arena, &principal);

@@ -15,15 +15,15 @@ struct one_time {
     struct arena *arena;
     int64_t user_id;
     int64_t lifetime_ms;
-    const struct principal
-        *caller; /* NULL: the user; else one who must have all that the user may */
+    int64_t caller_id; /* the user, or an unrestricted administrator */
     /* out */
     struct text token; /* in clear */
 };
 
 /**
- * A command's `run`: makes a token for the user. STATUS_NOT_FOUND, DENIED (the caller may less than
- * the user), UNAUTHENTICATED (the user is not admitted), BROKEN.
+ * A command's `run`: makes a token for the user. STATUS_NOT_FOUND, DENIED (the caller is somebody
+ * else and no administrator), UNAUTHENTICATED (the user is not admitted, or must set a new password
+ * first), BROKEN.
  */
 enum status one_time_issue(struct store_view *tx, struct store_command *command);
 

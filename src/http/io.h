@@ -28,6 +28,7 @@ struct client {
     struct client *next, **link; /* of the I/O thread's clients */
     int fd;
     enum phase phase;
+    void *serving; /* the exchange that has begun and not ended yet */
     int64_t since_ms;
     struct sockaddr_storage from;
     socklen_t from_size;

@@ -14,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { NO_ROOM_PAUSE_MS = 20 };
+enum { NO_ROOM_PAUSE_MS = 20, AT_ONCE = 64 /* before it is looked whether to stop */ };
 
 struct listener {
     struct listen_options options;
@@ -38,19 +38,22 @@ static struct io *find_room(struct listener *listener) {
     return total < listener->options.connection_limit ? found : NULL;
 }
 
-/* Takes one connection that waits. False when there is none, or no room: then it waits on. */
-static bool accept_one(struct listener *listener) {
+enum taking { TOOK, NONE_WAITS, NO_ROOM };
+
+static enum taking accept_one(struct listener *listener) {
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
     struct io *io = find_room(listener);
     if (!io)
-        return false;
+        return NO_ROOM;
     int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno == EAGAIN)
+        return NONE_WAITS;
     if (fd < 0)
-        return errno == ECONNABORTED || errno == EINTR;
+        return errno == ECONNABORTED || errno == EINTR ? TOOK : NO_ROOM;
     if (!io_give(io, fd, &from, size))
         log_warning("a connection could not be taken: the system is short of memory");
-    return true;
+    return TOOK;
 }
 
 static void *run_acceptor(void *argument) {
@@ -60,12 +63,12 @@ static void *run_acceptor(void *argument) {
     while (!waits[0].revents) {
         if (poll(waits, 2, -1) < 0)
             continue; /* a signal: none is meant for this thread */
-        while (!waits[0].revents && accept_one(listener))
-            ;
+        enum taking taking = TOOK;
+        for (int i = 0; i < AT_ONCE && taking == TOOK && !waits[0].revents; i++)
+            taking = accept_one(listener);
         /* Clients that cannot be taken now (no room, no descriptors) stay in the backlog. */
-        if (waits[1].revents && errno != EAGAIN)
+        if (taking == NO_ROOM)
             (void)poll(waits, 1, NO_ROOM_PAUSE_MS);
-        errno = EAGAIN;
     }
     return NULL;
 }

@@ -52,6 +52,7 @@ static void *begin(void *context, const char *uri, struct MHD_Connection *connec
     served->client =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     served->connection = connection;
+    served->client->serving = served;
     served->exchange.arena = &served->arena;
     served->exchange.app = served->io->options->app;
     /* Either this request is seen by who waits for the last one to end, or it sees that it came too
@@ -61,19 +62,24 @@ static void *begin(void *context, const char *uri, struct MHD_Connection *connec
     return served;
 }
 
+static void end_served(struct served *served) {
+    struct client *client = served->client;
+    count_in_flight(served->io, -1U);
+    client->serving = NULL;
+    client_enter(client, PHASE_head);
+    struct arena arena = served->arena;
+    arena_close(&arena);
+}
+
 static void end(void *context, struct MHD_Connection *connection, void **own,
                 enum MHD_RequestTerminationCode how) {
     struct served *served = *own;
     (void)context;
     (void)connection;
     (void)how;
-    if (!served)
-        return;
     *own = NULL;
-    count_in_flight(served->io, -1U);
-    client_enter(served->client, PHASE_head);
-    struct arena arena = served->arena;
-    arena_close(&arena);
+    if (served)
+        end_served(served);
 }
 
 static enum method method_of(const char *name) {
@@ -251,10 +257,15 @@ static size_t leave_escaped(void *context, struct MHD_Connection *connection, ch
 static void notice(void *io, struct MHD_Connection *connection, void **client,
                    enum MHD_ConnectionNotificationCode what) {
     (void)connection;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *client = io_begin_client(io);
-    else
-        io_end_client(*client);
+        return;
+    }
+    /* Of a head that has no room, the library tells the begin but not the end. */
+    struct client *closed = *client;
+    if (closed->serving)
+        end_served(closed->serving);
+    io_end_client(closed);
 }
 
 struct MHD_Daemon *serve_daemon(struct io *io) {

@@ -94,7 +94,7 @@ test('it is traded for a pair of tokens, once, for as long as asked', async () =
     assert.equal((await exchange(again)).json.expires_in, 86400);
 });
 
-test('nobody signs in as somebody who may do more', async () => {
+test('only an unrestricted administrator signs in as somebody else', async () => {
     const editor = await server.token('editor@example.com');
     assertFailure(await oneTime('GET', `/${adminId}/token/refresh`, editor), 403);
     assertFailure(await oneTime('GET', `/${staff.deleter}/token/refresh`, editor), 403);
@@ -105,4 +105,27 @@ test('nobody signs in as somebody who may do more', async () => {
     assertFailure(await exchange(jwt), 401);
     assertFailure(await oneTime('GET', `/${staff.lister}/token/refresh`), 409);
     assertFailure(await oneTime('GET', '/5/token/refresh'), 404);
+});
+
+test('a one-time token does not get around a password that must be set anew', async () => {
+    const bearer = await server.token('creator@example.com');
+    const before = (await oneTime('POST', '/token/refresh', bearer)).json.Value;
+    await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'require-password-reset', Ids: [staff.creator] } });
+    assertFailure(await oneTime('POST', '/token/refresh', bearer), 409);
+    assertFailure(await exchange(before), 401);
+});
+
+test('an exchange gives no more time than a sign-in does', async () => {
+    const brief = await Server.start(['--demo', '--token-lifetime', '60']);
+    const jwt = (await brief.call('POST', '/api/sys/users/token/refresh', { token: await brief.admin() })).json.Value;
+    assert.equal((await brief.call('POST', `/api/sys/users/exchange?token=${jwt}`)).json.expires_in, 60);
+});
+
+test('a new password does not undo what an administrator changes meanwhile', async () => {
+    await server.update(staff.deleter, { MustResetPassword: true });
+    const resetToken = (await signIn('deleter@example.com', password)).json.error_description;
+    const [reply] = await Promise.all([reset(resetToken, 'correct horse battery'),
+        server.call('PATCH', `/api/sys/users/${staff.deleter}`, { token, body: { FullName: 'Renamed Meanwhile' } })]);
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal((await server.get(staff.deleter)).FullName, 'Renamed Meanwhile');
 });

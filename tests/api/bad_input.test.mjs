@@ -150,6 +150,11 @@ test('a client that leaves before the answer does no harm', async () => {
             socket.on('error', resolve);
         });
     assert.equal((await server.update(userId, {})).status, 200);
+    // Some of the fifty may still be on their way to the disk.
+    for (let last, now = await server.get(userId); last?.UpdatedOn !== now.UpdatedOn; now = await server.get(userId)) {
+        last = now;
+        await new Promise((go) => setTimeout(go, 300));
+    }
 });
 
 test('a NUL or control character in the path finds nothing', () => harmless(async () => {
@@ -182,4 +187,17 @@ test('10,000 idle connections do not keep new clients out', { timeout: 60000 }, 
     for (const socket of idle)
         socket.destroy();
     assert.equal((await crowded.update(userId, {})).status, 200);
+});
+
+test('a head without room for its parts is refused, leaks nothing, and does not keep the server from stopping', async () => {
+    const small = await Server.start();
+    for (let i = 0; i < 40; i++) {
+        await small.raw(`GET /healthz?${'a&'.repeat(400)} HTTP/1.1\r\nHost: x\r\n\r\n`, { wait: 200, end: true });
+        if (i % 10 === 0)
+            await small.raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(400)}\r\n\r\n`, { wait: 200, end: true });
+    }
+    assert.equal((await small.call('GET', '/healthz')).status, 200);
+    const began = Date.now();
+    await small.stop();
+    assert.ok(Date.now() - began < 5000, 'no request is waited for');
 });

@@ -59,8 +59,10 @@ enum status outbox_note(struct store_view *tx, const struct event *event) {
     struct buffer payload;
     struct value hooks = { 0 };
     bool any;
-    if (event->record->table == &web_hook_table)
+    if (event->record->table == &web_hook_table) {
         tx->hooks = HOOKS_UNKNOWN;
+        tx->outbox_changed = true; /* what waited for it may go, or has to end with it */
+    }
     if (event->record->table != &user_table)
         return STATUS_OK;
     enum status status = has_hooks(tx, &any);
