@@ -190,7 +190,7 @@ static const struct {
     { 401, "Unauthenticated", "no credentials, or bad ones", "Envelope" },
     { 403, "Denied", "the caller may not do this", "Envelope" },
     { 404, "NotFound", "there is no such record", "Envelope" },
-    { 409, "Conflict", "something still refers to the record", "Envelope" },
+    { 409, "Conflict", "what is stored does not allow it: the message says why", "Envelope" },
     { 412, "Stale", "If-Match names another version", "Envelope" },
     { 413, "TooLarge", "the body is larger than 1 MiB", "Envelope" },
     { 422, "Mismatch", "the Idempotency-Key was used with another body", "Envelope" },
@@ -317,6 +317,11 @@ static void add_content(struct buffer *out, const char *schema) {
 }
 
 /* What a success looks like. */
+static bool gives_one_time_token(const struct route *route) {
+    return route->handler == one_time_by_password || route->handler == one_time_own ||
+           route->handler == one_time_of;
+}
+
 static void add_success(struct buffer *out, const struct route *route) {
     const char *entity = route->resource ? route->resource->table->entity : NULL;
     struct arena *arena = out->arena;
@@ -335,8 +340,7 @@ static void add_success(struct buffer *out, const struct route *route) {
         add_content(out, "{\"$ref\":\"#/components/schemas/Grant\"}");
     } else if (is_writing(route) || route->handler == resource_delete ||
                route->handler == resource_run_command || route->handler == password_reset ||
-               route->handler == credentials_validate || route->handler == one_time_by_password ||
-               route->handler == one_time_own || route->handler == one_time_of) {
+               route->handler == credentials_validate || gives_one_time_token(route)) {
         buffer_add(out, TEXT("\"200\":{\"$ref\":\"#/components/responses/Done\"}"));
     } else {
         buffer_add(out, TEXT("\"200\":{\"description\":\"OK\"}"));
@@ -361,11 +365,10 @@ static void add_replies(struct buffer *out, const struct route *route) {
     if (has_id || route->handler == resource_put || route->handler == enums_get ||
         route->handler == metrics_get)
         add_reply(out, 404);
-    if (changes || route->handler == one_time_of)
+    if (changes || gives_one_time_token(route))
         add_reply(out, 409);
-    if (changes) {
+    if (changes)
         add_reply(out, 412);
-    }
     if (route->method != METHOD_GET)
         add_reply(out, 413);
     if (route->handler == resource_post)
