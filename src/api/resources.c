@@ -20,24 +20,22 @@ static bool is_known_already(const struct request *request, struct text etag) {
 }
 
 void resource_get(struct request *request) {
-    struct record record;
     struct buffer body;
-    enum status status = store_load(request->worker->view, request->route->resource->table,
-                                    request->id, request->arena, &record);
+    int64_t version = 0;
+    buffer_init(&body, request->arena, 4096);
+    enum status status = store_show(request->worker->view, request->route->resource->table,
+                                    request->id, &body, &version);
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
     }
-    struct text etag = record_etag(request->id, record.version, request->arena);
+    struct text etag = record_etag(request->id, version, request->arena);
     if (etag.at)
         reply_header(request->exchange, "ETag", etag.at);
-    if (is_known_already(request, etag)) {
+    if (is_known_already(request, etag))
         request->exchange->reply.http_status = 304;
-        return;
-    }
-    buffer_init(&body, request->arena, 4096);
-    json_add_record(&body, &record);
-    reply_json(request, 200, &body);
+    else
+        reply_json(request, 200, &body);
 }
 
 void resource_post(struct request *request) {

@@ -74,3 +74,31 @@ size_t time_format(int64_t ms, char *out) {
     put_digits(out + 20, rest % 1000, 3);
     return 24;
 }
+
+static bool read_digits(const char *at, int digits, unsigned *number) {
+    *number = 0;
+    for (int i = 0; i < digits; i++) {
+        unsigned digit = (unsigned)at[i] - '0';
+        if (digit > 9)
+            return false;
+        *number = *number * 10 + digit;
+    }
+    return true;
+}
+
+bool time_read(struct text text, int64_t *ms) {
+    unsigned year, month, day, hour, minute, second, rest = 0;
+    const char *at = text.at;
+    if ((text.len != 20 && text.len != 24) || at[4] != '-' || at[7] != '-' || at[10] != 'T' ||
+        at[13] != ':' || at[16] != ':' || at[19] != (text.len == 20 ? 'Z' : '.') ||
+        at[text.len - 1] != 'Z')
+        return false;
+    if (!read_digits(at, 4, &year) || !read_digits(at + 5, 2, &month) ||
+        !read_digits(at + 8, 2, &day) || !read_digits(at + 11, 2, &hour) ||
+        !read_digits(at + 14, 2, &minute) || !read_digits(at + 17, 2, &second) ||
+        (text.len == 24 && !read_digits(at + 20, 3, &rest)))
+        return false;
+    *ms = time_days_from_civil(year, month, day) * 86400000 + hour * INT64_C(3600000) +
+          minute * INT64_C(60000) + second * INT64_C(1000) + rest;
+    return *ms >= TIME_MIN_MS && *ms <= TIME_MAX_MS;
+}

@@ -28,4 +28,7 @@ int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day);
  */
 size_t time_format(int64_t ms, char *out);
 
+/** Reads what time_format wrote. False when it is of another form. */
+bool time_read(struct text text, int64_t *ms);
+
 #endif

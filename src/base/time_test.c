@@ -101,10 +101,34 @@ static void the_other_clock_never_goes_back_and_counts_milliseconds(void **state
     assert_true(slept >= 19 && slept < 20000);
 }
 
+static void what_was_written_is_read_again(void **state) {
+    static const char *const others[] = { "",
+                                          "2025-01-15",
+                                          "2025-01-15T10:30:00",
+                                          "2025-01-15 10:30:00Z",
+                                          "2025-01-15T10:30:00+",
+                                          "2025-01-15T1o:30:00Z",
+                                          "2025-01-15T10:30:00.12Z",
+                                          "2025-01-15T10:30:00.1234Z",
+                                          "2025-01-15T10:30:00,123Z" };
+    char text[TIME_TEXT_MAX];
+    int64_t read = 0;
+    (void)state;
+    for (int64_t ms = TIME_MIN_MS; ms < TIME_MAX_MS; ms += INT64_C(7654321987)) {
+        assert_true(time_read((struct text){ text, time_format(ms, text) }, &read));
+        assert_true(read == ms);
+    }
+    assert_true(time_read((struct text){ text, time_format(TIME_MAX_MS, text) }, &read));
+    assert_true(read == TIME_MAX_MS);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(time_read(text_of(others[i]), &read));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_written_as_rfc_3339_does),
         cmocka_unit_test(every_date_is_that_of_the_c_library),
+        cmocka_unit_test(what_was_written_is_read_again),
         cmocka_unit_test(days_are_counted_as_the_c_library_does),
         cmocka_unit_test(the_clock_is_that_of_the_wall),
         cmocka_unit_test(the_other_clock_never_goes_back_and_counts_milliseconds),

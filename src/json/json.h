@@ -32,6 +32,16 @@ void json_add_record(struct buffer *buffer, const struct record *record);
 /** The same as a member of a list, which leaves collections out (decisions, lists). */
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
+/**
+ * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. They lie
+ * in the arena; texts end in a NUL. False when the text is anything else, or memory is short.
+ */
+bool json_read_record(struct text json, struct arena *arena, struct record *record) MUST_CHECK;
+
+/** The same for one member alone; a text may be a part of `json`, which must then outlive it. */
+bool json_read_member(struct text json, const struct field *field, struct arena *arena,
+                      struct value *value) MUST_CHECK;
+
 /** Adds the list of errors: AttemptedValue, Message, PropertyName each. */
 void json_add_errors(struct buffer *buffer, const struct error *first);
 

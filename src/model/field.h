@@ -40,7 +40,7 @@ enum field_flags {
     MULTI_LINE = 1 << 5, /* may hold line breaks and tabs */
     UNIQUE = 1 << 6,     /* no two rows have it */
     STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
-    INDEXED = 1 << 9,    /* searches order by it quickly */
+    INDEXED = 1 << 9,    /* has an index, or decides what is in one */
     SEARCHED = 1 << 10,  /* text that searches look into: kept in an index of three letters each */
     ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
 };
@@ -73,9 +73,12 @@ struct table {
     const struct field *fields;
     unsigned count;
     struct common_fields common;
+    /* Its rows keep the record as replies show it, in one column of JSON called Members; columns of
+     * their own are only for what replies do not show, and copies for indexes. */
+    bool is_kept_as_json;
 };
 
-/** Does the field have a column of its own in the database? */
+/** Does a record of the store have a value for it? */
 static inline bool field_is_stored(const struct field *field) {
     return !(field->flags & TRANSIENT) && field->type != TYPE_added &&
            field->type != TYPE_removed && field->type != TYPE_empty && field->type != TYPE_no;
@@ -100,6 +103,23 @@ static inline bool field_is_sealed(const struct field *field) {
 /** Must its value never be shown, logged, audited or filtered by? */
 static inline bool field_is_secret(const struct field *field) {
     return field_is_sealed(field) || field->type == TYPE_password;
+}
+
+/** Can its value be read again from the JSON of a record? */
+static inline bool field_is_kept_in_json(const struct field *field) {
+    return field_is_stored(field) && field_is_shown(field) && !field_is_secret(field);
+}
+
+/** Does a row have a column for it? */
+static inline bool field_has_column(const struct table *table, const struct field *field) {
+    return field_is_stored(field) &&
+           (!table->is_kept_as_json || !field_is_kept_in_json(field) || field->type == TYPE_id ||
+            (field->flags & (UNIQUE | INDEXED)));
+}
+
+/** Is that column where the value is read from? */
+static inline bool field_is_read_from_column(const struct table *table, const struct field *field) {
+    return field_is_stored(field) && !(table->is_kept_as_json && field_is_kept_in_json(field));
 }
 
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */

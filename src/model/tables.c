@@ -98,36 +98,54 @@ static const struct field password_reset_fields[] = {
             prefix##_UniqueId, prefix##_ToStringText                                               \
     }
 
-const struct table business_table = { "businesses",    "Business",      "business",
-                                      business_fields, BUSINESS_FIELDS, COMMON(BUSINESS) };
-const struct table role_table = { "roles", "Role", "role", role_fields, ROLE_FIELDS, COMMON(ROLE) };
-const struct table user_role_table = { "user_roles",     "UserRole",       "user role",
-                                       user_role_fields, USER_ROLE_FIELDS, COMMON(USER_ROLE) };
-const struct table chat_room_table = { "chat_rooms",     "ChatRoom",       "chat room",
-                                       chat_room_fields, CHAT_ROOM_FIELDS, COMMON(CHAT_ROOM) };
-const struct table language_table = { "languages",     "Language",      "language",
-                                      language_fields, LANGUAGE_FIELDS, COMMON(LANGUAGE) };
+const struct table business_table = {
+    "businesses", "Business", "business", business_fields, BUSINESS_FIELDS, COMMON(BUSINESS), false
+};
+const struct table role_table = { "roles",     "Role",       "role", role_fields,
+                                  ROLE_FIELDS, COMMON(ROLE), false };
+const struct table user_role_table = {
+    "user_roles",     "UserRole",        "user role", user_role_fields,
+    USER_ROLE_FIELDS, COMMON(USER_ROLE), false
+};
+const struct table chat_room_table = {
+    "chat_rooms",     "ChatRoom",        "chat room", chat_room_fields,
+    CHAT_ROOM_FIELDS, COMMON(CHAT_ROOM), false
+};
+const struct table language_table = {
+    "languages", "Language", "language", language_fields, LANGUAGE_FIELDS, COMMON(LANGUAGE), false
+};
 const struct table application_table = {
-    "applications",     "Application",      "application",
-    application_fields, APPLICATION_FIELDS, COMMON(APPLICATION)
+    "applications",     "Application",       "application", application_fields,
+    APPLICATION_FIELDS, COMMON(APPLICATION), false
 };
-const struct table user_table = { "users", "User", "user", user_fields, USER_FIELDS, COMMON(USER) };
-const struct table web_hook_table = { "web_hooks",     "WebHook",       "webhook",
-                                      web_hook_fields, WEB_HOOK_FIELDS, COMMON(WEB_HOOK) };
-const struct table web_hook_delivery_table = {
-    "web_hook_deliveries",    "WebHookDelivery",        "webhook delivery",
-    web_hook_delivery_fields, WEB_HOOK_DELIVERY_FIELDS, COMMON(WEB_HOOK_DELIVERY)
-};
-const struct table audit_trail_entry_table = {
-    "audit_trail_entries",    "AuditTrailEntry",        "audit trail entry",
-    audit_trail_entry_fields, AUDIT_TRAIL_ENTRY_FIELDS, COMMON(AUDIT_TRAIL_ENTRY)
-};
-const struct table refresh_token_table = { "refresh_tokens",     "RefreshToken",
-                                           "refresh token",      refresh_token_fields,
-                                           REFRESH_TOKEN_FIELDS, COMMON(REFRESH_TOKEN) };
+const struct table user_table = { "users",     "User",       "user", user_fields,
+                                  USER_FIELDS, COMMON(USER), true };
+const struct table web_hook_table = { "web_hooks",     "WebHook",        "webhook", web_hook_fields,
+                                      WEB_HOOK_FIELDS, COMMON(WEB_HOOK), false };
+const struct table web_hook_delivery_table = { "web_hook_deliveries",
+                                               "WebHookDelivery",
+                                               "webhook delivery",
+                                               web_hook_delivery_fields,
+                                               WEB_HOOK_DELIVERY_FIELDS,
+                                               COMMON(WEB_HOOK_DELIVERY),
+                                               false };
+const struct table audit_trail_entry_table = { "audit_trail_entries",
+                                               "AuditTrailEntry",
+                                               "audit trail entry",
+                                               audit_trail_entry_fields,
+                                               AUDIT_TRAIL_ENTRY_FIELDS,
+                                               COMMON(AUDIT_TRAIL_ENTRY),
+                                               false };
+const struct table refresh_token_table = { "refresh_tokens",
+                                           "RefreshToken",
+                                           "refresh token",
+                                           refresh_token_fields,
+                                           REFRESH_TOKEN_FIELDS,
+                                           COMMON(REFRESH_TOKEN),
+                                           false };
 
-const struct table command_table = { "commands",     "Command",      "command",
-                                     command_fields, COMMAND_FIELDS, { 0 } };
+const struct table command_table = { "commands",     "Command", "command", command_fields,
+                                     COMMAND_FIELDS, { 0 },     false };
 
 const struct table credentials_table = { .name = "credentials",
                                          .entity = "Credentials",

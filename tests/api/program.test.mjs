@@ -88,8 +88,8 @@ test('a database of a newer version, or a changed one, is refused and left alone
     execFileSync('sqlite3', [database, 'PRAGMA user_version = 9999']);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], config, /made by a newer version/);
     assert.equal(execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim(), '9999');
-    execFileSync('sqlite3', [database, `PRAGMA user_version = ${version}; ALTER TABLE users DROP COLUMN Devices`]);
-    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Devices/);
+    execFileSync('sqlite3', [database, `PRAGMA user_version = ${version}; ALTER TABLE users DROP COLUMN Password`]);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Password/);
 });
 
 test('a lost or open key file stops the start in one line', async () => {

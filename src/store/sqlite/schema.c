@@ -18,6 +18,10 @@ static const char next_ids_table[] =
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
+/* Who may not be deleted or demoted when nobody else is left. */
+#define administrators                                                                             \
+    "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;"
+
 static const char own_tables[] =
     /* Which records refer to a row: the other direction of every links field. */
     "CREATE TABLE links (field TEXT NOT NULL, target INTEGER NOT NULL, owner INTEGER NOT NULL,"
@@ -35,8 +39,7 @@ static const char own_tables[] =
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;"
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
-    "INSERT INTO strangers VALUES (0);"
-    "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;";
+    "INSERT INTO strangers VALUES (0);" administrators;
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
  */
@@ -102,8 +105,11 @@ static enum status create_table(struct store_view *view, const struct table *tab
     buffer_init(&sql, &arena, 4096);
     buffer_printf(&sql, "CREATE TABLE %s (Version INTEGER NOT NULL", table->name);
     for (unsigned i = 0; i < table->count; i++)
-        if (field_is_stored(&table->fields[i]))
+        if (field_has_column(table, &table->fields[i]))
             add_column(&sql, &table->fields[i]);
+    /* The last, since what comes after something long takes longer to be read. */
+    if (table->is_kept_as_json)
+        buffer_add(&sql, TEXT(", Members TEXT NOT NULL"));
     buffer_add(&sql, TEXT(") STRICT;"));
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].flags & UNIQUE)
@@ -153,9 +159,66 @@ static enum status create_all(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
-/* Version 2: webhooks, what is read through views, and what keys were used for. */
+/* Reads the record of a row that has all of its fields in columns, after Version. */
+static bool read_columns(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+    int column = 0;
+    record->version = sqlite3_column_int64(statement, column++);
+    for (unsigned i = 0; i < record->table->count; i++)
+        if (field_is_stored(&record->table->fields[i]) &&
+            !view_read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
+            return false;
+    return true;
+}
+
+static enum status copy_row(struct store_view *view, sqlite3_stmt *statement) {
+    struct arena arena = { 0 };
+    struct record record = record_new(&user_table, &arena);
+    enum status status = STATUS_BROKEN;
+    if (record.values && read_columns(statement, &arena, &record))
+        status = write_new_row(view, &record);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status copy_rows(struct store_view *view, const char *from) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    buffer_init(&sql, &arena, 2048);
+    buffer_add(&sql, TEXT("SELECT Version"));
+    for (unsigned i = 0; i < user_table.count; i++)
+        if (field_is_stored(&user_table.fields[i]))
+            buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
+    buffer_printf(&sql, " FROM %s", from);
+    buffer_add_char(&sql, '\0');
+    if (!sql.failed && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
+        while ((status = view_step(view, statement)) == STATUS_OK &&
+               (status = copy_row(view, statement)) == STATUS_OK)
+            ;
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    arena_close(&arena);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Users were kept in a column a field. */
+static enum status keep_users_as_json(struct store_view *view) {
+    enum status status = view_run(view, "DROP INDEX users_EmailKey;"
+                                        "DROP INDEX users_administrators;"
+                                        "ALTER TABLE users RENAME TO users_by_column;");
+    if (status == STATUS_OK)
+        status = create_table(view, &user_table);
+    if (status == STATUS_OK)
+        status = copy_rows(view, "users_by_column");
+    return status == STATUS_OK ? view_run(view, "DROP TABLE users_by_column;" administrators)
+                               : status;
+}
+
+/* Version 2: users as JSON, webhooks, what is read through views, and what keys were used for. */
 static enum status to_version_2(struct store_view *view) {
-    enum status status = create_resource(view, &web_hook_table);
+    enum status status = keep_users_as_json(view);
+    if (status == STATUS_OK)
+        status = create_resource(view, &web_hook_table);
     if (status == STATUS_OK)
         status = create_resource(view, &web_hook_delivery_table);
     if (status == STATUS_OK)
@@ -225,26 +288,35 @@ enum status schema_migrate(struct store_view *view) {
     return status;
 }
 
+static bool has_column(struct store_view *view, const struct table *table, const char *name,
+                       struct text type) {
+    int64_t found = 0;
+    char sql[192];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
+                   " (type='%.*s' OR %d)",
+                   table->name, name, (int)type.len, type.at, is_view(table));
+    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+}
+
 static enum status check_table(struct store_view *view, const struct table *table, char *why,
                                size_t why_size) {
     int64_t found = 0;
-    unsigned expected = 1; /* Version */
+    unsigned expected = 1 + table->is_kept_as_json; /* Version, Members */
     char sql[192];
+    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("TEXT"))) {
+        (void)snprintf(why, why_size, "%s.Members is not a column of type TEXT", table->name);
+        return STATUS_BROKEN;
+    }
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (!field_is_stored(field))
+        if (!field_has_column(table, field))
             continue;
         expected++;
-        int type_len = (int)strcspn(sql_type[field->type], " ");
-        (void)snprintf(sql, sizeof sql,
-                       "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
-                       " (type='%.*s' OR %d)",
-                       table->name, field->name.at, type_len, sql_type[field->type],
-                       is_view(table));
-        enum status status = read_pragma(view, sql, &found);
-        if (status != STATUS_OK || found != 1) {
+        struct text type = { sql_type[field->type], strcspn(sql_type[field->type], " ") };
+        if (!has_column(view, table, field->name.at, type)) {
             (void)snprintf(why, why_size, "%s.%s is not a column of type %.*s", table->name,
-                           field->name.at, type_len, sql_type[field->type]);
+                           field->name.at, (int)type.len, type.at);
             return STATUS_BROKEN;
         }
     }

@@ -60,9 +60,11 @@ static void every_difference_is_found(void **state) {
     static const struct {
         const char *sql, *undo, *says;
     } cases[] = {
-        { "ALTER TABLE users RENAME Devices TO Gadgets",
-          "ALTER TABLE users RENAME Gadgets TO Devices",
-          "users.Devices is not a column of type TEXT" },
+        { "ALTER TABLE users RENAME Password TO Passphrase",
+          "ALTER TABLE users RENAME Passphrase TO Password",
+          "users.Password is not a column of type TEXT" },
+        { "ALTER TABLE users RENAME Members TO Parts", "ALTER TABLE users RENAME Parts TO Members",
+          "users.Members is not a column of type TEXT" },
         { "ALTER TABLE languages ADD More TEXT", "ALTER TABLE languages DROP More",
           "languages has 14 columns, the field table 13" },
     };

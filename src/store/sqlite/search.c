@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/buffer.h"
+#include "json/json.h"
 #include "rules/fold.h"
 
 #include <assert.h>
@@ -38,37 +39,87 @@ static void fold_text(sqlite3_context *context, int count, sqlite3_value **argum
     arena_close(&arena);
 }
 
+/* A member of a record that is kept as JSON, as a column of its own would have it; the second
+ * argument is the index of its field. */
+static void member(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    const struct table *table = sqlite3_user_data(context);
+    struct arena arena = { 0 };
+    struct value value = { 0 };
+    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 };
+    int64_t field = sqlite3_value_int64(arguments[1]);
+    (void)count;
+    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
+    if (!json.at || field < 0 || field >= table->count ||
+        !json_read_member(json, &table->fields[field], &arena, &value))
+        sqlite3_result_error(context, "a row cannot be read", -1);
+    else if (value.kind == VALUE_INTEGER)
+        sqlite3_result_int64(context, value.integer);
+    else if (value.kind == VALUE_TEXT)
+        sqlite3_result_text64(context, value.text, value.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    arena_close(&arena);
+}
+
+void search_add_value(struct buffer *sql, const struct table *table, const struct field *field,
+                      const char *row) {
+    if (field_has_column(table, field))
+        buffer_printf(sql, "%s.%s", row, field->name.at);
+    else
+        buffer_printf(sql, "%s_member(%s.Members, %d)", table->name, row,
+                      (int)(field - table->fields));
+}
+
+static bool add_function(sqlite3 *db, const char *name, int arguments,
+                         void (*function)(sqlite3_context *, int, sqlite3_value **),
+                         const struct table *table) {
+    return sqlite3_create_function_v2(db, name, arguments,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                      (void *)table, function, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 bool search_prepare(sqlite3 *db) {
-    return sqlite3_create_function_v2(db, "fold", 1,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-                                      fold_text, NULL, NULL, NULL) == SQLITE_OK &&
-           sqlite3_create_function_v2(db, "contains", 2,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-                                      contains, NULL, NULL, NULL) == SQLITE_OK;
+    char name[64];
+    bool added = add_function(db, "fold", 1, fold_text, NULL) &&
+                 add_function(db, "contains", 2, contains, NULL);
+    for (unsigned i = 0; added && i < TABLES; i++) {
+        (void)snprintf(name, sizeof name, "%s_member", tables[i]->name);
+        if (tables[i]->is_kept_as_json)
+            added = add_function(db, name, 2, member, tables[i]);
+    }
+    return added;
 }
 
 static void add_condition(struct buffer *sql, const struct search *search,
                           const struct filter *filter, int *parameter) {
     const struct table *table = search->table;
-    const char *name = table->fields[filter->field].name.at;
+    const struct field *field = &table->fields[filter->field];
+    const char *name = field->name.at;
     switch (filter->match) {
-    case MATCH_equal: buffer_printf(sql, "%s = ?%d", name, ++*parameter); break;
+    case MATCH_equal:
+        search_add_value(sql, table, field, table->name);
+        buffer_printf(sql, " = ?%d", ++*parameter);
+        break;
     case MATCH_contains:
-        buffer_printf(sql, "contains(%s, ?%d)", name, ++*parameter);
+        buffer_add(sql, TEXT("contains("));
+        search_add_value(sql, table, field, table->name);
+        buffer_printf(sql, ", ?%d)", ++*parameter);
         if (filter->is_indexed)
             buffer_printf(sql,
                           " AND Id IN (SELECT rowid FROM %s_texts WHERE %s_texts MATCH"
                           " '%s : \"' || replace(?%d, '\"', '\"\"') || '\"')",
                           table->name, table->name, name, *parameter);
         break;
-    case MATCH_from: buffer_printf(sql, "%s >= ?%d", name, ++*parameter); break;
-    case MATCH_to: buffer_printf(sql, "%s <= ?%d", name, ++*parameter); break;
+    case MATCH_from:
+    case MATCH_to:
+        search_add_value(sql, table, field, table->name);
+        buffer_printf(sql, " %s ?%d", filter->match == MATCH_from ? ">=" : "<=", ++*parameter);
+        break;
     case MATCH_linked:
         buffer_printf(sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target = ?%d)",
                       table->name, name, ++*parameter);
         break;
     case MATCH_any:
-        buffer_printf(sql, "%s IN (SELECT value FROM json_each(?%d))", name, ++*parameter);
+        search_add_value(sql, table, field, table->name);
+        buffer_printf(sql, " IN (SELECT value FROM json_each(?%d))", ++*parameter);
         break;
     case MATCH_nothing: buffer_add(sql, TEXT("0")); break;
     }
@@ -90,9 +141,12 @@ static void add_exact_first(struct buffer *sql, const struct search *search) {
     for (const struct filter *filter = search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_nothing)
             parameter++;
-        if (filter->match == MATCH_contains)
-            buffer_printf(sql, "fold(%s) = ?%d DESC, ",
-                          search->table->fields[filter->field].name.at, parameter);
+        if (filter->match != MATCH_contains)
+            continue;
+        buffer_add(sql, TEXT("fold("));
+        search_add_value(sql, search->table, &search->table->fields[filter->field],
+                         search->table->name);
+        buffer_printf(sql, ") = ?%d DESC, ", parameter);
     }
 }
 
@@ -102,8 +156,8 @@ static void add_order(struct buffer *sql, const struct search *search) {
     buffer_add(sql, TEXT(" ORDER BY "));
     if (search->exact_first)
         add_exact_first(sql, search);
-    buffer_printf(sql, "%s%s%s", field->name.at, is_text ? " COLLATE NOCASE" : "",
-                  search->descending ? " DESC" : "");
+    search_add_value(sql, search->table, field, search->table->name);
+    buffer_printf(sql, "%s%s", is_text ? " COLLATE NOCASE" : "", search->descending ? " DESC" : "");
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
     buffer_printf(sql, " LIMIT %lld OFFSET %lld", (long long)search->limit,
@@ -177,7 +231,7 @@ static enum status read_page(struct store_view *view, const struct search *searc
                              struct found *found) {
     struct buffer sql;
     buffer_init(&sql, found->arena, 4096);
-    buffer_add(&sql, TEXT("SELECT Version"));
+    buffer_add(&sql, TEXT("SELECT "));
     view_add_columns(&sql, search->table);
     buffer_printf(&sql, " FROM %s", search->table->name);
     add_conditions(&sql, search);
@@ -232,14 +286,19 @@ static enum status find_referrers(struct store_view *view, const struct record *
     struct buffer sql;
     sqlite3_stmt *statement = NULL;
     buffer_init(&sql, referrers->arena, 320);
-    buffer_add(&sql, TEXT("SELECT t.Id, t.ToStringText, count(*) OVER () FROM "));
+    buffer_add(&sql, TEXT("SELECT t.Id, "));
+    search_add_value(&sql, table, &table->fields[table->common.to_string_text], "t");
+    buffer_add(&sql, TEXT(", count(*) OVER () FROM "));
     if (field->type == TYPE_links)
         buffer_printf(&sql,
                       "links AS l JOIN %s AS t ON t.Id = l.owner"
                       " WHERE l.field = '%s.%s' AND l.target = ?1",
                       table->name, table->name, field->name.at);
-    else
-        buffer_printf(&sql, "%s AS t WHERE t.%s = ?1", table->name, field->name.at);
+    else {
+        buffer_printf(&sql, "%s AS t WHERE ", table->name);
+        search_add_value(&sql, table, field, "t");
+        buffer_add(&sql, TEXT(" = ?1"));
+    }
     buffer_printf(&sql, " ORDER BY 1 LIMIT %d", NAMED_MAX);
     buffer_add_char(&sql, '\0');
     if (sql.failed)

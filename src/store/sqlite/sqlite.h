@@ -21,6 +21,7 @@ enum statement {
 /* Statements that each table has, derived from its fields. */
 enum table_statement {
     TABLE_LOAD,
+    TABLE_SHOW, /* of tables that are kept as JSON */
     TABLE_EXISTS,
     TABLE_COUNT,
     TABLE_INSERT,
@@ -101,10 +102,22 @@ enum status view_execute(struct store_view *view, sqlite3_stmt *statement) MUST_
 /** Runs SQL without parameters. */
 enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
 
-/** Adds ", Name, ..." of all columns of a table, and reads a row of "Version" and those. */
+/* Parameters of a table's INSERT and UPDATE beside one for each field. */
+enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
+int view_parameter(const struct table *table, enum row_parameter which);
+
+/** Adds "Version, ..." of the columns that a record is read from, and reads a row of them. */
 void view_add_columns(struct buffer *sql, const struct table *table);
+bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *value) MUST_CHECK;
 bool view_read_record(sqlite3_stmt *statement, struct arena *arena,
                       struct record *record) MUST_CHECK;
+
+/** Adds an expression for the value of a field of a row of `table` (called `row` in the query). */
+void search_add_value(struct buffer *sql, const struct table *table, const struct field *field,
+                      const char *row);
+
+/** Writes a row and nothing else, neither links nor audit rows. */
+enum status write_new_row(struct store_view *tx, const struct record *record) MUST_CHECK;
 
 /** Gives a connection the functions that searches use. */
 bool search_prepare(sqlite3 *db) MUST_CHECK;

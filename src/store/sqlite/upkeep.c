@@ -64,33 +64,70 @@ static bool is_whole(struct store_view *view, store_say *say) {
                     "integrity", say);
 }
 
-/* References, lists and the index of links of one field agree with the rows that there are. */
-static bool field_is_sound(struct store_view *view, const struct table *table,
-                           const struct field *field, store_say *say) {
-    char sql[1024], what[128];
-    const char *name = field->name.at;
-    (void)snprintf(what, sizeof what, "%s.%s", table->name, name);
-    if (field->type == TYPE_reference && !(field->flags & READ_ONLY)) {
-        (void)snprintf(sql, sizeof sql,
-                       "SELECT 'of ' || Id || ' refers to ' || %s || ', which is not there'"
-                       " FROM %s WHERE %s NOT IN (SELECT Id FROM %s)",
-                       name, table->name, name, field->target->name);
-        return has_none(view, sql, what, say);
-    }
-    if (field->type != TYPE_links)
-        return true;
-    (void)snprintf(
-        sql, sizeof sql,
-        "WITH listed AS (SELECT value AS target, t.Id AS owner FROM %s t, json_each(t.%s)),"
-        " indexed AS (SELECT target, owner FROM links WHERE field = '%s.%s')"
+/* Says each row that the query gives, after the name of the field. */
+static bool field_has_none(struct store_view *view, const struct table *table,
+                           const struct field *field, struct buffer *sql, store_say *say) {
+    char what[128];
+    (void)snprintf(what, sizeof what, "%s.%s", table->name, field->name.at);
+    buffer_add_char(sql, '\0');
+    if (!sql->failed)
+        return has_none(view, sql->at, what, say);
+    sayf(say, "%s: %s", what, "memory is short");
+    return false;
+}
+
+static void add_reference_sql(struct buffer *sql, const struct table *table,
+                              const struct field *field) {
+    buffer_add(sql, TEXT("WITH named AS (SELECT t.Id AS owner, "));
+    search_add_value(sql, table, field, "t");
+    buffer_printf(sql,
+                  " AS target FROM %s AS t)"
+                  " SELECT 'of ' || owner || ' refers to ' || target || ', which is not there'"
+                  " FROM named WHERE target NOT IN (SELECT Id FROM %s)",
+                  table->name, field->target->name);
+}
+
+static void add_links_sql(struct buffer *sql, const struct table *table,
+                          const struct field *field) {
+    buffer_add(sql, TEXT("WITH listed AS (SELECT value AS target, t.Id AS owner FROM "));
+    buffer_printf(sql, "%s AS t, json_each(", table->name);
+    search_add_value(sql, table, field, "t");
+    buffer_printf(
+        sql,
+        ")), indexed AS (SELECT target, owner FROM links WHERE field = '%s.%s')"
         " SELECT 'of ' || owner || ' names ' || target || ', which is not there'"
         " FROM listed WHERE target NOT IN (SELECT Id FROM %s)"
         " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is not in the index of links'"
         " FROM (SELECT * FROM listed EXCEPT SELECT * FROM indexed)"
         " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is in the index of links only'"
         " FROM (SELECT * FROM indexed EXCEPT SELECT * FROM listed)",
-        table->name, name, table->name, name, field->target->name);
-    return has_none(view, sql, what, say);
+        table->name, field->name.at, field->target->name);
+}
+
+/* A column beside the JSON is a copy for an index. */
+static void add_copy_sql(struct buffer *sql, const struct table *table, const struct field *field) {
+    buffer_printf(sql,
+                  "SELECT 'of ' || Id || ' is not what its Members say' FROM %s"
+                  " WHERE %s IS NOT %s_member(Members, %d)",
+                  table->name, field->name.at, table->name, (int)(field - table->fields));
+}
+
+/* References, lists, the index of links and copies of one field agree with the rows there are. */
+static bool field_is_sound(struct store_view *view, const struct table *table,
+                           const struct field *field, store_say *say) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 1024);
+    if (field->type == TYPE_reference && !(field->flags & READ_ONLY))
+        add_reference_sql(&sql, table, field);
+    else if (field->type == TYPE_links)
+        add_links_sql(&sql, table, field);
+    else if (table->is_kept_as_json && field_has_column(table, field) &&
+             field_is_kept_in_json(field))
+        add_copy_sql(&sql, table, field);
+    bool sound = !sql.len || field_has_none(view, table, field, &sql, say);
+    arena_close(&arena);
+    return sound;
 }
 
 static bool references_are_sound(struct store_view *view, store_say *say) {

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "json/json.h"
 
 #include <assert.h>
 #include <sched.h>
@@ -84,26 +85,49 @@ sqlite3_stmt *view_statement(struct store_view *view, enum statement which) {
     return ready(view, &view->statements[which], statement_sql[which]);
 }
 
-/* `?3` is the field with index 2: parameters are called after fields in every statement. */
-static void add_columns(struct buffer *sql, const struct table *table, const char *format,
-                        bool with_indexed) {
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        if (!field_is_stored(field) || (!with_indexed && field->flags & (UNIQUE | INDEXED)) ||
-            (*format == '=' && field->type == TYPE_id)) /* setting a key rewrites every index */
-            continue;
-        buffer_add(sql, TEXT(", "));
-        if (*format == '?')
-            buffer_printf(sql, "?%u", i + 1);
-        else if (*format == '=')
-            buffer_printf(sql, "%s = ?%u", field->name.at, i + 1);
-        else
-            buffer_add(sql, field->name);
-    }
+void view_add_columns(struct buffer *sql, const struct table *table) {
+    buffer_add(sql, table->is_kept_as_json ? TEXT("Version, Members") : TEXT("Version"));
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_read_from_column(table, &table->fields[i]))
+            buffer_printf(sql, ", %s", table->fields[i].name.at);
 }
 
-void view_add_columns(struct buffer *sql, const struct table *table) {
-    add_columns(sql, table, "n", true);
+/* Parameters are called after fields in every statement: `?3` is the field with index 2. After
+ * those of the fields come the ones of the row as a whole. */
+int view_parameter(const struct table *table, enum row_parameter which) {
+    return (int)table->count + 1 + (int)which;
+}
+
+static void add_insert_sql(struct buffer *sql, const struct table *table) {
+    buffer_printf(sql, "INSERT INTO %s (Version", table->name);
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_has_column(table, &table->fields[i]))
+            buffer_printf(sql, ", %s", table->fields[i].name.at);
+    if (table->is_kept_as_json)
+        buffer_add(sql, TEXT(", Members"));
+    buffer_printf(sql, ") VALUES (?%d", view_parameter(table, ROW_VERSION));
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_has_column(table, &table->fields[i]))
+            buffer_printf(sql, ", ?%u", i + 1);
+    if (table->is_kept_as_json)
+        buffer_printf(sql, ", ?%d", view_parameter(table, ROW_MEMBERS));
+    buffer_add_char(sql, ')');
+}
+
+/* The key is left out: setting it, even unchanged, rewrites every index. */
+static void add_update_sql(struct buffer *sql, const struct table *table, bool with_indexed) {
+    buffer_printf(sql, "UPDATE %s SET Version = ?%d", table->name,
+                  view_parameter(table, ROW_VERSION));
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field_has_column(table, field) && field->type != TYPE_id &&
+            (with_indexed || !(field->flags & (UNIQUE | INDEXED))))
+            buffer_printf(sql, ", %s = ?%u", field->name.at, i + 1);
+    }
+    if (table->is_kept_as_json)
+        buffer_printf(sql, ", Members = ?%d", view_parameter(table, ROW_MEMBERS));
+    buffer_printf(sql, " WHERE Id = ?%u AND Version = ?%d", table->common.id + 1,
+                  view_parameter(table, ROW_VERSION_BEFORE));
 }
 
 /* FTS5's own way of deleting is an insert that names the command in a column called as the table.
@@ -127,29 +151,21 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
     case TABLE_LOAD:
-        buffer_add(sql, TEXT("SELECT Version"));
-        add_columns(sql, table, "n", true);
+        buffer_add(sql, TEXT("SELECT "));
+        view_add_columns(sql, table);
         buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
+        break;
+    case TABLE_SHOW:
+        buffer_printf(sql, "SELECT Version, Members FROM %s WHERE Id = ?1", table->name);
         break;
     case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_COUNT: buffer_printf(sql, "SELECT count(*) FROM %s", table->name); break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;
-    case TABLE_INSERT:
-        buffer_printf(sql, "INSERT INTO %s (Version", table->name);
-        add_columns(sql, table, "n", true);
-        buffer_printf(sql, ") VALUES (?%u", table->count + 1);
-        add_columns(sql, table, "?", true);
-        buffer_add_char(sql, ')');
-        break;
+    case TABLE_INSERT: add_insert_sql(sql, table); break;
     case TABLE_UPDATE:
-    case TABLE_UPDATE_INDEXED:
-        buffer_printf(sql, "UPDATE %s SET Version = ?%u", table->name, table->count + 1);
-        add_columns(sql, table, "=", which == TABLE_UPDATE_INDEXED);
-        buffer_printf(sql, " WHERE Id = ?%u AND Version = ?%u", table->common.id + 1,
-                      table->count + 2);
-        break;
+    case TABLE_UPDATE_INDEXED: add_update_sql(sql, table, which == TABLE_UPDATE_INDEXED); break;
     case TABLE_INDEX_TEXTS:
     case TABLE_UNINDEX_TEXTS: add_texts_sql(sql, table, which == TABLE_UNINDEX_TEXTS); break;
     case TABLE_STATEMENTS: assert(!"not a statement");
@@ -218,7 +234,7 @@ struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena) {
 /* Each sqlite3_column_* call looks the column up again, so it is looked up once. Where connections
  * are each used by one thread at a time (SQLITE_CONFIG_MULTITHREAD), the library lets any value be
  * read like this. */
-static bool read_value(sqlite3_value *from, struct arena *arena, struct value *value) {
+bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *value) {
     struct text bytes = { 0 };
     switch (sqlite3_value_type(from)) {
     case SQLITE_NULL: *value = value_null(); return true;
@@ -231,12 +247,27 @@ static bool read_value(sqlite3_value *from, struct arena *arena, struct value *v
     }
 }
 
+/* The library keeps it for as long as the statement is on its row. */
+static struct text members(sqlite3_stmt *statement) {
+    struct text json = { sqlite3_column_blob(statement, 1), 0 };
+    json.len = (size_t)sqlite3_column_bytes(statement, 1);
+    return json;
+}
+
 bool view_read_record(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+    const struct table *table = record->table;
     int column = 0;
     record->version = sqlite3_column_int64(statement, column++);
-    for (unsigned i = 0; i < record->table->count; i++)
-        if (field_is_stored(&record->table->fields[i]) &&
-            !read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
+    if (table->is_kept_as_json) {
+        column++;
+        if (!json_read_record(members(statement), arena, record)) {
+            log_error("database: a row of %s cannot be read", table->name);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_read_from_column(table, &table->fields[i]) &&
+            !view_read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
             return false;
     return true;
 }
@@ -323,6 +354,30 @@ enum status store_load(struct store_view *view, const struct table *table, int64
     enum status status = view_step(view, statement);
     if (status == STATUS_OK && !view_read_record(statement, arena, record))
         status = STATUS_BROKEN;
+    finish_reading(view, statement);
+    return status;
+}
+
+enum status store_show(struct store_view *view, const struct table *table, int64_t id,
+                       struct buffer *json, int64_t *version) {
+    struct record record;
+    if (!table->is_kept_as_json) {
+        enum status status = store_load(view, table, id, json->arena, &record);
+        if (status != STATUS_OK)
+            return status;
+        *version = record.version;
+        json_add_record(json, &record);
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement = begin_table_reading(view, table, TABLE_SHOW);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, id);
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK) {
+        *version = sqlite3_column_int64(statement, 0);
+        buffer_add(json, members(statement));
+    }
     finish_reading(view, statement);
     return status;
 }

@@ -3,10 +3,13 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "json/json.h"
 #include "rules/fold.h"
 
 #include <assert.h>
 #include <stdio.h>
+
+enum { MEMBERS_EXPECTED = 3072 }; /* bytes of a record's JSON; there may be more */
 
 static void bind_value(sqlite3_stmt *statement, int at, const struct field *field,
                        const struct value *value) {
@@ -22,13 +25,25 @@ static void bind_value(sqlite3_stmt *statement, int at, const struct field *fiel
         (void)sqlite3_bind_null(statement, at); /* cannot fail on a ready statement */
 }
 
-static void bind_record(sqlite3_stmt *statement, const struct record *record, bool with_indexed) {
+/* Binds all that an INSERT or UPDATE wants and runs it. */
+static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statement,
+                                   const struct record *record, bool with_indexed) {
     const struct table *table = record->table;
+    struct arena arena = { 0 };
+    struct buffer json;
     for (unsigned i = 0; i < table->count; i++)
-        if (field_is_stored(&table->fields[i]) &&
+        if (field_has_column(table, &table->fields[i]) &&
             (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
             bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
-    bind_integer(statement, (int)table->count + 1, record->version);
+    bind_integer(statement, view_parameter(table, ROW_VERSION), record->version);
+    if (!table->is_kept_as_json)
+        return view_execute(tx, statement);
+    buffer_init(&json, &arena, MEMBERS_EXPECTED);
+    json_add_record(&json, record);
+    bind_text(statement, view_parameter(table, ROW_MEMBERS), buffer_text(&json));
+    enum status status = json.failed ? STATUS_BROKEN : view_execute(tx, statement);
+    arena_close(&arena);
+    return status;
 }
 
 /* What an audit row says of a value. */
@@ -128,9 +143,8 @@ static enum status write_row(struct store_view *tx, const struct record *before,
     if (!statement)
         return STATUS_BROKEN;
     assert(after->version == before->version + 1);
-    bind_record(statement, after, indexed_changes);
-    bind_integer(statement, (int)after->table->count + 2, before->version);
-    enum status status = view_execute(tx, statement);
+    bind_integer(statement, view_parameter(after->table, ROW_VERSION_BEFORE), before->version);
+    enum status status = run_with_record(tx, statement, after, indexed_changes);
     if (status == STATUS_OK && sqlite3_changes(tx->db) != 1)
         status = STATUS_STALE;
     return status;
@@ -252,14 +266,15 @@ static enum status skip_id(struct store_view *tx, const struct record *record) {
     return view_execute(tx, statement);
 }
 
+enum status write_new_row(struct store_view *tx, const struct record *record) {
+    sqlite3_stmt *statement = view_table_statement(tx, record->table, TABLE_INSERT);
+    return statement ? run_with_record(tx, statement, record, true) : STATUS_BROKEN;
+}
+
 enum status store_insert(struct store_view *tx, const struct record *record,
                          const struct author *author) {
     static const struct value none = { .kind = VALUE_NULL };
-    sqlite3_stmt *statement = view_table_statement(tx, record->table, TABLE_INSERT);
-    if (!statement)
-        return STATUS_BROKEN;
-    bind_record(statement, record, true);
-    enum status status = view_execute(tx, statement);
+    enum status status = write_new_row(tx, record);
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
         if (record->table->fields[i].type == TYPE_links)
             status = change_links(tx, record, i, &none, &record->values[i]);

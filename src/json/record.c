@@ -1,0 +1,176 @@
+/* From a record's own JSON, as json_add_record wrote it, back to its values. Not for JSON of
+ * others: members stand in the order of the table, without blanks, and only what has to be is
+ * escaped. */
+#include "json/json.h"
+
+#include "base/time.h"
+
+struct reading {
+    const char *at, *end;
+    struct arena *arena;
+};
+
+static bool take(struct reading *reading, struct text expected) {
+    if ((size_t)(reading->end - reading->at) < expected.len ||
+        memcmp(reading->at, expected.at, expected.len) != 0)
+        return false;
+    reading->at += expected.len;
+    return true;
+}
+
+static bool take_char(struct reading *reading, char expected) {
+    if (reading->at == reading->end || *reading->at != expected)
+        return false;
+    reading->at++;
+    return true;
+}
+
+static int digit_of(char hex) {
+    return hex >= 'a' ? hex - 'a' + 10 : hex - '0';
+}
+
+/* The byte that an escape stands for; `*at` is at what follows the backslash, and goes past it. */
+static char unescaped(const char **at) {
+    const char *code = (*at)++;
+    switch (*code) {
+    case 'b': return '\b';
+    case 't': return '\t';
+    case 'n': return '\n';
+    case 'f': return '\f';
+    case 'r': return '\r';
+    case 'u': *at += 4; return (char)(digit_of(code[3]) << 4 | digit_of(code[4]));
+    default: return *code;
+    }
+}
+
+static struct text unescape(struct text escaped, struct arena *arena) {
+    char *out = arena_alloc(arena, escaped.len + 1);
+    size_t len = 0;
+    if (!out)
+        return (struct text){ 0 };
+    for (const char *at = escaped.at; at < escaped.at + escaped.len;) {
+        char byte = *at++;
+        out[len++] = byte == '\\' ? unescaped(&at) : byte;
+    }
+    out[len] = '\0';
+    return (struct text){ out, len };
+}
+
+/* What follows an opening quote: a part of the JSON when nothing in it is escaped. */
+static bool read_string(struct reading *reading, struct text *text) {
+    const char *start = reading->at, *at = start;
+    bool is_escaped = false;
+    for (; at < reading->end && *at != '"'; at++)
+        if (*at == '\\') {
+            is_escaped = true;
+            if (++at == reading->end)
+                return false;
+        }
+    if (at == reading->end)
+        return false;
+    *text = (struct text){ start, (size_t)(at - start) };
+    reading->at = at + 1;
+    if (is_escaped)
+        *text = unescape(*text, reading->arena);
+    return text->at != NULL;
+}
+
+static bool read_quoted(struct reading *reading, const struct field *field, struct value *value) {
+    struct text text;
+    int64_t ms;
+    if (!read_string(reading, &text))
+        return false;
+    if (field->type != TYPE_date) {
+        *value = value_text(text);
+        return true;
+    }
+    if (!time_read(text, &ms))
+        return false;
+    *value = value_integer(ms);
+    return true;
+}
+
+static bool read_list(struct reading *reading, struct value *value) {
+    const char *end = memchr(reading->at, ']', (size_t)(reading->end - reading->at));
+    if (!end)
+        return false;
+    const char *start = reading->at - 1;
+    reading->at = end + 1;
+    *value = value_text((struct text){ start, (size_t)(reading->at - start) });
+    return true;
+}
+
+static bool read_integer(struct reading *reading, struct value *value) {
+    const char *start = reading->at;
+    int64_t number;
+    while (reading->at < reading->end && *reading->at != ',' && *reading->at != '}')
+        reading->at++;
+    if (!text_to_int64((struct text){ start, (size_t)(reading->at - start) }, &number))
+        return false;
+    *value = value_integer(number);
+    return true;
+}
+
+static bool read_value(struct reading *reading, const struct field *field, struct value *value) {
+    if (reading->at == reading->end)
+        return false;
+    switch (*reading->at) {
+    case 'n': *value = value_null(); return take(reading, TEXT("null"));
+    case 'f': *value = value_integer(0); return take(reading, TEXT("false"));
+    case 't': *value = value_integer(1); return take(reading, TEXT("true"));
+    case '"': reading->at++; return read_quoted(reading, field, value);
+    case '[': reading->at++; return read_list(reading, value);
+    default: return read_integer(reading, value);
+    }
+}
+
+static bool take_name(struct reading *reading, struct text name) {
+    return take_char(reading, '"') && take(reading, name) && take(reading, TEXT("\":"));
+}
+
+/* Texts of records end in a NUL wherever they come from; here it takes the closing quote's place.
+ */
+static void terminate(char *copy, size_t len, const struct value *value) {
+    if (value->kind == VALUE_TEXT && value->text > copy && value->text < copy + len &&
+        value->text[value->len] == '"')
+        copy[value->text - copy + value->len] = '\0';
+}
+
+bool json_read_record(struct text json, struct arena *arena, struct record *record) {
+    char *copy = arena_alloc(arena, json.len + 1);
+    char separator = '{';
+    if (!copy)
+        return false;
+    memcpy(copy, json.at, json.len);
+    struct reading reading = { copy, copy + json.len, arena };
+    for (unsigned i = 0; i < record->table->count; i++) {
+        const struct field *field = &record->table->fields[i];
+        struct value value;
+        if (!field_is_shown(field))
+            continue;
+        if (!take_char(&reading, separator) || !take_name(&reading, field->name) ||
+            !read_value(&reading, field, &value))
+            return false;
+        terminate(copy, json.len, &value);
+        if (field_is_kept_in_json(field))
+            record->values[i] = value;
+        separator = ',';
+    }
+    return take_char(&reading, '}') && reading.at == reading.end;
+}
+
+bool json_read_member(struct text json, const struct field *field, struct arena *arena,
+                      struct value *value) {
+    char name[64];
+    if (field->name.len + 3 > sizeof name)
+        return false;
+    name[0] = '"';
+    memcpy(name + 1, field->name.at, field->name.len);
+    memcpy(name + 1 + field->name.len, "\":", 2);
+    /* No text can contain this, since a quote in a text has a backslash before it. */
+    const char *found = memmem(json.at, json.len, name, field->name.len + 3);
+    if (!found)
+        return false;
+    struct reading reading = { found + field->name.len + 3, json.at + json.len, arena };
+    return read_value(&reading, field, value);
+}
