@@ -21,6 +21,10 @@ static void refuse(struct exchange *exchange, enum status status, const char *re
     exchange->reply.http_status = status_http(status);
 }
 
+static void uncounted(struct exchange *exchange) {
+    (void)exchange;
+}
+
 int main(int argc, char **argv) {
     char why[256];
     int code, caught;
@@ -43,6 +47,7 @@ int main(int argc, char **argv) {
                                       .body_limit = 1024 * 1024,
                                       .handler = answer,
                                       .refuse = refuse,
+                                      .replied = uncounted,
                                       .app = &body };
     if (sigemptyset(&stop) || sigaddset(&stop, SIGTERM) ||
         pthread_sigmask(SIG_BLOCK, &stop, NULL) || listener_start(listener, &options) != STATUS_OK)

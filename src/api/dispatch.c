@@ -105,7 +105,7 @@ static void run_if_permitted(struct request *request) {
 struct basic {
     struct sign_in sign_in; /* first */
     struct request *request;
-    struct token_hash remembered_as;
+    struct keyed_hash remembered_as;
 };
 
 static void basic_checked(struct exchange *exchange) {
@@ -140,7 +140,7 @@ static void authenticate_basic(struct request *request, struct text credentials)
         reply_unauthenticated(request, "invalid_token");
         return;
     }
-    basic->remembered_as = keyed_hash(pair);
+    basic->remembered_as = keyed_hash(KEYED_BASIC, pair);
     if (token_cache_get(request->worker->tokens, &basic->remembered_as, request->arena,
                         &request->principal)) {
         run_if_permitted(request);

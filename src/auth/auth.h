@@ -55,11 +55,11 @@ void token_cache_free(struct token_cache *cache);
  * Who the hash was remembered for, if it still counts: true, and the principal is copied, its
  * e-mail into the arena.
  */
-bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash,
+bool token_cache_get(const struct token_cache *cache, const struct keyed_hash *hash,
                      struct arena *arena, struct principal *principal) MUST_CHECK;
 
 /** Remembers a principal until `expires_ms`, in place of what collides. */
-void token_cache_put(struct token_cache *cache, const struct token_hash *hash, int64_t expires_ms,
+void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, int64_t expires_ms,
                      const struct principal *principal);
 
 /**

@@ -8,7 +8,7 @@
 enum { SLOTS = 4096 };
 
 struct entry {
-    struct token_hash hash;
+    struct keyed_hash hash;
     int64_t expires_ms;
     struct principal principal; /* its e-mail points behind the entry */
     char email[];
@@ -36,11 +36,11 @@ void token_cache_free(struct token_cache *cache) {
 }
 
 /* Hashes are as good as random: any of their bits will do. */
-static unsigned slot_of(const struct token_hash *hash) {
+static unsigned slot_of(const struct keyed_hash *hash) {
     return (hash->bytes[0] | (unsigned)hash->bytes[1] << 8) % SLOTS;
 }
 
-bool token_cache_get(const struct token_cache *cache, const struct token_hash *hash,
+bool token_cache_get(const struct token_cache *cache, const struct keyed_hash *hash,
                      struct arena *arena, struct principal *principal) {
     const struct entry *entry = cache->slots[slot_of(hash)];
     if (!entry || entry->principal.epoch != store_access_epoch(cache->auth->store) ||
@@ -52,7 +52,7 @@ bool token_cache_get(const struct token_cache *cache, const struct token_hash *h
     return principal->email.at != NULL;
 }
 
-void token_cache_put(struct token_cache *cache, const struct token_hash *hash, int64_t expires_ms,
+void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, int64_t expires_ms,
                      const struct principal *principal) {
     struct entry **slot = &cache->slots[slot_of(hash)];
     struct entry *entry = malloc(sizeof *entry + principal->email.len);
@@ -71,9 +71,10 @@ enum status auth_bearer(struct token_cache *cache, struct text token, struct are
                         struct principal *principal) {
     if (token.len != TOKEN_TEXT_SIZE)
         return STATUS_UNAUTHENTICATED;
-    struct token_hash hash = token_hash(token);
-    if (token_cache_get(cache, &hash, arena, principal))
+    struct keyed_hash key = keyed_hash(KEYED_BEARER, token);
+    if (token_cache_get(cache, &key, arena, principal))
         return STATUS_OK;
+    struct token_hash hash = token_hash(token);
     struct token known;
     uint64_t epoch = store_access_epoch(cache->auth->store);
     enum status status = store_token(cache->view, &hash, arena, &known);
@@ -85,6 +86,6 @@ enum status auth_bearer(struct token_cache *cache, struct text token, struct are
     if (status != STATUS_OK)
         return status;
     principal->epoch = epoch; /* the token was read under this one */
-    token_cache_put(cache, &hash, known.expires_ms, principal);
+    token_cache_put(cache, &key, known.expires_ms, principal);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
-/* The small things of cryptography: wiping, comparing, chance, and the key of keyed_hash, which
-   lives here because drawing it belongs to the start of the library. */
+/* The small things of cryptography: wiping, comparing, chance, and the keys of keyed_hash, which
+   live here because drawing them belongs to the start of the library. */
 #include "crypto/secret.h"
 
 #include "crypto/token.h"
@@ -9,14 +9,14 @@
 
 /* Library-wide, like libsodium's own state: written once by crypto_start, before there are threads,
    and only read afterwards. To hand it around would take it to rooms that have no use for it. */
-static unsigned char process_key[crypto_generichash_KEYBYTES];
+static unsigned char process_keys[KEYED_PURPOSES][crypto_shorthash_siphashx24_KEYBYTES];
 static bool started;
 
 bool crypto_start(void) {
     if (sodium_init() < 0)
         return false;
     if (!started)
-        randombytes_buf(process_key, sizeof(process_key));
+        randombytes_buf(process_keys, sizeof(process_keys));
     started = true;
     return true;
 }
@@ -48,12 +48,14 @@ void random_guid(char out[36]) {
     }
 }
 
-struct token_hash keyed_hash(struct text text) {
+_Static_assert(sizeof(struct keyed_hash) == crypto_shorthash_siphashx24_BYTES, "all of it");
+
+struct keyed_hash keyed_hash(enum keyed_purpose purpose, struct text text) {
     assert(started);
-    struct token_hash hash;
-    int failed = crypto_generichash(hash.bytes, sizeof(hash.bytes), (const unsigned char *)text.at,
-                                    text.len, process_key, sizeof(process_key));
-    assert(!failed); /* it fails on sizes alone, and these are constant */
+    struct keyed_hash hash;
+    int failed = crypto_shorthash_siphashx24(hash.bytes, (const unsigned char *)text.at, text.len,
+                                             process_keys[purpose]);
+    assert(!failed); /* it always returns 0 */
     (void)failed;
     return hash;
 }

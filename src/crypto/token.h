@@ -16,10 +16,18 @@ void token_generate(char out[TOKEN_TEXT_SIZE]);
 /** The SHA-256 of any text, meant for high-entropy ones: tokens. */
 struct token_hash token_hash(struct text token);
 
+/** What a keyed hash is for: the same text for another purpose has another one. */
+enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_PURPOSES };
+
+struct keyed_hash {
+    unsigned char bytes[16];
+};
+
 /**
- * A keyed hash (BLAKE2b) of `text` under a key that is drawn at crypto_start and never leaves the
- * process: for remembering in memory that a low-entropy secret was right.
+ * A keyed hash (SipHash-2-4 of 128 bits) of `text` under a key that is drawn at crypto_start and
+ * never leaves the process: for remembering in memory which credentials were right. It costs a
+ * tenth of a SHA-256.
  */
-struct token_hash keyed_hash(struct text text);
+struct keyed_hash keyed_hash(enum keyed_purpose purpose, struct text text);
 
 #endif

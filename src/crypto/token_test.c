@@ -52,34 +52,37 @@ static void the_hash_of_a_token_is_its_sha_256(void **state) {
     }
 }
 
-static void a_keyed_hash_is_the_same_for_the_same_text_only(void **state) {
-    (void)state;
-    struct token_hash hash = keyed_hash(TEXT("maria:secret"));
-    struct token_hash again = keyed_hash(TEXT("maria:secret"));
-    struct token_hash other = keyed_hash(TEXT("maria:secreT"));
-    struct token_hash empty = keyed_hash((struct text){ 0 });
-    assert_memory_equal(hash.bytes, again.bytes, TOKEN_HASH_SIZE);
-    assert_memory_not_equal(hash.bytes, other.bytes, TOKEN_HASH_SIZE);
-    assert_memory_not_equal(hash.bytes, empty.bytes, TOKEN_HASH_SIZE);
+static struct keyed_hash basic_hash(struct text text) {
+    return keyed_hash(KEYED_BASIC, text);
 }
 
-/* Without a key this is what BLAKE2b-256 gives for "abc"; with any key it must be something else.
- */
+static void a_keyed_hash_is_the_same_for_the_same_text_and_purpose_only(void **state) {
+    (void)state;
+    struct keyed_hash hash = basic_hash(TEXT("maria:secret"));
+    struct keyed_hash again = basic_hash(TEXT("maria:secret"));
+    struct keyed_hash other = basic_hash(TEXT("maria:secreT"));
+    struct keyed_hash empty = basic_hash((struct text){ 0 });
+    struct keyed_hash bearer = keyed_hash(KEYED_BEARER, TEXT("maria:secret"));
+    assert_memory_equal(hash.bytes, again.bytes, sizeof hash.bytes);
+    assert_memory_not_equal(hash.bytes, other.bytes, sizeof hash.bytes);
+    assert_memory_not_equal(hash.bytes, empty.bytes, sizeof hash.bytes);
+    assert_memory_not_equal(hash.bytes, bearer.bytes, sizeof hash.bytes);
+}
+
+/* The reference vector of SipHash-2-4-128 for no bytes, under the key 00 01 ... 0f. */
 static void a_keyed_hash_cannot_be_computed_without_the_key(void **state) {
     (void)state;
-    static const char unkeyed[] =
-        "\xbd\xdd\x81\x3c\x63\x42\x39\x72\x31\x71\xef\x3f\xee\x98\x57\x9b"
-        "\x94\x96\x4e\x3b\xb1\xcb\x3e\x42\x72\x62\xc8\xc0\x68\xd5\x23\x19";
-    struct token_hash hash = keyed_hash(TEXT("abc"));
-    assert_memory_not_equal(hash.bytes, unkeyed, TOKEN_HASH_SIZE);
+    static const char known[] = "\xa3\x81\x7f\x04\xba\x25\xa8\xe6\x6d\xf6\x72\x14\xc7\x55\x02\x93";
+    struct keyed_hash hash = basic_hash((struct text){ "", 0 });
+    assert_memory_not_equal(hash.bytes, known, sizeof hash.bytes);
 }
 
 static void starting_again_keeps_the_key(void **state) {
     (void)state;
-    struct token_hash before = keyed_hash(TEXT("x"));
+    struct keyed_hash before = basic_hash(TEXT("x"));
     assert_true(crypto_start());
-    struct token_hash after = keyed_hash(TEXT("x"));
-    assert_memory_equal(before.bytes, after.bytes, TOKEN_HASH_SIZE);
+    struct keyed_hash after = basic_hash(TEXT("x"));
+    assert_memory_equal(before.bytes, after.bytes, sizeof before.bytes);
 }
 
 static int start(void **state) {
@@ -91,7 +94,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_43_characters_of_base64url_and_differ),
         cmocka_unit_test(the_hash_of_a_token_is_its_sha_256),
-        cmocka_unit_test(a_keyed_hash_is_the_same_for_the_same_text_only),
+        cmocka_unit_test(a_keyed_hash_is_the_same_for_the_same_text_and_purpose_only),
         cmocka_unit_test(a_keyed_hash_cannot_be_computed_without_the_key),
         cmocka_unit_test(starting_again_keeps_the_key),
     };
