@@ -111,7 +111,7 @@ static void what_was_written_is_read_again(void **state) {
                                           "2025-01-15T10:30:00.12Z",
                                           "2025-01-15T10:30:00.1234Z",
                                           "2025-01-15T10:30:00,123Z" };
-    char text[TIME_TEXT_MAX];
+    char text[TIME_TEXT_MAX] = "";
     int64_t read = 0;
     (void)state;
     for (int64_t ms = TIME_MIN_MS; ms < TIME_MAX_MS; ms += INT64_C(7654321987)) {

@@ -29,18 +29,19 @@ static int digit_of(char hex) {
     return hex >= 'a' ? hex - 'a' + 10 : hex - '0';
 }
 
-/* The byte that an escape stands for; `*at` is at what follows the backslash, and goes past it. */
-static char unescaped(const char **at) {
-    const char *code = (*at)++;
-    switch (*code) {
-    case 'b': return '\b';
-    case 't': return '\t';
-    case 'n': return '\n';
-    case 'f': return '\f';
-    case 'r': return '\r';
-    case 'u': *at += 4; return (char)(digit_of(code[3]) << 4 | digit_of(code[4]));
-    default: return *code;
+/* The byte that an escape stands for. `code` is what follows the backslash, up to the end of the
+ * text; returns how much of it the escape takes, 0 when it is none. */
+static size_t unescape_one(struct text code, char *byte) {
+    static const char codes[] = "\"\\btnfr", bytes[] = "\"\\\b\t\n\f\r";
+    const char *found = code.len ? memchr(codes, *code.at, sizeof codes - 1) : NULL;
+    if (found) {
+        *byte = bytes[found - codes];
+        return 1;
     }
+    if (code.len < 5 || *code.at != 'u')
+        return 0;
+    *byte = (char)(digit_of(code.at[3]) * 16 + digit_of(code.at[4]));
+    return 5;
 }
 
 static struct text unescape(struct text escaped, struct arena *arena) {
@@ -48,9 +49,15 @@ static struct text unescape(struct text escaped, struct arena *arena) {
     size_t len = 0;
     if (!out)
         return (struct text){ 0 };
-    for (const char *at = escaped.at; at < escaped.at + escaped.len;) {
-        char byte = *at++;
-        out[len++] = byte == '\\' ? unescaped(&at) : byte;
+    for (size_t i = 0; i < escaped.len; len++) {
+        out[len] = escaped.at[i++];
+        if (out[len] != '\\')
+            continue;
+        struct text code = { escaped.at + i, escaped.len - i };
+        size_t taken = unescape_one(code, &out[len]);
+        if (!taken)
+            return (struct text){ 0 };
+        i += taken;
     }
     out[len] = '\0';
     return (struct text){ out, len };
