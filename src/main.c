@@ -128,7 +128,8 @@ static void remove_directory(const struct server *server) {
 static int open_store(struct server *server) {
     char why[512], path[4096];
     int code;
-    struct store_options options = { .directory = server->directory };
+    struct store_options options = { .directory = server->directory,
+                                     .search_limit_ms = server->settings.search_limit };
     server->app.store = store_open(&options, why, sizeof why, &code);
     if (!server->app.store) {
         complain("%s", why);

@@ -85,7 +85,7 @@ void reply_failure(struct request *request, enum status status, const char *mess
     else
         json_add_string(&body, text_of(message ? message : status_message(status)));
     add_failure(&body, errors);
-    if (status == STATUS_BUSY || status == STATUS_UNAVAILABLE)
+    if (status == STATUS_BUSY || status == STATUS_UNAVAILABLE || status == STATUS_TOO_SLOW)
         reply_header(request->exchange, "Retry-After", "1");
     reply_json(request, status_http(status), &body);
 }

@@ -24,6 +24,7 @@ struct store_options {
     /* How often the log is copied back, and past which length it begins anew; 0: as is best. */
     int checkpoint_every_ms;
     int log_bound_pages;
+    int64_t search_limit_ms; /* how long a command of store_read may take; 0: 10 s */
 };
 
 /**
@@ -92,7 +93,10 @@ struct found {
     int64_t total; /* of records that there are */
 };
 
-/** Runs a search: the page and the total, as of one moment. May take long: see store_read. */
+/**
+ * Runs a search: the page and the total, as of one moment. May take long: see store_read.
+ * STATUS_BROKEN, and where store_read says so TOO_SLOW, BUSY, UNAVAILABLE.
+ */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) MUST_CHECK;
 
@@ -194,7 +198,9 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
 
 /**
  * Queues a command that only reads, and may take long: it runs on one of a few threads of the
- * store's own, with a view of theirs, and is answered there. STATUS_UNAVAILABLE when closing.
+ * store's own, with a view of theirs, and is answered there. STATUS_BUSY when too many wait,
+ * STATUS_UNAVAILABLE when closing. What it reads by ends early, as TOO_SLOW after the time limit,
+ * as BUSY when the log cannot begin anew for it, as UNAVAILABLE when closing.
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
 

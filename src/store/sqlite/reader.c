@@ -2,12 +2,17 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/log.h"
+#include "base/time.h"
 
 #include <stdlib.h>
+
+/* How many may wait: what is further back would be answered too late to be of use. */
+enum { WAITING_MAX = 64 };
 
 struct reader_pool {
     struct queue commands;
     struct store *store;
+    int64_t limit_ms;
     unsigned running;
     pthread_t threads[];
 };
@@ -18,8 +23,12 @@ static void *read_on(void *argument) {
     struct store_view *view = store_view_open(pool->store);
     if (!view)
         log_error("a reader cannot open the database");
+    else
+        view_limit(view);
     for (struct queue_item *item; (item = queue_take(&pool->commands));) {
         struct store_command *command = (struct store_command *)item;
+        if (view)
+            view->deadline_ms = time_monotonic_ms() + pool->limit_ms;
         command->status = view ? command->run(view, command) : STATUS_BROKEN;
         command->done(command);
     }
@@ -27,13 +36,14 @@ static void *read_on(void *argument) {
     return NULL;
 }
 
-struct reader_pool *readers_start(struct store *store, unsigned threads) {
+struct reader_pool *readers_start(struct store *store, unsigned threads, int64_t limit_ms) {
     struct reader_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
-    if (!pool || !queue_init(&pool->commands, 0)) {
+    if (!pool || !queue_init(&pool->commands, WAITING_MAX)) {
         free(pool);
         return NULL;
     }
     pool->store = store;
+    pool->limit_ms = limit_ms;
     for (; pool->running < threads; pool->running++)
         if (pthread_create(&pool->threads[pool->running], NULL, read_on, pool) != 0) {
             readers_stop(pool);
@@ -52,6 +62,6 @@ void readers_stop(struct reader_pool *pool) {
     free(pool);
 }
 
-bool readers_submit(struct reader_pool *pool, struct store_command *command) {
-    return queue_put(&pool->commands, &command->item);
+enum status readers_submit(struct reader_pool *pool, struct store_command *command) {
+    return queue_put(&pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;
 }

@@ -39,6 +39,9 @@ struct store_view {
     struct store_view *next; /* of the readers' views */
     bool is_reader;
     atomic_flag in_use; /* by its thread, or by the checkpointer ending its snapshot */
+    bool may_read_long;
+    int64_t deadline_ms;  /* of a reader that may take long: when it must end; 0: never */
+    enum status ended_as; /* why it was ended early */
     bool has_snapshot;
     uint64_t snapshot; /* the number of commits that it is known to see */
     sqlite3_stmt *statements[STATEMENTS];
@@ -69,20 +72,28 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
 enum status view_enter(struct store_view *view) MUST_CHECK;
 void view_leave(struct store_view *view);
 
-/** Any thread: ends the snapshot of a reader's view, so that the log can begin anew. */
-void view_end_snapshot(struct store_view *view);
+/** Any thread: ends the snapshot of a reader's view that does not read just now, so that the log
+ * can begin anew. */
+bool view_end_snapshot(struct store_view *view);
+
+/** Has statements of the view end early, past its deadline or when the store asks for it. */
+void view_limit(struct store_view *view);
 
 /** The threads behind store_read. NULL when the system refuses; stopping takes NULL. */
 struct reader_pool;
-struct reader_pool *readers_start(struct store *store, unsigned threads) MUST_CHECK;
+struct reader_pool *readers_start(struct store *store, unsigned threads,
+                                  int64_t limit_ms) MUST_CHECK;
 void readers_stop(struct reader_pool *pool);
-bool readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
+enum status readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
 
 /** How many groups were committed so far. */
 uint64_t store_commits(const struct store *store);
 
 /** Does the checkpointer wait for all snapshots to end? */
 bool store_wants_no_snapshots(const struct store *store);
+
+/** Must what reads for long end now? As what: STATUS_BUSY, UNAVAILABLE; else OK. */
+enum status store_ends_reading(const struct store *store);
 
 /** Makes a view one of the store's readers, or no longer one. */
 void store_register(struct store *store, struct store_view *view);

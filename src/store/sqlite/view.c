@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "json/json.h"
 
 #include <assert.h>
@@ -193,6 +194,7 @@ enum status view_step(struct store_view *view, sqlite3_stmt *statement) {
     switch (sqlite3_step(statement)) {
     case SQLITE_ROW: return STATUS_OK;
     case SQLITE_DONE: return STATUS_NOT_FOUND;
+    case SQLITE_INTERRUPT: return view->ended_as; /* nobody but must_end interrupts */
     default: view_log(view, "running a statement"); return STATUS_BROKEN;
     }
 }
@@ -287,10 +289,27 @@ static void end_snapshot(struct store_view *view) {
     view->has_snapshot = false;
 }
 
-void view_end_snapshot(struct store_view *view) {
-    lock_view(view);
+bool view_end_snapshot(struct store_view *view) {
+    if (atomic_flag_test_and_set_explicit(&view->in_use, memory_order_acquire))
+        return false;
     end_snapshot(view);
     unlock_view(view);
+    return true;
+}
+
+static int must_end(void *argument) {
+    struct store_view *view = argument;
+    view->ended_as = store_ends_reading(view->store);
+    if (view->ended_as == STATUS_OK && view->deadline_ms &&
+        time_monotonic_ms() >= view->deadline_ms)
+        view->ended_as = STATUS_TOO_SLOW;
+    return view->ended_as != STATUS_OK;
+}
+
+void view_limit(struct store_view *view) {
+    enum { STEPS_BETWEEN = 1000 }; /* of the library's machine, about 0.1 ms */
+    view->may_read_long = true;
+    sqlite3_progress_handler(view->db, STEPS_BETWEEN, must_end, view);
 }
 
 enum status view_enter(struct store_view *view) {

@@ -27,6 +27,8 @@ enum {
     WRITER_NICE = -10,
     READER_THREADS = 2,
     WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
+    RESTART_WAIT_MS = 50,                       /* for which the writer rests in vain */
+    SEARCH_LIMIT_MS = 10000,
 };
 
 struct store {
@@ -42,7 +44,10 @@ struct store {
     struct queue stop;      /* nothing is put in: closing it ends the checkpointer */
     pthread_mutex_t turn;   /* held while a group is written, or the log is begun anew */
     atomic_bool wants_turn; /* the checkpointer waits for the turn */
-    atomic_bool is_broken;  /* a sync failed: what reached the disk is not known any more */
+    atomic_bool wants_log;  /* and for those who read for long: the log is far past its bound */
+    atomic_bool is_closing;
+    int64_t search_limit_ms;
+    atomic_bool is_broken; /* a sync failed: what reached the disk is not known any more */
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
@@ -66,6 +71,12 @@ uint64_t store_outbox_changes(const struct store *store) {
 
 bool store_wants_no_snapshots(const struct store *store) {
     return atomic_load_explicit(&store->wants_turn, memory_order_acquire);
+}
+
+enum status store_ends_reading(const struct store *store) {
+    if (atomic_load_explicit(&store->is_closing, memory_order_relaxed))
+        return STATUS_UNAVAILABLE;
+    return atomic_load_explicit(&store->wants_log, memory_order_relaxed) ? STATUS_BUSY : STATUS_OK;
 }
 
 static void lock(pthread_mutex_t *mutex) {
@@ -97,11 +108,14 @@ void store_unregister(struct store *store, struct store_view *view) {
     unlock(&store->readers_lock);
 }
 
-static void end_snapshots(struct store *store) {
+/* False when somebody reads for long and keeps his. */
+static bool end_snapshots(struct store *store) {
+    bool ended = true;
     lock(&store->readers_lock);
     for (struct store_view *view = store->readers; view; view = view->next)
-        view_end_snapshot(view);
+        ended &= view_end_snapshot(view) || !view->may_read_long;
     unlock(&store->readers_lock);
+    return ended;
 }
 
 struct store_view *store_view_open(struct store *store) {
@@ -250,18 +264,23 @@ static void *run_checkpointer(void *argument) {
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
         (void)queue_take_all(&store->stop, store->checkpoint_every_ms);
-        end_snapshots(store); /* one that is kept by an idle thread would hold the log */
+        (void)end_snapshots(store); /* one that is kept by an idle thread would hold the log */
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < store->log_bound_pages)
             continue;
         /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
          * each turn is shorter, and so little is left to do while it rests. */
         for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
+        bool is_urgent = pages > store->log_bound_pages / 2 * 3;
+        if (!end_snapshots(store) && !is_urgent)
+            continue;
+        atomic_store(&store->wants_log, is_urgent);
         atomic_store(&store->wants_turn, true);
         lock(&store->turn);
-        end_snapshots(store);
+        (void)end_snapshots(store);
         (void)checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages); /* tried again next time */
         atomic_store(&store->wants_turn, false);
+        atomic_store(&store->wants_log, false);
         unlock(&store->turn);
     }
     unpace_checkpoints(store);
@@ -288,7 +307,9 @@ enum status store_submit(struct store *store, struct store_command *command) {
 }
 
 enum status store_read(struct store *store, struct store_command *command) {
-    return readers_submit(store->reader_pool, command) ? STATUS_OK : STATUS_UNAVAILABLE;
+    if (atomic_load(&store->is_closing))
+        return STATUS_UNAVAILABLE;
+    return readers_submit(store->reader_pool, command);
 }
 
 /* A command that somebody sleeps on, wrapped around the real one. Whoever is woken by a semaphore
@@ -384,7 +405,10 @@ static int open_database(struct store *store, const char *directory, char *why, 
     }
     store->checkpoint_view = view_open(store, store->path, false);
     store->database = open(store->path, O_RDWR | O_CLOEXEC);
-    return store->checkpoint_view && store->database >= 0 ? EX_OK : EX_IOERR;
+    if (!store->checkpoint_view || store->database < 0 ||
+        sqlite3_busy_timeout(store->checkpoint_view->db, RESTART_WAIT_MS) != SQLITE_OK)
+        return EX_IOERR;
+    return EX_OK;
 }
 
 static int start_threads(struct store *store, char *why, size_t why_size) {
@@ -395,7 +419,7 @@ static int start_threads(struct store *store, char *why, size_t why_size) {
     if (pthread_create(&store->checkpointer, NULL, run_checkpointer, store) != 0)
         return EX_OSERR;
     store->checkpointer_runs = true;
-    store->reader_pool = readers_start(store, READER_THREADS);
+    store->reader_pool = readers_start(store, READER_THREADS, store->search_limit_ms);
     return store->reader_pool ? EX_OK : EX_OSERR;
 }
 
@@ -414,6 +438,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     store->checkpoint_every_ms =
         options->checkpoint_every_ms ? options->checkpoint_every_ms : CHECKPOINT_EVERY_MS;
     store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
+    store->search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS;
     atomic_init(&store->access_epoch, 1);
     *exit_code = lock_directory(store, options->directory, why, why_size);
     if (*exit_code == EX_OK)
@@ -435,6 +460,7 @@ static void join(pthread_t thread) {
 void store_close(struct store *store) {
     if (!store)
         return;
+    atomic_store(&store->is_closing, true);
     readers_stop(store->reader_pool);
     queue_close(&store->commands);
     if (store->writer_runs)

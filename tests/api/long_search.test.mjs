@@ -1,0 +1,70 @@
+// Searches that take long: they are stopped in time, wait in a line that has an end, and hold up
+// neither changes nor the log.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, assertFailure, userId } from './harness.mjs';
+
+const copies = 30000;
+
+// A server with very many users, who are put into its database while it is stopped.
+async function startLarge(...args) {
+    const server = await Server.start(['--demo', ...args]);
+    await server.stop();
+    const file = join(server.folder, 'data', 'roster.db');
+    const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", FullName: "'Copy ' || i", Active: '0', IsAdmin: '0',
+        Members: "replace(replace(Members, '\"IsAdmin\":true', '\"IsAdmin\":false'), '\"Id\":' || Id || ',', '\"Id\":' || (500000000 + i) || ',')" };
+    const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
+    sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
+        INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId}`);
+    await server.spawn();
+    return { server, file, token: await server.admin() };
+}
+
+// Nobody has it, so that every record must be looked at.
+const slow = '/api/sys/users?User_Devices=nobodyhasthis';
+
+test('a search past the time limit is stopped and says so; others go on', async () => {
+    const { server, token } = await startLarge('--search-limit', '5');
+    const reply = await server.call('GET', slow, { token });
+    assertFailure(reply, 503);
+    assert.match(reply.json.Message, /took too long and was stopped/);
+    assert.equal(reply.headers.get('retry-after'), '1');
+    assert.equal((await server.call('GET', `/api/sys/users?id=[${userId}]`, { token })).json.length, 1);
+    assert.equal((await server.get(userId)).Id, userId);
+});
+
+test('too many searches at once are told to wait, and no change waits for them', async () => {
+    const { server, file, token } = await startLarge();
+    assert.equal((await server.call('GET', slow, { token })).json.TotalItems, 0);
+    const replies = Array.from({ length: 150 }, () => server.call('GET', slow, { token }));
+    let ended = false, longest = 0;
+    const all = Promise.all(replies).finally(() => { ended = true; });
+    for (let changes = 0; changes < 20 || !ended; changes++) {
+        const began = Date.now();
+        assert.equal((await server.update(userId, { LastHelpVisited: changes })).status, 200);
+        longest = Math.max(longest, Date.now() - began);
+    }
+    const statuses = (await all).map((reply) => reply.status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 429], 'all were answered');
+    const refused = (await all).find((reply) => reply.status === 429);
+    assertFailure(refused, 429);
+    assert.equal(refused.headers.get('retry-after'), '1');
+    assert.ok(statuses.filter((status) => status === 200).length >= 64, 'those in line are served');
+    assert.ok(longest < 2000, `a change took ${longest} ms`);
+    assert.ok(statSync(`${file}-wal`).size < 256 * 1024 * 1024);
+});
+
+test('the server stops while searches run', async () => {
+    const { server, token } = await startLarge();
+    const replies = Array.from({ length: 20 }, () => server.call('GET', slow, { token }).catch(() => null));
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    const began = Date.now();
+    await server.stop();
+    assert.ok(Date.now() - began < 8000, `it took ${Date.now() - began} ms`);
+    for (const reply of await Promise.all(replies))
+        assert.ok(reply === null || [200, 503].includes(reply.status));
+});
