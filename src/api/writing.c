@@ -184,7 +184,7 @@ static bool seal_fields(const struct writing *writing, int64_t id, struct value 
         const struct field *field = &table->fields[i];
         if (!field_is_sealed(field) || values[i].kind != VALUE_TEXT || values[i].len == 0)
             continue;
-        struct text place = auth_sealed_place(table, id, field->name, request->arena);
+        struct text place = seal_place(table, id, i, request->arena);
         values[i] = value_text(
             seal(request->app->auth.key, value_as_text(&values[i]), place, request->arena));
         if (values[i].kind != VALUE_TEXT)

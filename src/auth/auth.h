@@ -27,10 +27,6 @@ struct auth {
     struct sign_in_counts *counts;
 };
 
-/** What a sealed field is bound to: "users:7:TwoFactorSecret". */
-struct text auth_sealed_place(const struct table *table, int64_t id, struct text field,
-                              struct arena *arena) MUST_CHECK;
-
 /**
  * Finds out what a user may do now. STATUS_UNAUTHENTICATED when nothing: the user does not exist,
  * is not active, or has neither APIAccess nor IsAdmin. STATUS_BROKEN. E-mail in the arena.

@@ -2,12 +2,6 @@
 #include "auth/auth.h"
 #include "model/tables.h"
 
-struct text auth_sealed_place(const struct table *table, int64_t id, struct text field,
-                              struct arena *arena) {
-    return arena_printf(arena, "%s:%lld:%.*s", table->name, (long long)id, (int)field.len,
-                        field.at);
-}
-
 bool auth_is_admitted(const struct record *user) {
     return value_is_true(&user->values[USER_Active]) &&
            (value_is_true(&user->values[USER_APIAccess]) ||

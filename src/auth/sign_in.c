@@ -39,8 +39,7 @@ static enum totp_state check_totp(const struct sign_in *sign_in, struct record *
     if (!sign_in->totp.len)
         return TOTP_MISSING;
     struct text place =
-        auth_sealed_place(&user_table, sign_in->user_id,
-                          user_table.fields[USER_TwoFactorSecret].name, sign_in->arena);
+        seal_place(&user_table, sign_in->user_id, USER_TwoFactorSecret, sign_in->arena);
     struct text secret = unseal(sign_in->auth->key, sealed, place, sign_in->arena);
     int64_t step = 0;
     if (!secret.at)

@@ -186,6 +186,11 @@ void seal_key_free(struct seal_key *key) {
     sodium_free(key);
 }
 
+struct text seal_place(const struct table *table, int64_t id, unsigned field, struct arena *arena) {
+    return arena_printf(arena, "%s:%lld:%s", table->name, (long long)id,
+                        table->fields[field].name.at);
+}
+
 struct text seal(const struct seal_key *key, struct text plain, struct text bound_to,
                  struct arena *arena) {
     size_t size;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "crypto/token.h"
+#include "model/field.h"
 
 /** The key under which sealed fields are kept: 256 bits, lives in memory that is not swapped. */
 struct seal_key;
@@ -17,6 +18,10 @@ struct seal_key *seal_key_open(const char *path, bool may_create, char *why, siz
 
 /** Wipes and frees; takes NULL. */
 void seal_key_free(struct seal_key *key);
+
+/** What a sealed field is bound to: "users:7:TwoFactorSecret". `at` NULL when memory is short. */
+struct text seal_place(const struct table *table, int64_t id, unsigned field, struct arena *arena)
+    __attribute__((warn_unused_result));
 
 /**
  * Encrypts with XChaCha20-Poly1305-IETF under a random nonce: nonce, then ciphertext with tag.

@@ -57,7 +57,7 @@ static bool sign(struct posting *posting) {
     if (!delivery->secret.len)
         return true;
     struct text place =
-        arena_printf(&posting->arena, "web_hooks:%lld:SharedSecret", (long long)delivery->hook_id);
+        seal_place(&web_hook_table, delivery->hook_id, WEB_HOOK_SharedSecret, &posting->arena);
     struct text secret =
         unseal(posting->deliverer->options.key, delivery->secret, place, &posting->arena);
     if (!place.at || !secret.at)
