@@ -33,7 +33,7 @@ enum {
     CLEAN_EVERY_S = 600,
     HEAP_KEPT = 4 * 1024 * 1024,
     CLEAN_AT_ONCE = 1000,
-    OTHER_DESCRIPTORS = 64,
+    OTHER_DESCRIPTORS = 256,
 };
 
 #define DEFAULT_DIRECTORY "./roster-data"
@@ -206,7 +206,8 @@ static int start_services(struct server *server) {
         return EX_OSERR;
     }
     app->shows_metrics = settings->metrics;
-    app->fetcher = fetcher_start(&(struct fetch_options){ settings->avatar_hosts });
+    app->fetcher =
+        fetcher_start(&(struct fetch_options){ .allowed_hosts = settings->avatar_hosts });
     app->auth = (struct auth){
         .store = app->store,
         .key = server->key,

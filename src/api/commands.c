@@ -23,9 +23,27 @@ static enum status revoke_tokens(struct writing *writing, struct store_view *tx)
                                                                           : STATUS_BROKEN;
 }
 
+/* Only an active webhook is told anything. */
 static enum status repeat_delivery(struct writing *writing, struct store_view *tx) {
-    return store_repeat_delivery(tx, writing->change.values[WEB_HOOK_DELIVERY_Id].integer,
-                                 writing->rules.now_ms);
+    struct record hook, *delivery = &writing->before;
+    struct arena *arena = writing->request->arena;
+    writing->errors = (struct errors){ 0 }; /* this may be a second run */
+    enum status status =
+        store_load(tx, &web_hook_delivery_table,
+                   writing->change.values[WEB_HOOK_DELIVERY_Id].integer, arena, delivery);
+    if (status != STATUS_OK)
+        return status;
+    status = store_load(tx, &web_hook_table, delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
+                        arena, &hook);
+    if (status == STATUS_BROKEN)
+        return status;
+    if (status == STATUS_OK && value_is_true(&hook.values[WEB_HOOK_Active]))
+        return store_repeat_delivery(tx, delivery, writing->rules.now_ms);
+    struct text message = MESSAGE_TEXT(web_hook_idle);
+    if (status == STATUS_NOT_FOUND)
+        message = MESSAGE_TEXT(web_hook_gone);
+    writing_complain(writing, WEB_HOOK_DELIVERY_WebHookId, message);
+    return STATUS_CONFLICT;
 }
 
 static const struct command commands[] = {

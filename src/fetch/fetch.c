@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REDIRECTS_MAX = 3, JOBS_MAX = 64, POLL_MS = 1000 };
+enum { REDIRECTS_MAX = 3, JOBS_DEFAULT = 64, POLL_MS = 1000 };
 
 struct fetcher {
     pthread_t thread;
     struct queue jobs;
     CURLM *multi;
     char *allowed_hosts;
+    unsigned jobs_max;
     struct download *running;
     atomic_uint count; /* of jobs, waiting or running */
 };
@@ -345,8 +346,9 @@ struct fetcher *fetcher_start(const struct fetch_options *options) {
         return NULL;
     }
     fetcher->allowed_hosts = strdup(options->allowed_hosts ? options->allowed_hosts : "");
+    fetcher->jobs_max = options->jobs_max ? options->jobs_max : JOBS_DEFAULT;
     fetcher->multi = curl_multi_init();
-    if (fetcher->allowed_hosts && fetcher->multi && queue_init(&fetcher->jobs, JOBS_MAX)) {
+    if (fetcher->allowed_hosts && fetcher->multi && queue_init(&fetcher->jobs, fetcher->jobs_max)) {
         if (pthread_create(&fetcher->thread, NULL, run, fetcher) == 0)
             return fetcher;
         queue_destroy(&fetcher->jobs);
@@ -368,7 +370,7 @@ void fetcher_stop(struct fetcher *fetcher) {
 }
 
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
-    if (atomic_fetch_add(&fetcher->count, 1) >= JOBS_MAX ||
+    if (atomic_fetch_add(&fetcher->count, 1) >= fetcher->jobs_max ||
         !queue_put(&fetcher->jobs, &job->item)) {
         (void)atomic_fetch_sub(&fetcher->count, 1);
         return STATUS_BUSY;

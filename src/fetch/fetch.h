@@ -18,6 +18,7 @@ struct fetch_options {
     /* Host names or host:port, comma separated, that may resolve to any address: an operator's own
      * picture server, or a test's. NULL: none. */
     const char *allowed_hosts;
+    unsigned jobs_max; /* that wait or run; 0: 64 */
 };
 
 enum fetch_outcome {
@@ -50,7 +51,7 @@ struct fetcher *fetcher_start(const struct fetch_options *options) MUST_CHECK;
 /** Aborts what runs (their `done` is called with FETCH_STOPPED), stops, frees. Takes NULL. */
 void fetcher_stop(struct fetcher *fetcher);
 
-/** Queues a download. STATUS_BUSY when 64 are waiting or running; then `done` is never called. */
+/** Queues a download. STATUS_BUSY when `jobs_max` wait or run; then `done` is never called. */
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
 
 #endif

@@ -1,6 +1,8 @@
-/* One thread takes what is due from the outbox, has it posted, and notes what became of it. It
- * looks when the outbox changed, when something it knows of becomes due, and when an attempt ended.
- */
+/* One thread takes what is due from the outbox, has it posted, and notes what became of it, all
+ * that ended meanwhile in one transaction. It looks when the outbox changed, when something it
+ * knows of becomes due, and when an attempt ended.
+ *
+ * Each webhook has a few places of its own, so one that never answers fills only those. */
 #include "hooks/deliver.h"
 
 #include "base/log.h"
@@ -17,6 +19,9 @@
 enum {
     LOOK_EVERY_MS = 100, /* at a counter in memory */
     ATTEMPTS_MAX = 10,
+    FAILURES_MAX = 10, /* deliveries in a row */
+    PLACES = 128,      /* for all webhooks */
+    CANCEL_AT_ONCE = 500,
     POST_TIMEOUT_MS = 10000,
     REPLY_MAX = 1024 * 1024,
     BROKEN_PAUSE_MS = 1000,
@@ -29,6 +34,7 @@ struct deliverer {
     pthread_t thread;
     struct queue ended; /* posts that came to an end */
     struct posting *running;
+    unsigned running_count;
     atomic_bool is_stopping;
 };
 
@@ -39,6 +45,8 @@ struct posting {
     struct deliverer *deliverer;
     struct delivery delivery;
     struct posting *next;
+    const char *obstacle; /* why it cannot be posted at all; NULL: it can */
+    struct attempt attempt;
     char header[sizeof "X-Nexudus-Hook-Signature: " + HMAC_HEX_SIZE];
 };
 
@@ -50,18 +58,22 @@ static void post_ended(struct fetch_job *job) {
 }
 
 /* X-Nexudus-Hook-Signature: HMAC-SHA256 of the body under the shared secret (contract section 7).
- */
+ * False when memory is short. */
 static bool sign(struct posting *posting) {
     const struct delivery *delivery = &posting->delivery;
+    struct arena *arena = &posting->arena;
     char hex[HMAC_HEX_SIZE + 1];
     if (!delivery->secret.len)
         return true;
     struct text place =
-        seal_place(&web_hook_table, delivery->hook_id, WEB_HOOK_SharedSecret, &posting->arena);
-    struct text secret =
-        unseal(posting->deliverer->options.key, delivery->secret, place, &posting->arena);
-    if (!place.at || !secret.at)
+        seal_place(&web_hook_table, delivery->hook_id, WEB_HOOK_SharedSecret, arena);
+    struct text secret = unseal(posting->deliverer->options.key, delivery->secret, place, arena);
+    if (arena->failed)
         return false;
+    if (!secret.at) {
+        posting->obstacle = "its SharedSecret cannot be read with this server's key; set it again";
+        return true;
+    }
     hmac_sha256_hex(secret, delivery->payload, hex);
     secret_wipe((char *)(uintptr_t)secret.at, secret.len);
     int len =
@@ -79,7 +91,7 @@ static bool copy(struct text *text, struct arena *arena) {
     return text->at != NULL;
 }
 
-/* NULL when memory is short, or the secret cannot be read: then it is tried again later. */
+/* NULL when memory is short: then it is tried again later. */
 static struct posting *posting_new(struct deliverer *deliverer, const struct delivery *delivery) {
     struct arena arena = { 0 };
     struct posting *posting = arena_calloc(&arena, 1, sizeof *posting);
@@ -99,7 +111,7 @@ static struct posting *posting_new(struct deliverer *deliverer, const struct del
         posting->job.done = post_ended;
         return posting;
     }
-    log_error("webhook %lld: a delivery cannot be prepared", (long long)delivery->hook_id);
+    log_error("webhook %lld: no memory for a delivery", (long long)delivery->hook_id);
     arena = posting->arena;
     arena_close(&arena);
     return NULL;
@@ -110,84 +122,157 @@ static void posting_free(struct posting *posting) {
     arena_close(&arena);
 }
 
-static bool is_running(const struct deliverer *deliverer, int64_t delivery_id) {
+/* Is something on its way to this webhook about the same user? */
+static bool is_line_busy(const struct deliverer *deliverer, const struct delivery *delivery) {
     for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
-        if (posting->delivery.id == delivery_id)
+        if (posting->delivery.hook_id == delivery->hook_id &&
+            posting->delivery.entity_id == delivery->entity_id)
             return true;
     return false;
+}
+
+static unsigned running_to(const struct deliverer *deliverer, int64_t hook_id) {
+    unsigned count = 0;
+    for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
+        count += posting->delivery.hook_id == hook_id;
+    return count;
+}
+
+/* Half of the places are for webhooks that have none yet. */
+static bool has_place(const struct deliverer *deliverer, int64_t hook_id) {
+    unsigned own = running_to(deliverer, hook_id);
+    return own < DUE_MAX && deliverer->running_count < (own ? PLACES / 2 : PLACES);
 }
 
 static bool start_posting(struct deliverer *deliverer, const struct delivery *delivery) {
     struct posting *posting = posting_new(deliverer, delivery);
     if (!posting)
         return false;
-    if (fetch_submit(deliverer->fetcher, &posting->job) != STATUS_OK) {
+    if (posting->obstacle) {
+        log_error("webhook %lld: %s", (long long)delivery->hook_id, posting->obstacle);
+        post_ended(&posting->job);
+    } else if (fetch_submit(deliverer->fetcher, &posting->job) != STATUS_OK) {
         posting_free(posting);
         return false;
     }
     posting->next = deliverer->running;
     deliverer->running = posting;
+    deliverer->running_count++;
     return true;
+}
+
+/* Starts what is due to one webhook, and says when to look again. A due delivery that cannot be
+ * started has a running one in its line, and of those there are fewer than DUE_MAX: so what the
+ * store finds is enough to fill the places. */
+static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query,
+                            struct arena *arena) {
+    struct due_deliveries due;
+    if (!has_place(deliverer, query->hook_id))
+        return INT64_MAX; /* the end of one that runs is a reason to look */
+    if (store_due_deliveries(deliverer->view, query, arena, &due) != STATUS_OK)
+        return query->now_ms + BROKEN_PAUSE_MS;
+    for (unsigned i = 0; i < due.count && has_place(deliverer, query->hook_id); i++)
+        if (!is_line_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
+            return query->now_ms + BROKEN_PAUSE_MS;
+    return due.next_ms;
+}
+
+struct cancelling {
+    struct store_command command; /* first */
+    struct due_query query;
+};
+
+static enum status cancel(struct store_view *tx, struct store_command *command) {
+    const struct due_query *query = &((struct cancelling *)command)->query;
+    return store_cancel_deliveries(tx, query->hook_id, query->now_ms, CANCEL_AT_ONCE);
+}
+
+/* A part at a time, so that the writer serves others in between. */
+static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query *query) {
+    struct cancelling cancelling = { .command = { .run = cancel }, .query = *query };
+    if (store_run(deliverer->options.store, &cancelling.command) == STATUS_OK)
+        return 0; /* there may be more */
+    log_error("webhook %lld: what waits for it could not be cancelled", (long long)query->hook_id);
+    return query->now_ms + BROKEN_PAUSE_MS;
 }
 
 /* Starts what is due. When to look again: as a moment of the wall clock. */
 static int64_t start_due(struct deliverer *deliverer) {
     struct arena arena = { 0 };
-    struct due_deliveries due;
-    int64_t now_ms = time_now_ms(), next_ms = now_ms + BROKEN_PAUSE_MS;
-    if (store_due_deliveries(deliverer->view, now_ms, &arena, &due) == STATUS_OK) {
-        next_ms = due.next_ms;
-        for (unsigned i = 0; i < due.count; i++)
-            if (!is_running(deliverer, due.list[i].id) && !start_posting(deliverer, &due.list[i]))
-                next_ms = now_ms + BROKEN_PAUSE_MS;
+    struct waiting_hooks waiting = { 0 };
+    struct due_query query = { .now_ms = time_now_ms() };
+    int64_t next_ms = INT64_MAX;
+    if (store_waiting_hooks(deliverer->view, &arena, &waiting) != STATUS_OK)
+        next_ms = query.now_ms + BROKEN_PAUSE_MS;
+    for (size_t i = 0; i < waiting.count; i++) {
+        query.hook_id = waiting.list[i].id;
+        int64_t then_ms = waiting.list[i].is_active ? start_due_to(deliverer, &query, &arena)
+                                                    : cancel_due_to(deliverer, &query);
+        next_ms = then_ms < next_ms ? then_ms : next_ms;
     }
     arena_close(&arena);
     return next_ms;
 }
 
+/* All that ended, noted in one transaction. */
 struct settling {
     struct store_command command; /* first */
-    const struct posting *posting;
-    struct attempt attempt;
+    struct queue_item *ended;
 };
 
-static enum status settle(struct store_view *tx, struct store_command *command) {
-    struct settling *settling = (struct settling *)command;
-    const struct posting *posting = settling->posting;
-    if (posting->job.outcome == FETCH_OK)
-        return store_delivered(tx, &posting->delivery, settling->attempt.now_ms);
-    return store_not_delivered(tx, &posting->delivery, &settling->attempt);
+static enum status settle_one(struct store_view *tx, const struct posting *posting) {
+    if (!posting->obstacle && posting->job.outcome == FETCH_OK)
+        return store_delivered(tx, &posting->delivery, posting->attempt.now_ms);
+    /* One that was cut short by our own end is made again after the start. */
+    if (!posting->obstacle && posting->job.outcome == FETCH_STOPPED)
+        return STATUS_OK;
+    return store_not_delivered(tx, &posting->delivery, &posting->attempt);
 }
 
-static void note_outcome(struct deliverer *deliverer, struct posting *posting) {
-    struct settling settling = { .command = { .run = settle }, .posting = posting };
-    struct attempt *attempt = &settling.attempt;
+static enum status settle(struct store_view *tx, struct store_command *command) {
+    enum status status = STATUS_OK;
+    for (struct queue_item *item = ((struct settling *)command)->ended; item && status == STATUS_OK;
+         item = item->next)
+        status = settle_one(tx, (struct posting *)item);
+    return status;
+}
+
+/* What is to be noted if it failed. */
+static struct attempt attempt_of(struct posting *posting) {
+    struct attempt attempt = { .now_ms = time_now_ms(), .limit = FAILURES_MAX };
     int64_t attempts = posting->delivery.attempts + 1;
-    attempt->now_ms = time_now_ms();
-    attempt->limit = ATTEMPTS_MAX;
+    if (posting->obstacle) {
+        attempt.error = text_of(posting->obstacle);
+        return attempt;
+    }
     if (attempts < ATTEMPTS_MAX)
-        attempt->next_ms = attempt->now_ms + (deliverer->options.retry_ms << (attempts - 1));
-    attempt->error = text_of(fetch_reason(posting->job.outcome));
+        attempt.next_ms = attempt.now_ms + (posting->deliverer->options.retry_ms << (attempts - 1));
+    attempt.error = text_of(fetch_reason(posting->job.outcome));
     if (posting->job.outcome == FETCH_BAD_STATUS)
-        attempt->error = arena_printf(&posting->arena, "its server answered with status %d",
-                                      posting->job.http_status);
-    /* One that was cut short by our own end is made again after the start. */
-    if (posting->job.outcome == FETCH_STOPPED)
-        return;
+        attempt.error = arena_printf(&posting->arena, "its server answered with status %d",
+                                     posting->job.http_status);
+    return attempt;
+}
+
+static void note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
+    struct settling settling = { .command = { .run = settle }, .ended = ended };
+    for (struct queue_item *item = ended; item; item = item->next)
+        ((struct posting *)item)->attempt = attempt_of((struct posting *)item);
     if (store_run(deliverer->options.store, &settling.command) != STATUS_OK)
-        log_error("webhook %lld: what became of a delivery could not be noted; it is repeated",
-                  (long long)posting->delivery.hook_id);
+        log_error("what became of webhook deliveries could not be noted; they are repeated");
 }
 
 static void take_ended(struct deliverer *deliverer, struct queue_item *item) {
+    if (item)
+        note_outcomes(deliverer, item);
     for (struct queue_item *next; item; item = next) {
         struct posting *posting = (struct posting *)item;
         next = item->next;
-        note_outcome(deliverer, posting);
         struct posting **place = &deliverer->running;
         while (*place != posting)
             place = &(*place)->next;
         *place = posting->next;
+        deliverer->running_count--;
         posting_free(posting);
     }
 }
@@ -229,7 +314,8 @@ struct deliverer *deliverer_start(const struct deliver_options *options) {
     }
     deliverer->options = *options;
     deliverer->view = store_view_open(options->store);
-    deliverer->fetcher = fetcher_start(&(struct fetch_options){ options->allowed_hosts });
+    deliverer->fetcher = fetcher_start(
+        &(struct fetch_options){ .allowed_hosts = options->allowed_hosts, .jobs_max = PLACES });
     if (deliverer->view && deliverer->fetcher &&
         pthread_create(&deliverer->thread, NULL, run, deliverer) == 0)
         return deliverer;

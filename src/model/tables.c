@@ -21,6 +21,13 @@ static const struct choice web_hook_actions[] = {
     { ACTION_USER_DELETE, "UserDelete" },
     { 0, NULL },
 };
+static const struct choice delivery_statuses[] = {
+    { DELIVERY_PENDING, "Pending" },
+    { DELIVERY_DELIVERED, "Delivered" },
+    { DELIVERY_FAILED, "Failed" },
+    { DELIVERY_CANCELLED, "Cancelled" },
+    { 0, NULL },
+};
 
 /* What the last column of a FIELD row means depends on its type. */
 #define TARGET_id(of) NULL, NULL

@@ -120,6 +120,14 @@ enum web_hook_action {
     ACTION_USER_DELETE,
 };
 
+/** What became of a delivery. Statements and indexes of the store name the first by its number. */
+enum delivery_status {
+    DELIVERY_PENDING = 1,
+    DELIVERY_DELIVERED,
+    DELIVERY_FAILED,    /* all its attempts did */
+    DELIVERY_CANCELLED, /* its webhook was made inactive, or deleted */
+};
+
 extern const struct table business_table, role_table, user_role_table, chat_room_table,
     language_table, application_table, user_table, web_hook_table, web_hook_delivery_table,
     audit_trail_entry_table, refresh_token_table;

@@ -156,7 +156,34 @@ struct delivery {
     struct text payload;
 };
 
-enum { DUE_MAX = 32 };
+/** What became of one attempt that failed. */
+struct attempt {
+    int64_t now_ms;
+    int64_t next_ms;   /* when the next one is; 0: never */
+    struct text error; /* why */
+    int64_t limit;     /* of deliveries in a row that failed for good */
+};
+
+/** The webhooks that something is pending for, active or not, or gone. */
+struct waiting_hook {
+    int64_t id;
+    bool is_active;
+};
+
+struct waiting_hooks {
+    const struct waiting_hook *list; /* in the arena */
+    size_t count;
+};
+
+enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
+                                struct waiting_hooks *waiting) MUST_CHECK;
+
+struct due_query {
+    int64_t hook_id, now_ms;
+};
+
+/** As many as one webhook is ever sent at once. */
+enum { DUE_MAX = 8 };
 
 struct due_deliveries {
     struct delivery list[DUE_MAX];
@@ -164,19 +191,12 @@ struct due_deliveries {
     int64_t next_ms; /* when more will be due; INT64_MAX: not foreseen */
 };
 
-/** What became of one attempt. */
-struct attempt {
-    int64_t now_ms, next_ms;
-    struct text error;
-    int64_t limit;
-};
-
 /**
- * Finds deliveries that are due, none of them while an older one of the same user to the same
- * webhook is not done.
+ * Finds the deliveries to one webhook that are due for longest, those on their way among them. None
+ * is due while an older one of the same user is pending.
  */
-enum status store_due_deliveries(struct store_view *view, int64_t now_ms, struct arena *arena,
-                                 struct due_deliveries *due) MUST_CHECK;
+enum status store_due_deliveries(struct store_view *view, const struct due_query *query,
+                                 struct arena *arena, struct due_deliveries *due) MUST_CHECK;
 
 /* ---- writing: only in a command's `run`, on the view that it is given ---- */
 
@@ -281,14 +301,19 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
                             int64_t now_ms) MUST_CHECK;
 
 /**
- * Notes that an attempt failed, and when the next one is (0: never). At the `limit`th failure in a
- * row the webhook is made inactive.
+ * Notes that an attempt failed; when it was the last one, that the delivery did. At the `limit`th
+ * delivery in a row that failed the webhook is made inactive.
  */
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
                                 const struct attempt *attempt) MUST_CHECK;
 
-/** Makes a delivery, done or given up, due again. STATUS_NOT_FOUND. */
-enum status store_repeat_delivery(struct store_view *tx, int64_t id, int64_t now_ms) MUST_CHECK;
+/** Ends at most `limit` pending deliveries of a webhook, unless it is there and active. */
+enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
+                                    int limit) MUST_CHECK;
+
+/** Makes a delivery pending again, whatever became of it. */
+enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
+                                  int64_t now_ms) MUST_CHECK;
 
 /** Takes away at most `limit` deliveries that were done before `before_ms`. */
 enum status store_drop_deliveries(struct store_view *tx, int64_t before_ms, int limit) MUST_CHECK;

@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, assertInvalid, userId } from './harness.mjs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Server, assertFailure, assertInvalid, userId } from './harness.mjs';
 
-// What came: { path, body, signature, type, at }; `answers` gives the status for each path.
+// What came: { path, body, signature, type, at }; `answers` gives the status for each path, and 0 none at all.
 const came = [], answers = {};
+const people = Array.from({ length: 20 }, (_, i) => 100000101 + i);
 const listener = http.createServer((request, reply) => {
     const parts = [];
     request.on('data', (part) => parts.push(part));
@@ -15,7 +18,9 @@ const listener = http.createServer((request, reply) => {
         const text = Buffer.concat(parts).toString();
         came.push({ path: request.url, text, body: JSON.parse(text), signature: request.headers['x-nexudus-hook-signature'],
             type: request.headers['content-type'], method: request.method, at: Date.now() });
-        reply.statusCode = typeof answers[request.url] === 'function' ? answers[request.url]() : answers[request.url] ?? 200;
+        reply.statusCode = (typeof answers[request.url] === 'function' ? answers[request.url]() : answers[request.url] ?? 200) || 200;
+        if (answers[request.url] === 0)
+            return;
         if (reply.statusCode === 302)
             reply.setHeader('Location', '/elsewhere');
         reply.end();
@@ -100,35 +105,170 @@ test('an attempt that fails is repeated with growing pauses; one user is told in
     await call('DELETE', `/api/sys/webhookdeliveries/${id}`);
 });
 
-test('ten failures in a row make a webhook inactive; who activates it starts afresh', async () => {
-    answers['/dead'] = 302; // a redirect is not followed
-    const id = await hook('/dead', 'update');
-    await server.update(userId, { FullName: 'To The Dead' });
-    const gone = await until(async () => {
-        const { json } = await call('GET', `/api/sys/webhooks/${id}`);
-        return !json.Active && json;
-    }, 'the webhook becomes inactive', 40000);
-    assert.deepEqual([gone.ErrorCount, gone.LastError], [10, 'its server answered with status 302']);
-    assert.equal(to('/dead').length, 10);
-    assert.equal(to('/elsewhere').length, 0);
-    answers['/dead'] = 200;
-    assert.equal((await call('PATCH', `/api/sys/webhooks/${id}`, { Active: true })).status, 200);
-    assert.equal((await call('GET', `/api/sys/webhooks/${id}`)).json.ErrorCount, 0);
+// The tests below each have a server of their own, whose first pause is a millisecond.
+async function another() {
+    const own = await Server.start(['--demo', '--webhook-hosts', `127.0.0.1:${port}`, '--webhook-retry', '1']);
+    const bearer = await own.admin();
+    const ask = (method, path, body, headers) => own.call(method, path, { token: bearer, body, headers });
+    return {
+        own, ask,
+        rename: (id, FullName) => ask('PATCH', `/api/sys/users/${id}`, { FullName }),
+        deliveries: async (query) => (await ask('GET', `/api/sys/webhookdeliveries?size=1000&${query}`)).json,
+        read: async (id) => (await ask('GET', `/api/sys/webhooks/${id}`)).json,
+        repeat: async (id) => (await ask('POST', '/api/sys/webhookdeliveries/runcommand', { Key: 'repeat', Ids: [id] })).json,
+        hook: async (path, more = {}) => {
+            const reply = await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: path, Action: actions.update, Active: true,
+                URL: `http://127.0.0.1:${port}${path}`, ...more });
+            assert.equal(reply.status, 200, reply.text);
+            return reply.json.Value.Id;
+        },
+        sql: (text) => execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim(),
+    };
+}
+const status = { pending: 1, delivered: 2, failed: 3, cancelled: 4 };
+
+test('a webhook that never answers holds no other up', async () => {
+    const { hook, rename } = await another();
+    answers['/hangs'] = 0;
+    await hook('/hangs');
+    await hook('/beside');
+    const rounds = 15;
+    for (let round = 0; round < rounds; round++)
+        await Promise.all(people.map((id) => rename(id, `Round ${round}`)));
+    await until(() => to('/beside').length >= people.length * rounds, 'all to the one that answers', 8000);
+    for (const id of people)
+        assert.deepEqual(to('/beside').filter(({ body }) => body[0].Id === id).map(({ body }) => body[0].FullName),
+            Array.from({ length: rounds }, (_, round) => `Round ${round}`), 'in order');
+    assert.ok(to('/hangs').length >= 1 && to('/hangs').length <= 8, `${to('/hangs').length} at once to one webhook`);
+    assert.equal(new Set(to('/hangs').map(({ body }) => body[0].Id)).size, to('/hangs').length, 'one at a time of a user');
 });
 
-test('the log of deliveries can be read, and a delivery repeated', async () => {
-    const { json } = await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_LastError=302&size=5');
-    const [given] = json.Records;
-    assert.deepEqual([given.Attempts, given.DeliveredOn, given.NextAttempt, given.EntityId], [10, null, null, userId]);
+test('many first attempts that fail at one moment do not make a webhook inactive', async () => {
+    const { hook, rename, read } = await another();
+    let down = people.length;
+    answers['/restarts'] = () => (down-- > 0 ? 503 : 200);
+    const id = await hook('/restarts');
+    await Promise.all(people.map((one) => rename(one, 'While It Restarts')));
+    const told = () => new Set(to('/restarts').slice(people.length).map(({ body }) => body[0].Id)).size;
+    await until(() => told() === people.length, 'each is told once it is back');
+    const found = await until(async () => {
+        const one = await read(id);
+        return one.ErrorCount === 0 && one;
+    }, 'no failure is counted');
+    assert.deepEqual([found.Active, found.LastError], [true, 'its server answered with status 503']);
+});
+
+test('ten deliveries in a row that failed make a webhook inactive; what waits for it ends; who activates it starts afresh', async () => {
+    const { ask, hook, rename, read, deliveries, repeat } = await another();
+    answers['/dead'] = 302; // a redirect is not followed
+    const id = await hook('/dead');
+    await rename(people[0], 'First');
+    const [first] = await until(async () => {
+        const { Records } = await deliveries(`WebHookDelivery_Status=${status.failed}`);
+        return Records.length && Records;
+    }, 'the first delivery fails');
+    assert.deepEqual([first.Attempts, first.NextAttempt, first.DeliveredOn, first.LastError], [10, null, null, 'its server answered with status 302']);
+    assert.equal(to('/dead').length, 10);
+    assert.equal(to('/elsewhere').length, 0);
+    assert.deepEqual([(await read(id)).Active, (await read(id)).ErrorCount], [true, 1], 'one that failed is not enough');
+    for (const name of ['Second', 'Third'])
+        await Promise.all(people.map((one) => rename(one, name)));
+    const gone = await until(async () => {
+        const one = await read(id);
+        return !one.Active && one;
+    }, 'the webhook becomes inactive');
+    assert.ok(gone.ErrorCount >= 10, `${gone.ErrorCount}`);
+    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems === 0, 'nothing stays pending');
+    const { Records: [cancelled] } = await deliveries(`WebHookDelivery_Status=${status.cancelled}`);
+    assert.match(cancelled.LastError, /made inactive, or deleted/);
+    assert.equal(cancelled.NextAttempt, null);
+
+    answers['/dead'] = 200;
+    const refused = await repeat(cancelled.Id);
+    assert.equal(refused.WasSuccessful, false);
+    assert.match(refused.Errors[0].Message, /webhook of this delivery is not active/);
+    assert.equal((await ask('PATCH', `/api/sys/webhooks/${id}`, { Active: true })).status, 200);
+    assert.equal((await read(id)).ErrorCount, 0);
     const before = to('/dead').length;
-    const reply = await call('POST', '/api/sys/webhookdeliveries/runcommand', { Key: 'repeat', Ids: [given.Id] });
-    assert.equal(reply.json.WasSuccessful, true, reply.text);
+    await rename(people[0], 'Alive Again');
     await cameTo('/dead', before + 1);
+    assert.equal(to('/dead').at(-1).body[0].FullName, 'Alive Again', 'what was cancelled does not come by itself');
+
+    assert.equal((await repeat(first.Id)).WasSuccessful, true);
+    await cameTo('/dead', before + 2);
+    assert.equal(to('/dead').at(-1).body[0].FullName, 'First');
     const again = await until(async () => {
-        const delivery = (await call('GET', `/api/sys/webhookdeliveries/${given.Id}`)).json;
+        const delivery = (await ask('GET', `/api/sys/webhookdeliveries/${first.Id}`)).json;
         return delivery.DeliveredOn && delivery;
     }, 'the delivery is noted as done');
-    assert.deepEqual([again.NextAttempt, again.LastError], [null, null]);
+    assert.deepEqual([again.Status, again.NextAttempt, again.LastError], [status.delivered, null, null]);
+
+    await ask('DELETE', `/api/sys/webhooks/${id}`);
+    const orphan = await repeat(first.Id);
+    assert.equal(orphan.WasSuccessful, false);
+    assert.match(orphan.Errors[0].Message, /webhook of this delivery does not exist any more/);
+    assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 0);
+});
+
+test('what waits for a webhook that is deleted ends', async () => {
+    const { ask, hook, rename, deliveries } = await another();
+    answers['/leaves'] = 0;
+    const id = await hook('/leaves');
+    for (const name of ['One', 'Two', 'Three'])
+        await rename(people[0], name);
+    await cameTo('/leaves');
+    const { Records } = await deliveries(`WebHookDelivery_Status=${status.pending}&orderBy=Id`);
+    assert.deepEqual(Records.map(({ NextAttempt }) => NextAttempt !== null), [true, false, false], 'the younger wait for the oldest');
+    await ask('DELETE', `/api/sys/webhooks/${id}`);
+    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.cancelled}`)).TotalItems === 3, 'all three end');
+});
+
+test('a repeated delivery comes before what waits behind it, and nothing is lost', async () => {
+    const { hook, rename, deliveries, repeat } = await another();
+    await hook('/again');
+    await rename(people[0], 'Old');
+    const [old] = await until(async () => {
+        const { Records } = await deliveries(`WebHookDelivery_Status=${status.delivered}`);
+        return Records.length && Records;
+    }, 'the first is delivered');
+    let failures = 4;
+    answers['/again'] = () => (failures-- > 0 ? 500 : 200);
+    for (const name of ['Young', 'Younger'])
+        await rename(people[0], name);
+    assert.equal((await repeat(old.Id)).WasSuccessful, true);
+    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 3, 'all are delivered');
+    const names = to('/again').map(({ body }) => body[0].FullName);
+    assert.ok(names.lastIndexOf('Old') > 0 && names.lastIndexOf('Younger') > names.lastIndexOf('Young'), names.join());
+});
+
+test('who edits a webhook is not disturbed by its deliveries', async () => {
+    const { ask, hook, rename, read } = await another();
+    const id = await hook('/edited');
+    const { headers } = await ask('GET', `/api/sys/webhooks/${id}`);
+    await rename(people[0], 'In Between');
+    await until(async () => (await read(id)).LastTrigger, 'the delivery is noted');
+    const reply = await ask('PATCH', `/api/sys/webhooks/${id}`, { Name: 'Edited' }, { 'If-Match': headers.get('etag') });
+    assert.equal(reply.status, 200, reply.text);
+    assert.ok((await read(id)).LastTrigger);
+});
+
+test('a delivery whose secret cannot be read fails and says so; it is not tried again', async () => {
+    const { own, hook, rename, deliveries, read, sql } = await another();
+    const id = await hook('/locked', { SharedSecret: 'a shared secret' });
+    await own.stop();
+    sql('UPDATE web_hooks SET SharedSecret = zeroblob(64)');
+    await own.spawn();
+    await rename(people[0], 'Unsigned');
+    const [failed] = await until(async () => {
+        const { Records } = await deliveries(`WebHookDelivery_Status=${status.failed}`);
+        return Records.length && Records;
+    }, 'the delivery fails');
+    assert.match(failed.LastError, /SharedSecret cannot be read with this server's key/);
+    assert.deepEqual([failed.Attempts, (await read(id)).ErrorCount], [1, 1]);
+    assert.match(own.stderr, new RegExp(`webhook ${id}: its SharedSecret cannot be read`));
+    await sleep(300);
+    assert.equal(to('/locked').length, 0);
+    assert.equal((own.stderr.match(/SharedSecret/g)).length, 1);
 });
 
 test('what is in the outbox survives a kill and is delivered after the start', async () => {

@@ -97,15 +97,44 @@ static bool read_delivery(sqlite3_stmt *statement, struct arena *arena, struct d
     return delivery->payload.at && delivery->url.at;
 }
 
-static enum status read_due(struct store_view *view, int64_t now_ms, struct arena *arena,
-                            struct due_deliveries *due) {
+static enum status read_waiting(struct store_view *view, struct buffer *hooks) {
+    sqlite3_stmt *statement = view_statement(view, SQL_waiting_hooks);
+    enum status status = STATUS_BROKEN;
+    if (!statement)
+        return STATUS_BROKEN;
+    while ((status = view_step(view, statement)) == STATUS_OK) {
+        struct waiting_hook hook = { .id = sqlite3_column_int64(statement, 0),
+                                     .is_active = sqlite3_column_int(statement, 1) != 0 };
+        buffer_add(hooks, (struct text){ (const char *)&hook, sizeof hook });
+    }
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_BROKEN;
+}
+
+enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
+                                struct waiting_hooks *waiting) {
+    struct buffer hooks;
+    enum status status = view_enter(view);
+    if (status != STATUS_OK)
+        return status;
+    buffer_init(&hooks, arena, 0);
+    status = read_waiting(view, &hooks);
+    waiting->list = (const struct waiting_hook *)(const void *)hooks.at;
+    waiting->count = hooks.len / sizeof(struct waiting_hook);
+    view_leave(view);
+    return status;
+}
+
+static enum status read_due(struct store_view *view, const struct due_query *query,
+                            struct arena *arena, struct due_deliveries *due) {
     sqlite3_stmt *statement = view_statement(view, SQL_due_deliveries);
     enum status status = STATUS_BROKEN;
     due->count = 0;
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, now_ms);
-    bind_integer(statement, 2, DUE_MAX);
+    bind_integer(statement, 1, query->hook_id);
+    bind_integer(statement, 2, query->now_ms);
+    bind_integer(statement, 3, DUE_MAX);
     while ((status = view_step(view, statement)) == STATUS_OK)
         if (!read_delivery(statement, arena, &due->list[due->count++])) {
             status = STATUS_BROKEN;
@@ -115,11 +144,13 @@ static enum status read_due(struct store_view *view, int64_t now_ms, struct aren
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status read_next(struct store_view *view, int64_t now_ms, int64_t *next_ms) {
+static enum status read_next(struct store_view *view, const struct due_query *query,
+                             int64_t *next_ms) {
     sqlite3_stmt *statement = view_statement(view, SQL_next_attempt);
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, now_ms);
+    bind_integer(statement, 1, query->hook_id);
+    bind_integer(statement, 2, query->now_ms);
     enum status status = view_step(view, statement);
     *next_ms = INT64_MAX;
     if (status == STATUS_OK && sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
@@ -128,16 +159,28 @@ static enum status read_next(struct store_view *view, int64_t now_ms, int64_t *n
     return status;
 }
 
-enum status store_due_deliveries(struct store_view *view, int64_t now_ms, struct arena *arena,
-                                 struct due_deliveries *due) {
+enum status store_due_deliveries(struct store_view *view, const struct due_query *query,
+                                 struct arena *arena, struct due_deliveries *due) {
     enum status status = view_enter(view);
     if (status != STATUS_OK)
         return status;
-    status = read_due(view, now_ms, arena, due);
+    status = read_due(view, query, arena, due);
     if (status == STATUS_OK)
-        status = read_next(view, now_ms, &due->next_ms);
+        status = read_next(view, query, &due->next_ms);
     view_leave(view);
     return status;
+}
+
+/* The first of the line may be attempted. */
+static enum status call_up(struct store_view *tx, const struct delivery *delivery, int64_t now_ms) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_call_up);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, delivery->hook_id);
+    bind_integer(statement, 2, delivery->entity_id);
+    bind_integer(statement, 3, now_ms);
+    tx->outbox_changed = true;
+    return view_execute(tx, statement);
 }
 
 enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
@@ -151,40 +194,77 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
     bind_integer(hook, 1, delivery->hook_id);
     bind_integer(hook, 2, now_ms);
     enum status status = view_execute(tx, done);
+    if (status == STATUS_OK)
+        status = view_execute(tx, hook);
+    return status == STATUS_OK ? call_up(tx, delivery, now_ms) : status;
+}
+
+static enum status note_failed_attempt(struct store_view *tx, const struct delivery *delivery,
+                                       const struct attempt *attempt) {
+    sqlite3_stmt *again =
+        view_statement(tx, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
+    sqlite3_stmt *hook = view_statement(tx, SQL_attempt_at_hook_failed);
+    if (!again || !hook)
+        return STATUS_BROKEN;
+    bind_integer(again, 1, delivery->id);
+    bind_integer(again, 2, attempt->now_ms);
+    bind_text(again, 3, attempt->error);
+    if (attempt->next_ms)
+        bind_integer(again, 4, attempt->next_ms);
+    bind_integer(hook, 1, delivery->hook_id);
+    bind_integer(hook, 2, attempt->now_ms);
+    bind_text(hook, 3, attempt->error);
+    enum status status = view_execute(tx, again);
     return status == STATUS_OK ? view_execute(tx, hook) : status;
 }
 
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
                                 const struct attempt *attempt) {
-    sqlite3_stmt *again = view_statement(tx, SQL_not_delivered);
+    enum status status = note_failed_attempt(tx, delivery, attempt);
+    if (status != STATUS_OK || attempt->next_ms)
+        return status;
     sqlite3_stmt *hook = view_statement(tx, SQL_hook_failed);
-    if (!again || !hook)
+    if (!hook)
         return STATUS_BROKEN;
-    bind_integer(again, 1, delivery->id);
-    bind_integer(again, 2, attempt->now_ms);
-    (void)sqlite3_bind_null(again, 3); /* cannot fail on a ready statement */
-    if (attempt->next_ms)
-        bind_integer(again, 3, attempt->next_ms);
-    bind_text(again, 4, attempt->error);
     bind_integer(hook, 1, delivery->hook_id);
-    bind_integer(hook, 2, attempt->now_ms);
-    bind_text(hook, 3, attempt->error);
-    bind_integer(hook, 4, attempt->limit);
-    tx->outbox_changed = true;
+    bind_integer(hook, 2, attempt->limit);
     tx->hooks = HOOKS_UNKNOWN;
-    enum status status = view_execute(tx, again);
-    return status == STATUS_OK ? view_execute(tx, hook) : status;
+    status = view_execute(tx, hook);
+    return status == STATUS_OK ? call_up(tx, delivery, attempt->now_ms) : status;
 }
 
-enum status store_repeat_delivery(struct store_view *tx, int64_t id, int64_t now_ms) {
-    sqlite3_stmt *statement = view_statement(tx, SQL_repeat_delivery);
+enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
+                                    int limit) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_cancel_deliveries);
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, id);
+    bind_integer(statement, 1, hook_id);
     bind_integer(statement, 2, now_ms);
-    tx->outbox_changed = true;
-    enum status status = view_execute(tx, statement);
-    return status == STATUS_OK && sqlite3_changes(tx->db) == 0 ? STATUS_NOT_FOUND : status;
+    bind_text(statement, 3, TEXT("the webhook was made inactive, or deleted"));
+    bind_integer(statement, 4, limit);
+    return view_execute(tx, statement);
+}
+
+enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
+                                  int64_t now_ms) {
+    const struct delivery line = {
+        .id = record_id(delivery),
+        .hook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
+        .entity_id = delivery->values[WEB_HOOK_DELIVERY_EntityId].integer,
+    };
+    sqlite3_stmt *repeat = view_statement(tx, SQL_repeat_delivery);
+    sqlite3_stmt *others = view_statement(tx, SQL_stand_back);
+    if (!repeat || !others)
+        return STATUS_BROKEN;
+    bind_integer(repeat, 1, line.id);
+    bind_integer(repeat, 2, now_ms);
+    bind_integer(others, 1, line.hook_id);
+    bind_integer(others, 2, line.entity_id);
+    bind_integer(others, 3, line.id);
+    enum status status = view_execute(tx, repeat);
+    if (status == STATUS_OK)
+        status = view_execute(tx, others);
+    return status == STATUS_OK ? call_up(tx, &line, now_ms) : status;
 }
 
 enum status store_drop_deliveries(struct store_view *tx, int64_t before_ms, int limit) {

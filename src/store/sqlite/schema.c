@@ -67,14 +67,15 @@ static bool is_view(const struct table *table) {
     return table == &audit_trail_entry_table || table == &refresh_token_table;
 }
 
-/* What is to be delivered next, and whether something older is: only of deliveries not done yet. */
+/* What is to be delivered next, the lines that wait for it (one for each user at each webhook), and
+ * what is done. 1 is DELIVERY_PENDING. */
 static const char outbox_indexes[] =
-    "CREATE INDEX web_hook_deliveries_due ON web_hook_deliveries (NextAttempt)"
+    "CREATE INDEX web_hook_deliveries_due ON web_hook_deliveries (WebHookId, NextAttempt)"
     " WHERE NextAttempt IS NOT NULL;"
-    "CREATE INDEX web_hook_deliveries_order ON web_hook_deliveries (WebHookId, EntityId, Id)"
-    " WHERE NextAttempt IS NOT NULL;"
+    "CREATE INDEX web_hook_deliveries_lines ON web_hook_deliveries (WebHookId, EntityId, Id)"
+    " WHERE Status = 1;"
     "CREATE INDEX web_hook_deliveries_done ON web_hook_deliveries (UpdatedOn)"
-    " WHERE NextAttempt IS NULL;";
+    " WHERE Status <> 1;";
 
 static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_id] = "INTEGER PRIMARY KEY",
