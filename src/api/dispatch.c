@@ -84,6 +84,19 @@ static void refuse_method(struct request *request) {
     }
 }
 
+bool route_shows_users(const struct route *route) {
+    return route->resource &&
+           route->resource->shows_users >> ((unsigned)route->permission % OPERATIONS) & 1;
+}
+
+int route_lacking(const struct route *route, unsigned own, const struct principal *caller) {
+    if (!principal_may(caller, own))
+        return (int)own;
+    if (route_shows_users(route) && !principal_may(caller, PERMISSION(User, Read)))
+        return PERMISSION(User, Read);
+    return -1;
+}
+
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
     int64_t wait_s =
@@ -95,10 +108,12 @@ static void run_if_permitted(struct request *request) {
     unsigned needed = (unsigned)route->permission;
     if (route->handler == resource_search && search_is_batch(request))
         needed = permission(route->resource->entity, OPERATION_Read);
-    if (route->permission == CALLER || principal_may(&request->principal, needed))
+    int lacking =
+        route->permission == CALLER ? -1 : route_lacking(route, needed, &request->principal);
+    if (lacking < 0)
         route->handler(request);
     else
-        reply_forbidden(request, needed);
+        reply_forbidden(request, (unsigned)lacking);
 }
 
 /* The wait of a Basic call whose password has to be checked. */

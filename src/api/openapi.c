@@ -388,7 +388,11 @@ static void add_operation(struct buffer *out, const struct route *route) {
     add_string(out, "summary", text_of(route->summary));
     if (route->permission >= 0) {
         permission_name((unsigned)route->permission, role);
-        buffer_printf(out, ",\"description\":\"Needs the role %s.\"", role);
+        buffer_printf(out,
+                      route_shows_users(route)
+                          ? ",\"description\":\"Needs the roles %s and User-Read.\""
+                          : ",\"description\":\"Needs the role %s.\"",
+                      role);
     }
     buffer_printf(out, ",\"operationId\":\"%s", method_names[route->method]);
     for (size_t i = 0; i < route->path.len; i++)

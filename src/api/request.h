@@ -62,6 +62,16 @@ struct text route_methods(const struct request *request);
 /** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
 bool request_is_strict(const struct request *request);
 
+/** Does the route ask for User-Read besides its own permission? What it does shows users. */
+bool route_shows_users(const struct route *route);
+
+/**
+ * A permission that the route asks for and the caller lacks; -1: none. `own` is the route's own,
+ * which may depend on the request.
+ */
+int route_lacking(const struct route *route, unsigned own,
+                  const struct principal *caller) MUST_CHECK;
+
 /** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 

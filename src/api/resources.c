@@ -87,9 +87,16 @@ const struct resource chat_room_resource = { .table = &chat_room_table, .entity 
 const struct resource language_resource = { .table = &language_table, .entity = ENTITY_Language };
 const struct resource application_resource = { .table = &application_table,
                                                .entity = ENTITY_Application };
-const struct resource web_hook_resource = { .table = &web_hook_table, .entity = ENTITY_WebHook };
+/* A webhook sends users' records wherever its URL says, and its deliveries have them as Payload. */
+const struct resource web_hook_resource = { .table = &web_hook_table,
+                                            .entity = ENTITY_WebHook,
+                                            .shows_users =
+                                                1 << OPERATION_Create | 1 << OPERATION_Edit };
 const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,
-                                                     .entity = ENTITY_WebHook };
+                                                     .entity = ENTITY_WebHook,
+                                                     .shows_users = 1 << OPERATION_List |
+                                                                    1 << OPERATION_Read |
+                                                                    1 << OPERATION_Edit };
 const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry_table,
                                                      .entity = ENTITY_AuditTrailEntry };
 const struct resource refresh_token_resource = { .table = &refresh_token_table,

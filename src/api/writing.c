@@ -21,6 +21,11 @@ enum { REPEAT_KEY_MAX = 255 };
 
 /* ---- The decision ---- */
 
+static int lacking(const struct request *request) {
+    const struct route *route = request->route;
+    return route_lacking(route, (unsigned)route->permission, &request->principal);
+}
+
 /* The caller's rights may have changed since the request came in. */
 static enum status refresh_caller(struct writing *writing, struct store_view *view) {
     struct request *request = writing->request;
@@ -33,7 +38,7 @@ static enum status refresh_caller(struct writing *writing, struct store_view *vi
         return status;
     if (request->route->permission < 0) /* a reset token, which the resource looks at itself */
         return STATUS_OK;
-    return principal_may(caller, (unsigned)request->route->permission) ? STATUS_OK : STATUS_DENIED;
+    return lacking(request) < 0 ? STATUS_OK : STATUS_DENIED;
 }
 
 enum status writing_each_new_id(struct writing *writing, unsigned field, struct store_view *view,
@@ -328,7 +333,7 @@ void writing_reply(struct writing *writing, enum status status) {
         if (writing->errors.first)
             reply_failure(request, status, NULL, writing->errors.first);
         else
-            reply_forbidden(request, (unsigned)request->route->permission);
+            reply_forbidden(request, (unsigned)lacking(request));
         break;
     case STATUS_CONFLICT: reply_failure(request, status, writing->conflict.at, NULL); break;
     case STATUS_UNAUTHENTICATED: reply_unauthenticated(request, "invalid_token"); break;

@@ -300,6 +300,37 @@ test('a private address is refused without a connection, unless the operator all
     inside.close();
 });
 
+test('who may not read users neither makes webhooks nor reads what they were sent', async () => {
+    const { own, ask, hook, rename, deliveries } = await another();
+    const id = await hook('/private');
+    await rename(people[0], 'Private Person');
+    const { Records: [delivery] } = await until(async () => {
+        const page = await deliveries(`WebHookDelivery_Status=${status.delivered}`);
+        return page.TotalItems && page;
+    }, 'the delivery');
+    assert.match(delivery.Payload, /Private Person/);
+    const { Records } = (await ask('GET', '/api/security/roles?size=100')).json;
+    const grant = (names) => Records.filter(({ Name }) => names.test(Name)).map(({ Id }) => Id);
+    const userRole = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Hooks', Roles: grant(/^WebHook-/) })).json.Value.Id;
+    const made = await ask('POST', '/api/sys/users', { FullName: 'Hook Keeper', Email: 'keeper@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0,
+        InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [userRole] });
+    assert.equal(made.status, 200, made.text);
+    const token = await own.token('keeper@example.com', 'correct horse battery');
+    const body = { BusinessId: 301, Name: 'Mine', Action: actions.update, URL: `http://127.0.0.1:${port}/mine`, Active: true };
+    const attempts = [['POST', '/api/sys/webhooks', body], ['PUT', '/api/sys/webhooks', { ...body, Id: id }],
+        ['PATCH', `/api/sys/webhooks/${id}`, { URL: body.URL }], ['GET', '/api/sys/webhookdeliveries'],
+        ['GET', `/api/sys/webhookdeliveries?id=[${delivery.Id}]`], ['GET', `/api/sys/webhookdeliveries/${delivery.Id}`],
+        ['POST', '/api/sys/webhookdeliveries/runcommand', { Key: 'repeat', Ids: [delivery.Id] }]];
+    for (const [method, path, sent] of attempts)
+        assert.match(assertFailure(await own.call(method, path, { token, body: sent }), 403).Message, /User-Read/);
+    assert.equal((await own.call('GET', `/api/sys/webhooks/${id}`, { token })).status, 200, 'the webhook itself shows no user');
+    await ask('PATCH', `/api/security/userroles/${userRole}`, { Roles: grant(/^WebHook-|^User-Read$/) });
+    for (const [method, path, sent] of attempts) {
+        const reply = await own.call(method, path, { token, body: sent });
+        assert.equal(reply.status, 200, reply.text);
+    }
+});
+
 test('what a webhook must have', async () => {
     const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 9, Action: 3, URL: 'ftp://example.com/' });
     assertInvalid(reply, 'BusinessId', /no business with Id 9/);
