@@ -31,10 +31,13 @@ enum {
     PASSWORD_QUEUE = 256,
     DRAIN_LIMIT_MS = 60 * 1000,
     CLEAN_EVERY_S = 600,
+    CLEAN_PAUSE_MS = 100,
     HEAP_KEPT = 4 * 1024 * 1024,
     CLEAN_AT_ONCE = 1000,
     OTHER_DESCRIPTORS = 256,
 };
+
+static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 #define DEFAULT_DIRECTORY "./roster-data"
 
@@ -298,30 +301,41 @@ static void announce(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
-static const int64_t DELIVERIES_KEPT_MS = INT64_C(30) * 24 * 3600 * 1000;
-
 struct cleaning {
     struct store_command command; /* first */
+    const struct settings *settings;
+    bool more;
 };
 
 static enum status clean(struct store_view *tx, struct store_command *command) {
-    (void)command;
+    struct cleaning *cleaning = (struct cleaning *)command;
     int64_t now_ms = time_now_ms();
-    enum status status = store_drop_expired(tx, now_ms, CLEAN_AT_ONCE);
-    if (status == STATUS_OK)
-        status = store_drop_deliveries(tx, now_ms - DELIVERIES_KEPT_MS, CLEAN_AT_ONCE);
-    if (status == STATUS_OK)
-        status = store_drop_repeats(tx, now_ms - WRITING_REPEAT_MS, CLEAN_AT_ONCE);
-    return status;
+    const struct outdated outdated = {
+        .tokens_ms = now_ms,
+        .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
+        .repeats_ms = now_ms - WRITING_REPEAT_MS,
+    };
+    return store_drop_outdated(tx, &outdated, CLEAN_AT_ONCE, &cleaning->more);
 }
 
-/* Waits for SIGTERM or SIGINT; meanwhile takes away now and then what nobody needs any more. */
+/* Takes away a part of what nobody needs any more; is there more of it? */
+static bool clean_up(struct server *server) {
+    struct cleaning cleaning = { .command = { .run = clean }, .settings = &server->settings };
+    if (store_run(server->app.store, &cleaning.command) == STATUS_OK)
+        return cleaning.more;
+    log_warning("what is expired or old could not be taken away");
+    return false;
+}
+
+/* Waits for SIGTERM or SIGINT, and cleans up now and then. */
 static void serve(struct server *server, const sigset_t *stop_signals) {
-    struct cleaning cleaning = { .command = { .run = clean } };
-    const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
-    while (sigtimedwait(stop_signals, NULL, &period) < 0)
-        if (errno == EAGAIN && store_run(server->app.store, &cleaning.command) != STATUS_OK)
-            log_warning("expired tokens and old deliveries could not be taken away");
+    static const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
+    static const struct timespec pause = { .tv_nsec = CLEAN_PAUSE_MS * 1000000L };
+    bool more = clean_up(server);
+    announce(server);
+    while (sigtimedwait(stop_signals, NULL, more ? &pause : &period) < 0)
+        if (errno == EAGAIN)
+            more = clean_up(server);
 }
 
 static void drain(struct server *server) {
@@ -424,7 +438,6 @@ int main(int argc, char **argv) {
     }
     code = start(&server);
     if (code == EX_OK) {
-        announce(&server);
         serve(&server, &stop_signals);
         drain(&server);
     }

@@ -277,9 +277,6 @@ enum status store_revoke_all(struct store_view *tx, int64_t user_id) MUST_CHECK;
 enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
                                 enum token_kind kind) MUST_CHECK;
 
-/** Takes away at most `limit` tokens that expired before `now_ms`. */
-enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) MUST_CHECK;
-
 /** What a caller's Idempotency-Key was used for. */
 struct repeat {
     int64_t caller;
@@ -292,9 +289,6 @@ struct repeat {
 enum status store_find_repeat(struct store_view *view, struct repeat *repeat,
                               int64_t since_ms) MUST_CHECK;
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
-
-/** Takes away at most `limit` uses before `before_ms`. */
-enum status store_drop_repeats(struct store_view *tx, int64_t before_ms, int limit) MUST_CHECK;
 
 /** Notes that a delivery arrived. */
 enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
@@ -315,8 +309,16 @@ enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int6
 enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
                                   int64_t now_ms) MUST_CHECK;
 
-/** Takes away at most `limit` deliveries that were done before `before_ms`. */
-enum status store_drop_deliveries(struct store_view *tx, int64_t before_ms, int limit) MUST_CHECK;
+/** What nobody needs any more: the moments before which each kind may go. */
+struct outdated {
+    int64_t tokens_ms;     /* expired */
+    int64_t deliveries_ms; /* ended, one way or the other */
+    int64_t repeats_ms;    /* uses of Idempotency-Keys */
+};
+
+/** Takes away at most `limit` of each kind; `*more`: there may be others. */
+enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
+                                bool *more) MUST_CHECK;
 
 /** Counts a sign-in to an address that no user has: as much work as counting a known user's. */
 enum status store_note_stranger(struct store_view *tx) MUST_CHECK;

@@ -331,6 +331,24 @@ test('who may not read users neither makes webhooks nor reads what they were sen
     }
 });
 
+test('deliveries that ended long ago are taken away, however many; what is pending stays', async () => {
+    const { own, hook, rename, deliveries, sql } = await another();
+    answers['/kept'] = 0;
+    await hook('/kept');
+    await rename(people[0], 'Waits');
+    await own.stop();
+    const ended = (days, first, count, state) => sql(`INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Payload, Status, Attempts, UpdatedOn, ToStringText)
+        SELECT value, 1, 1, 1, '[]', ${state}, 1, (unixepoch() - ${days} * 86400) * 1000, '' FROM generate_series(${first}, ${first + count - 1})`);
+    ended(31, 900000, 2500, status.delivered);
+    ended(31, 910000, 10, status.failed);
+    ended(31, 920000, 10, status.cancelled);
+    ended(29, 930000, 10, status.delivered);
+    sql('UPDATE web_hook_deliveries SET UpdatedOn = 0 WHERE Status = 1');
+    await own.spawn();
+    await until(async () => (await deliveries('')).TotalItems === 11, 'only the young ones and the one that waits are there');
+    assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 1);
+});
+
 test('what a webhook must have', async () => {
     const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 9, Action: 3, URL: 'ftp://example.com/' });
     assertInvalid(reply, 'BusinessId', /no business with Id 9/);

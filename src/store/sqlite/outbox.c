@@ -266,12 +266,3 @@ enum status store_repeat_delivery(struct store_view *tx, const struct record *de
         status = view_execute(tx, others);
     return status == STATUS_OK ? call_up(tx, &line, now_ms) : status;
 }
-
-enum status store_drop_deliveries(struct store_view *tx, int64_t before_ms, int limit) {
-    sqlite3_stmt *statement = view_statement(tx, SQL_drop_deliveries);
-    if (!statement)
-        return STATUS_BROKEN;
-    bind_integer(statement, 1, before_ms);
-    bind_integer(statement, 2, limit);
-    return view_execute(tx, statement);
-}

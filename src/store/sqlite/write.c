@@ -370,15 +370,6 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
     return view_execute(tx, statement);
 }
 
-enum status store_drop_expired(struct store_view *tx, int64_t now_ms, int limit) {
-    sqlite3_stmt *statement = view_statement(tx, SQL_drop_expired);
-    if (!statement)
-        return STATUS_BROKEN;
-    bind_integer(statement, 1, now_ms);
-    bind_integer(statement, 2, limit);
-    return view_execute(tx, statement);
-}
-
 enum status store_note_stranger(struct store_view *tx) {
     return view_execute(tx, view_statement(tx, SQL_note_stranger));
 }
@@ -419,11 +410,24 @@ enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat)
     return view_execute(tx, statement);
 }
 
-enum status store_drop_repeats(struct store_view *tx, int64_t before_ms, int limit) {
-    sqlite3_stmt *statement = view_statement(tx, SQL_drop_repeats);
-    if (!statement)
-        return STATUS_BROKEN;
-    bind_integer(statement, 1, before_ms);
-    bind_integer(statement, 2, limit);
-    return view_execute(tx, statement);
+enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
+                                bool *more) {
+    const struct {
+        enum statement statement;
+        int64_t before_ms;
+    } kinds[] = { { SQL_drop_expired, outdated->tokens_ms },
+                  { SQL_drop_deliveries, outdated->deliveries_ms },
+                  { SQL_drop_repeats, outdated->repeats_ms } };
+    enum status status = STATUS_OK;
+    *more = false;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
+        sqlite3_stmt *statement = view_statement(tx, kinds[i].statement);
+        if (!statement)
+            return STATUS_BROKEN;
+        bind_integer(statement, 1, kinds[i].before_ms);
+        bind_integer(statement, 2, limit);
+        status = view_execute(tx, statement);
+        *more |= sqlite3_changes(tx->db) >= limit;
+    }
+    return status;
 }
