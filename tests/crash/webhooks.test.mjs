@@ -1,0 +1,71 @@
+// kill -9 at random moments while webhooks are delivered: every acknowledged change is told, at least
+// once, and those of one user in order.
+import test, { after } from 'node:test';
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Server } from '../api/harness.mjs';
+
+const rounds = 15;
+const ids = Array.from({ length: 16 }, (_, i) => 100000101 + i);
+const told = new Map(ids.map((id) => [id, []])); // the numbers that came, by user
+let answers = 0;
+const listener = http.createServer((request, reply) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => {
+        const [user] = JSON.parse(Buffer.concat(parts));
+        told.get(user.Id).push(user.LastHelpVisited);
+        reply.statusCode = ++answers % 50 === 0 ? 503 : 200; // some are repeated anyway
+        reply.end();
+    });
+});
+await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
+after(() => { listener.close(); listener.closeAllConnections(); });
+const hosts = `127.0.0.1:${listener.address().port}`;
+const server = await Server.start(['--demo', '--webhook-hosts', hosts, '--webhook-retry', '1']);
+const token = await server.admin();
+const call = (method, path, body) => server.call(method, path, { token, body });
+const acknowledged = new Map(ids.map((id) => [id, []]));
+let number = 0;
+
+// Changes a user, one change after the other, until the server is gone.
+async function load(id) {
+    for (;;) {
+        const mine = ++number;
+        let reply;
+        try {
+            reply = await call('PATCH', `/api/sys/users/${id}`, { LastHelpVisited: mine });
+        } catch {
+            return;
+        }
+        assert.equal(reply.status, 200, reply.text);
+        acknowledged.get(id).push(mine);
+    }
+}
+
+test(`${rounds} times kill -9: each change is told at least once, and of one user in order`, async () => {
+    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'All', Action: 1002, Active: true, URL: `http://${hosts}/` });
+    assert.equal(hook.status, 200, hook.text);
+    for (let round = 0; round < rounds; round++) {
+        const working = ids.map(load);
+        await sleep(20 + Math.random() * 200);
+        server.child.kill('SIGKILL');
+        await server.ended;
+        await Promise.all(working);
+        await server.spawn();
+    }
+    const pending = async () => (await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=1&size=1')).json.TotalItems;
+    for (const end = Date.now() + 60000; await pending() > 0; await sleep(50))
+        assert.ok(Date.now() < end, 'all is delivered in time');
+
+    assert.ok([...acknowledged.values()].flat().length > 10 * rounds, 'there was load');
+    for (const id of ids) {
+        const came = told.get(id), known = new Set(came);
+        assert.deepEqual(acknowledged.get(id).filter((one) => !known.has(one)), [], `user ${id}: acknowledged, but never told`);
+        assert.deepEqual(came, [...came].sort((a, b) => a - b), `user ${id}: told in order`);
+    }
+    const { json } = await call('GET', '/api/sys/webhookdeliveries?size=1');
+    const { json: delivered } = await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=2&size=1');
+    assert.equal(delivered.TotalItems, json.TotalItems, 'and each is noted as delivered');
+});
