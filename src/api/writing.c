@@ -21,8 +21,12 @@ enum { REPEAT_KEY_MAX = 255 };
 
 /* ---- The decision ---- */
 
+/* A permission that the caller lacks; -1: none. Who comes by a reset token needs none; the resource
+ * looks at that itself. */
 static int lacking(const struct request *request) {
     const struct route *route = request->route;
+    if (route->permission < 0)
+        return -1;
     return route_lacking(route, (unsigned)route->permission, &request->principal);
 }
 
@@ -36,8 +40,6 @@ static enum status refresh_caller(struct writing *writing, struct store_view *vi
     enum status status = auth_principal(auth, view, caller->user_id, request->arena, caller);
     if (status != STATUS_OK)
         return status;
-    if (request->route->permission < 0) /* a reset token, which the resource looks at itself */
-        return STATUS_OK;
     return lacking(request) < 0 ? STATUS_OK : STATUS_DENIED;
 }
 
@@ -330,7 +332,7 @@ void writing_reply(struct writing *writing, enum status status) {
     case STATUS_OK: reply_success_to(writing); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
     case STATUS_DENIED:
-        if (writing->errors.first)
+        if (writing->errors.first || lacking(request) < 0)
             reply_failure(request, status, NULL, writing->errors.first);
         else
             reply_forbidden(request, (unsigned)lacking(request));

@@ -164,10 +164,9 @@ struct attempt {
     int64_t limit;     /* of deliveries in a row that failed for good */
 };
 
-/** The webhooks that something is pending for, active or not, or gone. */
 struct waiting_hook {
     int64_t id;
-    bool is_active;
+    bool is_active; /* false also when it is gone */
 };
 
 struct waiting_hooks {
@@ -175,6 +174,7 @@ struct waiting_hooks {
     size_t count;
 };
 
+/** Finds the webhooks that something is pending for. */
 enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
                                 struct waiting_hooks *waiting) MUST_CHECK;
 

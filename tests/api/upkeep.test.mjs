@@ -28,6 +28,7 @@ test('check names every fault and changes nothing', async () => {
         ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', /users\.Businesses: of 5: 303 is in the index of links only/],
         ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", "UPDATE users SET FullName = Members ->> '$.FullName' WHERE Id = 87654321", /users\.FullName: of 87654321 is not what its Members say/],
         ["UPDATE users SET Members = '{}' WHERE Id = 87654321", `UPDATE users SET Members = (SELECT '${sql("SELECT Members FROM users WHERE Id = 87654321", file)}') WHERE Id = 87654321`, /a row cannot be read/],
+        ["INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)", 'DELETE FROM web_hook_deliveries', /pending webhook deliveries: to 7 of 8: the oldest is not foreseen/],
         ["DELETE FROM users WHERE Id = 100000101", null, /of 100000101: \d+ is in the index of links only/],
     ];
     for (const [breaks, mends, says] of faults) {

@@ -3,8 +3,9 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server } from '../api/harness.mjs';
+import { Server, run } from '../api/harness.mjs';
 
 const rounds = 15;
 const ids = Array.from({ length: 16 }, (_, i) => 100000101 + i);
@@ -53,6 +54,8 @@ test(`${rounds} times kill -9: each change is told at least once, and of one use
         server.child.kill('SIGKILL');
         await server.ended;
         await Promise.all(working);
+        const checked = await run(['check', '--data', join(server.folder, 'data')]);
+        assert.equal(checked.code, 0, checked.stderr);
         await server.spawn();
     }
     const pending = async () => (await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=1&size=1')).json.TotalItems;

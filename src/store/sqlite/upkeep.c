@@ -143,6 +143,14 @@ static bool references_are_sound(struct store_view *view, store_say *say) {
                       "SELECT DISTINCT 'of user ' || user_id || ', who is not there' FROM tokens"
                       " WHERE user_id NOT IN (SELECT Id FROM users)",
                       "token", say);
+    sound &= has_none(view,
+                      "SELECT DISTINCT 'to ' || WebHookId || ' of ' || EntityId ||"
+                      " ': the oldest is not foreseen, or another one is'"
+                      " FROM web_hook_deliveries AS d WHERE Status = 1 AND (NextAttempt IS NULL) <>"
+                      " EXISTS (SELECT 1 FROM web_hook_deliveries AS e"
+                      " WHERE e.WebHookId = d.WebHookId AND e.EntityId = d.EntityId"
+                      " AND e.Status = 1 AND e.Id < d.Id)",
+                      "pending webhook deliveries", say);
     return sound;
 }
 
