@@ -25,6 +25,7 @@ enum {
     POST_TIMEOUT_MS = 10000,
     REPLY_MAX = 1024 * 1024,
     BROKEN_PAUSE_MS = 1000,
+    UNNOTED_PAUSE_MS = 10000, /* for the disk, or whoever makes room on it */
 };
 
 struct deliverer {
@@ -254,17 +255,19 @@ static struct attempt attempt_of(struct posting *posting) {
     return attempt;
 }
 
-static void note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
+static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
     struct settling settling = { .command = { .run = settle }, .ended = ended };
     for (struct queue_item *item = ended; item; item = item->next)
         ((struct posting *)item)->attempt = attempt_of((struct posting *)item);
-    if (store_run(deliverer->options.store, &settling.command) != STATUS_OK)
-        log_error("what became of webhook deliveries could not be noted; they are repeated");
+    if (store_run(deliverer->options.store, &settling.command) == STATUS_OK)
+        return true;
+    log_error("what became of webhook deliveries could not be noted; they are repeated");
+    return false;
 }
 
-static void take_ended(struct deliverer *deliverer, struct queue_item *item) {
-    if (item)
-        note_outcomes(deliverer, item);
+/* False when what became of them could not be noted. */
+static bool take_ended(struct deliverer *deliverer, struct queue_item *item) {
+    bool noted = !item || note_outcomes(deliverer, item);
     for (struct queue_item *next; item; item = next) {
         struct posting *posting = (struct posting *)item;
         next = item->next;
@@ -275,6 +278,7 @@ static void take_ended(struct deliverer *deliverer, struct queue_item *item) {
         deliverer->running_count--;
         posting_free(posting);
     }
+    return noted;
 }
 
 static void *run(void *argument) {
@@ -291,9 +295,10 @@ static void *run(void *argument) {
         int64_t left_ms = next_ms - time_now_ms();
         int wait_ms = left_ms < LOOK_EVERY_MS ? (int)(left_ms > 0 ? left_ms : 0) : LOOK_EVERY_MS;
         struct queue_item *ended = queue_take_all(&deliverer->ended, wait_ms);
-        if (ended)
+        if (!take_ended(deliverer, ended))
+            next_ms = time_now_ms() + UNNOTED_PAUSE_MS; /* else they were posted over and over */
+        else if (ended)
             next_ms = 0; /* what waited behind it may go */
-        take_ended(deliverer, ended);
     }
     return NULL;
 }
@@ -301,7 +306,7 @@ static void *run(void *argument) {
 static void free_deliverer(struct deliverer *deliverer) {
     store_view_close(deliverer->view);
     fetcher_stop(deliverer->fetcher);
-    take_ended(deliverer, queue_take_all(&deliverer->ended, 0));
+    (void)take_ended(deliverer, queue_take_all(&deliverer->ended, 0)); /* it logs */
     queue_destroy(&deliverer->ended);
     free(deliverer);
 }

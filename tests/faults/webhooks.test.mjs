@@ -1,0 +1,47 @@
+// A full disk while a webhook is told something: what became of it cannot be noted.
+import test, { after } from 'node:test';
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { userId } from '../api/harness.mjs';
+import { ENOSPC, Faults } from './faults.mjs';
+
+const faults = new Faults();
+const waiting = []; // replies that are not given yet
+let came = 0;
+const listener = http.createServer((request, reply) => {
+    came++;
+    request.resume();
+    request.on('end', () => waiting.push(reply));
+});
+await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
+after(() => { listener.close(); listener.closeAllConnections(); });
+const host = `127.0.0.1:${listener.address().port}`;
+const server = await faults.start(['--demo', '--webhook-hosts', host]);
+const token = await server.admin();
+const call = (method, path, body) => server.call(method, path, { token, body });
+const arrival = async (count) => {
+    for (const end = Date.now() + 20000; waiting.length < count; await sleep(20))
+        assert.ok(Date.now() < end, `${waiting.length} of ${count} came`);
+};
+
+test('a receiver is not posted to over and over while the disk is full, and again once there is room', async () => {
+    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Full', Action: 1002, Active: true, URL: `http://${host}/` });
+    assert.equal(hook.status, 200, hook.text);
+    assert.equal((await call('PATCH', `/api/sys/users/${userId}`, { FullName: 'Told Twice' })).status, 200);
+    await arrival(1);
+    faults.arm('write', 1, { code: ENOSPC, lasts: true });
+    waiting[0].end();
+    await sleep(3000);
+    assert.ok(faults.mend('write') > 0, 'the outcome was not noted');
+    assert.equal(came, 1);
+    assert.match(server.stderr, /what became of webhook deliveries could not be noted/);
+    await arrival(2);
+    waiting[1].end();
+    for (const end = Date.now() + 5000; ; await sleep(50)) {
+        const [delivery] = (await call('GET', '/api/sys/webhookdeliveries')).json.Records;
+        if (delivery.Status === 2)
+            break;
+        assert.ok(Date.now() < end, `Status ${delivery.Status}`);
+    }
+});
