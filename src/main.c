@@ -29,6 +29,8 @@
 enum {
     BODY_LIMIT = 1024 * 1024,
     PASSWORD_QUEUE = 256,
+    PICTURE_THREADS = 1,
+    PICTURE_QUEUE = 32,
     DRAIN_LIMIT_MS = 60 * 1000,
     CLEAN_EVERY_S = 600,
     CLEAN_PAUSE_MS = 100,
@@ -211,6 +213,7 @@ static int start_services(struct server *server) {
     app->shows_metrics = settings->metrics;
     app->fetcher =
         fetcher_start(&(struct fetch_options){ .allowed_hosts = settings->avatar_hosts });
+    app->pictures = pool_start(PICTURE_THREADS, PICTURE_QUEUE);
     app->auth = (struct auth){
         .store = app->store,
         .key = server->key,
@@ -229,7 +232,7 @@ static int start_services(struct server *server) {
         .allowed_hosts = settings->webhook_hosts,
         .retry_ms = settings->webhook_retry,
     });
-    if (app->fetcher && server->deliverer && app->auth.pool &&
+    if (app->fetcher && server->deliverer && app->auth.pool && app->pictures &&
         pthread_mutex_init(&app->workers_lock, NULL) == 0)
         return EX_OK;
     complain("the system refuses threads");
@@ -355,6 +358,7 @@ static void stop(struct server *server) {
     deliverer_stop(server->deliverer);
     fetcher_stop(server->app.fetcher);
     pool_stop(server->app.auth.pool);
+    pool_stop(server->app.pictures);
     app_free_workers(&server->app);
     limits_free(server->app.limits);
     store_close(server->app.store);

@@ -101,12 +101,7 @@ void credentials_validate(struct request *request) {
                                  .done = resume_validated,
                                  .owner = request };
     request->exchange->state = sign_in;
-    request_suspend(request, validated);
-    enum status status = sign_in_start(sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
+    request_sign_in(request, sign_in, validated);
 }
 
 /* ---- POST /api/auth/resetpassword ---- */

@@ -12,7 +12,8 @@ struct app {
     struct store *store;
     struct auth auth;
     struct fetcher *fetcher;
-    bool nexudus; /* compatibility = nexudus */
+    struct pool *pictures; /* looked at apart from passwords: who sends many keeps nobody out */
+    bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
     const char *cors_origins; /* a comma-separated list; empty: none */

@@ -19,18 +19,19 @@ static enum status revoke_tokens(struct writing *writing, struct store_view *tx)
     enum status status = writing_decide(writing, tx);
     if (status != STATUS_OK)
         return status;
-    return store_revoke_all(tx, record_id(&writing->before)) == STATUS_OK ? STATUS_OK
-                                                                          : STATUS_BROKEN;
+    int64_t user_id = record_id(&writing->before);
+    struct author author = writing_author(writing);
+    status = store_revoke_all(tx, user_id);
+    if (status == STATUS_OK)
+        status = store_audit_tokens(tx, user_id, TEXT("RefreshTokens"), TEXT("revoked"), &author);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
 /* Only an active webhook is told anything. */
 static enum status repeat_delivery(struct writing *writing, struct store_view *tx) {
     struct record hook, *delivery = &writing->before;
     struct arena *arena = writing->request->arena;
-    writing->errors = (struct errors){ 0 }; /* this may be a second run */
-    enum status status =
-        store_load(tx, &web_hook_delivery_table,
-                   writing->change.values[WEB_HOOK_DELIVERY_Id].integer, arena, delivery);
+    enum status status = writing_permit(writing, tx);
     if (status != STATUS_OK)
         return status;
     status = store_load(tx, &web_hook_table, delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
@@ -86,6 +87,9 @@ void resource_commands(struct request *request) {
 
 /* ---- Running ---- */
 
+/* Room for the reply to what is committed then: of each id's failure, twice, and of all else. */
+enum { OUTCOME_MAX = 2 * 512, OUTCOMES_MAX = 8192 };
+
 struct running {
     struct store_command store; /* first */
     struct request *request;
@@ -100,6 +104,7 @@ struct running {
 
 static enum status run_one(const struct running *running, struct writing *writing,
                            struct store_view *tx) {
+    writing->errors = (struct errors){ 0 }; /* this may be a second run */
     if (running->command->act)
         return running->command->act(writing, tx);
     return writing_run(writing, tx);
@@ -108,6 +113,8 @@ static enum status run_one(const struct running *running, struct writing *writin
 static enum status run(struct store_view *tx, struct store_command *command) {
     struct running *running = (struct running *)command;
     const struct value *ids = &running->body.values[COMMAND_Ids];
+    if (!arena_reserve(running->request->arena, OUTCOMES_MAX + ids->len * (size_t)OUTCOME_MAX))
+        return STATUS_BROKEN;
     for (uint32_t i = 0; i < ids->len; i++) {
         struct outcome *outcome = &running->outcomes[i];
         outcome->status = run_one(running, outcome->writing, tx);
@@ -132,8 +139,8 @@ static void reply_outcomes(struct running *running) {
     const struct value *ids = &running->body.values[COMMAND_Ids];
     struct buffer body, failures;
     unsigned failed = 0;
-    buffer_init(&body, request->arena, 512);
-    buffer_init(&failures, request->arena, 512);
+    buffer_init(&body, request->arena, 1024 + ids->len * (size_t)OUTCOME_MAX / 2);
+    buffer_init(&failures, request->arena, ids->len * (size_t)OUTCOME_MAX / 2);
     for (uint32_t i = 0; i < ids->len; i++) {
         const struct outcome *outcome = &running->outcomes[i];
         if (outcome->status == STATUS_OK)
@@ -237,10 +244,5 @@ void resource_run_command(struct request *request) {
         return;
     }
     request->exchange->state = running;
-    request_suspend(request, ran);
-    status = store_submit(request->app->store, &running->store);
-    if (status == STATUS_OK)
-        return; /* it is the writer's now */
-    running->store.status = status;
-    exchange_resume(request->exchange);
+    request_submit(request, &running->store, ran);
 }

@@ -169,12 +169,7 @@ static void authenticate_basic(struct request *request, struct text credentials)
                                        .done = resume_basic,
                                        .owner = basic };
     request->exchange->state = basic;
-    request_suspend(request, basic_checked);
-    enum status status = sign_in_start(&basic->sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    basic->sign_in.result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
+    request_sign_in(request, &basic->sign_in, basic_checked);
 }
 
 static void authenticate(struct request *request) {

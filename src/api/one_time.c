@@ -66,12 +66,7 @@ static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
                            .lifetime_ms = lifetime_ms,
                            .caller_id = caller_id };
     request->exchange->state = issuing;
-    request_suspend(request, issued);
-    enum status status = store_submit(request->app->store, &issuing->one_time.command);
-    if (status == STATUS_OK)
-        return; /* it is the writer's now */
-    issuing->one_time.command.status = status;
-    exchange_resume(request->exchange);
+    request_submit(request, &issuing->one_time.command, issued);
 }
 
 void one_time_own(struct request *request) {
@@ -130,12 +125,7 @@ void one_time_by_password(struct request *request) {
         .done = resume_signed_in,
     };
     request->exchange->state = asking;
-    request_suspend(request, signed_in);
-    enum status status = sign_in_start(&asking->sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    asking->sign_in.result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
+    request_sign_in(request, &asking->sign_in, signed_in);
 }
 
 /* ---- Trading one ---- */
@@ -203,10 +193,5 @@ void one_time_exchange(struct request *request) {
                                     .arena = request->arena,
                                     .token = token };
     request->exchange->state = trading;
-    request_suspend(request, traded);
-    enum status status = store_submit(request->app->store, &trading->trade.command);
-    if (status == STATUS_OK)
-        return; /* it is the writer's now */
-    trading->trade.command.status = status;
-    exchange_resume(request->exchange);
+    request_submit(request, &trading->trade.command, traded);
 }

@@ -9,11 +9,6 @@
 
 static const char json_type[] = "application/json; charset=utf-8";
 
-void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
-    request->exchange->next = step;
-    exchange_suspend(request->exchange);
-}
-
 static void send_json(struct request *request, unsigned http_status, const struct buffer *body) {
     struct reply *reply = &request->exchange->reply;
     reply_header(request->exchange, "Cache-Control", "no-store");

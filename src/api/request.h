@@ -75,6 +75,21 @@ int route_lacking(const struct route *route, unsigned own,
 /** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 
+/**
+ * The same, and hands the command, whose `done` resumes the exchange, to the writer;
+ * request_read_on to a reader of store_read. When it is not taken, the step finds the reason as its
+ * status.
+ */
+void request_submit(struct request *request, struct store_command *command,
+                    void (*step)(struct exchange *exchange));
+void request_read_on(struct request *request, struct store_command *command,
+                     void (*step)(struct exchange *exchange));
+
+/** The same with a sign-in and its `result`. */
+struct sign_in;
+void request_sign_in(struct request *request, struct sign_in *sign_in,
+                     void (*step)(struct exchange *exchange));
+
 /** Sends JSON; 500 instead when the request's arena has failed. */
 void reply_json(struct request *request, unsigned http_status, const struct buffer *body);
 

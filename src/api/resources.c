@@ -54,17 +54,33 @@ void resource_delete(struct request *request) {
     writing_start(request, WRITING_delete);
 }
 
-/* Who makes or changes a user role gives what it grants. */
-static enum status permit_roles(struct writing *writing, struct store_view *view) {
-    const struct value *roles = &writing->change.values[USER_ROLE_Roles];
-    uint64_t permissions = 0;
+static enum status judge_grant(struct writing *writing, struct store_view *view, unsigned field,
+                               int64_t id) {
     (void)view;
-    for (uint32_t i = 0; roles->kind == VALUE_IDS && i < roles->len; i++)
-        if (roles->ids[i] >= 1 && roles->ids[i] <= PERMISSIONS)
-            permissions |= UINT64_C(1) << (roles->ids[i] - 1);
-    if (!permit_grant(&writing->request->principal, permissions))
-        writing_complain(writing, USER_ROLE_Roles, MESSAGE_TEXT(roles_beyond));
-    return STATUS_OK;
+    if (id < 1 || id > PERMISSIONS ||
+        permit_grant(&writing->request->principal, UINT64_C(1) << (id - 1)))
+        return STATUS_OK;
+    writing_complain(writing, field, MESSAGE_TEXT(roles_beyond));
+    return STATUS_NOT_FOUND;
+}
+
+/* Who adds to a user role gives it to all who have it. */
+static enum status permit_roles(struct writing *writing, struct store_view *view) {
+    return writing_each_new_id(writing, USER_ROLE_Roles, view, judge_grant);
+}
+
+/* To sign an unrestricted administrator out is to do something to him. */
+static enum status permit_revoke(struct writing *writing, struct store_view *view) {
+    const struct principal *caller = &writing->request->principal;
+    const struct value *user_id = &writing->before.values[REFRESH_TOKEN_UserId];
+    struct record owner;
+    if (caller->is_admin || user_id->integer == caller->user_id)
+        return STATUS_OK;
+    enum status status =
+        store_load(view, &user_table, user_id->integer, writing->request->arena, &owner);
+    if (status == STATUS_OK && value_is_true(&owner.values[USER_IsAdmin]))
+        writing_complain(writing, REFRESH_TOKEN_UserId, MESSAGE_TEXT(admin_record));
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* With a refresh token go the access tokens that its client had by it. */
@@ -75,6 +91,10 @@ static enum status revoke(const struct writing *writing, struct store_view *tx) 
     for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++)
         status = store_revoke_client(tx, values[REFRESH_TOKEN_UserId].integer,
                                      value_as_text(&values[REFRESH_TOKEN_ClientId]), kinds[i]);
+    struct author author = writing_author(writing);
+    if (status == STATUS_OK)
+        status = store_audit_tokens(tx, values[REFRESH_TOKEN_UserId].integer, TEXT("RefreshTokens"),
+                                    TEXT("revoked"), &author);
     return status;
 }
 
@@ -101,4 +121,5 @@ const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry
                                                      .entity = ENTITY_AuditTrailEntry };
 const struct resource refresh_token_resource = { .table = &refresh_token_table,
                                                  .entity = ENTITY_RefreshToken,
+                                                 .permit = permit_revoke,
                                                  .erase = revoke };

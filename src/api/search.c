@@ -8,10 +8,13 @@
 #include "rules/fold.h"
 #include "rules/guid.h"
 #include "rules/messages.h"
+#include "rules/validate.h"
 
 #include <string.h>
 
 enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000 };
+
+enum { IGNORED_MAX = 1024 }; /* bytes of a header */
 
 struct searching {
     struct store_command command; /* first */
@@ -19,7 +22,7 @@ struct searching {
     struct search search;
     struct found found;
     int64_t page, size;
-    bool is_batch, has_order;
+    bool is_batch, has_order, ignores_more;
     struct errors errors;
     struct buffer ignored; /* names of parameters that mean nothing here */
 };
@@ -300,11 +303,20 @@ bool search_is_batch(const struct request *request) {
     return false;
 }
 
-/* A name goes into a header, so only what cannot break one is kept of it. */
+/* A name goes into a header, so only what cannot break one is kept of it, and no more than a client
+ * takes. */
 static void ignore(struct searching *searching, struct text name) {
+    static const struct text more = { ", ...", 5 };
     struct buffer *ignored = &searching->ignored;
-    if (searching->request->exchange && request_is_strict(searching->request))
+    if (request_is_strict(searching->request))
         complain(searching, name, TEXT("is not a known parameter"));
+    if (searching->ignores_more)
+        return;
+    searching->ignores_more = ignored->len + 2 + name.len + more.len > IGNORED_MAX;
+    if (searching->ignores_more) {
+        buffer_add(ignored, ignored->len ? more : TEXT("..."));
+        return;
+    }
     if (ignored->len)
         buffer_add(ignored, TEXT(", "));
     for (size_t i = 0; i < name.len; i++) {
@@ -315,13 +327,23 @@ static void ignore(struct searching *searching, struct text name) {
     }
 }
 
+/* So that all of it can be said again in a reply. */
+static bool is_plain(struct searching *searching, const struct parameter *parameter) {
+    bool has_name = validate_is_line(parameter->name, SIZE_MAX);
+    if (has_name && validate_is_line(parameter->value, SIZE_MAX))
+        return true;
+    complain(searching, has_name ? parameter->name : TEXT("query"),
+             TEXT("must be UTF-8 without control characters"));
+    return false;
+}
+
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
     if (!parameter->name.at || !parameter->value.at) {
         complain(searching, parameter->name.at ? parameter->name : TEXT("query"),
                  TEXT("is not percent-encoded correctly"));
         return;
     }
-    if (take_paging(searching, parameter))
+    if (!is_plain(searching, parameter) || take_paging(searching, parameter))
         return;
     if (!find_target(searching->search.table, parameter)) {
         ignore(searching, parameter->name);
@@ -426,12 +448,7 @@ static void start_search(struct searching *searching) {
         return;
     }
     request->exchange->state = searching;
-    request_suspend(request, found);
-    enum status status = store_read(request->app->store, &searching->command);
-    if (status == STATUS_OK)
-        return; /* the search is a reader's now */
-    searching->command.status = status;
-    exchange_resume(request->exchange);
+    request_read_on(request, &searching->command, found);
 }
 
 void resource_search(struct request *request) {

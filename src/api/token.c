@@ -4,6 +4,9 @@
 #include "auth/sign_in.h"
 #include "crypto/base64.h"
 #include "json/json.h"
+#include "rules/validate.h"
+
+enum { CLIENT_ID_MAX = 255 };
 
 /* What the form and the headers say; `at` NULL where they do not. */
 struct token_form {
@@ -31,7 +34,7 @@ static bool read_form(const struct request *request, struct token_form *form) {
 }
 
 /* From the header of that name, the form, or the user name of Basic (decisions, refresh). */
-static struct text find_client_id(const struct request *request, struct text in_form) {
+static struct text client_id_of(const struct request *request, struct text in_form) {
     struct text header = exchange_header(request->exchange, "client_id");
     struct text basic = exchange_header(request->exchange, "Authorization");
     if (header.len)
@@ -58,6 +61,16 @@ static void reply_error(struct request *request, unsigned http_status, struct te
     if (http_status == 429 || http_status == 503)
         reply_header(request->exchange, "Retry-After", "1");
     reply_json(request, http_status, &body);
+}
+
+/* False: it is none that can be kept, and that was replied. */
+static bool find_client_id(struct request *request, struct text in_form, struct text *client_id) {
+    *client_id = client_id_of(request, in_form);
+    if (validate_is_line(*client_id, CLIENT_ID_MAX))
+        return true;
+    reply_error(request, 400, TEXT("invalid_request"),
+                TEXT("client_id must have at most 255 characters, all of which can be printed."));
+    return false;
 }
 
 static void reply_unserved(struct request *request, enum status status) {
@@ -105,7 +118,9 @@ static void grant_by_password(struct request *request, const struct token_form *
                     TEXT("username and password are required."));
         return;
     }
-    struct text client_id = find_client_id(request, form->client_id);
+    struct text client_id;
+    if (!find_client_id(request, form->client_id, &client_id))
+        return;
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
                                  .email = form->username,
@@ -116,12 +131,7 @@ static void grant_by_password(struct request *request, const struct token_form *
                                  .done = resume_signed_in,
                                  .owner = request };
     request->exchange->state = sign_in;
-    request_suspend(request, signed_in);
-    enum status status = sign_in_start(sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
+    request_sign_in(request, sign_in, signed_in);
 }
 
 static void refreshed(struct exchange *exchange) {
@@ -149,10 +159,13 @@ static void grant_by_refresh(struct request *request, const struct token_form *f
         reply_error(request, 400, TEXT("invalid_request"), TEXT("refresh_token is required."));
         return;
     }
+    struct text client_id;
+    if (!find_client_id(request, form->client_id, &client_id))
+        return;
     *refresh = (struct refresh){ .auth = &request->app->auth,
                                  .arena = request->arena,
                                  .token = form->refresh_token,
-                                 .client_id = find_client_id(request, form->client_id),
+                                 .client_id = client_id,
                                  .done = resume_refreshed,
                                  .owner = request };
     request->exchange->state = refresh;

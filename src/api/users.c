@@ -223,7 +223,7 @@ static void avatar_fetched(struct exchange *exchange) {
     }
     user->look.run = look;
     request_suspend(request, avatar_looked_at);
-    enum status status = pool_submit(request->app->auth.pool, &user->look);
+    enum status status = pool_submit(request->app->pictures, &user->look);
     if (status != STATUS_OK)
         writing_give_up(&user->writing, status);
 }

@@ -51,10 +51,13 @@ enum status writing_each_new_id(struct writing *writing, unsigned field, struct 
     unsigned links = field - (type == TYPE_added) - 2 * (type == TYPE_removed);
     if (named->kind != VALUE_IDS || named->len == 0)
         return STATUS_OK;
-    struct value present = ids_from_stored(&writing->before.values[links], writing->request->arena);
+    struct arena *arena = writing->request->arena;
+    struct value present = ids_from_stored(&writing->before.values[links], arena);
+    if (present.ids)
+        present = ids_sorted(&present, arena);
     enum status status = present.ids ? STATUS_OK : STATUS_BROKEN;
     for (uint32_t i = 0; status == STATUS_OK && i < named->len; i++)
-        if (!ids_have(&present, named->ids[i]))
+        if (!ids_sorted_have(&present, named->ids[i]))
             status = judge(writing, view, field, named->ids[i]);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -101,6 +104,19 @@ static enum status check_references(struct writing *writing, struct store_view *
     return status;
 }
 
+/* Records of a table are called by their names only to who may read them. */
+static bool may_read(const struct principal *caller, const struct table *table) {
+    char name[32];
+    for (unsigned entity = 0; entity < ENTITIES; entity++) {
+        unsigned read = permission(entity, OPERATION_Read);
+        permission_name(read, name);
+        struct text of = text_of(name), cut = text_cut(&of, '-');
+        if (text_equal(cut, text_of(table->entity)))
+            return principal_may(caller, read);
+    }
+    return false;
+}
+
 /* Who still points to a record keeps it. */
 static enum status check_referrers(struct writing *writing, struct store_view *view) {
     struct arena *arena = writing->request->arena;
@@ -112,7 +128,9 @@ static enum status check_referrers(struct writing *writing, struct store_view *v
     writing->conflict = arena_printf(
         arena, "This %s is still used by %lld %s%s: %s%s. Take it away there first.", noun.at,
         (long long)referrers.count, referrers.table->noun, referrers.count == 1 ? "" : "s",
-        referrers.names.at, referrers.is_cut ? " and others" : "");
+        may_read(&writing->request->principal, referrers.table) ? referrers.names.at
+                                                                : referrers.ids.at,
+        referrers.is_cut ? " and others" : "");
     return writing->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
 }
 
@@ -153,13 +171,16 @@ static enum status merge_after(struct writing *writing) {
     return writing->after.values ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status writing_decide(struct writing *writing, struct store_view *view) {
-    const struct resource *resource = writing->resource;
+enum status writing_permit(struct writing *writing, struct store_view *view) {
     enum status status = load_before(writing, view);
     if (status == STATUS_OK)
         status = refresh_caller(writing, view);
-    if (status == STATUS_OK)
-        status = check_permission(writing, view);
+    return status == STATUS_OK ? check_permission(writing, view) : status;
+}
+
+enum status writing_decide(struct writing *writing, struct store_view *view) {
+    const struct resource *resource = writing->resource;
+    enum status status = writing_permit(writing, view);
     if (status == STATUS_OK)
         status = check_references(writing, view);
     if (status == STATUS_OK && resource->check)
@@ -211,8 +232,12 @@ static enum status insert(struct writing *writing, struct store_view *tx,
     return store_insert(tx, &writing->after, author);
 }
 
+struct author writing_author(const struct writing *writing) {
+    return (struct author){ writing->rules.author, writing->rules.now_ms };
+}
+
 static enum status write_row(struct writing *writing, struct store_view *tx) {
-    struct author author = { writing->rules.author, writing->rules.now_ms };
+    struct author author = writing_author(writing);
     switch (writing->kind) {
     case WRITING_create: return insert(writing, tx, &author);
     case WRITING_delete:

@@ -66,11 +66,20 @@ enum status writing_run(struct writing *writing, struct store_view *tx) MUST_CHE
 void writing_start(struct request *request, enum writing_kind kind);
 
 /**
+ * Loads the record as `view` has it, and asks whether the caller may change it: the first part of
+ * writing_decide.
+ */
+enum status writing_permit(struct writing *writing, struct store_view *view) MUST_CHECK;
+
+/**
  * Decides by the rules whether the change may be made to the record as `view` has it: STATUS_OK;
  * NOT_FOUND, UNAUTHENTICATED (the caller is gone), DENIED, BAD_INPUT (these two with `errors`),
  * CONFLICT, STALE, BROKEN. Writes nothing.
  */
 enum status writing_decide(struct writing *writing, struct store_view *view) MUST_CHECK;
+
+/** Who writes, and when. */
+struct author writing_author(const struct writing *writing);
 
 /** Has the writer decide, write, and resume the request, which then replies. */
 void writing_submit(struct writing *writing);

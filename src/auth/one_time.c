@@ -52,6 +52,7 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
     struct one_time *one_time = (struct one_time *)command;
     struct record user;
     struct principal principal;
+    struct author by = { 0 }; /* one of the user's own is only a sign-in */
     int64_t now_ms = time_now_ms();
     enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, &user);
     if (status == STATUS_OK)
@@ -69,6 +70,7 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
             status = STATUS_DENIED;
         if (status != STATUS_OK)
             return status == STATUS_BROKEN ? status : STATUS_DENIED;
+        by = (struct author){ caller.email, now_ms };
     }
     struct text claims = make_claims(one_time, &user, now_ms);
     one_time->token = claims.at ? sign(one_time, claims) : claims;
@@ -80,7 +82,11 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
                            .client_id = TEXT(""),
                            .issued_ms = now_ms,
                            .expires_ms = now_ms + one_time->lifetime_ms };
-    return store_add_token(tx, &token);
+    status = store_add_token(tx, &token);
+    if (status == STATUS_OK && by.email.at)
+        status =
+            store_audit_tokens(tx, one_time->user_id, TEXT("OneTimeToken"), TEXT("issued"), &by);
+    return status;
 }
 
 enum status one_time_trade(struct store_view *tx, struct store_command *command) {
@@ -104,6 +110,6 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
         return status;
     status = store_drop_token(tx, &hash);
     if (status == STATUS_OK)
-        status = grant_issue(exchange->auth, tx, token.user_id, principal.email, &exchange->grant);
+        status = grant_issue(exchange->auth, tx, token.user_id, TEXT("one-time"), &exchange->grant);
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }

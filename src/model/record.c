@@ -3,6 +3,8 @@
 
 #include "base/buffer.h"
 
+#include <stdlib.h>
+
 struct record record_new(const struct table *table, struct arena *arena) {
     return (struct record){
         .table = table,
@@ -43,6 +45,25 @@ bool ids_have(const struct value *ids, int64_t id) {
         if (ids->ids[i] == id)
             return true;
     return false;
+}
+
+static int by_number(const void *a, const void *b) {
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+struct value ids_sorted(const struct value *ids, struct arena *arena) {
+    int64_t *sorted = arena_calloc(arena, (size_t)ids->len + 1, sizeof *sorted);
+    if (!sorted)
+        return value_ids(NULL, 0);
+    if (ids->len)
+        memcpy(sorted, ids->ids, ids->len * sizeof *sorted);
+    qsort(sorted, ids->len, sizeof *sorted, by_number);
+    return value_ids(sorted, ids->len);
+}
+
+bool ids_sorted_have(const struct value *sorted, int64_t id) {
+    return bsearch(&id, sorted->ids, sorted->len, sizeof id, by_number) != NULL;
 }
 
 struct text record_etag(int64_t id, int64_t version, struct arena *arena) {

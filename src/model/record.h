@@ -28,6 +28,10 @@ struct value ids_to_stored(const struct value *ids, struct arena *arena);
 /** Is `id` among `ids`? */
 bool ids_have(const struct value *ids, int64_t id);
 
+/** The same ids in ascending order, for ids_sorted_have. NULL `ids` if memory is short. */
+struct value ids_sorted(const struct value *ids, struct arena *arena);
+bool ids_sorted_have(const struct value *sorted, int64_t id);
+
 /** The ETag of a record, quotes included, NUL-terminated: `"87654321-5"`. */
 struct text record_etag(int64_t id, int64_t version, struct arena *arena);
 

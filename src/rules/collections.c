@@ -1,6 +1,8 @@
 /* Sets of ids. Sorting makes them as fast as hostile input can make them long. */
 #include "rules/collections.h"
 
+#include "model/record.h"
+
 #include <stdlib.h>
 
 struct place {
@@ -18,11 +20,6 @@ static int by_id(const void *a, const void *b) {
 static int by_place(const void *a, const void *b) {
     const struct place *left = a, *right = b;
     return left->at < right->at ? -1 : left->at > right->at;
-}
-
-static int by_value(const void *a, const void *b) {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return left < right ? -1 : left > right;
 }
 
 struct value ids_union(const struct value *first, const struct value *second, struct arena *arena) {
@@ -46,16 +43,13 @@ struct value ids_union(const struct value *first, const struct value *second, st
 
 struct value ids_without(const struct value *ids, const struct value *removed,
                          struct arena *arena) {
-    int64_t *sorted = arena_calloc(arena, (size_t)removed->len + 1, sizeof *sorted);
+    struct value sorted = ids_sorted(removed, arena);
     int64_t *kept = arena_calloc(arena, (size_t)ids->len + 1, sizeof *kept);
     size_t count = 0;
-    if (!sorted || !kept)
+    if (!sorted.ids || !kept)
         return value_ids(NULL, 0);
-    if (removed->len)
-        memcpy(sorted, removed->ids, removed->len * sizeof *sorted);
-    qsort(sorted, removed->len, sizeof *sorted, by_value);
     for (uint32_t i = 0; i < ids->len; i++)
-        if (!bsearch(&ids->ids[i], sorted, removed->len, sizeof *sorted, by_value))
+        if (!ids_sorted_have(&sorted, ids->ids[i]))
             kept[count++] = ids->ids[i];
     return value_ids(kept, count);
 }

@@ -15,6 +15,7 @@
 #include "rules/url.h"
 
 #include <limits.h>
+#include <unistr.h>
 
 #define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1: what a JavaScript number holds exactly */
 
@@ -111,6 +112,11 @@ static bool has_control(struct text text) {
             return true;
     }
     return false;
+}
+
+bool validate_is_line(struct text text, size_t max) {
+    return !text.len || (!u8_check((const uint8_t *)text.at, text.len) && !has_control(text) &&
+                         text_characters(text) <= max);
 }
 
 static struct text check_text(const struct check *check) {

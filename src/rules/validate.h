@@ -23,6 +23,9 @@ struct rules {
 void validate(struct change *change, const struct rules *rules, struct arena *arena,
               struct errors *errors);
 
+/** Is it UTF-8 of at most `max` characters, with no control character or line break? */
+bool validate_is_line(struct text text, size_t max);
+
 /** Adds an error on a field, with the submitted value unless the field is a secret. */
 void validate_complain(const struct change *change, unsigned field, struct text message,
                        struct arena *arena, struct errors *errors);

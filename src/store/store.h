@@ -106,6 +106,7 @@ struct referrers {
     const struct table *table;
     int64_t count;     /* 0: nobody */
     struct text names; /* of the first few, with Ids; NUL-terminated */
+    struct text ids;   /* without the names */
     bool is_cut;       /* there are more than `names` has */
 };
 
@@ -261,6 +262,10 @@ enum status store_delete(struct store_view *tx, const struct record *record,
  */
 enum status store_note(struct store_view *tx, const struct record *before,
                        const struct record *after) MUST_CHECK;
+
+/** Leaves an audit row on what happened to a user's tokens, which are no member of the record. */
+enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
+                               struct text value, const struct author *author) MUST_CHECK;
 
 /** `avatar` NULL removes it. */
 enum status store_set_avatar(struct store_view *tx, int64_t user_id,

@@ -263,21 +263,26 @@ enum { NAMED_MAX = 3 };
 static enum status name_referrers(struct store_view *view, sqlite3_stmt *statement,
                                   const struct record *of, struct referrers *referrers) {
     enum status status = STATUS_BROKEN;
-    struct buffer names;
+    struct buffer names, ids;
     buffer_init(&names, referrers->arena, 128);
+    buffer_init(&ids, referrers->arena, 64);
     if (!statement)
         return STATUS_BROKEN;
     bind_integer(statement, 1, record_id(of));
     while ((status = view_step(view, statement)) == STATUS_OK) {
         struct text name = column_text(statement, 1, referrers->arena);
         referrers->count = sqlite3_column_int64(statement, 2);
+        long long id = sqlite3_column_int64(statement, 0);
         buffer_printf(&names, "%s%.*s (%lld)", names.len ? ", " : "", (int)name.len,
-                      name.at ? name.at : "", (long long)sqlite3_column_int64(statement, 0));
+                      name.at ? name.at : "", id);
+        buffer_printf(&ids, "%s%lld", ids.len ? ", " : "", id);
     }
     referrers->is_cut = referrers->count > NAMED_MAX;
     buffer_add_char(&names, '\0');
+    buffer_add_char(&ids, '\0');
     referrers->names = buffer_text(&names);
-    return status == STATUS_NOT_FOUND && !names.failed ? STATUS_OK : STATUS_BROKEN;
+    referrers->ids = buffer_text(&ids);
+    return status == STATUS_NOT_FOUND && !names.failed && !ids.failed ? STATUS_OK : STATUS_BROKEN;
 }
 
 static enum status find_referrers(struct store_view *view, const struct record *of,

@@ -91,6 +91,22 @@ static enum status add_audit_row(struct store_view *tx, const struct audit_row *
     return view_execute(tx, statement);
 }
 
+enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
+                               struct text value, const struct author *author) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_audit);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, text_of(user_table.entity));
+    bind_integer(statement, 2, user_id);
+    bind_text(statement, 3, property);
+    bind_text(statement, 4, (struct text){ 0 });
+    bind_text(statement, 5, value);
+    bind_text(statement, 6, author->email);
+    bind_integer(statement, 7, author->now_ms);
+    bind_integer(statement, 8, AUDIT_UPDATE);
+    return view_execute(tx, statement);
+}
+
 /* When and by whom is what every audit row says already, and the display text follows from other
  * fields. */
 static bool is_audited(const struct table *table, unsigned field) {
@@ -121,12 +137,16 @@ static enum status change_links(struct store_view *tx, const struct record *owne
     const struct field *which = &owner->table->fields[field];
     struct value old = ids_from_stored(before, &arena);
     struct value new = ids_from_stored(after, &arena);
+    if (old.ids && new.ids) {
+        old = ids_sorted(&old, &arena);
+        new = ids_sorted(&new, &arena);
+    }
     enum status status = old.ids && new.ids ? STATUS_OK : STATUS_BROKEN;
     for (uint32_t i = 0; status == STATUS_OK && i < old.len; i++)
-        if (!ids_have(&new, old.ids[i]))
+        if (!ids_sorted_have(&new, old.ids[i]))
             status = change_link(tx, SQL_drop_link, owner, which, old.ids[i]);
     for (uint32_t i = 0; status == STATUS_OK && i < new.len; i++)
-        if (!ids_have(&old, new.ids[i]))
+        if (!ids_sorted_have(&old, new.ids[i]))
             status = change_link(tx, SQL_add_link, owner, which, new.ids[i]);
     arena_close(&arena);
     return status;
