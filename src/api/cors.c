@@ -5,13 +5,16 @@ static const char exposed[] = "ETag, X-Ignored-Parameters, Retry-After, WWW-Auth
 static const char allowed[] = "Authorization, Content-Type, If-Match, If-None-Match, Prefer,"
                               " Idempotency-Key, client_id";
 
-static bool is_listed(struct text list, struct text origin) {
+/* What a listed origin is told; NULL for others. Under `*` nothing the client sent goes back. */
+static const char *allowed_origin(struct text list, struct text origin) {
     while (list.at) {
         struct text entry = text_trim(text_cut(&list, ','));
-        if (text_equal(entry, TEXT("*")) || (entry.len && text_equal_nocase(entry, origin)))
-            return true;
+        if (text_equal(entry, TEXT("*")))
+            return "*";
+        if (entry.len && text_equal_nocase(entry, origin))
+            return origin.at;
     }
-    return false;
+    return NULL;
 }
 
 static bool is_preflight(const struct exchange *exchange) {
@@ -26,9 +29,10 @@ bool cors_answer(struct request *request) {
         return false;
     struct text origin = exchange_header(exchange, "Origin");
     reply_header(exchange, "Vary", "Origin");
-    if (!origin.len || !is_listed(list, origin))
+    const char *told = origin.len ? allowed_origin(list, origin) : NULL;
+    if (!told)
         return false;
-    reply_header(exchange, "Access-Control-Allow-Origin", origin.at);
+    reply_header(exchange, "Access-Control-Allow-Origin", told);
     if (!is_preflight(exchange)) {
         reply_header(exchange, "Access-Control-Expose-Headers", exposed);
         return false;
