@@ -97,10 +97,17 @@ int route_lacking(const struct route *route, unsigned own, const struct principa
     return -1;
 }
 
+/* A GET that needs more than Read or List does something: it issues a one-time token. */
+static bool route_writes(const struct route *route) {
+    unsigned operation = (unsigned)route->permission % OPERATIONS;
+    return route->method != METHOD_GET ||
+           (route->permission >= 0 && operation != OPERATION_Read && operation != OPERATION_List);
+}
+
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
     int64_t wait_s =
-        limits_count(request->app->limits, request->principal.user_id, route->method != METHOD_GET);
+        limits_count(request->app->limits, request->principal.user_id, route_writes(route));
     if (wait_s) {
         reply_busy(request, wait_s);
         return;

@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, assertInvalid, userId } from './harness.mjs';
+import { Server, staff, assertFailure, assertInvalid, userId } from './harness.mjs';
 
 const origin = 'https://app.example.com';
 const server = await Server.start(['--demo', '--cors-origins', `${origin}, http://localhost:3000`]);
@@ -68,6 +68,14 @@ test('CORS: a configured origin is answered with its headers, others are not', a
     }
 });
 
+test('CORS: any origin is answered with *, however long it is', async () => {
+    const open = await Server.start(['--demo', '--cors-origins', '*']);
+    for (const from of [origin, `https://${'x'.repeat(3000)}.example.com`]) {
+        const { headers } = await open.call('GET', '/healthz', { headers: { Origin: from } });
+        assert.equal(headers.get('access-control-allow-origin'), '*');
+    }
+});
+
 test('CORS: a preflight needs no credentials and names what the path offers', async () => {
     const ask = (path, from = origin) => server.call('OPTIONS', path, { headers: { Origin: from, 'Access-Control-Request-Method': 'PUT' } });
     const reply = await ask('/api/sys/users');
@@ -92,6 +100,21 @@ test('rate limits: off by default, the published figures under compatibility = n
     assert.match(refused[0].json.Message, /Wait \d+ seconds/);
     assert.match(refused[0].headers.get('retry-after'), /^\d+$/);
     assert.notEqual((await limited.call('GET', `/api/sys/users/${userId}`, { token: other })).status, 429, 'each caller is counted alone');
+});
+
+test('rate limits: to issue a one-time token counts as a write, though its method is GET', async () => {
+    const limited = await Server.start(['--demo', '--rate-limits', 'published']);
+    const bearer = await limited.admin();
+    let issued = 0;
+    // The minute may turn once on the way; reads would get to 120 in the first.
+    for (; issued <= 120; issued++) {
+        await new Promise((resolve) => setTimeout(resolve, 101));
+        const { status } = await limited.call('GET', `/api/sys/users/${staff.manager}/token/refresh`, { token: bearer });
+        if (status === 429)
+            break;
+        assert.equal(status, 200);
+    }
+    assert.ok(issued >= 60 && issued < 120, `${issued} were issued`);
 });
 
 test('rate limits: 60 writes a minute', async () => {
