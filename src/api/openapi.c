@@ -46,9 +46,11 @@ static void add_type(struct buffer *out, const struct field *field) {
     case TYPE_text:
     case TYPE_sealed:
     case TYPE_totp:
+    case TYPE_name:
     case TYPE_password: buffer_add(out, TEXT("\"type\":[\"string\",\"null\"]")); break;
     case TYPE_choice: buffer_add(out, TEXT("\"type\":[\"integer\",\"null\"]")); break;
     case TYPE_links:
+    case TYPE_owners:
     case TYPE_added:
     case TYPE_removed:
         buffer_add(out, TEXT("\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"integer\","
@@ -111,7 +113,7 @@ static void add_field(struct buffer *out, const struct field *field, enum use us
 static bool is_used(const struct field *field, enum use use) {
     if (use == IN_CHANGE)
         return field_is_writable(field);
-    return field_is_shown(field) && !(use == IN_LIST && field->type == TYPE_links);
+    return field_is_shown(field) && !(use == IN_LIST && field_is_list(field));
 }
 
 static void add_required(struct buffer *out, const struct table *table, enum use use) {

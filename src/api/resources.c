@@ -66,7 +66,10 @@ static enum status judge_grant(struct writing *writing, struct store_view *view,
 
 /* Who adds to a user role gives it to all who have it. */
 static enum status permit_roles(struct writing *writing, struct store_view *view) {
-    return writing_each_new_id(writing, USER_ROLE_Roles, view, judge_grant);
+    enum status status = writing_each_new_id(writing, USER_ROLE_Roles, view, judge_grant);
+    if (status == STATUS_OK)
+        status = writing_each_new_id(writing, USER_ROLE_AddedRoles, view, judge_grant);
+    return status;
 }
 
 /* To sign an unrestricted administrator out is to do something to him. */

@@ -150,9 +150,10 @@ static struct text take_number_list(struct searching *searching, const struct pa
     struct value ids;
     if (!take_ids(parameter->value, searching->request->arena, &ids))
         return TEXT("must be an Id, or a list of Ids such as [1,2,3]");
-    if (match == MATCH_linked && ids.len == 1)
+    bool is_single = match == MATCH_linked || match == MATCH_owned;
+    if (is_single && ids.len == 1)
         add_filter(searching, parameter, match, value_integer(ids.ids[0]));
-    else if (match == MATCH_linked)
+    else if (is_single)
         return TEXT("must be one Id");
     else if (parameter->field->type != TYPE_id || !join_ids(searching, parameter, &ids))
         add_filter(searching, parameter, MATCH_any, ids);
@@ -211,6 +212,7 @@ static struct text take_condition(struct searching *searching, const struct para
     case TYPE_id: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_reference: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
+    case TYPE_owners: return take_number_list(searching, parameter, MATCH_owned);
     case TYPE_integer:
     case TYPE_choice: return take_number(searching, parameter);
     case TYPE_boolean:
@@ -223,6 +225,7 @@ static struct text take_condition(struct searching *searching, const struct para
         if (field_is_stored(parameter->field))
             return take_text(searching, parameter);
         break;
+    case TYPE_name: return take_text(searching, parameter);
     case TYPE_added:
     case TYPE_removed:
     case TYPE_sealed: /* whether a guess matched would tell the secret bit by bit */
@@ -260,7 +263,8 @@ static struct text take_direction(struct searching *searching, struct text value
 static struct text take_order(struct searching *searching, struct text value) {
     const struct table *table = searching->search.table;
     const struct field *field = find_field(table, text_trim(value));
-    if (!field || !field_is_stored(field) || field_is_secret(field) || field->type == TYPE_links)
+    if (!field || field_is_secret(field) || field->type == TYPE_links ||
+        (!field_is_stored(field) && field->type != TYPE_name))
         return TEXT("must be the name of a property with a single value");
     searching->search.order = (unsigned)(field - table->fields);
     searching->has_order = true;
@@ -371,6 +375,7 @@ static void read_query(struct searching *searching) {
     if (searching->is_batch) {
         search->skip = 0;
         search->limit = SIZE_MAX_ROWS;
+        search->is_whole = true;
     }
 }
 

@@ -284,6 +284,7 @@ void user_set_password(struct request *request, struct text password,
         return;
     }
     struct value *values = writing->change.values;
+    request->exchange->state = writing;
     values[USER_FullName] = user.values[USER_FullName];
     values[USER_Email] = user.values[USER_Email];
     values[USER_NewPassword] = value_text(password);

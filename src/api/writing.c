@@ -1,6 +1,6 @@
 /* A change of a record. What looks at the stored record is decided inside the transaction, where
  * nobody can change it meanwhile. */
-#include "api/writing.h"
+#include "api/owners.h"
 
 #include "auth/auth.h"
 #include "base/time.h"
@@ -150,9 +150,11 @@ static bool condition_holds(const struct writing *writing) {
 static enum status load_before(struct writing *writing, struct store_view *view) {
     const struct table *table = writing->resource->table;
     struct arena *arena = writing->request->arena;
-    if (writing->kind != WRITING_create)
-        return store_load(view, table, writing->change.values[table->common.id].integer, arena,
-                          &writing->before);
+    if (writing->kind != WRITING_create) {
+        enum status status = store_load(
+            view, table, writing->change.values[table->common.id].integer, arena, &writing->before);
+        return status == STATUS_OK ? owners_load(writing, view) : status;
+    }
     writing->before = record_new(table, arena);
     return writing->before.values ? STATUS_OK : STATUS_BROKEN;
 }
@@ -195,6 +197,8 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
         status = resource->check_merged(writing, view);
     if (status == STATUS_OK && writing->kind == WRITING_delete)
         status = check_referrers(writing, view);
+    else if (status == STATUS_OK)
+        status = owners_check(writing, view);
     if (status != STATUS_OK)
         return status;
     if (writing->errors.first || writing->errors.failed)
@@ -289,6 +293,8 @@ enum status writing_run(struct writing *writing, struct store_view *tx) {
     if (status != STATUS_OK)
         return status;
     status = write_row(writing, tx);
+    if (status == STATUS_OK && writing->kind != WRITING_delete)
+        status = owners_write(writing, tx);
     if (status == STATUS_OK && writing->resource->write)
         status = writing->resource->write(writing, tx);
     if (status == STATUS_OK)
@@ -374,7 +380,6 @@ static struct writing *writing_new(struct request *request, const struct resourc
     struct writing *writing = arena_calloc(request->arena, 1, size);
     if (!writing)
         return NULL;
-    request->exchange->state = writing;
     writing->request = request;
     writing->resource = resource;
     writing->kind = kind;
@@ -484,6 +489,7 @@ void writing_start(struct request *request, enum writing_kind kind) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
+    request->exchange->state = writing;
     enum status status = read_body(writing);
     enum status repeated = STATUS_NOT_FOUND;
     if (status == STATUS_OK)

@@ -100,6 +100,8 @@ static const struct {
     [TYPE_choice] = { AS_INTEGER, { "0", 1 } },
     [TYPE_reference] = { AS_INTEGER, { "null", 4 } },
     [TYPE_links] = { AS_LIST, { "[]", 2 } },
+    [TYPE_owners] = { AS_LIST, { "[]", 2 } },
+    [TYPE_name] = { AS_STRING, { "null", 4 } },
     [TYPE_added] = { AS_NULL, { "null", 4 } },
     [TYPE_removed] = { AS_NULL, { "null", 4 } },
     [TYPE_sealed] = { AS_NULL, { "null", 4 } }, /* secrets have no form */
@@ -132,7 +134,7 @@ static void add_members(struct buffer *buffer, const struct record *record, bool
     for (unsigned i = 0; i < record->table->count; i++) {
         const struct field *field = &record->table->fields[i];
         const struct value *value = &record->values[i];
-        if (!field_is_shown(field) || (is_listed && field->type == TYPE_links))
+        if (!field_is_shown(field) || (is_listed && field_is_list(field)))
             continue;
         if (!buffer_reserve(buffer, field->name.len + 4 + value_max(value)))
             return;

@@ -23,6 +23,8 @@ enum field_type {
     TYPE_links,     /* Ids of rows of the target table, each once */
     TYPE_added,     /* Ids to be added to the links field before this one */
     TYPE_removed,   /* Ids to be taken from the links field two before this one */
+    TYPE_owners,    /* Ids of rows of the target table that have links to this one: kept by them */
+    TYPE_name,      /* the Name of the row that the reference before it points to */
     TYPE_sealed,    /* a secret that is needed in clear, so kept encrypted */
     TYPE_totp,      /* a sealed base32 secret of one-time passwords */
     TYPE_password,  /* a secret that is only compared, so kept as a hash */
@@ -81,7 +83,13 @@ struct table {
 /** Does a record of the store have a value for it? */
 static inline bool field_is_stored(const struct field *field) {
     return !(field->flags & TRANSIENT) && field->type != TYPE_added &&
-           field->type != TYPE_removed && field->type != TYPE_empty && field->type != TYPE_no;
+           field->type != TYPE_removed && field->type != TYPE_owners && field->type != TYPE_name &&
+           field->type != TYPE_empty && field->type != TYPE_no;
+}
+
+/** Is it a list of links, from either side? Lists of records leave those out. */
+static inline bool field_is_list(const struct field *field) {
+    return field->type == TYPE_links || field->type == TYPE_owners;
 }
 
 /** Does a record in a reply have a member for it? (contract: Added and Removed are left out) */
@@ -121,6 +129,9 @@ static inline bool field_has_column(const struct table *table, const struct fiel
 static inline bool field_is_read_from_column(const struct table *table, const struct field *field) {
     return field_is_stored(field) && !(table->is_kept_as_json && field_is_kept_in_json(field));
 }
+
+/** Which links field of the owners' table is the other side of an owners field of `table`. */
+unsigned field_other_side(const struct table *table, const struct field *field);
 
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
 const struct field *table_field(const struct table *table, struct text name, unsigned hint);

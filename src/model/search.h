@@ -10,6 +10,7 @@ enum match {
     MATCH_from,     /* at least */
     MATCH_to,       /* at most */
     MATCH_linked,   /* a links field has the id */
+    MATCH_owned,    /* an owners field has the id */
     MATCH_any,      /* one of the ids */
     MATCH_nothing,  /* no record has it: secrets, and members that are never kept */
 };
@@ -30,6 +31,7 @@ struct search {
     unsigned order;   /* a field */
     bool descending;  /* ties by Id, ascending */
     bool exact_first; /* before all others: records whose text equals what it should contain */
+    bool is_whole;    /* the lists of the records are wanted too */
     int64_t skip, limit;
 };
 

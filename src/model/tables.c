@@ -48,6 +48,8 @@ static const struct choice delivery_statuses[] = {
 #define TARGET_links(of) &of##_table, NULL
 #define TARGET_added(of) &of##_table, NULL
 #define TARGET_removed(of) &of##_table, NULL
+#define TARGET_owners(of) &of##_table, NULL
+#define TARGET_name(of) &of##_table, NULL
 
 #define FIELD(name, type, max, flags, of)                                                          \
     { { #name, sizeof #name - 1 }, TYPE_##type, max, flags, TARGET_##type(of) },
@@ -191,6 +193,16 @@ unsigned table_number(const struct table *table) {
         assert(number < TABLES);
     }
     return number;
+}
+
+unsigned field_other_side(const struct table *table, const struct field *field) {
+    unsigned other = 0;
+    while (field->target->fields[other].type != TYPE_links ||
+           field->target->fields[other].target != table) {
+        other++;
+        assert(other < field->target->count);
+    }
+    return other;
 }
 
 const struct field *table_field(const struct table *table, struct text name, unsigned hint) {

@@ -20,6 +20,8 @@ struct value merge_links(const struct record *before, const struct change *chang
 }
 
 static bool changes_links(const struct change *change, unsigned field) {
+    if (change->table->fields[field].flags & READ_ONLY)
+        return false;
     for (unsigned i = 0; i < 3; i++)
         if (change->values[field + i].kind == VALUE_IDS)
             return true;
@@ -118,12 +120,12 @@ enum status merge(const struct record *before, const struct change *change,
     after->version = before->version + 1;
     for (unsigned i = 0; i < before->table->count; i++) {
         const struct field *field = &before->table->fields[i];
-        if (field->type == TYPE_links && changes_links(change, i)) {
+        if (field_is_list(field) && changes_links(change, i)) {
             struct value ids = merge_links(before, change, i, arena);
             after->values[i] = ids.ids ? ids_to_stored(&ids, arena) : value_null();
             if (after->values[i].kind == VALUE_NULL)
                 return STATUS_BROKEN;
-        } else if (field->type == TYPE_links) {
+        } else if (field_is_list(field)) {
             after->values[i] = before->values[i];
         } else if (field_is_stored(field)) {
             after->values[i] = merge_field(field, &before->values[i], &change->values[i], rules);
@@ -143,9 +145,10 @@ enum status merge_new(const struct change *change, const struct rules *rules, st
         return STATUS_BROKEN;
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (field_is_stored(field))
-            nothing.values[i] =
-                field->type == TYPE_links ? value_text(TEXT("[]")) : nothing_of(field);
+        if (field_is_list(field))
+            nothing.values[i] = value_text(TEXT("[]"));
+        else if (field_is_stored(field))
+            nothing.values[i] = nothing_of(field);
     }
     enum status status = merge(&nothing, change, rules, arena, created);
     if (status != STATUS_OK)

@@ -219,14 +219,12 @@ static struct text check_password(const struct check *check) {
 }
 
 static struct text (*const checks[FIELD_TYPES])(const struct check *) = {
-    [TYPE_id] = check_id,           [TYPE_text] = check_text,
-    [TYPE_email] = check_email,     [TYPE_url] = check_url,
-    [TYPE_integer] = check_integer, [TYPE_boolean] = check_boolean,
-    [TYPE_date] = check_date,       [TYPE_guid] = check_guid,
-    [TYPE_choice] = check_choice,   [TYPE_reference] = check_id,
-    [TYPE_links] = check_ids,       [TYPE_added] = check_ids,
-    [TYPE_removed] = check_ids,     [TYPE_sealed] = check_text,
-    [TYPE_totp] = check_totp,       [TYPE_password] = check_password,
+    [TYPE_id] = check_id,        [TYPE_text] = check_text,         [TYPE_email] = check_email,
+    [TYPE_url] = check_url,      [TYPE_integer] = check_integer,   [TYPE_boolean] = check_boolean,
+    [TYPE_date] = check_date,    [TYPE_guid] = check_guid,         [TYPE_choice] = check_choice,
+    [TYPE_reference] = check_id, [TYPE_links] = check_ids,         [TYPE_added] = check_ids,
+    [TYPE_removed] = check_ids,  [TYPE_owners] = check_ids,        [TYPE_sealed] = check_text,
+    [TYPE_totp] = check_totp,    [TYPE_password] = check_password,
 };
 
 static bool is_blank(const struct value *value) {

@@ -66,6 +66,10 @@ void store_view_close(struct store_view *view);
 enum status store_load(struct store_view *view, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) MUST_CHECK;
 
+/** Fills in what a record shows but other rows keep: its owners, and names of referenced rows. */
+enum status store_complete(struct store_view *view, struct record *record,
+                           struct arena *arena) MUST_CHECK;
+
 /**
  * Adds a record as replies show it to `json`: what json_add_record would make of it, only faster.
  * STATUS_NOT_FOUND, STATUS_BROKEN.

@@ -61,7 +61,10 @@ static void member(sqlite3_context *context, int count, sqlite3_value **argument
 
 void search_add_value(struct buffer *sql, const struct table *table, const struct field *field,
                       const char *row) {
-    if (field_has_column(table, field))
+    if (field->type == TYPE_name)
+        buffer_printf(sql, "(SELECT named.Name FROM %s AS named WHERE named.Id = %s.%s)",
+                      field->target->name, row, field[-1].name.at);
+    else if (field_has_column(table, field))
         buffer_printf(sql, "%s.%s", row, field->name.at);
     else
         buffer_printf(sql, "%s_member(%s.Members, %d)", table->name, row,
@@ -117,6 +120,11 @@ static void add_condition(struct buffer *sql, const struct search *search,
         buffer_printf(sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target = ?%d)",
                       table->name, name, ++*parameter);
         break;
+    case MATCH_owned:
+        buffer_printf(sql, "Id IN (SELECT target FROM links WHERE field = '%s.%s' AND owner = ?%d)",
+                      field->target->name,
+                      field->target->fields[field_other_side(table, field)].name.at, ++*parameter);
+        break;
     case MATCH_any:
         search_add_value(sql, table, field, table->name);
         buffer_printf(sql, " IN (SELECT value FROM json_each(?%d))", ++*parameter);
@@ -152,7 +160,8 @@ static void add_exact_first(struct buffer *sql, const struct search *search) {
 
 static void add_order(struct buffer *sql, const struct search *search) {
     const struct field *field = &search->table->fields[search->order];
-    bool is_text = field->type == TYPE_text || field->type == TYPE_email;
+    bool is_text =
+        field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;
     buffer_add(sql, TEXT(" ORDER BY "));
     if (search->exact_first)
         add_exact_first(sql, search);
@@ -224,7 +233,10 @@ static enum status read_records(struct store_view *view, sqlite3_stmt *statement
             return STATUS_BROKEN;
         found->count++;
     }
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    for (size_t i = 0; status == STATUS_OK && i < found->count; i++)
+        status = view_complete(view, &found->records[i], found->arena, search->is_whole);
+    return status;
 }
 
 static enum status read_page(struct store_view *view, const struct search *search,

@@ -22,6 +22,7 @@ enum statement {
 enum table_statement {
     TABLE_LOAD,
     TABLE_SHOW, /* of tables that are kept as JSON */
+    TABLE_NAME, /* of tables that have one */
     TABLE_EXISTS,
     TABLE_COUNT,
     TABLE_INSERT,
@@ -119,6 +120,12 @@ int view_parameter(const struct table *table, enum row_parameter which);
 
 /** Adds "Version, ..." of the columns that a record is read from, and reads a row of them. */
 void view_add_columns(struct buffer *sql, const struct table *table);
+/**
+ * Fills in what other rows say of a record: names of referenced rows, and its owners (only when
+ * `whole`). Inside view_enter.
+ */
+enum status view_complete(struct store_view *view, struct record *record, struct arena *arena,
+                          bool whole) MUST_CHECK;
 bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *value) MUST_CHECK;
 bool view_read_record(sqlite3_stmt *statement, struct arena *arena,
                       struct record *record) MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const statement_sql[STATEMENTS] = {
@@ -159,6 +160,7 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
     case TABLE_SHOW:
         buffer_printf(sql, "SELECT Version, Members FROM %s WHERE Id = ?1", table->name);
         break;
+    case TABLE_NAME: buffer_printf(sql, "SELECT Name FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_COUNT: buffer_printf(sql, "SELECT count(*) FROM %s", table->name); break;
     case TABLE_DELETE:
@@ -377,11 +379,82 @@ enum status store_load(struct store_view *view, const struct table *table, int64
     return status;
 }
 
+/* "[1,2,3]" of the rows whose links name this one. */
+static enum status read_owners(struct store_view *view, const struct field *field,
+                               struct record *record, struct arena *arena) {
+    char name[96];
+    const struct field *links = &field->target->fields[field_other_side(record->table, field)];
+    sqlite3_stmt *statement = view_statement(view, SQL_owners);
+    enum status status = STATUS_BROKEN;
+    struct buffer ids;
+    int len = snprintf(name, sizeof name, "%s.%s", field->target->name, links->name.at);
+    assert(len > 0 && (size_t)len < sizeof name);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, (struct text){ name, (size_t)len });
+    bind_integer(statement, 2, record_id(record));
+    buffer_init(&ids, arena, 64);
+    buffer_add_char(&ids, '[');
+    while ((status = view_step(view, statement)) == STATUS_OK) {
+        if (ids.len > 1)
+            buffer_add_char(&ids, ',');
+        buffer_add_int64(&ids, sqlite3_column_int64(statement, 0));
+    }
+    buffer_add_char(&ids, ']');
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    if (status != STATUS_NOT_FOUND || ids.failed)
+        return status == STATUS_NOT_FOUND ? STATUS_BROKEN : status;
+    record->values[field - record->table->fields] = value_text(buffer_text(&ids));
+    return STATUS_OK;
+}
+
+static enum status read_name(struct store_view *view, const struct field *field,
+                             struct record *record, struct arena *arena) {
+    struct value *name = &record->values[field - record->table->fields];
+    const struct value *reference = name - 1;
+    sqlite3_stmt *statement = view_table_statement(view, field->target, TABLE_NAME);
+    *name = value_null();
+    if (!statement)
+        return STATUS_BROKEN;
+    if (reference->kind != VALUE_INTEGER)
+        return STATUS_OK;
+    bind_integer(statement, 1, reference->integer);
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK && !view_read_value(sqlite3_column_value(statement, 0), arena, name))
+        status = STATUS_BROKEN;
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status view_complete(struct store_view *view, struct record *record, struct arena *arena,
+                          bool whole) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++) {
+        const struct field *field = &record->table->fields[i];
+        if (field->type == TYPE_name)
+            status = read_name(view, field, record, arena);
+        else if (field->type == TYPE_owners && whole)
+            status = read_owners(view, field, record, arena);
+    }
+    return status;
+}
+
+enum status store_complete(struct store_view *view, struct record *record, struct arena *arena) {
+    enum status status = view_enter(view);
+    if (status != STATUS_OK)
+        return status;
+    status = view_complete(view, record, arena, true);
+    view_leave(view);
+    return status;
+}
+
 enum status store_show(struct store_view *view, const struct table *table, int64_t id,
                        struct buffer *json, int64_t *version) {
     struct record record;
     if (!table->is_kept_as_json) {
         enum status status = store_load(view, table, id, json->arena, &record);
+        if (status == STATUS_OK)
+            status = store_complete(view, &record, json->arena);
         if (status != STATUS_OK)
             return status;
         *version = record.version;
