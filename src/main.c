@@ -226,6 +226,13 @@ static int start_services(struct server *server) {
         .counts = &server->sign_in_counts,
         .lockout_ms = settings->lockout_minutes * INT64_C(60000),
     };
+    if (settings->address_attempts)
+        app->auth.attempts =
+            attempts_new(settings->address_attempts, settings->lockout_minutes * INT64_C(60000));
+    if (settings->address_attempts && !app->auth.attempts) {
+        complain("no memory or locks to count failed sign-ins by address");
+        return EX_OSERR;
+    }
     server->deliverer = deliverer_start(&(struct deliver_options){
         .store = app->store,
         .key = server->key,
@@ -361,6 +368,7 @@ static void stop(struct server *server) {
     pool_stop(server->app.pictures);
     app_free_workers(&server->app);
     limits_free(server->app.limits);
+    attempts_free(server->app.auth.attempts);
     store_close(server->app.store);
     seal_key_free(server->key);
     if (server->is_throw_away)

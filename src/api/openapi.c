@@ -375,8 +375,8 @@ static void add_replies(struct buffer *out, const struct route *route) {
         add_reply(out, 413);
     if (route->handler == resource_post)
         add_reply(out, 422);
+    add_reply(out, 429);
     if (route->handler != token_post) {
-        add_reply(out, 429);
         add_reply(out, 500);
         add_reply(out, 503);
     }

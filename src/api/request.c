@@ -3,6 +3,7 @@
 #include "api/request.h"
 
 #include "auth/sign_in.h"
+#include "base/time.h"
 
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
     request->exchange->next = step;
@@ -31,6 +32,12 @@ void request_read_on(struct request *request, struct store_command *command,
 
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
+    sign_in->from = exchange_peer(request->exchange);
+    int64_t wait_s = attempts_wait(sign_in->auth->attempts, sign_in->from, time_monotonic_ms());
+    if (wait_s) {
+        reply_busy(request, wait_s);
+        return;
+    }
     request_suspend(request, step);
     enum status status = sign_in_start(sign_in, request->worker->view);
     if (status == STATUS_OK)

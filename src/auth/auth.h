@@ -1,6 +1,7 @@
 #ifndef ROSTER_AUTH_AUTH_H
 #define ROSTER_AUTH_AUTH_H
 
+#include "auth/attempts.h"
 #include "auth/password_job.h"
 #include "crypto/seal.h"
 #include "model/principal.h"
@@ -25,6 +26,7 @@ struct auth {
     int64_t lockout_attempts;
     int64_t lockout_ms;
     struct sign_in_counts *counts;
+    struct attempts *attempts; /* NULL: addresses are not counted */
 };
 
 /**

@@ -28,6 +28,7 @@ struct sign_in {
     /* in */
     const struct auth *auth;
     struct arena *arena;
+    const struct sockaddr *from; /* of the client; NULL: not known */
     struct text email, password;
     struct text totp;      /* empty: none was given */
     struct text client_id; /* for the tokens */

@@ -17,7 +17,7 @@ void token_generate(char out[TOKEN_TEXT_SIZE]);
 struct token_hash token_hash(struct text token);
 
 /** What a keyed hash is for: the same text for another purpose has another one. */
-enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_PURPOSES };
+enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_PURPOSES };
 
 struct keyed_hash {
     unsigned char bytes[16];
@@ -25,8 +25,8 @@ struct keyed_hash {
 
 /**
  * A keyed hash (SipHash-2-4 of 128 bits) of `text` under a key that is drawn at crypto_start and
- * never leaves the process: for remembering in memory which credentials were right. It costs a
- * tenth of a SHA-256.
+ * never leaves the process: for remembering in memory which credentials were right, and for
+ * tables that nobody can aim at. It costs a tenth of a SHA-256.
  */
 struct keyed_hash keyed_hash(enum keyed_purpose purpose, struct text text);
 

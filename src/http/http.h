@@ -97,6 +97,10 @@ void listener_stop(struct listener *listener);
 /** The value of the first header of that name (case aside); `at` NULL when there is none. */
 struct text exchange_header(const struct exchange *exchange, const char *name);
 
+/** The address that the request came from; lives as long as the exchange. */
+struct sockaddr;
+const struct sockaddr *exchange_peer(const struct exchange *exchange);
+
 /** The raw query string (without `?`), `at` NULL when there is none. */
 struct text exchange_query(const struct exchange *exchange);
 

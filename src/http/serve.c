@@ -240,6 +240,10 @@ struct text exchange_query(const struct exchange *exchange) {
     return served_of(exchange)->query;
 }
 
+const struct sockaddr *exchange_peer(const struct exchange *exchange) {
+    return (const struct sockaddr *)&served_of(exchange)->client->from;
+}
+
 void reply_header(struct exchange *exchange, const char *name, const char *value) {
     struct reply *reply = &exchange->reply;
     assert(reply->header_count < REPLY_HEADERS_MAX);

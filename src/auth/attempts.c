@@ -1,0 +1,117 @@
+/* Failed sign-ins by address: a table of fixed size, so that no number of addresses can fill the
+ * memory. Where it is full, the address with the fewest failures is forgotten. */
+#include "auth/attempts.h"
+
+#include "crypto/token.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { SETS = 2048, WAYS = 8 };
+
+struct counter {
+    struct in6_addr address;
+    int64_t since_ms; /* of the first failure of a period; 0: a free place */
+    int64_t failures;
+};
+
+struct attempts {
+    pthread_mutex_t lock;
+    int64_t limit, period_ms;
+    struct counter sets[SETS][WAYS];
+};
+
+struct attempts *attempts_new(int64_t limit, int64_t period_ms) {
+    struct attempts *attempts = calloc(1, sizeof *attempts);
+    if (!attempts || pthread_mutex_init(&attempts->lock, NULL) != 0) {
+        free(attempts);
+        return NULL;
+    }
+    attempts->limit = limit;
+    attempts->period_ms = period_ms;
+    return attempts;
+}
+
+void attempts_free(struct attempts *attempts) {
+    if (attempts)
+        (void)pthread_mutex_destroy(&attempts->lock);
+    free(attempts);
+}
+
+/* What an address is counted as; false: it is not. */
+static bool key_of(const struct sockaddr *from, struct in6_addr *key) {
+    *key = (struct in6_addr){ 0 };
+    if (from && from->sa_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
+        key->s6_addr[10] = key->s6_addr[11] =
+            0xFF; /* as IPv6 writes it, RFC 4291 section 2.5.5.2 */
+        memcpy(key->s6_addr + 12, &four->sin_addr, 4);
+        return four->sin_addr.s_addr != htonl(INADDR_LOOPBACK);
+    }
+    if (!from || from->sa_family != AF_INET6)
+        return false;
+    *key = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+    if (IN6_IS_ADDR_LOOPBACK(key))
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(key))
+        return memcmp(key->s6_addr + 12, "\x7F\0\0\1", 4) != 0;
+    memset(key->s6_addr + 8, 0, 8);
+    return true;
+}
+
+/* Where it is counted, or would be: its own place, else the one that is missed least. */
+static struct counter *find(struct attempts *attempts, const struct in6_addr *key, int64_t now_ms) {
+    struct keyed_hash hash =
+        keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key, sizeof *key });
+    struct counter *set = attempts->sets[(hash.bytes[0] | hash.bytes[1] << 8) % SETS], *least = set;
+    for (int i = 0; i < WAYS; i++) {
+        struct counter *counter = &set[i];
+        if (counter->since_ms && now_ms - counter->since_ms >= attempts->period_ms)
+            *counter = (struct counter){ 0 };
+        if (counter->since_ms && memcmp(&counter->address, key, sizeof *key) == 0)
+            return counter;
+        if (counter->failures < least->failures)
+            least = counter;
+    }
+    return least;
+}
+
+static void lock(struct attempts *attempts) {
+    int failed = pthread_mutex_lock(&attempts->lock);
+    assert(!failed);
+    (void)failed;
+}
+
+static void unlock(struct attempts *attempts) {
+    int failed = pthread_mutex_unlock(&attempts->lock);
+    assert(!failed);
+    (void)failed;
+}
+
+int64_t attempts_wait(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
+    struct in6_addr key;
+    int64_t wait_ms = 0;
+    if (!attempts || !key_of(from, &key))
+        return 0;
+    lock(attempts);
+    const struct counter *counter = find(attempts, &key, now_ms);
+    bool is_own = counter->since_ms && memcmp(&counter->address, &key, sizeof key) == 0;
+    if (is_own && counter->failures >= attempts->limit)
+        wait_ms = counter->since_ms + attempts->period_ms - now_ms;
+    unlock(attempts);
+    return (wait_ms + 999) / 1000;
+}
+
+void attempts_note(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
+    struct in6_addr key;
+    if (!attempts || !key_of(from, &key))
+        return;
+    lock(attempts);
+    struct counter *counter = find(attempts, &key, now_ms);
+    if (!counter->since_ms || memcmp(&counter->address, &key, sizeof key) != 0)
+        *counter = (struct counter){ .address = key, .since_ms = now_ms };
+    counter->failures++;
+    unlock(attempts);
+}

@@ -1,0 +1,119 @@
+#include "auth/attempts.h"
+
+#include "crypto/secret.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/un.h>
+
+#include <cmocka.h>
+
+enum { LIMIT = 3, PERIOD_MS = 60000, NOW_MS = 1000000 };
+
+static struct sockaddr_storage address(const char *text) {
+    struct sockaddr_storage storage = { .ss_family = AF_INET };
+    struct sockaddr_in *four = (struct sockaddr_in *)&storage;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&storage;
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+        return storage;
+    storage.ss_family = AF_INET6;
+    assert_int_equal(inet_pton(AF_INET6, text, &six->sin6_addr), 1);
+    return storage;
+}
+
+static int64_t wait_of(struct attempts *attempts, const char *text, int64_t now_ms) {
+    struct sockaddr_storage from = address(text);
+    return attempts_wait(attempts, (const struct sockaddr *)&from, now_ms);
+}
+
+static void note_failure(struct attempts *attempts, const char *text, int64_t now_ms) {
+    struct sockaddr_storage from = address(text);
+    attempts_note(attempts, (const struct sockaddr *)&from, now_ms);
+}
+
+static struct attempts *started(void) {
+    struct attempts *attempts = attempts_new(LIMIT, PERIOD_MS);
+    assert_non_null(attempts);
+    return attempts;
+}
+
+static void who_fails_too_often_waits_for_the_period_to_end(void **state) {
+    (void)state;
+    struct attempts *attempts = started();
+    for (int i = 0; i < LIMIT; i++) {
+        assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS), 0);
+        note_failure(attempts, "192.0.2.7", NOW_MS);
+    }
+    assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS), PERIOD_MS / 1000);
+    assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS - 1), 1);
+    assert_int_equal(wait_of(attempts, "192.0.2.8", NOW_MS), 0);
+    assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
+    note_failure(attempts, "192.0.2.7", NOW_MS + PERIOD_MS);
+    assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
+    attempts_free(attempts);
+}
+
+static void ipv6_counts_by_64_bits_and_mapped_ipv4_as_itself(void **state) {
+    (void)state;
+    struct attempts *attempts = started();
+    note_failure(attempts, "2001:db8::1", NOW_MS);
+    note_failure(attempts, "2001:db8::2", NOW_MS);
+    note_failure(attempts, "2001:db8::ffff:1", NOW_MS);
+    assert_true(wait_of(attempts, "2001:db8::3", NOW_MS) > 0);
+    assert_int_equal(wait_of(attempts, "2001:db8:0:1::3", NOW_MS), 0);
+    for (int i = 0; i < LIMIT; i++)
+        note_failure(attempts, "::ffff:192.0.2.9", NOW_MS);
+    assert_true(wait_of(attempts, "192.0.2.9", NOW_MS) > 0);
+    attempts_free(attempts);
+}
+
+static void the_own_machine_is_never_counted(void **state) {
+    (void)state;
+    static const char *const own[] = { "127.0.0.1", "::1", "::ffff:127.0.0.1" };
+    struct sockaddr_un local = { .sun_family = AF_UNIX };
+    struct attempts *attempts = started();
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        for (int j = 0; j < 10 * LIMIT; j++)
+            note_failure(attempts, own[i], NOW_MS);
+        assert_int_equal(wait_of(attempts, own[i], NOW_MS), 0);
+    }
+    for (int j = 0; j < 10 * LIMIT; j++)
+        attempts_note(attempts, (const struct sockaddr *)&local, NOW_MS);
+    assert_int_equal(attempts_wait(attempts, (const struct sockaddr *)&local, NOW_MS), 0);
+    assert_int_equal(attempts_wait(attempts, NULL, NOW_MS), 0);
+    assert_int_equal(attempts_wait(NULL, (const struct sockaddr *)&local, NOW_MS), 0);
+    attempts_free(attempts);
+}
+
+/* More addresses than there are places push out each other, but not who failed often. */
+static void a_flood_of_addresses_does_not_free_who_waits(void **state) {
+    (void)state;
+    char text[32];
+    struct attempts *attempts = started();
+    for (int i = 0; i < LIMIT; i++)
+        note_failure(attempts, "192.0.2.7", NOW_MS);
+    for (unsigned i = 0; i < 200000; i++) {
+        (void)snprintf(text, sizeof text, "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
+        note_failure(attempts, text, NOW_MS);
+    }
+    assert_true(wait_of(attempts, "192.0.2.7", NOW_MS) > 0);
+    attempts_free(attempts);
+}
+
+static int start(void **state) {
+    (void)state;
+    return crypto_start() ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_fails_too_often_waits_for_the_period_to_end),
+        cmocka_unit_test(ipv6_counts_by_64_bits_and_mapped_ipv4_as_itself),
+        cmocka_unit_test(the_own_machine_is_never_counted),
+        cmocka_unit_test(a_flood_of_addresses_does_not_free_who_waits),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}
