@@ -31,6 +31,7 @@ enum {
     PASSWORD_QUEUE = 256,
     PICTURE_THREADS = 1,
     PICTURE_QUEUE = 32,
+    SEARCHES_END_MS = 1000, /* so long those that run may go on after the signal to stop */
     DRAIN_LIMIT_MS = 60 * 1000,
     CLEAN_EVERY_S = 600,
     CLEAN_PAUSE_MS = 100,
@@ -351,9 +352,13 @@ static void serve(struct server *server, const sigset_t *stop_signals) {
 static void drain(struct server *server) {
     (void)sd_notify(0, "STOPPING=1");
     listener_drain(server->listener);
-    int64_t until = time_monotonic_ms() + DRAIN_LIMIT_MS;
-    while (listener_in_flight(server->listener) && time_monotonic_ms() < until)
+    int64_t began = time_monotonic_ms(), took = 0;
+    for (; listener_in_flight(server->listener) && took < DRAIN_LIMIT_MS;
+         took = time_monotonic_ms() - began) {
+        if (took > SEARCHES_END_MS)
+            store_end_reading(server->app.store);
         (void)usleep(2000);
+    }
     if (!listener_in_flight(server->listener))
         return;
     log_error("%u requests did not end in time", listener_in_flight(server->listener));

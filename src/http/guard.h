@@ -6,12 +6,13 @@
 
 /**
  * What decides whether a head means the same to everybody on the way, so that nothing can be
- * smuggled past a proxy (RFC 9112 sections 3.2 and 6). Zeroed, then fed with each header.
+ * smuggled past a proxy (RFC 9112 sections 3.2, 5 and 6). Zeroed, then fed with each header.
  */
 struct guard {
     unsigned hosts, lengths, codings;
     bool is_chunked;   /* the only transfer coding is `chunked` */
     bool is_malformed; /* a Content-Length that is no plain number */
+    bool has_bad_name, has_bad_value, has_bad_host;
     uint64_t length;
 };
 

@@ -23,8 +23,10 @@ struct served {
     struct MHD_Connection *connection;
     struct text query;
     size_t body_capacity;
-    uint64_t seen; /* bytes of the body */
+    uint64_t seen;   /* bytes of the body */
+    uint64_t length; /* as the head announces it; UINT64_MAX: not at all */
     bool has_head, is_suspended, must_close, is_late;
+    bool is_last; /* on its connection: what follows might be a body that nobody announced */
 };
 
 static struct served *served_of(const struct exchange *exchange) {
@@ -113,8 +115,8 @@ static enum MHD_Result send_reply(struct served *served) {
         ok = MHD_add_response_header(response, "Content-Type", reply->content_type);
     for (unsigned i = 0; ok && i < reply->header_count; i++)
         ok = MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
-    if (ok &&
-        (served->must_close || atomic_load_explicit(served->io->is_draining, memory_order_relaxed)))
+    if (ok && (served->must_close || served->is_last ||
+               atomic_load_explicit(served->io->is_draining, memory_order_relaxed)))
         ok = MHD_add_response_header(response, "Connection", "close");
     if (ok)
         ok = MHD_queue_response(served->connection, reply->http_status, response);
@@ -129,11 +131,23 @@ static enum MHD_Result refuse(struct served *served, enum status status, const c
     return send_reply(served);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's own six
 static enum MHD_Result show_header(void *guard, enum MHD_ValueKind kind, const char *name,
-                                   const char *value) {
+                                   size_t name_size, const char *value, size_t value_size) {
     (void)kind;
-    guard_see(guard, text_of(name), text_of(value));
+    guard_see(guard, (struct text){ name, name_size }, (struct text){ value, value_size });
     return MHD_YES;
+}
+
+/* RFC 9112 section 3.2.2: `GET http://host/path` is the same as `GET /path`. */
+static struct text path_of(const char *target) {
+    struct text path = text_of(target), scheme = { 0 };
+    if (text_starts_nocase(path, TEXT("http://")))
+        scheme = TEXT("http://");
+    else if (text_starts_nocase(path, TEXT("https://")))
+        scheme = TEXT("https://");
+    const char *start = scheme.len ? strchr(target + scheme.len, '/') : target;
+    return start ? text_of(start) : TEXT("/");
 }
 
 static enum MHD_Result take_head(struct served *served, const char *path, const char *method) {
@@ -141,12 +155,18 @@ static enum MHD_Result take_head(struct served *served, const char *path, const 
     const char *reason;
     served->has_head = true;
     client_enter(served->client, PHASE_body);
-    served->exchange.path = text_of(path);
+    served->exchange.path = path_of(path);
     served->exchange.method = method_of(method);
-    (void)MHD_get_connection_values(served->connection, MHD_HEADER_KIND, show_header, &guard);
+    (void)MHD_get_connection_values_n(served->connection, MHD_HEADER_KIND, show_header, &guard);
+    bool may_have_body = served->exchange.method == METHOD_POST ||
+                         served->exchange.method == METHOD_PUT ||
+                         served->exchange.method == METHOD_PATCH;
+    served->is_last = served->exchange.method == METHOD_OTHER ||
+                      (may_have_body && !guard.lengths && !guard.codings);
     enum status status = guard_judge(&guard, served->io->options->body_limit, &reason);
     if (status != STATUS_OK)
         return refuse(served, status, reason);
+    served->length = guard.lengths ? guard.length : UINT64_MAX;
     served->body_capacity = guard.length;
     if (guard.length) {
         served->exchange.body.at = arena_alloc(&served->arena, guard.length);
@@ -201,6 +221,9 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
         return MHD_YES; /* refused already */
     if (served->seen > served->io->options->body_limit)
         return refuse(served, STATUS_TOO_LARGE, NULL);
+    /* A length that the library did not understand as we did: what follows is of the body. */
+    if (served->length != UINT64_MAX && served->seen != served->length)
+        return refuse(served, STATUS_BAD_INPUT, "The body is not as long as Content-Length says.");
     if (served->is_late)
         return refuse(served, STATUS_UNAVAILABLE, NULL);
     void (*step)(struct exchange *) =

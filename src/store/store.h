@@ -229,6 +229,9 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
 
+/** From here on what store_read was given, or is given, ends early as STATUS_UNAVAILABLE. */
+void store_end_reading(struct store *store);
+
 /** Submits and waits: for start-up and tools, never on an I/O thread. The command's status. */
 enum status store_run(struct store *store, struct store_command *command) MUST_CHECK;
 

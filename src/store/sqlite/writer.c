@@ -79,6 +79,10 @@ enum status store_ends_reading(const struct store *store) {
     return atomic_load_explicit(&store->wants_log, memory_order_relaxed) ? STATUS_BUSY : STATUS_OK;
 }
 
+void store_end_reading(struct store *store) {
+    atomic_store(&store->is_closing, true);
+}
+
 static void lock(pthread_mutex_t *mutex) {
     int failed = pthread_mutex_lock(mutex);
     assert(!failed);
@@ -460,7 +464,7 @@ static void join(pthread_t thread) {
 void store_close(struct store *store) {
     if (!store)
         return;
-    atomic_store(&store->is_closing, true);
+    store_end_reading(store);
     readers_stop(store->reader_pool);
     queue_close(&store->commands);
     if (store->writer_runs)
