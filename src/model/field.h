@@ -108,6 +108,12 @@ static inline bool field_is_sealed(const struct field *field) {
     return field->type == TYPE_sealed || field->type == TYPE_totp;
 }
 
+/** Does it point to rows of others, who may not go while it does? */
+static inline bool field_is_linked(const struct field *field) {
+    return (field->type == TYPE_links || field->type == TYPE_reference) &&
+           !(field->flags & (READ_ONLY | TRANSIENT));
+}
+
 /** Must its value never be shown, logged, audited or filtered by? */
 static inline bool field_is_secret(const struct field *field) {
     return field_is_sealed(field) || field->type == TYPE_password;

@@ -20,7 +20,6 @@ struct filter {
     struct filter *next;
     unsigned field;
     enum match match;
-    bool is_indexed; /* of MATCH_contains: an index finds the few that can match */
     struct value value;
 };
 
