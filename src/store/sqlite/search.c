@@ -101,9 +101,20 @@ void search_add_address(struct buffer *buffer, struct text folded, size_t local_
     buffer_add(buffer, (struct text){ folded.at + local_len, folded.len - local_len });
 }
 
+/* Rows that an index says fulfil one condition: all of them, or of very many the first by Id. */
+struct candidates {
+    const struct filter *filter; /* NULL: no index helps */
+    int64_t *ids;
+    size_t count;
+    int64_t total;
+};
+
+enum { CANDIDATES_MAX = 1000 };
+
 /* A search on its way to a statement: what is bound is gathered with the SQL that wants it. */
 struct query {
     const struct search *search;
+    const struct candidates *candidates; /* NULL: a condition each */
     struct buffer sql;
     struct value *values;
     int count, room;
@@ -166,30 +177,54 @@ static void add_address_range(struct query *query, const struct filter *filter) 
     buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
     query->sql.failed |= from.failed || to.failed;
     buffer_printf(&query->sql,
-                  "Id IN (SELECT owner FROM addresses WHERE field = '%s.%s' AND address >= ",
-                  table->name, table->fields[filter->field].name.at);
+                  "SELECT owner FROM addresses WHERE field = '%s.%s' AND address >= ", table->name,
+                  table->fields[filter->field].name.at);
     add_value(query, value_text(buffer_text(&from)));
     buffer_add(&query->sql, TEXT(" AND address < "));
     add_value(query, value_text(buffer_text(&to)));
     buffer_add(&query->sql, TEXT(" AND instr(address, "));
     add_value(query, value_text((struct text){ needle.at + local_len, needle.len - local_len }));
-    buffer_add(&query->sql, TEXT(") > 0)"));
+    buffer_add(&query->sql, TEXT(") > 0"));
+}
+
+static void add_candidates(struct query *query, const struct filter *filter, enum help help) {
+    if (help == HELP_ADDRESSES) {
+        add_address_range(query, filter);
+        return;
+    }
+    /* Texts are folded before they come into the index, so what it finds is right. */
+    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", query->search->table->name);
+    add_phrase(query, filter);
+}
+
+/* "Id = ?", or one of several. */
+static void add_ids(struct query *query, const int64_t *ids, size_t count) {
+    const struct value list = value_ids(ids, count);
+    if (count == 1) {
+        buffer_add(&query->sql, TEXT("Id = "));
+        add_value(query, value_integer(ids[0]));
+        return;
+    }
+    buffer_add(&query->sql, TEXT("Id IN (SELECT value FROM json_each("));
+    add_value(query, ids_to_stored(&list, query->sql.arena));
+    buffer_add(&query->sql, TEXT("))"));
 }
 
 static void add_contains(struct query *query, const struct filter *filter) {
     const struct table *table = query->search->table;
     enum help help = help_with(table, filter);
-    if (help == HELP_TEXTS) {
-        /* Texts are folded before they come into the index, so what it finds is right. */
-        buffer_printf(&query->sql, "Id IN (SELECT rowid FROM %s_texts WHERE ", table->name);
-        add_phrase(query, filter);
+    const struct candidates *candidates = query->candidates;
+    if (candidates && candidates->filter == filter) {
+        add_ids(query, candidates->ids, candidates->count);
+    } else if (help != HELP_NONE) {
+        buffer_add(&query->sql, TEXT("Id IN ("));
+        add_candidates(query, filter, help);
         buffer_add_char(&query->sql, ')');
+    }
+    if (help == HELP_TEXTS)
         return;
-    }
-    if (help == HELP_ADDRESSES) {
-        add_address_range(query, filter);
+    if (help == HELP_ADDRESSES) /* a quoted local part may have another "@" */
         buffer_add(&query->sql, TEXT(" AND "));
-    }
     buffer_add(&query->sql, TEXT("contains("));
     search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
     buffer_add(&query->sql, TEXT(", "));
@@ -305,26 +340,22 @@ static sqlite3_stmt *prepare(struct store_view *view, struct query *query) {
 
 /* Where rows are never taken away but from the beginning, there is nothing to count. */
 static bool add_quick_count(struct query *query) {
-    const struct search *search = query->search;
-    const struct filter *only = search->filters;
-    if (!only && search->table == &audit_trail_entry_table)
+    const struct table *table = query->search->table;
+    if (query->search->filters || table == &refresh_token_table)
+        return false;
+    if (table == &audit_trail_entry_table)
         buffer_add(&query->sql, TEXT("SELECT ifnull((SELECT max(id) FROM audit) + 1 -"
                                      " (SELECT min(id) FROM audit), 0)"));
-    else if (!only && search->table != &refresh_token_table)
-        buffer_printf(&query->sql, "SELECT rows FROM row_counts WHERE kind = '%s'",
-                      search->table->name);
-    else if (only && !only->next && help_with(search->table, only) == HELP_TEXTS) {
-        buffer_printf(&query->sql, "SELECT count(*) FROM %s_texts WHERE ", search->table->name);
-        add_phrase(query, only);
-    } else
-        return false;
+    else
+        buffer_printf(&query->sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
     return true;
 }
 
 static enum status count_all(struct store_view *view, const struct search *search,
-                             struct found *found) {
+                             const struct candidates *candidates, struct found *found) {
     struct query query;
     query_init(&query, search, found->json->arena);
+    query.candidates = candidates;
     if (!add_quick_count(&query)) {
         buffer_printf(&query.sql, "SELECT count(*) FROM %s", search->table->name);
         add_conditions(&query);
@@ -336,6 +367,42 @@ static enum status count_all(struct store_view *view, const struct search *searc
     if (statement)
         (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status;
+}
+
+/* Steps through ids, and keeps the first. An address need not be counted beyond what is kept. */
+static enum status gather_ids(struct store_view *view, sqlite3_stmt *statement, bool counts,
+                              struct candidates *candidates) {
+    enum status status = STATUS_OK;
+    candidates->count = 0;
+    candidates->total = 0;
+    while ((counts || candidates->total <= CANDIDATES_MAX) &&
+           (status = view_step(view, statement)) == STATUS_OK) {
+        if (candidates->count < CANDIDATES_MAX)
+            candidates->ids[candidates->count++] = sqlite3_column_int64(statement, 0);
+        candidates->total++;
+    }
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status find_candidates(struct store_view *view, const struct search *search,
+                                   struct arena *arena, struct candidates *candidates) {
+    struct query query;
+    const struct filter *filter = search->filters;
+    while (filter && help_with(search->table, filter) == HELP_NONE)
+        filter = filter->next;
+    *candidates = (struct candidates){ .filter = filter };
+    if (!filter)
+        return STATUS_OK;
+    enum help help = help_with(search->table, filter);
+    candidates->ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *candidates->ids);
+    query_init(&query, search, arena);
+    add_candidates(&query, filter, help);
+    if (help == HELP_TEXTS)
+        buffer_add(&query.sql, TEXT(" ORDER BY rowid"));
+    sqlite3_stmt *statement = candidates->ids ? prepare(view, &query) : NULL;
+    return gather_ids(view, statement, help == HELP_TEXTS, candidates);
 }
 
 /* Growing takes three times as much in all, and a request has 64 MiB. */
@@ -364,8 +431,8 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
         buffer_add_char(json, ',');
     found->count++;
     if (search->table->is_kept_as_json) {
-        struct text members = { sqlite3_column_blob(statement, 1), 0 };
-        members.len = (size_t)sqlite3_column_bytes(statement, 1);
+        struct text members = { sqlite3_column_blob(statement, 0), 0 };
+        members.len = (size_t)sqlite3_column_bytes(statement, 0);
         if (search->is_whole)
             buffer_add(json, members);
         else
@@ -377,37 +444,140 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
     return json->failed ? STATUS_BROKEN : status;
 }
 
-static enum status read_page(struct store_view *view, const struct search *search,
-                             struct found *found) {
-    struct query query;
-    query_init(&query, search, found->json->arena);
-    buffer_add(&query.sql, TEXT("SELECT "));
-    view_add_columns(&query.sql, search->table);
-    buffer_printf(&query.sql, " FROM %s", search->table->name);
-    add_conditions(&query);
-    add_order(&query);
-    sqlite3_stmt *statement = prepare(view, &query);
+static enum status read_rows(struct store_view *view, struct query *query, struct found *found) {
+    sqlite3_stmt *statement = prepare(view, query);
     enum status status;
     while ((status = view_step(view, statement)) == STATUS_OK)
-        if ((status = add_row(view, statement, search, found)) != STATUS_OK)
+        if ((status = add_row(view, statement, query->search, found)) != STATUS_OK)
             break;
     if (statement)
         (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Both statements see one snapshot. A page that is not full says itself how many there are. */
+static void begin_page(struct query *query, const struct search *search, struct found *found) {
+    query_init(query, search, found->json->arena);
+    buffer_add(&query->sql, TEXT("SELECT "));
+    if (search->table->is_kept_as_json)
+        buffer_add(&query->sql, TEXT("Members"));
+    else
+        view_add_columns(&query->sql, search->table);
+    buffer_printf(&query->sql, " FROM %s", search->table->name);
+}
+
+static enum status read_page(struct store_view *view, const struct search *search,
+                             const struct candidates *candidates, struct found *found) {
+    struct query query;
+    begin_page(&query, search, found);
+    query.candidates = candidates;
+    add_conditions(&query);
+    add_order(&query);
+    return read_rows(view, &query, found);
+}
+
+static void add_nocase_match(struct query *query, const struct filter *filter) {
+    buffer_printf(&query->sql, "%s = ", query->search->table->fields[filter->field].name.at);
+    add_value(query, filter->value);
+    buffer_add(&query->sql, TEXT(" COLLATE NOCASE"));
+}
+
+/* Those among very many whose text is the needle, by an index without regard to ASCII case. */
+static enum status find_exact(struct store_view *view, const struct search *search,
+                              struct arena *arena, struct candidates *exact) {
+    struct query query;
+    query_init(&query, search, arena);
+    buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
+    add_nocase_match(&query, search->filters);
+    buffer_printf(&query.sql, " ORDER BY Id LIMIT %d", CANDIDATES_MAX);
+    *exact = (struct candidates){ .ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *exact->ids) };
+    return gather_ids(view, exact->ids ? prepare(view, &query) : NULL, true, exact);
+}
+
+/* The page as it lies in the list of exact matches and, after them, the other candidates. */
+static size_t cut_page(const struct search *search, const struct candidates *exact,
+                       const struct candidates *candidates, int64_t *page) {
+    size_t count = 0, at = 0, skip = (size_t)search->skip, end = skip + (size_t)search->limit;
+    for (size_t i = 0; i < exact->count && at < end; i++, at++)
+        if (at >= skip)
+            page[count++] = exact->ids[i];
+    const struct value known = value_ids(exact->ids, exact->count);
+    for (size_t i = 0; i < candidates->count && at < end; i++) {
+        if (ids_have(&known, candidates->ids[i]))
+            continue;
+        if (at >= skip)
+            page[count++] = candidates->ids[i];
+        at++;
+    }
+    return count;
+}
+
+/* One of the first pages of very many rows that contain something: the rest is not looked at. */
+static enum status read_first_of_many(struct store_view *view, const struct search *search,
+                                      const struct candidates *candidates, struct found *found) {
+    struct candidates exact = { 0 };
+    struct query query;
+    struct arena *arena = found->json->arena;
+    int64_t *page = arena_alloc(arena, (size_t)search->limit * sizeof *page);
+    enum status status = STATUS_OK;
+    if (search->exact_first)
+        status = find_exact(view, search, arena, &exact);
+    if (status != STATUS_OK || !page)
+        return page ? status : STATUS_BROKEN;
+    size_t count = cut_page(search, &exact, candidates, page);
+    begin_page(&query, search, found);
+    buffer_add(&query.sql, TEXT(" WHERE "));
+    add_ids(&query, page, count);
+    buffer_add(&query.sql, TEXT(" ORDER BY "));
+    if (exact.count) {
+        add_nocase_match(&query, search->filters);
+        buffer_add(&query.sql, TEXT(" DESC, "));
+    }
+    buffer_add(&query.sql, TEXT("Id"));
+    return read_rows(view, &query, found);
+}
+
+static bool is_among_first(const struct search *search, const struct candidates *candidates) {
+    return search->filters == candidates->filter && !candidates->filter->next &&
+           help_with(search->table, candidates->filter) == HELP_TEXTS && !search->descending &&
+           search->table->fields[search->order].type == TYPE_id &&
+           search->skip + search->limit <= CANDIDATES_MAX / 2 &&
+           (!search->exact_first || fold_is_ascii(value_as_text(&candidates->filter->value)));
+}
+
+static enum status search_by(struct store_view *view, const struct search *search,
+                             const struct candidates *candidates, struct found *found) {
+    const struct filter *by = candidates->filter;
+    bool is_counted =
+        by && by == search->filters && !by->next && help_with(search->table, by) == HELP_TEXTS;
+    enum status status;
+    found->count = 0;
+    found->total = candidates->total;
+    if (by && !candidates->total)
+        return STATUS_OK;
+    if (by && candidates->total > CANDIDATES_MAX && is_among_first(search, candidates))
+        return read_first_of_many(view, search, candidates, found);
+    if (!by || candidates->total > CANDIDATES_MAX)
+        candidates = NULL;
+    status = read_page(view, search, candidates, found);
+    if (is_counted || status != STATUS_OK)
+        return status;
+    /* A page that is not full says itself how many there are. */
+    found->total = search->skip + (int64_t)found->count;
+    if ((int64_t)found->count == search->limit || (found->count == 0 && search->skip))
+        return count_all(view, search, candidates, found);
+    return STATUS_OK;
+}
+
+/* All statements see one snapshot. */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) {
+    struct candidates candidates;
     enum status status = view_enter(view);
     if (status != STATUS_OK)
         return status;
-    found->count = 0;
-    status = read_page(view, search, found);
-    found->total = search->skip + (int64_t)found->count;
-    if (status == STATUS_OK &&
-        ((int64_t)found->count == search->limit || (found->count == 0 && search->skip)))
-        status = count_all(view, search, found);
+    status = find_candidates(view, search, found->json->arena, &candidates);
+    if (status == STATUS_OK)
+        status = search_by(view, search, &candidates, found);
     view_leave(view);
     return status;
 }
