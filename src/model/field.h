@@ -43,7 +43,8 @@ enum field_flags {
     UNIQUE = 1 << 6,     /* no two rows have it */
     STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
     INDEXED = 1 << 9,    /* has an index, or decides what is in one */
-    SEARCHED = 1 << 10,  /* text that searches look into: kept in an index of three letters each */
+    SEARCHED = 1 << 10,  /* text that searches look into and go by: in an index of three letters
+                          * each, and in one of its order */
     ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
 };
 

@@ -6,7 +6,7 @@
 
 enum match {
     MATCH_equal,
-    MATCH_contains, /* text, without regard to case */
+    MATCH_contains, /* text, without regard to case: the value is folded, UTF-8 without NUL */
     MATCH_from,     /* at least */
     MATCH_to,       /* at most */
     MATCH_linked,   /* a links field has the id */

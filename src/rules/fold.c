@@ -13,11 +13,6 @@ bool fold_is_ascii(struct text text) {
     return true;
 }
 
-bool fold_is_utf8(struct text text) {
-    return text.len && !memchr(text.at, 0, text.len) &&
-           !u8_check((const uint8_t *)text.at, text.len);
-}
-
 struct text fold_ascii(struct text text, struct arena *arena) {
     struct text copy = arena_text(arena, text);
     for (size_t i = 0; i < copy.len; i++)

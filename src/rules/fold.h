@@ -11,9 +11,6 @@ struct text fold(struct text text, struct arena *arena) __attribute__((warn_unus
 
 bool fold_is_ascii(struct text text);
 
-/** Is it UTF-8, without a NUL? */
-bool fold_is_utf8(struct text text);
-
 /** `text` with its ASCII letters in lower case; `at` is NULL when memory is short. */
 struct text fold_ascii(struct text text, struct arena *arena) __attribute__((warn_unused_result));
 

@@ -147,7 +147,7 @@ static const char *at_sign(struct text needle) {
 static enum help help_with(const struct table *table, const struct filter *filter) {
     const struct field *field = &table->fields[filter->field];
     struct text needle = value_as_text(&filter->value);
-    if (filter->match != MATCH_contains || !(field->flags & SEARCHED) || !fold_is_utf8(needle))
+    if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
         return HELP_NONE;
     if (field->type == TYPE_email && at_sign(needle) && at_sign(needle) != needle.at)
         return HELP_ADDRESSES;
@@ -591,7 +591,7 @@ static bool is_quick(const struct search *search) {
     if (search->skip + search->limit > ROWS_MAX && !(only && only->match == MATCH_any))
         return false;
     if (!only)
-        return (order->type == TYPE_id || order->flags & INDEXED) && table->is_kept_as_json;
+        return (order->type == TYPE_id || order->flags & SEARCHED) && table->is_kept_as_json;
     if (only->next)
         return false;
     if (only->match == MATCH_any)
@@ -607,7 +607,7 @@ static int is_spent(void *argument) {
 
 enum status store_search_quickly(struct store_view *view, const struct search *search,
                                  struct found *found) {
-    enum { STEPS_A_TURN = 1000, TURNS = 20 }; /* a millisecond or two */
+    enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* a millisecond or so */
     size_t len = found->json->len;
     if (!is_quick(search))
         return STATUS_TOO_SLOW;
