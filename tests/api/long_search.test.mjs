@@ -15,11 +15,12 @@ async function startLarge(...args) {
     await server.stop();
     const file = join(server.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
-    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
+    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
         Members: "replace(replace(Members, '\"IsAdmin\":true', '\"IsAdmin\":false'), '\"Id\":' || Id || ',', '\"Id\":' || (500000000 + i) || ',')" };
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
     sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
         INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
+        INSERT INTO addresses SELECT 'users.Email', 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
         INSERT INTO users_texts (rowid, FullName) SELECT Id, lower(FullName) FROM users WHERE Id > 500000000`);
     await server.spawn();
     return { server, file, token: await server.admin() };
@@ -86,6 +87,9 @@ test('of more matches than are sorted, exact ones still come first, and all are 
     assert.deepEqual(await ids('User_FullName=copy%205&size=2&orderBy=Id&dir=desc'), [1111, [idOf(5), idOf(50)]]);
     assert.deepEqual(await ids('User_FullName=copy%205&size=1&page=1111&orderBy=Id'), [1111, [idOf(5)]]);
     assert.deepEqual(await ids('User_FullName=copy%205&Id=500000001'), [0, []]);
+    assert.deepEqual(await ids('User_Email=copy@copy2999.&size=3'), [1, [500002999]]);
+    assert.deepEqual(await ids('User_Email=copy@copy&size=2'), [copies, [500000001, 500000002]], 'too many for an I/O thread');
+    assert.deepEqual(await ids('User_Email=y@copy&User_FullName=copy%205&size=1'), [1111, [idOf(5)]]);
     const [total] = await ids('size=1');
     assert.equal((await ids('page=2&size=1000'))[0], total);
     assert.ok(total > copies);

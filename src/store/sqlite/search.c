@@ -373,16 +373,15 @@ static enum status count_all(struct store_view *view, const struct search *searc
 static enum status gather_ids(struct store_view *view, sqlite3_stmt *statement, bool counts,
                               struct candidates *candidates) {
     enum status status = STATUS_OK;
-    candidates->count = 0;
-    candidates->total = 0;
+    if (!statement || !candidates->ids)
+        return STATUS_BROKEN;
     while ((counts || candidates->total <= CANDIDATES_MAX) &&
            (status = view_step(view, statement)) == STATUS_OK) {
         if (candidates->count < CANDIDATES_MAX)
             candidates->ids[candidates->count++] = sqlite3_column_int64(statement, 0);
         candidates->total++;
     }
-    if (statement)
-        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 

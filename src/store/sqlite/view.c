@@ -99,7 +99,8 @@ sqlite3_stmt *view_search_statement(struct store_view *view, const char *sql) {
         (void)sqlite3_finalize(found); /* the one that was not used for longest */
         found = NULL;
     }
-    memmove(kept + 1, kept, (size_t)at * sizeof *kept);
+    for (; at; at--)
+        kept[at] = kept[at - 1];
     kept[0] = found;
     return ready(view, &kept[0], sql);
 }
