@@ -1,4 +1,5 @@
--- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email, login. With
+-- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email, login, or one of
+-- the searches below. With
 -- `check`, each reply's body is looked at, which costs the load generator too much to do for all.
 local threads, job, token, first, count, checking = {}, nil, nil, nil, nil, false
 
@@ -40,6 +41,19 @@ local function sign_in()
       .. "Content-Length: " .. #form .. "\r\n\r\n" .. form
 end
 
+-- Searches, and how many records are right. %d is a user.
+local searches = {
+   find_email = { "User_Email=user.%d@example.com", 1 },
+   find_id = { "Id=%d", 1 },
+   by_id = { "size=25", 25 },
+   by_name = { "size=25&orderBy=FullName", 25 },
+   by_email = { "size=25&orderBy=Email&dir=desc", 25 },
+   rare_name = { "User_FullName=%d", 1 },
+   some_names = { "User_FullName=20001234", 10 },
+   rare_email = { "User_Email=%d", 1 },
+   all_emails = { "User_Email=@example.com", 25 },
+}
+
 -- Those with an odd number get new e-mails: the other jobs would change them back.
 local function make()
    if job == "login" then return sign_in() end
@@ -47,6 +61,10 @@ local function make()
    if job == "get" or job == "fixed" then
       head = head or "Host: localhost\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
       return "GET /api/sys/users/" .. id .. " HTTP/1.1\r\n" .. head
+   end
+   if searches[job] then
+      head = head or "Host: localhost\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
+      return "GET /api/sys/users?" .. searches[job][1]:format(id) .. " HTTP/1.1\r\n" .. head
    end
    head = head or "PUT /api/sys/users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       .. "Authorization: Bearer " .. token .. "\r\nContent-Length: " .. #body(id) .. "\r\n\r\n"
@@ -82,6 +100,9 @@ wrong = 0
 function response(status, headers, body)
    local right = status == 200
    if job == "get" then right = right and body:find('"FullName":"User Number ', 1, true) == 2 and body:sub(-1) == "}"
+   elseif searches[job] then
+      local records = select(2, body:gsub('"ToStringText":', ""))
+      right = right and records == searches[job][2] and body:find('"TotalItems":' , 1, true) ~= nil
    elseif job ~= "fixed" then
       right = right and body:find('"Message":"User was successfully updated."', 1, true) ~= nil
          and body:find('"WasSuccessful":true}', 1, true) ~= nil

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000 };
+enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000, BODY_EXPECTED = 2800 };
 
 enum { IGNORED_MAX = 1024 }; /* bytes of a header */
 
@@ -21,6 +21,7 @@ struct searching {
     struct request *request;
     struct search search;
     struct found found;
+    struct buffer body;
     int64_t page, size;
     bool is_batch, has_order, ignores_more;
     struct errors errors;
@@ -94,11 +95,8 @@ static void add_filter(struct searching *searching, const struct parameter *para
         searching->errors.failed = true;
         return;
     }
-    const struct text text = value_as_text(&value);
-    bool is_long = match == MATCH_contains && text.len >= 3 && text_characters(text) >= 3;
     *filter =
-        (struct filter){ .is_indexed = is_long && parameter->field->flags & SEARCHED,
-                         .field = (unsigned)(parameter->field - searching->search.table->fields),
+        (struct filter){ .field = (unsigned)(parameter->field - searching->search.table->fields),
                          .match = match,
                          .value = value };
     struct filter **last = &searching->search.filters;
@@ -399,26 +397,21 @@ static void add_envelope(struct buffer *body, const struct searching *searching)
 
 static void reply_found(struct searching *searching, enum status status) {
     struct request *request = searching->request;
-    const struct found *found = &searching->found;
-    struct buffer body;
+    struct buffer *body = &searching->body;
+    if (status == STATUS_TOO_LARGE) {
+        complain(searching, searching->is_batch ? TEXT("id") : TEXT("size"),
+                 TEXT("is too large: these records take more than 8 MiB. Ask for fewer at once"));
+        reply_invalid(request, &searching->errors);
+        return;
+    }
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
     }
-    buffer_init(&body, request->arena, 256 + found->count * 2048);
-    buffer_add(&body, searching->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
-    for (size_t i = 0; i < found->count; i++) {
-        if (i)
-            buffer_add_char(&body, ',');
-        if (searching->is_batch)
-            json_add_record(&body, &found->records[i]);
-        else
-            json_add_listed(&body, &found->records[i]);
-    }
-    buffer_add_char(&body, ']');
+    buffer_add_char(body, ']');
     if (!searching->is_batch)
-        add_envelope(&body, searching);
-    reply_json(request, 200, &body);
+        add_envelope(body, searching);
+    reply_json(request, 200, body);
 }
 
 static void found(struct exchange *exchange) {
@@ -435,21 +428,16 @@ static void resume(struct store_command *command) {
     exchange_resume(((struct searching *)command)->request->exchange);
 }
 
-/* Is it found by an index at once, whatever the size of the table? */
-static bool is_quick(const struct search *search) {
-    if (search->filters && !search->filters->next && search->filters->match == MATCH_any &&
-        search->filters->value.len <= 32)
-        return search->table->fields[search->filters->field].type == TYPE_id;
-    return false;
-}
-
 static void start_search(struct searching *searching) {
     struct request *request = searching->request;
     searching->command = (struct store_command){ .run = run, .done = resume };
-    searching->found.arena = request->arena;
-    if (is_quick(&searching->search)) {
-        reply_found(searching,
-                    store_search(request->worker->view, &searching->search, &searching->found));
+    searching->found.json = &searching->body;
+    buffer_init(&searching->body, request->arena, BODY_EXPECTED);
+    buffer_add(&searching->body, searching->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
+    enum status status =
+        store_search_quickly(request->worker->view, &searching->search, &searching->found);
+    if (status != STATUS_TOO_SLOW) {
+        reply_found(searching, status);
         return;
     }
     request->exchange->state = searching;

@@ -32,6 +32,9 @@ void json_add_record(struct buffer *buffer, const struct record *record);
 /** The same as a member of a list, which leaves collections out (decisions, lists). */
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
+/** The same of the JSON that json_add_record wrote. */
+void json_add_without_links(struct buffer *buffer, const struct table *table, struct text json);
+
 /**
  * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. They lie
  * in the arena; texts end in a NUL. False when the text is anything else, or memory is short.

@@ -5,6 +5,8 @@
 
 #include "base/time.h"
 
+#include <assert.h>
+
 struct reading {
     const char *at, *end;
     struct arena *arena;
@@ -166,18 +168,43 @@ bool json_read_record(struct text json, struct arena *arena, struct record *reco
     return take_char(&reading, '}') && reading.at == reading.end;
 }
 
-bool json_read_member(struct text json, const struct field *field, struct arena *arena,
-                      struct value *value) {
+/* Where a member begins, with its name in quotes; NULL when it is missing. */
+static const char *find_member(struct text json, const struct field *field) {
     char name[64];
-    if (field->name.len + 3 > sizeof name)
-        return false;
+    size_t len = field->name.len + 3;
+    assert(len <= sizeof name);
     name[0] = '"';
     memcpy(name + 1, field->name.at, field->name.len);
     memcpy(name + 1 + field->name.len, "\":", 2);
     /* No text can contain this, since a quote in a text has a backslash before it. */
-    const char *found = memmem(json.at, json.len, name, field->name.len + 3);
+    return json.len ? memmem(json.at, json.len, name, len) : NULL;
+}
+
+bool json_read_member(struct text json, const struct field *field, struct arena *arena,
+                      struct value *value) {
+    const char *found = find_member(json, field);
     if (!found)
         return false;
     struct reading reading = { found + field->name.len + 3, json.at + json.len, arena };
     return read_value(&reading, field, value);
+}
+
+/* A list is never the first member, and has no "]" inside. */
+void json_add_without_links(struct buffer *buffer, const struct table *table, struct text json) {
+    const char *end = json.at + json.len;
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field->type != TYPE_links || !field_is_shown(field))
+            continue;
+        struct text rest = { json.at, (size_t)(end - json.at) };
+        const char *member = find_member(rest, field);
+        const char *bracket = member ? memchr(member, ']', (size_t)(end - member)) : NULL;
+        if (!bracket || member == json.at) {
+            buffer->failed = true;
+            return;
+        }
+        buffer_add(buffer, (struct text){ json.at, (size_t)(member - json.at) - 1 });
+        json.at = bracket + 1;
+    }
+    buffer_add(buffer, (struct text){ json.at, (size_t)(end - json.at) });
 }

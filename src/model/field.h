@@ -43,7 +43,8 @@ enum field_flags {
     UNIQUE = 1 << 6,     /* no two rows have it */
     STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
     INDEXED = 1 << 9,    /* has an index, or decides what is in one */
-    SEARCHED = 1 << 10,  /* text that searches look into: kept in an index of three letters each */
+    SEARCHED = 1 << 10,  /* text that searches look into and go by: in an index of three letters
+                          * each, and in one of its order */
     ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
 };
 
@@ -106,6 +107,12 @@ static inline bool field_is_writable(const struct field *field) {
 /** Is it kept encrypted? */
 static inline bool field_is_sealed(const struct field *field) {
     return field->type == TYPE_sealed || field->type == TYPE_totp;
+}
+
+/** Does it point to rows of others, who may not go while it does? */
+static inline bool field_is_linked(const struct field *field) {
+    return (field->type == TYPE_links || field->type == TYPE_reference) &&
+           !(field->flags & (READ_ONLY | TRANSIENT));
 }
 
 /** Must its value never be shown, logged, audited or filtered by? */

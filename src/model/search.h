@@ -6,7 +6,7 @@
 
 enum match {
     MATCH_equal,
-    MATCH_contains, /* text, without regard to case */
+    MATCH_contains, /* text, without regard to case: the value is folded, UTF-8 without NUL */
     MATCH_from,     /* at least */
     MATCH_to,       /* at most */
     MATCH_linked,   /* a links field has the id */
@@ -20,7 +20,6 @@ struct filter {
     struct filter *next;
     unsigned field;
     enum match match;
-    bool is_indexed; /* of MATCH_contains: an index finds the few that can match */
     struct value value;
 };
 

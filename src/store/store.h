@@ -91,18 +91,25 @@ enum status store_count(struct store_view *view, const struct table *table,
                         int64_t *count) MUST_CHECK;
 
 struct found {
-    struct arena *arena; /* the caller's: records lie in it */
-    struct record *records;
-    size_t count;  /* of records on the page */
-    int64_t total; /* of records that there are */
+    struct buffer *json; /* the caller's: the records are added to it, with commas between them */
+    size_t count;        /* of records on the page */
+    int64_t total;       /* of records that there are */
 };
 
 /**
  * Runs a search: the page and the total, as of one moment. May take long: see store_read.
- * STATUS_BROKEN, and where store_read says so TOO_SLOW, BUSY, UNAVAILABLE.
+ * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_BROKEN, and where store_read
+ * says so TOO_SLOW, BUSY, UNAVAILABLE.
  */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) MUST_CHECK;
+
+/**
+ * The same for an I/O thread: STATUS_TOO_SLOW, and nothing is found, when the search is not one
+ * that an index answers within a millisecond or so.
+ */
+enum status store_search_quickly(struct store_view *view, const struct search *search,
+                                 struct found *found) MUST_CHECK;
 
 /** Who points to a record: of one table, though others may have some too. */
 struct referrers {

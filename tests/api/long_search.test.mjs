@@ -15,11 +15,13 @@ async function startLarge(...args) {
     await server.stop();
     const file = join(server.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
-    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", FullName: "'Copy ' || i", Active: '0', IsAdmin: '0',
+    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
         Members: "replace(replace(Members, '\"IsAdmin\":true', '\"IsAdmin\":false'), '\"Id\":' || Id || ',', '\"Id\":' || (500000000 + i) || ',')" };
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
     sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
-        INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId}`);
+        INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
+        INSERT INTO addresses SELECT 'users.Email', 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
+        INSERT INTO users_texts (rowid, FullName) SELECT Id, lower(FullName) FROM users WHERE Id > 500000000`);
     await server.spawn();
     return { server, file, token: await server.admin() };
 }
@@ -67,4 +69,28 @@ test('the server stops while searches run', async () => {
     assert.ok(Date.now() - began < 5000, `it took ${Date.now() - began} ms`);
     for (const reply of await Promise.all(replies))
         assert.ok(reply === null || [200, 503].includes(reply.status));
+});
+
+test('of more matches than are sorted, exact ones still come first, and all are counted', async () => {
+    const { server, token } = await startLarge();
+    const idOf = (number) => 500000000 + copies + 1 - number;
+    const ids = async (query) => {
+        const { json } = await server.call('GET', `/api/sys/users?${query}`, { token });
+        return [json.TotalItems, json.Records.map((user) => user.Id)];
+    };
+    assert.deepEqual(await ids('User_FullName=cOPY&size=3'), [copies, [1, 2, 3].map((n) => 500000000 + n)]);
+    assert.deepEqual(await ids('User_FullName=copy&size=3&page=100'), [copies, [298, 299, 300].map((n) => 500000000 + n)]);
+    // 5, 50 to 59, 500 to 599 and 5000 to 5999, the first of which by Id is 5999.
+    assert.deepEqual(await ids('User_FullName=copy%205&size=3'), [1111, [idOf(5), idOf(5999), idOf(5998)]]);
+    assert.deepEqual(await ids('User_FullName=copy%205&size=3&page=2'), [1111, [idOf(5997), idOf(5996), idOf(5995)]]);
+    assert.deepEqual(await ids('User_FullName=copy%205&size=3&orderBy=Id'), [1111, [idOf(5999), idOf(5998), idOf(5997)]]);
+    assert.deepEqual(await ids('User_FullName=copy%205&size=2&orderBy=Id&dir=desc'), [1111, [idOf(5), idOf(50)]]);
+    assert.deepEqual(await ids('User_FullName=copy%205&size=1&page=1111&orderBy=Id'), [1111, [idOf(5)]]);
+    assert.deepEqual(await ids('User_FullName=copy%205&Id=500000001'), [0, []]);
+    assert.deepEqual(await ids('User_Email=copy@copy2999.&size=3'), [1, [500002999]]);
+    assert.deepEqual(await ids('User_Email=copy@copy&size=2'), [copies, [500000001, 500000002]], 'too many for an I/O thread');
+    assert.deepEqual(await ids('User_Email=y@copy&User_FullName=copy%205&size=1'), [1111, [idOf(5)]]);
+    const [total] = await ids('size=1');
+    assert.equal((await ids('page=2&size=1000'))[0], total);
+    assert.ok(total > copies);
 });

@@ -90,6 +90,44 @@ test('text filters contain the value, without regard to case, and the exact matc
     await server.update(userId, { FullName: people.find((user) => user.Id === userId).FullName });
 });
 
+test('every part of an address finds those that contain it, and counts them', async () => {
+    const addresses = ['maria@q.example.com', 'Anna-Maria@q.example.com.au', '"x@maria"@q.example.org', 'zo\u00eb.maria@Q.EXAMPLE.com'];
+    const users = [];
+    for (const Email of addresses)
+        users.push((await server.call('POST', '/api/sys/users', { token, body: {
+            FullName: 'Addressee', Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id);
+    const shown = await Promise.all(users.map(async (id) => (await server.get(id)).Email.toLowerCase()));
+    const parts = new Set();
+    for (const email of shown)
+        for (let from = 0; from < email.length; from++)
+            for (let to = email.indexOf('@') + 1; to <= email.length; to += 2)
+                if (email.slice(from, to).includes('@'))
+                    parts.add(email.slice(from, to));
+    assert.ok(parts.size > 100);
+    for (const part of parts) {
+        const expected = users.filter((id, i) => shown[i].includes(part));
+        const page = await found(`User_Email=${encodeURIComponent(part)}&User_FullName=addressee&orderBy=Id`);
+        assert.deepEqual(page.Records.map((user) => user.Id), expected, part);
+        const alone = await found(`User_Email=${encodeURIComponent(part)}&size=1`);
+        assert.ok(alone.TotalItems >= expected.length && (!part.includes('q.') || alone.TotalItems === expected.length), part);
+    }
+    await server.update(users[0], { Email: 'moved@q.example.com' });
+    assert.equal((await found('User_Email=maria@q.example.com')).TotalItems, 2);
+    for (const id of users)
+        assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
+    assert.equal((await found('User_Email=maria@q.example.com')).TotalItems, 0);
+});
+
+test('a page of more than 8 MiB is refused and names size; a smaller one is given', async () => {
+    const lines = (n) => `${n}`.padEnd(65536, '\n');
+    for (let n = 0; n < 70; n++)
+        assert.equal((await server.update(userId, { Devices: lines(n) })).status, 200);
+    const entries = (query) => server.call('GET', `/api/sys/audittrailentries?${query}`, { token });
+    assertInvalid(await entries('size=1000'), 'size', /more than 8 MiB/);
+    assert.equal((await entries('size=5&orderBy=Id&dir=1')).json.Records.length, 5);
+    await server.update(userId, { Devices: null });
+});
+
 test('foreign keys are filtered by without Id, ClearAvatarFile as ClearAvatar, names in any case', async () => {
     await server.update(userId, { PreferredLanguageId: 601, ApplicationId: 701 });
     for (const query of ['User_PreferredLanguage=601', 'user_preferredlanguage=601', 'User_Application=701', 'User_PreferredLanguageId=601'])

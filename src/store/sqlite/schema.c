@@ -15,6 +15,10 @@ enum { APPLICATION_ID = 0x726f7374 };
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* How many rows a table has: to count a million of them takes longer than a search may. */
+static const char row_counts_table[] =
+    "CREATE TABLE row_counts (kind TEXT PRIMARY KEY, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
@@ -23,7 +27,7 @@ static const char next_ids_table[] =
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;"
 
 static const char own_tables[] =
-    /* Which records refer to a row: the other direction of every links field. */
+    /* Which records refer to a row: the other direction of links and references. */
     "CREATE TABLE links (field TEXT NOT NULL, target INTEGER NOT NULL, owner INTEGER NOT NULL,"
     " PRIMARY KEY (field, target, owner)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE avatars (user_id INTEGER PRIMARY KEY, type TEXT NOT NULL,"
@@ -131,13 +135,37 @@ static enum status create_ids(struct store_view *view, const struct table *table
     return view_run(view, sql);
 }
 
+static enum status count_rows(struct store_view *view, const struct table *table) {
+    char sql[512];
+    const char *name = table->name;
+    int len = snprintf(sql, sizeof sql,
+                       "INSERT INTO row_counts SELECT '%s', count(*) FROM %s;"
+                       "CREATE TRIGGER %s_added AFTER INSERT ON %s BEGIN"
+                       " UPDATE row_counts SET rows = rows + 1 WHERE kind = '%s'; END;"
+                       "CREATE TRIGGER %s_removed AFTER DELETE ON %s BEGIN"
+                       " UPDATE row_counts SET rows = rows - 1 WHERE kind = '%s'; END;",
+                       name, name, name, name, name, name, name, name);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    return view_run(view, sql);
+}
+
+static enum status count_all_rows(struct store_view *view) {
+    enum status status = view_run(view, row_counts_table);
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        if (!is_view(tables[i]))
+            status = count_rows(view, tables[i]);
+    return status;
+}
+
 /* Orders that searches ask for, and texts that they look into, folded (see rules/fold.h). The index
- * of texts has no copy of them: the rows are looked at in the end anyway. */
+ * of texts has no copy of them. Addresses stand with their local part backwards (write.c). */
 static const char user_indexes[] =
     "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
     "CREATE VIRTUAL TABLE users_texts USING fts5 (FullName, Email, content = '',"
-    " tokenize = 'trigram', detail = full);";
+    " tokenize = 'trigram case_sensitive 1', detail = full);"
+    "CREATE TABLE addresses (field TEXT NOT NULL, address TEXT NOT NULL, owner INTEGER NOT NULL,"
+    " PRIMARY KEY (field, address, owner)) STRICT, WITHOUT ROWID;";
 
 static enum status create_resource(struct store_view *view, const struct table *table) {
     enum status status = create_table(view, table);
@@ -149,6 +177,8 @@ static enum status create_all(struct store_view *view) {
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (!is_view(tables[i]))
             status = create_resource(view, tables[i]);
+    if (status == STATUS_OK)
+        status = count_all_rows(view);
     if (status == STATUS_OK)
         status = view_run(view, user_indexes);
     if (status == STATUS_OK)
@@ -177,6 +207,8 @@ static enum status copy_row(struct store_view *view, sqlite3_stmt *statement) {
     enum status status = STATUS_BROKEN;
     if (record.values && read_columns(statement, &arena, &record))
         status = write_new_row(view, &record);
+    if (status == STATUS_OK)
+        status = write_new_indexes(view, &record);
     arena_close(&arena);
     return status;
 }
@@ -206,13 +238,37 @@ static enum status copy_rows(struct store_view *view, const char *from) {
 static enum status keep_users_as_json(struct store_view *view) {
     enum status status = view_run(view, "DROP INDEX users_EmailKey;"
                                         "DROP INDEX users_administrators;"
+                                        "DELETE FROM links WHERE field GLOB 'users.*';"
                                         "ALTER TABLE users RENAME TO users_by_column;");
     if (status == STATUS_OK)
         status = create_table(view, &user_table);
     if (status == STATUS_OK)
+        status = view_run(view, user_indexes);
+    if (status == STATUS_OK)
         status = copy_rows(view, "users_by_column");
     return status == STATUS_OK ? view_run(view, "DROP TABLE users_by_column;" administrators)
                                : status;
+}
+
+/* References were found by looking at every row. Those of users were written with their rows. */
+static enum status link_references(struct store_view *view) {
+    char sql[256];
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; status == STATUS_OK && j < tables[i]->count; j++) {
+            const struct table *table = tables[i];
+            const char *name = table->fields[j].name.at;
+            if (is_view(table) || table->is_kept_as_json || !field_is_linked(&table->fields[j]) ||
+                table->fields[j].type != TYPE_reference)
+                continue;
+            int len = snprintf(sql, sizeof sql,
+                               "INSERT INTO links (field, target, owner)"
+                               " SELECT '%s.%s', %s, Id FROM %s WHERE %s IS NOT NULL",
+                               table->name, name, name, table->name, name);
+            assert(len > 0 && (size_t)len < sizeof sql);
+            status = view_run(view, sql);
+        }
+    return status;
 }
 
 /* Version 2: users as JSON, webhooks, what is read through views, and what keys were used for. */
@@ -225,10 +281,9 @@ static enum status to_version_2(struct store_view *view) {
     if (status == STATUS_OK)
         status = view_run(view, outbox_indexes);
     if (status == STATUS_OK)
-        status = view_run(view, user_indexes);
+        status = link_references(view);
     if (status == STATUS_OK)
-        status = view_run(view, "INSERT INTO users_texts (rowid, FullName, Email)"
-                                " SELECT Id, fold(FullName), fold(Email) FROM users");
+        status = count_all_rows(view);
     if (status == STATUS_OK)
         status = view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
                                 "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");

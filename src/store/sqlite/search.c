@@ -91,181 +91,531 @@ bool search_prepare(sqlite3 *db) {
     return added;
 }
 
-static void add_condition(struct buffer *sql, const struct search *search,
-                          const struct filter *filter, int *parameter) {
-    const struct table *table = search->table;
+void search_add_address(struct buffer *buffer, struct text folded, size_t local_len) {
+    for (size_t end = local_len, start; end; end = start) {
+        start = end - 1;
+        while (start && ((unsigned char)folded.at[start] & 0xC0) == 0x80)
+            start--;
+        buffer_add(buffer, (struct text){ folded.at + start, end - start });
+    }
+    buffer_add(buffer, (struct text){ folded.at + local_len, folded.len - local_len });
+}
+
+/* Rows that an index says fulfil one condition: all of them, or of very many the first by Id. */
+struct candidates {
+    const struct filter *filter; /* NULL: no index helps */
+    int64_t *ids;
+    size_t count;
+    int64_t total;
+};
+
+enum { CANDIDATES_MAX = 1000 };
+
+/* A search on its way to a statement: what is bound is gathered with the SQL that wants it. */
+struct query {
+    const struct search *search;
+    const struct candidates *candidates; /* NULL: a condition each */
+    struct buffer sql;
+    struct value *values;
+    int count, room;
+};
+
+static void query_init(struct query *query, const struct search *search, struct arena *arena) {
+    enum { FOR_THE_PAGE = 2, FOR_A_FILTER = 6 };
+    *query = (struct query){ .search = search, .room = FOR_THE_PAGE };
+    for (const struct filter *filter = search->filters; filter; filter = filter->next)
+        query->room += FOR_A_FILTER;
+    query->values = arena_calloc(arena, (size_t)query->room, sizeof *query->values);
+    buffer_init(&query->sql, arena, 768);
+}
+
+static void add_value(struct query *query, struct value value) {
+    assert(query->count < query->room);
+    if (!query->values)
+        return;
+    query->values[query->count++] = value;
+    buffer_printf(&query->sql, "?%d", query->count);
+}
+
+/* Which index finds the few rows whose text can contain the needle. */
+enum help { HELP_NONE, HELP_ADDRESSES, HELP_TEXTS };
+
+static const char *at_sign(struct text needle) {
+    return needle.len ? memchr(needle.at, '@', needle.len) : NULL;
+}
+
+static enum help help_with(const struct table *table, const struct filter *filter) {
     const struct field *field = &table->fields[filter->field];
-    const char *name = field->name.at;
+    struct text needle = value_as_text(&filter->value);
+    if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
+        return HELP_NONE;
+    if (field->type == TYPE_email && at_sign(needle) && at_sign(needle) != needle.at)
+        return HELP_ADDRESSES;
+    return text_characters(needle) >= 3 ? HELP_TEXTS : HELP_NONE;
+}
+
+/* 'FullName : "o""neil"', which FTS5 reads as a phrase in one column. */
+static void add_phrase(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    buffer_printf(&query->sql, "%s_texts MATCH '%s : \"' || replace(", table->name,
+                  table->fields[filter->field].name.at);
+    add_value(query, filter->value);
+    buffer_add(&query->sql, TEXT(", '\"', '\"\"') || '\"'"));
+}
+
+/* What contains maria@example.com is an address whose local part ends in maria and whose domain
+ * begins with example.com. */
+static void add_address_range(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    struct text needle = value_as_text(&filter->value);
+    size_t local_len = (size_t)(at_sign(needle) - needle.at);
+    struct buffer from, to;
+    buffer_init(&from, query->sql.arena, local_len + 1);
+    search_add_address(&from, (struct text){ needle.at, local_len }, local_len);
+    buffer_init(&to, query->sql.arena, local_len + 1);
+    buffer_add(&to, buffer_text(&from));
+    buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
+    query->sql.failed |= from.failed || to.failed;
+    buffer_printf(&query->sql,
+                  "SELECT owner FROM addresses WHERE field = '%s.%s' AND address >= ", table->name,
+                  table->fields[filter->field].name.at);
+    add_value(query, value_text(buffer_text(&from)));
+    buffer_add(&query->sql, TEXT(" AND address < "));
+    add_value(query, value_text(buffer_text(&to)));
+    buffer_add(&query->sql, TEXT(" AND instr(address, "));
+    add_value(query, value_text((struct text){ needle.at + local_len, needle.len - local_len }));
+    buffer_add(&query->sql, TEXT(") > 0"));
+}
+
+static void add_candidates(struct query *query, const struct filter *filter, enum help help) {
+    if (help == HELP_ADDRESSES) {
+        add_address_range(query, filter);
+        return;
+    }
+    /* Texts are folded before they come into the index, so what it finds is right. */
+    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", query->search->table->name);
+    add_phrase(query, filter);
+}
+
+/* "Id = ?", or one of several. */
+static void add_ids(struct query *query, const int64_t *ids, size_t count) {
+    const struct value list = value_ids(ids, count);
+    if (count == 1) {
+        buffer_add(&query->sql, TEXT("Id = "));
+        add_value(query, value_integer(ids[0]));
+        return;
+    }
+    buffer_add(&query->sql, TEXT("Id IN (SELECT value FROM json_each("));
+    add_value(query, ids_to_stored(&list, query->sql.arena));
+    buffer_add(&query->sql, TEXT("))"));
+}
+
+static void add_contains(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    enum help help = help_with(table, filter);
+    const struct candidates *candidates = query->candidates;
+    if (candidates && candidates->filter == filter) {
+        add_ids(query, candidates->ids, candidates->count);
+    } else if (help != HELP_NONE) {
+        buffer_add(&query->sql, TEXT("Id IN ("));
+        add_candidates(query, filter, help);
+        buffer_add_char(&query->sql, ')');
+    }
+    if (help == HELP_TEXTS)
+        return;
+    if (help == HELP_ADDRESSES) /* a quoted local part may have another "@" */
+        buffer_add(&query->sql, TEXT(" AND "));
+    buffer_add(&query->sql, TEXT("contains("));
+    search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
+    buffer_add(&query->sql, TEXT(", "));
+    add_value(query, filter->value);
+    buffer_add_char(&query->sql, ')');
+}
+
+/* Those who point to any of some ids, by the index of links. */
+static void add_linked(struct query *query, const struct field *field) {
+    buffer_printf(&query->sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target ",
+                  query->search->table->name, field->name.at);
+}
+
+static void add_condition(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    const struct field *field = &table->fields[filter->field];
+    struct buffer *sql = &query->sql;
     switch (filter->match) {
     case MATCH_equal:
-        search_add_value(sql, table, field, table->name);
-        buffer_printf(sql, " = ?%d", ++*parameter);
-        break;
-    case MATCH_contains:
-        buffer_add(sql, TEXT("contains("));
-        search_add_value(sql, table, field, table->name);
-        buffer_printf(sql, ", ?%d)", ++*parameter);
-        if (filter->is_indexed)
-            buffer_printf(sql,
-                          " AND Id IN (SELECT rowid FROM %s_texts WHERE %s_texts MATCH"
-                          " '%s : \"' || replace(?%d, '\"', '\"\"') || '\"')",
-                          table->name, table->name, name, *parameter);
-        break;
     case MATCH_from:
     case MATCH_to:
         search_add_value(sql, table, field, table->name);
-        buffer_printf(sql, " %s ?%d", filter->match == MATCH_from ? ">=" : "<=", ++*parameter);
+        buffer_add(sql, filter->match == MATCH_equal  ? TEXT(" = ")
+                        : filter->match == MATCH_from ? TEXT(" >= ")
+                                                      : TEXT(" <= "));
+        add_value(query, filter->value);
         break;
+    case MATCH_contains: add_contains(query, filter); break;
     case MATCH_linked:
-        buffer_printf(sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target = ?%d)",
-                      table->name, name, ++*parameter);
+        add_linked(query, field);
+        buffer_add(sql, TEXT("= "));
+        add_value(query, filter->value);
+        buffer_add_char(sql, ')');
         break;
     case MATCH_owned:
-        buffer_printf(sql, "Id IN (SELECT target FROM links WHERE field = '%s.%s' AND owner = ?%d)",
+        buffer_printf(sql, "Id IN (SELECT target FROM links WHERE field = '%s.%s' AND owner = ",
                       field->target->name,
-                      field->target->fields[field_other_side(table, field)].name.at, ++*parameter);
+                      field->target->fields[field_other_side(table, field)].name.at);
+        add_value(query, filter->value);
+        buffer_add_char(sql, ')');
         break;
     case MATCH_any:
-        search_add_value(sql, table, field, table->name);
-        buffer_printf(sql, " IN (SELECT value FROM json_each(?%d))", ++*parameter);
+        if (field_is_linked(field))
+            add_linked(query, field);
+        else
+            search_add_value(sql, table, field, table->name);
+        buffer_add(sql, TEXT(" IN (SELECT value FROM json_each("));
+        add_value(query, ids_to_stored(&filter->value, sql->arena));
+        buffer_add(sql, field_is_linked(field) ? TEXT(")))") : TEXT("))"));
         break;
     case MATCH_nothing: buffer_add(sql, TEXT("0")); break;
     }
 }
 
-static void add_conditions(struct buffer *sql, const struct search *search) {
+static void add_conditions(struct query *query) {
     const char *word = " WHERE ";
-    int parameter = 0;
-    for (const struct filter *filter = search->filters; filter; filter = filter->next) {
-        buffer_add(sql, text_of(word));
-        add_condition(sql, search, filter, &parameter);
+    for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
+        buffer_add(&query->sql, text_of(word));
+        add_condition(query, filter);
         word = " AND ";
     }
 }
 
-/* `?n` here is the same value again: contains(FullName, ?1) and FullName = ?1. */
-static void add_exact_first(struct buffer *sql, const struct search *search) {
-    int parameter = 0;
-    for (const struct filter *filter = search->filters; filter; filter = filter->next) {
-        if (filter->match != MATCH_nothing)
-            parameter++;
+static void add_exact_first(struct query *query) {
+    const struct table *table = query->search->table;
+    for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_contains)
             continue;
-        buffer_add(sql, TEXT("fold("));
-        search_add_value(sql, search->table, &search->table->fields[filter->field],
-                         search->table->name);
-        buffer_printf(sql, ") = ?%d DESC, ", parameter);
+        buffer_add(&query->sql, TEXT("fold("));
+        search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
+        buffer_add(&query->sql, TEXT(") = "));
+        add_value(query, filter->value);
+        buffer_add(&query->sql, TEXT(" DESC, "));
     }
 }
 
-static void add_order(struct buffer *sql, const struct search *search) {
+static void add_order(struct query *query) {
+    const struct search *search = query->search;
     const struct field *field = &search->table->fields[search->order];
     bool is_text =
         field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;
+    struct buffer *sql = &query->sql;
     buffer_add(sql, TEXT(" ORDER BY "));
     if (search->exact_first)
-        add_exact_first(sql, search);
+        add_exact_first(query);
     search_add_value(sql, search->table, field, search->table->name);
     buffer_printf(sql, "%s%s", is_text ? " COLLATE NOCASE" : "", search->descending ? " DESC" : "");
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
-    buffer_printf(sql, " LIMIT %lld OFFSET %lld", (long long)search->limit,
-                  (long long)search->skip);
+    buffer_add(sql, TEXT(" LIMIT "));
+    add_value(query, value_integer(search->limit));
+    buffer_add(sql, TEXT(" OFFSET "));
+    add_value(query, value_integer(search->skip));
 }
 
-static bool bind_filters(sqlite3_stmt *statement, const struct search *search,
-                         struct arena *arena) {
-    int parameter = 0;
-    for (const struct filter *filter = search->filters; filter; filter = filter->next) {
-        struct value value = filter->value;
-        if (filter->match == MATCH_nothing)
-            continue;
-        if (filter->match == MATCH_any)
-            value = ids_to_stored(&value, arena);
-        if (value.kind == VALUE_INTEGER)
-            bind_integer(statement, ++parameter, value.integer);
+/* The statement, kept by the view, with all that it wants; to be reset. NULL: logged. */
+static sqlite3_stmt *prepare(struct store_view *view, struct query *query) {
+    buffer_add_char(&query->sql, '\0');
+    if (query->sql.failed || !query->values)
+        return NULL;
+    sqlite3_stmt *statement = view_search_statement(view, query->sql.at);
+    for (int i = 0; statement && i < query->count; i++) {
+        const struct value *value = &query->values[i];
+        if (value->kind == VALUE_INTEGER)
+            bind_integer(statement, i + 1, value->integer);
+        else if (value->kind == VALUE_TEXT)
+            bind_text(statement, i + 1, value_as_text(value));
         else
-            bind_text(statement, ++parameter, value_as_text(&value));
-        if (value.kind != VALUE_INTEGER && value.kind != VALUE_TEXT)
-            return false;
-    }
-    return true;
-}
-
-/* A prepared search; the caller finalizes it. NULL: logged. */
-static sqlite3_stmt *prepare(struct store_view *view, const struct search *search,
-                             struct buffer *sql) {
-    sqlite3_stmt *statement = NULL;
-    buffer_add_char(sql, '\0');
-    if (sql->failed)
-        return NULL;
-    if (sqlite3_prepare_v2(view->db, sql->at, -1, &statement, NULL) != SQLITE_OK)
-        view_log(view, "preparing a search");
-    if (statement && !bind_filters(statement, search, sql->arena)) {
-        (void)sqlite3_finalize(statement); /* nothing ran */
-        return NULL;
+            return NULL; /* memory was short */
     }
     return statement;
 }
 
+/* Where rows are never taken away but from the beginning, there is nothing to count. */
+static bool add_quick_count(struct query *query) {
+    const struct table *table = query->search->table;
+    if (query->search->filters || table == &refresh_token_table)
+        return false;
+    if (table == &audit_trail_entry_table)
+        buffer_add(&query->sql, TEXT("SELECT ifnull((SELECT max(id) FROM audit) + 1 -"
+                                     " (SELECT min(id) FROM audit), 0)"));
+    else
+        buffer_printf(&query->sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
+    return true;
+}
+
 static enum status count_all(struct store_view *view, const struct search *search,
-                             struct arena *arena, int64_t *total) {
-    struct buffer sql;
-    buffer_init(&sql, arena, 512);
-    buffer_printf(&sql, "SELECT count(*) FROM %s", search->table->name);
-    add_conditions(&sql, search);
-    sqlite3_stmt *statement = prepare(view, search, &sql);
+                             const struct candidates *candidates, struct found *found) {
+    struct query query;
+    query_init(&query, search, found->json->arena);
+    query.candidates = candidates;
+    if (!add_quick_count(&query)) {
+        buffer_printf(&query.sql, "SELECT count(*) FROM %s", search->table->name);
+        add_conditions(&query);
+    }
+    sqlite3_stmt *statement = prepare(view, &query);
     enum status status = view_step(view, statement);
     if (status == STATUS_OK)
-        *total = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+        found->total = sqlite3_column_int64(statement, 0);
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status;
 }
 
-static enum status read_records(struct store_view *view, sqlite3_stmt *statement,
-                                const struct search *search, struct found *found) {
-    enum status status = STATUS_BROKEN;
-    while ((status = view_step(view, statement)) == STATUS_OK) {
-        struct record *record = &found->records[found->count];
-        assert((int64_t)found->count < search->limit);
-        *record = record_new(search->table, found->arena);
-        if (!record->values || !view_read_record(statement, found->arena, record))
-            return STATUS_BROKEN;
-        found->count++;
+/* Steps through ids, and keeps the first. An address need not be counted beyond what is kept. */
+static enum status gather_ids(struct store_view *view, sqlite3_stmt *statement, bool counts,
+                              struct candidates *candidates) {
+    enum status status = STATUS_OK;
+    if (!statement || !candidates->ids)
+        return STATUS_BROKEN;
+    while ((counts || candidates->total <= CANDIDATES_MAX) &&
+           (status = view_step(view, statement)) == STATUS_OK) {
+        if (candidates->count < CANDIDATES_MAX)
+            candidates->ids[candidates->count++] = sqlite3_column_int64(statement, 0);
+        candidates->total++;
     }
-    status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    for (size_t i = 0; status == STATUS_OK && i < found->count; i++)
-        status = view_complete(view, &found->records[i], found->arena, search->is_whole);
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status find_candidates(struct store_view *view, const struct search *search,
+                                   struct arena *arena, struct candidates *candidates) {
+    struct query query;
+    const struct filter *filter = search->filters;
+    while (filter && help_with(search->table, filter) == HELP_NONE)
+        filter = filter->next;
+    *candidates = (struct candidates){ .filter = filter };
+    if (!filter)
+        return STATUS_OK;
+    enum help help = help_with(search->table, filter);
+    candidates->ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *candidates->ids);
+    query_init(&query, search, arena);
+    add_candidates(&query, filter, help);
+    if (help == HELP_TEXTS)
+        buffer_add(&query.sql, TEXT(" ORDER BY rowid"));
+    sqlite3_stmt *statement = candidates->ids ? prepare(view, &query) : NULL;
+    return gather_ids(view, statement, help == HELP_TEXTS, candidates);
+}
+
+/* Growing takes three times as much in all, and a request has 64 MiB. */
+enum { PAGE_MAX = 8 * 1024 * 1024 };
+
+static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
+                              const struct search *search, struct buffer *json) {
+    struct arena arena = { 0 };
+    struct record record = record_new(search->table, &arena);
+    enum status status = STATUS_BROKEN;
+    if (record.values && view_read_record(statement, &arena, &record))
+        status = view_complete(view, &record, &arena, search->is_whole);
+    if (status == STATUS_OK && search->is_whole)
+        json_add_record(json, &record);
+    else if (status == STATUS_OK)
+        json_add_listed(json, &record);
+    arena_close(&arena);
     return status;
+}
+
+static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
+                           const struct search *search, struct found *found) {
+    struct buffer *json = found->json;
+    enum status status = STATUS_OK;
+    if (found->count)
+        buffer_add_char(json, ',');
+    found->count++;
+    if (search->table->is_kept_as_json) {
+        struct text members = { sqlite3_column_blob(statement, 0), 0 };
+        members.len = (size_t)sqlite3_column_bytes(statement, 0);
+        if (search->is_whole)
+            buffer_add(json, members);
+        else
+            json_add_without_links(json, search->table, members);
+    } else
+        status = add_record(view, statement, search, json);
+    if (json->len > PAGE_MAX)
+        return STATUS_TOO_LARGE;
+    return json->failed ? STATUS_BROKEN : status;
+}
+
+static enum status read_rows(struct store_view *view, struct query *query, struct found *found) {
+    sqlite3_stmt *statement = prepare(view, query);
+    enum status status;
+    while ((status = view_step(view, statement)) == STATUS_OK)
+        if ((status = add_row(view, statement, query->search, found)) != STATUS_OK)
+            break;
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static void begin_page(struct query *query, const struct search *search, struct found *found) {
+    query_init(query, search, found->json->arena);
+    buffer_add(&query->sql, TEXT("SELECT "));
+    if (search->table->is_kept_as_json)
+        buffer_add(&query->sql, TEXT("Members"));
+    else
+        view_add_columns(&query->sql, search->table);
+    buffer_printf(&query->sql, " FROM %s", search->table->name);
 }
 
 static enum status read_page(struct store_view *view, const struct search *search,
-                             struct found *found) {
-    struct buffer sql;
-    buffer_init(&sql, found->arena, 4096);
-    buffer_add(&sql, TEXT("SELECT "));
-    view_add_columns(&sql, search->table);
-    buffer_printf(&sql, " FROM %s", search->table->name);
-    add_conditions(&sql, search);
-    add_order(&sql, search);
-    found->count = 0;
-    found->records = arena_calloc(found->arena, (size_t)search->limit, sizeof *found->records);
-    sqlite3_stmt *statement = found->records ? prepare(view, search, &sql) : NULL;
-    enum status status = statement ? read_records(view, statement, search, found) : STATUS_BROKEN;
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
-    return status;
+                             const struct candidates *candidates, struct found *found) {
+    struct query query;
+    begin_page(&query, search, found);
+    query.candidates = candidates;
+    add_conditions(&query);
+    add_order(&query);
+    return read_rows(view, &query, found);
 }
 
-/* Both statements see one snapshot. */
+static void add_nocase_match(struct query *query, const struct filter *filter) {
+    buffer_printf(&query->sql, "%s = ", query->search->table->fields[filter->field].name.at);
+    add_value(query, filter->value);
+    buffer_add(&query->sql, TEXT(" COLLATE NOCASE"));
+}
+
+/* Those among very many whose text is the needle, by an index without regard to ASCII case. */
+static enum status find_exact(struct store_view *view, const struct search *search,
+                              struct arena *arena, struct candidates *exact) {
+    struct query query;
+    query_init(&query, search, arena);
+    buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
+    add_nocase_match(&query, search->filters);
+    buffer_printf(&query.sql, " ORDER BY Id LIMIT %d", CANDIDATES_MAX);
+    *exact = (struct candidates){ .ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *exact->ids) };
+    return gather_ids(view, exact->ids ? prepare(view, &query) : NULL, true, exact);
+}
+
+/* The page as it lies in the list of exact matches and, after them, the other candidates. */
+static size_t cut_page(const struct search *search, const struct candidates *exact,
+                       const struct candidates *candidates, int64_t *page) {
+    size_t count = 0, at = 0, skip = (size_t)search->skip, end = skip + (size_t)search->limit;
+    for (size_t i = 0; i < exact->count && at < end; i++, at++)
+        if (at >= skip)
+            page[count++] = exact->ids[i];
+    const struct value known = value_ids(exact->ids, exact->count);
+    for (size_t i = 0; i < candidates->count && at < end; i++) {
+        if (ids_have(&known, candidates->ids[i]))
+            continue;
+        if (at >= skip)
+            page[count++] = candidates->ids[i];
+        at++;
+    }
+    return count;
+}
+
+/* One of the first pages of very many rows that contain something: the rest is not looked at. */
+static enum status read_first_of_many(struct store_view *view, const struct search *search,
+                                      const struct candidates *candidates, struct found *found) {
+    struct candidates exact = { 0 };
+    struct query query;
+    struct arena *arena = found->json->arena;
+    int64_t *page = arena_alloc(arena, (size_t)search->limit * sizeof *page);
+    enum status status = STATUS_OK;
+    if (search->exact_first)
+        status = find_exact(view, search, arena, &exact);
+    if (status != STATUS_OK || !page)
+        return page ? status : STATUS_BROKEN;
+    size_t count = cut_page(search, &exact, candidates, page);
+    begin_page(&query, search, found);
+    buffer_add(&query.sql, TEXT(" WHERE "));
+    add_ids(&query, page, count);
+    buffer_add(&query.sql, TEXT(" ORDER BY "));
+    if (exact.count) {
+        add_nocase_match(&query, search->filters);
+        buffer_add(&query.sql, TEXT(" DESC, "));
+    }
+    buffer_add(&query.sql, TEXT("Id"));
+    return read_rows(view, &query, found);
+}
+
+static bool is_among_first(const struct search *search, const struct candidates *candidates) {
+    return search->filters == candidates->filter && !candidates->filter->next &&
+           help_with(search->table, candidates->filter) == HELP_TEXTS && !search->descending &&
+           search->table->fields[search->order].type == TYPE_id &&
+           search->skip + search->limit <= CANDIDATES_MAX / 2 &&
+           (!search->exact_first || fold_is_ascii(value_as_text(&candidates->filter->value)));
+}
+
+static enum status search_by(struct store_view *view, const struct search *search,
+                             const struct candidates *candidates, struct found *found) {
+    const struct filter *by = candidates->filter;
+    bool is_counted =
+        by && by == search->filters && !by->next && help_with(search->table, by) == HELP_TEXTS;
+    enum status status;
+    found->count = 0;
+    found->total = candidates->total;
+    if (by && !candidates->total)
+        return STATUS_OK;
+    if (by && candidates->total > CANDIDATES_MAX && is_among_first(search, candidates))
+        return read_first_of_many(view, search, candidates, found);
+    if (!by || candidates->total > CANDIDATES_MAX)
+        candidates = NULL;
+    status = read_page(view, search, candidates, found);
+    if (is_counted || status != STATUS_OK)
+        return status;
+    /* A page that is not full says itself how many there are. */
+    found->total = search->skip + (int64_t)found->count;
+    if ((int64_t)found->count == search->limit || (found->count == 0 && search->skip))
+        return count_all(view, search, candidates, found);
+    return STATUS_OK;
+}
+
+/* All statements see one snapshot. */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) {
+    struct candidates candidates;
     enum status status = view_enter(view);
     if (status != STATUS_OK)
         return status;
-    status = count_all(view, search, found->arena, &found->total);
+    status = find_candidates(view, search, found->json->arena, &candidates);
     if (status == STATUS_OK)
-        status = read_page(view, search, found);
+        status = search_by(view, search, &candidates, found);
     view_leave(view);
+    return status;
+}
+
+/* Does an index lead to the rows, or to the first of them, at once? */
+static bool is_quick(const struct search *search) {
+    enum { ROWS_MAX = 100, IDS_MAX = 32 };
+    const struct table *table = search->table;
+    const struct field *order = &table->fields[search->order];
+    const struct filter *only = search->filters;
+    if (search->skip + search->limit > ROWS_MAX && !(only && only->match == MATCH_any))
+        return false;
+    if (!only)
+        return (order->type == TYPE_id || order->flags & SEARCHED) && table->is_kept_as_json;
+    if (only->next)
+        return false;
+    if (only->match == MATCH_any)
+        return table->fields[only->field].type == TYPE_id && only->value.len <= IDS_MAX;
+    return help_with(table, only) == HELP_ADDRESSES;
+}
+
+static int is_spent(void *argument) {
+    struct store_view *view = argument;
+    view->ended_as = STATUS_TOO_SLOW;
+    return view->turns_left-- <= 0;
+}
+
+enum status store_search_quickly(struct store_view *view, const struct search *search,
+                                 struct found *found) {
+    enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* a millisecond or so */
+    size_t len = found->json->len;
+    if (!is_quick(search))
+        return STATUS_TOO_SLOW;
+    view->turns_left = TURNS;
+    sqlite3_progress_handler(view->db, STEPS_A_TURN, is_spent, view);
+    enum status status = store_search(view, search, found);
+    sqlite3_progress_handler(view->db, 0, NULL, NULL);
+    if (status != STATUS_OK)
+        found->json->len = len;
     return status;
 }
 
@@ -306,17 +656,10 @@ static enum status find_referrers(struct store_view *view, const struct record *
     buffer_add(&sql, TEXT("SELECT t.Id, "));
     search_add_value(&sql, table, &table->fields[table->common.to_string_text], "t");
     buffer_add(&sql, TEXT(", count(*) OVER () FROM "));
-    if (field->type == TYPE_links)
-        buffer_printf(&sql,
-                      "links AS l JOIN %s AS t ON t.Id = l.owner"
-                      " WHERE l.field = '%s.%s' AND l.target = ?1",
-                      table->name, table->name, field->name.at);
-    else {
-        buffer_printf(&sql, "%s AS t WHERE ", table->name);
-        search_add_value(&sql, table, field, "t");
-        buffer_add(&sql, TEXT(" = ?1"));
-    }
-    buffer_printf(&sql, " ORDER BY 1 LIMIT %d", NAMED_MAX);
+    buffer_printf(&sql,
+                  "links AS l JOIN %s AS t ON t.Id = l.owner"
+                  " WHERE l.field = '%s.%s' AND l.target = ?1 ORDER BY l.owner LIMIT %d",
+                  table->name, table->name, field->name.at, NAMED_MAX);
     buffer_add_char(&sql, '\0');
     if (sql.failed)
         return STATUS_BROKEN;
@@ -337,9 +680,7 @@ enum status store_referrers(struct store_view *view, const struct record *of, st
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         for (unsigned j = 0; status == STATUS_OK && j < tables[i]->count; j++) {
             const struct field *field = &tables[i]->fields[j];
-            bool points = field->target == of->table && !(field->flags & READ_ONLY) &&
-                          (field->type == TYPE_links || field->type == TYPE_reference);
-            if (points && !referrers->count)
+            if (field->target == of->table && field_is_linked(field) && !referrers->count)
                 status = find_referrers(view, of, tables[i], field, referrers);
         }
     view_leave(view);

@@ -34,6 +34,9 @@ enum table_statement {
     TABLE_STATEMENTS
 };
 
+/* Statements of searches that are kept: each combination of fields and orders has its own. */
+enum { SEARCHES_KEPT = 16 };
+
 struct store_view {
     sqlite3 *db;
     struct store *store;
@@ -47,6 +50,8 @@ struct store_view {
     uint64_t snapshot; /* the number of commits that it is known to see */
     sqlite3_stmt *statements[STATEMENTS];
     sqlite3_stmt *table_statements[TABLES][TABLE_STATEMENTS];
+    sqlite3_stmt *searches[SEARCHES_KEPT]; /* the last used first */
+    int turns_left;      /* of a search that may only be short, in thousands of steps */
     bool access_changed; /* the running transaction decides who may do what */
     bool outbox_changed; /* the running transaction left something to be delivered */
     enum { HOOKS_UNKNOWN, HOOKS_NONE, HOOKS_SOME } hooks; /* of the writer: are there webhooks? */
@@ -105,6 +110,11 @@ sqlite3_stmt *view_statement(struct store_view *view, enum statement which);
 sqlite3_stmt *view_table_statement(struct store_view *view, const struct table *table,
                                    enum table_statement which);
 
+/**
+ * The same for a search, kept by its text. It must be reset after use.
+ */
+sqlite3_stmt *view_search_statement(struct store_view *view, const char *sql);
+
 /** Runs a bound statement to its first row: OK, NOT_FOUND when there is none, BROKEN. */
 enum status view_step(struct store_view *view, sqlite3_stmt *statement) MUST_CHECK;
 
@@ -134,8 +144,17 @@ bool view_read_record(sqlite3_stmt *statement, struct arena *arena,
 void search_add_value(struct buffer *sql, const struct table *table, const struct field *field,
                       const char *row);
 
+/**
+ * Adds a folded address with its first `local_len` bytes backwards, character by character: those
+ * that end in a local part and begin with a domain then stand together, for the index of addresses.
+ */
+void search_add_address(struct buffer *buffer, struct text folded, size_t local_len);
+
 /** Writes a row and nothing else, neither links nor audit rows. */
 enum status write_new_row(struct store_view *tx, const struct record *record) MUST_CHECK;
+
+/** Writes what the indexes beside the rows have of a new one: links, texts, addresses. */
+enum status write_new_indexes(struct store_view *tx, const struct record *record) MUST_CHECK;
 
 /** Gives a connection the functions that searches use. */
 bool search_prepare(sqlite3 *db) MUST_CHECK;

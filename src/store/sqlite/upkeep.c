@@ -83,8 +83,15 @@ static void add_reference_sql(struct buffer *sql, const struct table *table,
     buffer_printf(sql,
                   " AS target FROM %s AS t)"
                   " SELECT 'of ' || owner || ' refers to ' || target || ', which is not there'"
-                  " FROM named WHERE target NOT IN (SELECT Id FROM %s)",
-                  table->name, field->target->name);
+                  " FROM named WHERE target NOT IN (SELECT Id FROM %s)"
+                  " UNION ALL SELECT 'of ' || owner || ' is not as in the index of links' FROM"
+                  " (SELECT owner, target FROM named WHERE target IS NOT NULL EXCEPT"
+                  "  SELECT owner, target FROM links WHERE field = '%s.%s')"
+                  " UNION ALL SELECT 'of ' || owner || ' is in the index of links only' FROM"
+                  " (SELECT owner, target FROM links WHERE field = '%s.%s' EXCEPT"
+                  "  SELECT owner, target FROM named)",
+                  table->name, field->target->name, table->name, field->name.at, table->name,
+                  field->name.at);
 }
 
 static void add_links_sql(struct buffer *sql, const struct table *table,
@@ -130,11 +137,26 @@ static bool field_is_sound(struct store_view *view, const struct table *table,
     return sound;
 }
 
+static bool rows_are_counted(struct store_view *view, store_say *say) {
+    struct arena arena = { 0 };
+    bool counted = true;
+    for (unsigned i = 0; i < TABLES; i++) {
+        struct text sql = arena_printf(&arena,
+                                       "SELECT rows || ' rows are counted' FROM row_counts"
+                                       " WHERE kind = '%s' AND rows <> (SELECT count(*) FROM %s)",
+                                       tables[i]->name, tables[i]->name);
+        counted &= sql.at && has_none(view, sql.at, tables[i]->name, say);
+    }
+    arena_close(&arena);
+    return counted;
+}
+
 static bool references_are_sound(struct store_view *view, store_say *say) {
     bool sound = true;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++)
             sound &= field_is_sound(view, tables[i], &tables[i]->fields[j], say);
+    sound &= rows_are_counted(view, say);
     sound &= has_none(view,
                       "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
                       " WHERE user_id NOT IN (SELECT Id FROM users)",

@@ -68,6 +68,8 @@ void store_view_close(struct store_view *view) {
     for (int i = 0; i < TABLES; i++)
         for (int j = 0; j < TABLE_STATEMENTS; j++)
             (void)sqlite3_finalize(view->table_statements[i][j]);
+    for (int i = 0; i < SEARCHES_KEPT; i++)
+        (void)sqlite3_finalize(view->searches[i]);
     if (sqlite3_close(view->db) != SQLITE_OK)
         view_log(view, "closing");
     free(view);
@@ -85,6 +87,22 @@ static sqlite3_stmt *ready(struct store_view *view, sqlite3_stmt **slot, const c
 
 sqlite3_stmt *view_statement(struct store_view *view, enum statement which) {
     return ready(view, &view->statements[which], statement_sql[which]);
+}
+
+sqlite3_stmt *view_search_statement(struct store_view *view, const char *sql) {
+    sqlite3_stmt **kept = view->searches, *found;
+    int at = 0;
+    while (at < SEARCHES_KEPT - 1 && kept[at] && strcmp(sqlite3_sql(kept[at]), sql) != 0)
+        at++;
+    found = kept[at];
+    if (found && strcmp(sqlite3_sql(found), sql) != 0) {
+        (void)sqlite3_finalize(found); /* the one that was not used for longest */
+        found = NULL;
+    }
+    for (; at; at--)
+        kept[at] = kept[at - 1];
+    kept[0] = found;
+    return ready(view, &kept[0], sql);
 }
 
 void view_add_columns(struct buffer *sql, const struct table *table) {
@@ -162,7 +180,9 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
         break;
     case TABLE_NAME: buffer_printf(sql, "SELECT Name FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
-    case TABLE_COUNT: buffer_printf(sql, "SELECT count(*) FROM %s", table->name); break;
+    case TABLE_COUNT:
+        buffer_printf(sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
+        break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "json/json.h"
+#include "rules/collections.h"
 #include "rules/fold.h"
 
 #include <assert.h>
@@ -130,24 +131,33 @@ static enum status change_link(struct store_view *tx, enum statement how,
     return view_execute(tx, statement);
 }
 
-/* Writes the difference of two stored lists into the index of links. */
+/* The ids that a stored link or reference has. */
+static struct value linked_ids(const struct field *field, const struct value *stored,
+                               struct arena *arena) {
+    if (field->type == TYPE_links || stored->kind != VALUE_INTEGER)
+        return ids_from_stored(stored, arena);
+    int64_t *id = arena_alloc(arena, sizeof *id);
+    if (id)
+        *id = stored->integer;
+    return value_ids(id, 1);
+}
+
+/* Writes the difference of two stored values into the index of links. */
 static enum status change_links(struct store_view *tx, const struct record *owner, unsigned field,
                                 const struct value *before, const struct value *after) {
     struct arena arena = { 0 };
     const struct field *which = &owner->table->fields[field];
-    struct value old = ids_from_stored(before, &arena);
-    struct value new = ids_from_stored(after, &arena);
+    struct value old = linked_ids(which, before, &arena), gone = { 0 };
+    struct value new = linked_ids(which, after, &arena), come = { 0 };
     if (old.ids && new.ids) {
-        old = ids_sorted(&old, &arena);
-        new = ids_sorted(&new, &arena);
+        gone = ids_without(&old, &new, &arena);
+        come = ids_without(&new, &old, &arena);
     }
-    enum status status = old.ids && new.ids ? STATUS_OK : STATUS_BROKEN;
-    for (uint32_t i = 0; status == STATUS_OK && i < old.len; i++)
-        if (!ids_sorted_have(&new, old.ids[i]))
-            status = change_link(tx, SQL_drop_link, owner, which, old.ids[i]);
-    for (uint32_t i = 0; status == STATUS_OK && i < new.len; i++)
-        if (!ids_sorted_have(&old, new.ids[i]))
-            status = change_link(tx, SQL_add_link, owner, which, new.ids[i]);
+    enum status status = gone.ids && come.ids ? STATUS_OK : STATUS_BROKEN;
+    for (uint32_t i = 0; status == STATUS_OK && i < gone.len; i++)
+        status = change_link(tx, SQL_drop_link, owner, which, gone.ids[i]);
+    for (uint32_t i = 0; status == STATUS_OK && i < come.len; i++)
+        status = change_link(tx, SQL_add_link, owner, which, come.ids[i]);
     arena_close(&arena);
     return status;
 }
@@ -183,7 +193,7 @@ static enum status write_difference(struct store_view *tx, const struct record *
     if (value_equal(&before->values[field], &after->values[field]))
         return STATUS_OK;
     tx->access_changed |= (which->flags & ACCESS) != 0;
-    if (which->type == TYPE_links)
+    if (field_is_linked(which))
         status = change_links(tx, after, field, &before->values[field], &after->values[field]);
     if (status == STATUS_OK && is_audited(after->table, field))
         status = add_audit_row(tx,
@@ -198,6 +208,33 @@ static bool is_searched(const struct table *table) {
         if (table->fields[i].flags & SEARCHED)
             return true;
     return false;
+}
+
+/* An address is a row for each "@", of which a quoted local part may have more. */
+static enum status index_address(struct store_view *tx, const struct record *record,
+                                 const struct field *field, struct text folded,
+                                 enum statement how) {
+    struct arena arena = { 0 };
+    enum status status = STATUS_OK;
+    struct text name = arena_printf(&arena, "%s.%s", record->table->name, field->name.at);
+    for (size_t i = 0; status == STATUS_OK && i < folded.len; i++) {
+        struct buffer address;
+        if (folded.at[i] != '@')
+            continue;
+        buffer_init(&address, &arena, folded.len + 1);
+        search_add_address(&address, folded, i);
+        sqlite3_stmt *statement = view_statement(tx, how);
+        if (!statement || !name.at || address.failed) {
+            status = STATUS_BROKEN;
+            break;
+        }
+        bind_text(statement, 1, name);
+        bind_text(statement, 2, buffer_text(&address));
+        bind_integer(statement, 3, record_id(record));
+        status = view_execute(tx, statement);
+    }
+    arena_close(&arena);
+    return status;
 }
 
 /* Puts a record's texts, folded as searches fold theirs, into the index of its table, or takes them
@@ -219,6 +256,9 @@ static enum status index_texts(struct store_view *tx, const struct record *recor
         bind_text(statement, (int)i + 1, folded);
         if (record->values[i].kind == VALUE_TEXT && !folded.at)
             status = STATUS_BROKEN;
+        else if (table->fields[i].type == TYPE_email)
+            status = index_address(tx, record, &table->fields[i], folded,
+                                   how == TABLE_INDEX_TEXTS ? SQL_add_address : SQL_drop_address);
     }
     if (status == STATUS_OK)
         status = view_execute(tx, statement);
@@ -263,7 +303,7 @@ enum status store_delete(struct store_view *tx, const struct record *record,
         return STATUS_STALE;
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++) {
         tx->access_changed |= (record->table->fields[i].flags & ACCESS) != 0;
-        if (record->table->fields[i].type == TYPE_links)
+        if (field_is_linked(&record->table->fields[i]))
             status = change_links(tx, record, i, &record->values[i], &none);
     }
     if (status == STATUS_OK)
@@ -291,20 +331,27 @@ enum status write_new_row(struct store_view *tx, const struct record *record) {
     return statement ? run_with_record(tx, statement, record, true) : STATUS_BROKEN;
 }
 
+enum status write_new_indexes(struct store_view *tx, const struct record *record) {
+    static const struct value none = { .kind = VALUE_NULL };
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
+        if (field_is_linked(&record->table->fields[i]))
+            status = change_links(tx, record, i, &none, &record->values[i]);
+    if (status == STATUS_OK && is_searched(record->table))
+        status = index_texts(tx, record, TABLE_INDEX_TEXTS);
+    return status;
+}
+
 enum status store_insert(struct store_view *tx, const struct record *record,
                          const struct author *author) {
-    static const struct value none = { .kind = VALUE_NULL };
     enum status status = write_new_row(tx, record);
-    for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
-        if (record->table->fields[i].type == TYPE_links)
-            status = change_links(tx, record, i, &none, &record->values[i]);
+    if (status == STATUS_OK)
+        status = write_new_indexes(tx, record);
     if (status == STATUS_OK)
         status = skip_id(tx, record);
     if (status == STATUS_OK)
         status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_CREATE },
                                author);
-    if (status == STATUS_OK && is_searched(record->table))
-        status = index_texts(tx, record, TABLE_INDEX_TEXTS);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_CREATE, record, author });
     return status;
