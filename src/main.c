@@ -11,6 +11,7 @@
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
+#include "sandbox.h"
 #include "store/upkeep.h"
 
 #include <errno.h>
@@ -273,6 +274,25 @@ static int open_listener(struct server *server) {
     return code;
 }
 
+/* The demo's data are thrown away, and it is how people try a server for the first time. */
+static int refuse_root(const struct settings *settings) {
+    if (geteuid() != 0 || settings->demo || settings->allow_root)
+        return EX_OK;
+    complain(
+        "no server needs to be root: start it as a user of its own (dist/rosterd.service does), or"
+        " say --allow-root");
+    return EX_USAGE;
+}
+
+/* Before the first client is heard. */
+static int enter_sandbox(const struct settings *settings) {
+    if (!settings->sandbox || sandbox_enter())
+        return EX_OK;
+    complain("the system refuses a seccomp filter: %s; --no-sandbox serves without",
+             strerror(errno));
+    return EX_OSERR;
+}
+
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
     struct listen_options options = {
@@ -393,6 +413,8 @@ static int start(struct server *server) {
         code = write_first_data(server);
     if (code == EX_OK)
         code = start_services(server);
+    if (code == EX_OK)
+        code = enter_sandbox(&server->settings);
     return code == EX_OK ? start_listener(server) : code;
 }
 
@@ -446,6 +468,11 @@ int main(int argc, char **argv) {
     leave_no_core();
     if (server.settings.command) {
         code = run_command(&server.settings);
+        settings_free(&server.settings);
+        return code;
+    }
+    code = refuse_root(&server.settings);
+    if (code != EX_OK) {
         settings_free(&server.settings);
         return code;
     }

@@ -1,7 +1,7 @@
 // The program: its options, its exit codes, its first start and its end.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Server, adminEmail, assertFailure, required, run, temporaryFolder, userId } from './harness.mjs';
@@ -90,6 +90,29 @@ test('a database of a newer version, or a changed one, is refused and left alone
     assert.equal(execFileSync('sqlite3', [database, 'PRAGMA user_version'], { encoding: 'utf8' }).trim(), '9999');
     execFileSync('sqlite3', [database, `PRAGMA user_version = ${version}; ALTER TABLE users DROP COLUMN Password`]);
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Password/);
+});
+
+test('root is refused with a way out, but for the demo; others are not', async () => {
+    if (process.getuid() === 0)
+        await assertRefused(['--data', join(temporaryFolder(), 'data'), '--listen', '127.0.0.1:0'], usage,
+            /^rosterd: no server needs to be root: .*--allow-root$/m, { ROSTER_ALLOW_ROOT: 'no' });
+    else
+        await Server.start([], { ROSTER_ALLOW_ROOT: 'no' });
+    const demo = await Server.start(['--demo'], { ROSTER_ALLOW_ROOT: 'no' });
+    assert.equal((await demo.call('GET', '/healthz')).status, 200);
+});
+
+test('a server gives up the system calls that it has no use for', async () => {
+    const status = (server) => Object.fromEntries(readFileSync(`/proc/${server.child.pid}/status`, 'utf8').split('\n').map((line) => line.split(':\t')));
+    const bare = await Server.start(['--demo', '--no-sandbox']);
+    assert.equal(status(bare).Seccomp, '0');
+    if (process.env.ROSTER_SANDBOX === 'no')
+        return; // the sanitizers' builds, of which the one before was true as well
+    const server = await Server.start();
+    assert.equal(status(server).Seccomp, '2');
+    assert.equal(status(server).NoNewPrivs, '1');
+    for (const thread of readdirSync(`/proc/${server.child.pid}/task`))
+        assert.match(readFileSync(`/proc/${server.child.pid}/task/${thread}/status`, 'utf8'), /Seccomp:\t2/, 'each thread');
 });
 
 test('a lost or open key file stops the start in one line', async () => {

@@ -84,8 +84,8 @@ class Checker:
             if problem:
                 return "reply " + problem
         body = self.schema_of(operation["requestBody"]) if "requestBody" in operation else None
-        if body is not None and exchange["status"] == 200 and isinstance(exchange["request"], dict):
-            problem = self.problem(body, exchange["request"])
+        if body is not None and exchange["status"] == 200 and isinstance(exchange.get("request"), dict):
+            problem = self.problem(body, exchange.get("request"))
             # Clients send digit strings and "true": tolerated, but not described.
             if problem and "is not of type" not in problem and "is not one of" not in problem:
                 return "request " + problem
