@@ -72,3 +72,26 @@ test('what a reply acknowledged, every later request on any connection sees', as
         assert.equal((await server.get(id, token)).SystemId, `client-${i}`);
     });
 });
+
+test('a created, a changed and a deleted user is so at once for reads, searches and tokens on every connection', async () => {
+    const secret = 'correct horse battery';
+    const seen = (Email) => together(async () => (await server.call('GET', `/api/sys/users?User_Email=${Email}`, { token })).json.TotalItems);
+    const all = (count) => Array(clients).fill(count);
+    for (let round = 0; round < 3; round++) {
+        const Email = `round.${round}@read.example.com`;
+        const made = await server.call('POST', '/api/sys/users', { token, body: { FullName: 'Read At Once', Email, Language: 1, PasswordSalt: '',
+            LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: secret } });
+        assert.equal(made.status, 200, made.text);
+        const path = `/api/sys/users/${made.json.Value.Id}`;
+        const statuses = (to, bearer) => together(async () => (await server.call('GET', to, { token: bearer })).status);
+        assert.deepEqual(await statuses(path, token), all(200));
+        assert.deepEqual(await seen(Email), all(1));
+        const bearer = await server.token(Email, secret);
+        assert.deepEqual(await statuses('/api/auth/me', bearer), all(200));
+        assert.equal((await server.call('PATCH', path, { token, body: { Active: false } })).status, 200);
+        assert.deepEqual(await statuses('/api/auth/me', bearer), all(401));
+        assert.equal((await server.call('DELETE', path, { token })).status, 200);
+        assert.deepEqual(await statuses(path, token), all(404));
+        assert.deepEqual(await seen(Email), all(0));
+    }
+});

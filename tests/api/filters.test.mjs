@@ -1,0 +1,80 @@
+// Every filter and order of every resource, from the server's own description: a new field is tested
+// the day it is declared. What users are found by is in search.test.mjs too, compared with a model.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, assertInvalid } from './harness.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+const call = (method, path, body) => server.call(method, path, { token, body });
+const made = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' });
+assert.equal(made.status, 200, made.text);
+const { json: doc } = await call('GET', '/api/openapi.json');
+// Deliveries change by themselves, so they have their tests in webhooks.test.mjs.
+const lists = Object.entries(doc.paths)
+    .map(([path, item]) => [path, item.get?.parameters?.map(({ name }) => name) ?? []])
+    .filter(([path, names]) => names.includes('orderBy') && path !== '/api/sys/webhookdeliveries');
+
+async function found(path, query) {
+    const reply = await call('GET', `${path}?${query}`);
+    assert.equal(reply.status, 200, `${path}?${query}: ${reply.text}`);
+    assert.equal(reply.headers.get('x-ignored-parameters'), null, `${path}?${query}`);
+    return reply.json.Records;
+}
+
+test('the description has every list', () => {
+    assert.ok(lists.length >= 9, `${lists.length}`);
+});
+
+for (const [path, names] of lists) {
+    const filters = names.filter((name) => /^[A-Z]\w*_\w+$/.test(name));
+    const field = (name) => name.slice(name.lastIndexOf('_') + 1);
+    const ids = (records) => records.map(({ Id }) => Id);
+
+    test(`${path}: a filter by what a record shows finds that record`, async () => {
+        const [record] = await found(path, 'size=1');
+        assert.ok(record, 'there is one to find');
+        const shown = filters.filter((name) => !['', null, undefined].includes(record[field(name)]) && typeof record[field(name)] !== 'object');
+        assert.ok(shown.length >= 3, `${shown}`);
+        for (const name of shown) {
+            const value = encodeURIComponent(record[field(name)]);
+            assert.ok(ids(await found(path, `${name}=${value}&size=1000`)).includes(record.Id), `${name}=${value}`);
+        }
+    });
+
+    test(`${path}: a range is inclusive, and what is out of it is not found`, async () => {
+        const records = await found(path, 'size=1000');
+        const number = (value) => (typeof value === 'string' ? Date.parse(value) : value);
+        for (const name of names.filter((one) => one.startsWith('from_'))) {
+            const member = field(name), other = name.replace('from_', 'to_');
+            assert.ok(names.includes(other), other);
+            const pivot = records.map((record) => record[member]).find((value) => value !== null);
+            if (pivot === undefined)
+                continue;
+            for (const [bound, holds] of [[name, (it) => it >= number(pivot)], [other, (it) => it <= number(pivot)]])
+                assert.deepEqual(ids(await found(path, `${bound}=${encodeURIComponent(pivot)}&orderBy=Id&size=1000`)),
+                    ids(records.filter((record) => record[member] !== null && holds(number(record[member])))), `${bound}=${pivot}`);
+            assertInvalid(await call('GET', `${path}?${name}=x`), name, /^must be /);
+        }
+    });
+
+    test(`${path}: orderBy takes each member of one value, both ways`, async () => {
+        const records = await found(path, 'size=1000');
+        let taken = 0;
+        for (const name of Object.keys(records[0]).filter((one) => filters.some((filter) => field(filter) === one))) {
+            const up = await call('GET', `${path}?orderBy=${name}&size=1000`);
+            if (up.status === 400 && records.every((record) => record[name] === null || typeof record[name] === 'object'))
+                continue; /* a secret or a list */
+            assert.equal(up.status, 200, `${name}: ${up.text}`);
+            taken++;
+            assert.equal(up.json.CurrentOrderField, name);
+            assert.deepEqual(ids(up.json.Records).sort((a, b) => a - b), ids(records), name);
+            const values = up.json.Records.map((record) => record[name]).filter((value) => typeof value === 'number');
+            assert.deepEqual(values, [...values].sort((a, b) => a - b), name);
+            const down = await found(path, `orderBy=${name}&dir=1&size=1000`);
+            assert.deepEqual(down.map((record) => record[name]), up.json.Records.map((record) => record[name]).reverse(), name);
+        }
+        assert.ok(taken >= 3, `${taken}`);
+        assertInvalid(await call('GET', `${path}?orderBy=Nothing`), 'orderBy', /./);
+    });
+}
