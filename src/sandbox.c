@@ -175,14 +175,14 @@ static int add_rules(scmp_filter_ctx filter) {
     for (size_t i = 0; !failed && i < sizeof deadly / sizeof deadly[0]; i++)
         failed = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
     for (size_t i = 0; !failed && i < sizeof families / sizeof families[0]; i++) {
-        struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]);
+        struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0);
         failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family);
         if (!failed)
             failed =
                 seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, &is_family);
     }
     for (size_t i = 0; !failed && i < sizeof names / sizeof names[0]; i++) {
-        struct scmp_arg_cmp is_name = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)names[i]);
+        struct scmp_arg_cmp is_name = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)names[i], 0);
         failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, &is_name);
     }
     return failed;

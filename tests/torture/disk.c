@@ -192,8 +192,13 @@ static void survive(struct file *file) {
 
 /* ---- calls that may be refused ---- */
 
+static bool is_meant(const struct file *file, const char *ending) {
+    size_t len = file ? strlen(file->name) : 0, wanted = ending ? strlen(ending) : 0;
+    return wanted <= len && (!wanted || strcmp(file->name + len - wanted, ending) == 0);
+}
+
 /* Counts a call; what it has to answer at once, or SQLITE_OK. With the lock held. */
-static int admit(enum disk_call call, int otherwise) {
+static int admit(const struct file *file, enum disk_call call, int otherwise) {
     disk.counts[call]++;
     bool changes =
         call == DISK_WRITE || call == DISK_TRUNCATE || call == DISK_SYNC || call == DISK_DELETE;
@@ -203,7 +208,7 @@ static int admit(enum disk_call call, int otherwise) {
     }
     if (disk.is_cut)
         return otherwise;
-    if (!disk.has_fault || disk.fault.call != call)
+    if (!disk.has_fault || disk.fault.call != call || !is_meant(file, disk.fault.ending))
         return SQLITE_OK;
     if (disk.fault.at > 1) {
         disk.fault.at--;
@@ -240,10 +245,11 @@ static int disk_close(sqlite3_file *base) {
 }
 
 static int disk_read(sqlite3_file *base, void *bytes, int size, sqlite3_int64 at) {
-    const struct image *now = &handle_of(base)->file->now;
+    const struct file *file = handle_of(base)->file;
+    const struct image *now = &file->now;
     size_t wanted = (size_t)size, from = (size_t)at;
     lock();
-    int result = admit(DISK_READ, SQLITE_IOERR_READ);
+    int result = admit(file, DISK_READ, SQLITE_IOERR_READ);
     if (result != SQLITE_OK)
         return unlock(result);
     size_t there = from < now->size ? now->size - from : 0;
@@ -258,7 +264,7 @@ static int disk_read(sqlite3_file *base, void *bytes, int size, sqlite3_int64 at
 static int disk_write(sqlite3_file *base, const void *bytes, int size, sqlite3_int64 at) {
     struct file *file = handle_of(base)->file;
     lock();
-    int result = admit(DISK_WRITE, SQLITE_IOERR_WRITE);
+    int result = admit(file, DISK_WRITE, SQLITE_IOERR_WRITE);
     size_t len = (size_t)size;
     if (result != SQLITE_OK) /* some of it may have been written all the same */
         len = disk.is_cut ? 0 : chance(len + 1);
@@ -272,7 +278,7 @@ static int disk_write(sqlite3_file *base, const void *bytes, int size, sqlite3_i
 static int disk_truncate(sqlite3_file *base, sqlite3_int64 size) {
     struct file *file = handle_of(base)->file;
     lock();
-    int result = admit(DISK_TRUNCATE, SQLITE_IOERR_TRUNCATE);
+    int result = admit(file, DISK_TRUNCATE, SQLITE_IOERR_TRUNCATE);
     if (result == SQLITE_OK) {
         image_resize(&file->now, (size_t)size);
         add_pending(file, NULL, 0, (size_t)size);
@@ -301,7 +307,7 @@ static void make_safe(struct file *file) {
  * Each descriptor that was open is told once (errseq_t). */
 static int sync_file(struct handle *handle) {
     struct file *file = handle->file;
-    int result = admit(DISK_SYNC, SQLITE_IOERR_FSYNC);
+    int result = admit(file, DISK_SYNC, SQLITE_IOERR_FSYNC);
     if (disk.is_cut)
         return result;
     if (result != SQLITE_OK) {
@@ -329,9 +335,10 @@ static int disk_sync(sqlite3_file *base, int flags) {
 }
 
 static int disk_size(sqlite3_file *base, sqlite3_int64 *size) {
+    const struct file *file = handle_of(base)->file;
     lock();
-    int result = admit(DISK_SIZE, SQLITE_IOERR_FSTAT);
-    *size = (sqlite3_int64)handle_of(base)->file->now.size;
+    int result = admit(file, DISK_SIZE, SQLITE_IOERR_FSTAT);
+    *size = (sqlite3_int64)file->now.size;
     return unlock(result);
 }
 
@@ -523,7 +530,7 @@ static struct file *add_file(const char *name) {
 
 static int open_file(struct handle *handle, const char *name, int flags) {
     struct file *file = find_file(name);
-    int result = admit(DISK_OPEN, SQLITE_CANTOPEN);
+    int result = admit(file, DISK_OPEN, SQLITE_CANTOPEN);
     if (result != SQLITE_OK)
         return result;
     if (!(file && file->exists) && !(flags & SQLITE_OPEN_CREATE))
@@ -558,8 +565,8 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base,
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int syncs_directory) {
     (void)vfs;
     lock();
-    int result = admit(DISK_DELETE, SQLITE_IOERR_DELETE);
     struct file *file = find_file(name);
+    int result = admit(file, DISK_DELETE, SQLITE_IOERR_DELETE);
     if (result != SQLITE_OK || !file || !file->exists)
         return unlock(result != SQLITE_OK ? result : SQLITE_IOERR_DELETE_NOENT);
     forget(file);

@@ -29,7 +29,8 @@ struct disk_fault {
     enum disk_call call;
     int result;
     unsigned long at;
-    bool lasts; /* so do all later ones of the kind, until disk_mend */
+    bool lasts;         /* so do all later ones of the kind, until disk_mend */
+    const char *ending; /* only of files whose names end so; NULL: of any */
 };
 
 /** Makes it SQLite's default. Chance follows from `seed`. */

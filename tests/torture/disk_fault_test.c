@@ -10,10 +10,11 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-enum { STRIDE = 17, GROUPS = 4, GROUP = 5, MISSES = 3 };
+enum { STRIDE = 17, GROUPS = 4, GROUP = 5, MISSES = 3, ROUNDS = 24 };
 
 struct tally {
     unsigned long faults, acknowledged, refused, unknown;
@@ -98,8 +99,8 @@ static void sweep(struct disk_fault fault, struct tally *tally) {
         tally->unknown += world.unknown;
         world_end(&world);
         if (!fits)
-            fail_msg("call %d, result %d, %lu-th%s: %s", fault.call, fault.result, at,
-                     fault.lasts ? " and later" : "", world.wrong);
+            torture_fail("call %d, result %d, %lu-th%s: %s", fault.call, fault.result, at,
+                         fault.lasts ? " and later" : "", world.wrong);
     }
 }
 
@@ -155,7 +156,98 @@ static void a_disk_that_takes_30_ms_to_sync_is_only_slow(void **state) {
     world_close(&world);
     world_end(&world);
     if (!fits)
-        fail_msg("%s", world.wrong);
+        torture_fail("%s", world.wrong);
+}
+
+/* Somebody reads: up to here, but no further, the log can be copied back. */
+static sqlite3 *hold_snapshot(const struct world *world) {
+    char path[96];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/roster.db", world->directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT Id FROM users", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void let_checkpoints_run(const struct world *world) {
+    (void)usleep((unsigned)world->checkpoint_ms * 1000 * 20);
+}
+
+/* A checkpoint that had to stop half-way does not sync what it wrote. The sync that fails later
+ * may be the one that loses it, and the next checkpoint would not write it again. */
+static bool lose_a_checkpoint(struct world *world) {
+    struct disk_fault fault = { .call = DISK_SYNC,
+                                .result = SQLITE_IOERR_FSYNC,
+                                .at = 1,
+                                .ending = "roster.db" };
+    bool fits = prepare(world) && world_open(world) && serves_again(world);
+    sqlite3 *reader = fits ? hold_snapshot(world) : NULL;
+    fits = fits && serves_again(world);
+    let_checkpoints_run(world);
+    disk_inject(&fault);
+    (void)sqlite3_close(reader);
+    (void)world_change(world, GROUP);
+    let_checkpoints_run(world);
+    if (!disk_mend())
+        fits = complain(world, "no checkpoint synced the database");
+    for (int i = 0; fits && i < GROUPS; i++) {
+        if (world_change(world, GROUP).done)
+            fits = complain(world, "acknowledged something after a checkpoint's sync failed");
+        let_checkpoints_run(world);
+    }
+    return fits;
+}
+
+static void a_checkpoint_whose_sync_fails_takes_nothing_with_it(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= ROUNDS; seed++) {
+        struct world world;
+        disk_seed(seed);
+        bool fits = lose_a_checkpoint(&world);
+        /* The power fails while the server runs, or after its end, or after its next start. */
+        if (seed % 3 == 0)
+            disk_cut_at(0);
+        world_close(&world);
+        if (seed % 3 == 1)
+            disk_cut_at(0);
+        disk_power_on();
+        if (!fits || !comes_back(&world, PREFIX_KEPT))
+            torture_fail("round %u: %s", seed, world.wrong);
+        world_end(&world);
+    }
+}
+
+/* What the log seems to hold after a failed sync may be in the kernel's memory alone. What is
+ * committed behind it would be lost with it. */
+static bool start_on_an_unsynced_log(struct world *world) {
+    struct disk_fault fault = { .call = DISK_SYNC,
+                                .result = SQLITE_IOERR_FSYNC,
+                                .at = 1,
+                                .ending = "-wal" };
+    bool fits = prepare(world);
+    world->checkpoint_ms = 60000;
+    fits = fits && world_open(world) && serves_again(world);
+    disk_inject(&fault);
+    (void)world_change(world, GROUP);
+    if (!disk_mend())
+        fits = complain(world, "no sync of the log failed");
+    world_close(world);
+    fits = fits && world_open(world) && world_settle(world, PREFIX_KEPT) && serves_again(world);
+    disk_cut_at(0);
+    world_close(world);
+    disk_power_on();
+    return fits;
+}
+
+static void a_log_that_was_not_synced_is_no_ground_to_build_on(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= ROUNDS; seed++) {
+        struct world world;
+        disk_seed(seed);
+        if (!start_on_an_unsynced_log(&world) || !comes_back(&world, NOTHING_KEPT))
+            torture_fail("round %u: %s", seed, world.wrong);
+        world_end(&world);
+    }
 }
 
 int main(void) {
@@ -164,6 +256,8 @@ int main(void) {
         cmocka_unit_test(a_write_that_fails),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_sync_that_fails),
+        cmocka_unit_test(a_checkpoint_whose_sync_fails_takes_nothing_with_it),
+        cmocka_unit_test(a_log_that_was_not_synced_is_no_ground_to_build_on),
         cmocka_unit_test(a_file_that_cannot_be_opened),
         cmocka_unit_test(a_file_whose_size_cannot_be_had),
         cmocka_unit_test(a_disk_that_takes_30_ms_to_sync_is_only_slow),

@@ -70,7 +70,7 @@ static void no_power_cut_loses_what_was_acknowledged_or_keeps_what_was_refused(v
                   tally.days, torture_number("TORTURE_SEED", 1), tally.acknowledged, tally.refused,
                   tally.unknown, tally.unknown_kept, fates.kept, fates.lost, fates.torn);
     if (!fits)
-        fail_msg("%s", wrong);
+        torture_fail("%s", wrong);
     assert_true(tally.acknowledged > tally.days);
     assert_true(tally.unknown > tally.unknown_kept);
     assert_true(fates.kept > 0 && fates.lost > 0 && fates.torn > 0);

@@ -12,4 +12,7 @@ unsigned long torture_number(const char *name, unsigned long otherwise);
  */
 int torture_begin(void **state);
 
+/** Fails the running test and says why, where it is seen although standard error is silent. */
+__attribute__((format(printf, 1, 2), noreturn)) void torture_fail(const char *format, ...);
+
 #endif

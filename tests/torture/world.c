@@ -535,8 +535,8 @@ bool world_open(struct world *world) {
     char why[256];
     int code;
     struct store_options options = { .directory = world->directory,
-                                     .checkpoint_every_ms = CHECKPOINT_MS,
-                                     .log_bound_pages = LOG_PAGES };
+                                     .checkpoint_every_ms = world->checkpoint_ms,
+                                     .log_bound_pages = world->log_pages };
     world->store = store_open(&options, why, sizeof why, &code);
     return world->store || differs(world, "%s (%d)", why, code);
 }
@@ -547,7 +547,9 @@ void world_close(struct world *world) {
 }
 
 void world_begin(struct world *world) {
-    *world = (struct world){ .directory = "/tmp/roster-torture-XXXXXX" };
+    *world = (struct world){ .directory = "/tmp/roster-torture-XXXXXX",
+                             .checkpoint_ms = CHECKPOINT_MS,
+                             .log_pages = LOG_PAGES };
     world->last = &world->journal;
     disk_format();
     bool made = mkdtemp(world->directory) != NULL;

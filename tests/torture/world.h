@@ -25,6 +25,7 @@ struct job; /* one command */
 struct world {
     char directory[64];
     struct store *store;
+    int checkpoint_ms, log_pages; /* as in store_options, from the next opening on */
     struct person people[PEOPLE];
     struct job *journal, **last; /* not settled yet, in order */
     unsigned jobs;               /* so far */

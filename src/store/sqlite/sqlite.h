@@ -101,6 +101,9 @@ bool store_wants_no_snapshots(const struct store *store);
 /** Must what reads for long end now? As what: STATUS_BUSY, UNAVAILABLE; else OK. */
 enum status store_ends_reading(const struct store *store);
 
+/** Must the log outlive the last connection, since a sync failed? */
+bool store_keeps_log(const struct store *store);
+
 /** Makes a view one of the store's readers, or no longer one. */
 void store_register(struct store *store, struct store_view *view);
 void store_unregister(struct store *store, struct store_view *view);

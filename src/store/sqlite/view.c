@@ -70,6 +70,9 @@ void store_view_close(struct store_view *view) {
             (void)sqlite3_finalize(view->table_statements[i][j]);
     for (int i = 0; i < SEARCHES_KEPT; i++)
         (void)sqlite3_finalize(view->searches[i]);
+    if (view->db && view->store && store_keeps_log(view->store) &&
+        sqlite3_db_config(view->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK)
+        view_log(view, "keeping the log");
     if (sqlite3_close(view->db) != SQLITE_OK)
         view_log(view, "closing");
     free(view);

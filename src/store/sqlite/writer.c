@@ -133,16 +133,25 @@ static struct store_command *command_of(struct queue_item *item) {
     return (struct store_command *)item;
 }
 
-/* After a failed sync the kernel may have dropped the pages: no later success can be trusted. */
+/* After a failed sync the kernel may have dropped the pages: no later success can be trusted. What
+ * was acknowledged is safe as long as the log is kept as it is; the next start copies all of it. */
+static void note_sync_failure(struct store *store, int code) {
+    if (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)
+        return;
+    atomic_store(&store->is_broken, true);
+    log_error("database: the disk refused to sync; no more changes are taken until a restart");
+}
+
 static void note_failure(struct store *store) {
     int code = sqlite3_extended_errcode(store->writer_view->db), primary = code & 0xFF;
     if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN ||
         primary == SQLITE_READONLY || primary == SQLITE_CORRUPT)
         atomic_store(&store->refuses, true);
-    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
-        atomic_store(&store->is_broken, true);
-        log_error("database: the disk refused to sync; no more changes are taken until a restart");
-    }
+    note_sync_failure(store, code);
+}
+
+bool store_keeps_log(const struct store *store) {
+    return atomic_load(&store->is_broken);
 }
 
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
@@ -252,12 +261,19 @@ static void unpace_checkpoints(struct store *store) {
         file->pMethods = paced.real;
 }
 
+/* False when the log could not be copied, or must stay as it is. SQLite syncs the database only
+ * once all of the log is in it: the sync that fails may be for pages of earlier checkpoints too,
+ * which no later one would write again. */
 static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
     int copied = 0;
+    if (atomic_load(&store->is_broken))
+        return false;
     int result =
         sqlite3_wal_checkpoint_v2(store->checkpoint_view->db, NULL, mode, pages_in_log, &copied);
-    if (result != SQLITE_OK && (result & 0xFF) != SQLITE_BUSY)
+    if (result != SQLITE_OK && (result & 0xFF) != SQLITE_BUSY) {
         view_log(store->checkpoint_view, "copying the log back");
+        note_sync_failure(store, result);
+    }
     return result == SQLITE_OK;
 }
 
@@ -379,6 +395,16 @@ static int lock_directory(struct store *store, const char *directory, char *why,
     return EX_OK;
 }
 
+/* The log that an unclean end leaves may be in the kernel's memory alone, after a failed sync. What
+ * is committed behind it would be lost with it, so all of it goes into the database first. */
+static enum status copy_log_back(struct store_view *view) {
+    if (sqlite3_wal_checkpoint_v2(view->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+        SQLITE_OK)
+        return STATUS_OK;
+    view_log(view, "copying the last run's log back");
+    return STATUS_BROKEN;
+}
+
 static int open_database(struct store *store, const char *directory, char *why, size_t why_size) {
     int len = snprintf(store->path, sizeof store->path, "%s/roster.db", directory);
     if (len < 0 || (size_t)len >= sizeof store->path) {
@@ -387,7 +413,9 @@ static int open_database(struct store *store, const char *directory, char *why, 
     }
     mode_t mask = umask(0077); /* the database is for nobody else to read */
     store->writer_view = view_open(store, store->path, true);
-    enum status status = store->writer_view ? schema_migrate(store->writer_view) : STATUS_BROKEN;
+    enum status status = store->writer_view ? copy_log_back(store->writer_view) : STATUS_BROKEN;
+    if (status == STATUS_OK)
+        status = schema_migrate(store->writer_view);
     (void)umask(mask);
     if (status == STATUS_STALE) {
         (void)snprintf(why, why_size,
