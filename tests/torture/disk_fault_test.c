@@ -176,10 +176,9 @@ static void let_checkpoints_run(const struct world *world) {
 /* A checkpoint that had to stop half-way does not sync what it wrote. The sync that fails later
  * may be the one that loses it, and the next checkpoint would not write it again. */
 static bool lose_a_checkpoint(struct world *world) {
-    struct disk_fault fault = { .call = DISK_SYNC,
-                                .result = SQLITE_IOERR_FSYNC,
-                                .at = 1,
-                                .ending = "roster.db" };
+    struct disk_fault fault = {
+        .call = DISK_SYNC, .result = SQLITE_IOERR_FSYNC, .at = 1, .ending = "roster.db"
+    };
     bool fits = prepare(world) && world_open(world) && serves_again(world);
     sqlite3 *reader = fits ? hold_snapshot(world) : NULL;
     fits = fits && serves_again(world);
@@ -220,10 +219,9 @@ static void a_checkpoint_whose_sync_fails_takes_nothing_with_it(void **state) {
 /* What the log seems to hold after a failed sync may be in the kernel's memory alone. What is
  * committed behind it would be lost with it. */
 static bool start_on_an_unsynced_log(struct world *world) {
-    struct disk_fault fault = { .call = DISK_SYNC,
-                                .result = SQLITE_IOERR_FSYNC,
-                                .at = 1,
-                                .ending = "-wal" };
+    struct disk_fault fault = {
+        .call = DISK_SYNC, .result = SQLITE_IOERR_FSYNC, .at = 1, .ending = "-wal"
+    };
     bool fits = prepare(world);
     world->checkpoint_ms = 60000;
     fits = fits && world_open(world) && serves_again(world);
