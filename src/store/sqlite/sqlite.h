@@ -101,7 +101,7 @@ bool store_wants_no_snapshots(const struct store *store);
 /** Must what reads for long end now? As what: STATUS_BUSY, UNAVAILABLE; else OK. */
 enum status store_ends_reading(const struct store *store);
 
-/** Must the log outlive the last connection, since a sync failed? */
+/** Must the log outlive the last connection, since a checkpoint's sync failed? */
 bool store_keeps_log(const struct store *store);
 
 /** Makes a view one of the store's readers, or no longer one. */

@@ -48,6 +48,7 @@ struct store {
     atomic_bool is_closing;
     int64_t search_limit_ms;
     atomic_bool is_broken; /* a sync failed: what reached the disk is not known any more */
+    atomic_bool keeps_log; /* a checkpoint's: only the log has all that was acknowledged */
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
@@ -133,13 +134,14 @@ static struct store_command *command_of(struct queue_item *item) {
     return (struct store_command *)item;
 }
 
-/* After a failed sync the kernel may have dropped the pages: no later success can be trusted. What
- * was acknowledged is safe as long as the log is kept as it is; the next start copies all of it. */
-static void note_sync_failure(struct store *store, int code) {
+/* Was it a sync? Then the kernel may have dropped the pages, and no later success can be trusted.
+ */
+static bool note_sync_failure(struct store *store, int code) {
     if (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)
-        return;
+        return false;
     atomic_store(&store->is_broken, true);
     log_error("database: the disk refused to sync; no more changes are taken until a restart");
+    return true;
 }
 
 static void note_failure(struct store *store) {
@@ -147,11 +149,11 @@ static void note_failure(struct store *store) {
     if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN ||
         primary == SQLITE_READONLY || primary == SQLITE_CORRUPT)
         atomic_store(&store->refuses, true);
-    note_sync_failure(store, code);
+    (void)note_sync_failure(store, code);
 }
 
 bool store_keeps_log(const struct store *store) {
-    return atomic_load(&store->is_broken);
+    return atomic_load(&store->keeps_log);
 }
 
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
@@ -272,7 +274,8 @@ static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
         sqlite3_wal_checkpoint_v2(store->checkpoint_view->db, NULL, mode, pages_in_log, &copied);
     if (result != SQLITE_OK && (result & 0xFF) != SQLITE_BUSY) {
         view_log(store->checkpoint_view, "copying the log back");
-        note_sync_failure(store, result);
+        if (note_sync_failure(store, result))
+            atomic_store(&store->keeps_log, true);
     }
     return result == SQLITE_OK;
 }
