@@ -1,6 +1,7 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
 #include "api/limits.h"
 #include "api/metrics.h"
+#include "api/walk.h"
 #include "api/writing.h"
 #include "base/log.h"
 #include "base/settings.h"
@@ -212,6 +213,11 @@ static int start_services(struct server *server) {
         complain("no memory or locks for the rate limits");
         return EX_OSERR;
     }
+    app->walks = walks_new();
+    if (!app->walks) {
+        complain("no memory or locks for the ends of pages");
+        return EX_OSERR;
+    }
     app->shows_metrics = settings->metrics;
     app->fetcher =
         fetcher_start(&(struct fetch_options){ .allowed_hosts = settings->avatar_hosts });
@@ -393,6 +399,7 @@ static void stop(struct server *server) {
     pool_stop(server->app.pictures);
     app_free_workers(&server->app);
     limits_free(server->app.limits);
+    walks_free(server->app.walks);
     attempts_free(server->app.auth.attempts);
     store_close(server->app.store);
     seal_key_free(server->key);

@@ -4,8 +4,8 @@
 #include "api/metrics.h"
 
 #include "base/log.h"
+#include "base/mutex.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /* The listener's threads know nothing of workers, so each thread finds its own here. */
@@ -32,15 +32,11 @@ static struct worker *worker_new(struct app *app) {
 }
 
 void app_lock_workers(struct app *app) {
-    int failed = pthread_mutex_lock(&app->workers_lock);
-    assert(!failed);
-    (void)failed;
+    mutex_lock(&app->workers_lock);
 }
 
 void app_unlock_workers(struct app *app) {
-    int failed = pthread_mutex_unlock(&app->workers_lock);
-    assert(!failed);
-    (void)failed;
+    mutex_unlock(&app->workers_lock);
 }
 
 struct worker *app_worker(struct app *app) {

@@ -18,6 +18,7 @@ struct app {
     bool shows_metrics;
     const char *cors_origins; /* a comma-separated list; empty: none */
     struct limits *limits;    /* NULL: none */
+    struct walks *walks;
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };

@@ -1,10 +1,9 @@
 /* Requests counted in windows of fixed length, for each caller. */
 #include "api/limits.h"
 
+#include "base/mutex.h"
 #include "base/time.h"
 
-#include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 static const struct {
@@ -93,14 +92,11 @@ int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write) {
     if (!limits)
         return 0;
     struct shard *shard = &limits->shards[(uint64_t)user_id % SHARDS];
-    int failed = pthread_mutex_lock(&shard->lock);
-    assert(!failed);
+    mutex_lock(&shard->lock);
     struct caller *caller = find_caller(shard, user_id);
     int64_t wait_ms = caller ? find_wait(caller, time_monotonic_ms(), is_write) : 0;
     for (int i = 0; caller && !wait_ms && i < WINDOWS; i++)
         caller->count[i] += is_write || !windows[i].only_writes;
-    failed = pthread_mutex_unlock(&shard->lock);
-    assert(!failed);
-    (void)failed;
+    mutex_unlock(&shard->lock);
     return (wait_ms + 999) / 1000;
 }

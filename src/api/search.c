@@ -1,5 +1,6 @@
 /* Searches: from a query string to conditions on fields, and from a page of records to the envelope
  * (contract section 3). Every name and type comes from the field table. */
+#include "api/walk.h"
 #include "api/writing.h"
 
 #include "json/json.h"
@@ -377,12 +378,60 @@ static void read_query(struct searching *searching) {
     }
 }
 
+/* ---- Page after page ---- */
+
+/* All but the page's number, of whoever asks; `at` NULL when memory is short. */
+static struct text walk_at(const struct searching *searching, int64_t page) {
+    const struct request *request = searching->request;
+    struct text rest = exchange_query(request->exchange), name, value;
+    struct buffer walk;
+    buffer_init(&walk, request->arena, 128);
+    buffer_printf(&walk, "%lld %s %lld", (long long)request->principal.user_id,
+                  searching->search.table->name, (long long)page);
+    while (form_next(&rest, request->arena, &name, &value))
+        if (!text_equal_nocase(name, TEXT("page"))) {
+            buffer_add_char(&walk, '\n');
+            buffer_add(&walk, name);
+            buffer_add_char(&walk, '=');
+            buffer_add(&walk, value);
+        }
+    if (walk.failed)
+        return (struct text){ 0 };
+    return buffer_text(&walk);
+}
+
+static bool is_walk(const struct searching *searching) {
+    const struct search *search = &searching->search;
+    return !searching->is_batch && !search->exact_first &&
+           search->order == search->table->common.id;
+}
+
+/* Where the page before ended for this caller, however many before it came or went since. */
+static void go_on(struct searching *searching) {
+    if (!is_walk(searching) || searching->page == 1)
+        return;
+    struct text walk = walk_at(searching, searching->page - 1);
+    if (walk.at)
+        (void)walks_find(searching->request->app->walks, walk, &searching->search.behind);
+}
+
+static void note_end(const struct searching *searching) {
+    if (!is_walk(searching) || !searching->found.has_more)
+        return;
+    struct text walk = walk_at(searching, searching->page);
+    if (walk.at)
+        walks_note(searching->request->app->walks, walk, searching->found.last_id);
+}
+
 /* ---- The reply ---- */
 
 static void add_envelope(struct buffer *body, const struct searching *searching) {
     const struct search *search = &searching->search;
     int64_t total = searching->found.total, count = (int64_t)searching->found.count;
     int64_t pages = (total + searching->size - 1) / searching->size;
+    bool has_more = searching->found.has_more;
+    if (search->behind && (!has_more || pages <= searching->page))
+        pages = searching->page + has_more; /* records of pages before came or went */
     buffer_printf(body,
                   ",\"CurrentPage\":%lld,\"CurrentPageSize\":%lld,\"CurrentOrderField\":\"%s\"",
                   (long long)searching->page, (long long)searching->size,
@@ -391,7 +440,7 @@ static void add_envelope(struct buffer *body, const struct searching *searching)
                   search->descending, (long long)(count ? search->skip + 1 : 0),
                   (long long)(count ? search->skip + count : 0));
     buffer_printf(body, ",\"TotalItems\":%lld,\"TotalPages\":%lld,\"HasNextPage\":%s",
-                  (long long)total, (long long)pages, searching->page < pages ? "true" : "false");
+                  (long long)total, (long long)pages, has_more ? "true" : "false");
     buffer_printf(body, ",\"HasPreviousPage\":%s}", searching->page > 1 ? "true" : "false");
 }
 
@@ -411,6 +460,7 @@ static void reply_found(struct searching *searching, enum status status) {
     buffer_add_char(body, ']');
     if (!searching->is_batch)
         add_envelope(body, searching);
+    note_end(searching);
     reply_json(request, 200, body);
 }
 
@@ -434,6 +484,7 @@ static void start_search(struct searching *searching) {
     searching->found.json = &searching->body;
     buffer_init(&searching->body, request->arena, BODY_EXPECTED);
     buffer_add(&searching->body, searching->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
+    go_on(searching);
     enum status status =
         store_search_quickly(request->worker->view, &searching->search, &searching->found);
     if (status != STATUS_TOO_SLOW) {

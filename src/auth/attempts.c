@@ -2,11 +2,10 @@
  * memory. Where it is full, the address with the fewest failures is forgotten. */
 #include "auth/attempts.h"
 
+#include "base/mutex.h"
 #include "crypto/token.h"
 
-#include <assert.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 enum { SETS = 2048, WAYS = 8 };
@@ -78,29 +77,17 @@ static struct counter *find(struct attempts *attempts, const struct in6_addr *ke
     return least;
 }
 
-static void lock(struct attempts *attempts) {
-    int failed = pthread_mutex_lock(&attempts->lock);
-    assert(!failed);
-    (void)failed;
-}
-
-static void unlock(struct attempts *attempts) {
-    int failed = pthread_mutex_unlock(&attempts->lock);
-    assert(!failed);
-    (void)failed;
-}
-
 int64_t attempts_wait(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
     if (!attempts || !key_of(from, &key))
         return 0;
-    lock(attempts);
+    mutex_lock(&attempts->lock);
     const struct counter *counter = find(attempts, &key, now_ms);
     bool is_own = counter->since_ms && memcmp(&counter->address, &key, sizeof key) == 0;
     if (is_own && counter->failures >= attempts->limit)
         wait_ms = counter->since_ms + attempts->period_ms - now_ms;
-    unlock(attempts);
+    mutex_unlock(&attempts->lock);
     return (wait_ms + 999) / 1000;
 }
 
@@ -108,10 +95,10 @@ void attempts_note(struct attempts *attempts, const struct sockaddr *from, int64
     struct in6_addr key;
     if (!attempts || !key_of(from, &key))
         return;
-    lock(attempts);
+    mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);
     if (!counter->since_ms || memcmp(&counter->address, &key, sizeof key) != 0)
         *counter = (struct counter){ .address = key, .since_ms = now_ms };
     counter->failures++;
-    unlock(attempts);
+    mutex_unlock(&attempts->lock);
 }

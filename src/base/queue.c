@@ -1,6 +1,8 @@
 /* The one way from thread to thread: a list under a lock that is held for a few instructions. */
 #include "base/queue.h"
 
+#include "base/mutex.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <time.h>
@@ -28,20 +30,8 @@ void queue_destroy(struct queue *queue) {
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
-static void lock(struct queue *queue) {
-    int failed = pthread_mutex_lock(&queue->lock);
-    assert(!failed);
-    (void)failed;
-}
-
-static void unlock(struct queue *queue) {
-    int failed = pthread_mutex_unlock(&queue->lock);
-    assert(!failed);
-    (void)failed;
-}
-
 bool queue_put(struct queue *queue, struct queue_item *item) {
-    lock(queue);
+    mutex_lock(&queue->lock);
     bool taken = !queue->closed && (!queue->limit || queue->length < queue->limit);
     bool was_empty = !queue->first;
     if (taken) {
@@ -50,7 +40,7 @@ bool queue_put(struct queue *queue, struct queue_item *item) {
         queue->last = &item->next;
         queue->length++;
     }
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     if (taken && was_empty)
         (void)pthread_cond_signal(&queue->filled);
     return taken;
@@ -71,11 +61,11 @@ static struct queue_item *take_first(struct queue *queue) {
 }
 
 struct queue_item *queue_take(struct queue *queue) {
-    lock(queue);
+    mutex_lock(&queue->lock);
     while (!queue->first && !queue->closed)
         (void)pthread_cond_wait(&queue->filled, &queue->lock);
     struct queue_item *item = take_first(queue);
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     return item;
 }
 
@@ -95,7 +85,7 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms) {
     struct timespec until = { 0 };
     if (timeout_ms >= 0)
         until = after_ms(timeout_ms);
-    lock(queue);
+    mutex_lock(&queue->lock);
     int failed = 0;
     while (!queue->first && !queue->closed && failed != ETIMEDOUT)
         failed = timeout_ms < 0 ? pthread_cond_wait(&queue->filled, &queue->lock)
@@ -104,27 +94,27 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms) {
     queue->first = NULL;
     queue->last = &queue->first;
     queue->length = 0;
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     return items;
 }
 
 void queue_close(struct queue *queue) {
-    lock(queue);
+    mutex_lock(&queue->lock);
     queue->closed = true;
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     (void)pthread_cond_broadcast(&queue->filled);
 }
 
 size_t queue_length(struct queue *queue) {
-    lock(queue);
+    mutex_lock(&queue->lock);
     size_t length = queue->length;
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     return length;
 }
 
 bool queue_is_done(struct queue *queue) {
-    lock(queue);
+    mutex_lock(&queue->lock);
     bool done = queue->closed && !queue->first;
-    unlock(queue);
+    mutex_unlock(&queue->lock);
     return done;
 }

@@ -17,7 +17,7 @@ void token_generate(char out[TOKEN_TEXT_SIZE]);
 struct token_hash token_hash(struct text token);
 
 /** What a keyed hash is for: the same text for another purpose has another one. */
-enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_PURPOSES };
+enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_WALK, KEYED_PURPOSES };
 
 struct keyed_hash {
     unsigned char bytes[16];

@@ -10,7 +10,7 @@ enum {
     ARENA_LIMIT = 64 * 1024 * 1024,
     CONNECTION_MEMORY = 16 * 1024, /* a head must fit in; wiped whole after each request */
     READ_AT_ONCE = 4096,
-    DROPPED_MAX = 16 * 1024 * 1024, /* bytes of a chunked body that is too large already */
+    DROPPED_MAX = 16 * 1024 * 1024, /* bytes of a body that is too large already */
 };
 
 /* An exchange with what only this file needs; lies in its own arena. */
@@ -150,6 +150,14 @@ static struct text path_of(const char *target) {
     return start ? text_of(start) : TEXT("/");
 }
 
+/* Who has begun to send a body reads no reply before its end, and sees a reset connection instead
+ * of one. So what is not very much too large is taken and dropped, unless the client asked first.
+ */
+static bool is_worth_dropping(const struct served *served, uint64_t length) {
+    struct text expect = exchange_header(&served->exchange, "Expect");
+    return length <= DROPPED_MAX && !text_equal_nocase(expect, TEXT("100-continue"));
+}
+
 static enum MHD_Result take_head(struct served *served, const char *path, const char *method) {
     struct guard guard = { 0 };
     const char *reason;
@@ -164,11 +172,12 @@ static enum MHD_Result take_head(struct served *served, const char *path, const 
     served->is_last = served->exchange.method == METHOD_OTHER ||
                       (may_have_body && !guard.lengths && !guard.codings);
     enum status status = guard_judge(&guard, served->io->options->body_limit, &reason);
-    if (status != STATUS_OK)
+    bool is_dropped = status == STATUS_TOO_LARGE && is_worth_dropping(served, guard.length);
+    if (status != STATUS_OK && !is_dropped)
         return refuse(served, status, reason);
     served->length = guard.lengths ? guard.length : UINT64_MAX;
-    served->body_capacity = guard.length;
-    if (guard.length) {
+    if (guard.length && !is_dropped) {
+        served->body_capacity = guard.length;
         served->exchange.body.at = arena_alloc(&served->arena, guard.length);
         if (!served->exchange.body.at)
             return refuse(served, STATUS_BROKEN, NULL);
@@ -178,12 +187,13 @@ static enum MHD_Result take_head(struct served *served, const char *path, const 
 
 static enum MHD_Result take_body(struct served *served, const char *bytes, size_t size) {
     struct text *body = &served->exchange.body;
+    size_t limit = served->io->options->body_limit;
+    bool is_announced = served->length != UINT64_MAX && served->length > limit;
     served->seen += size;
-    if (served->seen > served->io->options->body_limit) {
-        /* The library takes no reply before the end of the body, so what comes is dropped until
-         * then; but not for ever. */
+    /* The library takes no reply before the end of the body, so what comes is dropped until then;
+     * but not for ever. */
+    if (served->seen > limit || is_announced)
         return served->seen > DROPPED_MAX ? MHD_NO : MHD_YES;
-    }
     if (size > served->body_capacity - body->len) {
         size_t capacity = 2 * served->body_capacity + size;
         void *at = arena_grow(&served->arena, (void *)(uintptr_t)body->at, served->body_capacity,

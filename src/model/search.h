@@ -32,6 +32,7 @@ struct search {
     bool exact_first; /* before all others: records whose text equals what it should contain */
     bool is_whole;    /* the lists of the records are wanted too */
     int64_t skip, limit;
+    int64_t behind; /* in the order of Ids: the page begins behind this one; 0: where `skip` says */
 };
 
 #endif

@@ -94,6 +94,8 @@ struct found {
     struct buffer *json; /* the caller's: the records are added to it, with commas between them */
     size_t count;        /* of records on the page */
     int64_t total;       /* of records that there are */
+    bool has_more;       /* behind the page */
+    int64_t last_id;     /* on the page */
 };
 
 /**

@@ -67,9 +67,12 @@ test('1 MiB is taken, 1 MiB and a byte is 413, by length and chunked', () => har
     assert.equal(most.length, 1048576);
     const { UpdatedOn } = await server.get(userId);
     assertInvalid(await server.put(most.replace('"Language":1', '"Language":9')), 'Language', /./);
-    const answer = await server.raw(head('Content-Length: 1048577\r\n\r\n'));
-    assert.deepEqual(statuses(answer), [413]);
-    assert.match(answer, /"Status":413.*"WasSuccessful":false/);
+    for (const answer of [await server.raw(head('Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n')),
+        await server.raw(`${head('Content-Length: 1048577\r\n\r\n')}${fill(1048577)}`),
+        await server.raw(head('Content-Length: 16777217\r\n\r\n'))]) {
+        assert.deepEqual(statuses(answer), [413]);
+        assert.match(answer, /"Status":413.*"WasSuccessful":false/);
+    }
     const chunk = `10000\r\n${'z'.repeat(65536)}\r\n`;
     const chunked = await server.raw(`${head('Transfer-Encoding: chunked\r\n\r\n')}${chunk.repeat(17)}0\r\n\r\n`);
     assert.equal(statuses(chunked)[0], 413);

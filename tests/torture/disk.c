@@ -2,8 +2,9 @@
  * changes that were made since the last sync. */
 #include "disk.h"
 
+#include "base/mutex.h"
+
 #include <assert.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,15 +70,11 @@ static struct {
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void lock(void) {
-    int failed = pthread_mutex_lock(&disk.lock);
-    assert(!failed);
-    (void)failed;
+    mutex_lock(&disk.lock);
 }
 
 static int unlock(int result) {
-    int failed = pthread_mutex_unlock(&disk.lock);
-    assert(!failed);
-    (void)failed;
+    mutex_unlock(&disk.lock);
     return result;
 }
 

@@ -121,7 +121,7 @@ struct query {
 };
 
 static void query_init(struct query *query, const struct search *search, struct arena *arena) {
-    enum { FOR_THE_PAGE = 2, FOR_A_FILTER = 6 };
+    enum { FOR_THE_PAGE = 3, FOR_A_FILTER = 6 };
     *query = (struct query){ .search = search, .room = FOR_THE_PAGE };
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
         query->room += FOR_A_FILTER;
@@ -315,9 +315,9 @@ static void add_order(struct query *query) {
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
     buffer_add(sql, TEXT(" LIMIT "));
-    add_value(query, value_integer(search->limit));
+    add_value(query, value_integer(search->limit + 1)); /* is there more? */
     buffer_add(sql, TEXT(" OFFSET "));
-    add_value(query, value_integer(search->skip));
+    add_value(query, value_integer(search->behind ? 0 : search->skip));
 }
 
 /* The statement, kept by the view, with all that it wants; to be reset. NULL: logged. */
@@ -408,7 +408,8 @@ static enum status find_candidates(struct store_view *view, const struct search 
 enum { PAGE_MAX = 8 * 1024 * 1024 };
 
 static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
-                              const struct search *search, struct buffer *json) {
+                              const struct search *search, struct found *found) {
+    struct buffer *json = found->json;
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
     enum status status = STATUS_BROKEN;
@@ -418,6 +419,8 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
         json_add_record(json, &record);
     else if (status == STATUS_OK)
         json_add_listed(json, &record);
+    if (status == STATUS_OK)
+        found->last_id = record_id(&record);
     arena_close(&arena);
     return status;
 }
@@ -436,8 +439,9 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
             buffer_add(json, members);
         else
             json_add_without_links(json, search->table, members);
+        found->last_id = sqlite3_column_int64(statement, 1);
     } else
-        status = add_record(view, statement, search, json);
+        status = add_record(view, statement, search, found);
     if (json->len > PAGE_MAX)
         return STATUS_TOO_LARGE;
     return json->failed ? STATUS_BROKEN : status;
@@ -446,9 +450,13 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
 static enum status read_rows(struct store_view *view, struct query *query, struct found *found) {
     sqlite3_stmt *statement = prepare(view, query);
     enum status status;
-    while ((status = view_step(view, statement)) == STATUS_OK)
+    while ((status = view_step(view, statement)) == STATUS_OK) {
+        found->has_more = (int64_t)found->count == query->search->limit;
+        if (found->has_more)
+            break;
         if ((status = add_row(view, statement, query->search, found)) != STATUS_OK)
             break;
+    }
     if (statement)
         (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -458,7 +466,7 @@ static void begin_page(struct query *query, const struct search *search, struct 
     query_init(query, search, found->json->arena);
     buffer_add(&query->sql, TEXT("SELECT "));
     if (search->table->is_kept_as_json)
-        buffer_add(&query->sql, TEXT("Members"));
+        buffer_add(&query->sql, TEXT("Members, Id"));
     else
         view_add_columns(&query->sql, search->table);
     buffer_printf(&query->sql, " FROM %s", search->table->name);
@@ -470,6 +478,11 @@ static enum status read_page(struct store_view *view, const struct search *searc
     begin_page(&query, search, found);
     query.candidates = candidates;
     add_conditions(&query);
+    if (search->behind) {
+        buffer_printf(&query.sql, " %s Id %c ", search->filters ? "AND" : "WHERE",
+                      search->descending ? '<' : '>');
+        add_value(&query, value_integer(search->behind));
+    }
     add_order(&query);
     return read_rows(view, &query, found);
 }
@@ -495,13 +508,14 @@ static enum status find_exact(struct store_view *view, const struct search *sear
 /* The page as it lies in the list of exact matches and, after them, the other candidates. */
 static size_t cut_page(const struct search *search, const struct candidates *exact,
                        const struct candidates *candidates, int64_t *page) {
-    size_t count = 0, at = 0, skip = (size_t)search->skip, end = skip + (size_t)search->limit;
+    size_t skip = search->behind ? 0 : (size_t)search->skip, end = skip + (size_t)search->limit;
+    size_t count = 0, at = 0;
     for (size_t i = 0; i < exact->count && at < end; i++, at++)
         if (at >= skip)
             page[count++] = exact->ids[i];
     const struct value known = value_ids(exact->ids, exact->count);
     for (size_t i = 0; i < candidates->count && at < end; i++) {
-        if (ids_have(&known, candidates->ids[i]))
+        if (ids_have(&known, candidates->ids[i]) || candidates->ids[i] <= search->behind)
             continue;
         if (at >= skip)
             page[count++] = candidates->ids[i];
@@ -523,6 +537,8 @@ static enum status read_first_of_many(struct store_view *view, const struct sear
     if (status != STATUS_OK || !page)
         return page ? status : STATUS_BROKEN;
     size_t count = cut_page(search, &exact, candidates, page);
+    if ((int64_t)count < search->limit) /* behind these candidates */
+        return read_page(view, search, NULL, found);
     begin_page(&query, search, found);
     buffer_add(&query.sql, TEXT(" WHERE "));
     add_ids(&query, page, count);
@@ -532,7 +548,9 @@ static enum status read_first_of_many(struct store_view *view, const struct sear
         buffer_add(&query.sql, TEXT(" DESC, "));
     }
     buffer_add(&query.sql, TEXT("Id"));
-    return read_rows(view, &query, found);
+    status = read_rows(view, &query, found);
+    found->has_more = true; /* not all candidates were gathered */
+    return status;
 }
 
 static bool is_among_first(const struct search *search, const struct candidates *candidates) {
@@ -550,6 +568,7 @@ static enum status search_by(struct store_view *view, const struct search *searc
         by && by == search->filters && !by->next && help_with(search->table, by) == HELP_TEXTS;
     enum status status;
     found->count = 0;
+    found->has_more = false;
     found->total = candidates->total;
     if (by && !candidates->total)
         return STATUS_OK;
@@ -560,9 +579,9 @@ static enum status search_by(struct store_view *view, const struct search *searc
     status = read_page(view, search, candidates, found);
     if (is_counted || status != STATUS_OK)
         return status;
-    /* A page that is not full says itself how many there are. */
+    /* The last page says itself how many there are. */
     found->total = search->skip + (int64_t)found->count;
-    if ((int64_t)found->count == search->limit || (found->count == 0 && search->skip))
+    if (found->has_more || search->behind || (found->count == 0 && search->skip))
         return count_all(view, search, candidates, found);
     return STATUS_OK;
 }
@@ -587,7 +606,8 @@ static bool is_quick(const struct search *search) {
     const struct table *table = search->table;
     const struct field *order = &table->fields[search->order];
     const struct filter *only = search->filters;
-    if (search->skip + search->limit > ROWS_MAX && !(only && only->match == MATCH_any))
+    if ((search->behind ? 0 : search->skip) + search->limit > ROWS_MAX &&
+        !(only && only->match == MATCH_any))
         return false;
     if (!only)
         return (order->type == TYPE_id || order->flags & SEARCHED) && table->is_kept_as_json;

@@ -6,6 +6,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/log.h"
+#include "base/mutex.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -84,42 +85,30 @@ void store_end_reading(struct store *store) {
     atomic_store(&store->is_closing, true);
 }
 
-static void lock(pthread_mutex_t *mutex) {
-    int failed = pthread_mutex_lock(mutex);
-    assert(!failed);
-    (void)failed;
-}
-
-static void unlock(pthread_mutex_t *mutex) {
-    int failed = pthread_mutex_unlock(mutex);
-    assert(!failed);
-    (void)failed;
-}
-
 void store_register(struct store *store, struct store_view *view) {
-    lock(&store->readers_lock);
+    mutex_lock(&store->readers_lock);
     view->next = store->readers;
     store->readers = view;
     view->is_reader = true;
-    unlock(&store->readers_lock);
+    mutex_unlock(&store->readers_lock);
 }
 
 void store_unregister(struct store *store, struct store_view *view) {
-    lock(&store->readers_lock);
+    mutex_lock(&store->readers_lock);
     struct store_view **place = &store->readers;
     while (*place != view)
         place = &(*place)->next;
     *place = view->next;
-    unlock(&store->readers_lock);
+    mutex_unlock(&store->readers_lock);
 }
 
 /* False when somebody reads for long and keeps his. */
 static bool end_snapshots(struct store *store) {
     bool ended = true;
-    lock(&store->readers_lock);
+    mutex_lock(&store->readers_lock);
     for (struct store_view *view = store->readers; view; view = view->next)
         ended &= view_end_snapshot(view) || !view->may_read_long;
-    unlock(&store->readers_lock);
+    mutex_unlock(&store->readers_lock);
     return ended;
 }
 
@@ -214,9 +203,9 @@ static void *run_writer(void *argument) {
         /* A mutex is not fair: without this the writer would take it back at once. */
         while (atomic_load(&store->wants_turn))
             (void)usleep(100);
-        lock(&store->turn);
+        mutex_lock(&store->turn);
         write_commands(store, first);
-        unlock(&store->turn);
+        mutex_unlock(&store->turn);
     }
     return NULL;
 }
@@ -299,12 +288,12 @@ static void *run_checkpointer(void *argument) {
             continue;
         atomic_store(&store->wants_log, is_urgent);
         atomic_store(&store->wants_turn, true);
-        lock(&store->turn);
+        mutex_lock(&store->turn);
         (void)end_snapshots(store);
         (void)checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages); /* tried again next time */
         atomic_store(&store->wants_turn, false);
         atomic_store(&store->wants_log, false);
-        unlock(&store->turn);
+        mutex_unlock(&store->turn);
     }
     unpace_checkpoints(store);
     return NULL;

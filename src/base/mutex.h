@@ -1,0 +1,20 @@
+#ifndef ROSTER_BASE_MUTEX_H
+#define ROSTER_BASE_MUTEX_H
+
+#include <assert.h>
+#include <pthread.h>
+
+/** Only a misuse can make these fail: a lock that was not made, or is not held. */
+static inline void mutex_lock(pthread_mutex_t *mutex) {
+    int failed = pthread_mutex_lock(mutex);
+    assert(!failed);
+    (void)failed;
+}
+
+static inline void mutex_unlock(pthread_mutex_t *mutex) {
+    int failed = pthread_mutex_unlock(mutex);
+    assert(!failed);
+    (void)failed;
+}
+
+#endif

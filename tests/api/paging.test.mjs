@@ -1,0 +1,128 @@
+// Page after page of a search ordered by Id (contract section 3), while users come and go.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server } from './harness.mjs';
+
+const STABLE = 10000, PASSING = 2500, AT_ONCE = 32;
+
+const server = await Server.start();
+const token = await server.admin();
+let made = 0;
+
+async function create(FullName) {
+    const reply = await server.call('POST', '/api/sys/users', { token, body: { FullName, Email: `page.${made++}@example.com`,
+        Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+    assert.equal(reply.status, 200, reply.text);
+    return reply.json.Value.Id;
+}
+async function remove(id) {
+    const reply = await server.call('DELETE', `/api/sys/users/${id}`, { token });
+    assert.equal(reply.status, 200, reply.text);
+}
+
+// Those who pass by lie among those who stay, all over the pages.
+const passing = [];
+async function fill() {
+    const stable = [];
+    for (let from = 0; from < STABLE + PASSING; from += AT_ONCE)
+        await Promise.all(Array.from({ length: Math.min(AT_ONCE, STABLE + PASSING - from) }, async (_, i) => {
+            const passes = (from + i) % 5 === 0;
+            (passes ? passing : stable).push(await create(passes ? 'Passing By' : 'Staying Here'));
+        }));
+    return new Set(stable);
+}
+const stable = await fill();
+
+async function page(query) {
+    const reply = await server.call('GET', `/api/sys/users?${query}`, { token });
+    assert.equal(reply.status, 200, reply.text);
+    return reply.json;
+}
+
+// All Ids of all pages, as a client reads them that goes by HasNextPage.
+async function walk(query, between = async () => {}) {
+    const ids = [];
+    for (let number = 1, more = true; more; number++) {
+        const part = await page(`${query}&page=${number}`);
+        ids.push(...part.Records.map((user) => user.Id));
+        more = part.HasNextPage;
+        assert.equal(part.HasNextPage, number < part.TotalPages, `${query} page ${number}`);
+        await between(number);
+    }
+    assert.equal(new Set(ids).size, ids.length, `${query} repeats somebody`);
+    const seen = new Set(ids);
+    assert.deepEqual([...stable].filter((id) => !seen.has(id)), [], `${query} skips somebody`);
+    return ids;
+}
+
+async function churn(isDone) {
+    for (let round = 0; !isDone(); round++) {
+        passing.push(await create('Passing By'));
+        if (round % 4)
+            await remove(passing.splice(Math.floor(Math.random() * passing.length), 1)[0]);
+    }
+}
+
+test('paging through 10,000 users neither repeats nor skips one who was there throughout, whoever comes or goes', async () => {
+    let done = false;
+    const others = Array.from({ length: 4 }, () => churn(() => done));
+    try {
+        for (const query of ['size=100', 'orderBy=Id&dir=0&size=1000', 'orderBy=Id&dir=desc&size=250', 'orderBy=id&size=500&User_FullName=e',
+            'orderBy=Id&size=200&User_Active=false', 'orderBy=Id&size=500&User_FullName=Staying'])
+            await walk(query);
+    } finally {
+        done = true;
+        await Promise.all(others);
+    }
+});
+
+test('a page begins where the one before ended, though half of the pages before it is deleted meanwhile', async () => {
+    for (const query of ['size=400', 'size=400&dir=desc&orderBy=Id']) {
+        const first = await page(`${query}&page=1`), last = first.Records.at(-1).Id;
+        const gone = passing.filter((id) => query.includes('desc') ? id > last : id < last);
+        assert.ok(gone.length > 0);
+        for (const id of gone) {
+            await remove(id);
+            passing.splice(passing.indexOf(id), 1);
+        }
+        const next = (await page(`${query}&page=2`)).Records.map((user) => user.Id);
+        const all = (await page(`orderBy=Id&size=1000&dir=${query.includes('desc') ? 1 : 0}&User_Active=false`)).Records.map((user) => user.Id);
+        const rest = all.slice(all.findIndex((id) => (query.includes('desc') ? id < last : id > last)));
+        assert.deepEqual(next, rest.slice(0, next.length), query);
+        assert.equal(next.length, 400);
+    }
+});
+
+test('the last pages still come when most users of the first are deleted', async () => {
+    const query = 'orderBy=Id&size=500&User_FullName=Passing';
+    for (let i = 0; i < 1200; i += AT_ONCE)
+        passing.push(...await Promise.all(Array.from({ length: AT_ONCE }, () => create('Passing By'))));
+    const before = [];
+    for (let number = 1, more = true; more; number++) {
+        const part = await page(`${query}&page=${number}`);
+        before.push(...part.Records.map((user) => user.Id));
+        more = part.HasNextPage;
+    }
+    const seen = [];
+    let gone = 0;
+    for (let number = 1, more = true; more; number++) {
+        const part = await page(`${query}&page=${number}`);
+        seen.push(...part.Records.map((user) => user.Id));
+        more = part.HasNextPage;
+        if (number === 2)
+            for (; gone < 800; gone++)
+                await remove(seen[gone]);
+    }
+    assert.deepEqual(seen, before);
+});
+
+test('what one caller reads does not move the pages of another, or of another search', async () => {
+    const first = (await page('size=10&page=1')).Records.map((user) => user.Id);
+    const second = (await page('size=10&page=2')).Records.map((user) => user.Id);
+    await remove(first.at(-1));
+    stable.delete(first.at(-1));
+    const same = (await page('size=10&page=2')).Records.map((user) => user.Id);
+    assert.deepEqual(same, second);
+    const other = (await page('orderBy=Id&size=10&page=2')).Records.map((user) => user.Id);
+    assert.deepEqual(other.slice(0, 9), second.slice(1));
+});
