@@ -332,20 +332,17 @@ static void ignore(struct searching *searching, struct text name) {
 
 /* So that all of it can be said again in a reply. */
 static bool is_plain(struct searching *searching, const struct parameter *parameter) {
-    bool has_name = validate_is_line(parameter->name, SIZE_MAX);
-    if (has_name && validate_is_line(parameter->value, SIZE_MAX))
+    bool is_decoded = parameter->name.at && parameter->value.at;
+    bool has_name = parameter->name.at && validate_is_line(parameter->name, SIZE_MAX);
+    if (is_decoded && has_name && validate_is_line(parameter->value, SIZE_MAX))
         return true;
     complain(searching, has_name ? parameter->name : TEXT("query"),
-             TEXT("must be UTF-8 without control characters"));
+             is_decoded ? TEXT("must be UTF-8 without control characters")
+                        : TEXT("is not percent-encoded correctly"));
     return false;
 }
 
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
-    if (!parameter->name.at || !parameter->value.at) {
-        complain(searching, parameter->name.at ? parameter->name : TEXT("query"),
-                 TEXT("is not percent-encoded correctly"));
-        return;
-    }
     if (!is_plain(searching, parameter) || take_paging(searching, parameter))
         return;
     if (!find_target(searching->search.table, parameter)) {

@@ -176,7 +176,8 @@ test('a bad value of a known filter is 400 and names the parameter', async () =>
         ['User_LastAccess=yesterday', 'User_LastAccess', /date and time/], ['User_Language=one', 'User_Language', /integer/],
         ['UniqueId=1', 'UniqueId', /GUID/], ['page=0', 'page', /from 1/], ['size=-3', 'size', /from 1/], ['page=x', 'page', /from 1/],
         ['orderBy=Nothing', 'orderBy', /name of a property/], ['User_Businesses=a', 'User_Businesses', /must be an Id/],
-        ['User_FullName=%zz', 'User_FullName', /percent-encoded/]])
+        ['User_FullName=%zz', 'User_FullName', /percent-encoded/], ['%ff=%zz', 'query', /percent-encoded/], ['%00=%zz', 'query', /percent-encoded/],
+        ['%ff=1', 'query', /must be UTF-8/]])
         assertInvalid(await search(query), name, message);
 });
 
