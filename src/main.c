@@ -194,6 +194,17 @@ static int write_first_data(struct server *server) {
     return EX_OK;
 }
 
+static void wipe_text(const char *text) {
+    if (text)
+        secret_wipe((char *)(uintptr_t)text, strlen(text));
+}
+
+/* It has been told by now to whom it may concern: the database, as a hash. */
+static void forget_first_password(const struct settings *settings) {
+    wipe_text(settings->admin_password);
+    wipe_text(getenv("ROSTER_ADMIN_PASSWORD"));
+}
+
 static unsigned cores(void) {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? (unsigned)count : 1;
@@ -418,6 +429,7 @@ static int start(struct server *server) {
         code = open_store(server);
     if (code == EX_OK)
         code = write_first_data(server);
+    forget_first_password(&server->settings);
     if (code == EX_OK)
         code = start_services(server);
     if (code == EX_OK)

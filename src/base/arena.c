@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct arena_chunk {
     struct arena_chunk *next;
+    char *end;
     max_align_t memory[];
 };
 
@@ -16,10 +18,15 @@ void arena_init(struct arena *arena, size_t limit) {
     *arena = (struct arena){ .limit = limit };
 }
 
+/* Passwords and tokens of a request lie in its arena: nothing of it is left for what gets the
+ * memory next. Of the newest chunk only what was given out can hold something. */
 void arena_close(struct arena *arena) {
+    char *end = arena->at;
     for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
+        explicit_bzero(chunk->memory, (size_t)(end - (char *)chunk->memory));
         free(chunk);
+        end = next ? next->end : NULL;
     }
     arena_init(arena, arena->limit);
 }
@@ -38,7 +45,7 @@ static bool add_chunk(struct arena *arena, size_t size) {
     chunk->next = arena->chunks;
     arena->chunks = chunk;
     arena->at = (char *)chunk->memory;
-    arena->end = (char *)chunk + wanted;
+    arena->end = chunk->end = (char *)chunk + wanted;
     return true;
 }
 
@@ -106,9 +113,11 @@ struct text arena_printf(struct arena *arena, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int len = vsnprintf(NULL, 0, format, arguments);
+    /* Mostly it fits into what is there, and is then where it will be. */
+    size_t room = (size_t)(arena->end - arena->at);
+    int len = vsnprintf(room ? arena->at : NULL, room, format, arguments);
     char *copy = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-    if (copy && vsnprintf(copy, (size_t)len + 1, format, again) != len)
+    if (copy && (size_t)len >= room && vsnprintf(copy, (size_t)len + 1, format, again) != len)
         copy = NULL;
     va_end(again);
     va_end(arguments);

@@ -21,7 +21,7 @@ struct arena {
 /** Makes an arena that takes at most `limit` bytes from the system. */
 void arena_init(struct arena *arena, size_t limit);
 
-/** Frees all that was allocated; the arena is empty afterwards and can be used again. */
+/** Wipes and frees all that was allocated; the arena is empty afterwards and can be used again. */
 void arena_close(struct arena *arena);
 
 /**

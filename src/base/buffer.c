@@ -49,9 +49,12 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int len = vsnprintf(NULL, 0, format, arguments);
+    size_t room = buffer->capacity - buffer->len;
+    int len = vsnprintf(room ? buffer->at + buffer->len : NULL, room, format, arguments);
     if (len < 0)
         buffer->failed = true;
+    else if ((size_t)len < room && !buffer->failed)
+        buffer->len += (size_t)len;
     else if (buffer_reserve(buffer, (size_t)len + 1))
         buffer->len += (size_t)vsnprintf(buffer->at + buffer->len, (size_t)len + 1, format, again);
     va_end(again);

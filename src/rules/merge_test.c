@@ -3,7 +3,6 @@
 
 #include "model/tables.h"
 #include "rules/collections.h"
-#include "rules/permit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,18 +134,6 @@ static void a_new_second_factor_enables_it_and_forgets_spent_codes(void **state)
     assert_int_equal(user.values[USER_TwoFactorSecret].kind, VALUE_NULL);
 }
 
-static void only_an_administrator_grants_beyond_the_own_permissions(void **state) {
-    struct principal caller = { .permissions = 6 };
-    (void)state;
-    assert_true(permit_grant(&caller, 0));
-    assert_true(permit_grant(&caller, 2));
-    assert_true(permit_grant(&caller, 6));
-    assert_false(permit_grant(&caller, 1));
-    assert_false(permit_grant(&caller, 7));
-    caller.is_admin = true;
-    assert_true(permit_grant(&caller, ~UINT64_C(0)));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_record_has_defaults_and_what_follows_from_it),
@@ -155,7 +142,6 @@ int main(void) {
         cmocka_unit_test(updated_on_is_later_even_when_the_clock_stands_still),
         cmocka_unit_test(lists_are_replaced_then_added_to_then_taken_from),
         cmocka_unit_test(a_new_second_factor_enables_it_and_forgets_spent_codes),
-        cmocka_unit_test(only_an_administrator_grants_beyond_the_own_permissions),
     };
     return cmocka_run_group_tests(tests, NULL, free_arena);
 }

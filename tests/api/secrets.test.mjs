@@ -2,7 +2,7 @@
 // files, its replies, its command line and environment of later. None may be there in clear.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server, assertInvalid, required } from './harness.mjs';
 
@@ -75,6 +75,44 @@ function assertFree(bytes, where, but = new Set()) {
 test('no reply has one', () => {
     assert.ok(replies.length >= 8);
     replies.forEach((reply, i) => assertFree(Buffer.from(reply), `reply ${i}`));
+});
+
+// All that the process can write, but for the reserves of sanitizers. Only root may look, and in a
+// container often not even root; for all others that it cannot be read is the answer.
+function* memoryOf(pid) {
+    let memory;
+    try {
+        memory = openSync(`/proc/${pid}/mem`, 'r');
+    } catch (error) {
+        assert.match(error.code, /^(EACCES|EPERM)$/);
+        return;
+    }
+    const part = Buffer.alloc(4 * 1024 * 1024), overlap = 1024;
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+        const [, from, to, name] = /^([0-9a-f]+)-([0-9a-f]+) rw\S* \S+ \S+ \S+ *(.*)$/.exec(line) ?? [];
+        const [start, end] = [BigInt(`0x${from ?? 0}`), BigInt(`0x${to ?? 0}`)];
+        if (end - start > 256n * 1024n * 1024n)
+            continue;
+        for (let at = start; at < end; at += BigInt(part.length - overlap)) {
+            const left = end - at, size = left < part.length ? Number(left) : part.length;
+            try {
+                yield [part.subarray(0, readSync(memory, part, 0, size, at)), name || 'anonymous memory'];
+            } catch (error) {
+                assert.equal(error.code, 'EIO'); // gone meanwhile, or never there
+            }
+        }
+    }
+    closeSync(memory);
+}
+
+test('the memory of the server has none, once its requests have ended', () => {
+    let parts = 0, hasWhatIsNoSecret = false;
+    for (const [bytes, where] of memoryOf(server.child.pid)) {
+        parts++;
+        hasWhatIsNoSecret ||= bytes.includes(boss);
+        assertFree(bytes, where, keptAsHash);
+    }
+    assert.ok(hasWhatIsNoSecret || !parts);
 });
 
 test('no file of the data folder has one, neither while it serves nor afterwards', async () => {

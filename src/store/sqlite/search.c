@@ -134,7 +134,8 @@ static void add_value(struct query *query, struct value value) {
     if (!query->values)
         return;
     query->values[query->count++] = value;
-    buffer_printf(&query->sql, "?%d", query->count);
+    buffer_add_char(&query->sql, '?');
+    buffer_add_int64(&query->sql, query->count);
 }
 
 /* Which index finds the few rows whose text can contain the needle. */
@@ -303,6 +304,8 @@ static void add_exact_first(struct query *query) {
 
 static void add_order(struct query *query) {
     const struct search *search = query->search;
+    if (query->candidates && query->candidates->total == 1)
+        return; /* what there is to know of one row's place is whether it is on the page */
     const struct field *field = &search->table->fields[search->order];
     bool is_text =
         field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;
@@ -314,6 +317,11 @@ static void add_order(struct query *query) {
     buffer_printf(sql, "%s%s", is_text ? " COLLATE NOCASE" : "", search->descending ? " DESC" : "");
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
+}
+
+static void add_limit(struct query *query) {
+    const struct search *search = query->search;
+    struct buffer *sql = &query->sql;
     buffer_add(sql, TEXT(" LIMIT "));
     add_value(query, value_integer(search->limit + 1)); /* is there more? */
     buffer_add(sql, TEXT(" OFFSET "));
@@ -484,6 +492,7 @@ static enum status read_page(struct store_view *view, const struct search *searc
         add_value(&query, value_integer(search->behind));
     }
     add_order(&query);
+    add_limit(&query);
     return read_rows(view, &query, found);
 }
 
