@@ -422,6 +422,11 @@ static void note_end(const struct searching *searching) {
 
 /* ---- The reply ---- */
 
+static void add_number(struct buffer *body, struct text name, int64_t number) {
+    buffer_add(body, name);
+    buffer_add_int64(body, number);
+}
+
 static void add_envelope(struct buffer *body, const struct searching *searching) {
     const struct search *search = &searching->search;
     int64_t total = searching->found.total, count = (int64_t)searching->found.count;
@@ -429,16 +434,19 @@ static void add_envelope(struct buffer *body, const struct searching *searching)
     bool has_more = searching->found.has_more;
     if (search->behind && (!has_more || pages <= searching->page))
         pages = searching->page + has_more; /* records of pages before came or went */
-    buffer_printf(body,
-                  ",\"CurrentPage\":%lld,\"CurrentPageSize\":%lld,\"CurrentOrderField\":\"%s\"",
-                  (long long)searching->page, (long long)searching->size,
-                  search->table->fields[search->order].name.at);
-    buffer_printf(body, ",\"CurrentSortDirection\":%d,\"FirstItem\":%lld,\"LastItem\":%lld",
-                  search->descending, (long long)(count ? search->skip + 1 : 0),
-                  (long long)(count ? search->skip + count : 0));
-    buffer_printf(body, ",\"TotalItems\":%lld,\"TotalPages\":%lld,\"HasNextPage\":%s",
-                  (long long)total, (long long)pages, has_more ? "true" : "false");
-    buffer_printf(body, ",\"HasPreviousPage\":%s}", searching->page > 1 ? "true" : "false");
+    add_number(body, TEXT(",\"CurrentPage\":"), searching->page);
+    add_number(body, TEXT(",\"CurrentPageSize\":"), searching->size);
+    buffer_add(body, TEXT(",\"CurrentOrderField\":\""));
+    buffer_add(body, search->table->fields[search->order].name);
+    add_number(body, TEXT("\",\"CurrentSortDirection\":"), search->descending);
+    add_number(body, TEXT(",\"FirstItem\":"), count ? search->skip + 1 : 0);
+    add_number(body, TEXT(",\"LastItem\":"), count ? search->skip + count : 0);
+    add_number(body, TEXT(",\"TotalItems\":"), total);
+    add_number(body, TEXT(",\"TotalPages\":"), pages);
+    buffer_add(body, TEXT(",\"HasNextPage\":"));
+    buffer_add(body, has_more ? TEXT("true") : TEXT("false"));
+    buffer_add(body, TEXT(",\"HasPreviousPage\":"));
+    buffer_add(body, searching->page > 1 ? TEXT("true}") : TEXT("false}"));
 }
 
 static void reply_found(struct searching *searching, enum status status) {

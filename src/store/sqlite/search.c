@@ -64,9 +64,11 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
     if (field->type == TYPE_name)
         buffer_printf(sql, "(SELECT named.Name FROM %s AS named WHERE named.Id = %s.%s)",
                       field->target->name, row, field[-1].name.at);
-    else if (field_has_column(table, field))
-        buffer_printf(sql, "%s.%s", row, field->name.at);
-    else
+    else if (field_has_column(table, field)) {
+        buffer_add(sql, text_of(row));
+        buffer_add_char(sql, '.');
+        buffer_add(sql, field->name);
+    } else
         buffer_printf(sql, "%s_member(%s.Members, %d)", table->name, row,
                       (int)(field - table->fields));
 }
@@ -314,7 +316,8 @@ static void add_order(struct query *query) {
     if (search->exact_first)
         add_exact_first(query);
     search_add_value(sql, search->table, field, search->table->name);
-    buffer_printf(sql, "%s%s", is_text ? " COLLATE NOCASE" : "", search->descending ? " DESC" : "");
+    buffer_add(sql, is_text ? TEXT(" COLLATE NOCASE") : TEXT(""));
+    buffer_add(sql, search->descending ? TEXT(" DESC") : TEXT(""));
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
 }
@@ -477,7 +480,8 @@ static void begin_page(struct query *query, const struct search *search, struct 
         buffer_add(&query->sql, TEXT("Members, Id"));
     else
         view_add_columns(&query->sql, search->table);
-    buffer_printf(&query->sql, " FROM %s", search->table->name);
+    buffer_add(&query->sql, TEXT(" FROM "));
+    buffer_add(&query->sql, text_of(search->table->name));
 }
 
 static enum status read_page(struct store_view *view, const struct search *search,
