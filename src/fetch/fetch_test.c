@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -26,7 +27,48 @@ enum { MAX_SIZE = 1000, TIMEOUT_MS = 5000, JOBS_MAX = 64 };
 
 /* ---- Names ---- */
 
-/* Stands before the system's for the whole program, libcurl included. */
+static atomic_uint outside; /* connections that were tried to PUBLIC_ADDRESS */
+
+#define PUBLIC_ADDRESS "8.8.8.8"
+
+/* No test leaves the machine. Stands before the system's for the whole program, as the next one. */
+int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len) {
+    int (*real)(int, __CONST_SOCKADDR_ARG, socklen_t) = NULL;
+    const struct sockaddr_in *ipv4 = addr.__sockaddr_in__;
+    void *symbol = dlsym(RTLD_NEXT, "connect");
+    assert_non_null(symbol);
+    memcpy(&real, &symbol, sizeof real);
+    if (ipv4->sin_family != AF_INET || ipv4->sin_addr.s_addr != inet_addr(PUBLIC_ADDRESS))
+        return real(fd, addr, len);
+    atomic_fetch_add(&outside, 1);
+    errno = ENETUNREACH;
+    return -1;
+}
+
+/* Which addresses changing.test has depends on how often it was asked for. */
+static int resolve_changing(int (*real)(const char *, const char *, const struct addrinfo *,
+                                        struct addrinfo **),
+                            const char *service, const struct addrinfo *req,
+                            struct addrinfo **pai) {
+    static atomic_uint asked;
+    bool is_first = atomic_fetch_add(&asked, 1) % 2 == 0;
+    return real(is_first ? PUBLIC_ADDRESS : "127.0.0.1", service, req, pai);
+}
+
+/* both.test has a public address, and behind it one that is not. */
+static int resolve_both(int (*real)(const char *, const char *, const struct addrinfo *,
+                                    struct addrinfo **),
+                        const char *service, const struct addrinfo *req, struct addrinfo **pai) {
+    struct addrinfo *first = NULL, *last;
+    int failed = real(PUBLIC_ADDRESS, service, req, &first);
+    if (failed)
+        return failed;
+    for (last = first; last->ai_next; last = last->ai_next)
+        ;
+    *pai = first;
+    return real("127.0.0.1", service, req, &last->ai_next);
+}
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *req,
                 struct addrinfo **pai) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
@@ -37,6 +79,10 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
         (void)sleep(SLOW_NAME_S);
         return EAI_NONAME;
     }
+    if (strcmp(name, "changing.test") == 0)
+        return resolve_changing(real, service, req, pai);
+    if (strcmp(name, "both.test") == 0)
+        return resolve_both(real, service, req, pai);
     if (strcasecmp(name, "trusted.test") == 0 || strcmp(name, "inside.test") == 0)
         return real("127.0.0.1", service, req, pai);
     return strcmp(name, "localhost") == 0 ? real(name, service, req, pai) : EAI_NONAME;
@@ -410,6 +456,26 @@ static void what_is_not_public_is_not_connected_to(void **state) {
     assert_nobody_came_inside(world);
 }
 
+/* What is judged is the address that is connected to, not what the name said before. */
+static void a_name_that_changes_does_not_lead_inside(void **state) {
+    static const char *const hosts[] = { "changing.test", "both.test" };
+    struct world *world = *state;
+    char url[URL_MAX];
+    for (unsigned i = 0; i < 6; i++) {
+        struct download download;
+        struct fetcher *fetcher = start_fetcher(world); /* which remembers no name */
+        assert_true(snprintf(url, sizeof url, "http://%s:%u/", hosts[i / 4], world->inside_port) >
+                    0);
+        open_download(&download, text_of(url));
+        start(fetcher, &download);
+        assert_int_not_equal(wait_for(&download), FETCH_OK);
+        close_download(&download);
+        fetcher_stop(fetcher);
+    }
+    assert_int_equal(atomic_load(&outside), 4);
+    assert_nobody_came_inside(world);
+}
+
 static void a_redirect_does_not_lead_inside(void **state) {
     static const char *const hosts[] = {
         "http://127.0.0.1", "http://localhost",          "http://inside.test",
@@ -719,6 +785,7 @@ int main(void) {
         cmocka_unit_test(three_redirects_are_followed_and_a_fourth_is_not),
         cmocka_unit_test(a_trusted_name_may_lead_anywhere),
         cmocka_unit_test(what_is_not_public_is_not_connected_to),
+        cmocka_unit_test(a_name_that_changes_does_not_lead_inside),
         cmocka_unit_test(a_redirect_does_not_lead_inside),
         cmocka_unit_test(only_http_and_https_urls_without_user_name_are_fetched),
         cmocka_unit_test(a_url_is_not_taken_up_to_its_nul_only),
