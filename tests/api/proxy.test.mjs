@@ -28,7 +28,7 @@ async function start() {
     const site = readFileSync(new URL('../../dist/nginx.conf', import.meta.url), 'utf8');
     const changes = [['listen 443 ssl', `listen 127.0.0.1:${port} ssl`], ['server 127.0.0.1:8080', `server ${server.host}:${server.port}`],
         ['keepalive 32', 'keepalive 1'], ['/etc/ssl/certs/users.example.com.pem', join(folder, 'cert.pem')],
-        ['/etc/ssl/private/users.example.com.key', join(folder, 'key.pem')], ['rate=60r/m', 'rate=6000r/m']];
+        ['/etc/ssl/private/users.example.com.key', join(folder, 'key.pem')]];
     for (const [from] of changes)
         assert.ok(site.includes(from), from);
     writeFileSync(join(folder, 'site.conf'), changes.reduce((text, [from, to]) => text.replace(from, to), site));
@@ -53,13 +53,21 @@ async function start() {
 }
 const port = await start();
 
-// Sends bytes through nginx and gives what comes until it closes.
-function send(bytes, wait = 1000) {
+// Each time a client at an address of its own, which is neither limited yet nor allowed anything.
+let clients = 0;
+const stranger = () => `127.${++clients >> 8}.${clients & 255}.2`;
+
+// Sends bytes through nginx and gives what comes until it closes, or `isWhole` says that it is all.
+function send(bytes, { wait = 1000, from = stranger(), protocol = 'http/1.1', isWhole = () => false } = {}) {
     return new Promise((resolve) => {
-        const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: 'users.example.com' });
+        const socket = tls.connect({ port, host: '127.0.0.1', localAddress: from, ALPNProtocols: [protocol], rejectUnauthorized: false, servername: 'users.example.com' });
         let answer = '';
         const timer = setTimeout(() => socket.destroy(), wait);
-        socket.on('data', (part) => { answer += part.toString('latin1'); });
+        socket.on('data', (part) => {
+            answer += part.toString('latin1');
+            if (isWhole(answer))
+                socket.destroy();
+        });
         socket.on('error', () => {});
         socket.on('close', () => { clearTimeout(timer); resolve(answer); });
         socket.on('secureConnect', () => socket.write(Buffer.from(bytes, 'latin1')));
@@ -78,6 +86,38 @@ async function answered() {
 // What nginx passed on, by its log.
 const passedOn = () => readFileSync(join(folder, 'access'), 'utf8').split('\n').filter((line) => /^\d/.test(line)).length;
 
+// HTTP/2 by hand (RFC 9113), since node's own client refuses to say what a proxy must refuse to hear.
+const frame = (type, flags, payload) => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(type === SETTINGS ? 0 : 1, 5);
+    return head.toString('latin1') + payload;
+};
+const DATA = 0, HEADERS = 1, RESET = 3, SETTINGS = 4, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4;
+// RFC 7541 section 6.2.2: a literal that is not indexed, without Huffman's code.
+const literal = (text) => (text.length < 127 ? String.fromCharCode(text.length)
+    : `\x7f${String.fromCharCode((text.length - 127) & 127 | 128, (text.length - 127) >> 7)}`) + text;
+const http2 = (headers, body, trailers) => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(SETTINGS, 0, '') +
+    frame(HEADERS, END_HEADERS | (body === undefined ? END_STREAM : 0), headers.map(([name, value]) => `\0${literal(name)}${literal(value)}`).join('')) +
+    (body === undefined ? '' : frame(DATA, trailers ? 0 : END_STREAM, body)) +
+    (trailers ? frame(HEADERS, END_HEADERS | END_STREAM, trailers.map(([name, value]) => `\0${literal(name)}${literal(value)}`).join('')) : '');
+function* frames(bytes) {
+    for (let at = 0; at + 9 <= bytes.length;) {
+        const [size, type] = [Buffer.from(bytes.slice(at, at + 3), 'latin1').readUIntBE(0, 3), bytes.charCodeAt(at + 3)];
+        yield { type, flags: bytes.charCodeAt(at + 4), payload: bytes.slice(at + 9, at + 9 + size) };
+        at += 9 + size;
+    }
+}
+// The first header is the status: one of RFC 7541's table, or its name there and three digits.
+const known = { 0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500 };
+function statusOf2(bytes) {
+    const head = [...frames(bytes)].find(({ type }) => type === HEADERS)?.payload.replace(/^[\x20-\x3f]+/, '');
+    return head && (known[head.charCodeAt(0)] ?? Number(head.slice(2, 5)));
+}
+const isOver = (bytes) => [...frames(bytes)].some(({ type, flags }) => type === RESET || type === GOAWAY || ((type === DATA || type === HEADERS) && flags & END_STREAM));
+
 test('a client is served through nginx: a token, an update, the record', async () => {
     const granted = await send(request('POST', '/api/token', { body: `grant_type=password&username=${adminEmail}&password=${password}` }));
     assert.equal(statusOf(granted), 200, granted);
@@ -89,8 +129,25 @@ test('a client is served through nginx: a token, an update, the record', async (
     assert.equal(statusOf(await send(request('PUT', '/api/sys/users', { token, body: 'x'.repeat(1024 * 1024 + 1) }))), 413);
 });
 
+const smuggled = 'GET /api/sys/users/1?smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
+
+// After each attempt rosterd has answered no more than nginx passed on, and the next client gets its
+// own answer. `attempt` makes each, `judge` gets what came of it and how many requests nginx passed on.
+async function assertNothingSmuggled(attempts, attempt, judge = () => {}) {
+    let before = await answered(), passedBefore = passedOn();
+    for (const [name, value] of attempts) {
+        const outcome = await attempt(value);
+        const next = await send(request('GET', '/healthz?next'));
+        assert.deepEqual([statusOf(next), bodyOf(next)], [200, { status: 'ok' }], `${name}: ${next}`);
+        const now = await answered(), passed = passedOn();
+        // What rosterd's HTTP library refuses by itself is not counted.
+        assert.ok(now - before - 1 <= passed - passedBefore, `${name}: ${now - before - 1} of ${passed - passedBefore}`);
+        judge(name, value, outcome, passed - passedBefore - 1);
+        [before, passedBefore] = [now, passed];
+    }
+}
+
 test('whatever comes to nginx, rosterd answers no more requests than nginx passed on, and the next client gets its own answer', async () => {
-    const smuggled = 'GET /api/sys/users/1?smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
     const inside = {
         'a request in a body with Content-Length': request('POST', '/api/token', { body: smuggled }),
         'Content-Length that ends before it, with chunked': `POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
@@ -104,14 +161,93 @@ test('whatever comes to nginx, rosterd answers no more requests than nginx passe
         'a GET with a request in its body': `GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     };
     const all = [...Object.entries(inside), ...Object.entries(refused), ...Object.entries(understood).map(([name, [bytes]]) => [name, bytes])];
-    let before = await answered(), passedBefore = passedOn();
-    for (const [name, bytes] of all) {
-        await send(bytes + smuggled, 150);
-        const next = await send(request('GET', '/healthz?next'));
-        assert.deepEqual([statusOf(next), bodyOf(next)], [200, { status: 'ok' }], `${name}: ${next}`);
-        const now = await answered(), passed = passedOn();
-        // What rosterd's HTTP library refuses by itself is not counted.
-        assert.ok(now - before - 1 <= passed - passedBefore, `${name}: ${now - before - 1} of ${passed - passedBefore}`);
-        [before, passedBefore] = [now, passed];
+    await assertNothingSmuggled(all, (bytes) => send(bytes + smuggled, { wait: 150 }));
+});
+
+test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks, codings and pseudo headers that lie', async () => {
+    const head = (changes = {}, ...more) => [...Object.entries({ ':method': 'POST', ':scheme': 'https', ':path': '/api/token', ':authority': 'users.example.com', ...changes })
+        .filter(([, value]) => value !== undefined), ...more];
+    const form = 'grant_type=password&username=nobody@example.com&password=no';
+    const get = (changes, ...more) => http2(head({ ':method': 'GET', ':path': '/healthz', ...changes }, ...more));
+    const broken = `x\r\n\r\n${smuggled}`;
+    // With what is wanted: a status of rosterd's, or that nginx refuses it, or that it is one request or none.
+    const attempts = {
+        'a GET': [get(), 200],
+        'a GET with a long header': [get({}, ['x', 'y'.repeat(1000)]), 200],
+        'a POST': [http2(head(), form), 400],
+        'a POST with its length': [http2(head({}, ['content-length', `${form.length}`]), form), 400],
+        'content-length that is shorter than the data': [http2(head({}, ['content-length', '4']), form + smuggled), 'refused'],
+        'content-length 0 before data': [http2(head({}, ['content-length', '0']), smuggled), 'refused'],
+        'content-length that is longer than the data': [http2(head({}, ['content-length', `${form.length + smuggled.length}`]), form), 'refused'],
+        'content-length without data': [http2(head({}, ['content-length', `${smuggled.length}`])), 'refused'],
+        'content-length twice': [http2(head({}, ['content-length', `${form.length}`], ['content-length', '4']), form), 'refused'],
+        'content-length with a line break': [http2(head({}, ['content-length', `4\r\n\r\n${smuggled}`]), form), 'refused'],
+        'a request in the data of a GET': [http2(head({ ':method': 'GET', ':path': '/healthz' }), smuggled), 'one'],
+        'transfer-encoding: chunked': [http2(head({}, ['transfer-encoding', 'chunked']), `0\r\n\r\n${smuggled}`), 'one'],
+        'transfer-encoding with content-length': [http2(head({}, ['transfer-encoding', 'chunked'], ['content-length', `${5 + smuggled.length}`]), `0\r\n\r\n${smuggled}`), 'refused'],
+        'an unknown transfer-encoding': [http2(head({}, ['transfer-encoding', 'xchunked']), `0\r\n\r\n${smuggled}`), 'refused'],
+        'connection: transfer-encoding': [http2(head({}, ['connection', 'transfer-encoding']), form), 'one'],
+        'trailers that name a length': [http2(head(), form, [['content-length', '4']]), 'one'],
+        'a line break in a value': [get({}, ['x', broken]), 'refused'],
+        'a line feed in a value': [get({}, ['x', broken.replaceAll('\r', '')]), 'refused'],
+        'NUL in a value': [get({}, ['x', `a\0${broken}`]), 'refused'],
+        'a line break in a name': [get({}, [`x: y\r\n\r\n${smuggled}`, 'z']), 'refused'],
+        'a colon in a name': [get({}, ['transfer-encoding: chunked', 'z']), 'one'],
+        'a name in capitals': [get({}, ['Content-Length', '5']), 'refused'],
+        'an empty name': [get({}, ['', 'z']), 'refused'],
+        'a request in :path': [get({ ':path': `/healthz HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}` }), 'refused'],
+        'a line feed in :path': [get({ ':path': '/healthz\nX: y' }), 'refused'],
+        'a blank in :path': [get({ ':path': '/healthz x' }), 'one'],
+        'a request in :method': [get({ ':method': `GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n${smuggled}GET` }), 'refused'],
+        'a blank in :method': [get({ ':method': 'GET /healthz' }), 'refused'],
+        'a line break in :authority': [get({ ':authority': broken }), 'refused'],
+        'a request in :scheme': [get({ ':scheme': `https://x${broken}` }), 'refused'],
+        ':authority and another host': [get({}, ['host', 'other']), 'one'],
+        'two :paths': [get({}, [':path', '/metrics']), 'refused'],
+        'two :methods': [get({}, [':method', 'DELETE']), 'refused'],
+        'no :path': [get({ ':path': undefined }), 'refused'],
+        'no :method': [get({ ':method': undefined }), 'refused'],
+        'no :scheme': [get({ ':scheme': undefined }), 'refused'],
+        'an empty :path': [get({ ':path': '' }), 'refused'],
+        'a :path that is a whole address': [get({ ':path': 'http://x/metrics' }), 'refused'],
+        'a pseudo header after others': [http2([[':method', 'GET'], [':scheme', 'https'], ['x', 'y'], [':path', '/healthz'], [':authority', 'x']]), 'one'],
+        'a pseudo header that is none': [get({}, [':version', 'HTTP/1.1']), 'refused'],
+        'CONNECT': [http2([[':method', 'CONNECT'], [':authority', 'x:80']]), 'refused'],
+        'TRACE': [get({ ':method': 'TRACE' }), 'refused'],
+    };
+    await assertNothingSmuggled(Object.entries(attempts), ([bytes]) => send(bytes, { wait: 10000, protocol: 'h2', isWhole: isOver }), (name, [, wanted], answer, passed) => {
+        const status = statusOf2(answer);
+        if (wanted === 'refused')
+            assert.ok(passed === 0 && (!status || status >= 400), `${name}: ${status}, ${passed} passed on`);
+        else if (wanted === 'one')
+            assert.ok(passed <= 1, `${name}: ${passed} passed on`);
+        else
+            assert.deepEqual([status, passed], [wanted, 1], name);
+    });
+});
+
+// As rosterd finds the route: whatever the case, with a slash at the end, with a query, as a whole address.
+const spellings = (path) => [path, `${path}/`, path.toUpperCase(), `${path.toUpperCase()}/`, path.replace(/[a-z](?=[^/]*$)/, (letter) => letter.toUpperCase()),
+    `${path}?x`, `${path}/?x=/`, `http://users.example.com${path}/`];
+
+test('/metrics is for this machine alone, however it is spelled', async () => {
+    for (const path of spellings('/metrics')) {
+        assert.equal(statusOf(await send(request('GET', path), { from: '127.0.0.1' })), 200, `${path} is one of rosterd's spellings`);
+        assert.equal(statusOf(await send(request('GET', path))), 403, path);
+    }
+    for (const path of ['//metrics', '/x/../metrics', '/%6detrics', '/metrics//', '/./metrics/'])
+        assert.notEqual(statusOf(await send(request('GET', path))), 200, path);
+});
+
+test('whoever tries passwords is limited, at each place that takes one, however it is spelled', async () => {
+    const tries = 60, burst = 20; // in less than the 40 s in which another 40 would be allowed
+    for (const path of ['/api/token', '/api/sys/users/token', '/api/sys/users/validate'].flatMap(spellings)) {
+        const one = `POST ${path} HTTP/1.1\r\nHost: users.example.com\r\nContent-Length: 2\r\n\r\n{}`;
+        const isWhole = (text) => text.split(/HTTP\/1\.1 \d/).length > tries;
+        const answers = await send(one.repeat(tries), { wait: 30000, isWhole });
+        const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+        assert.ok(statuses.slice(0, burst).every((status) => status === 400 || status === 401), `${path}: ${statuses}`);
+        assert.ok(statuses.includes(429), `${path}: ${statuses}`);
+        assert.equal(statuses.length, tries, path);
     }
 });
