@@ -58,7 +58,7 @@ let clients = 0;
 const stranger = () => `127.${++clients >> 8}.${clients & 255}.2`;
 
 // Sends bytes through nginx and gives what comes until it closes, or `isWhole` says that it is all.
-function send(bytes, { wait = 1000, from = stranger(), protocol = 'http/1.1', isWhole = () => false } = {}) {
+function send(bytes, { wait = 30000, from = stranger(), protocol = 'http/1.1', isWhole = () => false } = {}) {
     return new Promise((resolve) => {
         const socket = tls.connect({ port, host: '127.0.0.1', localAddress: from, ALPNProtocols: [protocol], rejectUnauthorized: false, servername: 'users.example.com' });
         let answer = '';
@@ -138,7 +138,7 @@ async function assertNothingSmuggled(attempts, attempt, judge = () => {}) {
     for (const [name, value] of attempts) {
         const outcome = await attempt(value);
         const next = await send(request('GET', '/healthz?next'));
-        assert.deepEqual([statusOf(next), bodyOf(next)], [200, { status: 'ok' }], `${name}: ${next}`);
+        assert.deepEqual([statusOf(next), next.slice(next.indexOf('\r\n\r\n') + 4)], [200, '{"status":"ok"}'], `${name}: ${next}`);
         const now = await answered(), passed = passedOn();
         // What rosterd's HTTP library refuses by itself is not counted.
         assert.ok(now - before - 1 <= passed - passedBefore, `${name}: ${now - before - 1} of ${passed - passedBefore}`);
@@ -215,7 +215,7 @@ test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks
         'CONNECT': [http2([[':method', 'CONNECT'], [':authority', 'x:80']]), 'refused'],
         'TRACE': [get({ ':method': 'TRACE' }), 'refused'],
     };
-    await assertNothingSmuggled(Object.entries(attempts), ([bytes]) => send(bytes, { wait: 10000, protocol: 'h2', isWhole: isOver }), (name, [, wanted], answer, passed) => {
+    await assertNothingSmuggled(Object.entries(attempts), ([bytes]) => send(bytes, { protocol: 'h2', isWhole: isOver }), (name, [, wanted], answer, passed) => {
         const status = statusOf2(answer);
         if (wanted === 'refused')
             assert.ok(passed === 0 && (!status || status >= 400), `${name}: ${status}, ${passed} passed on`);
@@ -244,7 +244,7 @@ test('whoever tries passwords is limited, at each place that takes one, however 
     for (const path of ['/api/token', '/api/sys/users/token', '/api/sys/users/validate'].flatMap(spellings)) {
         const one = `POST ${path} HTTP/1.1\r\nHost: users.example.com\r\nContent-Length: 2\r\n\r\n{}`;
         const isWhole = (text) => text.split(/HTTP\/1\.1 \d/).length > tries;
-        const answers = await send(one.repeat(tries), { wait: 30000, isWhole });
+        const answers = await send(one.repeat(tries), { isWhole });
         const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
         assert.ok(statuses.slice(0, burst).every((status) => status === 400 || status === 401), `${path}: ${statuses}`);
         assert.ok(statuses.includes(429), `${path}: ${statuses}`);
