@@ -9,8 +9,8 @@ enum { SLOTS = 4096 };
 
 struct entry {
     struct keyed_hash hash;
-    int64_t expires_ms;
-    struct principal principal; /* its e-mail points behind the entry */
+    int64_t since_ms, expires_ms; /* before, the clock was ahead when it was remembered */
+    struct principal principal;   /* its e-mail points behind the entry */
     char email[];
 };
 
@@ -43,8 +43,9 @@ static unsigned slot_of(const struct keyed_hash *hash) {
 bool token_cache_get(const struct token_cache *cache, const struct keyed_hash *hash,
                      struct arena *arena, struct principal *principal) {
     const struct entry *entry = cache->slots[slot_of(hash)];
+    int64_t now_ms = time_now_ms();
     if (!entry || entry->principal.epoch != store_access_epoch(cache->auth->store) ||
-        entry->expires_ms <= time_now_ms() ||
+        now_ms < entry->since_ms || now_ms >= entry->expires_ms ||
         memcmp(entry->hash.bytes, hash->bytes, sizeof hash->bytes) != 0)
         return false;
     *principal = entry->principal;
@@ -59,6 +60,7 @@ void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, i
     if (!entry)
         return; /* it is only a cache */
     entry->hash = *hash;
+    entry->since_ms = time_now_ms();
     entry->expires_ms = expires_ms;
     entry->principal = *principal;
     memcpy(entry->email, principal->email.at, principal->email.len);

@@ -197,12 +197,22 @@ static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
+static int64_t pause_after(const struct deliverer *deliverer, int64_t attempts) {
+    return deliverer->options.retry_ms << (attempts - 1);
+}
+
+/* Whoever waits for longer began to while the clock was ahead. */
+static int64_t longest_pause(const struct deliverer *deliverer) {
+    return pause_after(deliverer, ATTEMPTS_MAX - 1) + UNNOTED_PAUSE_MS;
+}
+
 /* Starts what is due. When to look again: as a moment of the wall clock. */
 static int64_t start_due(struct deliverer *deliverer) {
     struct arena arena = { 0 };
     struct waiting_hooks waiting = { 0 };
-    struct due_query query = { .now_ms = time_now_ms() };
-    int64_t next_ms = INT64_MAX;
+    struct due_query query = { .now_ms = time_now_ms(),
+                               .longest_pause_ms = longest_pause(deliverer) };
+    int64_t next_ms = query.now_ms + query.longest_pause_ms;
     if (store_waiting_hooks(deliverer->view, &arena, &waiting) != STATUS_OK)
         next_ms = query.now_ms + BROKEN_PAUSE_MS;
     for (size_t i = 0; i < waiting.count; i++) {
@@ -247,7 +257,7 @@ static struct attempt attempt_of(struct posting *posting) {
         return attempt;
     }
     if (attempts < ATTEMPTS_MAX)
-        attempt.next_ms = attempt.now_ms + (posting->deliverer->options.retry_ms << (attempts - 1));
+        attempt.next_ms = attempt.now_ms + pause_after(posting->deliverer, attempts);
     attempt.error = text_of(fetch_reason(posting->job.outcome));
     if (posting->job.outcome == FETCH_BAD_STATUS)
         attempt.error = arena_printf(&posting->arena, "its server answered with status %d",
@@ -288,7 +298,9 @@ static void *run(void *argument) {
     uint64_t seen = 0;
     while (!atomic_load(&deliverer->is_stopping)) {
         uint64_t changes = store_outbox_changes(deliverer->options.store);
-        if (changes != seen || time_now_ms() >= next_ms) {
+        int64_t now_ms = time_now_ms();
+        bool was_ahead = next_ms > now_ms + longest_pause(deliverer);
+        if (changes != seen || now_ms >= next_ms || was_ahead) {
             seen = changes;
             next_ms = start_due(deliverer);
         }

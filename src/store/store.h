@@ -192,8 +192,10 @@ struct waiting_hooks {
 enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
                                 struct waiting_hooks *waiting) MUST_CHECK;
 
+/* What is to wait for longer than any pause lasts was noted while the clock was ahead: it is due.
+ */
 struct due_query {
-    int64_t hook_id, now_ms;
+    int64_t hook_id, now_ms, longest_pause_ms;
 };
 
 /** As many as one webhook is ever sent at once. */

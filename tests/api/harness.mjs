@@ -1,5 +1,6 @@
 // Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -166,6 +167,17 @@ export class Server {
 export function required(user) {
     const { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts } = user;
     return { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts };
+}
+
+// The code of a step of 30 s (RFC 6238) for a secret in base32.
+export function totp(secret, step = Math.floor(Date.now() / 30000)) {
+    const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+    const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+    const counter = Buffer.alloc(8);
+    counter.writeBigUInt64BE(BigInt(step));
+    const mac = createHmac('sha1', key).update(counter).digest();
+    const at = mac[19] & 15;
+    return String((mac.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
 }
 
 export function assertInvalid(reply, property, message) {

@@ -1,9 +1,8 @@
 // POST /api/token, and what its tokens are good for.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, userId } from './harness.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, totp, userId } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--lockout-attempts', '3']);
 const passwordGrant = (username, secret = password, more = {}, headers = {}) =>
@@ -19,16 +18,6 @@ function assertError(reply, error, description) {
         assert.equal(reply.json.error_description, description);
 }
 const wrongText = 'The user name or password is incorrect.';
-
-function totp(secret, step = Math.floor(Date.now() / 30000)) {
-    const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-    const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-    const counter = Buffer.alloc(8);
-    counter.writeBigUInt64BE(BigInt(step));
-    const mac = createHmac('sha1', key).update(counter).digest();
-    const at = mac[19] & 15;
-    return String((mac.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
-}
 
 test('the password grant gives a pair of opaque tokens', async () => {
     const reply = await passwordGrant(adminEmail);

@@ -1,11 +1,26 @@
 // The clock jumps forth and back.
-import test from 'node:test';
+import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { required, userId, adminEmail, password } from '../api/harness.mjs';
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { adminEmail, password, required, staff, totp, userId } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();
-const server = await faults.start();
+let answer = 200;
+const came = []; // names that the webhook was told
+const listener = http.createServer((request, reply) => {
+    let text = '';
+    request.on('data', (part) => { text += part; });
+    request.on('end', () => {
+        came.push(JSON.parse(text)[0].FullName);
+        reply.writeHead(answer).end();
+    });
+});
+await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
+after(() => { listener.close(); listener.closeAllConnections(); });
+const host = `127.0.0.1:${listener.address().port}`;
+const server = await faults.start(['--demo', '--metrics', '--io-threads', '1', '--webhook-hosts', host]);
 const token = await server.admin();
 const body = required(await server.get(userId, token));
 const hour = 3600 * 1000, day = 24 * hour;
@@ -66,4 +81,98 @@ test('a time before 1970 or after 2100 is served too', async () => {
         assert.equal((await server.put({ ...body, LastHelpVisited: 99 }, { token: fresh })).status, 200);
     }
     faults.setClock(0);
+});
+
+async function until(condition, what) {
+    for (const end = Date.now() + 60000; !await condition(); await sleep(50))
+        assert.ok(Date.now() < end, `not in time: ${what}`);
+}
+
+test('what a webhook could not be told while the clock was ahead is told once it is right again', async () => {
+    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Clock', Action: 1002, Active: true, URL: `http://${host}/` } });
+    assert.equal(hook.status, 200, hook.text);
+    for (const again of [async () => {}, () => server.restart()]) {
+        answer = 500;
+        faults.setClock(365 * day);
+        const fresh = await server.token();
+        assert.equal((await server.put({ ...body, FullName: 'Told Ahead' }, { token: fresh })).status, 200);
+        await until(() => came.includes('Told Ahead'), 'the first attempt');
+        const pending = async () => (await server.call('GET', '/api/sys/webhookdeliveries', { token: fresh })).json.Records.find(({ Status }) => Status === 1);
+        await until(async () => (await pending()).Attempts > 0, 'it is noted');
+        answer = 200;
+        came.length = 0;
+        faults.setClock(0);
+        await again();
+        await until(() => came.includes('Told Ahead'), 'an attempt at the right time');
+        assert.equal((await server.put({ ...body, FullName: 'Told Next' }, { token: fresh })).status, 200);
+        await until(() => came.includes('Told Next'), 'what came behind it');
+        came.length = 0;
+    }
+    await server.call('DELETE', `/api/sys/webhooks/${hook.json.Value.Id}`, { token });
+});
+
+test('a Basic password that was remembered while the clock was ahead is checked again', async () => {
+    const headers = { Authorization: `Basic ${Buffer.from(`${adminEmail}:${password}`).toString('base64')}` };
+    const call = async () => assert.equal((await server.call('GET', `/api/sys/users/${userId}`, { headers })).status, 200);
+    const checked = async () => Number(/^roster_sign_ins_total\{result="ok"\} (\d+)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
+    const wasChecked = async () => {
+        const before = await checked();
+        await call();
+        return await checked() - before;
+    };
+    await call();
+    assert.equal(await wasChecked(), 0, 'it is remembered');
+    faults.setClock(365 * day);
+    assert.equal(await wasChecked(), 1, 'its time is over');
+    assert.equal(await wasChecked(), 0);
+    faults.setClock(0);
+    assert.equal(await wasChecked(), 1, 'it was remembered for another year');
+    assert.equal(await wasChecked(), 0);
+});
+
+test('a one-time code counts at its time, and not again when the clock goes back to it', async () => {
+    const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', steps = day / 30000;
+    const code = (step) => server.grant({ grant_type: 'password', username: 'frontdesk@example.com', password, totp: totp(secret, step) });
+    await server.update(staff.frontdesk, { TwoFactorSecret: secret }, { token });
+    const step = Math.floor(Date.now() / 30000);
+    faults.setClock(day);
+    assert.equal((await code(step)).json.error, 'two_factor_auth_check', 'of yesterday');
+    faults.setClock(0);
+    assert.equal((await code(Math.floor(Date.now() / 30000))).status, 200, 'nothing was spent');
+    assert.equal((await code(step + steps)).json.error, 'two_factor_auth_check', 'of tomorrow');
+    faults.setClock(day);
+    const later = Math.floor(Date.now() / 30000) + steps;
+    assert.equal((await code(later)).status, 200);
+    faults.setClock(0);
+    faults.setClock(day);
+    assert.equal((await code(later)).json.error, 'two_factor_auth_check', 'spent');
+    faults.setClock(0);
+    assert.equal((await server.update(staff.frontdesk, { TwoFactorSecret: '', InvalidLoginAttempts: 0 }, { token })).status, 200);
+});
+
+test('a one-time token ends in its time, and not because the clock went back', async () => {
+    const make = async () => (await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password, validityInMinutes: 5 } })).json.Value;
+    const trade = async (jwt) => (await server.call('POST', `/api/sys/users/exchange?token=${jwt}`)).status;
+    const [first, second] = [await make(), await make()];
+    faults.setClock(6 * 60 * 1000);
+    assert.equal(await trade(first), 401);
+    faults.setClock(-day);
+    assert.equal(await trade(second), 200);
+    faults.setClock(0);
+    assert.equal(await trade(second), 401, 'it is spent');
+    assert.equal(await trade(first), 200);
+});
+
+test('a clean-up takes only what is over by the clock, and who lost tokens to a wrong one signs in again', async () => {
+    const granted = (await server.grant({ grant_type: 'password', username: 'reader@example.com', password })).json;
+    const status = async () => (await server.call('GET', '/api/auth/me', { token: granted.access_token })).status;
+    faults.setClock(-365 * day);
+    await server.restart(); // each start cleans up
+    assert.equal(await status(), 200);
+    faults.setClock(365 * day);
+    await server.restart();
+    faults.setClock(0);
+    assert.equal(await status(), 401);
+    assert.equal((await server.call('GET', '/api/auth/me', { token: await server.token('reader@example.com') })).status, 200);
+    assert.equal((await server.get(userId, await server.token())).FullName, 'Told Next');
 });

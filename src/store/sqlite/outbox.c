@@ -125,16 +125,17 @@ enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
     return status;
 }
 
-static enum status read_due(struct store_view *view, const struct due_query *query,
-                            struct arena *arena, struct due_deliveries *due) {
+/* Adds those with a NextAttempt of that time, as long as there is room. */
+static enum status add_due(struct store_view *view, int64_t hook_id, const int64_t from_to_ms[2],
+                           struct arena *arena, struct due_deliveries *due) {
     sqlite3_stmt *statement = view_statement(view, SQL_due_deliveries);
     enum status status = STATUS_BROKEN;
-    due->count = 0;
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, query->hook_id);
-    bind_integer(statement, 2, query->now_ms);
-    bind_integer(statement, 3, DUE_MAX);
+    bind_integer(statement, 1, hook_id);
+    bind_integer(statement, 2, from_to_ms[0]);
+    bind_integer(statement, 3, from_to_ms[1]);
+    bind_integer(statement, 4, DUE_MAX - due->count);
     while ((status = view_step(view, statement)) == STATUS_OK)
         if (!read_delivery(statement, arena, &due->list[due->count++])) {
             status = STATUS_BROKEN;
@@ -142,6 +143,15 @@ static enum status read_due(struct store_view *view, const struct due_query *que
         }
     (void)sqlite3_reset(statement); /* repeats the error of the step */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status read_due(struct store_view *view, const struct due_query *query,
+                            struct arena *arena, struct due_deliveries *due) {
+    const int64_t ahead[] = { query->now_ms + query->longest_pause_ms + 1, INT64_MAX };
+    const int64_t past[] = { INT64_MIN, query->now_ms };
+    due->count = 0;
+    enum status status = add_due(view, query->hook_id, ahead, arena, due);
+    return status == STATUS_OK ? add_due(view, query->hook_id, past, arena, due) : status;
 }
 
 static enum status read_next(struct store_view *view, const struct due_query *query,
