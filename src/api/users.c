@@ -214,6 +214,11 @@ static void look(struct job *job) {
 static void avatar_fetched(struct exchange *exchange) {
     struct user_writing *user = exchange->state;
     struct request *request = user->writing.request;
+    if (user->fetch.outcome == FETCH_NO_MEMORY || user->fetch.outcome == FETCH_STOPPED) {
+        bool is_stopping = user->fetch.outcome == FETCH_STOPPED; /* neither is the caller's fault */
+        writing_reply(&user->writing, is_stopping ? STATUS_UNAVAILABLE : STATUS_BROKEN);
+        return;
+    }
     if (user->fetch.outcome != FETCH_OK) {
         bool is_large = user->fetch.outcome == FETCH_TOO_LARGE;
         const char *reason =

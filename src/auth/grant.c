@@ -77,7 +77,8 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
 static enum status run_refresh(struct store_view *tx, struct store_command *command) {
     struct refresh *refresh = (struct refresh *)command;
     enum status status = decide_refresh(refresh, tx);
-    return refresh->arena->failed ? STATUS_BROKEN : status;
+    bool can_reply = !refresh->arena->failed && arena_reserve(refresh->arena, GRANT_REPLY_MAX);
+    return can_reply ? status : STATUS_BROKEN;
 }
 
 static void finish_refresh(struct store_command *command) {

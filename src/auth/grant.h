@@ -10,6 +10,12 @@
 enum status grant_issue(const struct auth *auth, struct store_view *tx, int64_t user_id,
                         struct text client_id, struct grant *grant) MUST_CHECK;
 
+/**
+ * Room for the reply that hands a grant out. To be reserved before the commit: what is committed
+ * has to be said, or the client is left with a spent token.
+ */
+enum { GRANT_REPLY_MAX = 4096 };
+
 /** Issues one token of a kind, 43 characters to `out`. */
 enum status grant_token(struct store_view *tx, struct token *token,
                         char out[TOKEN_TEXT_SIZE]) MUST_CHECK;

@@ -111,5 +111,6 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     status = store_drop_token(tx, &hash);
     if (status == STATUS_OK)
         status = grant_issue(exchange->auth, tx, token.user_id, TEXT("one-time"), &exchange->grant);
-    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+    bool can_reply = !exchange->arena->failed && arena_reserve(exchange->arena, GRANT_REPLY_MAX);
+    return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_BROKEN;
 }

@@ -132,7 +132,8 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
 static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     enum status status = decide_sign_in(sign_in, tx);
-    return sign_in->arena->failed ? STATUS_BROKEN : status;
+    bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, GRANT_REPLY_MAX);
+    return can_reply ? status : STATUS_BROKEN;
 }
 
 static void conclude(struct sign_in *sign_in) {

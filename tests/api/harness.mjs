@@ -91,7 +91,7 @@ export class Server {
     }
 
     // A request; `body` that is no string is sent as JSON.
-    async call(method, path, { token, body, headers = {} } = {}) {
+    async call(method, path, { token, body, headers = {}, signal } = {}) {
         const all = { ...headers };
         if (token)
             all.Authorization = `Bearer ${token}`;
@@ -99,7 +99,7 @@ export class Server {
             body = JSON.stringify(body);
             all['Content-Type'] ??= 'application/json';
         }
-        const ask = () => fetch(this.url + path, { method, headers: all, body, redirect: 'manual' });
+        const ask = () => fetch(this.url + path, { method, headers: all, body, redirect: 'manual', signal });
         // A kept connection may be closed by the server just as it is used again (RFC 9112 section 9.3.1).
         const response = await (method === 'GET' ? ask().catch(ask) : ask());
         const text = await response.text();

@@ -6,7 +6,7 @@ import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../api/harness.mjs';
 
-const kinds = ['memory', 'arena', 'thread', 'write', 'sync'];
+const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
 const size = 8 * (kinds.length * members.length + 2);
 const { EIO, ENOMEM, ENOSPC, EAGAIN } = constants.errno;
@@ -56,6 +56,20 @@ export class Faults {
         return this.read(this.place(kind, 'struck'));
     }
 
+    // Calls `attempt`, which arms the fault when all is ready, with one at the n-th site, for all n that
+    // there are. What it returns is called once the fault is mended. Returns how many struck.
+    async sweep(kind, step, attempt, options) {
+        let struck = 0, misses = 0;
+        for (let n = 1; misses < 3; n += step) {
+            const settle = await attempt(() => this.arm(kind, n, options));
+            const hit = this.mend(kind);
+            await settle(`${kind} ${n}`);
+            struck += hit > 0;
+            misses = hit ? 0 : misses + 1;
+        }
+        return struck;
+    }
+
     setClock(ms) {
         this.write(kinds.length * members.length, ms);
     }
@@ -72,6 +86,9 @@ export class Faults {
         return run(args, { ...this.env, ...env });
     }
 }
+
+// A call's reply; status 0: there was none.
+export const ask = (call) => call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }));
 
 // How much of the long form is done: 1 all (make torture), more: every n-th site.
 export const stride = Number(process.env.TORTURE_FAULT_STRIDE ?? 11);

@@ -4,7 +4,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { adminEmail, password, required, userId } from '../api/harness.mjs';
-import { Faults, stride } from './faults.mjs';
+import { Faults, ask, stride } from './faults.mjs';
 
 const faults = new Faults();
 const server = await faults.start();
@@ -23,8 +23,6 @@ function change() {
     };
 }
 
-const ask = (call) => call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }));
-
 // What a record is, but when it was changed.
 function contents(user) {
     const { UpdatedOn, ...rest } = user;
@@ -39,20 +37,7 @@ async function control(body) {
     return contents(await server.get(userId, token));
 }
 
-// Calls `attempt`, which arms the fault when all is ready, with one at the n-th site, for all n that
-// there are. Returns how many struck.
-async function sweep(kind, step, attempt) {
-    let struck = 0, misses = 0;
-    for (let n = 1; misses < 3; n += step) {
-        const settle = await attempt(() => faults.arm(kind, n));
-        const hit = faults.mend(kind);
-        await settle(`${kind} ${n}`);
-        struck += hit;
-        misses = hit ? 0 : misses + 1;
-    }
-    return struck;
-}
-
+const sweep = (...how) => faults.sweep(...how);
 const assertServed = (reply, where) => assert.ok([0, 200, 500, 503].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
 
 for (const [kind, step] of [['arena', 1], ['memory', stride]]) {

@@ -3,25 +3,27 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { binary, temporaryFolder } from '../api/harness.mjs';
-import { Faults, stride } from './faults.mjs';
+import { ENOSPC, Faults, stride } from './faults.mjs';
 
 const faults = new Faults();
 const refusals = [65, 66, 71, 73, 74]; // data, key file, system, cannot create, i/o
 
 // (libseccomp, which makes the sandbox, does not bear a lack of memory: SECURITY.md says so.)
 // Starts a server, and stops it once it serves. How it ended, and what it said.
-function start(folder) {
-    const args = ['--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-sandbox'];
-    const child = spawn(binary, args, { env: { ...process.env, ...faults.env } });
+function start(folder, [program, ...before] = [binary]) {
+    const args = [...before, '--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-sandbox'];
+    const child = spawn(program, args, { env: { ...process.env, ...faults.env } });
     return new Promise((resolve) => {
         let stdout = '', stderr = '', served = false;
         child.stdout.on('data', (bytes) => {
             stdout += bytes;
             if (stdout.includes('listening on')) {
                 served = true;
-                faults.mend('memory');
+                for (const kind of ['memory', 'write', 'plain'])
+                    faults.mend(kind);
                 child.kill('SIGTERM');
             }
         });
@@ -62,3 +64,41 @@ async function sweep(kind, step) {
 test('a thread that cannot be made stops the start, cleanly', () => sweep('thread', 1));
 
 test('memory that cannot be had stops the start, cleanly, or is not missed', () => sweep('memory', 101 * stride));
+
+test('a start without descriptors is refused in a line, or serves; the next one with enough serves', async () => {
+    let refused = 0, served = false;
+    for (let limit = 6; !served; limit++) { // with fewer the system cannot load a program
+        const folder = join(temporaryFolder(), 'data');
+        const result = await start(folder, ['prlimit', `--nofile=${limit}:${limit}`, binary]);
+        assert.ok(limit < 200 && result.signal === null, `${limit}: ${result.signal} ${result.stderr}`);
+        served = result.served;
+        if (!served) {
+            assert.ok([...refusals, 69].includes(result.code), `${limit}: ended with ${result.code}: ${result.stderr}`);
+            assert.match(result.stderr, /^rosterd: .+$/m, `${limit}`);
+            refused++;
+        }
+        await assertStarts(folder, `after ${limit}`);
+    }
+    console.log(`# descriptors: ${refused} starts refused`);
+    assert.ok(refused > 3);
+});
+
+test('a disk that is full when the key or the database is made stops the start; the next one makes both', async () => {
+    for (const [kind, step] of [['plain', 1], ['write', stride]]) {
+        let struck = 0;
+        for (let n = 1, hit = 1; hit; n += step) {
+            const folder = join(temporaryFolder(), 'data'), where = `${kind} ${n}`;
+            faults.arm(kind, n, { code: ENOSPC, lasts: true });
+            const { code, signal, served, stderr } = await start(folder);
+            hit = faults.mend(kind);
+            assert.equal(signal, null, `${where}: ${stderr}`);
+            assert.ok(served || refusals.includes(code), `${where}: ended with ${code}: ${stderr}`);
+            assert.ok(served || /^rosterd: .+$/m.test(stderr), where);
+            await assertStarts(folder, `after ${where}`);
+            assert.ok(existsSync(join(folder, 'roster.key')));
+            struck += hit > 0;
+        }
+        console.log(`# ${kind}: ${struck} faults`);
+        assert.ok(struck > 0);
+    }
+});

@@ -219,6 +219,8 @@ static int copy_to(struct store_view *from, const char *path, store_say *say) {
     int code = EX_IOERR;
     if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
         code = copy_pages(from, copy.db, say);
+    else
+        sayf(say, "%s: %s", path, sqlite3_errmsg(copy.db));
     if (code == EX_OK && !is_whole(&copy, say))
         code = EX_DATAERR;
     if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK)
@@ -242,6 +244,16 @@ static int place(int file, const char *temporary, const char *path, store_say *s
     return placed ? EX_OK : EX_CANTCREAT;
 }
 
+/* The copy has its own name by now, or is of no use; a log beside it is left by one that failed. */
+static void remove_temporary(const char *temporary) {
+    static const char *const endings[] = { "", "-wal", "-shm" };
+    char path[PATH_MAX + 8];
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", temporary, endings[i]);
+        (void)unlink(path);
+    }
+}
+
 int store_backup(const char *directory, const char *path, store_say *say) {
     char temporary[PATH_MAX];
     int code;
@@ -262,7 +274,7 @@ int store_backup(const char *directory, const char *path, store_say *say) {
     code = copy_to(view, temporary, say);
     if (code == EX_OK)
         code = place(file, temporary, path, say);
-    (void)unlink(temporary); /* it has its own name by now, or is of no use */
+    remove_temporary(temporary);
     (void)close(file);
     store_view_close(view);
     return code;
