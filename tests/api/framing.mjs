@@ -69,6 +69,7 @@ export const refused = {
     'a chunk size of 18 digits': chunked('fffffffffffffffff5\r\nhello\r\n0\r\n\r\n'),
     'a chunk without a size': chunked('\r\nhello\r\n0\r\n\r\n'),
     'a chunk that is longer than its size': chunked('5\r\nhelloX\r\n0\r\n\r\n'),
+    'CONNECT': line('CONNECT x:80 HTTP/1.1'),
     'a trailer that is no header': chunked('0\r\nX y\r\n\r\n'),
 };
 
@@ -95,4 +96,13 @@ export const understood = {
     'trailers, which change nothing': [chunked('5\r\nhello\r\n0\r\nContent-Length: 50\r\nHost: y\r\n\r\n'), 400],
     'Connection naming Content-Length': [post('Connection: Content-Length\r\nContent-Length: 5\r\n', 'hello'), 400],
     'an Upgrade that is not taken': [get('Connection: Upgrade\r\nUpgrade: h2c\r\n'), 200],
+};
+
+// What the HTTP library takes though it should not (SECURITY.md, known limits), each in one way: when a
+// newer library refuses one of them, it belongs above.
+export const tolerated = {
+    'a lone LF as the end of lines': ['GET /healthz HTTP/1.1\nHost: x\n\n', 200],
+    'a lone LF after a chunk size': [chunked('5\nhello\r\n0\r\n\r\n'), 400],
+    'a lone CR in a chunk extension': [chunked('5;a\rb\r\nhello\r\n0\r\n\r\n'), 400],
+    'a value with NUL, which is cut there': [get('X: a\0b\r\n'), 200],
 };

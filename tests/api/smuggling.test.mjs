@@ -4,7 +4,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { get, post, refused, understood } from './framing.mjs';
+import { get, post, refused, tolerated, understood } from './framing.mjs';
 import { Server } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--idle-timeout', '2']);
@@ -33,7 +33,7 @@ for (const [name, bytes] of Object.entries(refused))
         assert.ok(statuses(answer).every((status) => status >= 400), answer);
     });
 
-for (const [name, [bytes, status]] of Object.entries(understood))
+for (const [name, [bytes, status]] of Object.entries({ ...understood, ...tolerated }))
     test(`${name}: understood, and the next request too`, async () => {
         const { answer } = await send(bytes + second);
         assert.deepEqual(statuses(answer), [status, 200], answer);

@@ -1,6 +1,8 @@
 // The disk under a running server: full, refusing to sync, slow.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { required, assertFailure, userId } from '../api/harness.mjs';
 import { EIO, ENOSPC, Faults } from './faults.mjs';
 
@@ -39,6 +41,27 @@ test('a slow disk makes updates slow, not reads', async () => {
     faults.setSyncDelay(0);
     assert.ok(read < 250, `reading took ${read} ms`);
     assert.ok(wrote >= 290, `writing took ${wrote} ms`);
+});
+
+test('a client that is gone between the commit and its reply has its change made, with an audit row', async () => {
+    const audited = async () => (await server.call('GET', `/api/sys/audittrailentries?size=1000&orderBy=Id&dir=Descending`, { token })).json.Records
+        .filter(({ EntityId, PropertyName, NewValue }) => EntityId === userId && PropertyName === 'FullName' && NewValue === 'Gone Before').length;
+    const text = JSON.stringify({ ...body, FullName: 'Gone Before', LastHelpVisited: 41 });
+    faults.setSyncDelay(900);
+    const socket = net.connect(server.port, server.host);
+    socket.on('error', () => {}); // our own reset
+    let answered = false;
+    socket.on('data', () => { answered = true; });
+    await new Promise((sent) => socket.write(['PUT /api/sys/users HTTP/1.1', 'Host: x', `Authorization: Bearer ${token}`, `Content-Length: ${text.length}`, '', text].join('\r\n'), sent));
+    await sleep(400); // it waits for the disk by now
+    socket.resetAndDestroy();
+    for (const end = Date.now() + 30000; await stored() !== 41; await sleep(50))
+        assert.ok(Date.now() < end, 'the change was not made');
+    faults.setSyncDelay(0);
+    assert.ok(!answered);
+    assert.equal((await server.get(userId, token)).FullName, 'Gone Before');
+    assert.equal(await audited(), 1);
+    assert.equal((await put(4)).status, 200);
 });
 
 test('after one failed sync no update is acknowledged until a restart, and nothing is lost', async () => {
