@@ -243,7 +243,7 @@ static void add_filters(struct buffer *out, const struct table *table) {
         const struct field *field = &table->fields[i];
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
         int len = (int)field->name.len - (field->type == TYPE_reference ? 2 : 0);
-        if (!field_is_shown(field) || field_is_secret(field) || !field_is_stored(field))
+        if (!field_is_shown(field) || !field_is_searchable(field) || !field_is_stored(field))
             continue;
         buffer_printf(out,
                       ",{\"name\":\"%s_%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",

@@ -124,7 +124,20 @@ void reply_invalid(struct request *request, const struct errors *errors);
 bool reply_prepare(struct request *request) MUST_CHECK;
 
 /** Sends the seed's eleven members of what is committed, after a reply_prepare. */
-void reply_success(struct request *request, struct text message, int64_t id, int64_t updated_on_ms);
+void reply_success(struct request *request, struct text message, int64_t id,
+                   const struct author *by);
+
+/** What an action came to: the envelope of contract section 2.2, with eleven members. */
+struct action {
+    unsigned http_status; /* as `Status` says it; the reply itself is a 200 */
+    struct text message;  /* `at` NULL: none */
+    struct text value;    /* JSON; `at` NULL: null */
+    struct author by;     /* `email.at` NULL: nobody */
+    struct text errors;   /* likewise; any make the action fail */
+};
+
+/** Sends the envelope of an action that is no change of one record. */
+void reply_action(struct request *request, const struct action *action);
 
 /** Sends a challenge (RFC 6750 section 3); `error` NULL when no credentials came. */
 void reply_unauthenticated(struct request *request, const char *error);

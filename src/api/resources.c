@@ -121,7 +121,8 @@ const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery
                                                                     1 << OPERATION_Read |
                                                                     1 << OPERATION_Edit };
 const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry_table,
-                                                     .entity = ENTITY_AuditTrailEntry };
+                                                     .entity = ENTITY_AuditTrailEntry,
+                                                     .order = AUDIT_TRAIL_ENTRY_UpdatedOn };
 const struct resource refresh_token_resource = { .table = &refresh_token_table,
                                                  .entity = ENTITY_RefreshToken,
                                                  .permit = permit_revoke,

@@ -24,6 +24,7 @@ struct searching {
     struct found found;
     struct buffer body;
     int64_t page, size;
+    unsigned order_field; /* as asked for; `search.order` is what comes to the same */
     bool is_batch, has_order, ignores_more;
     struct errors errors;
     struct buffer ignored; /* names of parameters that mean nothing here */
@@ -53,13 +54,10 @@ static bool take_prefix(struct text *text, struct text prefix) {
 
 /* References go by their name without Id, and one member has a short name of its own. */
 static bool is_called(const struct field *field, struct text name) {
-    struct text full = field->name;
-    if (text_equal_nocase(full, name))
+    if (text_equal_nocase(field->name, name) || text_equal_nocase(field_link_name(field), name))
         return true;
-    if (text_equal(full, TEXT("ClearAvatarFile")))
-        return text_equal_nocase(name, TEXT("ClearAvatar"));
-    full.len -= 2;
-    return field->type == TYPE_reference && text_equal_nocase(full, name);
+    return text_equal(field->name, TEXT("ClearAvatarFile")) &&
+           text_equal_nocase(name, TEXT("ClearAvatar"));
 }
 
 static const struct field *find_field(const struct table *table, struct text name) {
@@ -207,7 +205,10 @@ static struct text take_text(struct searching *searching, const struct parameter
 
 /* Adds the condition; `at` of what it returns is not NULL when the value is wrong. */
 static struct text take_condition(struct searching *searching, const struct parameter *parameter) {
-    switch (parameter->field->type) {
+    enum field_type type = parameter->field->type;
+    if (!field_is_searchable(parameter->field)) /* a guess that matched would tell it bit by bit */
+        type = TYPE_empty;
+    switch (type) {
     case TYPE_id: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_reference: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
@@ -227,7 +228,7 @@ static struct text take_condition(struct searching *searching, const struct para
     case TYPE_name: return take_text(searching, parameter);
     case TYPE_added:
     case TYPE_removed:
-    case TYPE_sealed: /* whether a guess matched would tell the secret bit by bit */
+    case TYPE_sealed:
     case TYPE_totp:
     case TYPE_password:
     case TYPE_empty:
@@ -262,10 +263,11 @@ static struct text take_direction(struct searching *searching, struct text value
 static struct text take_order(struct searching *searching, struct text value) {
     const struct table *table = searching->search.table;
     const struct field *field = find_field(table, text_trim(value));
-    if (!field || field_is_secret(field) || field->type == TYPE_links ||
-        (!field_is_stored(field) && field->type != TYPE_name))
+    if (!field || !field_is_searchable(field) || field_is_list(field))
         return TEXT("must be the name of a property with a single value");
-    searching->search.order = (unsigned)(field - table->fields);
+    bool is_constant = !field_is_stored(field) && field->type != TYPE_name;
+    searching->order_field = (unsigned)(field - table->fields);
+    searching->search.order = is_constant ? table->common.id : searching->order_field;
     searching->has_order = true;
     return (struct text){ 0 };
 }
@@ -437,7 +439,7 @@ static void add_envelope(struct buffer *body, const struct searching *searching)
     add_number(body, TEXT(",\"CurrentPage\":"), searching->page);
     add_number(body, TEXT(",\"CurrentPageSize\":"), searching->size);
     buffer_add(body, TEXT(",\"CurrentOrderField\":\""));
-    buffer_add(body, search->table->fields[search->order].name);
+    buffer_add(body, search->table->fields[searching->order_field].name);
     add_number(body, TEXT("\",\"CurrentSortDirection\":"), search->descending);
     add_number(body, TEXT(",\"FirstItem\":"), count ? search->skip + 1 : 0);
     add_number(body, TEXT(",\"LastItem\":"), count ? search->skip + count : 0);
@@ -508,7 +510,10 @@ void resource_search(struct request *request) {
     }
     const struct table *table = request->route->resource->table;
     searching->request = request;
-    searching->search = (struct search){ .table = table, .order = table->common.id };
+    searching->search = (struct search){ .table = table, .order = request->route->resource->order };
+    if (!searching->search.order)
+        searching->search.order = table->common.id;
+    searching->order_field = searching->search.order;
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
     buffer_init(&searching->ignored, request->arena, 0);

@@ -35,6 +35,7 @@ struct writing {
 struct resource {
     const struct table *table;
     enum permission_entity entity;
+    unsigned order;       /* the field that searches go by which name none; 0: Id */
     unsigned shows_users; /* a bit for each operation that gets users' records to the caller */
     size_t
         writing_size; /* of what begins with a struct writing and has the resource's own behind */

@@ -245,6 +245,10 @@ static struct text check_field(const struct check *check, unsigned field) {
         return ignore(check->value);
     if (check->value->kind == VALUE_ABSENT && check->rules->is_patch)
         return fine;
+    if (check->value->kind == VALUE_NULL && check->rules->is_patch && field_is_list(check->field)) {
+        *check->value = (struct value){ .kind = VALUE_LIST }; /* null removes (RFC 7396) */
+        missing = false;
+    }
     if (missing)
         return check->field->flags & REQUIRED ? MESSAGE_TEXT(required) : fine;
     return checks[check->field->type](check);
@@ -257,6 +261,11 @@ static unsigned order_of(const struct table *table, unsigned field) {
     return 1 + field + (table->fields[field].flags & REQUIRED ? 0 : table->count);
 }
 
+/* A link that is missing goes by its name without Id (contract section 2.3). */
+static struct text property_of(const struct field *field, struct text message) {
+    return text_equal(message, MESSAGE_TEXT(required)) ? field_link_name(field) : field->name;
+}
+
 void validate_complain(const struct change *change, unsigned field, struct text message,
                        struct arena *arena, struct errors *errors) {
     const struct field *which = &change->table->fields[field];
@@ -265,7 +274,7 @@ void validate_complain(const struct change *change, unsigned field, struct text 
     errors_add(
         errors, arena,
         &(struct error){ .order = order_of(change->table, field),
-                         .property = which->name,
+                         .property = property_of(which, message),
                          .message = message,
                          .attempted = field_is_secret(which) ? NULL : change->submitted[field] });
 }

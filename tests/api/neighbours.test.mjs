@@ -21,26 +21,29 @@ for (const [path, [entity, body, change]] of Object.entries(resources)) {
     test(`${entity}: create, read, search, update, patch, delete`, async () => {
         const made = await call('POST', path, body);
         assert.equal(made.status, 200, made.text);
-        assert.match(made.json.Message, /was successfully created\.$/);
+        assert.equal(made.json.Message, `${entity} was successfully created.`);
         const { Id } = made.json.Value;
         const get = async () => (await call('GET', `${path}/${Id}`)).json;
         for (const [name, value] of Object.entries(body))
             assert.deepEqual((await get())[name], value, name);
         assert.deepEqual((await call('GET', `${path}?${entity}_Name=${body.Name.slice(1).toUpperCase()}`)).json.Records.map((row) => row.Id), [Id]);
         const put = await call('PUT', path, { ...body, ...change, Id });
-        assert.match(put.json.Message, /was successfully updated\.$/);
+        assert.equal(put.json.Message, `${entity} was successfully updated.`);
         for (const [name, value] of Object.entries(change))
             assert.deepEqual((await get())[name], value, name);
-        assert.equal((await call('PATCH', `${path}/${Id}`, { Name: 'Patched' })).status, 200);
+        assert.equal((await call('PATCH', `${path}/${Id}`, { Name: 'Patched' })).json.Message, `${entity} was successfully updated.`);
         assert.equal((await get()).ToStringText, 'Patched');
-        assert.equal((await call('DELETE', `${path}/${Id}`)).status, 200);
+        assert.equal((await call('DELETE', `${path}/${Id}`)).json.Message, `${entity} was successfully deleted.`);
         assertFailure(await call('GET', `${path}/${Id}`), 404);
     });
 
     test(`${entity}: every required field is asked for, and an update without Id`, async () => {
         const reply = await call('POST', path, {});
-        for (const name of Object.keys(body).filter((one) => !['Roles', 'Active'].includes(one)))
-            assertInvalid(reply, name, /is a required field/);
+        const required = Object.keys(body).filter((name) => !['Roles', 'Active'].includes(name) && `${entity}.${name}` !== 'ChatRoom.Name');
+        assert.deepEqual(reply.json.Errors.map((error) => [error.PropertyName, error.Message, error.AttemptedValue]),
+            required.map((name) => [name.replace(/Id$/, ''), 'is a required field', null]), 'a missing link goes by its name without Id');
+        for (const missing of required)
+            assertInvalid(await call('POST', path, { ...body, [missing]: null }), missing.replace(/Id$/, ''), /^is a required field$/);
         assertInvalid(await call('PUT', path, body), 'Id', /is a required field/);
         assertFailure(await call('PUT', path, { ...body, Id: 999999 }), 404);
     });
@@ -60,6 +63,59 @@ test('roles are read-only: one for each entity and operation', async () => {
     assertFailure(await call('DELETE', '/api/security/roles/1'), 405);
 });
 
+test('a chat room needs no name', async () => {
+    const made = await call('POST', '/api/support/chatrooms', { BusinessId: 301 });
+    assert.equal(made.status, 200, made.text);
+    const path = `/api/support/chatrooms/${made.json.Value.Id}`, { json } = await call('GET', path);
+    assert.deepEqual([json.Name, json.ToStringText], [null, '']);
+    assert.equal((await call('PUT', '/api/support/chatrooms', json)).status, 200);
+    assert.equal((await call('PATCH', path, { Name: 'Named' })).status, 200);
+    assert.equal((await call('PATCH', path, { Name: null })).status, 200);
+    assert.deepEqual((await call('GET', path)).json.Name, null);
+    assert.equal((await call('GET', '/api/support/chatrooms?orderBy=Name&size=1')).json.Records[0].Id, made.json.Value.Id);
+    await call('PATCH', `/api/sys/users/${userId}`, { AddedChatRooms: [made.json.Value.Id] });
+    assertFailure(await call('DELETE', path), 409);
+    await call('PATCH', `/api/sys/users/${userId}`, { RemovedChatRooms: [made.json.Value.Id] });
+    assert.equal((await call('DELETE', path)).status, 200);
+});
+
+test('a refused write names the version that is there: 412 and 409 carry its ETag', async () => {
+    for (const [path, id, change] of [['/api/sys/users', userId, { FullName: 'Not This' }], ['/api/sys/businesses', 302, { Name: 'Not This' }]]) {
+        const { json, headers } = await call('GET', `${path}/${id}`), present = headers.get('etag');
+        const stale = { headers: { 'If-Match': '"0-0"' } };
+        assert.match(present, /^".+"$/);
+        for (const reply of [await call('PUT', path, { ...json, ...change }, stale), await call('PATCH', `${path}/${id}`, change, stale),
+            await call('DELETE', `${path}/${id}`, undefined, id === 302 ? {} : stale)]) {
+            assertFailure(reply, reply.json.Status === 409 ? 409 : 412);
+            assert.equal(reply.headers.get('etag'), present, `${path}: ${reply.text}`);
+        }
+        assert.equal((await call('PATCH', `${path}/${id}`, {}, { headers: { 'If-Match': present } })).status, 200);
+    }
+    assertFailure(await call('PATCH', '/api/sys/businesses/5', {}, { headers: { 'If-Match': '*' } }), 404);
+});
+
+test('PATCH: null empties a collection, as RFC 7396 says, and PUT leaves it', async () => {
+    const role = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Emptied', Roles: [1, 2], Users: [userId] });
+    const rolePath = `/api/security/userroles/${role.json.Value.Id}`, userPath = `/api/sys/users/${userId}`;
+    await call('PATCH', userPath, { ChatRooms: [501, 502] });
+    const user = await server.get(userId);
+    assert.equal((await call('PUT', '/api/sys/users', { ...user, ChatRooms: null, Businesses: null })).status, 200);
+    assert.deepEqual((await server.get(userId)).ChatRooms, user.ChatRooms);
+    assert.deepEqual((await server.get(userId)).Businesses, user.Businesses);
+    assert.equal((await call('PATCH', userPath, { ChatRooms: null, AddedBusinesses: null })).status, 200);
+    assert.deepEqual((await server.get(userId)).ChatRooms, []);
+    assert.deepEqual((await server.get(userId)).Businesses, user.Businesses, 'an Added member is nothing that can be removed');
+    assert.equal((await call('PATCH', userPath, { ChatRooms: null, AddedChatRooms: [502] })).status, 200);
+    assert.deepEqual((await server.get(userId)).ChatRooms, [502]);
+    const put = (await call('GET', rolePath)).json;
+    assert.equal((await call('PUT', '/api/security/userroles', { ...put, Users: null, Roles: null })).status, 200);
+    assert.deepEqual([(await call('GET', rolePath)).json.Users, (await call('GET', rolePath)).json.Roles], [[userId], [1, 2]]);
+    assert.equal((await call('PATCH', rolePath, { Users: null, Roles: null })).status, 200);
+    assert.deepEqual([(await call('GET', rolePath)).json.Users, (await call('GET', rolePath)).json.Roles], [[], []]);
+    assert.ok(!(await server.get(userId)).UserRoles.includes(role.json.Value.Id), 'seen from the other side too');
+    assert.equal((await call('DELETE', rolePath)).status, 200);
+});
+
 test('what users still refer to is not deleted, and the message says who refers to it', async () => {
     assert.match(assertFailure(await call('DELETE', '/api/security/userroles/404'), 409).Message, /still used by 1 user: .*\(100000014\)/);
     assert.match(assertFailure(await call('DELETE', '/api/sys/businesses/302'), 409).Message, /still used by/);
@@ -67,6 +123,15 @@ test('what users still refer to is not deleted, and the message says who refers 
     assert.match(assertFailure(await call('DELETE', '/api/sys/languages/603'), 409).Message, /87654321/);
     await server.update(userId, { PreferredLanguageId: null });
     assert.equal((await call('DELETE', '/api/sys/languages/603')).status, 200);
+    for (const [path, of, taken] of [['/api/support/chatrooms/501', { ChatRooms: [501] }, { ChatRooms: [] }],
+        ['/api/apps/applications/701', { ApplicationId: 701 }, { ApplicationId: null }]]) {
+        for (const { Id } of (await call('GET', '/api/sys/users?User_ChatRooms=501&size=1000')).json.Records)
+            await call('PATCH', `/api/sys/users/${Id}`, { RemovedChatRooms: [501] });
+        await server.update(userId, of);
+        assert.match(assertFailure(await call('DELETE', path), 409).Message, /still used by 1 user: .*\(87654321\)/);
+        await server.update(userId, taken);
+        assert.equal((await call('DELETE', path)).status, 200, path);
+    }
 });
 
 test('a user role never grants more than who makes it has', async () => {
@@ -106,6 +171,20 @@ test('audit trail entries are read-only, newest searchable by user', async () =>
     const [row] = json.Records;
     assert.deepEqual([row.EntityShortName, row.EntityId, row.AuditType, row.NewValue, row.ActionBy], ['User', userId, 2, 'Audited Anew', 'admin@example.com']);
     assertFailure(await call('DELETE', `/api/sys/audittrailentries/${row.Id}`), 405);
+});
+
+test('audit trail entries come in the order of UpdatedOn, page after page', async () => {
+    const { json } = await call('GET', '/api/sys/audittrailentries?size=1000');
+    assert.deepEqual([json.CurrentOrderField, json.CurrentSortDirection], ['UpdatedOn', 0]);
+    const key = (row) => `${new Date(row.UpdatedOn).toISOString()} ${String(row.Id).padStart(12)}`;
+    assert.ok(json.Records.length > 20);
+    assert.deepEqual(json.Records.map(key), json.Records.map(key).sort());
+    const pages = [];
+    for (let page = 1; page <= 3; page++)
+        pages.push(...(await call('GET', `/api/sys/audittrailentries?size=7&page=${page}`)).json.Records);
+    assert.deepEqual(pages.map((row) => row.Id), json.Records.slice(0, 21).map((row) => row.Id));
+    assert.equal((await call('GET', '/api/sys/audittrailentries?orderBy=Id')).json.CurrentOrderField, 'Id');
+    assert.equal((await call('GET', '/api/sys/businesses')).json.CurrentOrderField, 'Id');
 });
 
 test('GET /api/utils/enums?name=eLanguage', async () => {

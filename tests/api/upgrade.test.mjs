@@ -23,7 +23,11 @@ function makeOld(version) {
 for (let version = 1; version < latest; version++) {
     test(`version ${version} becomes version ${latest} with all that it held`, async () => {
         const { data, file } = makeOld(version);
-        const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table'").split('\n');
+        // What keys were used for is kept for a day: here it was just now, and its table has a test of its own.
+        const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
+        if (hasRepeats)
+            sql(file, `UPDATE audit SET at_ms = ${Date.now()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
+        const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'repeats'").split('\n');
         const columns = (table) => sql(file, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
         // What was a column may have become a member of the record's JSON, where dates are texts.
@@ -51,12 +55,16 @@ for (let version = 1; version < latest; version++) {
             for (const row of contents.get(table).rows)
                 assert.ok(found.has(row), `${table} has not ${row}`);
         }
+        if (hasRepeats)
+            assert.equal(sql(file, 'SELECT key FROM repeats'), 'WebHook fixture', 'a key belongs to a resource');
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
         await server.spawn();
         const before = await server.get(userId);
         assert.equal((await server.update(userId, { FullName: 'Upgraded' })).status, 200);
         assert.deepEqual(required(await server.get(userId)), { ...required(before), FullName: 'Upgraded' });
+        const room = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: { BusinessId: 301 } });
+        assert.equal(room.status, 200, room.text);
     });
 }
 

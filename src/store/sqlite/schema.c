@@ -22,6 +22,9 @@ static const char row_counts_table[] =
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
+/* The order that audit rows are shown in. */
+#define audit_by_moment "CREATE INDEX audit_at ON audit (at_ms);"
+
 /* Who may not be deleted or demoted when nobody else is left. */
 #define administrators                                                                             \
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;"
@@ -41,7 +44,7 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;"
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;" audit_by_moment
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
     "INSERT INTO strangers VALUES (0);" administrators;
 
@@ -292,8 +295,28 @@ static enum status to_version_2(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, views) : status;
 }
 
+/* A key belonged to a caller whatever it made, which its audit row tells. */
+static const char repeats_by_resource[] =
+    "UPDATE repeats SET key = ifnull((SELECT entity FROM audit AS a WHERE a.at_ms = repeats.at_ms"
+    " AND a.entity_id = record_id AND a.type = 1), '') || ' ' || key;";
+
+/* Chat rooms had to have a name. */
+static const char free_chat_room_names[] =
+    "ALTER TABLE chat_rooms RENAME COLUMN Name TO RequiredName;"
+    "ALTER TABLE chat_rooms ADD COLUMN Name TEXT;"
+    "UPDATE chat_rooms SET Name = RequiredName;"
+    "ALTER TABLE chat_rooms DROP COLUMN RequiredName;";
+
+/* Version 3: audit rows in their order, keys by resource, and chat rooms without a name. */
+static enum status to_version_3(struct store_view *view) {
+    enum status status = view_run(view, audit_by_moment);
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_by_resource);
+    return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
+}
+
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { to_version_2 };
+static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3 };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
 
 static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {

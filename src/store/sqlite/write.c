@@ -441,7 +441,8 @@ enum status store_note_stranger(struct store_view *tx) {
     return view_execute(tx, view_statement(tx, SQL_note_stranger));
 }
 
-enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms) {
+enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
+                              struct arena *arena) {
     enum status entered = view_enter(view);
     sqlite3_stmt *statement = entered == STATUS_OK ? view_statement(view, SQL_find_repeat) : NULL;
     if (!statement) {
@@ -452,6 +453,7 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
     bind_integer(statement, 1, repeat->caller);
     bind_text(statement, 2, repeat->key);
     bind_integer(statement, 3, since_ms);
+    bind_text(statement, 4, text_of(repeat->table->entity));
     enum status status = view_step(view, statement);
     if (status == STATUS_OK) {
         const void *mac = sqlite3_column_blob(statement, 0);
@@ -459,6 +461,7 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
             memcpy(repeat->mac.bytes, mac, sizeof repeat->mac.bytes);
         repeat->record_id = sqlite3_column_int64(statement, 1);
         repeat->at_ms = sqlite3_column_int64(statement, 2);
+        repeat->author = column_text(statement, 3, arena);
     }
     (void)sqlite3_reset(statement); /* repeats the error of the step */
     view_leave(view);
