@@ -177,11 +177,15 @@ static struct text take_boolean(struct searching *searching, const struct parame
     return (struct text){ 0 };
 }
 
+/* A date stands for all of the unit that it is written to: 10:30 is a minute. */
 static struct text take_date(struct searching *searching, const struct parameter *parameter) {
-    int64_t ms;
-    if (!date_parse(text_trim(parameter->value), &ms))
+    int64_t ms, unit_ms;
+    if (!date_parse_unit(text_trim(parameter->value), &ms, &unit_ms))
         return MESSAGE_TEXT(date);
-    add_filter(searching, parameter, parameter->match, value_integer(ms));
+    if (parameter->match != MATCH_to)
+        add_filter(searching, parameter, MATCH_from, value_integer(ms));
+    if (parameter->match != MATCH_from)
+        add_filter(searching, parameter, MATCH_to, value_integer(ms + unit_ms - 1));
     return (struct text){ 0 };
 }
 
