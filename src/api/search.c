@@ -383,14 +383,15 @@ static void read_query(struct searching *searching) {
 
 /* ---- Page after page ---- */
 
-/* All but the page's number, of whoever asks; `at` NULL when memory is short. */
-static struct text walk_at(const struct searching *searching, int64_t page) {
+/* This page of this search, by this credential; `search.at` NULL when memory is short. */
+static struct walk walk_of(const struct searching *searching) {
     const struct request *request = searching->request;
     struct text rest = exchange_query(request->exchange), name, value;
     struct buffer walk;
-    buffer_init(&walk, request->arena, 128);
-    buffer_printf(&walk, "%lld %s %lld", (long long)request->principal.user_id,
-                  searching->search.table->name, (long long)page);
+    buffer_init(&walk, request->arena, 256);
+    buffer_add(&walk, exchange_header(request->exchange, "Authorization"));
+    buffer_add_char(&walk, '\n');
+    buffer_add(&walk, text_of(searching->search.table->name));
     while (form_next(&rest, request->arena, &name, &value))
         if (!text_equal_nocase(name, TEXT("page"))) {
             buffer_add_char(&walk, '\n');
@@ -398,9 +399,9 @@ static struct text walk_at(const struct searching *searching, int64_t page) {
             buffer_add_char(&walk, '=');
             buffer_add(&walk, value);
         }
-    if (walk.failed)
-        return (struct text){ 0 };
-    return buffer_text(&walk);
+    return (struct walk){ .search = walk.failed ? (struct text){ 0 } : buffer_text(&walk),
+                          .page = searching->page,
+                          .connection = exchange_connection(request->exchange) };
 }
 
 static bool is_walk(const struct searching *searching) {
@@ -409,21 +410,21 @@ static bool is_walk(const struct searching *searching) {
            search->order == search->table->common.id;
 }
 
-/* Where the page before ended for this caller, however many before it came or went since. */
+/* Where the page before ended for this reader, however many before it came or went since. */
 static void go_on(struct searching *searching) {
     if (!is_walk(searching) || searching->page == 1)
         return;
-    struct text walk = walk_at(searching, searching->page - 1);
-    if (walk.at)
-        (void)walks_find(searching->request->app->walks, walk, &searching->search.behind);
+    struct walk walk = walk_of(searching);
+    if (walk.search.at)
+        (void)walks_find(searching->request->app->walks, &walk, &searching->search.behind);
 }
 
 static void note_end(const struct searching *searching) {
     if (!is_walk(searching) || !searching->found.has_more)
         return;
-    struct text walk = walk_at(searching, searching->page);
-    if (walk.at)
-        walks_note(searching->request->app->walks, walk, searching->found.last_id);
+    struct walk walk = walk_of(searching);
+    if (walk.search.at)
+        walks_note(searching->request->app->walks, &walk, searching->found.last_id);
 }
 
 /* ---- The reply ---- */

@@ -101,6 +101,9 @@ struct text exchange_header(const struct exchange *exchange, const char *name);
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
+/** The number of the connection that it came by; no other ever has it. */
+uint64_t exchange_connection(const struct exchange *exchange);
+
 /** The raw query string (without `?`), `at` NULL when there is none. */
 struct text exchange_query(const struct exchange *exchange);
 

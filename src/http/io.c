@@ -71,7 +71,8 @@ static void join(struct errand *errand) {
     io->joining = NULL;
 }
 
-bool io_give(struct io *io, int fd, const struct sockaddr_storage *from, socklen_t from_size) {
+bool io_give(struct io *io, int fd, uint64_t number, const struct sockaddr_storage *from,
+             socklen_t from_size) {
     struct client *client = calloc(1, sizeof *client);
     if (!client) {
         (void)close(fd);
@@ -80,6 +81,7 @@ bool io_give(struct io *io, int fd, const struct sockaddr_storage *from, socklen
     client->errand.run = join;
     client->io = io;
     client->fd = fd;
+    client->number = number;
     client->from = *from;
     client->from_size = from_size;
     io->given++;

@@ -277,6 +277,10 @@ const struct sockaddr *exchange_peer(const struct exchange *exchange) {
     return (const struct sockaddr *)&served_of(exchange)->client->from;
 }
 
+uint64_t exchange_connection(const struct exchange *exchange) {
+    return served_of(exchange)->client->number;
+}
+
 void reply_header(struct exchange *exchange, const char *name, const char *value) {
     struct reply *reply = &exchange->reply;
     assert(reply->header_count < REPLY_HEADERS_MAX);
