@@ -399,9 +399,11 @@ static struct walk walk_of(const struct searching *searching) {
             buffer_add_char(&walk, '=');
             buffer_add(&walk, value);
         }
-    return (struct walk){ .search = walk.failed ? (struct text){ 0 } : buffer_text(&walk),
-                          .page = searching->page,
-                          .connection = exchange_connection(request->exchange) };
+    struct walk page = { .page = searching->page,
+                         .connection = exchange_connection(request->exchange) };
+    if (!walk.failed)
+        page.search = buffer_text(&walk);
+    return page;
 }
 
 static bool is_walk(const struct searching *searching) {
