@@ -13,7 +13,6 @@ struct request {
     struct arena *arena;
     struct worker *worker;     /* of the I/O thread, the same through all steps */
     const struct route *route; /* NULL: none fits */
-    int64_t began_us;
     int64_t id;                 /* of {id} in the path */
     struct principal principal; /* where the route asks for a permission */
 };
