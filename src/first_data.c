@@ -31,7 +31,7 @@ static struct value text_value(const char *text) {
 static struct value guid_of(struct writing *writing, const struct table *table, int64_t id) {
     if (writing->data->with_demo)
         return value_text(arena_printf(&writing->arena, "%08x-0000-4000-8000-%012llx",
-                                       table_number(table), (unsigned long long)id));
+                                       table->number, (unsigned long long)id));
     char *guid = arena_alloc(&writing->arena, 36);
     if (guid)
         random_guid(guid);

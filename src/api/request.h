@@ -33,9 +33,9 @@ extern const unsigned route_count;
 
 /* The handlers, each where its file name says. */
 #define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
-#define RESOURCE(path, name, entity)
-#define READABLE(path, name, entity)
-#define DELETABLE(path, name, entity)
+#define RESOURCE(path, name)
+#define READABLE(path, name)
+#define DELETABLE(path, name)
 #include "api/routes.def"
 #undef ROUTE
 #undef RESOURCE

@@ -106,15 +106,7 @@ static enum status check_references(struct writing *writing, struct store_view *
 
 /* Records of a table are called by their names only to who may read them. */
 static bool may_read(const struct principal *caller, const struct table *table) {
-    char name[32];
-    for (unsigned entity = 0; entity < ENTITIES; entity++) {
-        unsigned read = permission(entity, OPERATION_Read);
-        permission_name(read, name);
-        struct text of = text_of(name), cut = text_cut(&of, '-');
-        if (text_equal(cut, text_of(table->entity)))
-            return principal_may(caller, read);
-    }
-    return false;
+    return principal_may(caller, permission(table->rights, OPERATION_Read));
 }
 
 /* Who still points to a record keeps it. */
