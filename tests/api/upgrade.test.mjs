@@ -35,7 +35,8 @@ for (let version = 1; version < latest; version++) {
         };
         const read = (table) => {
             const now = columns(table), expressions = contents.get(table).columns.map((column) => valueOf(column, now));
-            return sql(file, `SELECT ${expressions} FROM ${table}`).split('\n');
+            const quoted = expressions.map((expression) => `quote(${expression})`).join(` || char(31) || `);
+            return sql(file, `SELECT ${quoted} FROM ${table}`).split('\n').map((row) => row.split('\x1f'));
         };
         for (const table of tables)
             contents.get(table).rows = read(table);
@@ -47,9 +48,10 @@ for (let version = 1; version < latest; version++) {
         await server.stop();
         assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
         for (const table of tables) {
-            const found = new Set(read(table));
+            const found = read(table);
+            // What had no value may have one.
             for (const row of contents.get(table).rows)
-                assert.ok(found.has(row), `${table} has not ${row}`);
+                assert.ok(found.some((now) => row.every((value, i) => value === 'NULL' || value === now[i])), `${table} has not ${row}`);
         }
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
