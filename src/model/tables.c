@@ -17,7 +17,12 @@ static const struct choice audit_types[] = {
     { AUDIT_DELETE, "Delete" },
     { 0, NULL },
 };
+/* Of the hosted service's own, 1 to 90, these are known by name. */
 static const struct choice web_hook_actions[] = {
+    { 2, "CoworkerUpdate" },
+    { 3, "CoworkerCreate" },
+    { 50, "CoworkerDelete" },
+    { 84, "BusinessUpdate" },
     { ACTION_USER_CREATE, "UserCreate" },
     { ACTION_USER_UPDATE, "UserUpdate" },
     { ACTION_USER_DELETE, "UserDelete" },
@@ -105,6 +110,13 @@ unsigned field_other_side(const struct table *table, const struct field *field) 
         assert(other < field->target->count);
     }
     return other;
+}
+
+struct text choice_name(const struct field *field, int64_t number) {
+    for (const struct choice *choice = field->choices; choice->name; choice++)
+        if (choice->number == number)
+            return text_of(choice->name);
+    return (struct text){ 0 };
 }
 
 const struct field *table_field(const struct table *table, struct text name, unsigned hint) {

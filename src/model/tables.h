@@ -21,7 +21,8 @@
 /** What an audit row tells of (contract section 5). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
-/** What a webhook waits for. The service's own numbers, 1 to 90, have no event of a user. */
+/** What a webhook waits for. The service's own numbers, 1 to 90, can be waited for but never
+ * happen. */
 enum web_hook_action {
     ACTION_USER_CREATE = 1001,
     ACTION_USER_UPDATE,
