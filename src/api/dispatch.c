@@ -116,7 +116,7 @@ static void run_if_permitted(struct request *request) {
         return;
     }
     unsigned needed = (unsigned)route->permission;
-    if (route->handler == resource_search && search_is_batch(request))
+    if (route_searches(route) && search_is_batch(request))
         needed = permission(route->resource->table->rights, OPERATION_Read);
     int lacking =
         route->permission == CALLER ? -1 : route_lacking(route, needed, &request->principal);
