@@ -109,8 +109,8 @@ static bool route_writes(const struct route *route) {
 
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
-    int64_t wait_s =
-        limits_count(request->app->limits, request->principal.user_id, route_writes(route));
+    int64_t wait_s = limits_count(request->app->limits, request->principal.user_id,
+                                  route_writes(route), time_monotonic_ms());
     if (wait_s) {
         reply_busy(request, wait_s);
         return;
