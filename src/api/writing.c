@@ -187,10 +187,10 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
         status = merge_after(writing);
     if (status == STATUS_OK && resource->check_merged)
         status = resource->check_merged(writing, view);
-    if (status == STATUS_OK && writing->kind == WRITING_delete)
-        status = check_referrers(writing, view);
-    else if (status == STATUS_OK)
+    if (status == STATUS_OK && writing->kind != WRITING_delete)
         status = owners_check(writing, view);
+    else if (status == STATUS_OK && !writing->errors.first)
+        status = check_referrers(writing, view);
     if (status != STATUS_OK)
         return status;
     if (writing->errors.first || writing->errors.failed)
