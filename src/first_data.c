@@ -209,9 +209,10 @@ static enum status add_members(struct writing *writing) {
 
 static enum status write_all(struct store_view *tx, struct store_command *command) {
     struct writing *writing = (struct writing *)command;
-    struct person admin = {
-        .id = ADMINISTRATOR_ID, .name = "Administrator", .email = writing->data->email.at, .is_admin = true
-    };
+    struct person admin = { .id = ADMINISTRATOR_ID,
+                            .name = "Administrator",
+                            .email = writing->data->email.at,
+                            .is_admin = true };
     writing->tx = tx;
     enum status status = add_roles(writing);
     if (status == STATUS_OK && writing->data->with_demo)

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 enum { SOMEBODY = 100000001, ELSE_BODY = 100000002 };
-static const int64_t second_ms = 1000, minute_ms = 60 * 1000, hour_ms = 60 * 60 * 1000,
-                     day_ms = 24 * 60 * 60 * 1000;
+static const int64_t second_ms = 1000, minute_ms = INT64_C(60) * 1000,
+                     hour_ms = INT64_C(60) * 60 * 1000, day_ms = INT64_C(24) * 60 * 60 * 1000;
 
 /* A day begins here, and with it an hour and a minute. */
 static const int64_t start_ms = INT64_C(20000) * 24 * 60 * 60 * 1000;

@@ -84,6 +84,8 @@ test('GET /api/apps/applications/my: a search of those that the caller develops'
     assert.deepEqual((await mine('size=2&page=2')).Records.map((row) => row.Id), ids.slice(2, 4));
     assert.ok(all.Records[1].Id < ids[0]);
     assert.ok((await call('GET', `${path}/my`)).json.Records.every((row) => row.DeveloperId === adminId));
+    assert.deepEqual((await call('GET', `${path}/my?id=[701,${ids[0]}]`)).json.map((row) => [row.Id, row.RequiredRoles]), [[701, []]], 'a batch, of its own');
+    assertFailure(await call('GET', `${path}/my?id=[${ids[0]}]`, undefined, { token: reader }), 403);
     assertFailure(await call('GET', `${path}/my`, undefined, { token: await server.token('lister@example.com') }), 403);
     assertFailure(await server.call('GET', `${path}/my`), 401);
     assertFailure(await call('DELETE', `${path}/my`), 405);
