@@ -47,20 +47,29 @@ static const char *const method_names[] = {
     [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
 };
 
-/* Segment by segment, without regard to case (contract section 2); {id} takes a positive number. */
+/* How much of both is the same, case aside; a segment that is none of its own ends it. */
+static size_t path_common(struct text pattern, struct text path) {
+    size_t same = 0;
+    while (same < pattern.len && same < path.len && pattern.at[same] != '{' &&
+           text_lower(pattern.at[same]) == text_lower(path.at[same]))
+        same++;
+    return same;
+}
+
+/* Without regard to case (contract section 2); {id} takes a segment that is a positive number. */
 static bool path_matches(struct text pattern, struct text path, int64_t *id) {
     if (path.len > 1 && path.at[path.len - 1] == '/')
         path.len--;
-    while (pattern.at && path.at) {
-        struct text wanted = text_cut(&pattern, '/'), found = text_cut(&path, '/');
-        if (text_equal(wanted, TEXT("{id}"))) {
-            if (!text_to_int64(found, id) || *id < 1)
-                return false;
-        } else if (!text_equal_nocase(wanted, found)) {
-            return false;
-        }
-    }
-    return !pattern.at && !path.at;
+    size_t same = path_common(pattern, path);
+    if (same == pattern.len || pattern.at[same] != '{')
+        return same == pattern.len && same == path.len;
+    struct text rest = { path.at + same, path.len - same }, segment = text_cut(&rest, '/');
+    (void)text_cut(&pattern, '}');
+    if (!text_to_int64(segment, id) || *id < 1)
+        return false;
+    path = (struct text){ segment.at + segment.len, path.len - same - segment.len };
+    same = path_common(pattern, path); /* no pattern has a second one */
+    return same == pattern.len && same == path.len;
 }
 
 struct text route_methods(const struct request *request) {
@@ -224,7 +233,6 @@ void dispatch(struct exchange *exchange) {
         return;
     }
     *request = fallback;
-    request->began_us = time_monotonic_us();
     exchange->request = request;
     request->route = find_route(exchange, &request->id);
     request->worker = app_worker(request->app);

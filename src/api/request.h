@@ -11,9 +11,8 @@ struct request {
     struct app *app;
     struct exchange *exchange;
     struct arena *arena;
-    struct worker *worker;     /* of the I/O thread, the same through all steps */
-    const struct route *route; /* NULL: none fits */
-    int64_t began_us;
+    struct worker *worker;      /* of the I/O thread, the same through all steps */
+    const struct route *route;  /* NULL: none fits */
     int64_t id;                 /* of {id} in the path */
     struct principal principal; /* where the route asks for a permission */
 };

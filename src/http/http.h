@@ -44,6 +44,7 @@ struct reply {
  */
 struct exchange {
     struct arena *arena; /* lives until the reply was sent or the connection is gone */
+    int64_t began_us;    /* when its thread woke for it, of time_monotonic_us */
     enum method method;  /* HEAD arrives as GET; the listener leaves the body out */
     struct text path;    /* as sent, still percent-encoded, without the query */
     struct text body;    /* whole; empty when there was none; may be overwritten (secrets) */

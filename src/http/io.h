@@ -43,7 +43,7 @@ struct io {
     bool runs;
     struct client *clients;
     struct client *joining; /* is being handed to the library at the moment */
-    int64_t now_ms;         /* as of when the thread last woke */
+    int64_t now_us, now_ms; /* as of when the thread last woke */
     int64_t look_ms;        /* when the deadlines are to be looked at */
     atomic_uint in_flight;  /* these two are written by this thread alone */
     atomic_uint gone;       /* clients that were given to it and are no more */

@@ -3,9 +3,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminId, fieldTable, required, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder();
 const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
@@ -20,11 +20,19 @@ function makeOld(version) {
     return { data, file };
 }
 
+// A copy of a database whose rows of users are plain JSON, for SQL to look into.
+function unpackedCopy(file) {
+    const copy = `${file}.unpacked`, text = (value) => `'${JSON.stringify(value).replaceAll("'", "''")}'`;
+    copyFileSync(file, copy);
+    sql(copy, [...storedUsers(file)].map(([id, user]) => `UPDATE users SET Members = ${text(user)} WHERE Id = ${id}`).join(';'));
+    return copy;
+}
+
 for (let version = 1; version < latest; version++) {
     test(`version ${version} becomes version ${latest} with all that it held`, async () => {
         const { data, file } = makeOld(version);
         const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table'").split('\n');
-        const columns = (table) => sql(file, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
+        const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
         // What was a column may have become a member of the record's JSON, where dates are texts.
         const valueOf = (column, now) => {
@@ -33,10 +41,10 @@ for (let version = 1; version < latest; version++) {
                 return column;
             return fieldTable().some((field) => field.name === column && field.type === 'date') ? `strftime('%s', ${member}) * 1000` : member;
         };
-        const read = (table) => {
-            const now = columns(table), expressions = contents.get(table).columns.map((column) => valueOf(column, now));
+        const read = (table, of = file) => {
+            const now = columns(table, of), expressions = contents.get(table).columns.map((column) => valueOf(column, now));
             const quoted = expressions.map((expression) => `quote(${expression})`).join(` || char(31) || `);
-            return sql(file, `SELECT ${quoted} FROM ${table}`).split('\n').map((row) => row.split('\x1f'));
+            return sql(of, `SELECT ${quoted} FROM ${table}`).split('\n').map((row) => row.split('\x1f'));
         };
         for (const table of tables)
             contents.get(table).rows = read(table);
@@ -47,8 +55,9 @@ for (let version = 1; version < latest; version++) {
         const server = await Server.start(['--data', data]);
         await server.stop();
         assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
+        const upgraded = unpackedCopy(file);
         for (const table of tables) {
-            const found = read(table);
+            const found = read(table, upgraded);
             // What had no value may have one.
             for (const row of contents.get(table).rows)
                 assert.ok(found.some((now) => row.every((value, i) => value === 'NULL' || value === now[i])), `${table} has not ${row}`);

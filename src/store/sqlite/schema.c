@@ -1,7 +1,7 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -14,6 +14,11 @@ enum { APPLICATION_ID = 0x726f7374 };
 
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+/* What rows of Members are packed against (see pack.h). */
+static const char dictionaries_table[] =
+    "CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL)"
+    " STRICT;";
 
 /* How many rows a table has: to count a million of them takes longer than a search may. */
 static const char row_counts_table[] =
@@ -52,18 +57,18 @@ static const char own_tables[] =
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
  */
+static const char no_views[] =
+    "DROP VIEW IF EXISTS audit_trail_entries; DROP VIEW IF EXISTS refresh_tokens;";
 #define audit_guid DERIVED_GUID("1", "id")
 #define token_guid DERIVED_GUID("2", "t.id")
 #define delivery_guid DERIVED_GUID("3", "Id")
 static const char views[] =
-    "DROP VIEW IF EXISTS audit_trail_entries;"
     "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, business_id AS BusinessId,"
     " entity AS EntityShortName, entity || ' ' || entity_id AS Description,"
     " property AS PropertyName, type AS AuditType, old_value AS OldValue, new_value AS NewValue,"
     " action_by AS ActionBy, entity_id AS EntityId, id AS Id, at_ms AS UpdatedOn,"
     " at_ms AS CreatedOn, " audit_guid " AS UniqueId, action_by AS UpdatedBy, NULL AS SystemId,"
     " entity || ' ' || entity_id AS ToStringText FROM audit;"
-    "DROP VIEW IF EXISTS refresh_tokens;"
     "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject,"
     " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id,"
     " t.issued_ms AS UpdatedOn, t.issued_ms AS CreatedOn, " token_guid " AS UniqueId,"
@@ -124,7 +129,7 @@ static enum status create_table(struct store_view *view, const struct table *tab
             add_column(&sql, &table->fields[i]);
     /* The last, since what comes after something long takes longer to be read. */
     if (table->is_kept_as_json)
-        buffer_add(&sql, TEXT(", Members TEXT NOT NULL"));
+        buffer_add(&sql, TEXT(", Members ANY NOT NULL"));
     buffer_add(&sql, TEXT(") STRICT;"));
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].flags & UNIQUE)
@@ -169,9 +174,10 @@ static enum status count_all_rows(struct store_view *view) {
 
 /* Orders that searches ask for, and texts that they look into, folded (see rules/fold.h). The index
  * of texts has no copy of them. Addresses stand with their local part backwards (write.c). */
-static const char user_indexes[] =
-    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"
+#define orders_of_users                                                                            \
+    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
+static const char user_indexes[] = orders_of_users
     "CREATE VIRTUAL TABLE users_texts USING fts5 (FullName, Email, content = '',"
     " tokenize = 'trigram case_sensitive 1', detail = full);"
     "CREATE TABLE addresses (field TEXT NOT NULL, address TEXT NOT NULL, owner INTEGER NOT NULL,"
@@ -343,13 +349,52 @@ static enum status complete_resources(struct store_view *view) {
                           "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
 }
 
+static enum status copy_packed(struct store_view *view, const char *from) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 2048);
+    buffer_add(&sql, TEXT("INSERT INTO users SELECT Version"));
+    for (unsigned i = 0; i < user_table.count; i++)
+        if (field_has_column(&user_table, &user_table.fields[i]))
+            buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
+    buffer_printf(&sql, ", users_pack(Members) FROM %s", from);
+    buffer_add_char(&sql, '\0');
+    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    arena_close(&arena);
+    return status;
+}
+
+/* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
+static enum status pack_users(struct store_view *view) {
+    if (has_column(view, &user_table, "Members", TEXT("ANY")))
+        return STATUS_OK;
+    enum status status = view_run(view, "DROP INDEX users_EmailKey;"
+                                        "DROP INDEX users_administrators;"
+                                        "DROP INDEX users_FullName;"
+                                        "DROP INDEX users_Email;"
+                                        "DROP TRIGGER users_added;"
+                                        "DROP TRIGGER users_removed;"
+                                        "ALTER TABLE users RENAME TO users_unpacked;");
+    if (status == STATUS_OK)
+        status = create_table(view, &user_table);
+    if (status == STATUS_OK)
+        status = copy_packed(view, "users_unpacked");
+    if (status == STATUS_OK)
+        status = view_run(
+            view, "DROP TABLE users_unpacked;"
+                  "DELETE FROM row_counts WHERE kind = 'users';" orders_of_users administrators);
+    return status == STATUS_OK ? count_rows(view, &user_table) : status;
+}
+
+/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole. */
 static enum status to_version_3(struct store_view *view) {
-    return complete_resources(view);
+    enum status status = pack_users(view);
+    return status == STATUS_OK ? complete_resources(view) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
 static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3 };
-enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
+enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1, DICTIONARIES_SINCE = 3 };
 
 int schema_compare_version(struct store_view *view) {
     int64_t version = 0;
@@ -363,10 +408,18 @@ static enum status migrate_in_transaction(struct store_view *view) {
     enum status status = read_pragma(view, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > SCHEMA_VERSION))
         return STATUS_STALE;
+    if (status != STATUS_OK)
+        return status;
+    if (version < DICTIONARIES_SINCE) /* without them no row can be written */
+        status = view_run(view, dictionaries_table);
+    if (status == STATUS_OK)
+        status = pack_keep_dictionaries(view);
     if (status != STATUS_OK || version == SCHEMA_VERSION)
         return status;
     if (version == 0)
         status = create_all(view);
+    else
+        status = view_run(view, no_views); /* they would follow a table that is renamed */
     for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
         status = steps[version - 1](view);
     if (status == STATUS_OK)
@@ -395,8 +448,8 @@ static enum status check_table(struct store_view *view, const struct table *tabl
     int64_t found = 0;
     unsigned expected = 1 + table->is_kept_as_json; /* Version, Members */
     char sql[192];
-    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("TEXT"))) {
-        (void)snprintf(why, why_size, "%s.Members is not a column of type TEXT", table->name);
+    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("ANY"))) {
+        (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
         return STATUS_BROKEN;
     }
     for (unsigned i = 0; i < table->count; i++) {

@@ -1,6 +1,6 @@
 /* Searches: SQL put together from the field table. Values are always bound, never written into it.
  */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
 #include "json/json.h"
@@ -42,20 +42,35 @@ static void fold_text(sqlite3_context *context, int count, sqlite3_value **argum
 /* A member of a record that is kept as JSON, as a column of its own would have it; the second
  * argument is the index of its field. */
 static void member(sqlite3_context *context, int count, sqlite3_value **arguments) {
-    const struct table *table = sqlite3_user_data(context);
+    const struct view_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };
+    struct buffer json;
     struct value value = { 0 };
-    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 };
     int64_t field = sqlite3_value_int64(arguments[1]);
     (void)count;
-    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
-    if (!json.at || field < 0 || field >= table->count ||
-        !json_read_member(json, &table->fields[field], &arena, &value))
+    buffer_init(&json, &arena, 0);
+    if (field < 0 || field >= of->table->count ||
+        unpack(of->view, arguments[0], &json) != STATUS_OK ||
+        !json_read_member(buffer_text(&json), &of->table->fields[field], &arena, &value))
         sqlite3_result_error(context, "a row cannot be read", -1);
     else if (value.kind == VALUE_INTEGER)
         sqlite3_result_int64(context, value.integer);
     else if (value.kind == VALUE_TEXT)
         sqlite3_result_text64(context, value.text, value.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    arena_close(&arena);
+}
+
+/* For the migration that packs rows. */
+static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    const struct view_table *of = sqlite3_user_data(context);
+    struct arena arena = { 0 };
+    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 }, packed = { 0 };
+    (void)count;
+    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
+    if (json.at && pack(of->view, of->table, json, &arena, &packed) == STATUS_OK)
+        sqlite3_result_blob64(context, packed.at, packed.len, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_error(context, "a row cannot be packed", -1);
     arena_close(&arena);
 }
 
@@ -75,20 +90,24 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
 
 static bool add_function(sqlite3 *db, const char *name, int arguments,
                          void (*function)(sqlite3_context *, int, sqlite3_value **),
-                         const struct table *table) {
+                         struct view_table *of) {
     return sqlite3_create_function_v2(db, name, arguments,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-                                      (void *)table, function, NULL, NULL, NULL) == SQLITE_OK;
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, of,
+                                      function, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-bool search_prepare(sqlite3 *db) {
+bool search_prepare(struct store_view *view) {
     char name[64];
-    bool added = add_function(db, "fold", 1, fold_text, NULL) &&
-                 add_function(db, "contains", 2, contains, NULL);
+    bool added = add_function(view->db, "fold", 1, fold_text, NULL) &&
+                 add_function(view->db, "contains", 2, contains, NULL);
     for (unsigned i = 0; added && i < TABLES; i++) {
+        view->tables[i] = (struct view_table){ view, tables[i] };
+        if (!tables[i]->is_kept_as_json)
+            continue;
         (void)snprintf(name, sizeof name, "%s_member", tables[i]->name);
-        if (tables[i]->is_kept_as_json)
-            added = add_function(db, name, 2, member, tables[i]);
+        added = add_function(view->db, name, 2, member, &view->tables[i]);
+        (void)snprintf(name, sizeof name, "%s_pack", tables[i]->name);
+        added &= add_function(view->db, name, 1, pack_members, &view->tables[i]);
     }
     return added;
 }
@@ -442,7 +461,7 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
     enum status status = STATUS_BROKEN;
-    if (record.values && view_read_record(statement, &arena, &record))
+    if (record.values && view_read_record(view, statement, &arena, &record))
         status = view_complete(view, &record, &arena, search->is_whole);
     if (status == STATUS_OK && search->is_whole)
         json_add_record(json, &record);
@@ -450,6 +469,20 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
         json_add_listed(json, &record);
     if (status == STATUS_OK)
         found->last_id = record_id(&record);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status add_members(struct store_view *view, sqlite3_value *members,
+                               const struct search *search, struct buffer *json) {
+    struct arena arena = { 0 };
+    struct buffer whole;
+    if (search->is_whole)
+        return unpack(view, members, json);
+    buffer_init(&whole, &arena, 0);
+    enum status status = unpack(view, members, &whole);
+    if (status == STATUS_OK)
+        json_add_without_links(json, search->table, buffer_text(&whole));
     arena_close(&arena);
     return status;
 }
@@ -462,12 +495,7 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
         buffer_add_char(json, ',');
     found->count++;
     if (search->table->is_kept_as_json) {
-        struct text members = { sqlite3_column_blob(statement, 0), 0 };
-        members.len = (size_t)sqlite3_column_bytes(statement, 0);
-        if (search->is_whole)
-            buffer_add(json, members);
-        else
-            json_add_without_links(json, search->table, members);
+        status = add_members(view, sqlite3_column_value(statement, 0), search, json);
         found->last_id = sqlite3_column_int64(statement, 1);
     } else
         status = add_record(view, statement, search, found);

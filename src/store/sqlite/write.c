@@ -1,5 +1,5 @@
 /* All that writes, inside the transaction of the writer. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/log.h"
 #include "base/time.h"
@@ -32,6 +32,7 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
     const struct table *table = record->table;
     struct arena arena = { 0 };
     struct buffer json;
+    struct text packed = { 0 };
     for (unsigned i = 0; i < table->count; i++)
         if (field_has_column(table, &table->fields[i]) &&
             (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
@@ -41,8 +42,11 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
         return view_execute(tx, statement);
     buffer_init(&json, &arena, MEMBERS_EXPECTED);
     json_add_record(&json, record);
-    bind_text(statement, view_parameter(table, ROW_MEMBERS), buffer_text(&json));
-    enum status status = json.failed ? STATUS_BROKEN : view_execute(tx, statement);
+    enum status status =
+        json.failed ? STATUS_BROKEN : pack(tx, table, buffer_text(&json), &arena, &packed);
+    bind_blob(statement, view_parameter(table, ROW_MEMBERS), packed);
+    if (status == STATUS_OK)
+        status = view_execute(tx, statement);
     arena_close(&arena);
     return status;
 }
