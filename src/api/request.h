@@ -32,11 +32,13 @@ extern const unsigned route_count;
 
 /* The handlers, each where its file name says. */
 #define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
-#define RESOURCE(path, name, entity)
-#define READABLE(path, name, entity)
-#define DELETABLE(path, name, entity)
+#define OF(name, method, path, operation, handler, summary) void handler(struct request *request);
+#define RESOURCE(path, name)
+#define READABLE(path, name)
+#define DELETABLE(path, name)
 #include "api/routes.def"
 #undef ROUTE
+#undef OF
 #undef RESOURCE
 #undef READABLE
 #undef DELETABLE
@@ -51,6 +53,9 @@ void resource_delete(struct request *request);
 
 void resource_commands(struct request *request);
 void resource_run_command(struct request *request);
+
+/** Is what the route gives a page of records? */
+bool route_searches(const struct route *route);
 
 /** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
 bool search_is_batch(const struct request *request) MUST_CHECK;

@@ -26,6 +26,7 @@ struct searching {
     int64_t page, size;
     unsigned order_field; /* as asked for; `search.order` is what comes to the same */
     bool is_batch, has_order, ignores_more;
+    int lacking; /* a permission that a filter asks for and the caller lacks; -1: none */
     struct errors errors;
     struct buffer ignored; /* names of parameters that mean nothing here */
 };
@@ -35,6 +36,8 @@ struct parameter {
     struct text name; /* as it came */
     struct text value;
     enum match match; /* MATCH_equal, or MATCH_from and MATCH_to by prefix */
+    const struct table *table;
+    const struct field *through; /* the reference that leads to the table; NULL: none does */
     const struct field *field;
 };
 
@@ -67,10 +70,23 @@ static const struct field *find_field(const struct table *table, struct text nam
     return NULL;
 }
 
-/* User_FullName, from_User_LastAccess, Id: false when no field is meant. */
+/* PreferredLanguage_Name: a field of what a reference points to. */
+static const struct field *find_through(struct parameter *parameter, struct text name) {
+    struct text link = text_cut(&name, '_');
+    const struct field *reference = name.at ? find_field(parameter->table, link) : NULL;
+    if (!reference || reference->type != TYPE_reference)
+        return NULL;
+    parameter->through = reference;
+    parameter->table = reference->target;
+    return find_field(parameter->table, name);
+}
+
+/* User_FullName, from_User_LastAccess, User_Application_Name, Id: false when no field is meant. */
 static bool find_target(const struct table *table, struct parameter *parameter) {
     struct text name = parameter->name, entity = text_of(table->entity);
     parameter->match = MATCH_equal;
+    parameter->table = table;
+    parameter->through = NULL;
     if (take_prefix(&name, TEXT("from_")))
         parameter->match = MATCH_from;
     else if (take_prefix(&name, TEXT("to_")))
@@ -79,6 +95,8 @@ static bool find_target(const struct table *table, struct parameter *parameter) 
     if (!is_bare && (!take_prefix(&name, entity) || !take_prefix(&name, TEXT("_"))))
         return false;
     parameter->field = find_field(table, name);
+    if (!parameter->field)
+        parameter->field = find_through(parameter, name);
     if (!parameter->field)
         return false;
     return parameter->match == MATCH_equal || parameter->field->type == TYPE_date ||
@@ -94,10 +112,11 @@ static void add_filter(struct searching *searching, const struct parameter *para
         searching->errors.failed = true;
         return;
     }
-    *filter =
-        (struct filter){ .field = (unsigned)(parameter->field - searching->search.table->fields),
-                         .match = match,
-                         .value = value };
+    *filter = (struct filter){ .table = parameter->table,
+                               .through = parameter->through,
+                               .field = (unsigned)(parameter->field - parameter->table->fields),
+                               .match = match,
+                               .value = value };
     struct filter **last = &searching->search.filters;
     while (*last)
         last = &(*last)->next;
@@ -124,9 +143,10 @@ static bool take_ids(struct text list, struct arena *arena, struct value *ids) {
 /* A repeated Id asks for any of them. */
 static bool join_ids(struct searching *searching, const struct parameter *parameter,
                      const struct value *ids) {
-    unsigned field = (unsigned)(parameter->field - searching->search.table->fields);
+    unsigned field = (unsigned)(parameter->field - parameter->table->fields);
     struct filter *filter = searching->search.filters;
-    while (filter && (filter->field != field || filter->match != MATCH_any))
+    while (filter && (filter->field != field || filter->through != parameter->through ||
+                      filter->match != MATCH_any))
         filter = filter->next;
     if (!filter)
         return false;
@@ -348,6 +368,13 @@ static bool is_plain(struct searching *searching, const struct parameter *parame
     return false;
 }
 
+/* Whoever may not search a table learns nothing of it by searching what points there. */
+static void ask_permission(struct searching *searching, const struct table *table) {
+    unsigned needed = permission(table->rights, OPERATION_List);
+    if (!principal_may(&searching->request->principal, needed))
+        searching->lacking = (int)needed;
+}
+
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
     if (!is_plain(searching, parameter) || take_paging(searching, parameter))
         return;
@@ -355,6 +382,8 @@ static void take_parameter(struct searching *searching, struct parameter *parame
         ignore(searching, parameter->name);
         return;
     }
+    if (parameter->through)
+        ask_permission(searching, parameter->table);
     struct text wrong = take_condition(searching, parameter);
     if (wrong.at)
         complain(searching, parameter->name, wrong);
@@ -371,7 +400,8 @@ static void read_query(struct searching *searching) {
     if (searching->size > SIZE_MAX_ROWS)
         searching->size = SIZE_MAX_ROWS;
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
-        search->exact_first |= filter->match == MATCH_contains && !searching->has_order;
+        search->exact_first |=
+            filter->match == MATCH_contains && !filter->through && !searching->has_order;
     search->skip = (searching->page - 1) * searching->size;
     search->limit = searching->size;
     if (searching->is_batch) {
@@ -391,7 +421,7 @@ static struct walk walk_of(const struct searching *searching) {
     buffer_init(&walk, request->arena, 256);
     buffer_add(&walk, exchange_header(request->exchange, "Authorization"));
     buffer_add_char(&walk, '\n');
-    buffer_add(&walk, text_of(searching->search.table->name));
+    buffer_add(&walk, request->route->path);
     while (form_next(&rest, request->arena, &name, &value))
         if (!text_equal_nocase(name, TEXT("page"))) {
             buffer_add_char(&walk, '\n');
@@ -509,12 +539,10 @@ static void start_search(struct searching *searching) {
     request_read_on(request, &searching->command, found);
 }
 
-void resource_search(struct request *request) {
+static struct searching *searching_new(struct request *request) {
     struct searching *searching = arena_calloc(request->arena, 1, sizeof *searching);
-    if (!searching) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
-        return;
-    }
+    if (!searching)
+        return NULL;
     const struct table *table = request->route->resource->table;
     searching->request = request;
     searching->search = (struct search){ .table = table, .order = request->route->resource->order };
@@ -523,15 +551,48 @@ void resource_search(struct request *request) {
     searching->order_field = searching->search.order;
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
+    searching->lacking = -1;
     buffer_init(&searching->ignored, request->arena, 0);
+    return searching;
+}
+
+static void search(struct searching *searching) {
+    struct request *request = searching->request;
     read_query(searching);
     buffer_add_char(&searching->ignored, '\0');
     if (searching->ignored.failed)
         searching->errors.failed = true;
     else if (searching->ignored.len > 1)
         reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
-    if (searching->errors.first || searching->errors.failed)
+    if (searching->lacking >= 0)
+        reply_forbidden(request, (unsigned)searching->lacking);
+    else if (searching->errors.first || searching->errors.failed)
         reply_invalid(request, &searching->errors);
     else
         start_search(searching);
+}
+
+bool route_searches(const struct route *route) {
+    return route->handler == resource_search || route->handler == application_search_own;
+}
+
+void resource_search(struct request *request) {
+    struct searching *searching = searching_new(request);
+    if (searching)
+        search(searching);
+    else
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+}
+
+void application_search_own(struct request *request) {
+    struct searching *searching = searching_new(request);
+    if (!searching) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    const struct parameter developer = { .table = &application_table,
+                                         .field =
+                                             &application_table.fields[APPLICATION_DeveloperId] };
+    add_filter(searching, &developer, MATCH_equal, value_integer(request->principal.user_id));
+    search(searching);
 }

@@ -104,15 +104,7 @@ static enum status check_references(struct writing *writing, struct store_view *
 
 /* Records of a table are called by their names only to who may read them. */
 static bool may_read(const struct principal *caller, const struct table *table) {
-    char name[32];
-    for (unsigned entity = 0; entity < ENTITIES; entity++) {
-        unsigned read = permission(entity, OPERATION_Read);
-        permission_name(read, name);
-        struct text of = text_of(name), cut = text_cut(&of, '-');
-        if (text_equal(cut, text_of(table->entity)))
-            return principal_may(caller, read);
-    }
-    return false;
+    return principal_may(caller, permission(table->rights, OPERATION_Read));
 }
 
 /* Who still points to a record keeps it. */
@@ -193,10 +185,10 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
         status = merge_after(writing);
     if (status == STATUS_OK && resource->check_merged)
         status = resource->check_merged(writing, view);
-    if (status == STATUS_OK && writing->kind == WRITING_delete)
-        status = check_referrers(writing, view);
-    else if (status == STATUS_OK)
+    if (status == STATUS_OK && writing->kind != WRITING_delete)
         status = owners_check(writing, view);
+    else if (status == STATUS_OK && !writing->errors.first)
+        status = check_referrers(writing, view);
     if (status != STATUS_OK)
         return status;
     if (writing->errors.first || writing->errors.failed)

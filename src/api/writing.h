@@ -34,7 +34,6 @@ struct writing {
 /** What is particular about a resource; everything else follows from its field table. */
 struct resource {
     const struct table *table;
-    enum permission_entity entity;
     unsigned order;       /* the field that searches go by which name none; 0: Id */
     unsigned shows_users; /* a bit for each operation that gets users' records to the caller */
     size_t

@@ -59,7 +59,8 @@ struct choice {
 struct field {
     struct text name; /* in JSON, SQL, errors: the one name */
     enum field_type type;
-    uint32_t max; /* characters of text, or the greatest integer; 0: none */
+    uint32_t max; /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
+                   * are allowed whether they have a name or not */
     unsigned flags;
     const struct table *target;   /* of references and links */
     const struct choice *choices; /* of a choice; ends with a NULL name */
@@ -74,6 +75,8 @@ struct table {
     const char *name;   /* in SQL: "users" */
     const char *entity; /* in audit rows and messages: "User" */
     const char *noun;   /* in errors: "user" */
+    unsigned number;    /* its place in `tables` */
+    unsigned rights;    /* enum permission_entity: the entity whose permissions it takes */
     const struct field *fields;
     unsigned count;
     struct common_fields common;
@@ -153,6 +156,9 @@ static inline struct text field_link_name(const struct field *field) {
 
 /** Which links field of the owners' table is the other side of an owners field of `table`. */
 unsigned field_other_side(const struct table *table, const struct field *field);
+
+/** What a number of a choice is called; `at` NULL: it has no name, or is none of the choice's. */
+struct text choice_name(const struct field *field, int64_t number);
 
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
 const struct field *table_field(const struct table *table, struct text name, unsigned hint);

@@ -71,9 +71,12 @@ static struct text check_boolean(const struct check *check) {
 static struct text say_choices(const struct check *check) {
     struct buffer names;
     buffer_init(&names, check->arena, 128);
+    if (check->field->max)
+        buffer_printf(&names, "1 to %u", check->field->max);
     for (const struct choice *choice = check->field->choices; choice->name; choice++)
-        buffer_printf(&names, "%s%lld (%s)", names.len ? ", " : "", (long long)choice->number,
-                      choice->name);
+        if (choice->number > check->field->max)
+            buffer_printf(&names, "%s%lld (%s)", names.len ? ", " : "", (long long)choice->number,
+                          choice->name);
     buffer_add_char(&names, '\0');
     return arena_printf(check->arena, message_choice, names.failed ? "" : names.at);
 }
@@ -84,8 +87,8 @@ static struct text check_choice(const struct check *check) {
     if (take_integer(check->value, &number)) {
         /* The hosted service's own examples use 0 (contract, conflict 15). */
         right = number == 0 && check->rules->nexudus;
-        for (const struct choice *choice = check->field->choices; choice->name; choice++)
-            right |= number == choice->number;
+        right |= choice_name(check->field, number).at != NULL;
+        right |= number >= 1 && number <= check->field->max;
     }
     if (!right)
         return say_choices(check);

@@ -13,7 +13,7 @@ const resources = {
     '/api/security/userroles': ['UserRole', { BusinessId: 301, Name: 'Greeters', Roles: [1, 2] }, { Roles: [2] }],
     '/api/support/chatrooms': ['ChatRoom', { BusinessId: 302, Name: 'Lobby', Active: true }, { Active: false }],
     '/api/sys/languages': ['Language', { BusinessId: 301, Name: 'Deutsch', Culture: 'de-DE', DisplayOrder: 4 }, { DisplayOrder: 5 }],
-    '/api/apps/applications': ['Application', { Name: 'Doors', ShortDescription: 'Opens doors', InstallUrl: 'https://example.com/' }, { Published: true }],
+    '/api/apps/applications': ['Application', { DeveloperId: 100000001, Name: 'Doors', ShortDescription: 'Opens doors', InstallUrl: 'https://example.com/' }, { Published: true }],
     '/api/sys/webhooks': ['WebHook', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' }, { Description: 'Two\nlines' }],
 };
 
@@ -58,7 +58,10 @@ for (const [path, [entity, body, change]] of Object.entries(resources)) {
 test('roles are read-only: one for each entity and operation', async () => {
     const { json } = await call('GET', '/api/security/roles?size=100');
     assert.equal(json.TotalItems, 50);
-    assert.ok(json.Records.some((role) => role.Name === 'User-Edit'));
+    // Databases know them by these Ids.
+    const entities = ['User', 'UserRole', 'Role', 'Business', 'ChatRoom', 'Language', 'Application', 'AuditTrailEntry', 'RefreshToken', 'WebHook'];
+    assert.deepEqual(json.Records.map((role) => [role.Id, role.Name]),
+        entities.flatMap((entity) => ['List', 'Read', 'Create', 'Edit', 'Delete'].map((operation) => `${entity}-${operation}`)).map((name, i) => [i + 1, name]));
     assertFailure(await call('POST', '/api/security/roles', { Name: 'x' }), 405);
     assertFailure(await call('DELETE', '/api/security/roles/1'), 405);
 });
@@ -190,8 +193,62 @@ test('audit trail entries come in the order of UpdatedOn, page after page', asyn
 test('GET /api/utils/enums?name=eLanguage', async () => {
     assert.deepEqual((await call('GET', '/api/utils/enums?name=eLanguage')).json, [
         { Id: 1, Name: 'EnglishUS', Label: 'EnglishUS' }, { Id: 2, Name: 'Spanish', Label: 'Spanish' }, { Id: 3, Name: 'EnglishUK', Label: 'EnglishUK' }]);
-    assertFailure(await call('GET', '/api/utils/enums?name=eNothing'), 404);
+    assertInvalid(await call('GET', '/api/utils/enums?name=eNothing'), 'name', /is not an enum/);
+    for (const query of ['', '?name=', '?other=eLanguage'])
+        assertInvalid(await call('GET', `/api/utils/enums${query}`), 'name', /is a required field/);
     assertFailure(await server.call('GET', '/api/utils/enums?name=eLanguage'), 401);
+});
+
+test('enums go by their public names, without regard to case; a number without a known name is called by itself', async () => {
+    const actions = (await call('GET', '/api/utils/enums?NAME=eWebhookAction')).json;
+    assert.deepEqual(actions, (await call('GET', '/api/utils/enums?name=EACTION')).json);
+    assert.deepEqual(actions.map((one) => one.Id), [...Array(90).keys()].map((i) => i + 1).concat([1001, 1002, 1003]));
+    const named = { 2: 'CoworkerUpdate', 3: 'CoworkerCreate', 50: 'CoworkerDelete', 84: 'BusinessUpdate', 1001: 'UserCreate', 1002: 'UserUpdate', 1003: 'UserDelete' };
+    for (const { Id, Name, Label } of actions)
+        assert.deepEqual([Name, Label], [named[Id] ?? String(Id), named[Id] ?? String(Id)]);
+    assert.deepEqual((await call('GET', '/api/utils/enums?name=eWebHookDeliveryStatus')).json.map((one) => one.Name), ['Pending', 'Delivered', 'Failed', 'Cancelled']);
+});
+
+test('audit trail entries name the business: the record\'s, or a user\'s default one as it was then', async () => {
+    const entries = async (query) => (await call('GET', `/api/sys/audittrailentries?size=1000&${query}`)).json.Records;
+    const { Id } = (await call('POST', '/api/sys/languages', { BusinessId: 302, Name: 'Audited', Culture: 'xx', DisplayOrder: 1 })).json.Value;
+    await call('PATCH', `/api/sys/languages/${Id}`, { Culture: 'yy' });
+    const rows = await entries(`AuditTrailEntry_EntityShortName=Language&AuditTrailEntry_EntityId=${Id}`);
+    assert.deepEqual(rows.map((row) => row.BusinessId), [302, 302]);
+    await server.update(staff.frontdesk, { Businesses: [301] });
+    await server.update(staff.frontdesk, { FullName: 'Of one place' });
+    await server.update(staff.frontdesk, { Businesses: [303] });
+    await server.update(staff.frontdesk, { FullName: 'Of another place' });
+    await call('POST', '/api/sys/users/runcommand', { Key: 'revoke-tokens', Ids: [staff.frontdesk], Parameters: [] });
+    const own = await entries(`AuditTrailEntry_EntityShortName=User&AuditTrailEntry_EntityId=${staff.frontdesk}&orderBy=Id`);
+    const of = (name) => own.filter((row) => row.PropertyName === name).map((row) => row.BusinessId);
+    assert.deepEqual(of('FullName'), [301, 303]);
+    assert.deepEqual(of('RefreshTokens'), [303]);
+    const made = (await call('POST', '/api/sys/businesses', { Name: 'New house' })).json.Value.Id;
+    assert.deepEqual((await entries(`AuditTrailEntry_Business=${made}`)).map((row) => [row.EntityShortName, row.EntityId, row.BusinessId]), [['Business', made, made]]);
+    assert.equal((await call('DELETE', `/api/sys/businesses/${made}`)).status, 200, 'the trail keeps nothing from being deleted');
+    assert.equal((await entries('AuditTrailEntry_EntityShortName=Role'))[0].BusinessId, null, 'a role has none');
+});
+
+test('every record of every resource has a UniqueId of its own, which stays and finds it', async () => {
+    await server.token('manager@example.com');
+    const webHook = { BusinessId: 301, Name: 'Told', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
+    const hook = (await call('POST', '/api/sys/webhooks', webHook)).json.Value.Id;
+    await server.update(userId, { LastHelpVisited: 5 });
+    await call('PATCH', `/api/sys/webhooks/${hook}`, { Active: false });
+    const seen = new Set();
+    for (const path of ['/api/sys/users', ...Object.keys(resources), '/api/security/roles', '/api/sys/audittrailentries', '/api/sys/webhookdeliveries', '/api/sys/refreshtokens']) {
+        const { Records, TotalItems } = (await call('GET', `${path}?size=1000`)).json;
+        assert.ok(Records.length === TotalItems && TotalItems > 0, path);
+        for (const { Id, UniqueId } of Records) {
+            assert.match(UniqueId, /^[0-9a-f]{8}-[0-9a-f]{4}-[48][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, `${path} ${Id}`);
+            assert.ok(!seen.has(UniqueId), UniqueId);
+            seen.add(UniqueId);
+        }
+        const [{ Id, UniqueId }] = Records.slice(-1);
+        assert.deepEqual((await call('GET', `${path}?UniqueId=${UniqueId.toUpperCase()}`)).json.Records.map((row) => row.Id), [Id], path);
+        assert.equal((await call('GET', `${path}/${Id}`)).json.UniqueId, UniqueId);
+    }
 });
 
 // ---- Commands ----

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, fieldTable, required, run, storedUsers, temporaryFolder, userId } from './harness.mjs';
+import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder();
 const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
@@ -74,6 +74,15 @@ for (let version = 1; version < latest; version++) {
         const before = await server.get(userId);
         assert.equal((await server.update(userId, { FullName: 'Upgraded' })).status, 200);
         assert.deepEqual(required(await server.get(userId)), { ...required(before), FullName: 'Upgraded' });
+        const call = async (method, path, body) => (await server.call(method, path, { token: await server.admin(), body })).json;
+        for (const path of ['sys/businesses', 'security/userroles', 'security/roles', 'support/chatrooms', 'sys/languages', 'apps/applications',
+            'sys/webhooks', 'sys/webhookdeliveries', 'sys/audittrailentries', 'sys/refreshtokens'])
+            for (const record of (await call('GET', `/api/${path}?size=1000`)).Records)
+                assert.ok(record.UniqueId, `${path} ${record.Id}`);
+        const application = await call('GET', '/api/apps/applications/701');
+        assert.deepEqual([application.DeveloperId, application.ApplicationKey, application.RequiredRoles], [adminId, null, []]);
+        assert.equal((await call('PUT', '/api/apps/applications', application)).Status, 200);
+        assert.equal((await call('DELETE', `/api/sys/users/${adminId}`)).WasSuccessful, false);
         const room = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: { BusinessId: 301 } });
         assert.equal(room.status, 200, room.text);
     });

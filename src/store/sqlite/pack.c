@@ -124,7 +124,7 @@ static int compress(struct packing *packing, struct text dictionary, struct text
 enum status pack(struct store_view *view, const struct table *table, struct text json,
                  struct arena *arena, struct text *packed) {
     struct packing *packing = packing_of(view);
-    unsigned number = packing ? packing->newest[table_number(table)] : 0;
+    unsigned number = packing ? packing->newest[table->number] : 0;
     if (!number || json.len > JSON_MAX)
         return STATUS_BROKEN;
     if (!packing->stream)

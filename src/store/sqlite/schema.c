@@ -30,6 +30,11 @@ static const char row_counts_table[] =
 /* The order that audit rows are shown in. */
 #define audit_by_moment "CREATE INDEX audit_at ON audit (at_ms);"
 
+/* What keeps GUIDs that follow from an Id apart from those of other databases. */
+#define realm_table                                                                                \
+    "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
+    "INSERT INTO realm VALUES (lower(hex(randomblob(4)) || '-' || hex(randomblob(2))));"
+
 /* Who may not be deleted or demoted when nobody else is left. */
 #define administrators                                                                             \
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;"
@@ -49,24 +54,29 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;" audit_by_moment
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;" audit_by_moment
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
-    "INSERT INTO strangers VALUES (0);" administrators;
+    "INSERT INTO strangers VALUES (0);" realm_table administrators;
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
  */
+static const char no_views[] =
+    "DROP VIEW IF EXISTS audit_trail_entries; DROP VIEW IF EXISTS refresh_tokens;";
+#define audit_guid DERIVED_GUID("1", "id")
+#define token_guid DERIVED_GUID("2", "t.id")
+#define delivery_guid DERIVED_GUID("3", "Id")
 static const char views[] =
-    "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, entity AS EntityShortName,"
-    " entity || ' ' || entity_id AS Description, property AS PropertyName, type AS AuditType,"
-    " old_value AS OldValue, new_value AS NewValue, action_by AS ActionBy, entity_id AS EntityId,"
-    " id AS Id, at_ms AS UpdatedOn, at_ms AS CreatedOn, NULL AS UniqueId, action_by AS UpdatedBy,"
-    " NULL AS SystemId, entity || ' ' || entity_id AS ToStringText FROM audit;"
-    "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject, t.client_id AS "
-    "ClientId,"
-    " t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id, t.issued_ms AS UpdatedOn,"
-    " t.issued_ms AS CreatedOn, NULL AS UniqueId, u.Email AS UpdatedBy, NULL AS SystemId,"
-    " u.Email AS ToStringText FROM tokens AS t JOIN users AS u ON u.Id = t.user_id"
-    " WHERE t.kind = 1;";
+    "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, business_id AS BusinessId,"
+    " entity AS EntityShortName, entity || ' ' || entity_id AS Description,"
+    " property AS PropertyName, type AS AuditType, old_value AS OldValue, new_value AS NewValue,"
+    " action_by AS ActionBy, entity_id AS EntityId, id AS Id, at_ms AS UpdatedOn,"
+    " at_ms AS CreatedOn, " audit_guid " AS UniqueId, action_by AS UpdatedBy, NULL AS SystemId,"
+    " entity || ' ' || entity_id AS ToStringText FROM audit;"
+    "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject,"
+    " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id,"
+    " t.issued_ms AS UpdatedOn, t.issued_ms AS CreatedOn, " token_guid " AS UniqueId,"
+    " u.Email AS UpdatedBy, NULL AS SystemId, u.Email AS ToStringText"
+    " FROM tokens AS t JOIN users AS u ON u.Id = t.user_id WHERE t.kind = 1;";
 
 /* What a client's key was used for (see api/writing). */
 static const char repeats_table[] =
@@ -196,7 +206,7 @@ static enum status create_all(struct store_view *view) {
         status = view_run(view, outbox_indexes);
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
-    return status == STATUS_OK ? view_run(view, views) : status;
+    return status;
 }
 
 /* Reads the record of a row that has all of its fields in columns, after Version. */
@@ -259,7 +269,30 @@ static enum status keep_users_as_json(struct store_view *view) {
                                : status;
 }
 
-/* References were found by looking at every row. Those of users were written with their rows. */
+static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        status = view_step(view, statement);
+    if (status == STATUS_OK)
+        *number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return status;
+}
+
+static bool has_column(struct store_view *view, const struct table *table, const char *name,
+                       struct text type) {
+    int64_t found = 0;
+    char sql[192];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
+                   " (type='%.*s' OR %d)",
+                   table->name, name, (int)type.len, type.at, is_view(table));
+    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+}
+
+/* References were found by looking at every row. Those of users were written with their rows, and
+ * those of later versions are not there yet. */
 static enum status link_references(struct store_view *view) {
     char sql[256];
     enum status status = STATUS_OK;
@@ -268,7 +301,8 @@ static enum status link_references(struct store_view *view) {
             const struct table *table = tables[i];
             const char *name = table->fields[j].name.at;
             if (is_view(table) || table->is_kept_as_json || !field_is_linked(&table->fields[j]) ||
-                table->fields[j].type != TYPE_reference)
+                table->fields[j].type != TYPE_reference ||
+                !has_column(view, table, name, TEXT("INTEGER")))
                 continue;
             int len = snprintf(sql, sizeof sql,
                                "INSERT INTO links (field, target, owner)"
@@ -298,29 +332,24 @@ static enum status to_version_2(struct store_view *view) {
                                 "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
-    return status == STATUS_OK ? view_run(view, views) : status;
-}
-
-static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement = NULL;
-    enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
-        status = view_step(view, statement);
-    if (status == STATUS_OK)
-        *number = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
     return status;
 }
 
-static bool has_column(struct store_view *view, const struct table *table, const char *name,
-                       struct text type) {
-    int64_t found = 0;
-    char sql[192];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
-                   " (type='%.*s' OR %d)",
-                   table->name, name, (int)type.len, type.at, is_view(table));
-    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+/* Applications have developers, keys and roles that they ask for; audit rows a business; and what
+ * has no GUID of its own has one that follows from its Id. Whose an application was is not known:
+ * it is given to who changed it last, or to the first administrator. */
+static enum status complete_resources(struct store_view *view) {
+    return view_run(view, "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
+                          "ALTER TABLE applications ADD COLUMN ApplicationKey TEXT;"
+                          "ALTER TABLE applications ADD COLUMN SecretKey BLOB;"
+                          "ALTER TABLE applications ADD COLUMN RequiredRoles TEXT;"
+                          "UPDATE applications SET RequiredRoles = '[]', DeveloperId = ifnull("
+                          "(SELECT u.Id FROM users AS u WHERE u.Email = applications.UpdatedBy),"
+                          " (SELECT min(Id) FROM users WHERE IsAdmin = 1 AND Active = 1));"
+                          "INSERT INTO links (field, target, owner)"
+                          " SELECT 'applications.DeveloperId', DeveloperId, Id FROM applications;"
+                          "ALTER TABLE audit ADD COLUMN business_id INTEGER;" realm_table
+                          "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
 }
 
 static enum status copy_packed(struct store_view *view, const char *from) {
@@ -372,19 +401,17 @@ static const char free_chat_room_names[] =
     "UPDATE chat_rooms SET Name = RequiredName;"
     "ALTER TABLE chat_rooms DROP COLUMN RequiredName;";
 
-/* Version 3: rows of users are packed, audit rows have their order, keys belong to a resource, chat
- * rooms need no name. Views would follow a table that is renamed. */
+/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, audit rows
+ * have their order, keys belong to a resource, chat rooms need no name. */
 static enum status to_version_3(struct store_view *view) {
-    enum status status = view_run(view, "DROP VIEW audit_trail_entries; DROP VIEW refresh_tokens;");
+    enum status status = pack_users(view);
     if (status == STATUS_OK)
-        status = pack_users(view);
+        status = complete_resources(view);
     if (status == STATUS_OK)
         status = view_run(view, audit_by_moment);
     if (status == STATUS_OK)
         status = view_run(view, repeats_by_resource);
-    if (status == STATUS_OK)
-        status = view_run(view, free_chat_room_names);
-    return status == STATUS_OK ? view_run(view, views) : status;
+    return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
@@ -413,8 +440,12 @@ static enum status migrate_in_transaction(struct store_view *view) {
         return status;
     if (version == 0)
         status = create_all(view);
+    else
+        status = view_run(view, no_views); /* they would follow a table that is renamed */
     for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
         status = steps[version - 1](view);
+    if (status == STATUS_OK)
+        status = view_run(view, views);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
                        SCHEMA_VERSION, APPLICATION_ID);

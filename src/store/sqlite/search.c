@@ -166,8 +166,8 @@ static const char *at_sign(struct text needle) {
     return needle.len ? memchr(needle.at, '@', needle.len) : NULL;
 }
 
-static enum help help_with(const struct table *table, const struct filter *filter) {
-    const struct field *field = &table->fields[filter->field];
+static enum help help_with(const struct filter *filter) {
+    const struct field *field = &filter->table->fields[filter->field];
     struct text needle = value_as_text(&filter->value);
     if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
         return HELP_NONE;
@@ -178,7 +178,7 @@ static enum help help_with(const struct table *table, const struct filter *filte
 
 /* 'FullName : "o""neil"', which FTS5 reads as a phrase in one column. */
 static void add_phrase(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+    const struct table *table = filter->table;
     buffer_printf(&query->sql, "%s_texts MATCH '%s : \"' || replace(", table->name,
                   table->fields[filter->field].name.at);
     add_value(query, filter->value);
@@ -188,7 +188,7 @@ static void add_phrase(struct query *query, const struct filter *filter) {
 /* What contains maria@example.com is an address whose local part ends in maria and whose domain
  * begins with example.com. */
 static void add_address_range(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+    const struct table *table = filter->table;
     struct text needle = value_as_text(&filter->value);
     size_t local_len = (size_t)(at_sign(needle) - needle.at);
     struct buffer from, to;
@@ -215,7 +215,7 @@ static void add_candidates(struct query *query, const struct filter *filter, enu
         return;
     }
     /* Texts are folded before they come into the index, so what it finds is right. */
-    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", query->search->table->name);
+    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", filter->table->name);
     add_phrase(query, filter);
 }
 
@@ -233,8 +233,8 @@ static void add_ids(struct query *query, const int64_t *ids, size_t count) {
 }
 
 static void add_contains(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
-    enum help help = help_with(table, filter);
+    const struct table *table = filter->table;
+    enum help help = help_with(filter);
     const struct candidates *candidates = query->candidates;
     if (candidates && candidates->filter == filter) {
         add_ids(query, candidates->ids, candidates->count);
@@ -255,13 +255,14 @@ static void add_contains(struct query *query, const struct filter *filter) {
 }
 
 /* Those who point to any of some ids, by the index of links. */
-static void add_linked(struct query *query, const struct field *field) {
+static void add_linked(struct query *query, const struct table *table, const struct field *field) {
     buffer_printf(&query->sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target ",
-                  query->search->table->name, field->name.at);
+                  table->name, field->name.at);
 }
 
-static void add_condition(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+/* On a row of the filter's own table. */
+static void add_match(struct query *query, const struct filter *filter) {
+    const struct table *table = filter->table;
     const struct field *field = &table->fields[filter->field];
     struct buffer *sql = &query->sql;
     switch (filter->match) {
@@ -276,7 +277,7 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_contains: add_contains(query, filter); break;
     case MATCH_linked:
-        add_linked(query, field);
+        add_linked(query, table, field);
         buffer_add(sql, TEXT("= "));
         add_value(query, filter->value);
         buffer_add_char(sql, ')');
@@ -290,7 +291,7 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_any:
         if (field_is_linked(field))
-            add_linked(query, field);
+            add_linked(query, table, field);
         else
             search_add_value(sql, table, field, table->name);
         buffer_add(sql, TEXT(" IN (SELECT value FROM json_each("));
@@ -299,6 +300,23 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_nothing: buffer_add(sql, TEXT("0")); break;
     }
+}
+
+/* On a row, or on the row that a reference of it points to. */
+static void add_condition(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    if (!filter->through) {
+        add_match(query, filter);
+        return;
+    }
+    bool is_linked = field_is_linked(filter->through);
+    if (is_linked)
+        add_linked(query, table, filter->through);
+    else
+        search_add_value(&query->sql, table, filter->through, table->name);
+    buffer_printf(&query->sql, " IN (SELECT Id FROM %s WHERE ", filter->table->name);
+    add_match(query, filter);
+    buffer_add(&query->sql, is_linked ? TEXT("))") : TEXT(")"));
 }
 
 static void add_conditions(struct query *query) {
@@ -313,7 +331,7 @@ static void add_conditions(struct query *query) {
 static void add_exact_first(struct query *query) {
     const struct table *table = query->search->table;
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
-        if (filter->match != MATCH_contains)
+        if (filter->match != MATCH_contains || filter->through)
             continue;
         buffer_add(&query->sql, TEXT("fold("));
         search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
@@ -419,12 +437,12 @@ static enum status find_candidates(struct store_view *view, const struct search 
                                    struct arena *arena, struct candidates *candidates) {
     struct query query;
     const struct filter *filter = search->filters;
-    while (filter && help_with(search->table, filter) == HELP_NONE)
+    while (filter && (filter->through || help_with(filter) == HELP_NONE))
         filter = filter->next;
     *candidates = (struct candidates){ .filter = filter };
     if (!filter)
         return STATUS_OK;
-    enum help help = help_with(search->table, filter);
+    enum help help = help_with(filter);
     candidates->ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *candidates->ids);
     query_init(&query, search, arena);
     add_candidates(&query, filter, help);
@@ -596,7 +614,7 @@ static enum status read_first_of_many(struct store_view *view, const struct sear
 
 static bool is_among_first(const struct search *search, const struct candidates *candidates) {
     return search->filters == candidates->filter && !candidates->filter->next &&
-           help_with(search->table, candidates->filter) == HELP_TEXTS && !search->descending &&
+           help_with(candidates->filter) == HELP_TEXTS && !search->descending &&
            search->table->fields[search->order].type == TYPE_id &&
            search->skip + search->limit <= CANDIDATES_MAX / 2 &&
            (!search->exact_first || fold_is_ascii(value_as_text(&candidates->filter->value)));
@@ -605,8 +623,7 @@ static bool is_among_first(const struct search *search, const struct candidates 
 static enum status search_by(struct store_view *view, const struct search *search,
                              const struct candidates *candidates, struct found *found) {
     const struct filter *by = candidates->filter;
-    bool is_counted =
-        by && by == search->filters && !by->next && help_with(search->table, by) == HELP_TEXTS;
+    bool is_counted = by && by == search->filters && !by->next && help_with(by) == HELP_TEXTS;
     enum status status;
     found->count = 0;
     found->has_more = false;
@@ -652,11 +669,11 @@ static bool is_quick(const struct search *search) {
         return false;
     if (!only)
         return (order->type == TYPE_id || order->flags & SEARCHED) && table->is_kept_as_json;
-    if (only->next)
+    if (only->next || only->through)
         return false;
     if (only->match == MATCH_any)
         return table->fields[only->field].type == TYPE_id && only->value.len <= IDS_MAX;
-    return help_with(table, only) == HELP_ADDRESSES;
+    return help_with(only) == HELP_ADDRESSES;
 }
 
 static int is_spent(void *argument) {

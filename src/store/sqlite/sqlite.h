@@ -10,6 +10,14 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+/*
+ * SQL for the GUID of a row that keeps none (RFC 9562 section 5.8): 48 bits of the database's own,
+ * the kind of row, and the row's Id.
+ */
+#define DERIVED_GUID(kind, id)                                                                     \
+    "(SELECT printf('%s-8%03x-%04x-%012x', prefix, " kind ", 0x8000 | (" id " >> 48), " id         \
+    " & 0xffffffffffff) FROM realm)"
+
 /* Statements that are the same for all tables' sake; their SQL stands in statements.def. */
 enum statement {
 #define STATEMENT(name, sql) SQL_##name,

@@ -202,7 +202,7 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
 
 sqlite3_stmt *view_table_statement(struct store_view *view, const struct table *table,
                                    enum table_statement which) {
-    sqlite3_stmt **slot = &view->table_statements[table_number(table)][which];
+    sqlite3_stmt **slot = &view->table_statements[table->number][which];
     if (*slot)
         return ready(view, slot, NULL);
     struct arena arena = { 0 };

@@ -65,6 +65,26 @@ static struct text value_shown(const struct field *field, const struct value *va
     return (struct text){ out, text_from_int64(value->integer, out) };
 }
 
+/* Where a record belongs, as the audit rows of it say: to its business, a user to its default one.
+ */
+static struct value business_of(const struct record *record) {
+    const struct table *table = record->table;
+    const struct field *field = table_field(table, TEXT("BusinessId"), 0);
+    if (table == &user_table)
+        return record->values[USER_DefaultBusinessId];
+    if (table == &business_table)
+        return record->values[BUSINESS_Id];
+    return field ? record->values[field - table->fields] : value_null();
+}
+
+static void bind_business(sqlite3_stmt *statement, const struct record *record) {
+    struct value business = business_of(record);
+    if (business.kind == VALUE_INTEGER)
+        bind_integer(statement, 9, business.integer);
+    else
+        (void)sqlite3_bind_null(statement, 9); /* cannot fail on a ready statement */
+}
+
 struct audit_row {
     const struct record *record;
     const struct field *field; /* NULL: the record as a whole */
@@ -93,14 +113,20 @@ static enum status add_audit_row(struct store_view *tx, const struct audit_row *
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, row->type);
+    bind_business(statement, row->record);
     return view_execute(tx, statement);
 }
 
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) {
+    struct arena arena = { 0 };
+    struct record user;
+    enum status status = store_load(tx, &user_table, user_id, &arena, &user);
     sqlite3_stmt *statement = view_statement(tx, SQL_audit);
-    if (!statement)
+    if (status != STATUS_OK || !statement) {
+        arena_close(&arena);
         return STATUS_BROKEN;
+    }
     bind_text(statement, 1, text_of(user_table.entity));
     bind_integer(statement, 2, user_id);
     bind_text(statement, 3, property);
@@ -109,6 +135,8 @@ enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct te
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, AUDIT_UPDATE);
+    bind_business(statement, &user);
+    arena_close(&arena);
     return view_execute(tx, statement);
 }
 
