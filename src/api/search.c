@@ -284,14 +284,24 @@ static struct text take_direction(struct searching *searching, struct text value
     return TEXT("must be 0, asc or Ascending, or 1, desc or Descending");
 }
 
+/* What is the same for every record, and when a row was made that is never changed, come to the
+ * order of Ids. */
+static void order_by(struct searching *searching, unsigned field) {
+    const struct table *table = searching->search.table;
+    bool is_constant =
+        !field_is_stored(&table->fields[field]) && table->fields[field].type != TYPE_name;
+    unsigned as_ids = searching->request->route->resource->order; /* 0: none */
+    bool is_as_ids = as_ids && field == as_ids;
+    searching->order_field = field;
+    searching->search.order = is_constant || is_as_ids ? table->common.id : field;
+}
+
 static struct text take_order(struct searching *searching, struct text value) {
     const struct table *table = searching->search.table;
     const struct field *field = find_field(table, text_trim(value));
     if (!field || !field_is_searchable(field) || field_is_list(field))
         return TEXT("must be the name of a property with a single value");
-    bool is_constant = !field_is_stored(field) && field->type != TYPE_name;
-    searching->order_field = (unsigned)(field - table->fields);
-    searching->search.order = is_constant ? table->common.id : searching->order_field;
+    order_by(searching, (unsigned)(field - table->fields));
     searching->has_order = true;
     return (struct text){ 0 };
 }
@@ -545,10 +555,9 @@ static struct searching *searching_new(struct request *request) {
         return NULL;
     const struct table *table = request->route->resource->table;
     searching->request = request;
-    searching->search = (struct search){ .table = table, .order = request->route->resource->order };
-    if (!searching->search.order)
-        searching->search.order = table->common.id;
-    searching->order_field = searching->search.order;
+    searching->search = (struct search){ .table = table };
+    order_by(searching,
+             request->route->resource->order ? request->route->resource->order : table->common.id);
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
     searching->lacking = -1;

@@ -273,6 +273,7 @@ static enum status keep_repeat(struct writing *writing, struct store_view *tx) {
         return STATUS_OK;
     writing->repeat.record_id = record_id(&writing->after);
     writing->repeat.at_ms = writing->after.values[common->updated_on].integer;
+    writing->repeat.author = value_as_text(&writing->after.values[common->updated_by]);
     return store_add_repeat(tx, &writing->repeat);
 }
 
@@ -443,7 +444,6 @@ static void take_repeat_key(struct writing *writing) {
     writing->errors.failed |= whole.failed || !own.at;
     writing->repeat =
         (struct repeat){ .caller = request->principal.user_id,
-                         .table = table,
                          .key = own,
                          .mac = seal_mac(request->app->auth.key, buffer_text(&whole)) };
 }

@@ -301,9 +301,8 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
 /** What a caller's Idempotency-Key was used for. */
 struct repeat {
     int64_t caller;
-    const struct table *table; /* of the record that it made */
-    struct text key;           /* begins with the table's entity: each resource has its own */
-    struct token_hash mac;     /* of the body */
+    struct text key;       /* begins with the table's entity: each resource has its own */
+    struct token_hash mac; /* of the body */
     int64_t record_id, at_ms;
     struct text author; /* the caller's e-mail address then */
 };

@@ -27,9 +27,6 @@ static const char row_counts_table[] =
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
-/* The order that audit rows are shown in. */
-#define audit_by_moment "CREATE INDEX audit_at ON audit (at_ms);"
-
 /* What keeps GUIDs that follow from an Id apart from those of other databases. */
 #define realm_table                                                                                \
     "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
@@ -54,7 +51,7 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;" audit_by_moment
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;"
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
     "INSERT INTO strangers VALUES (0);" realm_table administrators;
 
@@ -81,7 +78,8 @@ static const char views[] =
 /* What a client's key was used for (see api/writing). */
 static const char repeats_table[] =
     "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"
-    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (caller, key))"
+    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL, PRIMARY KEY "
+    "(caller, key))"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX repeats_at ON repeats (at_ms);";
 
@@ -389,10 +387,22 @@ static enum status pack_users(struct store_view *view) {
     return status == STATUS_OK ? count_rows(view, &user_table) : status;
 }
 
-/* A key belonged to a caller whatever it made, which its audit row tells. */
-static const char repeats_by_resource[] =
-    "UPDATE repeats SET key = ifnull((SELECT entity FROM audit AS a WHERE a.at_ms = repeats.at_ms"
-    " AND a.entity_id = record_id AND a.type = 1), '') || ' ' || key;";
+/* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
+static enum status keep_repeats(struct store_view *view) {
+    enum status status =
+        view_run(view, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_table);
+    return status == STATUS_OK
+               ? view_run(
+                     view,
+                     "INSERT OR REPLACE INTO repeats (caller, key, mac, record_id, at_ms, author)"
+                     " SELECT r.caller, a.entity || ' ' || r.key, r.mac, r.record_id, r.at_ms,"
+                     " a.action_by FROM repeats_of_callers AS r JOIN audit AS a"
+                     " ON a.at_ms = r.at_ms AND a.entity_id = r.record_id AND a.type = 1;"
+                     "DROP TABLE repeats_of_callers;")
+               : status;
+}
 
 /* Chat rooms had to have a name. */
 static const char free_chat_room_names[] =
@@ -401,16 +411,14 @@ static const char free_chat_room_names[] =
     "UPDATE chat_rooms SET Name = RequiredName;"
     "ALTER TABLE chat_rooms DROP COLUMN RequiredName;";
 
-/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, audit rows
- * have their order, keys belong to a resource, chat rooms need no name. */
+/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, keys
+ * belong to a resource, chat rooms need no name. */
 static enum status to_version_3(struct store_view *view) {
     enum status status = pack_users(view);
     if (status == STATUS_OK)
         status = complete_resources(view);
     if (status == STATUS_OK)
-        status = view_run(view, audit_by_moment);
-    if (status == STATUS_OK)
-        status = view_run(view, repeats_by_resource);
+        status = keep_repeats(view);
     return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
 }
 

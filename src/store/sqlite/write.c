@@ -485,7 +485,6 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
     bind_integer(statement, 1, repeat->caller);
     bind_text(statement, 2, repeat->key);
     bind_integer(statement, 3, since_ms);
-    bind_text(statement, 4, text_of(repeat->table->entity));
     enum status status = view_step(view, statement);
     if (status == STATUS_OK) {
         const void *mac = sqlite3_column_blob(statement, 0);
@@ -509,6 +508,7 @@ enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat)
     bind_blob(statement, 3, hash_bytes(&repeat->mac));
     bind_integer(statement, 4, repeat->record_id);
     bind_integer(statement, 5, repeat->at_ms);
+    bind_text(statement, 6, repeat->author);
     return view_execute(tx, statement);
 }
 
