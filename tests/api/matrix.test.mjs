@@ -26,6 +26,7 @@ const open = {
 };
 const special = {
     'GET /api/auth/me': [], 'GET /api/utils/enums': [], 'POST /api/sys/users/token/refresh': [],
+    'GET /api/apps/applications/my': ['Application-List'],
     'POST /api/sys/users/validate': ['User-Read'], 'GET /api/sys/users/{id}/token/refresh': ['User-Edit'],
 };
 // A webhook sends users' records away, and a delivery has one.
@@ -86,10 +87,11 @@ for (const one of described.filter(({ isOpen }) => !isOpen)) {
 }
 
 let count = 0;
+const known = { BusinessId: 301, DeveloperId: adminId };
 function sample(name, schema) {
     const { type, format, minimum, enum: values } = resolve(schema);
-    if (name === 'BusinessId' || values)
-        return name === 'BusinessId' ? 301 : values[0];
+    if (known[name] || values)
+        return known[name] ?? values[0];
     if (type.includes('integer'))
         return minimum;
     return { 'idn-email': `matrix${++count}@example.com`, uri: 'https://example.com/hook' }[format] ?? `Matrix ${name}`;
