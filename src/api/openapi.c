@@ -68,6 +68,9 @@ static void add_choices(struct buffer *out, const struct field *field) {
     struct buffer names;
     buffer_init(&names, out->arena, 128);
     buffer_add(out, TEXT(",\"enum\":["));
+    for (uint32_t number = 1; number <= field->max; number++)
+        if (!choice_name(field, number).at)
+            buffer_printf(out, "%u,", number);
     for (const struct choice *choice = field->choices; choice->name; choice++) {
         buffer_printf(out, "%lld,", (long long)choice->number);
         buffer_printf(&names, "%s%lld: %s", names.len ? ", " : "", (long long)choice->number,
@@ -161,7 +164,8 @@ static const char fixed_schemas[] =
     "\"Value\":{},\"OpenInDialog\":{\"type\":\"boolean\"},\"OpenInWindow\":{\"type\":\"boolean\"},"
     "\"RedirectURL\":{\"type\":\"null\"},\"JavaScript\":{\"type\":\"null\"},\"UpdatedOn\":{"
     "\"type\":"
-    "\"string\",\"format\":\"date-time\"},\"UpdatedBy\":{\"type\":\"string\"},\"Errors\":{\"type\":"
+    "\"string\",\"format\":\"date-time\"},\"UpdatedBy\":{\"type\":[\"string\",\"null\"]},"
+    "\"Errors\":{\"type\":"
     "[\"array\",\"null\"],\"items\":{\"$ref\":\"#/components/schemas/Error\"}},\"WasSuccessful\":"
     "{\"type\":\"boolean\"}},\"required\":[\"Status\",\"Message\",\"Value\",\"Errors\","
     "\"WasSuccessful\"],\"additionalProperties\":false},"
@@ -237,21 +241,40 @@ static void add_parameter(struct buffer *out, const char *name, const char *sche
     buffer_printf(out, ",{\"name\":\"%s\",\"in\":\"query\",\"schema\":{%s}}", name, schema);
 }
 
-/* The filters that api/search.c derives from the same fields. */
-static void add_filters(struct buffer *out, const struct table *table) {
+/* A reference is called without its Id. */
+static struct text name_in_filters(const struct field *field) {
+    return (struct text){ field->name.at,
+                          field->name.len - (field->type == TYPE_reference ? 2 : 0) };
+}
+
+/* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". */
+static void add_filters_by(struct buffer *out, const struct table *table, const char *prefix) {
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
-        int len = (int)field->name.len - (field->type == TYPE_reference ? 2 : 0);
-        if (!field_is_shown(field) || field_is_secret(field) || !field_is_stored(field))
+        struct text name = name_in_filters(field);
+        if (!field_is_shown(field) || !field_is_searchable(field) || !field_is_stored(field))
             continue;
         buffer_printf(out,
-                      ",{\"name\":\"%s_%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
-                      table->entity, len, field->name.at);
+                      ",{\"name\":\"%s%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
+                      prefix, (int)name.len, name.at);
         for (int to = 0; is_range && to < 2; to++)
             buffer_printf(
-                out, ",{\"name\":\"%s_%s_%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
-                to ? "to" : "from", table->entity, len, field->name.at);
+                out, ",{\"name\":\"%s_%s%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
+                to ? "to" : "from", prefix, (int)name.len, name.at);
+    }
+}
+
+/* The filters that api/search.c derives from the same fields. */
+static void add_filters(struct buffer *out, const struct table *table) {
+    add_filters_by(out, table, arena_printf(out->arena, "%s_", table->entity).at);
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        struct text name = name_in_filters(field);
+        if (field->type == TYPE_reference)
+            add_filters_by(
+                out, field->target,
+                arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at).at);
     }
 }
 
@@ -266,7 +289,7 @@ static void add_parameters(struct buffer *out, const struct route *route) {
         route->handler == resource_delete)
         buffer_add(&list, TEXT(",{\"name\":\"If-Match\",\"in\":\"header\",\"schema\":{\"type\":"
                                "\"string\"}}"));
-    if (route->handler == resource_search) {
+    if (route_searches(route)) {
         add_parameter(&list, "page", "\"type\":\"integer\",\"minimum\":1,\"default\":1");
         add_parameter(&list, "size", "\"type\":\"integer\",\"minimum\":1,\"default\":25");
         add_parameter(&list, "orderBy", "\"type\":\"string\"");
@@ -331,7 +354,7 @@ static void add_success(struct buffer *out, const struct route *route) {
         struct text schema = arena_printf(arena, "{\"$ref\":\"#/components/schemas/%s\"}", entity);
         add_content(out, schema.at ? schema.at : "{}");
         buffer_add(out, TEXT(",\"304\":{\"description\":\"If-None-Match names this version\"}"));
-    } else if (route->handler == resource_search) {
+    } else if (route_searches(route)) {
         struct text schema = arena_printf(
             arena,
             "{\"oneOf\":[{\"$ref\":\"#/components/schemas/%sPage\"},{\"type\":\"array\",\"items\":"
@@ -364,8 +387,7 @@ static void add_replies(struct buffer *out, const struct route *route) {
         add_reply(out, 401);
     if (route->permission != -1)
         add_reply(out, 403);
-    if (has_id || route->handler == resource_put || route->handler == enums_get ||
-        route->handler == metrics_get)
+    if (has_id || route->handler == resource_put || route->handler == metrics_get)
         add_reply(out, 404);
     if (changes || gives_one_time_token(route))
         add_reply(out, 409);

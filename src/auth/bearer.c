@@ -43,7 +43,7 @@ static unsigned slot_of(const struct keyed_hash *hash) {
 bool token_cache_get(const struct token_cache *cache, const struct keyed_hash *hash,
                      struct arena *arena, struct principal *principal) {
     const struct entry *entry = cache->slots[slot_of(hash)];
-    int64_t now_ms = time_now_ms();
+    int64_t now_ms = time_coarse_ms();
     if (!entry || entry->principal.epoch != store_access_epoch(cache->auth->store) ||
         now_ms < entry->since_ms || now_ms >= entry->expires_ms ||
         memcmp(entry->hash.bytes, hash->bytes, sizeof hash->bytes) != 0)
@@ -60,7 +60,7 @@ void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, i
     if (!entry)
         return; /* it is only a cache */
     entry->hash = *hash;
-    entry->since_ms = time_now_ms();
+    entry->since_ms = time_coarse_ms();
     entry->expires_ms = expires_ms;
     entry->principal = *principal;
     memcpy(entry->email, principal->email.at, principal->email.len);

@@ -51,6 +51,9 @@ test('every field of a user is there, with its limits, as the table has it', () 
 
 test('the reference page needs nothing from elsewhere', async () => {
     const page = await server.call('GET', '/api/docs');
+    const slashed = await server.call('GET', '/api/docs/');
+    assert.deepEqual([slashed.status, new URL(slashed.headers.get('location'), 'http://host/api/docs/').pathname], [308, '/api/docs'],
+        'the page asks for a neighbour of its own address');
     assert.equal(page.status, 200);
     assert.match(page.headers.get('content-type'), /^text\/html/);
     assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);

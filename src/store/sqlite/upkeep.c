@@ -244,9 +244,9 @@ static int place(int file, const char *temporary, const char *path, store_say *s
     return placed ? EX_OK : EX_CANTCREAT;
 }
 
-/* The copy has its own name by now, or is of no use; a log beside it is left by one that failed. */
+/* The copy has its own name by now, or is of no use; what lies beside it is left by one that failed. */
 static void remove_temporary(const char *temporary) {
-    static const char *const endings[] = { "", "-wal", "-shm" };
+    static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
     char path[PATH_MAX + 8];
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", temporary, endings[i]);
