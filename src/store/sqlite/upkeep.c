@@ -244,7 +244,7 @@ static int place(int file, const char *temporary, const char *path, store_say *s
     return placed ? EX_OK : EX_CANTCREAT;
 }
 
-/* The copy has its own name by now, or is of no use; what lies beside it is left by one that failed. */
+/* The copy has its own name by now, or is of no use; a failed one leaves files beside it. */
 static void remove_temporary(const char *temporary) {
     static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
     char path[PATH_MAX + 8];
