@@ -264,8 +264,13 @@ static struct text take_condition(struct searching *searching, const struct para
 
 /* ---- Paging and order ---- */
 
+/* `*number` stays as it is where it is none: the page is reckoned all the same. */
 static bool take_positive(struct text text, int64_t *number) {
-    return text_to_int64(text_trim(text), number) && *number >= 1 && *number <= INT32_MAX;
+    int64_t taken;
+    if (!text_to_int64(text_trim(text), &taken) || taken < 1 || taken > INT32_MAX)
+        return false;
+    *number = taken;
+    return true;
 }
 
 static struct text take_direction(struct searching *searching, struct text value) {
