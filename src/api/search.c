@@ -51,15 +51,20 @@ static bool take_prefix(struct text *text, struct text prefix) {
     return true;
 }
 
-/* References go by their name without Id, and one member has a short name of its own. */
+/* References go by their name without Id too, and one member has a short name of its own. */
+struct text search_name(const struct field *field, unsigned which) {
+    struct text name = field->name;
+    if (which == 0)
+        return name;
+    if (text_equal(name, TEXT("ClearAvatarFile")))
+        return TEXT("ClearAvatar");
+    name.len -= 2;
+    return field->type == TYPE_reference ? name : (struct text){ 0 };
+}
+
 static bool is_called(const struct field *field, struct text name) {
-    struct text full = field->name;
-    if (text_equal_nocase(full, name))
-        return true;
-    if (text_equal(full, TEXT("ClearAvatarFile")))
-        return text_equal_nocase(name, TEXT("ClearAvatar"));
-    full.len -= 2;
-    return field->type == TYPE_reference && text_equal_nocase(full, name);
+    struct text shorter = search_name(field, 1);
+    return text_equal_nocase(field->name, name) || (shorter.at && text_equal_nocase(shorter, name));
 }
 
 static const struct field *find_field(const struct table *table, struct text name) {
@@ -259,11 +264,15 @@ static struct text take_direction(struct searching *searching, struct text value
     return TEXT("must be 0, asc or Ascending, or 1, desc or Descending");
 }
 
+bool search_orders_by(const struct field *field) {
+    return field_is_shown(field) && !field_is_secret(field) && field->type != TYPE_links &&
+           (field_is_stored(field) || field->type == TYPE_name);
+}
+
 static struct text take_order(struct searching *searching, struct text value) {
     const struct table *table = searching->search.table;
     const struct field *field = find_field(table, text_trim(value));
-    if (!field || field_is_secret(field) || field->type == TYPE_links ||
-        (!field_is_stored(field) && field->type != TYPE_name))
+    if (!field || !search_orders_by(field))
         return TEXT("must be the name of a property with a single value");
     searching->search.order = (unsigned)(field - table->fields);
     searching->has_order = true;

@@ -46,6 +46,7 @@ enum field_flags {
     SEARCHED = 1 << 10,  /* text that searches look into and go by: in an index of three letters
                           * each, and in one of its order */
     ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
+    ALWAYS = 1 << 11,    /* READ_ONLY, and never null */
 };
 
 struct table;
