@@ -478,11 +478,20 @@ static void add_replies(struct buffer *out, const struct route *route,
     buffer_add_char(out, '}');
 }
 
+/* The resource that the path lies under, the server where there is none. */
+static const char *tag_of(const struct route *route) {
+    for (unsigned i = 0; i < route_count; i++)
+        if (routes[i].handler == resource_search &&
+            text_starts_nocase(route->path, routes[i].path) &&
+            (route->path.len == routes[i].path.len || route->path.at[routes[i].path.len] == '/'))
+            return routes[i].resource->table->entity;
+    return "Server";
+}
+
 static void add_operation(struct buffer *out, const struct route *route) {
     const struct operation *operation = operation_of(route);
-    const char *tag = route->resource ? route->resource->table->entity : "Server";
     char role[32];
-    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag);
+    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag_of(route));
     add_string(out, "summary", text_of(route->summary));
     if (route->permission >= 0) {
         permission_name((unsigned)route->permission, role);

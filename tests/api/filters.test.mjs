@@ -43,6 +43,16 @@ for (const [path, names, orders] of lists) {
         }
     });
 
+    test(`${path}: what a list shows, its Id gets, with its own lists`, async () => {
+        const [listed] = await found(path, 'size=1');
+        const { status, json } = await call('GET', `${path}/${listed.Id}`);
+        assert.equal(status, 200);
+        const own = Object.entries(json).filter(([name]) => name in listed);
+        assert.deepEqual(Object.fromEntries(own), listed);
+        for (const [name, value] of Object.entries(json))
+            assert.ok(name in listed || Array.isArray(value), name);
+    });
+
     test(`${path}: a range is inclusive, and what is out of it is not found`, async () => {
         const records = await found(path, 'size=1000');
         const number = (value) => (typeof value === 'string' ? Date.parse(value) : value);
