@@ -13,7 +13,7 @@
 /* 2025-01-15T10:30:00Z: when the demo's world was made. */
 #define DEMO_TIME_MS INT64_C(1736937000000)
 
-enum { DEMO_PEOPLE = 40, MEMBERS_SINCE = 100000100 };
+enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100 };
 
 struct writing {
     struct store_command command; /* first */
@@ -31,7 +31,7 @@ static struct value text_value(const char *text) {
 static struct value guid_of(struct writing *writing, const struct table *table, int64_t id) {
     if (writing->data->with_demo)
         return value_text(arena_printf(&writing->arena, "%08x-0000-4000-8000-%012llx",
-                                       table_number(table), (unsigned long long)id));
+                                       table->number, (unsigned long long)id));
     char *guid = arena_alloc(&writing->arena, 36);
     if (guid)
         random_guid(guid);
@@ -117,6 +117,7 @@ static enum status add_named(struct writing *writing, const struct table *table,
         row.values[LANGUAGE_DisplayOrder] = value_integer(id);
         row.values[LANGUAGE_Active] = value_integer(1);
     } else if (table == &application_table) {
+        row.values[APPLICATION_DeveloperId] = value_integer(ADMINISTRATOR_ID);
         row.values[APPLICATION_ShortDescription] = text_value("Opens doors for members");
         row.values[APPLICATION_InstallUrl] = text_value("https://doors.example.com/install");
         row.values[APPLICATION_Published] = value_integer(1);
@@ -208,9 +209,10 @@ static enum status add_members(struct writing *writing) {
 
 static enum status write_all(struct store_view *tx, struct store_command *command) {
     struct writing *writing = (struct writing *)command;
-    struct person admin = {
-        .id = 100000001, .name = "Administrator", .email = writing->data->email.at, .is_admin = true
-    };
+    struct person admin = { .id = ADMINISTRATOR_ID,
+                            .name = "Administrator",
+                            .email = writing->data->email.at,
+                            .is_admin = true };
     writing->tx = tx;
     enum status status = add_roles(writing);
     if (status == STATUS_OK && writing->data->with_demo)

@@ -71,6 +71,7 @@ static const int allowed[] = {
     SCMP_SYS(rseq),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_setscheduler),
     SCMP_SYS(setpriority),
     SCMP_SYS(getpriority),
     SCMP_SYS(gettid),

@@ -52,18 +52,18 @@ void account_get(struct request *request) {
 
 static void reply_right(struct request *request, int64_t user_id) {
     struct record user;
-    struct buffer body;
+    struct buffer value;
     enum status status =
         store_load(request->worker->view, &user_table, user_id, request->arena, &user);
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
     }
-    buffer_init(&body, request->arena, 4096);
-    buffer_add(&body, TEXT("{\"Status\":200,\"Message\":null,\"Value\":"));
-    json_add_record(&body, &user);
-    buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
-    reply_json(request, 200, &body);
+    buffer_init(&value, request->arena, 4096);
+    json_add_record(&value, &user);
+    reply_action(request, &(struct action){ .http_status = 200,
+                                            .value = buffer_text(&value),
+                                            .by = { request->principal.email, time_now_ms() } });
 }
 
 static void validated(struct exchange *exchange) {

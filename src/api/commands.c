@@ -137,38 +137,29 @@ static struct text reason_of(const struct outcome *outcome) {
 static void reply_outcomes(struct running *running) {
     struct request *request = running->request;
     const struct value *ids = &running->body.values[COMMAND_Ids];
-    struct buffer body, failures;
+    struct buffer failures;
     unsigned failed = 0;
-    buffer_init(&body, request->arena, 1024 + ids->len * (size_t)OUTCOME_MAX / 2);
     buffer_init(&failures, request->arena, ids->len * (size_t)OUTCOME_MAX / 2);
     for (uint32_t i = 0; i < ids->len; i++) {
         const struct outcome *outcome = &running->outcomes[i];
         if (outcome->status == STATUS_OK)
             continue;
-        buffer_printf(&failures, "%s{\"AttemptedValue\":%lld,\"Message\":", failed++ ? "," : "",
+        buffer_printf(&failures, "%s{\"AttemptedValue\":%lld,\"Message\":", failed++ ? "," : "[",
                       (long long)ids->ids[i]);
         json_add_string(&failures, reason_of(outcome));
         buffer_add(&failures, TEXT(",\"PropertyName\":\"Ids\"}"));
     }
-    buffer_printf(&body,
-                  "{\"Status\":200,\"Message\":\"%s: %u of %u done.\",\"Value\":null,"
-                  "\"OpenInDialog\":false,\"OpenInWindow\":false,\"RedirectURL\":null,"
-                  "\"JavaScript\":null,\"UpdatedOn\":",
-                  running->command->name, ids->len - failed, ids->len);
-    json_add_date(&body, running->outcomes[0].writing->rules.now_ms);
-    buffer_add(&body, TEXT(",\"UpdatedBy\":"));
-    json_add_string(&body, request->principal.email);
-    buffer_add(&body, TEXT(",\"Errors\":"));
-    if (failed) {
-        buffer_add_char(&body, '[');
-        buffer_add(&body, buffer_text(&failures));
-        buffer_add_char(&body, ']');
-    } else {
-        buffer_add(&body, TEXT("null"));
-    }
-    buffer_printf(&body, ",\"WasSuccessful\":%s}", failed ? "false" : "true");
-    body.failed |= failures.failed;
-    reply_json(request, 200, &body);
+    if (failed)
+        buffer_add_char(&failures, ']');
+    struct text message = arena_printf(request->arena, "%s: %u of %u done.", running->command->name,
+                                       ids->len - failed, ids->len);
+    struct author by = writing_author(running->outcomes[0].writing);
+    by.email = request->principal.email;
+    reply_action(request, &(struct action){ .http_status = 200,
+                                            .message = message,
+                                            .by = by,
+                                            .errors = failed ? buffer_text(&failures)
+                                                             : (struct text){ 0 } });
 }
 
 static void ran(struct exchange *exchange) {

@@ -6,33 +6,36 @@
 #include "base/time.h"
 #include "crypto/base64.h"
 
+enum rights_of {
+#define TABLE(name, rows, entity, noun, rights, kept, rules) RIGHTS_OF_##name = ENTITY_##rights,
+#include "model/tables.def"
+};
+
 enum { OPEN = -1, CALLER = -2, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
 
 #define PATH(path)                                                                                 \
     { path, sizeof path - 1 }
-#define OF(name, entity, method, path, operation, handler, summary)                                \
-    {                                                                                              \
-        METHOD_##method, PATH(path),       PERMISSION(entity, operation),                          \
-        handler,         &name##_resource, summary                                                 \
-    },
+#define RIGHT(name, operation) (RIGHTS_OF_##name * OPERATIONS + OPERATION_##operation)
+#define OF(name, method, path, operation, handler, summary)                                        \
+    { METHOD_##method, PATH(path), RIGHT(name, operation), handler, &name##_resource, summary },
 #define ROUTE(method, path, permission, handler, summary)                                          \
     { METHOD_##method, PATH(path), permission, handler, NULL, summary },
-#define READABLE(path, name, entity)                                                               \
-    OF(name, entity, GET, path "/{id}", Read, resource_get, "Get one by its Id")                   \
-    OF(name, entity, GET, path, List, resource_search, "Search")                                   \
-    OF(name, entity, GET, path "/commands", List, resource_commands, "List the commands")          \
-    OF(name, entity, POST, path "/runcommand", Edit, resource_run_command, "Run a command")
-#define DELETABLE(path, name, entity)                                                              \
-    OF(name, entity, DELETE, path "/{id}", Delete, resource_delete, "Delete")
-#define RESOURCE(path, name, entity)                                                               \
-    OF(name, entity, PUT, path, Edit, resource_put, "Update")                                      \
-    READABLE(path, name, entity)                                                                   \
-    OF(name, entity, POST, path, Create, resource_post, "Create")                                  \
-    OF(name, entity, PATCH, path "/{id}", Edit, resource_patch, "Update some members")             \
-    DELETABLE(path, name, entity)
+#define READABLE(path, name)                                                                       \
+    OF(name, GET, path "/{id}", Read, resource_get, "Get one by its Id")                           \
+    OF(name, GET, path, List, resource_search, "Search")                                           \
+    OF(name, GET, path "/commands", List, resource_commands, "List the commands")                  \
+    OF(name, POST, path "/runcommand", Edit, resource_run_command, "Run a command")
+#define DELETABLE(path, name) OF(name, DELETE, path "/{id}", Delete, resource_delete, "Delete")
+#define RESOURCE(path, name)                                                                       \
+    OF(name, PUT, path, Edit, resource_put, "Update")                                              \
+    READABLE(path, name)                                                                           \
+    OF(name, POST, path, Create, resource_post, "Create")                                          \
+    OF(name, PATCH, path "/{id}", Edit, resource_patch, "Update some members")                     \
+    DELETABLE(path, name)
 const struct route routes[] = {
 #include "api/routes.def"
 };
+#undef OF
 #undef ROUTE
 #undef RESOURCE
 #undef READABLE
@@ -44,20 +47,29 @@ static const char *const method_names[] = {
     [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
 };
 
-/* Segment by segment, without regard to case (contract section 2); {id} takes a positive number. */
+/* How much of both is the same, case aside; a segment that is none of its own ends it. */
+static size_t path_common(struct text pattern, struct text path) {
+    size_t same = 0;
+    while (same < pattern.len && same < path.len && pattern.at[same] != '{' &&
+           text_lower(pattern.at[same]) == text_lower(path.at[same]))
+        same++;
+    return same;
+}
+
+/* Without regard to case (contract section 2); {id} takes a segment that is a positive number. */
 static bool path_matches(struct text pattern, struct text path, int64_t *id) {
     if (path.len > 1 && path.at[path.len - 1] == '/')
         path.len--;
-    while (pattern.at && path.at) {
-        struct text wanted = text_cut(&pattern, '/'), found = text_cut(&path, '/');
-        if (text_equal(wanted, TEXT("{id}"))) {
-            if (!text_to_int64(found, id) || *id < 1)
-                return false;
-        } else if (!text_equal_nocase(wanted, found)) {
-            return false;
-        }
-    }
-    return !pattern.at && !path.at;
+    size_t same = path_common(pattern, path);
+    if (same == pattern.len || pattern.at[same] != '{')
+        return same == pattern.len && same == path.len;
+    struct text rest = { path.at + same, path.len - same }, segment = text_cut(&rest, '/');
+    (void)text_cut(&pattern, '}');
+    if (!text_to_int64(segment, id) || *id < 1)
+        return false;
+    path = (struct text){ segment.at + segment.len, path.len - same - segment.len };
+    same = path_common(pattern, path); /* no pattern has a second one */
+    return same == pattern.len && same == path.len;
 }
 
 struct text route_methods(const struct request *request) {
@@ -106,15 +118,15 @@ static bool route_writes(const struct route *route) {
 
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
-    int64_t wait_s =
-        limits_count(request->app->limits, request->principal.user_id, route_writes(route));
+    int64_t wait_s = limits_count(request->app->limits, request->principal.user_id,
+                                  route_writes(route), time_monotonic_ms());
     if (wait_s) {
         reply_busy(request, wait_s);
         return;
     }
     unsigned needed = (unsigned)route->permission;
-    if (route->handler == resource_search && search_is_batch(request))
-        needed = permission(route->resource->entity, OPERATION_Read);
+    if (route_searches(route) && search_is_batch(request))
+        needed = permission(route->resource->table->rights, OPERATION_Read);
     int lacking =
         route->permission == CALLER ? -1 : route_lacking(route, needed, &request->principal);
     if (lacking < 0)
@@ -221,7 +233,6 @@ void dispatch(struct exchange *exchange) {
         return;
     }
     *request = fallback;
-    request->began_us = time_monotonic_us();
     exchange->request = request;
     request->route = find_route(exchange, &request->id);
     request->worker = app_worker(request->app);

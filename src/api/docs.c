@@ -8,6 +8,12 @@ static const char *const lines[] = {
 void docs_get(struct request *request) {
     struct buffer page;
     struct reply *reply = &request->exchange->reply;
+    struct text path = request->exchange->path;
+    if (path.at[path.len - 1] == '/') { /* from there the page would look below itself */
+        reply_header(request->exchange, "Location", "../docs");
+        reply->http_status = 308;
+        return;
+    }
     buffer_init(&page, request->arena, (size_t)16 * 1024);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         buffer_add(&page, text_of(lines[i]));

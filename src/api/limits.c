@@ -2,7 +2,6 @@
 #include "api/limits.h"
 
 #include "base/mutex.h"
-#include "base/time.h"
 
 #include <stdlib.h>
 
@@ -88,13 +87,13 @@ static int64_t find_wait(struct caller *caller, int64_t now_ms, bool is_write) {
     return wait_ms;
 }
 
-int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write) {
+int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write, int64_t now_ms) {
     if (!limits)
         return 0;
     struct shard *shard = &limits->shards[(uint64_t)user_id % SHARDS];
     mutex_lock(&shard->lock);
     struct caller *caller = find_caller(shard, user_id);
-    int64_t wait_ms = caller ? find_wait(caller, time_monotonic_ms(), is_write) : 0;
+    int64_t wait_ms = caller ? find_wait(caller, now_ms, is_write) : 0;
     for (int i = 0; caller && !wait_ms && i < WINDOWS; i++)
         caller->count[i] += is_write || !windows[i].only_writes;
     mutex_unlock(&shard->lock);

@@ -13,8 +13,9 @@ void limits_free(struct limits *limits);
 
 /**
  * Counts a request of a user. 0 when it may go on, else after how many seconds it may be tried
- * again; it then counts for nothing. `limits` NULL: always 0. Any thread.
+ * again; it then counts for nothing. `now_ms` is of a clock that only goes forward. `limits` NULL:
+ * always 0. Any thread.
  */
-int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write);
+int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write, int64_t now_ms);
 
 #endif

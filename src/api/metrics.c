@@ -60,7 +60,7 @@ void metrics_count(struct exchange *exchange) {
     if (request->route)
         row = &metrics->rows[request->route - routes];
     unsigned status = exchange->reply.http_status - STATUS_FIRST;
-    int64_t us = time_monotonic_us() - request->began_us;
+    int64_t us = time_monotonic_us() - exchange->began_us;
     unsigned bucket = 0;
     while (bucket < BUCKETS && us > bucket_us[bucket])
         bucket++;

@@ -92,6 +92,9 @@ static void add_choices(struct buffer *out, const struct field *field, enum use 
     buffer_init(&names, out->arena, 128);
     add_types(out, field, use, "integer");
     buffer_add(out, TEXT(",\"enum\":["));
+    for (uint32_t number = 1; number <= field->max; number++)
+        if (!choice_name(field, number).at)
+            buffer_printf(out, is_body(use) ? "%u,\"%u\"," : "%u,", number, number);
     for (const struct choice *choice = field->choices; choice->name; choice++) {
         buffer_printf(out, is_body(use) ? "%s%lld,\"%lld\"" : "%s%lld", names.len ? "," : "",
                       (long long)choice->number, (long long)choice->number);
@@ -280,6 +283,7 @@ static const struct operation {
 } operations[] = {
     { resource_get, NULL, NULL, NULL, " IfNoneMatch", " 304" },
     { resource_search, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
+    { application_search_own, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
     { resource_post, "Create", NULL, "Created", " IdempotencyKey Prefer", " 409 422" },
     { resource_put, "Update", NULL, "Created", " IfMatch Prefer", " 404 409 412" },
     { resource_patch, "Patch", NULL, "Created", " IfMatch Prefer", " 409 412" },
@@ -295,9 +299,9 @@ static const struct operation {
     { one_time_own, NULL, NULL, "OneTime", "", " 404 409" },
     { one_time_of, NULL, NULL, "OneTime", "", " 409" },
     { one_time_exchange, NULL, NULL, "Granted", " Token ValidFor", " 401" },
-    { enums_get, NULL, NULL, "Choices", " EnumName", " 404" },
+    { enums_get, NULL, NULL, "Choices", " EnumName", "" },
     { openapi_get, NULL, NULL, "Document", "", "" },
-    { docs_get, NULL, NULL, "Page", "", "" },
+    { docs_get, NULL, NULL, "Page", "", " 308" },
     { health_get, NULL, NULL, "Healthy", "", "" },
     { ready_get, NULL, NULL, "Healthy", "", "" },
     { metrics_get, NULL, NULL, "Figures", "", " 404" },
@@ -326,7 +330,7 @@ static const char list_schema[] =
     "^ *\\\\[[0-9, ]*\\\\] *$\",\"description\":\"an Id, or several\"";
 
 static const char *filter_schema(const struct field *field) {
-    switch (field->type) {
+    switch (field_is_searchable(field) ? field->type : TYPE_empty) {
     case TYPE_id:
     case TYPE_reference: return list_schema;
     case TYPE_links:
@@ -355,14 +359,19 @@ static const char *filter_schema(const struct field *field) {
     return "\"type\":\"string\",\"description\":\"finds nothing\"";
 }
 
-static void add_filter(struct buffer *out, const struct table *table, const struct field *field) {
-    static const char *const prefixes[] = { "", "from_", "to_" };
-    bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
-    for (unsigned which = 0; which < 2; which++) {
-        struct text name = search_name(field, which);
-        for (unsigned i = 0; name.at && i < (is_range ? 3 : 1); i++)
-            buffer_printf(out, ",{\"name\":\"%s%s_%.*s\",\"in\":\"query\",\"schema\":{%s}}",
-                          prefixes[i], table->entity, (int)name.len, name.at, filter_schema(field));
+/* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". */
+static void add_filters(struct buffer *out, const struct table *table, struct text prefix) {
+    static const char *const bounds[] = { "", "from_", "to_" };
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
+        for (unsigned which = 0; which < 2 && field_is_shown(field); which++) {
+            struct text name = search_name(field, which);
+            for (unsigned j = 0; name.at && j < (is_range ? 3 : 1); j++)
+                buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
+                              bounds[j], (int)prefix.len, prefix.at, (int)name.len, name.at,
+                              filter_schema(field));
+        }
     }
 }
 
@@ -380,9 +389,16 @@ static void add_search(struct buffer *out, const struct table *table) {
             separator = ",";
         }
     buffer_add(out, TEXT("]}}"));
-    for (unsigned i = 0; i < table->count; i++)
-        if (field_is_shown(&table->fields[i]))
-            add_filter(out, table, &table->fields[i]);
+    struct text prefix = arena_printf(out->arena, "%s_", table->entity);
+    add_filters(out, table, prefix);
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        struct text name = field_link_name(field);
+        if (field->type != TYPE_reference)
+            continue;
+        prefix = arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at);
+        add_filters(out, field->target, prefix);
+    }
 }
 
 static void add_parameters(struct buffer *out, const struct route *route,
@@ -398,7 +414,7 @@ static void add_parameters(struct buffer *out, const struct route *route,
             buffer_printf(&list, ",{\"$ref\":\"#/components/parameters/%.*s\"}", (int)name.len,
                           name.at);
     }
-    if (route->handler == resource_search)
+    if (route_searches(route))
         add_search(&list, route->resource->table);
     if (list.len)
         buffer_printf(out, ",\"parameters\":[%.*s]", (int)list.len - 1, list.at + 1);

@@ -94,7 +94,7 @@ static const struct table *owners_table(const struct owner *owner) {
 static enum status judge(const struct owner *owner, struct store_view *view) {
     struct request *request = owner->writing->request;
     const struct resource *resource = resource_of(owners_table(owner));
-    if (!principal_may(&request->principal, permission(resource->entity, OPERATION_Edit))) {
+    if (!principal_may(&request->principal, permission(resource->table->rights, OPERATION_Edit))) {
         writing_complain(owner->writing, owner->field, MESSAGE_TEXT(owners_denied));
         return STATUS_DENIED;
     }

@@ -119,21 +119,51 @@ bool reply_prepare(struct request *request) {
     return arena_reserve(request->arena, SUCCESS_MAX);
 }
 
-void reply_success(struct request *request, struct text message, int64_t id,
-                   int64_t updated_on_ms) {
+static void add_json(struct buffer *body, struct text name, struct text json) {
+    buffer_add(body, name);
+    buffer_add(body, json.at ? json : TEXT("null"));
+}
+
+static void add_string(struct buffer *body, struct text text) {
+    if (text.at)
+        json_add_string(body, text);
+    else
+        buffer_add(body, TEXT("null"));
+}
+
+static void add_action(struct buffer *body, const struct action *action) {
+    bool is_done = action->http_status == 200 && !action->errors.at;
+    buffer_printf(body, "{\"Status\":%u,\"Message\":", action->http_status);
+    add_string(body, action->message);
+    add_json(body, TEXT(",\"Value\":"), action->value);
+    buffer_add(body, TEXT(",\"OpenInDialog\":false,\"OpenInWindow\":false,\"RedirectURL\":null,"
+                          "\"JavaScript\":null,\"UpdatedOn\":"));
+    json_add_date(body, action->by.now_ms);
+    buffer_add(body, TEXT(",\"UpdatedBy\":"));
+    add_string(body, action->by.email);
+    add_json(body, TEXT(",\"Errors\":"), action->errors);
+    add_json(body, TEXT(",\"WasSuccessful\":"), is_done ? TEXT("true}") : TEXT("false}"));
+}
+
+void reply_action(struct request *request, const struct action *action) {
     struct buffer body;
+    buffer_init(&body, request->arena,
+                1024 + action->message.len + action->value.len + action->errors.len);
+    add_action(&body, action);
+    reply_json(request, 200, &body);
+}
+
+void reply_success(struct request *request, struct text message, int64_t id,
+                   const struct author *by) {
+    struct buffer value, body;
+    buffer_init(&value, request->arena, 32);
+    buffer_printf(&value, "{\"Id\":%lld}", (long long)id);
     buffer_init(&body, request->arena, 384);
-    buffer_add(&body, TEXT("{\"Status\":200,\"Message\":"));
-    json_add_string(&body, message);
-    buffer_add(&body, TEXT(",\"Value\":{\"Id\":"));
-    buffer_add_int64(&body, id);
-    buffer_add(&body, TEXT("},\"OpenInDialog\":false,\"OpenInWindow\":false,\"RedirectURL\":null,"
-                           "\"JavaScript\":null,\"UpdatedOn\":"));
-    json_add_date(&body, updated_on_ms);
-    buffer_add(&body, TEXT(",\"UpdatedBy\":"));
-    json_add_string(&body, request->principal.email);
-    buffer_add(&body, TEXT(",\"Errors\":null,\"WasSuccessful\":true}"));
-    assert(!body.failed); /* reply_prepare made room */
+    add_action(&body, &(struct action){ .http_status = 200,
+                                        .message = message,
+                                        .value = buffer_text(&value),
+                                        .by = *by });
+    assert(!value.failed && !body.failed); /* reply_prepare made room */
     send_json(request, 200, &body);
 }
 
@@ -162,12 +192,11 @@ void reply_forbidden(struct request *request, unsigned permission) {
 }
 
 void reply_wrong_password(struct request *request) {
-    struct buffer body;
-    buffer_init(&body, request->arena, 256);
-    buffer_add(&body, TEXT("{\"Status\":500,\"Message\":\"The email address or password you entered"
-                           " is not valid.\",\"Value\":null,\"Errors\":null,"
-                           "\"WasSuccessful\":false}"));
-    reply_json(request, 200, &body);
+    reply_action(request,
+                 &(struct action){
+                     .http_status = 500,
+                     .message = TEXT("The email address or password you entered is not valid."),
+                     .by = { request->principal.email, time_now_ms() } });
 }
 
 void reply_grant(struct request *request, const struct grant *grant, int64_t lifetime_ms) {

@@ -33,7 +33,8 @@ void request_read_on(struct request *request, struct store_command *command,
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
     sign_in->from = exchange_peer(request->exchange);
-    int64_t wait_s = attempts_wait(sign_in->auth->attempts, sign_in->from, time_monotonic_ms());
+    struct attempts *attempts = sign_in->auth->attempts;
+    int64_t wait_s = attempts_begin(attempts, sign_in->from, time_monotonic_ms());
     if (wait_s) {
         reply_busy(request, wait_s);
         return;
@@ -42,6 +43,7 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
     enum status status = sign_in_start(sign_in, request->worker->view);
     if (status == STATUS_OK)
         return;
+    attempts_end(attempts, sign_in->from, false, time_monotonic_ms());
     sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
     exchange_resume(request->exchange);
 }

@@ -11,9 +11,8 @@ struct request {
     struct app *app;
     struct exchange *exchange;
     struct arena *arena;
-    struct worker *worker;     /* of the I/O thread, the same through all steps */
-    const struct route *route; /* NULL: none fits */
-    int64_t began_us;
+    struct worker *worker;      /* of the I/O thread, the same through all steps */
+    const struct route *route;  /* NULL: none fits */
     int64_t id;                 /* of {id} in the path */
     struct principal principal; /* where the route asks for a permission */
 };
@@ -33,11 +32,13 @@ extern const unsigned route_count;
 
 /* The handlers, each where its file name says. */
 #define ROUTE(method, path, permission, handler, summary) void handler(struct request *request);
-#define RESOURCE(path, name, entity)
-#define READABLE(path, name, entity)
-#define DELETABLE(path, name, entity)
+#define OF(name, method, path, operation, handler, summary) void handler(struct request *request);
+#define RESOURCE(path, name)
+#define READABLE(path, name)
+#define DELETABLE(path, name)
 #include "api/routes.def"
 #undef ROUTE
+#undef OF
 #undef RESOURCE
 #undef READABLE
 #undef DELETABLE
@@ -52,6 +53,9 @@ void resource_delete(struct request *request);
 
 void resource_commands(struct request *request);
 void resource_run_command(struct request *request);
+
+/** Is what the route gives a page of records? */
+bool route_searches(const struct route *route);
 
 /** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
 bool search_is_batch(const struct request *request) MUST_CHECK;
@@ -130,7 +134,20 @@ void reply_invalid(struct request *request, const struct errors *errors);
 bool reply_prepare(struct request *request) MUST_CHECK;
 
 /** Sends the seed's eleven members of what is committed, after a reply_prepare. */
-void reply_success(struct request *request, struct text message, int64_t id, int64_t updated_on_ms);
+void reply_success(struct request *request, struct text message, int64_t id,
+                   const struct author *by);
+
+/** What an action came to: the envelope of contract section 2.2, with eleven members. */
+struct action {
+    unsigned http_status; /* as `Status` says it; the reply itself is a 200 */
+    struct text message;  /* `at` NULL: none */
+    struct text value;    /* JSON; `at` NULL: null */
+    struct author by;     /* `email.at` NULL: nobody */
+    struct text errors;   /* likewise; any make the action fail */
+};
+
+/** Sends the envelope of an action that is no change of one record. */
+void reply_action(struct request *request, const struct action *action);
 
 /** Sends a challenge (RFC 6750 section 3); `error` NULL when no credentials came. */
 void reply_unauthenticated(struct request *request, const char *error);

@@ -101,28 +101,23 @@ static enum status revoke(const struct writing *writing, struct store_view *tx) 
     return status;
 }
 
-const struct resource business_resource = { .table = &business_table, .entity = ENTITY_Business };
-const struct resource user_role_resource = { .table = &user_role_table,
-                                             .entity = ENTITY_UserRole,
-                                             .permit = permit_roles };
-const struct resource role_resource = { .table = &role_table, .entity = ENTITY_Role };
-const struct resource chat_room_resource = { .table = &chat_room_table, .entity = ENTITY_ChatRoom };
-const struct resource language_resource = { .table = &language_table, .entity = ENTITY_Language };
-const struct resource application_resource = { .table = &application_table,
-                                               .entity = ENTITY_Application };
+const struct resource user_role_resource = { .table = &user_role_table, .permit = permit_roles };
 /* A webhook sends users' records wherever its URL says, and its deliveries have them as Payload. */
 const struct resource web_hook_resource = { .table = &web_hook_table,
-                                            .entity = ENTITY_WebHook,
                                             .shows_users =
                                                 1 << OPERATION_Create | 1 << OPERATION_Edit };
 const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,
-                                                     .entity = ENTITY_WebHook,
                                                      .shows_users = 1 << OPERATION_List |
                                                                     1 << OPERATION_Read |
                                                                     1 << OPERATION_Edit };
 const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry_table,
-                                                     .entity = ENTITY_AuditTrailEntry };
+                                                     .order = AUDIT_TRAIL_ENTRY_UpdatedOn };
 const struct resource refresh_token_resource = { .table = &refresh_token_table,
-                                                 .entity = ENTITY_RefreshToken,
                                                  .permit = permit_revoke,
                                                  .erase = revoke };
+
+/* Those that have no rules but their fields'. */
+#define RULES_ruled(name)
+#define RULES_plain(name) const struct resource name##_resource = { .table = &name##_table };
+#define TABLE(name, rows, entity, noun, rights, kept, rules) RULES_##rules(name)
+#include "model/tables.def"

@@ -24,7 +24,9 @@ struct searching {
     struct found found;
     struct buffer body;
     int64_t page, size;
+    unsigned order_field; /* as asked for; `search.order` is what comes to the same */
     bool is_batch, has_order, ignores_more;
+    int lacking; /* a permission that a filter asks for and the caller lacks; -1: none */
     struct errors errors;
     struct buffer ignored; /* names of parameters that mean nothing here */
 };
@@ -34,6 +36,8 @@ struct parameter {
     struct text name; /* as it came */
     struct text value;
     enum match match; /* MATCH_equal, or MATCH_from and MATCH_to by prefix */
+    const struct table *table;
+    const struct field *through; /* the reference that leads to the table; NULL: none does */
     const struct field *field;
 };
 
@@ -53,13 +57,12 @@ static bool take_prefix(struct text *text, struct text prefix) {
 
 /* References go by their name without Id too, and one member has a short name of its own. */
 struct text search_name(const struct field *field, unsigned which) {
-    struct text name = field->name;
     if (which == 0)
-        return name;
-    if (text_equal(name, TEXT("ClearAvatarFile")))
-        return TEXT("ClearAvatar");
-    name.len -= 2;
-    return field->type == TYPE_reference ? name : (struct text){ 0 };
+        return field->name;
+    if (field->type == TYPE_reference)
+        return field_link_name(field);
+    return text_equal(field->name, TEXT("ClearAvatarFile")) ? TEXT("ClearAvatar")
+                                                            : (struct text){ 0 };
 }
 
 static bool is_called(const struct field *field, struct text name) {
@@ -74,10 +77,23 @@ static const struct field *find_field(const struct table *table, struct text nam
     return NULL;
 }
 
-/* User_FullName, from_User_LastAccess, Id: false when no field is meant. */
+/* PreferredLanguage_Name: a field of what a reference points to. */
+static const struct field *find_through(struct parameter *parameter, struct text name) {
+    struct text link = text_cut(&name, '_');
+    const struct field *reference = name.at ? find_field(parameter->table, link) : NULL;
+    if (!reference || reference->type != TYPE_reference)
+        return NULL;
+    parameter->through = reference;
+    parameter->table = reference->target;
+    return find_field(parameter->table, name);
+}
+
+/* User_FullName, from_User_LastAccess, User_Application_Name, Id: false when no field is meant. */
 static bool find_target(const struct table *table, struct parameter *parameter) {
     struct text name = parameter->name, entity = text_of(table->entity);
     parameter->match = MATCH_equal;
+    parameter->table = table;
+    parameter->through = NULL;
     if (take_prefix(&name, TEXT("from_")))
         parameter->match = MATCH_from;
     else if (take_prefix(&name, TEXT("to_")))
@@ -86,6 +102,8 @@ static bool find_target(const struct table *table, struct parameter *parameter) 
     if (!is_bare && (!take_prefix(&name, entity) || !take_prefix(&name, TEXT("_"))))
         return false;
     parameter->field = find_field(table, name);
+    if (!parameter->field)
+        parameter->field = find_through(parameter, name);
     if (!parameter->field)
         return false;
     return parameter->match == MATCH_equal || parameter->field->type == TYPE_date ||
@@ -101,10 +119,11 @@ static void add_filter(struct searching *searching, const struct parameter *para
         searching->errors.failed = true;
         return;
     }
-    *filter =
-        (struct filter){ .field = (unsigned)(parameter->field - searching->search.table->fields),
-                         .match = match,
-                         .value = value };
+    *filter = (struct filter){ .table = parameter->table,
+                               .through = parameter->through,
+                               .field = (unsigned)(parameter->field - parameter->table->fields),
+                               .match = match,
+                               .value = value };
     struct filter **last = &searching->search.filters;
     while (*last)
         last = &(*last)->next;
@@ -131,9 +150,10 @@ static bool take_ids(struct text list, struct arena *arena, struct value *ids) {
 /* A repeated Id asks for any of them. */
 static bool join_ids(struct searching *searching, const struct parameter *parameter,
                      const struct value *ids) {
-    unsigned field = (unsigned)(parameter->field - searching->search.table->fields);
+    unsigned field = (unsigned)(parameter->field - parameter->table->fields);
     struct filter *filter = searching->search.filters;
-    while (filter && (filter->field != field || filter->match != MATCH_any))
+    while (filter && (filter->field != field || filter->through != parameter->through ||
+                      filter->match != MATCH_any))
         filter = filter->next;
     if (!filter)
         return false;
@@ -184,11 +204,15 @@ static struct text take_boolean(struct searching *searching, const struct parame
     return (struct text){ 0 };
 }
 
+/* A date stands for all of the unit that it is written to: 10:30 is a minute. */
 static struct text take_date(struct searching *searching, const struct parameter *parameter) {
-    int64_t ms;
-    if (!date_parse(text_trim(parameter->value), &ms))
+    int64_t ms, unit_ms;
+    if (!date_parse_unit(text_trim(parameter->value), &ms, &unit_ms))
         return MESSAGE_TEXT(date);
-    add_filter(searching, parameter, parameter->match, value_integer(ms));
+    if (parameter->match != MATCH_to)
+        add_filter(searching, parameter, MATCH_from, value_integer(ms));
+    if (parameter->match != MATCH_from)
+        add_filter(searching, parameter, MATCH_to, value_integer(ms + unit_ms - 1));
     return (struct text){ 0 };
 }
 
@@ -212,7 +236,10 @@ static struct text take_text(struct searching *searching, const struct parameter
 
 /* Adds the condition; `at` of what it returns is not NULL when the value is wrong. */
 static struct text take_condition(struct searching *searching, const struct parameter *parameter) {
-    switch (parameter->field->type) {
+    enum field_type type = parameter->field->type;
+    if (!field_is_searchable(parameter->field)) /* a guess that matched would tell it bit by bit */
+        type = TYPE_empty;
+    switch (type) {
     case TYPE_id: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_reference: return take_number_list(searching, parameter, MATCH_any);
     case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
@@ -232,7 +259,7 @@ static struct text take_condition(struct searching *searching, const struct para
     case TYPE_name: return take_text(searching, parameter);
     case TYPE_added:
     case TYPE_removed:
-    case TYPE_sealed: /* whether a guess matched would tell the secret bit by bit */
+    case TYPE_sealed:
     case TYPE_totp:
     case TYPE_password:
     case TYPE_empty:
@@ -265,8 +292,19 @@ static struct text take_direction(struct searching *searching, struct text value
 }
 
 bool search_orders_by(const struct field *field) {
-    return field_is_shown(field) && !field_is_secret(field) && field->type != TYPE_links &&
-           (field_is_stored(field) || field->type == TYPE_name);
+    return field_is_shown(field) && field_is_searchable(field) && !field_is_list(field);
+}
+
+/* What is the same for every record, and when a row was made that is never changed, come to the
+ * order of Ids. */
+static void order_by(struct searching *searching, unsigned field) {
+    const struct table *table = searching->search.table;
+    bool is_constant =
+        !field_is_stored(&table->fields[field]) && table->fields[field].type != TYPE_name;
+    unsigned as_ids = searching->request->route->resource->order; /* 0: none */
+    bool is_as_ids = as_ids && field == as_ids;
+    searching->order_field = field;
+    searching->search.order = is_constant || is_as_ids ? table->common.id : field;
 }
 
 static struct text take_order(struct searching *searching, struct text value) {
@@ -274,7 +312,7 @@ static struct text take_order(struct searching *searching, struct text value) {
     const struct field *field = find_field(table, text_trim(value));
     if (!field || !search_orders_by(field))
         return TEXT("must be the name of a property with a single value");
-    searching->search.order = (unsigned)(field - table->fields);
+    order_by(searching, (unsigned)(field - table->fields));
     searching->has_order = true;
     return (struct text){ 0 };
 }
@@ -351,6 +389,13 @@ static bool is_plain(struct searching *searching, const struct parameter *parame
     return false;
 }
 
+/* Whoever may not search a table learns nothing of it by searching what points there. */
+static void ask_permission(struct searching *searching, const struct table *table) {
+    unsigned needed = permission(table->rights, OPERATION_List);
+    if (!principal_may(&searching->request->principal, needed))
+        searching->lacking = (int)needed;
+}
+
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
     if (!is_plain(searching, parameter) || take_paging(searching, parameter))
         return;
@@ -358,6 +403,8 @@ static void take_parameter(struct searching *searching, struct parameter *parame
         ignore(searching, parameter->name);
         return;
     }
+    if (parameter->through)
+        ask_permission(searching, parameter->table);
     struct text wrong = take_condition(searching, parameter);
     if (wrong.at)
         complain(searching, parameter->name, wrong);
@@ -374,7 +421,8 @@ static void read_query(struct searching *searching) {
     if (searching->size > SIZE_MAX_ROWS)
         searching->size = SIZE_MAX_ROWS;
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
-        search->exact_first |= filter->match == MATCH_contains && !searching->has_order;
+        search->exact_first |=
+            filter->match == MATCH_contains && !filter->through && !searching->has_order;
     search->skip = (searching->page - 1) * searching->size;
     search->limit = searching->size;
     if (searching->is_batch) {
@@ -386,14 +434,15 @@ static void read_query(struct searching *searching) {
 
 /* ---- Page after page ---- */
 
-/* All but the page's number, of whoever asks; `at` NULL when memory is short. */
-static struct text walk_at(const struct searching *searching, int64_t page) {
+/* This page of this search, by this credential; `search.at` NULL when memory is short. */
+static struct walk walk_of(const struct searching *searching) {
     const struct request *request = searching->request;
     struct text rest = exchange_query(request->exchange), name, value;
     struct buffer walk;
-    buffer_init(&walk, request->arena, 128);
-    buffer_printf(&walk, "%lld %s %lld", (long long)request->principal.user_id,
-                  searching->search.table->name, (long long)page);
+    buffer_init(&walk, request->arena, 256);
+    buffer_add(&walk, exchange_header(request->exchange, "Authorization"));
+    buffer_add_char(&walk, '\n');
+    buffer_add(&walk, request->route->path);
     while (form_next(&rest, request->arena, &name, &value))
         if (!text_equal_nocase(name, TEXT("page"))) {
             buffer_add_char(&walk, '\n');
@@ -401,9 +450,11 @@ static struct text walk_at(const struct searching *searching, int64_t page) {
             buffer_add_char(&walk, '=');
             buffer_add(&walk, value);
         }
-    if (walk.failed)
-        return (struct text){ 0 };
-    return buffer_text(&walk);
+    struct walk page = { .page = searching->page,
+                         .connection = exchange_connection(request->exchange) };
+    if (!walk.failed)
+        page.search = buffer_text(&walk);
+    return page;
 }
 
 static bool is_walk(const struct searching *searching) {
@@ -412,21 +463,21 @@ static bool is_walk(const struct searching *searching) {
            search->order == search->table->common.id;
 }
 
-/* Where the page before ended for this caller, however many before it came or went since. */
+/* Where the page before ended for this reader, however many before it came or went since. */
 static void go_on(struct searching *searching) {
     if (!is_walk(searching) || searching->page == 1)
         return;
-    struct text walk = walk_at(searching, searching->page - 1);
-    if (walk.at)
-        (void)walks_find(searching->request->app->walks, walk, &searching->search.behind);
+    struct walk walk = walk_of(searching);
+    if (walk.search.at)
+        (void)walks_find(searching->request->app->walks, &walk, &searching->search.behind);
 }
 
 static void note_end(const struct searching *searching) {
     if (!is_walk(searching) || !searching->found.has_more)
         return;
-    struct text walk = walk_at(searching, searching->page);
-    if (walk.at)
-        walks_note(searching->request->app->walks, walk, searching->found.last_id);
+    struct walk walk = walk_of(searching);
+    if (walk.search.at)
+        walks_note(searching->request->app->walks, &walk, searching->found.last_id);
 }
 
 /* ---- The reply ---- */
@@ -446,7 +497,7 @@ static void add_envelope(struct buffer *body, const struct searching *searching)
     add_number(body, TEXT(",\"CurrentPage\":"), searching->page);
     add_number(body, TEXT(",\"CurrentPageSize\":"), searching->size);
     buffer_add(body, TEXT(",\"CurrentOrderField\":\""));
-    buffer_add(body, search->table->fields[search->order].name);
+    buffer_add(body, search->table->fields[searching->order_field].name);
     add_number(body, TEXT("\",\"CurrentSortDirection\":"), search->descending);
     add_number(body, TEXT(",\"FirstItem\":"), count ? search->skip + 1 : 0);
     add_number(body, TEXT(",\"LastItem\":"), count ? search->skip + count : 0);
@@ -509,26 +560,59 @@ static void start_search(struct searching *searching) {
     request_read_on(request, &searching->command, found);
 }
 
-void resource_search(struct request *request) {
+static struct searching *searching_new(struct request *request) {
     struct searching *searching = arena_calloc(request->arena, 1, sizeof *searching);
-    if (!searching) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
-        return;
-    }
+    if (!searching)
+        return NULL;
     const struct table *table = request->route->resource->table;
     searching->request = request;
-    searching->search = (struct search){ .table = table, .order = table->common.id };
+    searching->search = (struct search){ .table = table };
+    order_by(searching,
+             request->route->resource->order ? request->route->resource->order : table->common.id);
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
+    searching->lacking = -1;
     buffer_init(&searching->ignored, request->arena, 0);
+    return searching;
+}
+
+static void search(struct searching *searching) {
+    struct request *request = searching->request;
     read_query(searching);
     buffer_add_char(&searching->ignored, '\0');
     if (searching->ignored.failed)
         searching->errors.failed = true;
     else if (searching->ignored.len > 1)
         reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
-    if (searching->errors.first || searching->errors.failed)
+    if (searching->lacking >= 0)
+        reply_forbidden(request, (unsigned)searching->lacking);
+    else if (searching->errors.first || searching->errors.failed)
         reply_invalid(request, &searching->errors);
     else
         start_search(searching);
+}
+
+bool route_searches(const struct route *route) {
+    return route->handler == resource_search || route->handler == application_search_own;
+}
+
+void resource_search(struct request *request) {
+    struct searching *searching = searching_new(request);
+    if (searching)
+        search(searching);
+    else
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+}
+
+void application_search_own(struct request *request) {
+    struct searching *searching = searching_new(request);
+    if (!searching) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    const struct parameter developer = { .table = &application_table,
+                                         .field =
+                                             &application_table.fields[APPLICATION_DeveloperId] };
+    add_filter(searching, &developer, MATCH_equal, value_integer(request->principal.user_id));
+    search(searching);
 }

@@ -2,6 +2,7 @@
  * the password and the picture. */
 #include "api/users.h"
 
+#include "api/resources.h"
 #include "auth/auth.h"
 #include "crypto/password.h"
 #include "fetch/image.h"
@@ -301,7 +302,6 @@ void user_set_password(struct request *request, struct text password,
 
 const struct resource user_resource = {
     .table = &user_table,
-    .entity = ENTITY_User,
     .writing_size = sizeof(struct user_writing),
     .permit = permit,
     .check = check,

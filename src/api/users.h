@@ -3,9 +3,6 @@
 
 #include "api/writing.h"
 
-/** Users, with the rules of theirs. */
-extern const struct resource user_resource;
-
 /**
  * Sets the caller's own password and replies; the reset token with this hash pays for it, and goes
  * with all other tokens of the user.

@@ -11,8 +11,6 @@
 #include "rules/merge.h"
 #include "rules/messages.h"
 
-#include <ctype.h>
-
 void writing_complain(struct writing *writing, unsigned field, struct text message) {
     validate_complain(&writing->change, field, message, writing->request->arena, &writing->errors);
 }
@@ -106,15 +104,7 @@ static enum status check_references(struct writing *writing, struct store_view *
 
 /* Records of a table are called by their names only to who may read them. */
 static bool may_read(const struct principal *caller, const struct table *table) {
-    char name[32];
-    for (unsigned entity = 0; entity < ENTITIES; entity++) {
-        unsigned read = permission(entity, OPERATION_Read);
-        permission_name(read, name);
-        struct text of = text_of(name), cut = text_cut(&of, '-');
-        if (text_equal(cut, text_of(table->entity)))
-            return principal_may(caller, read);
-    }
-    return false;
+    return principal_may(caller, permission(table->rights, OPERATION_Read));
 }
 
 /* Who still points to a record keeps it. */
@@ -195,10 +185,10 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
         status = merge_after(writing);
     if (status == STATUS_OK && resource->check_merged)
         status = resource->check_merged(writing, view);
-    if (status == STATUS_OK && writing->kind == WRITING_delete)
-        status = check_referrers(writing, view);
-    else if (status == STATUS_OK)
+    if (status == STATUS_OK && writing->kind != WRITING_delete)
         status = owners_check(writing, view);
+    else if (status == STATUS_OK && !writing->errors.first)
+        status = check_referrers(writing, view);
     if (status != STATUS_OK)
         return status;
     if (writing->errors.first || writing->errors.failed)
@@ -261,7 +251,8 @@ static enum status find_repeat(struct writing *writing, struct store_view *view)
     const struct common_fields *common = &writing->resource->table->common;
     if (!first.key.at)
         return STATUS_NOT_FOUND;
-    enum status status = store_find_repeat(view, &first, writing->rules.now_ms - WRITING_REPEAT_MS);
+    enum status status = store_find_repeat(view, &first, writing->rules.now_ms - WRITING_REPEAT_MS,
+                                           writing->request->arena);
     if (status != STATUS_OK)
         return status;
     if (memcmp(first.mac.bytes, writing->repeat.mac.bytes, sizeof first.mac.bytes) != 0)
@@ -272,6 +263,7 @@ static enum status find_repeat(struct writing *writing, struct store_view *view)
     writing->after.version = 1;
     writing->after.values[common->id] = value_integer(first.record_id);
     writing->after.values[common->updated_on] = value_integer(first.at_ms);
+    writing->after.values[common->updated_by] = value_text(first.author);
     return STATUS_OK;
 }
 
@@ -281,6 +273,7 @@ static enum status keep_repeat(struct writing *writing, struct store_view *tx) {
         return STATUS_OK;
     writing->repeat.record_id = record_id(&writing->after);
     writing->repeat.at_ms = writing->after.values[common->updated_on].integer;
+    writing->repeat.author = value_as_text(&writing->after.values[common->updated_by]);
     return store_add_repeat(tx, &writing->repeat);
 }
 
@@ -335,6 +328,12 @@ void writing_submit(struct writing *writing) {
 
 /* ---- The request and its reply ---- */
 
+static void add_etag(struct request *request, const struct record *record) {
+    struct text etag = record_etag(record_id(record), record->version, request->arena);
+    if (etag.at)
+        reply_header(request->exchange, "ETag", etag.at);
+}
+
 static void reply_success_to(struct writing *writing) {
     static const char *const done[] = { [WRITING_create] = "created",
                                         [WRITING_replace] = "updated",
@@ -344,21 +343,21 @@ static void reply_success_to(struct writing *writing) {
     const struct table *table = writing->resource->table;
     const struct record *record =
         writing->kind == WRITING_delete ? &writing->before : &writing->after;
-    int64_t at_ms = writing->rules.now_ms;
+    struct author by = { request->principal.email, writing->rules.now_ms };
     if (writing->kind != WRITING_delete) {
-        struct text etag = record_etag(record_id(record), record->version, request->arena);
-        if (etag.at)
-            reply_header(request->exchange, "ETag", etag.at);
-        at_ms = record->values[table->common.updated_on].integer;
+        add_etag(request, record);
+        by = (struct author){ value_as_text(&record->values[table->common.updated_by]),
+                              record->values[table->common.updated_on].integer };
     }
     struct text message =
-        arena_printf(request->arena, "%c%s was successfully %s.", toupper(table->noun[0]),
-                     table->noun + 1, done[writing->kind]);
-    reply_success(request, message, record_id(record), at_ms);
+        arena_printf(request->arena, "%s was successfully %s.", table->entity, done[writing->kind]);
+    reply_success(request, message, record_id(record), &by);
 }
 
 void writing_reply(struct writing *writing, enum status status) {
     struct request *request = writing->request;
+    if ((status == STATUS_STALE || status == STATUS_CONFLICT) && writing->before.version)
+        add_etag(request, &writing->before); /* the version that is there */
     switch (status) {
     case STATUS_OK: reply_success_to(writing); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
@@ -435,15 +434,17 @@ static void take_repeat_key(struct writing *writing) {
                                     .message = MESSAGE_TEXT(repeat_key) });
         return;
     }
+    const struct table *table = writing->resource->table;
+    struct text own = arena_printf(request->arena, "%s %.*s", table->entity, (int)key.len, key.at);
     struct buffer whole;
     buffer_init(&whole, request->arena, request->exchange->body.len + 64);
-    buffer_add(&whole, text_of(writing->resource->table->name));
+    buffer_add(&whole, text_of(table->name));
     buffer_add_char(&whole, ' ');
     buffer_add(&whole, request->exchange->body);
-    writing->errors.failed |= whole.failed;
+    writing->errors.failed |= whole.failed || !own.at;
     writing->repeat =
         (struct repeat){ .caller = request->principal.user_id,
-                         .key = key,
+                         .key = own,
                          .mac = seal_mac(request->app->auth.key, buffer_text(&whole)) };
 }
 

@@ -34,7 +34,8 @@ struct writing {
 /** What is particular about a resource; everything else follows from its field table. */
 struct resource {
     const struct table *table;
-    enum permission_entity entity;
+    /* The field that searches go by which name none; 0: Id. Rows are made in its order. */
+    unsigned order;
     unsigned shows_users; /* a bit for each operation that gets users' records to the caller */
     size_t
         writing_size; /* of what begins with a struct writing and has the resource's own behind */

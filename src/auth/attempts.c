@@ -12,8 +12,9 @@ enum { SETS = 2048, WAYS = 8 };
 
 struct counter {
     struct in6_addr address;
-    int64_t since_ms; /* of the first failure of a period; 0: a free place */
+    int64_t since_ms; /* of the first attempt of a period; 0: a free place */
     int64_t failures;
+    int64_t pending; /* attempts that have not ended */
 };
 
 struct attempts {
@@ -60,45 +61,63 @@ static bool key_of(const struct sockaddr *from, struct in6_addr *key) {
     return true;
 }
 
-/* Where it is counted, or would be: its own place, else the one that is missed least. */
+static int64_t weight(const struct counter *counter) {
+    return counter->failures + counter->pending;
+}
+
+static void forget_old(struct counter *counter, int64_t period_ms, int64_t now_ms) {
+    if (!counter->since_ms || now_ms - counter->since_ms < period_ms)
+        return;
+    counter->failures = 0;
+    counter->since_ms = counter->pending ? now_ms : 0;
+}
+
+/* Where it is counted: in its own place, else in the one that is missed least. */
 static struct counter *find(struct attempts *attempts, const struct in6_addr *key, int64_t now_ms) {
     struct keyed_hash hash =
         keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key, sizeof *key });
     struct counter *set = attempts->sets[(hash.bytes[0] | hash.bytes[1] << 8) % SETS], *least = set;
     for (int i = 0; i < WAYS; i++) {
         struct counter *counter = &set[i];
-        if (counter->since_ms && now_ms - counter->since_ms >= attempts->period_ms)
-            *counter = (struct counter){ 0 };
+        forget_old(counter, attempts->period_ms, now_ms);
         if (counter->since_ms && memcmp(&counter->address, key, sizeof *key) == 0)
             return counter;
-        if (counter->failures < least->failures)
+        if (weight(counter) < weight(least))
             least = counter;
     }
+    *least = (struct counter){ .address = *key, .since_ms = now_ms };
     return least;
 }
 
-int64_t attempts_wait(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
+/* Those that have not ended may all be right: they are waited for only shortly. */
+int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
     if (!attempts || !key_of(from, &key))
         return 0;
     mutex_lock(&attempts->lock);
-    const struct counter *counter = find(attempts, &key, now_ms);
-    bool is_own = counter->since_ms && memcmp(&counter->address, &key, sizeof key) == 0;
-    if (is_own && counter->failures >= attempts->limit)
+    struct counter *counter = find(attempts, &key, now_ms);
+    if (counter->failures >= attempts->limit)
         wait_ms = counter->since_ms + attempts->period_ms - now_ms;
+    else if (weight(counter) >= attempts->limit)
+        wait_ms = 1000;
+    else
+        counter->pending++;
     mutex_unlock(&attempts->lock);
     return (wait_ms + 999) / 1000;
 }
 
-void attempts_note(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
+/* Where its counter had to make room meanwhile, a failure is counted anew. */
+void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
+                  int64_t now_ms) {
     struct in6_addr key;
     if (!attempts || !key_of(from, &key))
         return;
     mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);
-    if (!counter->since_ms || memcmp(&counter->address, &key, sizeof key) != 0)
-        *counter = (struct counter){ .address = key, .since_ms = now_ms };
-    counter->failures++;
+    counter->pending -= counter->pending > 0;
+    counter->failures += has_failed;
+    if (!weight(counter))
+        *counter = (struct counter){ 0 };
     mutex_unlock(&attempts->lock);
 }

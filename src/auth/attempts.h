@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -18,10 +19,16 @@ struct attempts;
 struct attempts *attempts_new(int64_t limit, int64_t period_ms) MUST_CHECK;
 void attempts_free(struct attempts *attempts);
 
-/** How many seconds the address has to wait before it may try again; 0: none. Takes NULL. */
-int64_t attempts_wait(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms);
+/**
+ * Begins an attempt. 0: it may be made, and holds a place among those that may fail until
+ * attempts_end; else how many seconds the address has to wait, and there is nothing to end. So of
+ * however many at once, no more than `limit` fail. Takes NULL.
+ */
+int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from,
+                       int64_t now_ms) MUST_CHECK;
 
-/** Notes a failure. Takes NULL. */
-void attempts_note(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms);
+/** Ends an attempt: it failed, or its place is free again. Takes NULL. */
+void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
+                  int64_t now_ms);
 
 #endif

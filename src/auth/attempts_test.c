@@ -24,14 +24,27 @@ static struct sockaddr_storage address(const char *text) {
     return storage;
 }
 
-static int64_t wait_of(struct attempts *attempts, const char *text, int64_t now_ms) {
+static int64_t begin(struct attempts *attempts, const char *text, int64_t now_ms) {
     struct sockaddr_storage from = address(text);
-    return attempts_wait(attempts, (const struct sockaddr *)&from, now_ms);
+    return attempts_begin(attempts, (const struct sockaddr *)&from, now_ms);
+}
+
+static void end(struct attempts *attempts, const char *text, bool has_failed, int64_t now_ms) {
+    struct sockaddr_storage from = address(text);
+    attempts_end(attempts, (const struct sockaddr *)&from, has_failed, now_ms);
+}
+
+/* How long one more attempt, which is right, would have to wait. */
+static int64_t wait_of(struct attempts *attempts, const char *text, int64_t now_ms) {
+    int64_t wait_s = begin(attempts, text, now_ms);
+    if (!wait_s)
+        end(attempts, text, false, now_ms);
+    return wait_s;
 }
 
 static void note_failure(struct attempts *attempts, const char *text, int64_t now_ms) {
-    struct sockaddr_storage from = address(text);
-    attempts_note(attempts, (const struct sockaddr *)&from, now_ms);
+    if (!begin(attempts, text, now_ms))
+        end(attempts, text, true, now_ms);
 }
 
 static struct attempts *started(void) {
@@ -53,6 +66,32 @@ static void who_fails_too_often_waits_for_the_period_to_end(void **state) {
     assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
     note_failure(attempts, "192.0.2.7", NOW_MS + PERIOD_MS);
     assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
+    attempts_free(attempts);
+}
+
+static void those_under_way_count_until_they_end(void **state) {
+    (void)state;
+    struct attempts *attempts = started();
+    for (int i = 0; i < LIMIT; i++)
+        assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS), 0);
+    assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS), 1);
+    end(attempts, "192.0.2.7", false, NOW_MS);
+    assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS), 0);
+    for (int i = 0; i < LIMIT; i++)
+        end(attempts, "192.0.2.7", true, NOW_MS);
+    assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS), PERIOD_MS / 1000);
+    attempts_free(attempts);
+}
+
+static void those_under_way_outlast_the_period_that_they_began_in(void **state) {
+    (void)state;
+    struct attempts *attempts = started();
+    for (int i = 0; i < LIMIT; i++)
+        assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS), 0);
+    assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 1);
+    for (int i = 0; i < LIMIT; i++)
+        end(attempts, "192.0.2.7", false, NOW_MS + PERIOD_MS);
+    assert_int_equal(begin(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
     attempts_free(attempts);
 }
 
@@ -80,11 +119,12 @@ static void the_own_machine_is_never_counted(void **state) {
             note_failure(attempts, own[i], NOW_MS);
         assert_int_equal(wait_of(attempts, own[i], NOW_MS), 0);
     }
-    for (int j = 0; j < 10 * LIMIT; j++)
-        attempts_note(attempts, (const struct sockaddr *)&local, NOW_MS);
-    assert_int_equal(attempts_wait(attempts, (const struct sockaddr *)&local, NOW_MS), 0);
-    assert_int_equal(attempts_wait(attempts, NULL, NOW_MS), 0);
-    assert_int_equal(attempts_wait(NULL, (const struct sockaddr *)&local, NOW_MS), 0);
+    for (int j = 0; j < 10 * LIMIT; j++) {
+        assert_int_equal(attempts_begin(attempts, (const struct sockaddr *)&local, NOW_MS), 0);
+        attempts_end(attempts, (const struct sockaddr *)&local, true, NOW_MS);
+    }
+    assert_int_equal(attempts_begin(attempts, NULL, NOW_MS), 0);
+    assert_int_equal(attempts_begin(NULL, (const struct sockaddr *)&local, NOW_MS), 0);
     attempts_free(attempts);
 }
 
@@ -111,6 +151,8 @@ static int start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_fails_too_often_waits_for_the_period_to_end),
+        cmocka_unit_test(those_under_way_count_until_they_end),
+        cmocka_unit_test(those_under_way_outlast_the_period_that_they_began_in),
         cmocka_unit_test(ipv6_counts_by_64_bits_and_mapped_ipv4_as_itself),
         cmocka_unit_test(the_own_machine_is_never_counted),
         cmocka_unit_test(a_flood_of_addresses_does_not_free_who_waits),

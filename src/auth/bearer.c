@@ -44,7 +44,7 @@ bool token_cache_get(const struct token_cache *cache, const struct keyed_hash *h
                      struct arena *arena, struct principal *principal) {
     const struct entry *entry = cache->slots[slot_of(hash)];
     if (!entry || entry->principal.epoch != store_access_epoch(cache->auth->store) ||
-        entry->expires_ms <= time_now_ms() ||
+        entry->expires_ms <= time_coarse_ms() ||
         memcmp(entry->hash.bytes, hash->bytes, sizeof hash->bytes) != 0)
         return false;
     *principal = entry->principal;

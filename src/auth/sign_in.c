@@ -139,8 +139,8 @@ static void conclude(struct sign_in *sign_in) {
     bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
     unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
     atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
-    if (sign_in->result == SIGN_IN_WRONG)
-        attempts_note(sign_in->auth->attempts, sign_in->from, time_monotonic_ms());
+    attempts_end(sign_in->auth->attempts, sign_in->from, sign_in->result == SIGN_IN_WRONG,
+                 time_monotonic_ms());
     sign_in->done(sign_in);
 }
 

@@ -1,15 +1,11 @@
 /* Pointer-and-length text, and the few things done to it everywhere. */
 #include "base/text.h"
 
-static unsigned char lower(char c) {
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 bool text_starts_nocase(struct text whole, struct text start) {
     if (whole.len < start.len)
         return false;
     for (size_t i = 0; i < start.len; i++)
-        if (lower(whole.at[i]) != lower(start.at[i]))
+        if (text_lower(whole.at[i]) != text_lower(start.at[i]))
             return false;
     return true;
 }

@@ -24,6 +24,11 @@ static inline bool text_equal(struct text a, struct text b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/** An ASCII letter in lower case; any other byte as it is. */
+static inline char text_lower(char c) {
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 /** Equality without regard to the case of ASCII letters. */
 bool text_equal_nocase(struct text a, struct text b);
 

@@ -17,6 +17,11 @@ int64_t time_now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t time_coarse_ms(void) {
+    struct timespec now = read_clock(CLOCK_REALTIME_COARSE);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int64_t time_monotonic_us(void) {
     struct timespec now = read_clock(CLOCK_MONOTONIC);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;

@@ -13,6 +13,9 @@ enum { TIME_TEXT_MAX = 24 };
 /** Milliseconds since 1970-01-01T00:00:00Z by the wall clock. */
 int64_t time_now_ms(void);
 
+/** The same as of the last tick, at most 10 ms ago: costs next to nothing. */
+int64_t time_coarse_ms(void);
+
 /** Milliseconds since some fixed moment; never goes back. */
 int64_t time_monotonic_ms(void);
 

@@ -42,6 +42,12 @@ static const struct range special_ipv6[] = {
     { { 0x3F, 0xFF }, 20 },                   /* documentation */
 };
 
+/* ISATAP (RFC 5214 section 6.1): any prefix, and an interface identifier with an IPv4 address in
+ * it. The bit 0x02 of its first byte says that the latter is unique. */
+static bool is_isatap(const unsigned char *address) {
+    return (address[8] & ~0x02U) == 0 && memcmp(address + 9, "\0\x5E\xFE", 3) == 0;
+}
+
 static bool is_in(const unsigned char *address, const struct range *range) {
     unsigned whole = range->bits / 8, rest = range->bits % 8;
     if (memcmp(address, range->prefix, whole) != 0)
@@ -67,7 +73,7 @@ bool address_is_public(const struct sockaddr *address) {
     if (address->sa_family == AF_INET6) {
         struct sockaddr_in6 ipv6;
         memcpy(&ipv6, address, sizeof ipv6);
-        return is_in(ipv6.sin6_addr.s6_addr, &global_ipv6) &&
+        return is_in(ipv6.sin6_addr.s6_addr, &global_ipv6) && !is_isatap(ipv6.sin6_addr.s6_addr) &&
                !is_in_any(ipv6.sin6_addr.s6_addr, special_ipv6,
                           sizeof special_ipv6 / sizeof special_ipv6[0]);
     }

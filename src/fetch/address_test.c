@@ -64,6 +64,8 @@ static void public_addresses_are_public(void **state) {
         "2620:4f:7fff:ffff:ffff:ffff:ffff:ffff",
         "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
         "3fff:1000::",
+        "2001:470:1:2:100:5efe:a00:1",
+        "2001:470:1:2:0:5eff:a00:1",
     };
     (void)state;
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
@@ -130,6 +132,8 @@ static void special_addresses_are_not(void **state) {
         "2002::",
         "2002:7f00:1::1",
         "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:470:1:2:0:5efe:10.0.0.1",
+        "2001:470:1:2:200:5efe:8.8.8.8",
         "2620:4f:8000::",
         "2620:4f:8000:ffff:ffff:ffff:ffff:ffff",
         "3fff::",

@@ -8,9 +8,9 @@
 /**
  * Downloads from and posts to URLs that a client named, without becoming its hands inside our
  * network (SSRF): http and https only, no user info, no address that is private, loopback,
- * link-local, multicast, reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo) at the
- * first request or any redirect, decided on the address that is about to be connected to. No proxy
- * from the environment, no cookies, no credentials.
+ * link-local, multicast, reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo, ISATAP)
+ * at the first request or any redirect, decided on the address that is about to be connected to. No
+ * proxy from the environment, no cookies, no credentials.
  */
 struct fetcher;
 

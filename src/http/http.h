@@ -44,6 +44,7 @@ struct reply {
  */
 struct exchange {
     struct arena *arena; /* lives until the reply was sent or the connection is gone */
+    int64_t began_us;    /* when its thread woke for it, of time_monotonic_us */
     enum method method;  /* HEAD arrives as GET; the listener leaves the body out */
     struct text path;    /* as sent, still percent-encoded, without the query */
     struct text body;    /* whole; empty when there was none; may be overwritten (secrets) */
@@ -100,6 +101,9 @@ struct text exchange_header(const struct exchange *exchange, const char *name);
 /** The address that the request came from; lives as long as the exchange. */
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
+
+/** The number of the connection that it came by; no other ever has it. */
+uint64_t exchange_connection(const struct exchange *exchange);
 
 /** The raw query string (without `?`), `at` NULL when there is none. */
 struct text exchange_query(const struct exchange *exchange);

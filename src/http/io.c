@@ -13,11 +13,14 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The library's own timeout ends a connection that moves no byte at all. These end one that moves
  * a byte now and then: how many times that timeout a whole head, body and reply may take. */
 enum { HEAD_TIMES = 2, BODY_TIMES = 4, REPLY_TIMES = 10, LOOK_EVERY_MS = 1000 };
+
+enum { IO_NICE = -5 }; /* the writer's, for which all changes wait, is lower */
 
 void io_post(struct io *io, struct errand *errand) {
     atomic_fetch_add(&io->posting, 1);
@@ -71,7 +74,8 @@ static void join(struct errand *errand) {
     io->joining = NULL;
 }
 
-bool io_give(struct io *io, int fd, const struct sockaddr_storage *from, socklen_t from_size) {
+bool io_give(struct io *io, int fd, uint64_t number, const struct sockaddr_storage *from,
+             socklen_t from_size) {
     struct client *client = calloc(1, sizeof *client);
     if (!client) {
         (void)close(fd);
@@ -80,6 +84,7 @@ bool io_give(struct io *io, int fd, const struct sockaddr_storage *from, socklen
     client->errand.run = join;
     client->io = io;
     client->fd = fd;
+    client->number = number;
     client->from = *from;
     client->from_size = from_size;
     io->given++;
@@ -148,13 +153,25 @@ static void wait_for_work(struct io *io, int library) {
         (void)!read(io->wake, &woken, sizeof woken); /* only to have it sleep again */
 }
 
+/* Clients on the same machine, and whatever else runs there, are woken by each reply. Woken in the
+ * middle of many replies they would interrupt the thread at each of them, and it them at each of
+ * their requests: so it goes before them, but is none that interrupts (SCHED_BATCH). The system may
+ * refuse the former (it takes CAP_SYS_NICE or RLIMIT_NICE); then it is served like all others. */
+static void work_in_batches(void) {
+    const struct sched_param none = { 0 };
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), IO_NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 static void *run(void *argument) {
     struct io *io = argument;
+    work_in_batches();
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(io->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     int library = info->epoll_fd;
     while (!atomic_load_explicit(&io->is_stopping, memory_order_acquire)) {
         wait_for_work(io, library);
-        io->now_ms = time_monotonic_ms();
+        io->now_us = time_monotonic_us();
+        io->now_ms = io->now_us / 1000;
         run_errands(io);
         (void)MHD_run(io->daemon); /* fails only when it is stopped */
         look_at_deadlines(io);

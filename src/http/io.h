@@ -27,6 +27,7 @@ struct client {
     struct io *io;
     struct client *next, **link; /* of the I/O thread's clients */
     int fd;
+    uint64_t number; /* of all that the listener took */
     enum phase phase;
     void *serving; /* the exchange that has begun and not ended yet */
     int64_t since_ms;
@@ -43,7 +44,7 @@ struct io {
     bool runs;
     struct client *clients;
     struct client *joining; /* is being handed to the library at the moment */
-    int64_t now_ms;         /* as of when the thread last woke */
+    int64_t now_us, now_ms; /* as of when the thread last woke */
     int64_t look_ms;        /* when the deadlines are to be looked at */
     atomic_uint in_flight;  /* these two are written by this thread alone */
     atomic_uint gone;       /* clients that were given to it and are no more */
@@ -66,8 +67,10 @@ void io_stop(struct io *io);
 /** Any thread: has the errand run soon. It stays the caller's until it runs. */
 void io_post(struct io *io, struct errand *errand);
 
-/** The acceptor only: gives the thread a connection. False when memory is short: it is closed. */
-bool io_give(struct io *io, int fd, const struct sockaddr_storage *from, socklen_t from_size);
+/** The acceptor only: gives the thread the connection of that number. False when memory is short:
+ * it is closed. */
+bool io_give(struct io *io, int fd, uint64_t number, const struct sockaddr_storage *from,
+             socklen_t from_size);
 
 /** The acceptor only: how many connections the thread has. */
 unsigned io_connections(const struct io *io);

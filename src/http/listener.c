@@ -21,7 +21,8 @@ struct listener {
     struct io **threads;
     pthread_t acceptor;
     bool accepts;
-    int fd, stop; /* an eventfd that ends the acceptor */
+    uint64_t taken; /* connections; the acceptor's own */
+    int fd, stop;   /* an eventfd that ends the acceptor */
     char url[SOCKET_URL_MAX];
     atomic_bool is_draining;
 };
@@ -51,7 +52,7 @@ static enum taking accept_one(struct listener *listener) {
         return NONE_WAITS;
     if (fd < 0)
         return errno == ECONNABORTED || errno == EINTR ? TOOK : NO_ROOM;
-    if (!io_give(io, fd, &from, size))
+    if (!io_give(io, fd, ++listener->taken, &from, size))
         log_warning("a connection could not be taken: the system is short of memory");
     return TOOK;
 }

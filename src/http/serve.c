@@ -57,6 +57,7 @@ static void *begin(void *context, const char *uri, struct MHD_Connection *connec
     served->client->serving = served;
     served->exchange.arena = &served->arena;
     served->exchange.app = served->io->options->app;
+    served->exchange.began_us = served->io->now_us;
     /* Either this request is seen by who waits for the last one to end, or it sees that it came too
      * late and must not rest on a connection that is about to be closed. */
     count_in_flight(served->io, 1);
@@ -142,6 +143,8 @@ static enum MHD_Result show_header(void *guard, enum MHD_ValueKind kind, const c
 /* RFC 9112 section 3.2.2: `GET http://host/path` is the same as `GET /path`. */
 static struct text path_of(const char *target) {
     struct text path = text_of(target), scheme = { 0 };
+    if (*target == '/')
+        return path;
     if (text_starts_nocase(path, TEXT("http://")))
         scheme = TEXT("http://");
     else if (text_starts_nocase(path, TEXT("https://")))
@@ -275,6 +278,10 @@ struct text exchange_query(const struct exchange *exchange) {
 
 const struct sockaddr *exchange_peer(const struct exchange *exchange) {
     return (const struct sockaddr *)&served_of(exchange)->client->from;
+}
+
+uint64_t exchange_connection(const struct exchange *exchange) {
+    return served_of(exchange)->client->number;
 }
 
 void reply_header(struct exchange *exchange, const char *name, const char *value) {

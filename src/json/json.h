@@ -36,8 +36,9 @@ void json_add_listed(struct buffer *buffer, const struct record *record);
 void json_add_without_links(struct buffer *buffer, const struct table *table, struct text json);
 
 /**
- * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. They lie
- * in the arena; texts end in a NUL. False when the text is anything else, or memory is short.
+ * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. Takes
+ * `json` over, which must lie in memory that can be written and lives as long as the arena: texts
+ * are parts of it, and end in a NUL. False when it is anything else, or memory is short.
  */
 bool json_read_record(struct text json, struct arena *arena, struct record *record) MUST_CHECK;
 

@@ -139,19 +139,15 @@ static bool take_name(struct reading *reading, struct text name) {
 
 /* Texts of records end in a NUL wherever they come from; here it takes the closing quote's place.
  */
-static void terminate(char *copy, size_t len, const struct value *value) {
-    if (value->kind == VALUE_TEXT && value->text > copy && value->text < copy + len &&
-        value->text[value->len] == '"')
-        copy[value->text - copy + value->len] = '\0';
+static void terminate(struct text json, const struct value *value) {
+    if (value->kind == VALUE_TEXT && value->text > json.at &&
+        value->text + value->len < json.at + json.len && value->text[value->len] == '"')
+        ((char *)(uintptr_t)json.at)[value->text - json.at + value->len] = '\0';
 }
 
 bool json_read_record(struct text json, struct arena *arena, struct record *record) {
-    char *copy = arena_alloc(arena, json.len + 1);
     char separator = '{';
-    if (!copy)
-        return false;
-    memcpy(copy, json.at, json.len);
-    struct reading reading = { copy, copy + json.len, arena };
+    struct reading reading = { json.at, json.at + json.len, arena };
     for (unsigned i = 0; i < record->table->count; i++) {
         const struct field *field = &record->table->fields[i];
         struct value value;
@@ -160,7 +156,7 @@ bool json_read_record(struct text json, struct arena *arena, struct record *reco
         if (!take_char(&reading, separator) || !take_name(&reading, field->name) ||
             !read_value(&reading, field, &value))
             return false;
-        terminate(copy, json.len, &value);
+        terminate(json, &value);
         if (field_is_kept_in_json(field))
             record->values[i] = value;
         separator = ',';

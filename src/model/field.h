@@ -34,19 +34,20 @@ enum field_type {
 };
 
 enum field_flags {
-    REQUIRED = 1 << 0,   /* must be in a body and not null */
-    FILLED = 1 << 1,     /* and not blank */
-    READ_ONLY = 1 << 2,  /* ignored in a body: Roster's own to set */
-    TRANSIENT = 1 << 3,  /* acts on the record but is not kept: reads as null, has no column */
-    HIDDEN = 1 << 4,     /* a column that no body or reply knows */
-    MULTI_LINE = 1 << 5, /* may hold line breaks and tabs */
-    UNIQUE = 1 << 6,     /* no two rows have it */
-    STICKY = 1 << 7,     /* kept when omitted, under compatibility = nexudus too */
-    INDEXED = 1 << 9,    /* has an index, or decides what is in one */
-    SEARCHED = 1 << 10,  /* text that searches look into and go by: in an index of three letters
-                          * each, and in one of its order */
-    ACCESS = 1 << 8,     /* decides who may do what: a change is seen by the next request */
-    ALWAYS = 1 << 11,    /* READ_ONLY, and never null */
+    REQUIRED = 1 << 0,      /* must be in a body and not null */
+    FILLED = 1 << 1,        /* and not blank */
+    READ_ONLY = 1 << 2,     /* ignored in a body: Roster's own to set */
+    TRANSIENT = 1 << 3,     /* acts on the record but is not kept: reads as null, has no column */
+    HIDDEN = 1 << 4,        /* a column that no body or reply knows */
+    MULTI_LINE = 1 << 5,    /* may hold line breaks and tabs */
+    UNIQUE = 1 << 6,        /* no two rows have it */
+    STICKY = 1 << 7,        /* kept when omitted, under compatibility = nexudus too */
+    INDEXED = 1 << 9,       /* has an index, or decides what is in one */
+    SEARCHED = 1 << 10,     /* text that searches look into and go by: in an index of three letters
+                             * each, and in one of its order */
+    CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it */
+    ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
+    ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
 };
 
 struct table;
@@ -59,7 +60,8 @@ struct choice {
 struct field {
     struct text name; /* in JSON, SQL, errors: the one name */
     enum field_type type;
-    uint32_t max; /* characters of text, or the greatest integer; 0: none */
+    uint32_t max; /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
+                   * are allowed whether they have a name or not */
     unsigned flags;
     const struct table *target;   /* of references and links */
     const struct choice *choices; /* of a choice; ends with a NULL name */
@@ -74,6 +76,8 @@ struct table {
     const char *name;   /* in SQL: "users" */
     const char *entity; /* in audit rows and messages: "User" */
     const char *noun;   /* in errors: "user" */
+    unsigned number;    /* its place in `tables` */
+    unsigned rights;    /* enum permission_entity: the entity whose permissions it takes */
     const struct field *fields;
     unsigned count;
     struct common_fields common;
@@ -121,6 +125,11 @@ static inline bool field_is_secret(const struct field *field) {
     return field_is_sealed(field) || field->type == TYPE_password;
 }
 
+/** May searches go by its value, as a condition or as their order? */
+static inline bool field_is_searchable(const struct field *field) {
+    return !field_is_secret(field) && !(field->flags & CONFIDENTIAL);
+}
+
 /** Can its value be read again from the JSON of a record? */
 static inline bool field_is_kept_in_json(const struct field *field) {
     return field_is_stored(field) && field_is_shown(field) && !field_is_secret(field);
@@ -138,8 +147,19 @@ static inline bool field_is_read_from_column(const struct table *table, const st
     return field_is_stored(field) && !(table->is_kept_as_json && field_is_kept_in_json(field));
 }
 
+/** What a reference is called as what it points to: Business, where the field is BusinessId. */
+static inline struct text field_link_name(const struct field *field) {
+    struct text name = field->name;
+    if (field->type == TYPE_reference)
+        name.len -= 2;
+    return name;
+}
+
 /** Which links field of the owners' table is the other side of an owners field of `table`. */
 unsigned field_other_side(const struct table *table, const struct field *field);
+
+/** What a number of a choice is called; `at` NULL: it has no name, or is none of the choice's. */
+struct text choice_name(const struct field *field, int64_t number);
 
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
 const struct field *table_field(const struct table *table, struct text name, unsigned hint);

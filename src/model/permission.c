@@ -4,10 +4,9 @@
 #include <assert.h>
 #include <stdio.h>
 
-static const char *const entity_names[] = {
-#define ENTITY(name) #name,
-#include "model/permission.def"
-#undef ENTITY
+static const char *const entity_names[ENTITIES] = {
+#define RIGHTS(entity, number) [number] = #entity,
+#include "model/tables.def"
 };
 
 static const char *const operation_names[] = {

@@ -9,10 +9,15 @@
  */
 
 enum permission_entity {
-#define ENTITY(name) ENTITY_##name,
-#include "model/permission.def"
-#undef ENTITY
-    ENTITIES
+#define RIGHTS(entity, number) ENTITY_##entity = (number),
+#include "model/tables.def"
+};
+
+/* As many as there are; model/permission.c finds out whether a number is missing. */
+enum {
+    ENTITIES = 0
+#define RIGHTS(entity, number) +1
+#include "model/tables.def"
 };
 
 enum permission_operation {
@@ -23,6 +28,7 @@ enum permission_operation {
 };
 
 enum { PERMISSIONS = ENTITIES * OPERATIONS };
+_Static_assert(PERMISSIONS <= 64, "a set of permissions is 64 bits");
 
 /** The bit's number of a permission, as a constant: PERMISSION(User, Edit). */
 #define PERMISSION(entity, operation) (ENTITY_##entity * OPERATIONS + OPERATION_##operation)

@@ -18,6 +18,8 @@ enum match {
 /** A condition on one field; all conditions of a search hold together. */
 struct filter {
     struct filter *next;
+    const struct table *table;   /* that has the field: the search's, or where `through` leads */
+    const struct field *through; /* a reference of the search's table; NULL: none */
     unsigned field;
     enum match match;
     struct value value;

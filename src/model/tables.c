@@ -1,6 +1,8 @@
 /* The resources' tables, expanded from their .def files; everything else loops over them. */
 #include "model/tables.h"
 
+#include "model/permission.h"
+
 #include <assert.h>
 
 static const struct choice language_choices[] = {
@@ -15,7 +17,12 @@ static const struct choice audit_types[] = {
     { AUDIT_DELETE, "Delete" },
     { 0, NULL },
 };
+/* Of the hosted service's own, 1 to 90, these are known by name. */
 static const struct choice web_hook_actions[] = {
+    { 2, "CoworkerUpdate" },
+    { 3, "CoworkerCreate" },
+    { 50, "CoworkerDelete" },
+    { 84, "BusinessUpdate" },
     { ACTION_USER_CREATE, "UserCreate" },
     { ACTION_USER_UPDATE, "UserUpdate" },
     { ACTION_USER_DELETE, "UserDelete" },
@@ -51,149 +58,49 @@ static const struct choice delivery_statuses[] = {
 #define TARGET_owners(of) &of##_table, NULL
 #define TARGET_name(of) &of##_table, NULL
 
+#define TABLE(name, rows, entity, noun, rights, kept, rules)                                       \
+    static const struct field name##_fields[] = {
+#define BODY(name, rows, entity, noun) static const struct field name##_fields[] = {
 #define FIELD(name, type, max, flags, of)                                                          \
     { { #name, sizeof #name - 1 }, TYPE_##type, max, flags, TARGET_##type(of) },
+#define END                                                                                        \
+    }                                                                                              \
+    ;
+#include "model/tables.def"
 
-static const struct field business_fields[] = {
-#include "model/business_fields.def"
-};
-static const struct field role_fields[] = {
-#include "model/role_fields.def"
-};
-static const struct field user_role_fields[] = {
-#include "model/user_role_fields.def"
-};
-static const struct field chat_room_fields[] = {
-#include "model/chat_room_fields.def"
-};
-static const struct field language_fields[] = {
-#include "model/language_fields.def"
-};
-static const struct field application_fields[] = {
-#include "model/application_fields.def"
-};
-static const struct field user_fields[] = {
-#include "model/user_fields.def"
-};
-static const struct field audit_trail_entry_fields[] = {
-#include "model/audit_trail_entry_fields.def"
-};
-static const struct field refresh_token_fields[] = {
-#include "model/refresh_token_fields.def"
-};
-static const struct field web_hook_fields[] = {
-#include "model/web_hook_fields.def"
-};
-static const struct field web_hook_delivery_fields[] = {
-#include "model/web_hook_delivery_fields.def"
-};
-static const struct field command_fields[] = {
-#include "model/command_fields.def"
-};
-static const struct field credentials_fields[] = {
-#include "model/credentials_fields.def"
-};
-static const struct field one_time_request_fields[] = {
-#include "model/one_time_request_fields.def"
-};
-static const struct field password_reset_fields[] = {
-#include "model/password_reset_fields.def"
-};
-#undef FIELD
+enum { KEPT_columns = false, KEPT_json = true };
 
-#define COMMON(prefix)                                                                             \
-    {                                                                                              \
-        prefix##_Id, prefix##_CreatedOn, prefix##_UpdatedOn, prefix##_UpdatedBy,                   \
-            prefix##_UniqueId, prefix##_ToStringText                                               \
-    }
-
-const struct table business_table = {
-    "businesses", "Business", "business", business_fields, BUSINESS_FIELDS, COMMON(BUSINESS), false
-};
-const struct table role_table = { "roles",     "Role",       "role", role_fields,
-                                  ROLE_FIELDS, COMMON(ROLE), false };
-const struct table user_role_table = {
-    "user_roles",     "UserRole",        "user role", user_role_fields,
-    USER_ROLE_FIELDS, COMMON(USER_ROLE), false
-};
-const struct table chat_room_table = {
-    "chat_rooms",     "ChatRoom",        "chat room", chat_room_fields,
-    CHAT_ROOM_FIELDS, COMMON(CHAT_ROOM), false
-};
-const struct table language_table = {
-    "languages", "Language", "language", language_fields, LANGUAGE_FIELDS, COMMON(LANGUAGE), false
-};
-const struct table application_table = {
-    "applications",     "Application",       "application", application_fields,
-    APPLICATION_FIELDS, COMMON(APPLICATION), false
-};
-const struct table user_table = { "users",     "User",       "user", user_fields,
-                                  USER_FIELDS, COMMON(USER), true };
-const struct table web_hook_table = { "web_hooks",     "WebHook",        "webhook", web_hook_fields,
-                                      WEB_HOOK_FIELDS, COMMON(WEB_HOOK), false };
-const struct table web_hook_delivery_table = { "web_hook_deliveries",
-                                               "WebHookDelivery",
-                                               "webhook delivery",
-                                               web_hook_delivery_fields,
-                                               WEB_HOOK_DELIVERY_FIELDS,
-                                               COMMON(WEB_HOOK_DELIVERY),
-                                               false };
-const struct table audit_trail_entry_table = { "audit_trail_entries",
-                                               "AuditTrailEntry",
-                                               "audit trail entry",
-                                               audit_trail_entry_fields,
-                                               AUDIT_TRAIL_ENTRY_FIELDS,
-                                               COMMON(AUDIT_TRAIL_ENTRY),
-                                               false };
-const struct table refresh_token_table = { "refresh_tokens",
-                                           "RefreshToken",
-                                           "refresh token",
-                                           refresh_token_fields,
-                                           REFRESH_TOKEN_FIELDS,
-                                           COMMON(REFRESH_TOKEN),
-                                           false };
-
-const struct table command_table = { "commands",     "Command", "command", command_fields,
-                                     COMMAND_FIELDS, { 0 },     false };
-
-const struct table credentials_table = { .name = "credentials",
-                                         .entity = "Credentials",
-                                         .noun = "credentials",
-                                         .fields = credentials_fields,
-                                         .count = CREDENTIALS_FIELDS };
-const struct table one_time_request_table = { .name = "one_time_requests",
-                                              .entity = "OneTimeRequest",
-                                              .noun = "request for a one-time token",
-                                              .fields = one_time_request_fields,
-                                              .count = ONE_TIME_REQUEST_FIELDS };
-const struct table password_reset_table = { .name = "password_resets",
-                                            .entity = "PasswordReset",
-                                            .noun = "password reset",
-                                            .fields = password_reset_fields,
-                                            .count = PASSWORD_RESET_FIELDS };
+#define TABLE(name_, rows, entity_, noun_, rights_, kept, rules)                                   \
+    const struct table name_##_table = {                                                           \
+        .name = rows,                                                                              \
+        .entity = #entity_,                                                                        \
+        .noun = noun_,                                                                             \
+        .number = TABLE_##name_,                                                                   \
+        .rights = ENTITY_##rights_,                                                                \
+        .fields = name_##_fields,                                                                  \
+        .count = FIELD_INDEX(PREFIX, FIELDS),                                                      \
+        .common = { .id = FIELD_INDEX(PREFIX, Id),                                                 \
+                    .created_on = FIELD_INDEX(PREFIX, CreatedOn),                                  \
+                    .updated_on = FIELD_INDEX(PREFIX, UpdatedOn),                                  \
+                    .updated_by = FIELD_INDEX(PREFIX, UpdatedBy),                                  \
+                    .unique_id = FIELD_INDEX(PREFIX, UniqueId),                                    \
+                    .to_string_text = FIELD_INDEX(PREFIX, ToStringText) },                         \
+        .is_kept_as_json = KEPT_##kept,                                                            \
+    };
+#define BODY(name_, rows, entity_, noun_)                                                          \
+    const struct table name_##_table = {                                                           \
+        .name = rows,                                                                              \
+        .entity = #entity_,                                                                        \
+        .noun = noun_,                                                                             \
+        .fields = name_##_fields,                                                                  \
+        .count = FIELD_INDEX(PREFIX, FIELDS),                                                      \
+    };
+#include "model/tables.def"
 
 const struct table *const tables[TABLES] = {
-    &business_table,
-    &role_table,
-    &user_role_table,
-    &chat_room_table,
-    &language_table,
-    &application_table,
-    &user_table,
-    &web_hook_table,
-    &web_hook_delivery_table,
-    &audit_trail_entry_table,
-    &refresh_token_table,
+#define TABLE(name, rows, entity, noun, rights, kept, rules) &name##_table,
+#include "model/tables.def"
 };
-
-unsigned table_number(const struct table *table) {
-    unsigned number = 0;
-    while (tables[number] != table) {
-        number++;
-        assert(number < TABLES);
-    }
-    return number;
-}
 
 unsigned field_other_side(const struct table *table, const struct field *field) {
     unsigned other = 0;
@@ -203,6 +110,13 @@ unsigned field_other_side(const struct table *table, const struct field *field) 
         assert(other < field->target->count);
     }
     return other;
+}
+
+struct text choice_name(const struct field *field, int64_t number) {
+    for (const struct choice *choice = field->choices; choice->name; choice++)
+        if (choice->number == number)
+            return text_of(choice->name);
+    return (struct text){ 0 };
 }
 
 const struct field *table_field(const struct table *table, struct text name, unsigned hint) {

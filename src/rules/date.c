@@ -3,6 +3,7 @@
 
 struct cursor {
     const char *at, *end;
+    int64_t unit_ms; /* of the finest that was read */
 };
 
 static bool take(struct cursor *cursor, char wanted) {
@@ -36,6 +37,7 @@ static bool take_date(struct cursor *cursor, int64_t *ms) {
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month))
         return false;
     *ms = time_days_from_civil(year, (unsigned)month, (unsigned)day) * 86400000;
+    cursor->unit_ms = 86400000;
     return true;
 }
 
@@ -47,6 +49,7 @@ static bool take_fraction(struct cursor *cursor, int64_t *ms) {
         weight /= 10;
         digits++;
     }
+    cursor->unit_ms = 1;
     return digits > 0;
 }
 
@@ -60,6 +63,7 @@ static bool take_time(struct cursor *cursor, int64_t *ms) {
     if (hour > 23 || minute > 59 || second > 60)
         return false;
     *ms += ((hour * 60 + minute) * 60 + second) * INT64_C(1000);
+    cursor->unit_ms = has_seconds ? 1000 : 60000;
     if (has_seconds && (take(cursor, '.') || take(cursor, ',')))
         return take_fraction(cursor, ms);
     return true;
@@ -82,10 +86,10 @@ static bool take_zone(struct cursor *cursor, int64_t *ms) {
     return true;
 }
 
-bool date_parse(struct text text, int64_t *ms) {
+bool date_parse_unit(struct text text, int64_t *ms, int64_t *unit_ms) {
     if (!text.len)
         return false;
-    struct cursor cursor = { text.at, text.at + text.len };
+    struct cursor cursor = { text.at, text.at + text.len, 0 };
     if (!take_date(&cursor, ms))
         return false;
     if (cursor.at != cursor.end) {
@@ -94,5 +98,11 @@ bool date_parse(struct text text, int64_t *ms) {
         if (!take_time(&cursor, ms) || !take_zone(&cursor, ms))
             return false;
     }
+    *unit_ms = cursor.unit_ms;
     return cursor.at == cursor.end && *ms >= TIME_MIN_MS && *ms <= TIME_MAX_MS;
+}
+
+bool date_parse(struct text text, int64_t *ms) {
+    int64_t unit_ms;
+    return date_parse_unit(text, ms, &unit_ms);
 }

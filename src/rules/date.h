@@ -13,4 +13,11 @@
  */
 bool date_parse(struct text text, int64_t *ms) __attribute__((warn_unused_result));
 
+/**
+ * The same, with the length of what it names: a day, a minute or a second where nothing finer is
+ * written, else a millisecond.
+ */
+bool date_parse_unit(struct text text, int64_t *ms, int64_t *unit_ms)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -238,10 +238,29 @@ static void random_bytes_give_nothing_or_a_moment_that_can_be_stored(void **stat
     }
 }
 
+static void a_date_stands_for_the_finest_unit_that_is_written(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t unit_ms;
+    } cases[] = {
+        { "2025-01-15", MS_PER_DAY },          { "2025-01-15T10:30", 60000 },
+        { "2025-01-15T10:30+02", 60000 },      { "2025-01-15T10:30:00", 1000 },
+        { "2025-01-15T10:30:00-02:30", 1000 }, { "2025-01-15T10:30:00.5Z", 1 },
+        { "2025-01-15T10:30:00.000Z", 1 },     { "2025-01-15T10:30:00.000999Z", 1 },
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        int64_t ms, unit_ms = 0;
+        assert_true(date_parse_unit(text_of(cases[i].text), &ms, &unit_ms));
+        assert_int_equal(unit_ms, cases[i].unit_ms);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_means_its_moment),
         cmocka_unit_test(a_number_is_milliseconds_since_1970),
+        cmocka_unit_test(a_date_stands_for_the_finest_unit_that_is_written),
         cmocka_unit_test(all_else_is_refused),
         cmocka_unit_test(what_is_written_is_read_on_every_day_that_can_be_stored),
         cmocka_unit_test(a_cut_off_date_is_not_read_past_its_end),

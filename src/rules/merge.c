@@ -48,12 +48,15 @@ static struct value merge_field(const struct field *field, const struct value *b
     }
 }
 
-/* "Full Name - email" for a user (contract section 2.4), the name for all else. */
+/* "Full Name - email" for a user (contract section 2.4), the name for all else, if it has one. */
 static struct value display_text(const struct record *record, struct arena *arena) {
     struct buffer text;
     const struct table *table = record->table;
-    if (table != &user_table)
-        return record->values[table_field(table, TEXT("Name"), 0) - table->fields];
+    if (table != &user_table) {
+        const struct value *name =
+            &record->values[table_field(table, TEXT("Name"), 0) - table->fields];
+        return name->kind == VALUE_TEXT ? *name : value_text(TEXT(""));
+    }
     struct text name = value_as_text(&record->values[USER_FullName]);
     struct text email = value_as_text(&record->values[USER_Email]);
     buffer_init(&text, arena, name.len + email.len + 3);

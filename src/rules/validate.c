@@ -71,9 +71,12 @@ static struct text check_boolean(const struct check *check) {
 static struct text say_choices(const struct check *check) {
     struct buffer names;
     buffer_init(&names, check->arena, 128);
+    if (check->field->max)
+        buffer_printf(&names, "1 to %u", check->field->max);
     for (const struct choice *choice = check->field->choices; choice->name; choice++)
-        buffer_printf(&names, "%s%lld (%s)", names.len ? ", " : "", (long long)choice->number,
-                      choice->name);
+        if (choice->number > check->field->max)
+            buffer_printf(&names, "%s%lld (%s)", names.len ? ", " : "", (long long)choice->number,
+                          choice->name);
     buffer_add_char(&names, '\0');
     return arena_printf(check->arena, message_choice, names.failed ? "" : names.at);
 }
@@ -84,8 +87,8 @@ static struct text check_choice(const struct check *check) {
     if (take_integer(check->value, &number)) {
         /* The hosted service's own examples use 0 (contract, conflict 15). */
         right = number == 0 && check->rules->nexudus;
-        for (const struct choice *choice = check->field->choices; choice->name; choice++)
-            right |= number == choice->number;
+        right |= choice_name(check->field, number).at != NULL;
+        right |= number >= 1 && number <= check->field->max;
     }
     if (!right)
         return say_choices(check);
@@ -245,6 +248,10 @@ static struct text check_field(const struct check *check, unsigned field) {
         return ignore(check->value);
     if (check->value->kind == VALUE_ABSENT && check->rules->is_patch)
         return fine;
+    if (check->value->kind == VALUE_NULL && check->rules->is_patch && field_is_list(check->field)) {
+        *check->value = (struct value){ .kind = VALUE_LIST }; /* null removes (RFC 7396) */
+        missing = false;
+    }
     if (missing)
         return check->field->flags & REQUIRED ? MESSAGE_TEXT(required) : fine;
     return checks[check->field->type](check);
@@ -257,6 +264,11 @@ static unsigned order_of(const struct table *table, unsigned field) {
     return 1 + field + (table->fields[field].flags & REQUIRED ? 0 : table->count);
 }
 
+/* A link that is missing goes by its name without Id (contract section 2.3). */
+static struct text property_of(const struct field *field, struct text message) {
+    return text_equal(message, MESSAGE_TEXT(required)) ? field_link_name(field) : field->name;
+}
+
 void validate_complain(const struct change *change, unsigned field, struct text message,
                        struct arena *arena, struct errors *errors) {
     const struct field *which = &change->table->fields[field];
@@ -265,7 +277,7 @@ void validate_complain(const struct change *change, unsigned field, struct text 
     errors_add(
         errors, arena,
         &(struct error){ .order = order_of(change->table, field),
-                         .property = which->name,
+                         .property = property_of(which, message),
                          .message = message,
                          .attempted = field_is_secret(which) ? NULL : change->submitted[field] });
 }

@@ -7,7 +7,7 @@
 struct rules {
     bool nexudus;  /* compatibility = nexudus */
     bool is_new;   /* the record does not exist yet: it gets its Id */
-    bool is_patch; /* RFC 7396: what is not said stays, required or not */
+    bool is_patch; /* RFC 7396: what is not said stays, required or not; null empties a list */
     bool strict;   /* the client prefers handling=strict (RFC 7240 section 4.4) */
     int64_t now_ms;
     struct text author; /* the e-mail address of who asks */

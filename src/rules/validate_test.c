@@ -199,6 +199,18 @@ static void a_patch_asks_for_nothing_but_clears_nothing_required(void **state) {
     assert_true(text_equal(errors.first->property, TEXT("Email")));
 }
 
+static void null_in_a_patch_empties_a_list_and_elsewhere_leaves_it(void **state) {
+    struct change change;
+    static const struct rules patch = { .now_ms = 1, .is_patch = true };
+    (void)state;
+    const char *body = "{\"Id\":7,\"Businesses\":null,\"AddedBusinesses\":null}";
+    assert_null(validated(body, &patch, &change).first);
+    assert_int_equal(change.values[USER_Businesses].kind, VALUE_IDS);
+    assert_int_equal(change.values[USER_Businesses].len, 0);
+    assert_int_equal(change.values[USER_AddedBusinesses].kind, VALUE_NULL);
+    assert_int_equal(taken("\"Businesses\":null", USER_Businesses).kind, VALUE_NULL);
+}
+
 static void a_new_record_gets_its_id(void **state) {
     struct change change;
     static const struct rules rules = { .now_ms = 1, .is_new = true };
@@ -259,6 +271,7 @@ int main(void) {
         cmocka_unit_test(what_was_wrong_is_as_if_it_was_not_said),
         cmocka_unit_test(what_comes_twice_is_wrong_even_if_it_says_the_same),
         cmocka_unit_test(a_patch_asks_for_nothing_but_clears_nothing_required),
+        cmocka_unit_test(null_in_a_patch_empties_a_list_and_elsewhere_leaves_it),
         cmocka_unit_test(a_new_record_gets_its_id),
         cmocka_unit_test(zero_is_a_choice_of_the_hosted_service_alone),
         cmocka_unit_test(a_secret_is_not_said_again),

@@ -301,14 +301,18 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
 /** What a caller's Idempotency-Key was used for. */
 struct repeat {
     int64_t caller;
-    struct text key;
+    struct text key;       /* begins with the table's entity: each resource has its own */
     struct token_hash mac; /* of the body */
     int64_t record_id, at_ms;
+    struct text author; /* the caller's e-mail address then */
 };
 
-/** Fills in mac, record_id and at_ms of a use after `since_ms`; on any view. STATUS_NOT_FOUND. */
-enum status store_find_repeat(struct store_view *view, struct repeat *repeat,
-                              int64_t since_ms) MUST_CHECK;
+/**
+ * Fills in mac, record_id, at_ms and author of a use after `since_ms`; on any view.
+ * STATUS_NOT_FOUND.
+ */
+enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
+                              struct arena *arena) MUST_CHECK;
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
 
 /** Notes that a delivery arrived. */

@@ -23,9 +23,17 @@ test('GET /api/auth/me is the calling user\'s record with the names of its defau
 test('POST /api/sys/users/validate tells whether a password is right', async () => {
     const ask = (body, options) => server.call('POST', '/api/sys/users/validate', { token, body, ...options });
     const right = await ask({ Email: 'EDITOR@example.com', Password: password });
-    assert.deepEqual([right.json.Status, right.json.WasSuccessful, right.json.Value.Id], [200, true, staff.editor]);
+    const { Value, UpdatedOn, ...rest } = right.json;
+    const members = Object.keys((await server.call('PATCH', `/api/sys/users/${staff.editor}`, { token, body: {} })).json);
+    assert.equal(members.length, 11);
+    assert.deepEqual(Object.keys(right.json), members);
+    assert.deepEqual(rest, { Status: 200, Message: null, OpenInDialog: false, OpenInWindow: false, RedirectURL: null,
+        JavaScript: null, UpdatedBy: 'admin@example.com', Errors: null, WasSuccessful: true });
+    assert.equal(Value.Id, staff.editor);
+    assert.ok(Math.abs(Date.parse(UpdatedOn) - Date.now()) < 600000);
     for (const body of [{ Email: 'editor@example.com', Password: 'wrong' }, { Email: 'nobody@example.com', Password: 'wrong' }]) {
         const { json } = await ask(body);
+        assert.deepEqual(Object.keys(json), members);
         assert.deepEqual([json.Status, json.Message, json.Value, json.WasSuccessful],
             [500, 'The email address or password you entered is not valid.', null, false]);
     }

@@ -2,17 +2,18 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, adminEmail, password } from './harness.mjs';
+import { Server, adminEmail, password, staff } from './harness.mjs';
 
-// A sign-in over a connection of its own, from one of this machine's addresses.
-function signIn(server, from, username, secret, path = '/api/token') {
+// A sign-in over a connection of its own (or of an agent's), from one of this machine's addresses.
+function signIn(server, from, username, secret, path = '/api/token', agent = false) {
     const body = path === '/api/token'
         ? new URLSearchParams({ grant_type: 'password', username, password: secret }).toString()
-        : JSON.stringify({ email: username, password: secret });
+        : path === '/api/sys/users/token' ? JSON.stringify({ email: username, password: secret }) : '';
     const type = path === '/api/token' ? 'application/x-www-form-urlencoded' : 'application/json';
+    const headers = body ? { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }
+        : { Authorization: `Basic ${btoa(`${username}:${secret}`)}` };
     return new Promise((resolve, reject) => {
-        const request = http.request({ host: server.host, port: server.port, localAddress: from, agent: false, method: 'POST', path,
-            headers: { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) } }, (response) => {
+        const request = http.request({ host: server.host, port: server.port, localAddress: from, agent, method: body ? 'POST' : 'GET', path, headers }, (response) => {
             let text = '';
             response.on('data', (part) => { text += part; });
             response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, json: JSON.parse(text) }));
@@ -20,6 +21,33 @@ function signIn(server, from, username, secret, path = '/api/token') {
         request.on('error', reject);
         request.end(body);
     });
+}
+
+// All the ways to try a password, and what each says to a wrong one.
+const doors = { '/api/token': 400, '/api/sys/users/token': 200, '/api/auth/me': 401 };
+const isIn = ({ status, json }) => status === 200 && json.Value !== null;
+
+// 1,000 guesses over 100 connections that stay, by all doors; how many of them were looked at, and how often
+// the server came to each result.
+async function guess(server, from, nameOf, secretOf) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 100 });
+    let next = 0, refused = 0;
+    await Promise.all(Array.from({ length: 100 }, async () => {
+        while (next < 1000) {
+            const number = next++, door = Object.keys(doors)[number % 3];
+            const reply = await signIn(server, from, nameOf(number), secretOf(number), door, agent);
+            assert.ok(!isIn(reply), `guess ${number} by ${door} got in: ${JSON.stringify(reply.json)}`);
+            assert.ok([doors[door], 429].includes(reply.status), `${door}: ${reply.status}`);
+            refused += reply.status === 429;
+        }
+    }));
+    agent.destroy();
+    return { refused, results: await signIns(server) };
+}
+
+async function signIns(server) {
+    const { text } = await server.call('GET', '/metrics');
+    return Object.fromEntries([...text.matchAll(/^roster_sign_ins_total\{result="(\w+)"\} (\d+)$/gm)].map(([, result, count]) => [result, Number(count)]));
 }
 
 test('an address that failed too often has to wait, whoever it tries, and others do not', async () => {
@@ -36,20 +64,39 @@ test('an address that failed too often has to wait, whoever it tries, and others
     assert.equal((await signIn(server, '127.0.0.1', adminEmail, password)).status, 200, 'a proxy on this machine');
 });
 
-test('an account is locked under many guesses at once, and none of them gets in afterwards', { timeout: 120000 }, async () => {
-    const server = await Server.start(['--demo', '--lockout-attempts', '10']);
-    let done = 0, answered = 0;
-    const guess = async () => {
-        while (done < 200) {
-            const number = done++;
-            // The right one is among them, but comes too late.
-            const reply = await signIn(server, '127.0.0.1', 'editor@example.com', number === 150 ? password : `guess ${number}`);
-            assert.ok([400, 429].includes(reply.status), `${reply.status}`);
-            answered += reply.status === 400;
-        }
-    };
-    await Promise.all(Array.from({ length: 50 }, guess));
-    assert.ok(answered >= 10, 'some were looked at');
-    assert.equal((await signIn(server, '127.0.0.1', 'editor@example.com', password)).status, 400, 'locked');
+test('1,000 guesses at once from one address: as many are looked at as it may fail, not one more', { timeout: 600000 }, async () => {
+    const limit = 20, server = await Server.start(['--demo', '--metrics', '--address-attempts', `${limit}`]);
+    const { refused, results } = await guess(server, '127.0.0.2', (number) => `nobody${number}@example.com`, () => 'wrong');
+    assert.equal(results.wrong, limit);
+    assert.equal(refused, 1000 - limit);
+    const late = await signIn(server, '127.0.0.2', adminEmail, password);
+    assert.equal(late.status, 429, 'the right password comes too late');
+    assert.ok(Number(late.headers['retry-after']) > 60);
+    assert.equal((await signIn(server, '127.0.0.3', adminEmail, password)).status, 200, 'others have nothing to do with it');
+});
+
+test('right passwords at once are no failures, and what waits for them is over when they are', { timeout: 600000 }, async () => {
+    const server = await Server.start(['--demo', '--address-attempts', '2']);
+    const replies = await Promise.all(Array.from({ length: 20 }, () => signIn(server, '127.0.0.2', adminEmail, password)));
+    for (const { status, headers } of replies)
+        assert.ok(status === 200 || (status === 429 && headers['retry-after'] === '1'), `${status} ${headers['retry-after']}`);
+    assert.equal((await signIn(server, '127.0.0.2', adminEmail, password)).status, 200);
+});
+
+test('1,000 guesses at once for one account: as many as it may fail are looked at, then not even the right one', { timeout: 600000 }, async () => {
+    const limit = 10, server = await Server.start(['--demo', '--metrics', '--lockout-attempts', `${limit}`]);
+    await server.admin();
+    const before = await signIns(server);
+    // The right one is among them, often, but comes too late.
+    const { refused, results } = await guess(server, '127.0.0.1', () => 'editor@example.com', (number) => (number >= 400 && number % 50 < 3 ? password : `guess ${number}`));
+    assert.equal(results.wrong, limit);
+    assert.equal(results.ok, before.ok);
+    assert.equal(results.locked_out, 1000 - limit - refused);
+    assert.ok(results.locked_out > 0);
+    for (const door of Object.keys(doors))
+        assert.equal((await signIn(server, '127.0.0.3', 'editor@example.com', password, door)).status, doors[door], 'locked, from anywhere');
+    assert.equal((await server.get(staff.editor)).InvalidLoginAttempts, limit);
     assert.equal((await signIn(server, '127.0.0.1', adminEmail, password)).status, 200, 'others are not');
+    assert.equal((await server.update(staff.editor, { InvalidLoginAttempts: 0 })).status, 200);
+    assert.equal((await signIn(server, '127.0.0.1', 'editor@example.com', password)).status, 200, 'until somebody unlocks it');
 });

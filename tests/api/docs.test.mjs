@@ -24,6 +24,9 @@ test('the reference page is one text, and says so to browsers', async () => {
     assert.equal(reply.status, 200);
     assert.match(reply.headers.get('content-type'), /^text\/html/);
     assert.match(reply.headers.get('content-security-policy'), /default-src 'none'/);
+    const slashed = await server.call('GET', '/api/docs/');
+    assert.deepEqual([slashed.status, new URL(slashed.headers.get('location'), 'http://host/api/docs/').pathname], [308, '/api/docs'],
+        'the page asks for a neighbour of its own address');
     assert.match(reply.text, /^<!doctype html>[\s\S]*<\/html>\n$/);
 });
 

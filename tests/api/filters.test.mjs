@@ -1,5 +1,6 @@
 // Every filter and order of every resource, from the server's own description: a new field is tested
-// the day it is declared. What users are found by is in search.test.mjs too, compared with a model.
+// the day it is declared. What users are found by is in search.test.mjs too, compared with a model,
+// and paths through a link in paths.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, assertInvalid, follow } from './harness.mjs';
@@ -13,7 +14,7 @@ const { json: doc } = await call('GET', '/api/openapi.json');
 // Deliveries change by themselves, so they have their tests in webhooks.test.mjs.
 const lists = Object.entries(doc.paths)
     .map(([path, item]) => [path, (item.get?.parameters ?? []).map((one) => follow(doc, one))])
-    .map(([path, parameters]) => [path, parameters.map(({ name }) => name), parameters.find(({ name }) => name === 'orderBy')?.schema.enum])
+    .map(([path, parameters]) => [path, parameters.map(({ name }) => name).filter((name) => /^((from|to)_)?([A-Za-z]+_)?[A-Za-z]+$/.test(name)), parameters.find(({ name }) => name === 'orderBy')?.schema.enum])
     .filter(([path, , orders]) => orders && path !== '/api/sys/webhookdeliveries');
 
 async function found(path, query) {
@@ -32,20 +33,37 @@ for (const [path, names, orders] of lists) {
     const field = (name) => name.slice(name.lastIndexOf('_') + 1);
     const ids = (records) => records.map(({ Id }) => Id);
 
-    test(`${path}: a filter by what a record shows finds that record`, async () => {
-        const [record] = await found(path, 'size=1');
-        assert.ok(record, 'there is one to find');
-        const shown = filters.filter((name) => !['', null, undefined].includes(record[field(name)]) && typeof record[field(name)] !== 'object');
-        assert.ok(shown.length >= 3, `${shown}`);
-        for (const name of shown) {
-            const value = encodeURIComponent(record[field(name)]);
-            assert.ok(ids(await found(path, `${name}=${value}&size=1000`)).includes(record.Id), `${name}=${value}`);
+    // References are filtered by without Id.
+    const shown = (record, name) => record[field(name)] ?? record[`${field(name)}Id`];
+    // What has to be found by a value: texts contain it, a moment is all of the second that it is written to.
+    const matches = (value) => {
+        if (typeof value !== 'string')
+            return (other) => other === value;
+        if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value))
+            return (other) => other !== null && Date.parse(other) >= Date.parse(value) && Date.parse(other) <= Date.parse(value) + (value.includes('.') ? 0 : 999);
+        return (other) => other !== null && other.toLowerCase().includes(value.toLowerCase());
+    };
+
+    test(`${path}: a filter by what a record shows finds all that have it, and nothing else`, async () => {
+        const records = await found(path, 'size=1000');
+        assert.ok(records.length > 0 && records.length < 1000, 'all fit on one page');
+        let tried = 0, told = 0;
+        for (const name of filters) {
+            const values = [...new Set(records.map((record) => shown(record, name)))].filter((one) => !['', null, undefined].includes(one) && typeof one !== 'object');
+            for (const value of values.filter((_, i) => i % Math.ceil(values.length / 4) === 0)) {
+                const expected = records.filter((record) => matches(value)(shown(record, name)));
+                assert.deepEqual(ids(await found(path, `${name}=${encodeURIComponent(value)}&orderBy=Id&size=1000`)).sort((a, b) => a - b),
+                    ids(expected).sort((a, b) => a - b), `${name}=${value}`);
+                tried++;
+                told += expected.length < records.length;
+            }
         }
+        assert.ok(tried >= 3 && told >= (records.length > 1 ? 1 : 0), `${tried} filters, ${told} of which leave somebody out`);
     });
 
     test(`${path}: what a list shows, its Id gets, with its own lists`, async () => {
         const [listed] = await found(path, 'size=1');
-        const { status, json } = await call('GET', `${path}/${listed.Id}`);
+        const { status, json } = await call('GET', `${path.replace(/\/my$/, '')}/${listed.Id}`);
         assert.equal(status, 200);
         const own = Object.entries(json).filter(([name]) => name in listed);
         assert.deepEqual(Object.fromEntries(own), listed);
@@ -62,9 +80,9 @@ for (const [path, names, orders] of lists) {
             const pivot = records.map((record) => record[member]).find((value) => value !== null);
             if (pivot === undefined)
                 continue;
-            for (const [bound, holds] of [[name, (it) => it >= number(pivot)], [other, (it) => it <= number(pivot)]])
+            for (const [bound, holds] of [[name, (it) => it >= number(pivot)], [other, (it) => it <= number(pivot) + (/:\d\dZ$/.test(pivot) ? 999 : 0)]])
                 assert.deepEqual(ids(await found(path, `${bound}=${encodeURIComponent(pivot)}&orderBy=Id&size=1000`)),
-                    ids(records.filter((record) => record[member] !== null && holds(number(record[member])))), `${bound}=${pivot}`);
+                    ids(records.filter((record) => record[member] !== null && holds(number(record[member])))).sort((a, b) => a - b), `${bound}=${pivot}`);
             assertInvalid(await call('GET', `${path}?${name}=x`), name, /^must be /);
         }
     });
@@ -73,7 +91,7 @@ for (const [path, names, orders] of lists) {
         const records = await found(path, 'size=1000');
         const members = Object.keys(records[0]);
         for (const order of orders) {
-            const name = members.includes(order) ? order : `${order}Id`;
+            const name = members.find((one) => [order, `${order}Id`, `${order}File`].includes(one));
             const up = await call('GET', `${path}?orderBy=${order}&size=1000`);
             assert.equal(up.status, 200, `${order}: ${up.text}`);
             assert.equal(up.json.CurrentOrderField, name);

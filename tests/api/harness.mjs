@@ -1,5 +1,5 @@
 // Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -207,4 +207,36 @@ export function fieldTable() {
     return rows.map(([, name, type, max, flags, target]) => ({
         name, type, max: Number(max), flags: flags.split(/\s*\|\s*/), target,
     })).filter((field) => !field.flags.includes('HIDDEN'));
+}
+
+// Users of a database file, by Id, as replies show them. Rows are packed (src/store/sqlite/pack.h): four bytes of
+// head (which dictionary, how long the JSON is), then an LZ4 block.
+export function storedUsers(file, where = '1') {
+    const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', file, sql], { encoding: 'utf8', maxBuffer: 1 << 28 }) || '[]');
+    const dictionaries = new Map(rows('SELECT id, text FROM dictionaries').map(({ id, text }) => [id, Buffer.from(text)]));
+    return new Map(rows(`SELECT Id, hex(Members) AS packed FROM users WHERE ${where}`).map(({ Id, packed }) => [Id, unpack(Buffer.from(packed, 'hex'), dictionaries)]));
+}
+
+function unpack(packed, dictionaries) {
+    if (packed[0] === '{'.charCodeAt())
+        return JSON.parse(packed);
+    const dictionary = dictionaries.get(packed[0]), json = Buffer.alloc(dictionary.length + packed.readUIntBE(1, 3));
+    let from = 4, to = dictionary.copy(json);
+    const extended = (length) => {
+        for (let byte = length === 15 ? 255 : 0; byte === 255; length += byte)
+            byte = packed[from++];
+        return length;
+    };
+    while (from < packed.length) {
+        const token = packed[from++], literals = extended(token >> 4);
+        to += packed.copy(json, to, from, from + literals);
+        from += literals;
+        if (from === packed.length)
+            break;
+        const back = packed.readUInt16LE(from);
+        from += 2;
+        for (let length = extended(token & 15) + 4; length; length--, to++)
+            json[to] = json[to - back];
+    }
+    return JSON.parse(json.subarray(dictionary.length));
 }

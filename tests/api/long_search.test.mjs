@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, userId } from './harness.mjs';
+import { Server, assertFailure, storedUsers, userId } from './harness.mjs';
 
 const copies = 30000;
 
@@ -16,7 +16,7 @@ async function startLarge(...args) {
     const file = join(server.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
     const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
-        Members: "replace(replace(Members, '\"IsAdmin\":true', '\"IsAdmin\":false'), '\"Id\":' || Id || ',', '\"Id\":' || (500000000 + i) || ',')" };
+        Members: `replace('${JSON.stringify({ ...storedUsers(file, `Id = ${userId}`).get(userId), IsAdmin: false })}', '"Id":' || Id || ',', '"Id":' || (500000000 + i) || ',')` };
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
     sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
         INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};

@@ -1,6 +1,7 @@
 // Page after page of a search ordered by Id (contract section 3), while users come and go.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { Server } from './harness.mjs';
 
 const STABLE = 10000, PASSING = 2500, AT_ONCE = 32;
@@ -125,4 +126,95 @@ test('what one caller reads does not move the pages of another, or of another se
     assert.deepEqual(same, second);
     const other = (await page('orderBy=Id&size=10&page=2')).Records.map((user) => user.Id);
     assert.deepEqual(other.slice(0, 9), second.slice(1));
+});
+
+// ---- Who shares an account and a query ----
+
+// Users of its own for a test, every other of whom goes away behind the readers' backs, the first first.
+async function crowd(name) {
+    const staying = [], leaving = [];
+    for (let i = 0; i < 240; i++)
+        (i % 2 ? staying : leaving).push(await create(`${name} ${i % 2 ? 'Staying' : 'Leaving'}`));
+    return { staying, leave: async (count = 1) => { for (const id of leaving.splice(0, count)) await remove(id); },
+        query: `orderBy=Id&size=20&User_FullName=${encodeURIComponent(name)}` };
+}
+
+const connection = () => new http.Agent({ keepAlive: true, maxSockets: 1 });
+const newConnections = () => new http.Agent({ keepAlive: false });
+const get = (agent, path) => new Promise((resolve, reject) => {
+    http.get({ host: server.host, port: server.port, path, agent, headers: { Authorization: `Bearer ${token}` } }, (response) => {
+        let text = '';
+        response.on('data', (part) => { text += part; });
+        response.on('end', () => resolve(JSON.parse(text)));
+    }).on('error', reject);
+});
+
+// Page after page, each over the next of its connections.
+class Reader {
+    constructor({ query, staying }, ...agents) {
+        Object.assign(this, { query, staying, agents, turn: 0 });
+        this.begin();
+    }
+    begin() {
+        Object.assign(this, { ids: [], number: 0, more: true });
+    }
+    async read() {
+        if (!this.more)
+            return;
+        const part = await get(this.agents[this.turn++ % this.agents.length], `/api/sys/users?${this.query}&page=${++this.number}`);
+        this.ids.push(...part.Records.map((user) => user.Id));
+        this.more = part.HasNextPage;
+    }
+    hasEverybodyOnce(what) {
+        assert.equal(this.more, false);
+        assert.equal(new Set(this.ids).size, this.ids.length, `${what} repeats somebody`);
+        assert.deepEqual(this.staying.filter((id) => !this.ids.includes(id)), [], `${what} skips somebody`);
+    }
+    close() {
+        this.agents.forEach((agent) => agent.destroy());
+    }
+}
+
+test('two readers with one account and one query do not share their place', async () => {
+    const people = await crowd('Side By Side');
+    const first = new Reader(people, connection()), second = new Reader(people, connection());
+    for (let round = 0; first.more || second.more; round++) {
+        await first.read();
+        await people.leave(3);
+        for (let i = 0; i <= round % 2; i++) // gets ahead, and waits at the end
+            await second.read();
+        await people.leave(3);
+    }
+    first.hasEverybodyOnce('the first');
+    second.hasEverybodyOnce('the second');
+    first.close();
+    second.close();
+});
+
+test('a reader may use another connection for each page, new ones or those of a pool', async () => {
+    for (const [name, agents] of [['Newly', [newConnections()]], ['Pooled', [connection(), connection()]], ['Three', [connection(), connection(), connection()]]]) {
+        const people = await crowd(name), reader = new Reader(people, ...agents);
+        for (let walk = 0; walk < 4; walk++) { // what an earlier walk left behind is not gone on from
+            reader.begin();
+            reader.turn = walk;
+            while (reader.more) {
+                await reader.read();
+                await people.leave(2);
+            }
+            reader.hasEverybodyOnce(`${name}, walk ${walk}`);
+        }
+        reader.close();
+    }
+});
+
+test('a reader with a token of its own has a place of its own, whatever connections it uses', async () => {
+    const people = await crowd('Credentials'), other = await server.token();
+    const ask = async (bearer, number) => (await server.call('GET', `/api/sys/users?${people.query}&page=${number}`, { token: bearer })).json.Records.map((user) => user.Id);
+    const before = await ask(token, 1);
+    await people.leave(10);
+    const first = await ask(other, 1);
+    assert.ok(first.at(-1) > before.at(-1));
+    const all = (await page(`${people.query.replace('size=20', 'size=1000')}`)).Records.map((user) => user.Id);
+    for (const [bearer, last] of [[token, before.at(-1)], [other, first.at(-1)]])
+        assert.deepEqual(await ask(bearer, 2), all.filter((id) => id > last).slice(0, 20));
 });

@@ -41,6 +41,24 @@ test('Idempotency-Key: another body is 422; another caller or resource has keys 
     assertInvalid(await post({}, 'key-4'), 'FullName', /required/);
     assert.equal((await post(person(), 'key-4')).status, 200);
     assertInvalid(await post(person(), 'k'.repeat(256)), 'Idempotency-Key', /at most 255/);
+    for (const [path, made] of [['businesses', { Name: 'Keyed' }], ['languages', { BusinessId: 301, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }]]) {
+        const create = () => server.call('POST', `/api/sys/${path}`, { token, body: made, headers: { 'Idempotency-Key': 'key-3' } });
+        const first = await create();
+        assert.equal(first.status, 200, `${path}: ${first.text}`);
+        assert.equal((await create()).text, first.text);
+    }
+});
+
+test('Idempotency-Key: the first answer again names who the caller was then', async () => {
+    const caller = await post(person({ Email: 'renamed@example.com', IsAdmin: true, Active: true }), 'key-6');
+    const bearer = await server.token('renamed@example.com', 'correct horse battery');
+    const body = person();
+    const first = await post(body, 'key-7', { token: bearer });
+    assert.equal(first.json.UpdatedBy, 'renamed@example.com', first.text);
+    const moved = await server.call('PATCH', `/api/sys/users/${caller.json.Value.Id}`, { token: bearer, body: { Email: 'moved@example.com' } });
+    assert.equal(moved.status, 200, moved.text);
+    const again = await post(body, 'key-7', { token: bearer });
+    assert.deepEqual([again.status, again.text, again.headers.get('etag')], [200, first.text, first.headers.get('etag')]);
 });
 
 test('Idempotency-Key: it is remembered over a restart, and neither body nor password is', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, required, run, userId } from './harness.mjs';
+import { Server, required, run, storedUsers, userId } from './harness.mjs';
 
 const [usage, dataError, noInput, cannotCreate, config] = [64, 65, 66, 73, 78];
 const server = await Server.start();
@@ -22,12 +22,15 @@ test('check names every fault and changes nothing', async () => {
     const folder = join(server.folder, 'faulty'), file = join(folder, 'roster.db');
     mkdirSync(folder);
     assert.equal((await run(['backup', file, '--data', data])).code, 0);
-    const setMember = (name, value) => `UPDATE users SET Members = json_set(Members, '$.${name}', json('${JSON.stringify(value)}')) WHERE Id = 87654321`;
+    const user = storedUsers(file, `Id = ${userId}`).get(userId);
+    const setMembers = (changes) => `UPDATE users SET Members = '${JSON.stringify({ ...user, ...changes })}' WHERE Id = ${userId}`;
     const faults = [
-        [setMember('PreferredLanguageId', 99), setMember('PreferredLanguageId', null), /users\.PreferredLanguageId: of 87654321 refers to 99, which is not there/],
+        [setMembers({ PreferredLanguageId: 99 }), setMembers({}), /users\.PreferredLanguageId: of 87654321 refers to 99, which is not there/],
         ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', /users\.Businesses: of 5: 303 is in the index of links only/],
-        ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", "UPDATE users SET FullName = Members ->> '$.FullName' WHERE Id = 87654321", /users\.FullName: of 87654321 is not what its Members say/],
-        ["UPDATE users SET Members = '{}' WHERE Id = 87654321", `UPDATE users SET Members = (SELECT '${sql("SELECT Members FROM users WHERE Id = 87654321", file)}') WHERE Id = 87654321`, /a row cannot be read/],
+        ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${userId}`, /users\.FullName: of 87654321 is not what its Members say/],
+        ["UPDATE users SET Members = '{}' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
+        ["UPDATE users SET Members = x'0100FFFF00' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
+        ["UPDATE users SET Members = x'07000001107B' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
         ["INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)", 'DELETE FROM web_hook_deliveries', /pending webhook deliveries: to 7 of 8: the oldest is not foreseen/],
         ["DELETE FROM users WHERE Id = 100000101", null, /of 100000101: \d+ is in the index of links only/],
     ];
@@ -70,8 +73,8 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     await load;
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(sql('PRAGMA integrity_check', file), 'ok');
-    const [found, systemId] = sql(`SELECT Members ->> '$.LastHelpVisited', Members ->> '$.SystemId' FROM users WHERE Id = ${userId}`, file).split('|');
-    assert.ok(Number(found) >= acknowledged && Number(found) <= number);
+    const { LastHelpVisited: found, SystemId: systemId } = storedUsers(file, `Id = ${userId}`).get(userId);
+    assert.ok(found >= acknowledged && found <= number);
     assert.equal(systemId, `number ${found}`);
     assert.deepEqual(readdirSync(server.folder).filter((name) => name.startsWith('backup')), ['backup.db'], 'nothing else is left');
 

@@ -6,7 +6,7 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, assertFailure, assertInvalid, userId } from './harness.mjs';
+import { Server, assertFailure, assertInvalid, password, userId } from './harness.mjs';
 
 // What came: { path, body, signature, type, at }; `answers` gives the status for each path, and 0 none at all.
 const came = [], answers = {};
@@ -350,9 +350,70 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
 });
 
 test('what a webhook must have', async () => {
-    const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 9, Action: 3, URL: 'ftp://example.com/' });
+    const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 9, Action: 91, URL: 'ftp://example.com/' });
     assertInvalid(reply, 'BusinessId', /no business with Id 9/);
     assertInvalid(reply, 'Name', /required/);
-    assertInvalid(reply, 'Action', /1001 \(UserCreate\), 1002 \(UserUpdate\), 1003 \(UserDelete\)/);
+    assertInvalid(reply, 'Action', /one of 1 to 90, 1001 \(UserCreate\), 1002 \(UserUpdate\), 1003 \(UserDelete\)/);
     assertInvalid(reply, 'URL', /http or https/);
+});
+
+test('what commands change is told, one after the other', async () => {
+    const { ask, hook, rename } = await another();
+    const path = '/commanded', [id] = people;
+    await hook(path);
+    const told = () => to(path).filter(({ body }) => body[0].Id === id).map(({ body }) => body[0]);
+    await ask('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10 });
+    for (const Key of ['unlock', 'revoke-tokens', 'deactivate', 'activate', 'require-password-reset'])
+        assert.equal((await ask('POST', '/api/sys/users/runcommand', { Key, Ids: [id], Parameters: [] })).json.WasSuccessful, true, Key);
+    await rename(id, 'The Last');
+    await until(() => told().at(-1)?.FullName === 'The Last', 'the last change');
+    assert.deepEqual(told().map((user) => [user.InvalidLoginAttempts, user.Active, user.MustResetPassword]),
+        [[10, true, false], [0, true, false], [0, false, false], [0, true, false], [0, true, true], [0, true, true]], 'tokens are no part of a record');
+});
+
+test('a user who is linked from the other side is told of', async () => {
+    const { ask, hook } = await another();
+    const path = '/linked', [one, two] = people;
+    await hook(path);
+    const role = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Told', Roles: [1], Users: [one] })).json.Value.Id;
+    await cameTo(path, 1);
+    await ask('PATCH', `/api/security/userroles/${role}`, { Users: [two] });
+    await cameTo(path, 3);
+    const of = (id) => to(path).filter(({ body }) => body[0].Id === id).map(({ body }) => body[0].UserRoles);
+    assert.deepEqual([of(one), of(two)], [[[role], []], [[role]]]);
+    await ask('POST', '/api/support/chatrooms', { BusinessId: 301, Name: 'Told', Users: [two] });
+    await cameTo(path, 4);
+    assert.equal(to(path).at(-1).body[0].ChatRooms.length, 1);
+});
+
+test('a new password by a reset token is told, without the password', async () => {
+    const { own, ask, hook } = await another();
+    const path = '/reset', email = 'editor@example.com';
+    const user = (await ask('GET', `/api/sys/users?User_Email=${email}`)).json.Records[0];
+    await ask('PATCH', `/api/sys/users/${user.Id}`, { MustResetPassword: true });
+    const { json } = await own.grant({ grant_type: 'password', username: email, password });
+    assert.equal(json.error, 'must_reset_password');
+    await hook(path);
+    const reply = await own.call('POST', '/api/auth/resetpassword', { body: { Token: json.error_description, NewPassword: 'correct horse battery' } });
+    assert.equal(reply.status, 200, reply.text);
+    await cameTo(path);
+    const [{ text, body: [record] }] = to(path);
+    assert.deepEqual([record.Id, record.MustResetPassword, record.Password, record.NewPassword], [user.Id, false, null, null]);
+    assert.ok(!text.includes('correct horse') && !text.includes(json.error_description));
+});
+
+test("webhooks may wait for the service's own events, 1 to 90, which never come", async () => {
+    const { ask, hook, rename } = await another();
+    for (const Action of [1, 2, 3, 50, 84, 90]) {
+        const id = await hook('/never', { Action });
+        assert.equal((await ask('GET', `/api/sys/webhooks/${id}`)).json.Action, Action);
+    }
+    await hook('/ever');
+    await rename(people[0], 'Nobody Else');
+    await ask('PATCH', '/api/sys/businesses/301', { Name: 'Changed' });
+    await cameTo('/ever');
+    assert.equal((await ask('GET', '/api/sys/webhookdeliveries')).json.TotalItems, 1);
+    assert.equal(to('/never').length, 0);
+    for (const Action of [0, 91, 1000, 1004, '3.5'])
+        assertInvalid(await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'x', URL: 'https://example.com/', Action }), 'Action', /must be one of 1 to 90, 1001/);
 });

@@ -1,4 +1,4 @@
-/* The body of a PUT: read, validated, and every error written again. */
+/* The body of a PUT of any resource: read, validated, and every error written again. */
 #include "fuzz.h"
 
 #include "base/buffer.h"
@@ -15,10 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         return 0;
     struct rules rules = { .nexudus = bytes[0] & 1, .strict = bytes[0] & 2, .now_ms = 1 };
     struct text text = { (const char *)bytes + 1, size - 1 };
-    enum status status = json_read_change(text, &user_table, &arena, &change, &errors);
+    const struct table *table = bytes[0] / 4 ? tables[bytes[0] / 4 % TABLES] : &user_table;
+    enum status status = json_read_change(text, table, &arena, &change, &errors);
     if (status == STATUS_OK) {
         validate(&change, &rules, &arena, &errors);
-        for (unsigned i = 0; i < user_table.count; i++)
+        for (unsigned i = 0; i < table->count; i++)
             require(change.values[i].kind <= VALUE_IDS);
     }
     require(status == STATUS_OK || (status == STATUS_BAD_INPUT && errors.first));

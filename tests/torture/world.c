@@ -6,11 +6,11 @@
 
 #include "model/tables.h"
 #include "rules/email.h"
+#include "store/sqlite/sqlite.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <semaphore.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,14 +400,12 @@ static bool same_person(struct world *world, struct store_view *view, unsigned w
 }
 
 /* A connection beside the store's own, for what store.h does not tell. */
-static sqlite3 *open_beside(const struct world *world) {
+static struct store_view *open_beside(const struct world *world) {
     char path[96];
-    sqlite3 *db = NULL;
     (void)snprintf(path, sizeof path, "%s/roster.db", world->directory);
-    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
-    assert(result == SQLITE_OK);
-    (void)result;
-    return db;
+    struct store_view *view = view_open(NULL, path, false);
+    assert(view);
+    return view;
 }
 
 static sqlite3_stmt *prepared(sqlite3 *db, const char *sql) {
@@ -439,11 +437,13 @@ static bool is_whole(struct world *world, sqlite3 *db) {
 /* The index of links says what the lists in the rows say: nothing more, nothing less. */
 static const char links_that_differ[] =
     "WITH listed AS (SELECT 'users.Businesses', value, users.Id FROM users,"
-    " json_each(Members, '$.Businesses'))"
+    " json_each(users_member(Members, %d)))"
     " SELECT (SELECT count(*) FROM (SELECT * FROM listed EXCEPT SELECT * FROM links))"
     " + (SELECT count(*) FROM (SELECT * FROM links EXCEPT SELECT * FROM listed))";
 
 static bool same_counts(struct world *world, sqlite3 *db) {
+    char links[sizeof links_that_differ + 16];
+    (void)snprintf(links, sizeof links, links_that_differ, (int)USER_Businesses);
     int64_t people = 0, avatars = 0, tokens = 0;
     for (unsigned i = 0; i < PEOPLE; i++) {
         people += world->people[i].exists;
@@ -458,7 +458,7 @@ static bool same_counts(struct world *world, sqlite3 *db) {
         { "avatars", "SELECT count(*) FROM avatars", avatars },
         { "tokens", "SELECT count(*) FROM tokens", tokens },
         { "audit rows", "SELECT count(*) FROM audit", world->audit_rows },
-        { "links that differ", links_that_differ, 0 },
+        { "links that differ", links, 0 },
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         int64_t found = number_of(db, counts[i].sql);
@@ -518,14 +518,15 @@ static bool settle_journal(struct world *world, sqlite3 *db, enum doubt doubt) {
 }
 
 bool world_settle(struct world *world, enum doubt doubt) {
-    sqlite3 *db = open_beside(world);
+    struct store_view *beside = open_beside(world);
+    sqlite3 *db = beside->db;
     struct store_view *view = store_view_open(world->store);
     bool fits = (view != NULL || differs(world, "no view can be opened")) && is_whole(world, db) &&
                 settle_journal(world, db, doubt) && same_counts(world, db);
     for (unsigned i = 0; fits && i < PEOPLE; i++)
         fits = same_person(world, view, i);
     store_view_close(view);
-    (void)sqlite3_close(db);
+    store_view_close(beside);
     return fits;
 }
 

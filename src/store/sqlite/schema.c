@@ -1,7 +1,7 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -15,12 +15,22 @@ enum { APPLICATION_ID = 0x726f7374 };
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* What rows of Members are packed against (see pack.h). */
+static const char dictionaries_table[] =
+    "CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL)"
+    " STRICT;";
+
 /* How many rows a table has: to count a million of them takes longer than a search may. */
 static const char row_counts_table[] =
     "CREATE TABLE row_counts (kind TEXT PRIMARY KEY, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
+
+/* What keeps GUIDs that follow from an Id apart from those of other databases. */
+#define realm_table                                                                                \
+    "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
+    "INSERT INTO realm VALUES (lower(hex(randomblob(4)) || '-' || hex(randomblob(2))));"
 
 /* Who may not be deleted or demoted when nobody else is left. */
 #define administrators                                                                             \
@@ -41,29 +51,35 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL) STRICT;"
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;"
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
-    "INSERT INTO strangers VALUES (0);" administrators;
+    "INSERT INTO strangers VALUES (0);" realm_table administrators;
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
  */
+static const char no_views[] =
+    "DROP VIEW IF EXISTS audit_trail_entries; DROP VIEW IF EXISTS refresh_tokens;";
+#define audit_guid DERIVED_GUID("1", "id")
+#define token_guid DERIVED_GUID("2", "t.id")
+#define delivery_guid DERIVED_GUID("3", "Id")
 static const char views[] =
-    "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, entity AS EntityShortName,"
-    " entity || ' ' || entity_id AS Description, property AS PropertyName, type AS AuditType,"
-    " old_value AS OldValue, new_value AS NewValue, action_by AS ActionBy, entity_id AS EntityId,"
-    " id AS Id, at_ms AS UpdatedOn, at_ms AS CreatedOn, NULL AS UniqueId, action_by AS UpdatedBy,"
-    " NULL AS SystemId, entity || ' ' || entity_id AS ToStringText FROM audit;"
-    "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject, t.client_id AS "
-    "ClientId,"
-    " t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id, t.issued_ms AS UpdatedOn,"
-    " t.issued_ms AS CreatedOn, NULL AS UniqueId, u.Email AS UpdatedBy, NULL AS SystemId,"
-    " u.Email AS ToStringText FROM tokens AS t JOIN users AS u ON u.Id = t.user_id"
-    " WHERE t.kind = 1;";
+    "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, business_id AS BusinessId,"
+    " entity AS EntityShortName, entity || ' ' || entity_id AS Description,"
+    " property AS PropertyName, type AS AuditType, old_value AS OldValue, new_value AS NewValue,"
+    " action_by AS ActionBy, entity_id AS EntityId, id AS Id, at_ms AS UpdatedOn,"
+    " at_ms AS CreatedOn, " audit_guid " AS UniqueId, action_by AS UpdatedBy, NULL AS SystemId,"
+    " entity || ' ' || entity_id AS ToStringText FROM audit;"
+    "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject,"
+    " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS Id,"
+    " t.issued_ms AS UpdatedOn, t.issued_ms AS CreatedOn, " token_guid " AS UniqueId,"
+    " u.Email AS UpdatedBy, NULL AS SystemId, u.Email AS ToStringText"
+    " FROM tokens AS t JOIN users AS u ON u.Id = t.user_id WHERE t.kind = 1;";
 
 /* What a client's key was used for (see api/writing). */
 static const char repeats_table[] =
     "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"
-    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (caller, key))"
+    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL, PRIMARY KEY "
+    "(caller, key))"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX repeats_at ON repeats (at_ms);";
 
@@ -114,7 +130,7 @@ static enum status create_table(struct store_view *view, const struct table *tab
             add_column(&sql, &table->fields[i]);
     /* The last, since what comes after something long takes longer to be read. */
     if (table->is_kept_as_json)
-        buffer_add(&sql, TEXT(", Members TEXT NOT NULL"));
+        buffer_add(&sql, TEXT(", Members ANY NOT NULL"));
     buffer_add(&sql, TEXT(") STRICT;"));
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].flags & UNIQUE)
@@ -159,9 +175,10 @@ static enum status count_all_rows(struct store_view *view) {
 
 /* Orders that searches ask for, and texts that they look into, folded (see rules/fold.h). The index
  * of texts has no copy of them. Addresses stand with their local part backwards (write.c). */
-static const char user_indexes[] =
-    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"
+#define orders_of_users                                                                            \
+    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
+static const char user_indexes[] = orders_of_users
     "CREATE VIRTUAL TABLE users_texts USING fts5 (FullName, Email, content = '',"
     " tokenize = 'trigram case_sensitive 1', detail = full);"
     "CREATE TABLE addresses (field TEXT NOT NULL, address TEXT NOT NULL, owner INTEGER NOT NULL,"
@@ -187,7 +204,7 @@ static enum status create_all(struct store_view *view) {
         status = view_run(view, outbox_indexes);
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
-    return status == STATUS_OK ? view_run(view, views) : status;
+    return status;
 }
 
 /* Reads the record of a row that has all of its fields in columns, after Version. */
@@ -250,7 +267,30 @@ static enum status keep_users_as_json(struct store_view *view) {
                                : status;
 }
 
-/* References were found by looking at every row. Those of users were written with their rows. */
+static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        status = view_step(view, statement);
+    if (status == STATUS_OK)
+        *number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return status;
+}
+
+static bool has_column(struct store_view *view, const struct table *table, const char *name,
+                       struct text type) {
+    int64_t found = 0;
+    char sql[192];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
+                   " (type='%.*s' OR %d)",
+                   table->name, name, (int)type.len, type.at, is_view(table));
+    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+}
+
+/* References were found by looking at every row. Those of users were written with their rows, and
+ * those of later versions are not there yet. */
 static enum status link_references(struct store_view *view) {
     char sql[256];
     enum status status = STATUS_OK;
@@ -259,7 +299,8 @@ static enum status link_references(struct store_view *view) {
             const struct table *table = tables[i];
             const char *name = table->fields[j].name.at;
             if (is_view(table) || table->is_kept_as_json || !field_is_linked(&table->fields[j]) ||
-                table->fields[j].type != TYPE_reference)
+                table->fields[j].type != TYPE_reference ||
+                !has_column(view, table, name, TEXT("INTEGER")))
                 continue;
             int len = snprintf(sql, sizeof sql,
                                "INSERT INTO links (field, target, owner)"
@@ -289,23 +330,101 @@ static enum status to_version_2(struct store_view *view) {
                                 "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
-    return status == STATUS_OK ? view_run(view, views) : status;
+    return status;
+}
+
+/* Applications have developers, keys and roles that they ask for; audit rows a business; and what
+ * has no GUID of its own has one that follows from its Id. Whose an application was is not known:
+ * it is given to who changed it last, or to the first administrator. */
+static enum status complete_resources(struct store_view *view) {
+    return view_run(view, "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
+                          "ALTER TABLE applications ADD COLUMN ApplicationKey TEXT;"
+                          "ALTER TABLE applications ADD COLUMN SecretKey BLOB;"
+                          "ALTER TABLE applications ADD COLUMN RequiredRoles TEXT;"
+                          "UPDATE applications SET RequiredRoles = '[]', DeveloperId = ifnull("
+                          "(SELECT u.Id FROM users AS u WHERE u.Email = applications.UpdatedBy),"
+                          " (SELECT min(Id) FROM users WHERE IsAdmin = 1 AND Active = 1));"
+                          "INSERT INTO links (field, target, owner)"
+                          " SELECT 'applications.DeveloperId', DeveloperId, Id FROM applications;"
+                          "ALTER TABLE audit ADD COLUMN business_id INTEGER;" realm_table
+                          "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
+}
+
+static enum status copy_packed(struct store_view *view, const char *from) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 2048);
+    buffer_add(&sql, TEXT("INSERT INTO users SELECT Version"));
+    for (unsigned i = 0; i < user_table.count; i++)
+        if (field_has_column(&user_table, &user_table.fields[i]))
+            buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
+    buffer_printf(&sql, ", users_pack(Members) FROM %s", from);
+    buffer_add_char(&sql, '\0');
+    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    arena_close(&arena);
+    return status;
+}
+
+/* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
+static enum status pack_users(struct store_view *view) {
+    if (has_column(view, &user_table, "Members", TEXT("ANY")))
+        return STATUS_OK;
+    enum status status = view_run(view, "DROP INDEX users_EmailKey;"
+                                        "DROP INDEX users_administrators;"
+                                        "DROP INDEX users_FullName;"
+                                        "DROP INDEX users_Email;"
+                                        "DROP TRIGGER users_added;"
+                                        "DROP TRIGGER users_removed;"
+                                        "ALTER TABLE users RENAME TO users_unpacked;");
+    if (status == STATUS_OK)
+        status = create_table(view, &user_table);
+    if (status == STATUS_OK)
+        status = copy_packed(view, "users_unpacked");
+    if (status == STATUS_OK)
+        status = view_run(
+            view, "DROP TABLE users_unpacked;"
+                  "DELETE FROM row_counts WHERE kind = 'users';" orders_of_users administrators);
+    return status == STATUS_OK ? count_rows(view, &user_table) : status;
+}
+
+/* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
+static enum status keep_repeats(struct store_view *view) {
+    enum status status =
+        view_run(view, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_table);
+    return status == STATUS_OK
+               ? view_run(
+                     view,
+                     "INSERT OR REPLACE INTO repeats (caller, key, mac, record_id, at_ms, author)"
+                     " SELECT r.caller, a.entity || ' ' || r.key, r.mac, r.record_id, r.at_ms,"
+                     " a.action_by FROM repeats_of_callers AS r JOIN audit AS a"
+                     " ON a.at_ms = r.at_ms AND a.entity_id = r.record_id AND a.type = 1;"
+                     "DROP TABLE repeats_of_callers;")
+               : status;
+}
+
+/* Chat rooms had to have a name. */
+static const char free_chat_room_names[] =
+    "ALTER TABLE chat_rooms RENAME COLUMN Name TO RequiredName;"
+    "ALTER TABLE chat_rooms ADD COLUMN Name TEXT;"
+    "UPDATE chat_rooms SET Name = RequiredName;"
+    "ALTER TABLE chat_rooms DROP COLUMN RequiredName;";
+
+/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, keys
+ * belong to a resource, chat rooms need no name. */
+static enum status to_version_3(struct store_view *view) {
+    enum status status = pack_users(view);
+    if (status == STATUS_OK)
+        status = complete_resources(view);
+    if (status == STATUS_OK)
+        status = keep_repeats(view);
+    return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { to_version_2 };
-enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1 };
-
-static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement = NULL;
-    enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
-        status = view_step(view, statement);
-    if (status == STATUS_OK)
-        *number = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
-    return status;
-}
+static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3 };
+enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1, DICTIONARIES_SINCE = 3 };
 
 int schema_compare_version(struct store_view *view) {
     int64_t version = 0;
@@ -319,12 +438,22 @@ static enum status migrate_in_transaction(struct store_view *view) {
     enum status status = read_pragma(view, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > SCHEMA_VERSION))
         return STATUS_STALE;
+    if (status != STATUS_OK)
+        return status;
+    if (version < DICTIONARIES_SINCE) /* without them no row can be written */
+        status = view_run(view, dictionaries_table);
+    if (status == STATUS_OK)
+        status = pack_keep_dictionaries(view);
     if (status != STATUS_OK || version == SCHEMA_VERSION)
         return status;
     if (version == 0)
         status = create_all(view);
+    else
+        status = view_run(view, no_views); /* they would follow a table that is renamed */
     for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
         status = steps[version - 1](view);
+    if (status == STATUS_OK)
+        status = view_run(view, views);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
                        SCHEMA_VERSION, APPLICATION_ID);
@@ -344,24 +473,13 @@ enum status schema_migrate(struct store_view *view) {
     return status;
 }
 
-static bool has_column(struct store_view *view, const struct table *table, const char *name,
-                       struct text type) {
-    int64_t found = 0;
-    char sql[192];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
-                   " (type='%.*s' OR %d)",
-                   table->name, name, (int)type.len, type.at, is_view(table));
-    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
-}
-
 static enum status check_table(struct store_view *view, const struct table *table, char *why,
                                size_t why_size) {
     int64_t found = 0;
     unsigned expected = 1 + table->is_kept_as_json; /* Version, Members */
     char sql[192];
-    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("TEXT"))) {
-        (void)snprintf(why, why_size, "%s.Members is not a column of type TEXT", table->name);
+    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("ANY"))) {
+        (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
         return STATUS_BROKEN;
     }
     for (unsigned i = 0; i < table->count; i++) {

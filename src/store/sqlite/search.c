@@ -1,6 +1,6 @@
 /* Searches: SQL put together from the field table. Values are always bound, never written into it.
  */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
 #include "json/json.h"
@@ -42,20 +42,35 @@ static void fold_text(sqlite3_context *context, int count, sqlite3_value **argum
 /* A member of a record that is kept as JSON, as a column of its own would have it; the second
  * argument is the index of its field. */
 static void member(sqlite3_context *context, int count, sqlite3_value **arguments) {
-    const struct table *table = sqlite3_user_data(context);
+    const struct view_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };
+    struct buffer json;
     struct value value = { 0 };
-    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 };
     int64_t field = sqlite3_value_int64(arguments[1]);
     (void)count;
-    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
-    if (!json.at || field < 0 || field >= table->count ||
-        !json_read_member(json, &table->fields[field], &arena, &value))
+    buffer_init(&json, &arena, 0);
+    if (field < 0 || field >= of->table->count ||
+        unpack(of->view, arguments[0], &json) != STATUS_OK ||
+        !json_read_member(buffer_text(&json), &of->table->fields[field], &arena, &value))
         sqlite3_result_error(context, "a row cannot be read", -1);
     else if (value.kind == VALUE_INTEGER)
         sqlite3_result_int64(context, value.integer);
     else if (value.kind == VALUE_TEXT)
         sqlite3_result_text64(context, value.text, value.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    arena_close(&arena);
+}
+
+/* For the migration that packs rows. */
+static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    const struct view_table *of = sqlite3_user_data(context);
+    struct arena arena = { 0 };
+    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 }, packed = { 0 };
+    (void)count;
+    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
+    if (json.at && pack(of->view, of->table, json, &arena, &packed) == STATUS_OK)
+        sqlite3_result_blob64(context, packed.at, packed.len, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_error(context, "a row cannot be packed", -1);
     arena_close(&arena);
 }
 
@@ -75,20 +90,24 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
 
 static bool add_function(sqlite3 *db, const char *name, int arguments,
                          void (*function)(sqlite3_context *, int, sqlite3_value **),
-                         const struct table *table) {
+                         struct view_table *of) {
     return sqlite3_create_function_v2(db, name, arguments,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-                                      (void *)table, function, NULL, NULL, NULL) == SQLITE_OK;
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, of,
+                                      function, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-bool search_prepare(sqlite3 *db) {
+bool search_prepare(struct store_view *view) {
     char name[64];
-    bool added = add_function(db, "fold", 1, fold_text, NULL) &&
-                 add_function(db, "contains", 2, contains, NULL);
+    bool added = add_function(view->db, "fold", 1, fold_text, NULL) &&
+                 add_function(view->db, "contains", 2, contains, NULL);
     for (unsigned i = 0; added && i < TABLES; i++) {
+        view->tables[i] = (struct view_table){ view, tables[i] };
+        if (!tables[i]->is_kept_as_json)
+            continue;
         (void)snprintf(name, sizeof name, "%s_member", tables[i]->name);
-        if (tables[i]->is_kept_as_json)
-            added = add_function(db, name, 2, member, tables[i]);
+        added = add_function(view->db, name, 2, member, &view->tables[i]);
+        (void)snprintf(name, sizeof name, "%s_pack", tables[i]->name);
+        added &= add_function(view->db, name, 1, pack_members, &view->tables[i]);
     }
     return added;
 }
@@ -147,8 +166,8 @@ static const char *at_sign(struct text needle) {
     return needle.len ? memchr(needle.at, '@', needle.len) : NULL;
 }
 
-static enum help help_with(const struct table *table, const struct filter *filter) {
-    const struct field *field = &table->fields[filter->field];
+static enum help help_with(const struct filter *filter) {
+    const struct field *field = &filter->table->fields[filter->field];
     struct text needle = value_as_text(&filter->value);
     if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
         return HELP_NONE;
@@ -159,7 +178,7 @@ static enum help help_with(const struct table *table, const struct filter *filte
 
 /* 'FullName : "o""neil"', which FTS5 reads as a phrase in one column. */
 static void add_phrase(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+    const struct table *table = filter->table;
     buffer_printf(&query->sql, "%s_texts MATCH '%s : \"' || replace(", table->name,
                   table->fields[filter->field].name.at);
     add_value(query, filter->value);
@@ -169,7 +188,7 @@ static void add_phrase(struct query *query, const struct filter *filter) {
 /* What contains maria@example.com is an address whose local part ends in maria and whose domain
  * begins with example.com. */
 static void add_address_range(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+    const struct table *table = filter->table;
     struct text needle = value_as_text(&filter->value);
     size_t local_len = (size_t)(at_sign(needle) - needle.at);
     struct buffer from, to;
@@ -196,7 +215,7 @@ static void add_candidates(struct query *query, const struct filter *filter, enu
         return;
     }
     /* Texts are folded before they come into the index, so what it finds is right. */
-    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", query->search->table->name);
+    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", filter->table->name);
     add_phrase(query, filter);
 }
 
@@ -214,8 +233,8 @@ static void add_ids(struct query *query, const int64_t *ids, size_t count) {
 }
 
 static void add_contains(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
-    enum help help = help_with(table, filter);
+    const struct table *table = filter->table;
+    enum help help = help_with(filter);
     const struct candidates *candidates = query->candidates;
     if (candidates && candidates->filter == filter) {
         add_ids(query, candidates->ids, candidates->count);
@@ -236,13 +255,14 @@ static void add_contains(struct query *query, const struct filter *filter) {
 }
 
 /* Those who point to any of some ids, by the index of links. */
-static void add_linked(struct query *query, const struct field *field) {
+static void add_linked(struct query *query, const struct table *table, const struct field *field) {
     buffer_printf(&query->sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target ",
-                  query->search->table->name, field->name.at);
+                  table->name, field->name.at);
 }
 
-static void add_condition(struct query *query, const struct filter *filter) {
-    const struct table *table = query->search->table;
+/* On a row of the filter's own table. */
+static void add_match(struct query *query, const struct filter *filter) {
+    const struct table *table = filter->table;
     const struct field *field = &table->fields[filter->field];
     struct buffer *sql = &query->sql;
     switch (filter->match) {
@@ -257,7 +277,7 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_contains: add_contains(query, filter); break;
     case MATCH_linked:
-        add_linked(query, field);
+        add_linked(query, table, field);
         buffer_add(sql, TEXT("= "));
         add_value(query, filter->value);
         buffer_add_char(sql, ')');
@@ -271,7 +291,7 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_any:
         if (field_is_linked(field))
-            add_linked(query, field);
+            add_linked(query, table, field);
         else
             search_add_value(sql, table, field, table->name);
         buffer_add(sql, TEXT(" IN (SELECT value FROM json_each("));
@@ -280,6 +300,23 @@ static void add_condition(struct query *query, const struct filter *filter) {
         break;
     case MATCH_nothing: buffer_add(sql, TEXT("0")); break;
     }
+}
+
+/* On a row, or on the row that a reference of it points to. */
+static void add_condition(struct query *query, const struct filter *filter) {
+    const struct table *table = query->search->table;
+    if (!filter->through) {
+        add_match(query, filter);
+        return;
+    }
+    bool is_linked = field_is_linked(filter->through);
+    if (is_linked)
+        add_linked(query, table, filter->through);
+    else
+        search_add_value(&query->sql, table, filter->through, table->name);
+    buffer_printf(&query->sql, " IN (SELECT Id FROM %s WHERE ", filter->table->name);
+    add_match(query, filter);
+    buffer_add(&query->sql, is_linked ? TEXT("))") : TEXT(")"));
 }
 
 static void add_conditions(struct query *query) {
@@ -294,7 +331,7 @@ static void add_conditions(struct query *query) {
 static void add_exact_first(struct query *query) {
     const struct table *table = query->search->table;
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
-        if (filter->match != MATCH_contains)
+        if (filter->match != MATCH_contains || filter->through)
             continue;
         buffer_add(&query->sql, TEXT("fold("));
         search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
@@ -400,12 +437,12 @@ static enum status find_candidates(struct store_view *view, const struct search 
                                    struct arena *arena, struct candidates *candidates) {
     struct query query;
     const struct filter *filter = search->filters;
-    while (filter && help_with(search->table, filter) == HELP_NONE)
+    while (filter && (filter->through || help_with(filter) == HELP_NONE))
         filter = filter->next;
     *candidates = (struct candidates){ .filter = filter };
     if (!filter)
         return STATUS_OK;
-    enum help help = help_with(search->table, filter);
+    enum help help = help_with(filter);
     candidates->ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *candidates->ids);
     query_init(&query, search, arena);
     add_candidates(&query, filter, help);
@@ -424,7 +461,7 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
     enum status status = STATUS_BROKEN;
-    if (record.values && view_read_record(statement, &arena, &record))
+    if (record.values && view_read_record(view, statement, &arena, &record))
         status = view_complete(view, &record, &arena, search->is_whole);
     if (status == STATUS_OK && search->is_whole)
         json_add_record(json, &record);
@@ -432,6 +469,20 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
         json_add_listed(json, &record);
     if (status == STATUS_OK)
         found->last_id = record_id(&record);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status add_members(struct store_view *view, sqlite3_value *members,
+                               const struct search *search, struct buffer *json) {
+    struct arena arena = { 0 };
+    struct buffer whole;
+    if (search->is_whole)
+        return unpack(view, members, json);
+    buffer_init(&whole, &arena, 0);
+    enum status status = unpack(view, members, &whole);
+    if (status == STATUS_OK)
+        json_add_without_links(json, search->table, buffer_text(&whole));
     arena_close(&arena);
     return status;
 }
@@ -444,12 +495,7 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
         buffer_add_char(json, ',');
     found->count++;
     if (search->table->is_kept_as_json) {
-        struct text members = { sqlite3_column_blob(statement, 0), 0 };
-        members.len = (size_t)sqlite3_column_bytes(statement, 0);
-        if (search->is_whole)
-            buffer_add(json, members);
-        else
-            json_add_without_links(json, search->table, members);
+        status = add_members(view, sqlite3_column_value(statement, 0), search, json);
         found->last_id = sqlite3_column_int64(statement, 1);
     } else
         status = add_record(view, statement, search, found);
@@ -568,7 +614,7 @@ static enum status read_first_of_many(struct store_view *view, const struct sear
 
 static bool is_among_first(const struct search *search, const struct candidates *candidates) {
     return search->filters == candidates->filter && !candidates->filter->next &&
-           help_with(search->table, candidates->filter) == HELP_TEXTS && !search->descending &&
+           help_with(candidates->filter) == HELP_TEXTS && !search->descending &&
            search->table->fields[search->order].type == TYPE_id &&
            search->skip + search->limit <= CANDIDATES_MAX / 2 &&
            (!search->exact_first || fold_is_ascii(value_as_text(&candidates->filter->value)));
@@ -577,8 +623,7 @@ static bool is_among_first(const struct search *search, const struct candidates 
 static enum status search_by(struct store_view *view, const struct search *search,
                              const struct candidates *candidates, struct found *found) {
     const struct filter *by = candidates->filter;
-    bool is_counted =
-        by && by == search->filters && !by->next && help_with(search->table, by) == HELP_TEXTS;
+    bool is_counted = by && by == search->filters && !by->next && help_with(by) == HELP_TEXTS;
     enum status status;
     found->count = 0;
     found->has_more = false;
@@ -624,11 +669,11 @@ static bool is_quick(const struct search *search) {
         return false;
     if (!only)
         return (order->type == TYPE_id || order->flags & SEARCHED) && table->is_kept_as_json;
-    if (only->next)
+    if (only->next || only->through)
         return false;
     if (only->match == MATCH_any)
         return table->fields[only->field].type == TYPE_id && only->value.len <= IDS_MAX;
-    return help_with(table, only) == HELP_ADDRESSES;
+    return help_with(only) == HELP_ADDRESSES;
 }
 
 static int is_spent(void *argument) {

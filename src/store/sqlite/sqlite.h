@@ -10,6 +10,14 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+/*
+ * SQL for the GUID of a row that keeps none (RFC 9562 section 5.8): 48 bits of the database's own,
+ * the kind of row, and the row's Id.
+ */
+#define DERIVED_GUID(kind, id)                                                                     \
+    "(SELECT printf('%s-8%03x-%04x-%012x', prefix, " kind ", 0x8000 | (" id " >> 48), " id         \
+    " & 0xffffffffffff) FROM realm)"
+
 /* Statements that are the same for all tables' sake; their SQL stands in statements.def. */
 enum statement {
 #define STATEMENT(name, sql) SQL_##name,
@@ -37,6 +45,14 @@ enum table_statement {
 /* Statements of searches that are kept: each combination of fields and orders has its own. */
 enum { SEARCHES_KEPT = 16 };
 
+/** What functions in SQL are told beside their arguments. */
+struct view_table {
+    struct store_view *view;
+    const struct table *table;
+};
+
+struct packing; /* see pack.h */
+
 struct store_view {
     sqlite3 *db;
     struct store *store;
@@ -54,6 +70,8 @@ struct store_view {
     int turns_left;      /* of a search that may only be short, in thousands of steps */
     bool access_changed; /* the running transaction decides who may do what */
     bool outbox_changed; /* the running transaction left something to be delivered */
+    struct packing *packing;
+    struct view_table tables[TABLES];
     enum { HOOKS_UNKNOWN, HOOKS_NONE, HOOKS_SOME } hooks; /* of the writer: are there webhooks? */
 };
 
@@ -140,7 +158,7 @@ void view_add_columns(struct buffer *sql, const struct table *table);
 enum status view_complete(struct store_view *view, struct record *record, struct arena *arena,
                           bool whole) MUST_CHECK;
 bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *value) MUST_CHECK;
-bool view_read_record(sqlite3_stmt *statement, struct arena *arena,
+bool view_read_record(struct store_view *view, sqlite3_stmt *statement, struct arena *arena,
                       struct record *record) MUST_CHECK;
 
 /** Adds an expression for the value of a field of a row of `table` (called `row` in the query). */
@@ -160,7 +178,7 @@ enum status write_new_row(struct store_view *tx, const struct record *record) MU
 enum status write_new_indexes(struct store_view *tx, const struct record *record) MUST_CHECK;
 
 /** Gives a connection the functions that searches use. */
-bool search_prepare(sqlite3 *db) MUST_CHECK;
+bool search_prepare(struct store_view *view) MUST_CHECK;
 
 /** Logs what the library says went wrong; the text holds no values. */
 void view_log(struct store_view *view, const char *doing);

@@ -1,5 +1,5 @@
 /* A connection, its prepared statements, and all that reads. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -46,7 +46,7 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (may_create ? SQLITE_OPEN_CREATE : 0);
     int failed = sqlite3_open_v2(path, &view->db, flags, NULL);
-    if (!failed && view_run(view, connection_settings) == STATUS_OK && search_prepare(view->db))
+    if (!failed && view_run(view, connection_settings) == STATUS_OK && search_prepare(view))
         return view;
     if (failed)
         view_log(view, "opening");
@@ -70,6 +70,7 @@ void store_view_close(struct store_view *view) {
             (void)sqlite3_finalize(view->table_statements[i][j]);
     for (int i = 0; i < SEARCHES_KEPT; i++)
         (void)sqlite3_finalize(view->searches[i]);
+    packing_free(view->packing);
     if (view->db && view->store && store_keeps_log(view->store) &&
         sqlite3_db_config(view->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK)
         view_log(view, "keeping the log");
@@ -201,7 +202,7 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
 
 sqlite3_stmt *view_table_statement(struct store_view *view, const struct table *table,
                                    enum table_statement which) {
-    sqlite3_stmt **slot = &view->table_statements[table_number(table)][which];
+    sqlite3_stmt **slot = &view->table_statements[table->number][which];
     if (*slot)
         return ready(view, slot, NULL);
     struct arena arena = { 0 };
@@ -274,24 +275,26 @@ bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *val
     }
 }
 
-/* The library keeps it for as long as the statement is on its row. */
-static struct text members(sqlite3_stmt *statement) {
-    struct text json = { sqlite3_column_blob(statement, 1), 0 };
-    json.len = (size_t)sqlite3_column_bytes(statement, 1);
-    return json;
+static bool read_members(struct store_view *view, sqlite3_value *members, struct arena *arena,
+                         struct record *record) {
+    struct buffer json;
+    buffer_init(&json, arena, 0);
+    if (unpack(view, members, &json) != STATUS_OK)
+        return false;
+    if (json_read_record(buffer_text(&json), arena, record))
+        return true;
+    log_error("database: a row of %s cannot be read", record->table->name);
+    return false;
 }
 
-bool view_read_record(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+bool view_read_record(struct store_view *view, sqlite3_stmt *statement, struct arena *arena,
+                      struct record *record) {
     const struct table *table = record->table;
     int column = 0;
     record->version = sqlite3_column_int64(statement, column++);
-    if (table->is_kept_as_json) {
-        column++;
-        if (!json_read_record(members(statement), arena, record)) {
-            log_error("database: a row of %s cannot be read", table->name);
-            return false;
-        }
-    }
+    if (table->is_kept_as_json &&
+        !read_members(view, sqlite3_column_value(statement, column++), arena, record))
+        return false;
     for (unsigned i = 0; i < table->count; i++)
         if (field_is_read_from_column(table, &table->fields[i]) &&
             !view_read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
@@ -396,7 +399,7 @@ enum status store_load(struct store_view *view, const struct table *table, int64
         return STATUS_BROKEN;
     bind_integer(statement, 1, id);
     enum status status = view_step(view, statement);
-    if (status == STATUS_OK && !view_read_record(statement, arena, record))
+    if (status == STATUS_OK && !view_read_record(view, statement, arena, record))
         status = STATUS_BROKEN;
     finish_reading(view, statement);
     return status;
@@ -491,7 +494,7 @@ enum status store_show(struct store_view *view, const struct table *table, int64
     enum status status = view_step(view, statement);
     if (status == STATUS_OK) {
         *version = sqlite3_column_int64(statement, 0);
-        buffer_add(json, members(statement));
+        status = unpack(view, sqlite3_column_value(statement, 1), json);
     }
     finish_reading(view, statement);
     return status;

@@ -1,5 +1,5 @@
 /* All that writes, inside the transaction of the writer. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/pack.h"
 
 #include "base/log.h"
 #include "base/time.h"
@@ -32,6 +32,7 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
     const struct table *table = record->table;
     struct arena arena = { 0 };
     struct buffer json;
+    struct text packed = { 0 };
     for (unsigned i = 0; i < table->count; i++)
         if (field_has_column(table, &table->fields[i]) &&
             (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
@@ -41,8 +42,11 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
         return view_execute(tx, statement);
     buffer_init(&json, &arena, MEMBERS_EXPECTED);
     json_add_record(&json, record);
-    bind_text(statement, view_parameter(table, ROW_MEMBERS), buffer_text(&json));
-    enum status status = json.failed ? STATUS_BROKEN : view_execute(tx, statement);
+    enum status status =
+        json.failed ? STATUS_BROKEN : pack(tx, table, buffer_text(&json), &arena, &packed);
+    bind_blob(statement, view_parameter(table, ROW_MEMBERS), packed);
+    if (status == STATUS_OK)
+        status = view_execute(tx, statement);
     arena_close(&arena);
     return status;
 }
@@ -59,6 +63,26 @@ static struct text value_shown(const struct field *field, const struct value *va
     if (field->type == TYPE_date)
         return (struct text){ out, time_format(value->integer, out) };
     return (struct text){ out, text_from_int64(value->integer, out) };
+}
+
+/* Where a record belongs, as the audit rows of it say: to its business, a user to its default one.
+ */
+static struct value business_of(const struct record *record) {
+    const struct table *table = record->table;
+    const struct field *field = table_field(table, TEXT("BusinessId"), 0);
+    if (table == &user_table)
+        return record->values[USER_DefaultBusinessId];
+    if (table == &business_table)
+        return record->values[BUSINESS_Id];
+    return field ? record->values[field - table->fields] : value_null();
+}
+
+static void bind_business(sqlite3_stmt *statement, const struct record *record) {
+    struct value business = business_of(record);
+    if (business.kind == VALUE_INTEGER)
+        bind_integer(statement, 9, business.integer);
+    else
+        (void)sqlite3_bind_null(statement, 9); /* cannot fail on a ready statement */
 }
 
 struct audit_row {
@@ -89,14 +113,20 @@ static enum status add_audit_row(struct store_view *tx, const struct audit_row *
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, row->type);
+    bind_business(statement, row->record);
     return view_execute(tx, statement);
 }
 
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) {
+    struct arena arena = { 0 };
+    struct record user;
+    enum status status = store_load(tx, &user_table, user_id, &arena, &user);
     sqlite3_stmt *statement = view_statement(tx, SQL_audit);
-    if (!statement)
+    if (status != STATUS_OK || !statement) {
+        arena_close(&arena);
         return STATUS_BROKEN;
+    }
     bind_text(statement, 1, text_of(user_table.entity));
     bind_integer(statement, 2, user_id);
     bind_text(statement, 3, property);
@@ -105,6 +135,8 @@ enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct te
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, AUDIT_UPDATE);
+    bind_business(statement, &user);
+    arena_close(&arena);
     return view_execute(tx, statement);
 }
 
@@ -441,7 +473,8 @@ enum status store_note_stranger(struct store_view *tx) {
     return view_execute(tx, view_statement(tx, SQL_note_stranger));
 }
 
-enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms) {
+enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
+                              struct arena *arena) {
     enum status entered = view_enter(view);
     sqlite3_stmt *statement = entered == STATUS_OK ? view_statement(view, SQL_find_repeat) : NULL;
     if (!statement) {
@@ -459,6 +492,7 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
             memcpy(repeat->mac.bytes, mac, sizeof repeat->mac.bytes);
         repeat->record_id = sqlite3_column_int64(statement, 1);
         repeat->at_ms = sqlite3_column_int64(statement, 2);
+        repeat->author = column_text(statement, 3, arena);
     }
     (void)sqlite3_reset(statement); /* repeats the error of the step */
     view_leave(view);
@@ -474,6 +508,7 @@ enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat)
     bind_blob(statement, 3, hash_bytes(&repeat->mac));
     bind_integer(statement, 4, repeat->record_id);
     bind_integer(statement, 5, repeat->at_ms);
+    bind_text(statement, 6, repeat->author);
     return view_execute(tx, statement);
 }
 

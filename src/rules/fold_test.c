@@ -1,0 +1,128 @@
+/* What fold.h promises: spellings that are one text without regard to case, others that are not,
+   and texts that are found in texts. */
+#include "rules/fold.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool is_same(const char *one, const char *other) {
+    struct arena arena = { 0 };
+    struct text a = fold(text_of(one), &arena), b = fold(text_of(other), &arena);
+    assert_non_null(a.at);
+    assert_non_null(b.at);
+    bool is_equal = text_equal(a, b);
+    arena_close(&arena);
+    return is_equal;
+}
+
+static void spellings_of_one_text_are_the_same(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        { "", "" },
+        { "Maria Lopez", "mARIA lOPEZ" },
+        { "Stra\u00DFe", "STRASSE" },
+        { "\u1E9E", "\u00DF" }, /* capital sharp s */
+        { "\u03A3\u038A\u03A3\u03A5\u03A6\u039F\u03A3",
+          "\u03C3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C2" }, /* final sigma */
+        { "\u03C2", "\u03C3" },
+        { "Zo\u00EB", "ZOE\u0308" }, /* decomposed */
+        { "\u212Bngstr\u00F6m", "A\u030ANGSTRO\u0308M" },
+        { "\uFB01sch", "FISCH" }, /* a ligature */
+        { "\u212Aelvin", "kelvin" },
+        { "\u017Fenf", "SENF" }, /* long s */
+        { "\u0130", "i\u0307" },
+        { "\U00010400", "\U00010428" }, /* Deseret, behind the first 65,536 */
+        { "\u1100\u1161", "\uAC00" },   /* Hangul */
+    };
+    for (size_t i = 0; i < LENGTH(pairs); i++)
+        if (!is_same(pairs[i][0], pairs[i][1]))
+            fail_msg("%s and %s", pairs[i][0], pairs[i][1]);
+}
+
+static void different_texts_stay_different(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        { "Zo\u00EB", "Zoe" },
+        { "\u0131", "i" }, /* dotless i is a letter of its own */
+        { "a", "a " },
+        { "\u00F6", "oe" },
+        { "\u0430", "a" },
+        { "a\u0327\u0301", "a" },
+        { "\U0001F600", "\u2603" },
+        { "1", "\u00B9" }, /* NFC, not NFKC */
+    };
+    for (size_t i = 0; i < LENGTH(pairs); i++)
+        if (is_same(pairs[i][0], pairs[i][1]))
+            fail_msg("%s and %s", pairs[i][0], pairs[i][1]);
+}
+
+static void marks_in_another_order_are_the_same(void **state) {
+    (void)state;
+    assert_true(is_same("a\u0327\u0301", "A\u0301\u0327"));
+}
+
+static void folded_twice_is_folded_once(void **state) {
+    (void)state;
+    static const char *const texts[] = { "Stra\u00DFe", "\u0130", "ZOE\u0308", "\u03A3", "\uFB03" };
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        struct arena arena = { 0 };
+        struct text once = fold(text_of(texts[i]), &arena);
+        assert_true(text_equal(fold(once, &arena), once));
+        arena_close(&arena);
+    }
+}
+
+static void what_is_no_utf8_keeps_its_bytes(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    static const char *const texts[][2] = { { "A\xFF", "a\xFF" },
+                                            { "\xC3", "\xC3" },
+                                            { "\xED\xA0\x80", "\xED\xA0\x80" } };
+    for (size_t i = 0; i < LENGTH(texts); i++)
+        assert_true(text_equal(fold(text_of(texts[i][0]), &arena), text_of(texts[i][1])));
+    assert_false(is_same("\xFF", "\xFE"));
+    arena_close(&arena);
+}
+
+static void a_text_contains_its_parts_whatever_their_case(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *part;
+        int found;
+    } cases[] = {
+        { "Stra\u00DFe", "SS", 1 },
+        { "Stra\u00DFe", "ASSE", 1 },
+        { "STRASSE", "\u00DFe", 1 },
+        { "Zoe\u0308 \u00D6konom", "\u00EB \u00F6", 1 },
+        { "Zoe\u0308", "zoe", 0 }, /* the e is part of another letter */
+        { "\u039F\u0394\u039F\u03A3 x", "\u03C2", 1 },
+        { "abc", "", 1 },
+        { "", "a", 0 },
+        { "ab", "abc", 0 },
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct arena arena = { 0 };
+        struct text folded = fold(text_of(cases[i].part), &arena);
+        assert_int_equal(fold_contains(text_of(cases[i].text), folded), cases[i].found);
+        arena_close(&arena);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spellings_of_one_text_are_the_same),
+        cmocka_unit_test(different_texts_stay_different),
+        cmocka_unit_test(marks_in_another_order_are_the_same),
+        cmocka_unit_test(folded_twice_is_folded_once),
+        cmocka_unit_test(what_is_no_utf8_keeps_its_bytes),
+        cmocka_unit_test(a_text_contains_its_parts_whatever_their_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

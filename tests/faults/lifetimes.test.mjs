@@ -1,0 +1,71 @@
+// What is good for a time by default is good until then, and not longer.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { adminEmail, password, staff, assertFailure } from '../api/harness.mjs';
+import { Faults } from './faults.mjs';
+
+const faults = new Faults();
+const server = await faults.start();
+const minute = 60 * 1000, hour = 60 * minute, day = 24 * hour;
+const signIn = async (client_id) => (await server.grant({ grant_type: 'password', username: adminEmail, password }, { client_id })).json;
+
+// Runs `use` when all but a minute of a time has passed, then `late` a minute after it.
+async function around(time, use, late) {
+    faults.setClock(time - minute);
+    await use();
+    faults.setClock(time + minute);
+    await late();
+    faults.setClock(0);
+}
+
+test('an access token is good for 7 days, less a second', async () => {
+    const { access_token: token, expires_in } = await signIn('access');
+    assert.equal(expires_in, 604799);
+    const status = async () => (await server.call('GET', '/api/auth/me', { token })).status;
+    await around(7 * day, async () => assert.equal(await status(), 200), async () => assert.equal(await status(), 401));
+});
+
+test('a refresh token is good for 15 days', async () => {
+    const early = await signIn('early'), late = await signIn('late');
+    const refresh = (grant) => server.grant({ grant_type: 'refresh_token', refresh_token: grant.refresh_token });
+    await around(15 * day, async () => assert.equal((await refresh(early)).status, 200),
+        async () => assert.equal((await refresh(late)).json.error, 'invalid_grant'));
+});
+
+test('a one-time token is good for 30 minutes, or for as long as was asked', async () => {
+    const token = (await signIn('issuer')).access_token;
+    const own = async () => (await server.call('POST', '/api/sys/users/token/refresh', { token })).json.Value;
+    const byPassword = async (more) => (await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password, ...more } })).json.Value;
+    const of = async () => (await server.call('GET', `/api/sys/users/${staff.reader}/token/refresh`, { token })).json.Value;
+    const exchange = async (jwt) => (await server.call('POST', `/api/sys/users/exchange?token=${jwt}`)).status;
+    for (const issue of [own, byPassword, of]) {
+        const [early, late] = [await issue(), await issue()];
+        await around(30 * minute, async () => assert.equal(await exchange(early), 200), async () => assert.equal(await exchange(late), 401));
+    }
+    const [early, late] = [await byPassword({ validityInMinutes: 1440 }), await byPassword({ validityInMinutes: 1440 })];
+    await around(day, async () => assert.equal(await exchange(early), 200), async () => assert.equal(await exchange(late), 401));
+});
+
+test('an exchange gives access for a day', async () => {
+    const { json: { Value } } = await server.call('POST', '/api/sys/users/token/refresh', { token: (await signIn('for a day')).access_token });
+    const { json: { access_token: token, expires_in } } = await server.call('POST', `/api/sys/users/exchange?token=${Value}`);
+    assert.equal(expires_in, 86400);
+    const me = () => server.call('GET', '/api/auth/me', { token });
+    await around(day, async () => assert.equal((await me()).status, 200), async () => assertFailure(await me(), 401));
+});
+
+test('an Idempotency-Key is remembered for 24 hours', async () => {
+    const token = (await signIn('keys')).access_token;
+    const post = (Name, key) => server.call('POST', '/api/sys/businesses', { token, body: { Name }, headers: { 'Idempotency-Key': key } });
+    const first = await post('Once', 'a key');
+    assert.equal(first.status, 200, first.text);
+    await around(day, async () => {
+        assert.equal((await post('Once', 'a key')).text, first.text);
+        assertFailure(await post('Twice', 'a key'), 422);
+    }, async () => {
+        const next = await post('Twice', 'a key');
+        assert.equal(next.status, 200, next.text);
+        assert.notEqual(next.json.Value.Id, first.json.Value.Id);
+        assert.equal((await post('Twice', 'a key')).text, next.text, 'and from then on for as long again');
+    });
+});
