@@ -393,11 +393,11 @@ static void add_search(struct buffer *out, const struct table *table) {
     add_filters(out, table, prefix);
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        struct text name = field_link_name(field);
-        if (field->type != TYPE_reference)
-            continue;
-        prefix = arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at);
-        add_filters(out, field->target, prefix);
+        for (unsigned which = 0; field->type == TYPE_reference && which < 2; which++) {
+            struct text name = search_name(field, which);
+            prefix = arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at);
+            add_filters(out, field->target, prefix);
+        }
     }
 }
 
