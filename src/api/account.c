@@ -8,13 +8,11 @@
 
 /* ---- GET /api/auth/me ---- */
 
-/* Names that the service adds to the caller's record; Roster keeps no currencies, countries or time
- * zones of businesses. */
 static const char unknown_members[] =
-    ",\"DefaultCurrencyId\":null,\"DefaultCurrencyName\":null,\"DefaultCurrencyCode\":null,"
-    "\"DefaultCountryId\":null,\"DefaultCountryName\":null,\"DefaultSimpleTimeZoneId\":null,"
-    "\"DefaultSimpleTimeZoneName\":null,\"DefaultSimpleTimeZoneNameIana\":null,"
-    "\"NewPasswordConfirm\":null,\"OldPassword\":null}";
+#define MEMBER(name) ",\"" #name "\":null"
+#include "api/account_members.def"
+#undef MEMBER
+    "}";
 
 static enum status add_default_business(struct request *request, const struct record *user,
                                         struct buffer *body) {

@@ -1,14 +1,27 @@
 /* GET /api/openapi.json: the OpenAPI 3.1 description of this server, derived from the table of
- * routes and the field tables, so that it cannot say anything else than they do. */
+ * routes and the field tables, so that it cannot say anything else than they do. What depends on
+ * neither stands in components.json. */
 #include "api/resources.h"
 #include "json/json.h"
 #include "model/tables.h"
+#include "rules/messages.h"
 #include "version.h"
 
+#include <assert.h>
 #include <ctype.h>
 
+/* The members of an object whose last brackets are open, for the schemas of the tables. */
+static const char *const components[] = {
+#include "components_json.inc"
+};
+enum { COMPONENTS = sizeof components / sizeof components[0] };
+
 /* What a schema is for: the same field is another thing in a body than in a record. */
-enum use { IN_RECORD, IN_LIST, IN_CHANGE };
+enum use { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_PATCH };
+
+static bool is_body(enum use use) {
+    return use != IN_RECORD && use != IN_LIST;
+}
 
 static void add_string(struct buffer *out, const char *name, struct text value) {
     buffer_printf(out, "\"%s\":", name);
@@ -17,398 +30,484 @@ static void add_string(struct buffer *out, const char *name, struct text value) 
 
 /* ---- Schemas of fields ---- */
 
-/* JSON Schema's words for a type, without the braces; a number's null stands for an empty value. */
-static void add_type(struct buffer *out, const struct field *field) {
-    switch (field->type) {
-    case TYPE_id:
-    case TYPE_reference:
-        buffer_add(out, TEXT("\"type\":[\"integer\",\"null\"],\"minimum\":1,"
-                             "\"maximum\":9007199254740991"));
-        break;
-    case TYPE_integer:
-        buffer_add(out, TEXT("\"type\":[\"integer\",\"null\"],\"minimum\":0"));
-        if (field->max)
-            buffer_printf(out, ",\"maximum\":%u", field->max);
-        break;
-    case TYPE_boolean: buffer_add(out, TEXT("\"type\":[\"boolean\",\"null\"]")); break;
-    case TYPE_date:
-        buffer_add(out, TEXT("\"type\":[\"string\",\"null\"],\"format\":\"date-time\""));
-        break;
-    case TYPE_guid:
-        buffer_add(out, TEXT("\"type\":[\"string\",\"null\"],\"format\":\"uuid\""));
-        break;
-    case TYPE_email:
-        buffer_add(out, TEXT("\"type\":[\"string\",\"null\"],\"format\":\"idn-email\""));
-        break;
-    case TYPE_url:
-        buffer_add(out, TEXT("\"type\":[\"string\",\"null\"],\"format\":\"uri\""));
-        break;
-    case TYPE_text:
-    case TYPE_sealed:
-    case TYPE_totp:
-    case TYPE_name:
-    case TYPE_password: buffer_add(out, TEXT("\"type\":[\"string\",\"null\"]")); break;
-    case TYPE_choice: buffer_add(out, TEXT("\"type\":[\"integer\",\"null\"]")); break;
-    case TYPE_links:
-    case TYPE_owners:
-    case TYPE_added:
-    case TYPE_removed:
-        buffer_add(out, TEXT("\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"integer\","
-                             "\"minimum\":1,\"maximum\":9007199254740991}"));
-        if (field->max)
-            buffer_printf(out, ",\"maxItems\":%u", field->max);
-        break;
-    case TYPE_no: buffer_add(out, TEXT("\"const\":false")); break;
-    case TYPE_empty:
-    case FIELD_TYPES: buffer_add(out, TEXT("\"type\":\"null\"")); break;
-    }
+static bool is_shown_empty(const struct field *field, enum use use) {
+    return !is_body(use) && (field_is_secret(field) || field->flags & TRANSIENT);
 }
 
-static void add_choices(struct buffer *out, const struct field *field) {
+/* In a body null is for what may be cleared, or left as it is; in a record for what may be empty.
+ */
+static bool is_nullable(const struct field *field, enum use use) {
+    if (field->type == TYPE_id || field->flags & (REQUIRED | ALWAYS))
+        return false;
+    return is_body(use) || (field->type != TYPE_boolean && !field_is_list(field));
+}
+
+/* Clients send digits and truth as strings: bodies take them (decisions, types). */
+static void add_types(struct buffer *out, const struct field *field, enum use use,
+                      const char *type) {
+    bool is_lenient = is_body(use) && (*type == 'i' || *type == 'b');
+    bool nullable = is_nullable(field, use);
+    buffer_printf(out, is_lenient || nullable ? "\"type\":[\"%s\"" : "\"type\":\"%s\"", type);
+    if (is_lenient)
+        buffer_add(out, TEXT(",\"string\""));
+    if (nullable)
+        buffer_add(out, TEXT(",\"null\""));
+    if (is_lenient || nullable)
+        buffer_add_char(out, ']');
+}
+
+static void add_integer(struct buffer *out, const struct field *field, enum use use) {
+    bool is_number = field->type == TYPE_integer;
+    add_types(out, field, use, "integer");
+    buffer_printf(out, ",\"minimum\":%d", is_number ? 0 : 1);
+    if (!is_number)
+        buffer_add(out, TEXT(",\"maximum\":9007199254740991"));
+    else if (field->max)
+        buffer_printf(out, ",\"maximum\":%u", field->max);
+    if (is_body(use))
+        buffer_add(out, is_number ? TEXT(",\"pattern\":\"^(0|[1-9][0-9]*)$\"")
+                                  : TEXT(",\"pattern\":\"^[1-9][0-9]*$\""));
+}
+
+static void add_boolean(struct buffer *out, const struct field *field, enum use use) {
+    add_types(out, field, use, "boolean");
+    if (is_body(use))
+        buffer_add(out, TEXT(",\"pattern\":\"^(true|false)$\""));
+}
+
+static void add_ids(struct buffer *out, const struct field *field, enum use use) {
+    const struct field id = { .type = TYPE_id };
+    add_types(out, field, use, "array");
+    buffer_add(out, TEXT(",\"items\":{"));
+    add_integer(out, &id, use);
+    buffer_add_char(out, '}');
+    if (is_body(use) && field->flags & REQUIRED)
+        buffer_add(out, TEXT(",\"minItems\":1"));
+    if (is_body(use) && field->max)
+        buffer_printf(out, ",\"maxItems\":%u", field->max);
+}
+
+static void add_choices(struct buffer *out, const struct field *field, enum use use) {
     struct buffer names;
     buffer_init(&names, out->arena, 128);
+    add_types(out, field, use, "integer");
     buffer_add(out, TEXT(",\"enum\":["));
     for (uint32_t number = 1; number <= field->max; number++)
         if (!choice_name(field, number).at)
-            buffer_printf(out, "%u,", number);
+            buffer_printf(out, is_body(use) ? "%u,\"%u\"," : "%u,", number, number);
     for (const struct choice *choice = field->choices; choice->name; choice++) {
-        buffer_printf(out, "%lld,", (long long)choice->number);
+        buffer_printf(out, is_body(use) ? "%s%lld,\"%lld\"" : "%s%lld", names.len ? "," : "",
+                      (long long)choice->number, (long long)choice->number);
         buffer_printf(&names, "%s%lld: %s", names.len ? ", " : "", (long long)choice->number,
                       choice->name);
     }
-    buffer_add(out, TEXT("null],"));
+    buffer_add(out, is_nullable(field, use) ? TEXT(",null],") : TEXT("],"));
     add_string(out, "description", buffer_text(&names));
     out->failed |= names.failed;
 }
 
-static bool is_text(const struct field *field) {
+/* `more`: JSON Schema's further words, each after a comma. */
+static void add_text(struct buffer *out, const struct field *field, enum use use,
+                     const char *more) {
+    add_types(out, field, use, "string");
+    buffer_add(out, text_of(more));
+    if (!is_body(use))
+        return;
+    if (field->max)
+        buffer_printf(out, ",\"maxLength\":%u", field->max);
+    if (field->flags & FILLED)
+        buffer_add(out, TEXT(",\"minLength\":1"));
+    if (field->flags & FILLED && field->type != TYPE_url)
+        buffer_add(out, TEXT(",\"pattern\":\"[^ \\\\t-\\\\r]\""));
+}
+
+static void add_described(struct buffer *out, const struct field *field, enum use use,
+                          struct text description) {
+    add_text(out, field, use, "");
+    buffer_add_char(out, ',');
+    add_string(out, "description", description);
+}
+
+/* JSON Schema's words for a value of the field, without the braces. */
+static void add_type(struct buffer *out, const struct field *field, enum use use) {
     switch (field->type) {
-    case TYPE_text:
-    case TYPE_email:
+    case TYPE_id:
+    case TYPE_reference:
+    case TYPE_integer: add_integer(out, field, use); break;
+    case TYPE_boolean: add_boolean(out, field, use); break;
+    case TYPE_date: add_text(out, field, use, ",\"format\":\"date-time\""); break;
+    case TYPE_guid: add_text(out, field, use, ",\"format\":\"uuid\""); break;
+    case TYPE_email: add_text(out, field, use, ",\"format\":\"idn-email\""); break;
     case TYPE_url:
+        add_text(out, field, use, ",\"format\":\"uri\",\"pattern\":\"^[Hh][Tt][Tt][Pp][Ss]?://\"");
+        break;
+    case TYPE_text:
     case TYPE_sealed:
-    case TYPE_totp:
-    case TYPE_password: return true;
-    default: return false;
+    case TYPE_name: add_text(out, field, use, ""); break;
+    case TYPE_totp: add_described(out, field, use, MESSAGE_TEXT(totp)); break;
+    case TYPE_password: add_described(out, field, use, MESSAGE_TEXT(password_too_short)); break;
+    case TYPE_choice: add_choices(out, field, use); break;
+    case TYPE_links:
+    case TYPE_owners:
+    case TYPE_added:
+    case TYPE_removed: add_ids(out, field, use); break;
+    case TYPE_no: buffer_add(out, TEXT("\"const\":false")); break;
+    case TYPE_empty:
+    case FIELD_TYPES:
+        buffer_add(out, is_body(use) ? TEXT("\"description\":\"taken, and ignored\"")
+                                     : TEXT("\"type\":\"null\""));
+        break;
     }
 }
 
 static void add_field(struct buffer *out, const struct field *field, enum use use) {
     json_add_string(out, field->name);
     buffer_add(out, TEXT(":{"));
-    if (use != IN_CHANGE && (field_is_secret(field) || field->flags & TRANSIENT)) {
+    if (is_shown_empty(field, use)) {
         buffer_add(out, TEXT("\"type\":\"null\",\"description\":\"never shown\"}"));
         return;
     }
-    add_type(out, field);
-    if (use == IN_CHANGE && is_text(field) && field->max)
-        buffer_printf(out, ",\"maxLength\":%u", field->max);
-    if (field->choices)
-        add_choices(out, field);
-    if (use == IN_CHANGE && (field_is_secret(field) || field->flags & TRANSIENT ||
-                             field->type == TYPE_added || field->type == TYPE_removed))
+    add_type(out, field, use);
+    if (is_body(use) && (field_is_secret(field) || field->flags & TRANSIENT ||
+                         field->type == TYPE_added || field->type == TYPE_removed))
         buffer_add(out, TEXT(",\"writeOnly\":true"));
-    if (use != IN_CHANGE && !field_is_writable(field))
+    if (!is_body(use) && !field_is_writable(field))
         buffer_add(out, TEXT(",\"readOnly\":true"));
     buffer_add_char(out, '}');
 }
 
-static bool is_used(const struct field *field, enum use use) {
-    if (use == IN_CHANGE)
-        return field_is_writable(field);
+/* ---- Schemas of tables ---- */
+
+static bool is_record(const struct table *table) {
+    for (unsigned i = 0; i < TABLES; i++)
+        if (tables[i] == table)
+            return true;
+    return false;
+}
+
+/* Whose parameters mean nothing yet may still be sent in bodies that are no records. */
+static bool is_used(const struct table *table, const struct field *field, enum use use) {
+    if (is_body(use))
+        return field_is_writable(field) ? use != IN_CREATE || field->type != TYPE_id
+                                        : field->type == TYPE_empty && !is_record(table);
     return field_is_shown(field) && !(use == IN_LIST && field_is_list(field));
 }
 
-static void add_required(struct buffer *out, const struct table *table, enum use use) {
-    const char *separator = ",\"required\":[";
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        bool is_asked = use != IN_CHANGE || (field->flags & REQUIRED && field->type != TYPE_id);
-        if (!is_used(field, use) || !is_asked)
-            continue;
-        buffer_add(out, text_of(separator));
-        json_add_string(out, field->name);
-        separator = ",";
-    }
-    if (*separator == ',' && separator[1] == '\0')
-        buffer_add_char(out, ']');
+static bool is_asked(const struct field *field, enum use use) {
+    return !is_body(use) || (use != IN_PATCH && field->flags & REQUIRED);
 }
 
-static void add_schema(struct buffer *out, const struct table *table, const char *suffix,
-                       enum use use) {
+static void add_properties(struct buffer *out, const struct table *table, enum use use) {
     const char *separator = "";
-    buffer_printf(out, ",\"%s%s\":{\"type\":\"object\",\"properties\":{", table->entity, suffix);
+    buffer_add(out, TEXT("\"properties\":{"));
     for (unsigned i = 0; i < table->count; i++) {
-        if (!is_used(&table->fields[i], use))
+        if (!is_used(table, &table->fields[i], use))
             continue;
         buffer_add(out, text_of(separator));
         add_field(out, &table->fields[i], use);
         separator = ",";
     }
-    buffer_add_char(out, '}');
-    add_required(out, table, use);
-    if (use != IN_CHANGE)
-        buffer_add(out, TEXT(",\"additionalProperties\":false"));
-    buffer_add_char(out, '}');
 }
 
-/* ---- What is the same for all ---- */
+static void add_required(struct buffer *out, const struct table *table, enum use use) {
+    const char *separator = "";
+    buffer_add(out, TEXT(",\"required\":["));
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!is_used(table, field, use) || !is_asked(field, use))
+            continue;
+        buffer_add(out, text_of(separator));
+        json_add_string(out, field->name);
+        separator = ",";
+    }
+}
 
-static const char fixed_schemas[] =
-    "\"Error\":{\"type\":\"object\",\"properties\":{\"AttemptedValue\":{},\"Message\":{\"type\":"
-    "\"string\"},\"PropertyName\":{\"type\":\"string\"}},\"required\":[\"AttemptedValue\","
-    "\"Message\",\"PropertyName\"],\"additionalProperties\":false},"
-    "\"Envelope\":{\"type\":\"object\",\"description\":\"what every action answers with\","
-    "\"properties\":{\"Status\":{\"type\":\"integer\"},\"Message\":{\"type\":[\"string\",\"null\"]}"
-    ","
-    "\"Value\":{},\"OpenInDialog\":{\"type\":\"boolean\"},\"OpenInWindow\":{\"type\":\"boolean\"},"
-    "\"RedirectURL\":{\"type\":\"null\"},\"JavaScript\":{\"type\":\"null\"},\"UpdatedOn\":{"
-    "\"type\":"
-    "\"string\",\"format\":\"date-time\"},\"UpdatedBy\":{\"type\":[\"string\",\"null\"]},"
-    "\"Errors\":{\"type\":"
-    "[\"array\",\"null\"],\"items\":{\"$ref\":\"#/components/schemas/Error\"}},\"WasSuccessful\":"
-    "{\"type\":\"boolean\"}},\"required\":[\"Status\",\"Message\",\"Value\",\"Errors\","
-    "\"WasSuccessful\"],\"additionalProperties\":false},"
-    "\"Invalid\":{\"type\":\"object\",\"description\":\"everything that is wrong, at once\","
-    "\"properties\":{\"Message\":{\"type\":\"string\"},\"Value\":{\"type\":\"null\"},\"Errors\":"
-    "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/components/schemas/Error\"}},"
-    "\"WasSuccessful\":{\"const\":false}},\"required\":[\"Message\",\"Value\",\"Errors\","
-    "\"WasSuccessful\"],\"additionalProperties\":false},"
-    "\"Grant\":{\"type\":\"object\",\"properties\":{\"access_token\":{\"type\":\"string\"},"
-    "\"token_type\":{\"const\":\"bearer\"},\"expires_in\":{\"type\":\"integer\"},\"refresh_token\":"
-    "{\"type\":\"string\"}},\"required\":[\"access_token\",\"token_type\",\"expires_in\","
-    "\"refresh_token\"],\"additionalProperties\":false},"
-    "\"GrantError\":{\"type\":\"object\",\"properties\":{\"error\":{\"type\":\"string\"},"
-    "\"error_description\":{\"type\":\"string\"}},\"required\":[\"error\"],"
-    "\"additionalProperties\":false},"
-    "\"GrantForm\":{\"type\":\"object\",\"properties\":{\"grant_type\":{\"enum\":[\"password\","
-    "\"refresh_token\"]},\"username\":{\"type\":\"string\"},\"password\":{\"type\":\"string\"},"
-    "\"totp\":{\"type\":\"string\"},\"refresh_token\":{\"type\":\"string\"},\"client_id\":{"
-    "\"type\":"
-    "\"string\"}},\"required\":[\"grant_type\"]}";
+static void add_schema(struct buffer *out, const struct table *table, const char *suffix,
+                       enum use use) {
+    buffer_printf(out, ",\"%s%s\":{\"type\":\"object\",", table->entity, suffix);
+    add_properties(out, table, use);
+    buffer_add_char(out, '}');
+    add_required(out, table, use);
+    buffer_add(out, is_body(use) ? TEXT("]}") : TEXT("],\"additionalProperties\":false}"));
+}
 
-static const struct {
-    unsigned status;
-    const char *name, *description, *schema;
-} replies[] = {
-    { 200, "Done", "done, and durable", "Envelope" },
-    { 400, "Invalid", "the request is not valid", "Invalid" },
-    { 401, "Unauthenticated", "no credentials, or bad ones", "Envelope" },
-    { 403, "Denied", "the caller may not do this", "Envelope" },
-    { 404, "NotFound", "there is no such record", "Envelope" },
-    { 409, "Conflict", "what is stored does not allow it: the message says why", "Envelope" },
-    { 412, "Stale", "If-Match names another version", "Envelope" },
-    { 413, "TooLarge", "the body is larger than 1 MiB", "Envelope" },
-    { 422, "Mismatch", "the Idempotency-Key was used with another body", "Envelope" },
-    { 429, "Busy", "wait, then try again", "Envelope" },
-    { 500, "Broken", "nothing was done", "Envelope" },
-    { 503, "Unavailable", "the server is stopping", "Envelope" },
-};
-enum { REPLIES = sizeof replies / sizeof replies[0] };
+/* The caller's record, with what the service adds to it. */
+static void add_account_schema(struct buffer *out) {
+    static const char properties[] = ",\"DefaultBusinessName\":{\"type\":[\"string\",\"null\"]}"
+#define MEMBER(name) ",\"" #name "\":{\"type\":\"null\"}"
+#include "api/account_members.def"
+#undef MEMBER
+        ;
+    static const char names[] = ",\"DefaultBusinessName\""
+#define MEMBER(name) ",\"" #name "\""
+#include "api/account_members.def"
+#undef MEMBER
+        ;
+    buffer_add(out, TEXT(",\"Account\":{\"type\":\"object\","));
+    add_properties(out, &user_table, IN_RECORD);
+    buffer_printf(out, "%s}", properties);
+    add_required(out, &user_table, IN_RECORD);
+    buffer_printf(out, "%s],\"additionalProperties\":false}", names);
+}
 
-static void add_fixed_replies(struct buffer *out) {
-    for (unsigned i = 0; i < REPLIES; i++)
-        buffer_printf(out,
-                      "%s\"%s\":{\"description\":\"%s\",\"content\":{\"application/json\":{"
-                      "\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}}",
-                      i ? "," : "", replies[i].name, replies[i].description, replies[i].schema);
+static void add_page_schema(struct buffer *out, const struct table *table) {
+    add_schema(out, table, "Listed", IN_LIST);
+    buffer_printf(out,
+                  ",\"%sPage\":{\"type\":\"object\",\"properties\":{\"Records\":{\"type\":"
+                  "\"array\",\"items\":{"
+                  "\"$ref\":\"#/components/schemas/%sListed\"}}",
+                  table->entity, table->entity);
+    buffer_add(out,
+               TEXT(",\"CurrentPage\":{\"type\":\"integer\"},\"CurrentPageSize\":{\"type\":"
+                    "\"integer\"},\"CurrentOrderField\":{\"type\":\"string\"},"
+                    "\"CurrentSortDirection\":{\"enum\":[0,1]},\"FirstItem\":{\"type\":"
+                    "\"integer\"},\"LastItem\":{\"type\":\"integer\"},\"TotalItems\":{\"type\":"
+                    "\"integer\"},\"TotalPages\":{\"type\":\"integer\"},\"HasNextPage\":{"
+                    "\"type\":\"boolean\"},\"HasPreviousPage\":{\"type\":\"boolean\"}},"
+                    "\"required\":[\"Records\",\"CurrentPage\",\"CurrentPageSize\","
+                    "\"CurrentOrderField\",\"CurrentSortDirection\",\"FirstItem\","
+                    "\"LastItem\",\"TotalItems\",\"TotalPages\",\"HasNextPage\","
+                    "\"HasPreviousPage\"],\"additionalProperties\":false}"));
 }
 
 /* ---- Operations ---- */
 
-static const struct {
+/* What a handler's route does not say. */
+static const struct operation {
     void (*handler)(struct request *request);
-    const struct table *body;
-} bodies[] = {
-    { resource_run_command, &command_table },
-    { credentials_validate, &credentials_table },
-    { one_time_by_password, &one_time_request_table },
-    { password_reset, &password_reset_table },
+    const char *body;          /* a schema, behind the resource's name; NULL: takes none */
+    const struct table *table; /* of a body that is no record */
+    const char *done;          /* a response; NULL: records of the resource */
+    const char *parameters;    /* of components.json, after blanks */
+    const char *statuses;      /* besides those of its route, after blanks */
+} operations[] = {
+    { resource_get, NULL, NULL, NULL, " IfNoneMatch", " 304" },
+    { resource_search, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
+    { application_search_own, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
+    { resource_post, "Create", NULL, "Created", " IdempotencyKey Prefer", " 409 422" },
+    { resource_put, "Update", NULL, "Created", " IfMatch Prefer", " 404 409 412" },
+    { resource_patch, "Patch", NULL, "Created", " IfMatch Prefer", " 409 412" },
+    { resource_delete, NULL, NULL, "Deleted", " IfMatch", " 409 412" },
+    { resource_commands, NULL, NULL, "Commands", "", "" },
+    { resource_run_command, "", &command_table, "Ran", "", "" },
+    { token_post, "GrantForm", NULL, "Granted", " ClientId", "" },
+    { account_get, NULL, NULL, "Account", "", " 404" },
+    { avatar_get, NULL, NULL, "Picture", "", "" },
+    { password_reset, "", &password_reset_table, "Created", "", " 401 404 409" },
+    { credentials_validate, "", &credentials_table, "Checked", "", " 404" },
+    { one_time_by_password, "", &one_time_request_table, "OneTimeChecked", "", " 404 409" },
+    { one_time_own, NULL, NULL, "OneTime", "", " 404 409" },
+    { one_time_of, NULL, NULL, "OneTime", "", " 409" },
+    { one_time_exchange, NULL, NULL, "Granted", " Token ValidFor", " 401" },
+    { enums_get, NULL, NULL, "Choices", " EnumName", "" },
+    { openapi_get, NULL, NULL, "Document", "", "" },
+    { docs_get, NULL, NULL, "Page", "", " 308" },
+    { health_get, NULL, NULL, "Healthy", "", "" },
+    { ready_get, NULL, NULL, "Healthy", "", "" },
+    { metrics_get, NULL, NULL, "Figures", "", " 404" },
 };
-enum { BODIES = sizeof bodies / sizeof bodies[0] };
+enum { DESCRIBED = sizeof operations / sizeof operations[0] };
+
+static const struct operation *operation_of(const struct route *route) {
+    unsigned i = 0;
+    while (i < DESCRIBED && operations[i].handler != route->handler)
+        i++;
+    assert(i < DESCRIBED); /* a handler that was added to routes.def needs a row here */
+    return &operations[i];
+}
 
 static const char *const method_names[] = {
     [METHOD_GET] = "get",     [METHOD_POST] = "post",     [METHOD_PUT] = "put",
     [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete", [METHOD_OPTIONS] = "options",
 };
 
-static bool is_writing(const struct route *route) {
-    return route->handler == resource_put || route->handler == resource_post ||
-           route->handler == resource_patch;
+static bool has_id(const struct route *route) {
+    return strstr(route->path.at, "{id}") != NULL;
 }
 
-static void add_parameter(struct buffer *out, const char *name, const char *schema) {
-    buffer_printf(out, ",{\"name\":\"%s\",\"in\":\"query\",\"schema\":{%s}}", name, schema);
-}
+static const char list_schema[] =
+    "\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|"
+    "^ *\\\\[[0-9, ]*\\\\] *$\",\"description\":\"an Id, or several\"";
 
-/* A reference is called without its Id. */
-static struct text name_in_filters(const struct field *field) {
-    return (struct text){ field->name.at,
-                          field->name.len - (field->type == TYPE_reference ? 2 : 0) };
+static const char *filter_schema(const struct field *field) {
+    switch (field_is_searchable(field) ? field->type : TYPE_empty) {
+    case TYPE_id:
+    case TYPE_reference: return list_schema;
+    case TYPE_links:
+    case TYPE_owners: return "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
+    case TYPE_integer:
+    case TYPE_choice: return "\"type\":\"integer\"";
+    case TYPE_boolean:
+    case TYPE_no: return "\"type\":[\"boolean\",\"integer\"],\"enum\":[true,false,1,0]";
+    case TYPE_date: return "\"type\":\"string\",\"format\":\"date-time\"";
+    case TYPE_guid: return "\"type\":\"string\",\"format\":\"uuid\"";
+    case TYPE_text:
+    case TYPE_email:
+    case TYPE_url:
+    case TYPE_name:
+        if (field_is_stored(field) || field->type == TYPE_name)
+            return "\"type\":\"string\",\"description\":\"contains it, without case\"";
+        break;
+    case TYPE_added:
+    case TYPE_removed:
+    case TYPE_sealed:
+    case TYPE_totp:
+    case TYPE_password:
+    case TYPE_empty:
+    case FIELD_TYPES: break;
+    }
+    return "\"type\":\"string\",\"description\":\"finds nothing\"";
 }
 
 /* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". */
-static void add_filters_by(struct buffer *out, const struct table *table, const char *prefix) {
+static void add_filters(struct buffer *out, const struct table *table, struct text prefix) {
+    static const char *const bounds[] = { "", "from_", "to_" };
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
-        struct text name = name_in_filters(field);
-        if (!field_is_shown(field) || !field_is_searchable(field) || !field_is_stored(field))
-            continue;
-        buffer_printf(out,
-                      ",{\"name\":\"%s%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
-                      prefix, (int)name.len, name.at);
-        for (int to = 0; is_range && to < 2; to++)
-            buffer_printf(
-                out, ",{\"name\":\"%s_%s%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
-                to ? "to" : "from", prefix, (int)name.len, name.at);
+        for (unsigned which = 0; which < 2 && field_is_shown(field); which++) {
+            struct text name = search_name(field, which);
+            for (unsigned j = 0; name.at && j < (is_range ? 3 : 1); j++)
+                buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
+                              bounds[j], (int)prefix.len, prefix.at, (int)name.len, name.at,
+                              filter_schema(field));
+        }
     }
 }
 
-/* The filters that api/search.c derives from the same fields. */
-static void add_filters(struct buffer *out, const struct table *table) {
-    add_filters_by(out, table, arena_printf(out->arena, "%s_", table->entity).at);
+/* The order and the filters that api/search.c takes. */
+static void add_search(struct buffer *out, const struct table *table) {
+    const char *separator = "";
+    buffer_add(out, TEXT(",{\"name\":\"orderBy\",\"in\":\"query\",\"schema\":{\"type\":\"string\","
+                         "\"default\":\"Id\",\"enum\":["));
+    for (unsigned i = 0; i < table->count; i++)
+        for (unsigned which = 0; which < 2 && search_orders_by(&table->fields[i]); which++) {
+            struct text name = search_name(&table->fields[i], which);
+            if (!name.at)
+                continue;
+            buffer_printf(out, "%s\"%.*s\"", separator, (int)name.len, name.at);
+            separator = ",";
+        }
+    buffer_add(out, TEXT("]}}"));
+    struct text prefix = arena_printf(out->arena, "%s_", table->entity);
+    add_filters(out, table, prefix);
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        struct text name = name_in_filters(field);
-        if (field->type == TYPE_reference)
-            add_filters_by(
-                out, field->target,
-                arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at).at);
+        struct text name = field_link_name(field);
+        if (field->type != TYPE_reference)
+            continue;
+        prefix = arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at);
+        add_filters(out, field->target, prefix);
     }
 }
 
-static void add_parameters(struct buffer *out, const struct route *route) {
-    bool has_id = strstr(route->path.at, "{id}") != NULL;
+static void add_parameters(struct buffer *out, const struct route *route,
+                           const struct operation *operation) {
+    struct text names = text_of(operation->parameters);
     struct buffer list;
     buffer_init(&list, out->arena, 1024);
-    if (has_id)
-        buffer_add(&list, TEXT(",{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{"
-                               "\"type\":\"integer\",\"minimum\":1}}"));
-    if (route->handler == resource_put || route->handler == resource_patch ||
-        route->handler == resource_delete)
-        buffer_add(&list, TEXT(",{\"name\":\"If-Match\",\"in\":\"header\",\"schema\":{\"type\":"
-                               "\"string\"}}"));
-    if (route_searches(route)) {
-        add_parameter(&list, "page", "\"type\":\"integer\",\"minimum\":1,\"default\":1");
-        add_parameter(&list, "size", "\"type\":\"integer\",\"minimum\":1,\"default\":25");
-        add_parameter(&list, "orderBy", "\"type\":\"string\"");
-        add_parameter(&list, "dir", "\"type\":\"string\"");
-        add_parameter(&list, "id",
-                      "\"type\":\"string\",\"description\":\"an Id; a list in"
-                      " brackets gives a bare array of whole records\"");
-        add_filters(&list, route->resource->table);
+    if (has_id(route))
+        buffer_add(&list, TEXT(",{\"$ref\":\"#/components/parameters/PathId\"}"));
+    while (names.at) {
+        struct text name = text_cut(&names, ' ');
+        if (name.len)
+            buffer_printf(&list, ",{\"$ref\":\"#/components/parameters/%.*s\"}", (int)name.len,
+                          name.at);
     }
-    if (route->handler == enums_get)
-        add_parameter(&list, "name", "\"type\":\"string\"");
+    if (route_searches(route))
+        add_search(&list, route->resource->table);
     if (list.len)
         buffer_printf(out, ",\"parameters\":[%.*s]", (int)list.len - 1, list.at + 1);
     out->failed |= list.failed;
 }
 
-static void add_body(struct buffer *out, const struct route *route) {
-    const char *entity = NULL, *suffix = "";
-    if (is_writing(route)) {
-        entity = route->resource->table->entity;
-        suffix = route->handler == resource_patch ? "Patch" : "Change";
-    }
-    for (unsigned i = 0; i < BODIES; i++)
-        if (bodies[i].handler == route->handler)
-            entity = bodies[i].body->entity;
-    if (route->handler == token_post)
-        entity = "GrantForm";
-    if (!entity)
+static void add_body(struct buffer *out, const struct route *route,
+                     const struct operation *operation) {
+    const char *entity = "", *type = "application/json";
+    if (!operation->body)
         return;
-    const char *type = route->handler == token_post       ? "application/x-www-form-urlencoded"
-                       : route->handler == resource_patch ? "application/merge-patch+json"
-                                                          : "application/json";
-    buffer_printf(out,
-                  ",\"requestBody\":{\"required\":true,\"content\":{\"%s\":{\"schema\":{\"$ref\":"
-                  "\"#/components/schemas/%s%s\"}}}}",
-                  type, entity, suffix);
-}
-
-static void add_reply(struct buffer *out, unsigned status) {
-    for (unsigned i = 0; i < REPLIES; i++)
-        if (replies[i].status == status)
-            buffer_printf(out, ",\"%u\":{\"$ref\":\"#/components/responses/%s\"}", status,
-                          replies[i].name);
-}
-
-static void add_content(struct buffer *out, const char *schema) {
-    buffer_printf(
-        out, "\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{\"schema\":%s}}}",
-        schema);
-}
-
-/* What a success looks like. */
-static bool gives_one_time_token(const struct route *route) {
-    return route->handler == one_time_by_password || route->handler == one_time_own ||
-           route->handler == one_time_of;
-}
-
-static void add_success(struct buffer *out, const struct route *route) {
-    const char *entity = route->resource ? route->resource->table->entity : NULL;
-    struct arena *arena = out->arena;
-    if (route->handler == resource_get) {
-        struct text schema = arena_printf(arena, "{\"$ref\":\"#/components/schemas/%s\"}", entity);
-        add_content(out, schema.at ? schema.at : "{}");
-        buffer_add(out, TEXT(",\"304\":{\"description\":\"If-None-Match names this version\"}"));
-    } else if (route_searches(route)) {
-        struct text schema = arena_printf(
-            arena,
-            "{\"oneOf\":[{\"$ref\":\"#/components/schemas/%sPage\"},{\"type\":\"array\",\"items\":"
-            "{\"$ref\":\"#/components/schemas/%s\"}}]}",
-            entity, entity);
-        add_content(out, schema.at ? schema.at : "{}");
-    } else if (route->handler == token_post || route->handler == one_time_exchange) {
-        add_content(out, "{\"$ref\":\"#/components/schemas/Grant\"}");
-    } else if (is_writing(route) || route->handler == resource_delete ||
-               route->handler == resource_run_command || route->handler == password_reset ||
-               route->handler == credentials_validate || gives_one_time_token(route)) {
-        buffer_add(out, TEXT("\"200\":{\"$ref\":\"#/components/responses/Done\"}"));
-    } else {
-        buffer_add(out, TEXT("\"200\":{\"description\":\"OK\"}"));
-    }
-}
-
-static void add_replies(struct buffer *out, const struct route *route) {
-    bool changes = is_writing(route) || route->handler == resource_delete;
-    bool has_id = strstr(route->path.at, "{id}") != NULL;
-    buffer_add(out, TEXT(",\"responses\":{"));
-    add_success(out, route);
+    if (operation->table)
+        entity = operation->table->entity;
+    else if (route->resource)
+        entity = route->resource->table->entity;
     if (route->handler == token_post)
-        buffer_add(out,
-                   TEXT(",\"400\":{\"description\":\"refused\",\"content\":{\"application/json\":"
-                        "{\"schema\":{\"$ref\":\"#/components/schemas/GrantError\"}}}}"));
+        type = "application/x-www-form-urlencoded";
+    else if (route->handler == resource_patch)
+        type = "application/merge-patch+json";
+    buffer_printf(out,
+                  ",\"requestBody\":{\"required\":true,\"description\":\"%s\",\"content\":{\"%s\":"
+                  "{\"schema\":{\"$ref\":\"#/components/schemas/%s%s\"}}}}",
+                  route->handler == token_post ? "a form" : "JSON, whatever Content-Type says",
+                  type, entity, operation->body);
+}
+
+/* ---- Replies ---- */
+
+static void add_record_reply(struct buffer *out, const struct route *route) {
+    const char *entity = route->resource->table->entity;
+    if (route->handler == resource_get)
+        buffer_printf(out,
+                      "\"200\":{\"description\":\"the record\",\"headers\":{\"ETag\":{\"$ref\":"
+                      "\"#/components/headers/ETag\"}},\"content\":{\"application/json\":{"
+                      "\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}}",
+                      entity);
     else
-        add_reply(out, 400);
-    if (route->permission != -1 || route->handler == one_time_exchange)
-        add_reply(out, 401);
-    if (route->permission != -1)
-        add_reply(out, 403);
-    if (has_id || route->handler == resource_put || route->handler == metrics_get)
-        add_reply(out, 404);
-    if (changes || gives_one_time_token(route))
-        add_reply(out, 409);
-    if (changes)
-        add_reply(out, 412);
-    if (route->method != METHOD_GET)
-        add_reply(out, 413);
-    if (route->handler == resource_post)
-        add_reply(out, 422);
-    add_reply(out, 429);
-    if (route->handler != token_post) {
-        add_reply(out, 500);
-        add_reply(out, 503);
+        buffer_printf(out,
+                      "\"200\":{\"description\":\"a page, or what a list of Ids in brackets asked"
+                      " for\",\"headers\":{\"X-Ignored-Parameters\":{\"$ref\":"
+                      "\"#/components/headers/Ignored\"}},\"content\":{\"application/json\":{"
+                      "\"schema\":{\"oneOf\":[{\"$ref\":\"#/components/schemas/%sPage\"},{\"type\":"
+                      "\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}}]}}}}",
+                      entity, entity);
+}
+
+/* The grant has words of its own for some of what went wrong (RFC 6749 section 5.2). */
+static const char *response_prefix(const struct route *route, struct text status) {
+    static const char own[] = " 400 429 500 503";
+    bool is_own = false;
+    for (struct text list = text_of(own); list.at && !is_own;)
+        is_own = text_equal(text_cut(&list, ' '), status);
+    return route->handler == token_post && is_own ? "Grant" : "";
+}
+
+static void add_replies(struct buffer *out, const struct route *route,
+                        const struct operation *operation) {
+    bool is_open = route->permission == -1;
+    struct text statuses =
+        arena_printf(out->arena, "%s%s%s%s%s 400 429 500 503", operation->statuses,
+                     is_open ? "" : " 401", route->permission < 0 ? "" : " 403",
+                     has_id(route) && route->handler != avatar_get ? " 404" : "",
+                     route->method == METHOD_GET ? "" : " 413");
+    out->failed |= !statuses.at;
+    buffer_add(out, TEXT(",\"responses\":{"));
+    if (operation->done)
+        buffer_printf(out, "\"200\":{\"$ref\":\"#/components/responses/%s\"}", operation->done);
+    else
+        add_record_reply(out, route);
+    while (statuses.at) {
+        struct text status = text_cut(&statuses, ' ');
+        if (status.len)
+            buffer_printf(out, ",\"%.*s\":{\"$ref\":\"#/components/responses/%s%.*s\"}",
+                          (int)status.len, status.at, response_prefix(route, status),
+                          (int)status.len, status.at);
     }
     buffer_add_char(out, '}');
 }
 
+/* The resource that the path lies under, the server where there is none. */
+static const char *tag_of(const struct route *route) {
+    for (unsigned i = 0; i < route_count; i++)
+        if (routes[i].handler == resource_search &&
+            text_starts_nocase(route->path, routes[i].path) &&
+            (route->path.len == routes[i].path.len || route->path.at[routes[i].path.len] == '/'))
+            return routes[i].resource->table->entity;
+    return "Server";
+}
+
 static void add_operation(struct buffer *out, const struct route *route) {
-    const char *tag = route->resource ? route->resource->table->entity : "Server";
+    const struct operation *operation = operation_of(route);
     char role[32];
-    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag);
+    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag_of(route));
     add_string(out, "summary", text_of(route->summary));
     if (route->permission >= 0) {
         permission_name((unsigned)route->permission, role);
@@ -427,9 +526,9 @@ static void add_operation(struct buffer *out, const struct route *route) {
     buffer_add_char(out, '"');
     if (route->permission == -1)
         buffer_add(out, TEXT(",\"security\":[]"));
-    add_parameters(out, route);
-    add_body(out, route);
-    add_replies(out, route);
+    add_parameters(out, route, operation);
+    add_body(out, route, operation);
+    add_replies(out, route, operation);
     buffer_add_char(out, '}');
 }
 
@@ -459,71 +558,39 @@ static void add_paths(struct buffer *out) {
     }
 }
 
-static void add_page_schema(struct buffer *out, const struct table *table) {
-    add_schema(out, table, "Listed", IN_LIST);
-    buffer_printf(out,
-                  ",\"%sPage\":{\"type\":\"object\",\"properties\":{\"Records\":{\"type\":"
-                  "\"array\",\"items\":{"
-                  "\"$ref\":\"#/components/schemas/%sListed\"}}",
-                  table->entity, table->entity);
-    buffer_add(out,
-               TEXT(",\"CurrentPage\":{\"type\":\"integer\"},\"CurrentPageSize\":{\"type\":"
-                    "\"integer\"},\"CurrentOrderField\":{\"type\":\"string\"},"
-                    "\"CurrentSortDirection\":{\"enum\":[0,1]},\"FirstItem\":{\"type\":"
-                    "\"integer\"},\"LastItem\":{\"type\":\"integer\"},\"TotalItems\":{\"type\":"
-                    "\"integer\"},\"TotalPages\":{\"type\":\"integer\"},\"HasNextPage\":{"
-                    "\"type\":\"boolean\"},\"HasPreviousPage\":{\"type\":\"boolean\"}},"
-                    "\"required\":[\"Records\",\"CurrentPage\",\"CurrentPageSize\","
-                    "\"CurrentOrderField\",\"CurrentSortDirection\",\"FirstItem\","
-                    "\"LastItem\",\"TotalItems\",\"TotalPages\",\"HasNextPage\","
-                    "\"HasPreviousPage\"],\"additionalProperties\":false}"));
-}
-
-/* A patch is a change of which nothing is required: the same properties, by reference. */
-static void add_patch_schema(struct buffer *out, const struct table *table) {
-    const char *separator = "";
-    buffer_printf(out, ",\"%sPatch\":{\"type\":\"object\",\"properties\":{", table->entity);
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        if (!is_used(field, IN_CHANGE))
-            continue;
-        buffer_printf(out, "%s\"%s\":{\"$ref\":\"#/components/schemas/%sChange/properties/%s\"}",
-                      separator, field->name.at, table->entity, field->name.at);
-        separator = ",";
-    }
-    buffer_add(out, TEXT("}}"));
-}
-
 static void add_schemas(struct buffer *out) {
-    buffer_add(out, text_of(fixed_schemas));
     for (unsigned i = 0; i < TABLES; i++) {
         add_schema(out, tables[i], "", IN_RECORD);
         add_page_schema(out, tables[i]);
     }
+    add_account_schema(out);
     for (unsigned i = 0; i < route_count; i++)
         if (routes[i].handler == resource_put) {
-            add_schema(out, routes[i].resource->table, "Change", IN_CHANGE);
-            add_patch_schema(out, routes[i].resource->table);
+            add_schema(out, routes[i].resource->table, "Create", IN_CREATE);
+            add_schema(out, routes[i].resource->table, "Update", IN_UPDATE);
+            add_schema(out, routes[i].resource->table, "Patch", IN_PATCH);
         }
-    for (unsigned i = 0; i < BODIES; i++)
-        add_schema(out, bodies[i].body, "", IN_CHANGE);
+    for (unsigned i = 0; i < DESCRIBED; i++)
+        if (operations[i].table)
+            add_schema(out, operations[i].table, "", IN_CREATE);
 }
 
 void openapi_get(struct request *request) {
     struct buffer out;
-    buffer_init(&out, request->arena, (size_t)256 * 1024);
+    buffer_init(&out, request->arena, (size_t)384 * 1024);
     buffer_add(
         &out,
         TEXT("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
-             "\",\"summary\":\"User administration\"},"
+             "\",\"summary\":\"User administration\",\"description\":\"Paths, and the names and"
+             " words of a query, are taken without regard to case. HEAD is answered as GET is,"
+             " without the body; a method that a path does not have with 405, and a path that is"
+             " not here with 404.\"},"
              "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"bearer\":[]},"
              "{\"basic\":[]}],\"paths\":{"));
     add_paths(&out);
-    buffer_add(&out, TEXT("},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
-                          "\"scheme\":\"bearer\"},\"basic\":{\"type\":\"http\",\"scheme\":"
-                          "\"basic\"}},\"responses\":{"));
-    add_fixed_replies(&out);
-    buffer_add(&out, TEXT("},\"schemas\":{"));
+    buffer_add(&out, TEXT("},\"components\":"));
+    for (unsigned i = 0; i < COMPONENTS - 1; i++) /* the last line closes */
+        buffer_add(&out, text_of(components[i]));
     add_schemas(&out);
     buffer_add(&out, TEXT("}}}"));
     reply_json(request, 200, &out);

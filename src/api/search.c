@@ -55,12 +55,19 @@ static bool take_prefix(struct text *text, struct text prefix) {
     return true;
 }
 
-/* References go by their name without Id, and one member has a short name of its own. */
+/* References go by their name without Id too, and one member has a short name of its own. */
+struct text search_name(const struct field *field, unsigned which) {
+    if (which == 0)
+        return field->name;
+    if (field->type == TYPE_reference)
+        return field_link_name(field);
+    return text_equal(field->name, TEXT("ClearAvatarFile")) ? TEXT("ClearAvatar")
+                                                            : (struct text){ 0 };
+}
+
 static bool is_called(const struct field *field, struct text name) {
-    if (text_equal_nocase(field->name, name) || text_equal_nocase(field_link_name(field), name))
-        return true;
-    return text_equal(field->name, TEXT("ClearAvatarFile")) &&
-           text_equal_nocase(name, TEXT("ClearAvatar"));
+    struct text shorter = search_name(field, 1);
+    return text_equal_nocase(field->name, name) || (shorter.at && text_equal_nocase(shorter, name));
 }
 
 static const struct field *find_field(const struct table *table, struct text name) {
@@ -289,6 +296,10 @@ static struct text take_direction(struct searching *searching, struct text value
     return TEXT("must be 0, asc or Ascending, or 1, desc or Descending");
 }
 
+bool search_orders_by(const struct field *field) {
+    return field_is_shown(field) && field_is_searchable(field) && !field_is_list(field);
+}
+
 /* What is the same for every record, and when a row was made that is never changed, come to the
  * order of Ids. */
 static void order_by(struct searching *searching, unsigned field) {
@@ -304,7 +315,7 @@ static void order_by(struct searching *searching, unsigned field) {
 static struct text take_order(struct searching *searching, struct text value) {
     const struct table *table = searching->search.table;
     const struct field *field = find_field(table, text_trim(value));
-    if (!field || !field_is_searchable(field) || field_is_list(field))
+    if (!field || !search_orders_by(field))
         return TEXT("must be the name of a property with a single value");
     order_by(searching, (unsigned)(field - table->fields));
     searching->has_order = true;

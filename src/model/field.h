@@ -47,6 +47,7 @@ enum field_flags {
                              * each, and in one of its order */
     CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it */
     ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
+    ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
 };
 
 struct table;

@@ -76,8 +76,10 @@ const secretPort = secret.address().port;
 const base = `http://127.0.0.1:${pictures.address().port}`;
 const server = await Server.start(['--demo', '--avatar-hosts', `nowhere.example, 127.0.0.1:${pictures.address().port}`]);
 const avatar = async (id = userId) => {
-    const response = await fetch(`${server.url}/api/sys/users/getavatar/${id}`);
-    return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+    const path = `/api/sys/users/getavatar/${id}`, response = await fetch(server.url + path);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    server.record({ method: 'GET', path }, response, bytes.toString('latin1'));
+    return { status: response.status, headers: response.headers, bytes };
 };
 
 test('a user without a picture, and nobody, have null', async () => {

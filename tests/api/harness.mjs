@@ -36,6 +36,9 @@ export function run(args, env = {}) {
     });
 }
 
+// What a node of an OpenAPI document stands for.
+export const follow = (document, node) => (node?.$ref ? node.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : node);
+
 function parse(text) {
     try {
         return JSON.parse(text);
@@ -104,14 +107,19 @@ export class Server {
         const response = await (method === 'GET' ? ask().catch(ask) : ask());
         const text = await response.text();
         const json = parse(text);
-        this.record({ method, path, status: response.status, request: body?.length < 65536 ? parse(body) : undefined, reply: json });
+        this.record({ method, path, headers: all, body }, response, text);
         return { status: response.status, headers: response.headers, text, json };
     }
 
     // For tests/openapi/check.py; what imitates the hosted service's quirks is not described.
-    record(exchange) {
-        if (process.env.EXCHANGES_FILE && exchange.reply !== undefined && !this.args?.includes('nexudus'))
-            appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify(exchange)}\n`);
+    record({ method, path, headers = {}, body }, response, text) {
+        if (!process.env.EXCHANGES_FILE || this.args?.includes('nexudus'))
+            return;
+        const isLong = body?.length >= 65536;
+        appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify({
+            method, path, headers, isLong, body: isLong ? undefined : body?.toString(), status: response.status,
+            replyHeaders: Object.fromEntries(response.headers), size: text.length, reply: parse(text),
+        })}\n`);
     }
 
     grant(form, headers = {}) {

@@ -2,61 +2,169 @@
 // every exchange that the tests make.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { Server, fieldTable } from './harness.mjs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, fieldTable, follow, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start();
 const { json: doc, status } = await server.call('GET', '/api/openapi.json');
 const schemas = doc.components.schemas;
 
-test('it is OpenAPI 3.1, open to all, and every reference leads somewhere', () => {
+// What the OpenAPI Initiative's schema says against a document.
+function judge(document) {
+    const program = new URL('../openapi/valid.py', import.meta.url).pathname;
+    const { status, stdout, stderr } = spawnSync('/usr/bin/python3', [program], { input: JSON.stringify(document), encoding: 'utf8' });
+    assert.equal(stderr, '');
+    assert.equal(status, stdout ? 1 : 0);
+    return stdout;
+}
+
+test('it is valid OpenAPI 3.1, open to all, and every reference leads somewhere', () => {
     assert.equal(status, 200);
     assert.equal(doc.openapi, '3.1.0');
+    assert.equal(judge(doc), '');
     const refs = [...JSON.stringify(doc).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path);
     assert.ok(refs.length > 100);
     for (const ref of new Set(refs))
         assert.ok(ref.split('/').reduce((at, name) => at?.[name], doc), ref);
 });
 
+test('what judges it would see what is wrong', () => {
+    const { '/api/token': token, '/api/auth/me': me } = doc.paths;
+    const small = { ...doc, paths: { '/api/token': token, '/api/auth/me': me }, components: { schemas: { User: schemas.User } } };
+    assert.equal(judge(small), '');
+    for (const [spoil, says] of [
+        [(it) => { delete it.info.title; }, /^info 'title' is a required property$/m],
+        [(it) => { it.paths['/api/token'].pots = {}; }, /^paths\/\/api\/token .*'pots'/m],
+        [(it) => { delete it.paths['/api/auth/me'].get.responses['200'].$ref; }, /'description' is a required property/],
+        [(it) => { it.components.schemas.User.properties.Email.type = 'text'; }, /^components\/schemas\/User\/properties\/Email\/type 'text'/m],
+    ]) {
+        const spoilt = structuredClone(small);
+        spoil(spoilt);
+        assert.match(judge(spoilt), says);
+    }
+});
+
 test('every operation has an id of its own, a summary, and replies', () => {
     const operations = Object.values(doc.paths).flatMap((path) => Object.values(path));
     assert.equal(new Set(operations.map((one) => one.operationId)).size, operations.length);
-    for (const one of operations)
-        assert.ok(one.summary && one.responses['200'], one.operationId);
+    for (const one of operations) {
+        assert.ok(one.summary, one.operationId);
+        for (const [status, reply] of Object.entries(one.responses)) {
+            const described = follow(doc, reply);
+            assert.ok(described.description, `${one.operationId} ${status}`);
+            assert.equal(!described.content, ['304', '308'].includes(status), `${one.operationId} ${status} has a body`);
+        }
+        assert.ok(one.responses['200'] && one.responses['400'] && one.responses['503'], one.operationId);
+    }
     const routes = readFileSync(new URL('../../src/api/routes.def', import.meta.url), 'utf8');
     for (const [, path] of routes.matchAll(/^[A-Z]+\([^"]*"([^"]+)"/gm))
         assert.ok(doc.paths[path], path);
 });
 
 test('every field of a user is there, with its limits, as the table has it', () => {
+    const { UserCreate, UserUpdate, UserPatch, User } = schemas;
     for (const { name, type, max, flags } of fieldTable()) {
-        const inChange = schemas.UserChange.properties[name], inRecord = schemas.User.properties[name];
+        const body = UserUpdate.properties[name], shown = User.properties[name];
         const writable = !flags.includes('READ_ONLY') && !['empty', 'no'].includes(type);
-        const secret = ['sealed', 'totp', 'password'].includes(type);
-        assert.equal(!!inChange, writable, `${name} in a change`);
-        assert.equal(!!inRecord, !['added', 'removed'].includes(type), `${name} in a record`);
-        if (inChange && ['text', 'email', 'url', 'sealed', 'totp', 'password'].includes(type) && max)
-            assert.equal(inChange.maxLength, max, name);
-        if (type === 'integer' && inChange)
-            assert.deepEqual([inChange.minimum, inChange.maximum], [0, max], name);
-        if (inChange)
-            assert.equal(!!inChange.writeOnly, secret || flags.includes('TRANSIENT') || ['added', 'removed'].includes(type), name);
+        const secret = ['sealed', 'totp', 'password'].includes(type), delta = ['added', 'removed'].includes(type);
+        const transient = flags.includes('TRANSIENT');
+        assert.equal(!!body, writable, `${name} in a body`);
+        assert.equal(!!shown, !delta, `${name} in a record`);
+        if (shown)
+            assert.equal([].concat(shown.type).includes('null'), secret || transient || type === 'empty'
+                || !(flags.includes('REQUIRED') || flags.includes('ALWAYS') || ['boolean', 'links', 'no'].includes(type)), `${name} may be null in a record`);
         if (secret)
-            assert.equal(inRecord.type, 'null', name);
+            assert.equal(shown.type, 'null', name);
+        if (!writable)
+            continue;
+        const required = flags.includes('REQUIRED');
+        assert.deepEqual(UserPatch.properties[name], body);
+        assert.deepEqual(UserCreate.properties[name], name === 'Id' ? undefined : body);
+        assert.equal(body.type.includes('null'), !required, `${name} may be null in a body`);
+        assert.equal(UserUpdate.required.includes(name), required, `${name} is required`);
+        assert.equal(!!body.writeOnly, secret || transient || delta, name);
+        if (['text', 'email', 'url', 'sealed', 'totp', 'password'].includes(type))
+            assert.equal(body.maxLength, max, name);
+        if (type === 'integer')
+            assert.deepEqual([body.minimum, body.maximum], [0, max], name);
+        if (['links', 'added', 'removed'].includes(type))
+            assert.equal(body.maxItems, max, name);
+        assert.equal(body.minLength, flags.includes('FILLED') ? 1 : undefined, name);
     }
-    assert.deepEqual(schemas.UserChange.properties.Language.enum, [1, 2, 3, null]);
-    assert.deepEqual(schemas.UserChange.required, ['FullName', 'Email', 'Language', 'PasswordSalt', 'LastHelpVisited', 'InvalidLoginAttempts']);
-    assert.equal(schemas.UserPatch.required, undefined);
+    assert.deepEqual(User.properties.Language.enum, [1, 2, 3]);
+    assert.deepEqual(UserUpdate.properties.Language.enum, [1, '1', 2, '2', 3, '3']);
+    const six = ['FullName', 'Email', 'Language', 'PasswordSalt', 'LastHelpVisited', 'InvalidLoginAttempts'];
+    assert.deepEqual(UserUpdate.required, [...six, 'Id']);
+    assert.deepEqual(UserCreate.required, six);
+    assert.deepEqual(UserPatch.required, []);
 });
 
-test('the reference page needs nothing from elsewhere', async () => {
-    const page = await server.call('GET', '/api/docs');
-    const slashed = await server.call('GET', '/api/docs/');
-    assert.deepEqual([slashed.status, new URL(slashed.headers.get('location'), 'http://host/api/docs/').pathname], [308, '/api/docs'],
-        'the page asks for a neighbour of its own address');
-    assert.equal(page.status, 200);
-    assert.match(page.headers.get('content-type'), /^text\/html/);
-    assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
-    assert.match(page.text, /^<!doctype html>[\s\S]*fetch\('openapi\.json'\)[\s\S]*<\/html>\n$/);
-    assert.doesNotMatch(page.text, /https?:\/\//);
+test('what is asked for and given in headers and queries is there', () => {
+    const asked = ({ parameters = [] }, place) => parameters.map((one) => follow(doc, one)).filter((one) => one.in === place).map(({ name }) => name);
+    const users = doc.paths['/api/sys/users'], user = doc.paths['/api/sys/users/{id}'];
+    assert.deepEqual(asked(users.put, 'header'), ['If-Match', 'Prefer']);
+    assert.deepEqual(asked(users.post, 'header'), ['Idempotency-Key', 'Prefer']);
+    assert.deepEqual(asked(user.get, 'header'), ['If-None-Match']);
+    assert.deepEqual(asked(doc.paths['/api/token'].post, 'header'), ['client_id']);
+    assert.deepEqual(asked(doc.paths['/api/sys/users/exchange'].post, 'query'), ['token', 'validForInMinutes']);
+    const filters = asked(users.get, 'query');
+    assert.equal(new Set(filters).size, filters.length);
+    for (const name of ['page', 'size', 'orderBy', 'dir', 'id', 'UniqueId', 'User_ClearAvatar', 'User_ClearAvatarFile', 'User_EnablePassportAccess',
+        'User_Application', 'User_ApplicationId', 'User_Businesses', 'from_User_LastAccess', 'to_User_LastAccess', 'User_PassportNumber'])
+        assert.ok(filters.includes(name), name);
+    const given = (operation, code) => Object.keys(follow(doc, operation.responses[code]).headers ?? {});
+    assert.deepEqual(given(users.get, 200), ['X-Ignored-Parameters']);
+    assert.deepEqual(['put', 'post'].flatMap((method) => given(users[method], 200)), ['ETag', 'ETag']);
+    assert.deepEqual([200, 304, 401, 429, 503].flatMap((code) => given(user.get, code)), ['ETag', 'ETag', 'WWW-Authenticate', 'Retry-After', 'Retry-After']);
+    assert.deepEqual(Object.keys(doc.components.responses['405'].headers), ['Allow']);
+});
+
+test('what compares exchanges with the description would see what is wrong', async () => {
+    const file = join(temporaryFolder(), 'exchanges');
+    const token = await server.admin();
+    const exchanges = [{ method: 'GET', path: '/api/openapi.json', headers: {}, status: 200, replyHeaders: { 'content-type': 'application/json' }, size: 1, reply: doc }];
+    const note = async (method, path, body, spoil = () => {}) => {
+        const { status: code, headers, text, json } = await server.call(method, path, { token, body });
+        const one = { method, path, headers: {}, body: body && JSON.stringify(body), status: code, replyHeaders: Object.fromEntries(headers), size: text.length, reply: json };
+        spoil(one);
+        exchanges.push(one);
+    };
+    const chatRoom = { BusinessId: 301, Name: 'Room' };
+    await note('GET', `/api/sys/users/${userId}`);
+    await note('GET', '/api/sys/users?size=2&User_Active=TRUE&nothing=1');
+    await note('POST', '/api/support/chatrooms', chatRoom);
+    await note('GET', '/api/nowhere');
+    await note('DELETE', '/api/sys/users');
+    const wrong = [
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { one.reply.Active = null; }, /GET \S+ 200: reply \['Active'\]: None/],
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { one.reply.Extra = 1; }, /GET \S+ 200: reply \[\]: .*'Extra' was unexpected/],
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { one.reply.UpdatedOn = 'today'; }, /GET \S+ 200: reply \['UpdatedOn'\]: 'today' is not a 'date-time'/],
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { delete one.replyHeaders.etag; }, /header etag is missing/],
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { one.replyHeaders['x-new'] = '1'; }, /header x-new is not described/],
+        ['GET', `/api/sys/users/${userId}`, undefined, (one) => { one.replyHeaders['content-type'] = 'text/html'; }, /media type 'text\/html' is not described/],
+        ['GET', '/api/sys/users/5', undefined, (one) => { one.status = 410; }, /status 410 is not described/],
+        ['GET', '/api/sys/users?size=1', undefined, (one) => { one.path += '&dir=up'; }, /query dir \[\]: 'up' is not one of/],
+        ['GET', '/api/sys/users?size=1', undefined, (one) => { one.path += '&other=1'; }, /query other is neither described nor said to be ignored/],
+        ['GET', '/api/utils/enums?name=eLanguage', undefined, (one) => { one.path = '/api/utils/enums'; }, /query name is missing/],
+        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":null,"Name":"Room"}'; }, /POST \S+ 200: body \['BusinessId'\]: None is not of type 'integer', 'string'/],
+        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":301,"Name":"Room","Active":"yes"}'; }, /body \['Active'\]: 'yes' does not match/],
+        ['POST', '/api/support/chatrooms', chatRoom, (one) => { delete one.body; }, /there was no body, yet it was accepted/],
+    ];
+    const check = () => {
+        writeFileSync(file, exchanges.map((one) => `${JSON.stringify(one)}\n`).join(''));
+        return spawnSync('/usr/bin/python3', [new URL('../openapi/check.py', import.meta.url).pathname, file], { encoding: 'utf8' });
+    };
+    const right = check();
+    assert.equal(right.stdout, `${exchanges.length} exchanges, 0 not as described\n`, right.stderr);
+    assert.equal(right.status, 1, 'there are operations that were never seen');
+    assert.match(right.stderr, /^DELETE \/api\/apps\/applications\/\{id\} was never seen to succeed$/m);
+    for (const [method, path, body, spoil] of wrong)
+        await note(method, path, body, spoil);
+    const { stdout, stderr, status: code } = check();
+    assert.equal(code, 1);
+    assert.equal(stdout, `${exchanges.length} exchanges, ${wrong.length} not as described\n`, stderr);
+    for (const [, , , , says] of wrong)
+        assert.match(stderr, says);
 });

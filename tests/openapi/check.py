@@ -2,16 +2,34 @@
 """check.py FILE: compares exchanges that tests made (one JSON object a line) with the server's own
 OpenAPI description, which is among them. Prints what does not fit; ends with 1 if anything did.
 
-Of a list of records the first three are looked at: they are all made by the same code.
+Each reply must be described: its status, media type, headers and body. What the server accepted must be
+described too: path, query, headers and body. Of a list of records the first three are looked at: they
+are all made by the same code.
 """
 
 import json
 import re
 import sys
+from urllib.parse import parse_qsl
 
-from jsonschema import Draft202012Validator, RefResolver
+from jsonschema import Draft202012Validator, FormatChecker, RefResolver
+from jsonschema.exceptions import best_match
 
 LOOKED_AT = 3
+# What a reply to anything may have.
+COMMON_HEADERS = {
+    "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
+    "access-control-expose-headers", "access-control-max-age", "cache-control", "connection", "content-length",
+    "content-security-policy", "content-type", "date", "keep-alive", "pragma", "vary", "x-content-type-options",
+}  # fmt: skip
+# What is asked of no operation: a path, or a method of it, that is not there; a preflight.
+ELSEWHERE = {204, 400, 404, 405, 413, 500, 503}
+
+FORMATS = FormatChecker(formats=())
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or DATE.fullmatch(value))
+FORMATS.checks("uuid")(lambda value: not isinstance(value, str) or GUID.fullmatch(value))
 
 
 def read(path):
@@ -19,19 +37,16 @@ def read(path):
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             exchange = json.loads(line)
-            if exchange["path"] == "/api/openapi.json":
+            if exchange["path"] == "/api/openapi.json" and exchange["method"] == "GET":
                 document = exchange["reply"]
             exchanges.append(exchange)
     return document, exchanges
 
 
 def matchers(document):
-    """[(regular expression, path item)], those without {id} first."""
+    """[(regular expression, path)], those without {id} first."""
     paths = sorted(document["paths"], key=lambda path: "{" in path)
-    return [
-        (re.compile(re.sub(r"\\\{id\\\}", r"\\d+", re.escape(path)) + "/?$", re.IGNORECASE), document["paths"][path])
-        for path in paths
-    ]
+    return [(re.compile(re.escape(path).replace(r"\{id\}", r"[1-9]\d*") + "/?", re.IGNORECASE), path) for path in paths]
 
 
 def shorten(value):
@@ -42,54 +57,133 @@ def shorten(value):
     return value
 
 
+def typed(value, schema):
+    """What a text of a query or a header stands for, by its schema."""
+    kinds, text = schema.get("type", []), value.strip()
+    if "boolean" in kinds and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if "integer" in kinds and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    words = [word for word in schema.get("enum", []) if isinstance(word, str) and word.lower() == text.lower()]
+    return words[0] if words else value
+
+
 class Checker:
     def __init__(self, document):
         self.document = document
         self.paths = matchers(document)
         self.resolver = RefResolver("", document)
         self.validators = {}
+        self.done = set()
+        self.commandless = set()
 
     def resolve(self, node):
         while isinstance(node, dict) and "$ref" in node:
             node = self.resolver.resolve(node["$ref"])[1]
         return node
 
-    def problem(self, schema, value):
-        key = json.dumps(schema, sort_keys=True)
+    def problem(self, schema, value, formats=None):
+        key = json.dumps(schema, sort_keys=True), formats is None
         if key not in self.validators:
-            self.validators[key] = Draft202012Validator(schema, resolver=self.resolver)
-        for error in self.validators[key].iter_errors(shorten(value)):
-            return f"{list(error.absolute_path)}: {error.message[:300]}"
-        return None
+            self.validators[key] = Draft202012Validator(schema, resolver=self.resolver, format_checker=formats)
+        error = best_match(self.validators[key].iter_errors(value))
+        return error and f"{list(error.absolute_path)}: {error.message[:300]}"
 
-    def schema_of(self, node):
-        content = self.resolve(node).get("content", {})
-        for kind in ("application/json", "application/merge-patch+json"):
-            if kind in content:
-                return content[kind]["schema"]
-        return None
+    def find(self, exchange):
+        """(path, method, operation); operation None where there is none."""
+        asked = exchange["path"].split("?")[0]
+        method = {"HEAD": "get"}.get(exchange["method"], exchange["method"].lower())
+        for pattern, path in self.paths:
+            if pattern.fullmatch(asked) and method in self.document["paths"][path]:
+                return path, method, self.document["paths"][path][method]
+        return None, method, None
+
+    def reply(self, exchange, described):
+        headers = exchange["replyHeaders"]
+        expected = {name.lower(): self.resolve(header) for name, header in described.get("headers", {}).items()}
+        for name, header in expected.items():
+            if name in headers:
+                problem = self.problem(header["schema"], typed(headers[name], header["schema"]))
+                if problem:
+                    yield f"header {name} {problem}"
+            elif header.get("required"):
+                yield f"header {name} is missing"
+        yield from (f"header {name} is not described" for name in headers.keys() - expected.keys() - COMMON_HEADERS)
+        content = described.get("content", {})
+        kind = headers.get("content-type", "").split(";")[0]
+        if exchange["method"] == "HEAD" or not content:
+            if exchange["size"]:
+                yield "a body is not described"
+        elif kind not in content:
+            yield f"media type {kind!r} is not described"
+        elif kind == "application/json":
+            if "reply" not in exchange:
+                yield "the body is no JSON"
+                return
+            problem = self.problem(content[kind]["schema"], shorten(exchange["reply"]), FORMATS)
+            if problem:
+                yield f"reply {problem}"
+
+    def parameters(self, exchange, operation, described):
+        parameters = [self.resolve(one) for one in operation.get("parameters", [])]
+        query = exchange["path"].partition("?")[2]
+        given = {"query": parse_qsl(query, keep_blank_values=True), "header": list(exchange["headers"].items())}
+        known = {(one["in"], one["name"].lower()): one for one in parameters}
+        for place, pairs in given.items():
+            for name, value in pairs:
+                one = known.get((place, name.lower()))
+                problem = one and self.problem(one["schema"], typed(value, one["schema"]))
+                if problem:
+                    yield f"{place} {name} {problem}"
+        names = {name.lower() for name, _ in given["query"]}
+        yield from (f"query {name} is missing" for (place, name), one in known.items()
+                    if place == "query" and one.get("required") and name not in names)  # fmt: skip
+        # A search says which names it does not know.
+        ignored = exchange["replyHeaders"].get("x-ignored-parameters", "").lower().split(", ")
+        if "X-Ignored-Parameters" in described.get("headers", {}) and "..." not in ignored:
+            unknown = (re.sub(r"[^a-z0-9_.-]", "?", name) for name in names if ("query", name) not in known)
+            yield from (f"query {name} is neither described nor said to be ignored" for name in unknown if name not in ignored)
+
+    def body(self, exchange, operation):
+        if "requestBody" not in operation or exchange.get("isLong"):
+            return
+        [(kind, content)] = operation["requestBody"]["content"].items()
+        value = exchange.get("body")
+        if value is None:
+            yield "there was no body, yet it was accepted"
+            return
+        value = dict(parse_qsl(value, keep_blank_values=True)) if kind.endswith("form-urlencoded") else json.loads(value)
+        problem = self.problem(content["schema"], value)
+        if problem:
+            yield f"body {problem}"
 
     def check(self, exchange):
-        path = exchange["path"].split("?")[0]
-        item = next((item for pattern, item in self.paths if pattern.match(path)), None)
-        operation = item and item.get(exchange["method"].lower())
+        path, method, operation = self.find(exchange)
+        status = exchange["status"]
         if not operation:
-            return None if exchange["status"] in (404, 405) else "no such operation, yet it was answered"
-        reply = operation["responses"].get(str(exchange["status"]))
-        if not reply:
-            return f"status {exchange['status']} is not described"
-        schema = self.schema_of(reply)
-        if schema is not None:
-            problem = self.problem(schema, exchange["reply"])
-            if problem:
-                return "reply " + problem
-        body = self.schema_of(operation["requestBody"]) if "requestBody" in operation else None
-        if body is not None and exchange["status"] == 200 and isinstance(exchange.get("request"), dict):
-            problem = self.problem(body, exchange.get("request"))
-            # Clients send digit strings and "true": tolerated, but not described.
-            if problem and "is not of type" not in problem and "is not one of" not in problem:
-                return "request " + problem
-        return None
+            described = status in ELSEWHERE and self.document["components"]["responses"].get(str(status))
+        else:
+            described = operation["responses"].get(str(status))
+        if not described:
+            yield f"status {status} is not described"
+            return
+        described = self.resolve(described)
+        yield from self.reply(exchange, described)
+        if operation and status < 300:
+            self.done.add((path, method))
+            if path.endswith("/commands") and exchange.get("reply") == []:
+                self.commandless.add(path.replace("/commands", "/runcommand"))
+            yield from self.parameters(exchange, operation, described)
+            yield from self.body(exchange, operation)
+
+    def never_done(self):
+        """Of resources without commands none can be run."""
+        return [
+            f"{method.upper()} {path} was never seen to succeed"
+            for path, item in self.document["paths"].items()
+            for method in item
+            if (path, method) not in self.done and path not in self.commandless
+        ]
 
 
 def main():
@@ -97,19 +191,15 @@ def main():
     if not document:
         print("check: the exchanges have no description", file=sys.stderr)
         return 1
-    for schema in document["components"]["schemas"].values():
-        Draft202012Validator.check_schema(schema)
-    checker, wrong, seen = Checker(document), 0, set()
+    checker, wrong, said = Checker(document), 0, set()
     for exchange in exchanges:
-        problem = checker.check(exchange)
-        if problem:
-            wrong += 1
-            what = f"{exchange['method']} {exchange['path'].split('?')[0]} {exchange['status']}: {problem}"
-            if what not in seen and len(seen) < 30:
-                seen.add(what)
-                print(what, file=sys.stderr)
+        problems = list(checker.check(exchange))
+        wrong += bool(problems)
+        said.update(f"{exchange['method']} {exchange['path'].split('?')[0]} {exchange['status']}: {one}" for one in problems)
+    for what in sorted(said)[:30] + sorted(checker.never_done()):
+        print(what, file=sys.stderr)
     print(f"{len(exchanges)} exchanges, {wrong} not as described")
-    return 1 if wrong or not exchanges else 0
+    return 1 if wrong or checker.never_done() else 0
 
 
 sys.exit(main())
