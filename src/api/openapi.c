@@ -362,6 +362,7 @@ static const char *filter_schema(const struct field *field) {
 /* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". */
 static void add_filters(struct buffer *out, const struct table *table, struct text prefix) {
     static const char *const bounds[] = { "", "from_", "to_" };
+    out->failed |= !prefix.at;
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
@@ -376,10 +377,14 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
 }
 
 /* The order and the filters that api/search.c takes. */
-static void add_search(struct buffer *out, const struct table *table) {
+static void add_search(struct buffer *out, const struct resource *resource) {
+    const struct table *table = resource->table;
+    unsigned order = resource->order ? resource->order : table->common.id;
     const char *separator = "";
-    buffer_add(out, TEXT(",{\"name\":\"orderBy\",\"in\":\"query\",\"schema\":{\"type\":\"string\","
-                         "\"default\":\"Id\",\"enum\":["));
+    buffer_printf(out,
+                  ",{\"name\":\"orderBy\",\"in\":\"query\",\"schema\":{\"type\":\"string\","
+                  "\"default\":\"%s\",\"enum\":[",
+                  table->fields[order].name.at);
     for (unsigned i = 0; i < table->count; i++)
         for (unsigned which = 0; which < 2 && search_orders_by(&table->fields[i]); which++) {
             struct text name = search_name(&table->fields[i], which);
@@ -389,16 +394,14 @@ static void add_search(struct buffer *out, const struct table *table) {
             separator = ",";
         }
     buffer_add(out, TEXT("]}}"));
-    struct text prefix = arena_printf(out->arena, "%s_", table->entity);
-    add_filters(out, table, prefix);
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        struct text name = field_link_name(field);
-        if (field->type != TYPE_reference)
-            continue;
-        prefix = arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at);
-        add_filters(out, field->target, prefix);
-    }
+    add_filters(out, table, arena_printf(out->arena, "%s_", table->entity));
+    for (unsigned i = 0; i < table->count; i++)
+        for (unsigned which = 0; which < 2 && table->fields[i].type == TYPE_reference; which++) {
+            struct text name = search_name(&table->fields[i], which);
+            add_filters(
+                out, table->fields[i].target,
+                arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at));
+        }
 }
 
 static void add_parameters(struct buffer *out, const struct route *route,
@@ -415,7 +418,7 @@ static void add_parameters(struct buffer *out, const struct route *route,
                           name.at);
     }
     if (route_searches(route))
-        add_search(&list, route->resource->table);
+        add_search(&list, route->resource);
     if (list.len)
         buffer_printf(out, ",\"parameters\":[%.*s]", (int)list.len - 1, list.at + 1);
     out->failed |= list.failed;

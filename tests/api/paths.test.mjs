@@ -103,9 +103,12 @@ test('whoever may not search what a link leads to does not search it through the
 test('they are described', async () => {
     const { json } = await server.call('GET', '/api/openapi.json');
     const names = (path) => json.paths[path].get.parameters.map((one) => one.name);
-    for (const name of ['User_PreferredLanguage_Name', 'User_Application_Name', 'User_DefaultBusiness_Name', 'from_User_Application_CreatedOn', 'to_User_PreferredLanguage_DisplayOrder'])
+    for (const name of ['User_PreferredLanguage_Name', 'User_Application_Name', 'User_DefaultBusiness_Name', 'User_DefaultBusinessId_Name', 'from_User_Application_CreatedOn', 'to_User_PreferredLanguage_DisplayOrder'])
         assert.ok(names(users).includes(name), name);
     assert.ok(names(languages).includes('Language_Business_Name'));
-    assert.ok(!names(users).some((name) => /_(SecretKey|Password)$/.test(name)));
+    const secrets = json.paths[users].get.parameters.filter(({ name }) => /_(SecretKey|Password|PasswordSalt)$/.test(name));
+    assert.deepEqual(secrets.map(({ name }) => name), ['User_Password', 'User_PasswordSalt', 'User_ApplicationId_SecretKey', 'User_Application_SecretKey']);
+    for (const { name, schema } of secrets)
+        assert.equal(schema.description, 'finds nothing', name);
     assert.ok(names(`${applications}/my`).includes('Application_Developer_Email'));
 });
