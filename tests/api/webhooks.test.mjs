@@ -338,7 +338,7 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
     await rename(people[0], 'Waits');
     await own.stop();
     const ended = (days, first, count, state) => sql(`INSERT INTO web_hook_deliveries (Id, Version, WebHookId, Action, EntityId, Payload, Status, Attempts, UpdatedOn, CreatedOn, UniqueId, UpdatedBy, ToStringText)
-        SELECT value, 1, 1, 1002, 1, '[]', ${state}, 1, (unixepoch() - ${days} * 86400) * 1000, 0, printf('00000000-0000-8000-8000-%012x', value), '', '' FROM generate_series(${first}, ${first + count - 1})`);
+        SELECT value, 1, 1, 1002, 1, '[]', ${state}, 1, (unixepoch() - ${days} * 86400) * 1000, 0, printf('00000000-0000-0000-0000-%012d', value), '', '' FROM generate_series(${first}, ${first + count - 1})`);
     ended(31, 900000, 2500, status.delivered);
     ended(31, 910000, 10, status.failed);
     ended(31, 920000, 10, status.cancelled);
