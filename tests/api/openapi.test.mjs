@@ -118,7 +118,10 @@ test('what is asked for and given in headers and queries is there', () => {
     assert.deepEqual(given(users.get, 200), ['X-Ignored-Parameters']);
     assert.deepEqual(['put', 'post'].flatMap((method) => given(users[method], 200)), ['ETag', 'ETag']);
     assert.deepEqual([200, 304, 401, 429, 503].flatMap((code) => given(user.get, code)), ['ETag', 'ETag', 'WWW-Authenticate', 'Retry-After', 'Retry-After']);
+    assert.deepEqual([409, 412].flatMap((code) => given(users.put, code)), ['ETag', 'ETag']);
     assert.deepEqual(Object.keys(doc.components.responses['405'].headers), ['Allow']);
+    const order = (path) => doc.paths[path].get.parameters.find(({ name }) => name === 'orderBy').schema;
+    assert.deepEqual(['/api/sys/users', '/api/sys/audittrailentries'].map((path) => order(path).default), ['Id', 'UpdatedOn']);
 });
 
 test('what compares exchanges with the description would see what is wrong', async () => {
