@@ -13,7 +13,7 @@ test:
 	@tools/test
 
 torture:
-	@tools/torture $(SEED)
+	@tools/torture $(PART)
 
 fuzz:
 	@tools/fuzz $(FOR) $(TARGETS)

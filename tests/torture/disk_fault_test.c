@@ -86,7 +86,7 @@ static bool live_with(struct world *world, const struct disk_fault *fault, bool 
 static void sweep(struct disk_fault fault, struct tally *tally) {
     bool is_rare = fault.call != DISK_READ && fault.call != DISK_WRITE && fault.call != DISK_SIZE;
     unsigned long stride = is_rare ? 1 : torture_number("TORTURE_STRIDE", STRIDE);
-    unsigned long seed = torture_number("TORTURE_SEED", 1);
+    unsigned long seed = torture_number("SEED", 1);
     unsigned misses = 0;
     for (unsigned long at = 1 + seed % stride; misses < MISSES; at += stride) {
         struct world world;

@@ -1,6 +1,6 @@
 /* The power fails at a random moment, again and again: what was acknowledged is there, what was
  * refused is not, and what nobody can know is there whole or not at all.
- * TORTURE_CUTS and TORTURE_SEED choose how often and which. */
+ * TORTURE_CUTS and SEED choose how often and which. */
 #include "disk.h"
 #include "torture.h"
 #include "world.h"
@@ -67,7 +67,7 @@ static void no_power_cut_loses_what_was_acknowledged_or_keeps_what_was_refused(v
     struct disk_fates fates = disk_fates();
     print_message("# %lu cuts (seed %lu): %lu commands acknowledged, %lu refused, %lu cut off, of"
                   " which %lu were kept; un-synced writes: %lu kept, %lu lost, %lu torn\n",
-                  tally.days, torture_number("TORTURE_SEED", 1), tally.acknowledged, tally.refused,
+                  tally.days, torture_number("SEED", 1), tally.acknowledged, tally.refused,
                   tally.unknown, tally.unknown_kept, fates.kept, fates.lost, fates.torn);
     if (!fits)
         torture_fail("%s", wrong);

@@ -20,7 +20,7 @@ int torture_begin(void **state) {
     int nowhere = open("/dev/null", O_WRONLY);
     (void)state;
     bool ok = nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0 && close(nowhere) == 0;
-    disk_install(torture_number("TORTURE_SEED", 1));
+    disk_install(torture_number("SEED", 1));
     return ok ? 0 : -1;
 }
 

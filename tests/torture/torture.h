@@ -7,7 +7,7 @@
 unsigned long torture_number(const char *name, unsigned long otherwise);
 
 /**
- * A group's setup: installs the disk with TORTURE_SEED, and silences standard error, where
+ * A group's setup: installs the disk with SEED, and silences standard error, where
  * the store says what goes wrong, which here is nearly everything.
  */
 int torture_begin(void **state);

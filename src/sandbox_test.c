@@ -1,0 +1,146 @@
+/* What is left to a process that gave up its system calls. Each is tried in a child, since there is
+ * no way back. That a server does without the others is seen by all that is tested through a
+ * socket. */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/inotify.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* How a child says that the system would not take its calls from it. */
+enum { NO_SANDBOX = 255 };
+
+/* What waitpid says of a child that enters the sandbox, or does not, and ends with what `attempt`
+ * returns: the errno of a call, 0 when it was granted. */
+static int ended(int (*attempt)(void), bool inside) {
+    int how = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit none = { 0, 0 };
+        if (setrlimit(RLIMIT_CORE, &none) != 0 || (inside && !sandbox_enter()))
+            _exit(NO_SANDBOX);
+        _exit(attempt());
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    return how;
+}
+
+static void assert_ends(int (*attempt)(void), bool inside, int code) {
+    int how = ended(attempt, inside);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), code);
+}
+
+static void assert_deadly(int (*attempt)(void)) {
+    int how = ended(attempt, true);
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(WTERMSIG(how), SIGSYS);
+}
+
+static int start_a_program(void) {
+    char *arguments[] = { (char[]){ "true" }, NULL };
+    (void)execv("/bin/true", arguments);
+    return errno;
+}
+
+static int be_traced(void) {
+    return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : errno;
+}
+
+static int look_into_a_process(void) {
+    return syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0) == 0 ? 0 : errno;
+}
+
+static int leave_a_namespace(void) {
+    return syscall(SYS_unshare, 0) == 0 ? 0 : errno;
+}
+
+static int watch_files(void) {
+    return inotify_init1(IN_CLOEXEC) >= 0 ? 0 : errno;
+}
+
+static int send_a_signal(void) {
+    return kill(getpid(), 0) == 0 ? 0 : errno;
+}
+
+static int read_a_file(void) {
+    char byte;
+    int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    return file >= 0 && read(file, &byte, 1) == 1 && close(file) == 0 ? 0 : errno;
+}
+
+static int make_a_socket(int family, int type) {
+    int made = socket(family, type | SOCK_CLOEXEC, 0);
+    return made >= 0 && close(made) == 0 ? 0 : errno;
+}
+
+static int talk_to_others(void) {
+    return make_a_socket(AF_INET, SOCK_STREAM);
+}
+
+static int talk_within_the_kernel(void) {
+    return make_a_socket(AF_ALG, SOCK_SEQPACKET);
+}
+
+/* Else the tests below would see the system refuse, not the sandbox. */
+static void without_the_sandbox_they_are_granted(void **state) {
+    (void)state;
+    int (*const attempts[])(void) = { start_a_program, be_traced, watch_files, send_a_signal };
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        assert_ends(attempts[i], false, 0);
+}
+
+static void to_start_a_program_ends_it(void **state) {
+    (void)state;
+    assert_deadly(start_a_program);
+}
+
+static void to_trace_and_look_into_processes_ends_it(void **state) {
+    (void)state;
+    assert_deadly(be_traced);
+    assert_deadly(look_into_a_process);
+}
+
+static void to_leave_a_namespace_ends_it(void **state) {
+    (void)state;
+    assert_deadly(leave_a_namespace);
+}
+
+static void what_is_not_listed_fails_with_eperm(void **state) {
+    (void)state;
+    assert_ends(watch_files, true, EPERM);
+    assert_ends(send_a_signal, true, EPERM);
+    assert_ends(talk_within_the_kernel, true, EPERM);
+}
+
+static void files_and_sockets_are_still_granted(void **state) {
+    (void)state;
+    assert_ends(read_a_file, true, 0);
+    assert_ends(talk_to_others, true, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_the_sandbox_they_are_granted),
+        cmocka_unit_test(to_start_a_program_ends_it),
+        cmocka_unit_test(to_trace_and_look_into_processes_ends_it),
+        cmocka_unit_test(to_leave_a_namespace_ends_it),
+        cmocka_unit_test(what_is_not_listed_fails_with_eperm),
+        cmocka_unit_test(files_and_sockets_are_still_granted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
