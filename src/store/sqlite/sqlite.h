@@ -202,4 +202,10 @@ int schema_compare_version(struct store_view *view);
  */
 enum status schema_check(struct store_view *view, char *why, size_t why_size) MUST_CHECK;
 
+/**
+ * Opens a data folder and locks it for this process alone, until `*opened` is closed (-1: was not
+ * opened). EX_OK; EX_CANTCREAT, EX_TEMPFAIL with a line in `why`.
+ */
+int directory_lock(const char *directory, int *opened, char *why, size_t why_size);
+
 #endif

@@ -370,14 +370,14 @@ static bool start_library(void) {
     return result == SQLITE_OK && sqlite3_initialize() == SQLITE_OK;
 }
 
-static int lock_directory(struct store *store, const char *directory, char *why, size_t why_size) {
-    store->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->directory < 0 || access(directory, W_OK | X_OK) != 0) {
+int directory_lock(const char *directory, int *opened, char *why, size_t why_size) {
+    *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*opened < 0 || access(directory, W_OK | X_OK) != 0) {
         (void)snprintf(why, why_size, "%s: %s; give a folder that can be written (--data)",
                        directory, strerror(errno));
         return EX_CANTCREAT;
     }
-    if (flock(store->directory, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(*opened, LOCK_EX | LOCK_NB) != 0) {
         (void)snprintf(why, why_size,
                        "%s: in use by another rosterd; stop it or take another"
                        " folder (--data)",
@@ -464,7 +464,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     store->search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS;
     atomic_init(&store->access_epoch, 1);
-    *exit_code = lock_directory(store, options->directory, why, why_size);
+    *exit_code = directory_lock(options->directory, &store->directory, why, why_size);
     if (*exit_code == EX_OK)
         *exit_code = open_database(store, options->directory, why, why_size);
     if (*exit_code == EX_OK)
