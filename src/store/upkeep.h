@@ -27,7 +27,8 @@ int store_backup(const char *directory, const char *path, store_say *say);
  * Puts the backup `path` in the place of the database in `directory`, which is made if need be.
  * Whatever ends it early, the folder has either the old database whole, or the backup. EX_OK;
  * EX_NOINPUT, no backup there; EX_DATAERR, it is not whole or none of Roster's; EX_CONFIG, a newer
- * version made it; EX_TEMPFAIL, somebody uses the folder; EX_CANTCREAT; EX_IOERR. A failure is said.
+ * version made it; EX_TEMPFAIL, somebody uses the folder; EX_CANTCREAT; EX_IOERR. A failure is
+ * said.
  */
 int store_restore(const char *directory, const char *path, store_say *say);
 

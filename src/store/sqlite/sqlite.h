@@ -109,6 +109,7 @@ struct reader_pool *readers_start(struct store *store, unsigned threads,
                                   int64_t limit_ms) MUST_CHECK;
 void readers_stop(struct reader_pool *pool);
 enum status readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
+size_t readers_waiting(struct reader_pool *pool);
 
 /** How many groups were committed so far. */
 uint64_t store_commits(const struct store *store);

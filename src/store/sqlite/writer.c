@@ -54,7 +54,8 @@ struct store {
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
     atomic_uint_fast64_t commands_run; /* only the writer adds */
-    atomic_bool refuses;               /* the disk refused the last group */
+    atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
+    atomic_bool refuses; /* the disk refused the last group */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -145,6 +146,14 @@ bool store_keeps_log(const struct store *store) {
     return atomic_load(&store->keeps_log);
 }
 
+static void count_group(struct store *store, unsigned size) {
+    unsigned at = 0;
+    while (at < STORE_GROUP_SIZES - 1 && size > 1U << at)
+        at++;
+    atomic_fetch_add_explicit(&store->groups[at], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->grouped, size, memory_order_relaxed);
+}
+
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct store_view *tx = store->writer_view;
@@ -153,7 +162,8 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         view_execute(tx, view_statement(tx, SQL_begin)) != STATUS_OK)
         return false;
     bool ok = true;
-    for (struct queue_item *item = first; ok && item != end; item = item->next) {
+    unsigned size = 0;
+    for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
         command->status = command->run(tx, command);
         ok = command->status != STATUS_BROKEN;
@@ -169,6 +179,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     if (ok) {
         atomic_store_explicit(&store->refuses, false, memory_order_relaxed);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
+        count_group(store, size);
     }
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
@@ -305,13 +316,18 @@ struct store_figures store_figures(struct store *store) {
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
         facts.st_size = 0; /* there is none before the first change */
-    return (struct store_figures){
+    struct store_figures figures = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
+        .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
         .waiting = queue_length(&store->commands),
+        .reads_waiting = readers_waiting(store->reader_pool),
         .log_bytes = (uint64_t)facts.st_size,
         .refuses = atomic_load(&store->refuses) || atomic_load(&store->is_broken),
     };
+    for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
+        figures.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
+    return figures;
 }
 
 enum status store_submit(struct store *store, struct store_command *command) {
