@@ -2,6 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
@@ -125,6 +126,48 @@ test('sign-ins and lock-outs are counted', async () => {
 test('without --metrics there are none', async () => {
     const other = await Server.start();
     assertFailure(await other.call('GET', '/metrics'), 404);
+});
+
+// One request and its whole reply over a connection that stays open.
+function ask(socket, text) {
+    return new Promise((resolve, reject) => {
+        let answer = '';
+        const end = (how, value) => { socket.removeAllListeners(); how(value); };
+        socket.on('data', (part) => {
+            answer += part;
+            const head = answer.indexOf('\r\n\r\n');
+            if (head >= 0 && answer.length >= head + 4 + Number(/^Content-Length: (\d+)/mi.exec(answer)[1]))
+                end(resolve, answer);
+        });
+        socket.on('error', (error) => end(reject, error));
+        socket.on('close', () => end(reject, new Error(`closed after ${answer}`)));
+        socket.write(text);
+    });
+}
+
+test('while it stops it is not ready, on connections that are still open', async () => {
+    const stopping = await Server.start(), token = await stopping.admin();
+    const body = JSON.stringify({ ...required(await stopping.get(userId)), FullName: 'Began in time' });
+    const connect = () => new Promise((resolve, reject) => {
+        const socket = net.connect(stopping.port, stopping.host, () => resolve(socket)).on('error', reject);
+    });
+    const kept = await connect(), busy = await connect();
+    const probe = 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n';
+    assert.match(await ask(kept, probe), /^HTTP\/1\.1 200 /);
+    assert.match(await ask(busy, probe), /^HTTP\/1\.1 200 /);
+    const expects = new Promise((resolve) => { busy.once('data', (part) => resolve(String(part))); });
+    busy.write(`PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+    assert.match(await expects, /^HTTP\/1\.1 100 /); // it is in progress now
+    stopping.child.kill('SIGTERM');
+    for (let refused = false; !refused;)
+        refused = await connect().then((socket) => { socket.destroy(); return false; }, () => true);
+    const answer = await ask(kept, probe);
+    assert.match(answer, /^HTTP\/1\.1 503 /);
+    assert.match(answer, /^Connection: close\r$/mi);
+    assert.match(await ask(busy, body), /^HTTP\/1\.1 200 /);
+    await stopping.stop();
+    await stopping.spawn();
+    assert.equal((await stopping.get(userId, token)).FullName, 'Began in time');
 });
 
 test('the server leaves no core', () => {
