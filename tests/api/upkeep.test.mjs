@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Server, binary, required, run, storedUsers, userId } from './harness.mjs';
@@ -178,6 +178,9 @@ test('a restore makes the folder, takes the place of what is no database, and mi
         prepare();
         const { code, stderr } = await restore(backup, folder);
         assert.equal(code, 0, stderr);
+        assert.equal(statSync(join(folder, 'roster.db')).uid, statSync(folder).uid);
+        if (process.getuid() === 0)
+            chownSync(folder, 65534, 65534); // the next one is restored for somebody else
         assert.match(stderr, /roster\.key: is not there; copy the key/);
         assert.equal(statSync(folder).mode & 0o777, 0o700);
         assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });

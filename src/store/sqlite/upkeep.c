@@ -367,15 +367,24 @@ static void miss_key(const char *directory, store_say *say) {
         sayf(say, "%s: is not there; copy the key of the backup to it before the start", path);
 }
 
+/* Root may restore for the user who serves; the file has to be that user's, as the folder is. */
+static bool give_to_owner(int file, int directory) {
+    struct stat facts;
+    return geteuid() != 0 ||
+           (fstat(directory, &facts) == 0 && fchown(file, facts.st_uid, facts.st_gid) == 0);
+}
+
 static int restore_into(int directory, const char *database, const char *path, store_say *say) {
     char temporary[PATH_MAX + 8];
     (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", database);
     int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
-    if (file < 0) {
+    int code = EX_CANTCREAT;
+    if (file < 0 || !give_to_owner(file, directory))
         sayf(say, "%s: %s", database, strerror(errno));
-        return EX_CANTCREAT;
-    }
-    int code = copy_backup(path, temporary, say);
+    else
+        code = copy_backup(path, temporary, say);
+    if (file < 0)
+        return code;
     if (code == EX_OK)
         code = fold_log(database, say);
     if (code == EX_OK)
