@@ -456,14 +456,16 @@ static void say(const char *line) {
     (void)fprintf(stderr, "rosterd: %s\n", line);
 }
 
-/* `check` and `backup FILE`. */
+/* `check`, `backup FILE` and `restore FILE`. */
 static int run_command(const struct settings *settings) {
     const char *directory = *settings->data ? settings->data : DEFAULT_DIRECTORY;
     if (strcmp(settings->command, "check") == 0)
         return store_check(directory, say);
+    bool is_backup = strcmp(settings->command, "backup") == 0;
     if (settings->operand)
-        return store_backup(directory, settings->operand, say);
-    complain("backup: name the file to be written");
+        return is_backup ? store_backup(directory, settings->operand, say)
+                         : store_restore(directory, settings->operand, say);
+    complain("%s: name the file to be %s", settings->command, is_backup ? "written" : "read");
     return EX_USAGE;
 }
 

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -141,7 +142,24 @@ static void add_times(struct buffer *body, const struct app *app) {
         add_times_of(body, app, route);
 }
 
-static void add_store(struct buffer *body, struct app *app) {
+static void add_groups(struct buffer *body, const struct store_figures *figures) {
+    uint64_t count = 0;
+    add_head(body, "roster_store_commit_commands", "histogram", "Commands of one commit.");
+    for (unsigned i = 0; i < STORE_GROUP_SIZES; i++) {
+        char bound[16] = "+Inf";
+        if (i < STORE_GROUP_SIZES - 1)
+            (void)snprintf(bound, sizeof bound, "%u", 1U << i);
+        count += figures->groups[i];
+        buffer_printf(body, "roster_store_commit_commands_bucket{le=\"%s\"} %llu\n", bound,
+                      (unsigned long long)count);
+    }
+    buffer_printf(body,
+                  "roster_store_commit_commands_sum %llu\n"
+                  "roster_store_commit_commands_count %llu\n",
+                  (unsigned long long)figures->grouped, (unsigned long long)count);
+}
+
+static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
     struct store_figures figures = store_figures(app->store);
     const struct {
         const char *name, *type, *help;
@@ -154,6 +172,16 @@ static void add_store(struct buffer *body, struct app *app) {
           figures.commits },
         { "roster_store_queue_length", "gauge", "Commands that wait for the writer.",
           figures.waiting },
+        { "roster_search_queue_length", "gauge", "Searches that wait for a thread.",
+          figures.reads_waiting },
+        { "roster_password_queue_length", "gauge", "Passwords that wait to be looked at.",
+          pool_waiting(app->auth.pool) },
+        { "roster_picture_queue_length", "gauge", "Pictures that wait to be looked at.",
+          pool_waiting(app->pictures) },
+        { "roster_webhook_deliveries_pending", "gauge",
+          "Deliveries to webhooks that are due or"
+          " will be.",
+          pending },
         { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", figures.log_bytes },
         { "roster_store_refuses", "gauge", "1 when the disk refused the last write.",
           figures.refuses },
@@ -162,6 +190,7 @@ static void add_store(struct buffer *body, struct app *app) {
         add_head(body, rows[i].name, rows[i].type, rows[i].help);
         buffer_printf(body, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
     }
+    add_groups(body, &figures);
 }
 
 static void add_sign_ins(struct buffer *body, const struct sign_in_counts *counts) {
@@ -185,8 +214,14 @@ static void add_sign_ins(struct buffer *body, const struct sign_in_counts *count
 void metrics_get(struct request *request) {
     struct app *app = request->app;
     struct buffer body;
+    int64_t pending = 0;
     if (!app->shows_metrics) {
         reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
+        return;
+    }
+    enum status status = store_count_pending(request->worker->view, &pending);
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
         return;
     }
     buffer_init(&body, request->arena, (size_t)32 * 1024);
@@ -194,7 +229,7 @@ void metrics_get(struct request *request) {
     add_replies(&body, app);
     add_times(&body, app);
     app_unlock_workers(app);
-    add_store(&body, app);
+    add_figures(&body, app, (uint64_t)pending);
     add_sign_ins(&body, app->auth.counts);
     reply_json(request, 200, &body);
     if (request->exchange->reply.http_status == 200)

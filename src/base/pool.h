@@ -25,4 +25,7 @@ void pool_stop(struct pool *pool);
 /** Queues a job. STATUS_BUSY when too much waits already; then it never runs. */
 enum status pool_submit(struct pool *pool, struct job *job) MUST_CHECK;
 
+/** How many jobs wait, apart from those that run. */
+size_t pool_waiting(struct pool *pool);
+
 #endif

@@ -227,20 +227,22 @@ static void read_file(struct reading *reading) {
         (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
 }
 
-/* The words that are no options: `check`, or `backup` and a file. */
+/* The words that are no options: `check`, or `backup` or `restore` and a file. */
 static void read_word(struct reading *reading, const char *word) {
     struct settings *settings = reading->settings;
     char source[SOURCE_MAX];
-    bool is_backup = settings->command && strcmp(settings->command, "backup") == 0;
-    if (!settings->command && (strcmp(word, "check") == 0 || strcmp(word, "backup") == 0)) {
+    bool takes_file = settings->command && strcmp(settings->command, "check") != 0;
+    if (!settings->command && (strcmp(word, "check") == 0 || strcmp(word, "backup") == 0 ||
+                               strcmp(word, "restore") == 0)) {
         settings->command = word;
-    } else if (is_backup && !settings->operand) {
+    } else if (takes_file && !settings->operand) {
         settings->operand = word;
     } else {
         (void)snprintf(source, sizeof source, "%s:", word);
-        (void)complain(reading, EX_USAGE, source,
-                       "options begin with --, commands are check and backup FILE; see rosterd"
-                       " --help");
+        (void)complain(
+            reading, EX_USAGE, source,
+            "options begin with --, commands are check, backup FILE and restore FILE; see rosterd"
+            " --help");
     }
 }
 
@@ -303,10 +305,11 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     }
     const struct argp argp = { .options = options,
                                .parser = read_option,
-                               .args_doc = "[check | backup FILE]",
+                               .args_doc = "[check | backup FILE | restore FILE]",
                                .doc = "Serves a directory of users over HTTP.\v"
                                       "check looks whether the database is whole, backup copies"
-                                      " it; both may be done while it is served."
+                                      " it; both may be done while it is served. restore puts a"
+                                      " copy in its place."
                                       "\n\nEach setting can also come from the environment"
                                       " (ROSTER_LISTEN) or from a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";

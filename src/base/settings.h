@@ -16,7 +16,8 @@ struct settings {
 #undef SETTING_choice
 #undef SETTING_flag
 #undef SETTING_number
-    /* What is to be done instead of serving, and with which file: `backup FILE`. NULL: nothing. */
+    /* What is to be done instead of serving, and with which file: `backup FILE`, `restore FILE`.
+     * NULL: nothing. */
     const char *command, *operand;
     void *memory; /* what the texts lie in, if not in argv or the environment */
 };

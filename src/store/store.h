@@ -45,12 +45,17 @@ void store_close(struct store *store);
  */
 uint64_t store_access_epoch(const struct store *store);
 
+/** Groups are counted by size: 1, up to 2, up to 4 and so forth to 128, and above. */
+enum { STORE_GROUP_SIZES = 9 };
+
 /** Figures for those who watch over a server. Any thread. */
 struct store_figures {
-    uint64_t commands, commits; /* run and committed since the start */
-    uint64_t waiting;           /* commands in the queue */
-    uint64_t log_bytes;         /* the log's file */
-    bool refuses;               /* the disk refused the last group, or a sync once */
+    uint64_t commands, commits;                  /* run and committed since the start */
+    uint64_t groups[STORE_GROUP_SIZES], grouped; /* commits by size, and the commands in them */
+    uint64_t waiting;                            /* commands in the queue */
+    uint64_t reads_waiting;                      /* what was given to store_read */
+    uint64_t log_bytes;                          /* the log's file */
+    bool refuses; /* the disk refused the last group, or a sync once */
 };
 
 struct store_figures store_figures(struct store *store);
@@ -187,6 +192,9 @@ struct waiting_hooks {
     const struct waiting_hook *list; /* in the arena */
     size_t count;
 };
+
+/** Counts the deliveries that are pending. */
+enum status store_count_pending(struct store_view *view, int64_t *count) MUST_CHECK;
 
 /** Finds the webhooks that something is pending for. */
 enum status store_waiting_hooks(struct store_view *view, struct arena *arena,

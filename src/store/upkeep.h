@@ -2,8 +2,8 @@
 #define ROSTER_STORE_UPKEEP_H
 
 /*
- * What an operator does to a data folder from outside, while a server serves from it or not.
- * Neither changes the folder.
+ * What an operator does to a data folder from outside. Checks and backups change nothing in it, and
+ * do not mind a server.
  */
 
 /** Gets one line on what was found. */
@@ -22,5 +22,14 @@ int store_check(const char *directory, store_say *say);
  * EX_CANTCREAT; EX_IOERR; EX_DATAERR, the copy is not whole. A failure is said.
  */
 int store_backup(const char *directory, const char *path, store_say *say);
+
+/**
+ * Puts the backup `path` in the place of the database in `directory`, which is made if need be.
+ * Whatever ends it early, the folder has either the old database whole, or the backup. EX_OK;
+ * EX_NOINPUT, no backup there; EX_DATAERR, it is not whole or none of Roster's; EX_CONFIG, a newer
+ * version made it; EX_TEMPFAIL, somebody uses the folder; EX_CANTCREAT; EX_IOERR. A failure is
+ * said.
+ */
+int store_restore(const char *directory, const char *path, store_say *say);
 
 #endif

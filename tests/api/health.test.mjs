@@ -2,9 +2,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--metrics', '--lockout-attempts', '2']);
+const server = await Server.start(['--demo', '--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
 
 // The text format: name and labels to number, after a TYPE for each name.
 async function metrics() {
@@ -65,6 +66,52 @@ test('requests are counted by route, status and time, over all threads', async (
         }
 });
 
+test('every figure is documented, and every documented one served', async () => {
+    const { text } = await server.call('GET', '/metrics');
+    const served = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name);
+    const documented = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').match(/(?<=`)roster_\w+(?=`)/g);
+    assert.deepEqual(served.sort(), documented.sort());
+});
+
+test('commits are counted by how many changes they hold', async () => {
+    const sizes = '{le="1"} {le="2"} {le="4"} {le="8"} {le="16"} {le="32"} {le="64"} {le="128"} {le="+Inf"}'.split(' ');
+    const before = await metrics();
+    assert.equal((await server.update(userId, { LastHelpVisited: 1 })).status, 200);
+    const one = await metrics();
+    for (const size of sizes)
+        assert.equal(one.get(`roster_store_commit_commands_bucket${size}`) - before.get(`roster_store_commit_commands_bucket${size}`), 1, size);
+    const body = required(await server.get(userId));
+    await Promise.all(Array.from({ length: 40 }, (_, i) => server.put({ ...body, LastHelpVisited: i })));
+    const after = await metrics();
+    assert.equal(after.get('roster_store_commit_commands_sum') - one.get('roster_store_commit_commands_sum'), 40);
+    assert.equal(after.get('roster_store_commit_commands_sum'), after.get('roster_store_commands_total'));
+    assert.equal(after.get('roster_store_commit_commands_count'), after.get('roster_store_commits_total'));
+    assert.equal(after.get('roster_store_commit_commands_bucket{le="+Inf"}'), after.get('roster_store_commits_total'));
+});
+
+test('what waits is shown, and that it waits no more', async () => {
+    const waiting = async (what) => (await metrics()).get(`roster_${what}`);
+    for (const what of ['store_queue_length', 'search_queue_length', 'password_queue_length', 'picture_queue_length', 'webhook_deliveries_pending'])
+        assert.equal(await waiting(what), 0, what);
+    let signedIn = false;
+    const signIns = Promise.all(Array.from({ length: 30 }, () => server.token('lister@example.com'))).then(() => { signedIn = true; });
+    let most = 0;
+    while (!signedIn)
+        most = Math.max(most, await waiting('password_queue_length'));
+    await signIns;
+    assert.ok(most > 0 && most < 30, `${most} waited`);
+    assert.equal(await waiting('password_queue_length'), 0);
+
+    const token = await server.admin();
+    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Nobody listens', Action: 1002, Active: true, URL: 'http://127.0.0.1:9/' } });
+    assert.equal(hook.status, 200, hook.text);
+    assert.equal((await server.update(userId, { FullName: 'To be told' })).status, 200);
+    assert.equal(await waiting('webhook_deliveries_pending'), 1);
+    assert.equal((await server.call('DELETE', `/api/sys/webhooks/${hook.json.Value.Id}`, { token })).status, 200);
+    while (await waiting('webhook_deliveries_pending'))
+        ; // they end with their webhook
+});
+
 test('sign-ins and lock-outs are counted', async () => {
     const before = await metrics();
     const grant = (secret) => server.grant({ grant_type: 'password', username: 'reader@example.com', password: secret });
@@ -79,6 +126,48 @@ test('sign-ins and lock-outs are counted', async () => {
 test('without --metrics there are none', async () => {
     const other = await Server.start();
     assertFailure(await other.call('GET', '/metrics'), 404);
+});
+
+// One request and its whole reply over a connection that stays open.
+function ask(socket, text) {
+    return new Promise((resolve, reject) => {
+        let answer = '';
+        const end = (how, value) => { socket.removeAllListeners(); how(value); };
+        socket.on('data', (part) => {
+            answer += part;
+            const head = answer.indexOf('\r\n\r\n');
+            if (head >= 0 && answer.length >= head + 4 + Number(/^Content-Length: (\d+)/mi.exec(answer)[1]))
+                end(resolve, answer);
+        });
+        socket.on('error', (error) => end(reject, error));
+        socket.on('close', () => end(reject, new Error(`closed after ${answer}`)));
+        socket.write(text);
+    });
+}
+
+test('while it stops it is not ready, on connections that are still open', async () => {
+    const stopping = await Server.start(), token = await stopping.admin();
+    const body = JSON.stringify({ ...required(await stopping.get(userId)), FullName: 'Began in time' });
+    const connect = () => new Promise((resolve, reject) => {
+        const socket = net.connect(stopping.port, stopping.host, () => resolve(socket)).on('error', reject);
+    });
+    const kept = await connect(), busy = await connect();
+    const probe = 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n';
+    assert.match(await ask(kept, probe), /^HTTP\/1\.1 200 /);
+    assert.match(await ask(busy, probe), /^HTTP\/1\.1 200 /);
+    const expects = new Promise((resolve) => { busy.once('data', (part) => resolve(String(part))); });
+    busy.write(`PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+    assert.match(await expects, /^HTTP\/1\.1 100 /); // it is in progress now
+    stopping.child.kill('SIGTERM');
+    for (let refused = false; !refused;)
+        refused = await connect().then((socket) => { socket.destroy(); return false; }, () => true);
+    const answer = await ask(kept, probe);
+    assert.match(answer, /^HTTP\/1\.1 503 /);
+    assert.match(answer, /^Connection: close\r$/mi);
+    assert.match(await ask(busy, body), /^HTTP\/1\.1 200 /);
+    await stopping.stop();
+    await stopping.spawn();
+    assert.equal((await stopping.get(userId, token)).FullName, 'Began in time');
 });
 
 test('the server leaves no core', () => {

@@ -1,10 +1,10 @@
 // The program: its options, its exit codes, its first start and its end.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, assertFailure, required, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, adminEmail, assertFailure, binary, required, run, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder, 'data');
@@ -182,6 +182,30 @@ test('SIGTERM lets requests in progress end, and the data is there afterwards', 
     assert.ok(done >= 1);
     await server.spawn();
     assert.ok((await server.get(userId, token)).LastHelpVisited >= 1);
+});
+
+test('a log file that is copied and truncated goes on from its beginning', async () => {
+    const server = await Server.start(), token = await server.admin();
+    await server.stop();
+    execFileSync('sqlite3', [join(server.folder, 'data', 'roster.db'), `UPDATE users SET Members = x'07000001107B' WHERE Id = ${userId}`]);
+    const log = join(server.folder, 'log');
+    const child = spawn('sh', ['-c', 'log=$1; shift; exec "$@" 2>>"$log"', 'sh', log, binary, ...server.args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => { child.on('close', resolve); });
+    const [url] = /http:\S+/.exec(await new Promise((resolve) => { child.stdout.once('data', (part) => resolve(String(part))); }));
+    const lines = async () => { // of one request that cannot be served
+        const { status } = await fetch(`${url}/api/sys/users/${userId}`, { headers: { Authorization: `Bearer ${token}` } });
+        assert.equal(status, 500);
+        return readFileSync(log, 'utf8');
+    };
+    const first = await lines();
+    assert.match(first, /^\d{4}-\S+Z error: database: a row/m);
+    assert.ok((await lines()).length > first.length);
+    truncateSync(log);
+    const fresh = await lines();
+    assert.match(fresh, /^(\d{4}-\S+Z error: [^\0\n]+\n)+$/);
+    child.kill('SIGTERM');
+    assert.equal(await ended, 0);
+    assert.ok(readFileSync(log, 'utf8').startsWith(fresh));
 });
 
 test('it listens on IPv6 and on a UNIX socket', async () => {

@@ -1,16 +1,18 @@
 // What operators do: check, back up while it serves, restore, upgrade; and who may read the files.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, required, run, storedUsers, userId } from './harness.mjs';
+import { setTimeout } from 'node:timers/promises';
+import { Server, binary, required, run, storedUsers, userId } from './harness.mjs';
 
-const [usage, dataError, noInput, cannotCreate, config] = [64, 65, 66, 73, 78];
+const [usage, dataError, noInput, cannotCreate, inUse, config] = [64, 65, 66, 73, 75, 78];
 const server = await Server.start();
 const data = join(server.folder, 'data');
 const sql = (text, file = join(data, 'roster.db')) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
 const check = (folder = data) => run(['check', '--data', folder]);
+const restore = (file, folder = data) => run(['restore', file, '--data', folder]);
 
 test('check finds nothing wrong while it serves, and with none to check says so', async () => {
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
@@ -66,7 +68,7 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     })();
     const file = join(server.folder, 'backup.db');
     while (number < 5)
-        await new Promise((resolve) => { setTimeout(resolve, 5); });
+        await setTimeout(5);
     const acknowledged = number - 1;
     assert.deepEqual(await run(['backup', file, '--data', data]), { code: 0, stdout: '', stderr: '' });
     stop = true;
@@ -79,15 +81,110 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     assert.deepEqual(readdirSync(server.folder).filter((name) => name.startsWith('backup')), ['backup.db'], 'nothing else is left');
 
     await server.put({ ...body, LastHelpVisited: 0, FullName: 'After the backup' }, { token });
+    const served = await restore(file);
+    assert.equal(served.code, inUse);
+    assert.match(served.stderr, /in use by another rosterd/);
     await server.stop();
-    for (const end of ['', '-wal', '-shm'])
-        rmSync(join(data, `roster.db${end}`), { force: true });
-    copyFileSync(file, join(data, 'roster.db'));
+    assert.deepEqual(await restore(file), { code: 0, stdout: '', stderr: '' });
+    assert.equal(statSync(join(data, 'roster.db')).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], 'nothing else is left');
     await server.spawn();
     const restored = await server.get(userId, token);
     assert.equal(restored.LastHelpVisited, Number(found));
     assert.equal(restored.FullName, body.FullName);
     assert.equal((await server.put({ ...body, LastHelpVisited: 1 }, { token })).status, 200);
+});
+
+test('the log that a killed server left is not applied to what is restored over it', async () => {
+    const file = join(server.folder, 'before.db');
+    const body = required(await server.get(userId));
+    assert.equal((await server.put({ ...body, FullName: 'In the backup' })).status, 200);
+    assert.equal((await run(['backup', file, '--data', data])).code, 0);
+    assert.equal((await server.put({ ...body, FullName: 'In the log' })).status, 200);
+    await server.stop('SIGKILL');
+    assert.ok(statSync(join(data, 'roster.db-wal')).size > 0);
+    assert.deepEqual(await restore(file), { code: 0, stdout: '', stderr: '' });
+    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key']);
+    assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
+    await server.spawn();
+    assert.equal((await server.get(userId)).FullName, 'In the backup');
+});
+
+test('a restore that is killed leaves the old database, log and all, or the backup', async () => {
+    const file = join(server.folder, 'before.db'), folder = join(server.folder, 'killed');
+    assert.equal((await server.update(userId, { FullName: 'Old, in the log' })).status, 200);
+    await server.stop('SIGKILL');
+    const began = performance.now();
+    cpSync(data, folder, { recursive: true });
+    assert.equal((await restore(file, folder)).code, 0);
+    const step = (performance.now() - began) / 20;
+    rmSync(folder, { recursive: true });
+    for (let after = 0, ended = 0; ended < 3; after += step) {
+        cpSync(data, folder, { recursive: true });
+        const child = spawn(binary, ['restore', file, '--data', folder], { stdio: 'ignore' });
+        const end = new Promise((resolve) => { child.on('close', resolve); });
+        await setTimeout(after);
+        child.kill('SIGKILL');
+        const code = await end;
+        ended += code === 0;
+        const { FullName } = storedUsers(join(folder, 'roster.db'), `Id = ${userId}`).get(userId);
+        assert.ok(FullName === 'In the backup' || (code !== 0 && FullName === 'Old, in the log'), FullName);
+        assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+        rmSync(folder, { recursive: true });
+    }
+    await server.spawn();
+});
+
+test('a restore that is refused changes nothing', async () => {
+    const backup = join(server.folder, 'before.db'), text = join(server.folder, 'text'), empty = join(server.folder, 'empty'),
+        foreign = join(server.folder, 'foreign.db'), newer = join(server.folder, 'newer.db'), damaged = join(server.folder, 'damaged.db'),
+        altered = join(server.folder, 'altered.db');
+    writeFileSync(text, 'no database at all'.repeat(1000));
+    writeFileSync(empty, '');
+    sql('CREATE TABLE notes (text); PRAGMA user_version = 3', foreign);
+    for (const copy of [newer, damaged, altered])
+        copyFileSync(backup, copy);
+    sql('PRAGMA user_version = 9999', newer);
+    sql('ALTER TABLE users DROP COLUMN Password', altered);
+    const bytes = readFileSync(damaged);
+    bytes.fill(0x55, 3 * 4096 + 100, 6 * 4096);
+    writeFileSync(damaged, bytes);
+    assert.equal((await server.update(userId, { FullName: 'Kept' })).status, 200);
+    await server.stop('SIGKILL');
+    const files = () => readdirSync(data).sort().map((name) => [name, statSync(join(data, name)).size]);
+    const before = files();
+    for (const [file, code, says] of [
+        [join(server.folder, 'nowhere'), noInput, /nowhere: No such file/],
+        [text, dataError, /not a database/],
+        [empty, dataError, /no database of Roster/],
+        [foreign, dataError, /no database of Roster/],
+        [damaged, dataError, /integrity: |malformed/],
+        [altered, dataError, /schema: users\.Password/],
+        [newer, config, /newer version/],
+    ]) {
+        const refused = await restore(file);
+        assert.deepEqual([file, refused.code], [file, code], refused.stderr);
+        assert.match(refused.stderr, says);
+        assert.deepEqual(files(), before);
+    }
+    assert.equal((await run(['restore', '--data', data])).code, usage);
+    await server.spawn();
+    assert.equal((await server.get(userId)).FullName, 'Kept');
+});
+
+test('a restore makes the folder, takes the place of what is no database, and misses the key', async () => {
+    const folder = join(server.folder, 'fresh'), backup = join(server.folder, 'before.db');
+    for (const prepare of [() => {}, () => writeFileSync(join(folder, 'roster.db'), 'rubbish'.repeat(1000))]) {
+        prepare();
+        const { code, stderr } = await restore(backup, folder);
+        assert.equal(code, 0, stderr);
+        assert.equal(statSync(join(folder, 'roster.db')).uid, statSync(folder).uid);
+        if (process.getuid() === 0)
+            chownSync(folder, 65534, 65534); // the next one is restored for somebody else
+        assert.match(stderr, /roster\.key: is not there; copy the key/);
+        assert.equal(statSync(folder).mode & 0o777, 0o700);
+        assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+    }
 });
 
 test('a backup never takes the place of a file, and a failed one leaves none', async () => {

@@ -111,6 +111,19 @@ static enum status read_waiting(struct store_view *view, struct buffer *hooks) {
     return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
+enum status store_count_pending(struct store_view *view, int64_t *count) {
+    enum status status = view_enter(view);
+    if (status != STATUS_OK)
+        return status;
+    sqlite3_stmt *statement = view_statement(view, SQL_pending_deliveries);
+    status = statement ? view_step(view, statement) : STATUS_BROKEN;
+    if (status == STATUS_OK)
+        *count = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    view_leave(view);
+    return status;
+}
+
 enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
                                 struct waiting_hooks *waiting) {
     struct buffer hooks;

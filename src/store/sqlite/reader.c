@@ -65,3 +65,7 @@ void readers_stop(struct reader_pool *pool) {
 enum status readers_submit(struct reader_pool *pool, struct store_command *command) {
     return queue_put(&pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;
 }
+
+size_t readers_waiting(struct reader_pool *pool) {
+    return queue_length(&pool->commands);
+}

@@ -109,6 +109,7 @@ struct reader_pool *readers_start(struct store *store, unsigned threads,
                                   int64_t limit_ms) MUST_CHECK;
 void readers_stop(struct reader_pool *pool);
 enum status readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
+size_t readers_waiting(struct reader_pool *pool);
 
 /** How many groups were committed so far. */
 uint64_t store_commits(const struct store *store);
@@ -201,5 +202,11 @@ int schema_compare_version(struct store_view *view);
  * difference in `why`.
  */
 enum status schema_check(struct store_view *view, char *why, size_t why_size) MUST_CHECK;
+
+/**
+ * Opens a data folder and locks it for this process alone, until `*opened` is closed (-1: was not
+ * opened). EX_OK; EX_CANTCREAT, EX_TEMPFAIL with a line in `why`.
+ */
+int directory_lock(const char *directory, int *opened, char *why, size_t why_size);
 
 #endif

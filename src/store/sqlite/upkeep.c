@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -244,14 +245,22 @@ static int place(int file, const char *temporary, const char *path, store_say *s
     return placed ? EX_OK : EX_CANTCREAT;
 }
 
+/* What SQLite keeps beside a database. */
+static bool remove_companions(const char *database) {
+    static const char *const endings[] = { "-wal", "-shm", "-journal" };
+    char path[PATH_MAX + 8];
+    bool removed = true;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", database, endings[i]);
+        removed &= unlink(path) == 0 || errno == ENOENT;
+    }
+    return removed;
+}
+
 /* The copy has its own name by now, or is of no use; a failed one leaves files beside it. */
 static void remove_temporary(const char *temporary) {
-    static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
-    char path[PATH_MAX + 8];
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        (void)snprintf(path, sizeof path, "%s%s", temporary, endings[i]);
-        (void)unlink(path);
-    }
+    (void)remove_companions(temporary);
+    (void)unlink(temporary);
 }
 
 int store_backup(const char *directory, const char *path, store_say *say) {
@@ -277,5 +286,131 @@ int store_backup(const char *directory, const char *path, store_say *say) {
     remove_temporary(temporary);
     (void)close(file);
     store_view_close(view);
+    return code;
+}
+
+/* A copy of pages that are whole may still be of something else, an empty file for one. */
+static int check_copy(const char *path, store_say *say) {
+    char why[256];
+    struct store_view copy = { 0 };
+    int code = EX_DATAERR;
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        has_none(&copy,
+                 "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
+                 " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
+                 "the backup", say)) {
+        int version = schema_compare_version(&copy);
+        if (version > 0) {
+            say("a newer version made the backup");
+            code = EX_CONFIG;
+        } else if (version == 0 && schema_check(&copy, why, sizeof why) != STATUS_OK)
+            sayf(say, "schema: %s", why);
+        else
+            code = EX_OK;
+    }
+    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK)
+        code = EX_IOERR;
+    return code;
+}
+
+/* The backup itself may lie where nothing can be written, and stays as it is. */
+static int copy_backup(const char *path, const char *temporary, store_say *say) {
+    struct store_view backup = { 0 };
+    int code = EX_NOINPUT;
+    if (access(path, R_OK) != 0)
+        sayf(say, "%s: %s", path, strerror(errno));
+    else if (sqlite3_open_v2(path, &backup.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        sayf(say, "%s: %s", path, sqlite3_errmsg(backup.db));
+    else if (sqlite3_exec(backup.db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) !=
+             SQLITE_OK) {
+        sayf(say, "%s: %s", path, sqlite3_errmsg(backup.db));
+        code = EX_DATAERR;
+    } else
+        code = copy_to(&backup, temporary, say);
+    (void)sqlite3_close(backup.db); /* it was only read */
+    return code == EX_OK ? check_copy(temporary, say) : code;
+}
+
+/* A log belongs to the database that is there: left behind, it would be applied to the next one;
+ * taken away, that one would lack what is in it. So it goes into the database first. What is no
+ * database any more has nothing to lose. */
+static int fold_log(const char *database, store_say *say) {
+    sqlite3 *db = NULL;
+    if (access(database, F_OK) != 0)
+        return EX_OK;
+    int result = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    int closed = sqlite3_close(db);
+    if (result == SQLITE_OK)
+        result = closed;
+    if (result == SQLITE_OK || result == SQLITE_NOTADB || result == SQLITE_CORRUPT)
+        return EX_OK;
+    sayf(say, "%s: %s; nothing is changed", database, sqlite3_errstr(result));
+    return result == SQLITE_BUSY ? EX_TEMPFAIL : EX_IOERR;
+}
+
+/* The names beside it are gone for good before the database's own name changes. */
+static int replace(int directory, int file, const char *temporary, const char *database,
+                   store_say *say) {
+    if (fsync(file) == 0 && remove_companions(database) && fsync(directory) == 0 &&
+        rename(temporary, database) == 0 && fsync(directory) == 0)
+        return EX_OK;
+    sayf(say, "%s: %s", database, strerror(errno));
+    return EX_IOERR;
+}
+
+static void miss_key(const char *directory, store_say *say) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/roster.key", directory);
+    if (access(path, F_OK) != 0)
+        sayf(say, "%s: is not there; copy the key of the backup to it before the start", path);
+}
+
+/* Root may restore for the user who serves; the file has to be that user's, as the folder is. */
+static bool give_to_owner(int file, int directory) {
+    struct stat facts;
+    return geteuid() != 0 ||
+           (fstat(directory, &facts) == 0 && fchown(file, facts.st_uid, facts.st_gid) == 0);
+}
+
+static int restore_into(int directory, const char *database, const char *path, store_say *say) {
+    char temporary[PATH_MAX + 8];
+    (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", database);
+    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    int code = EX_CANTCREAT;
+    if (file < 0 || !give_to_owner(file, directory))
+        sayf(say, "%s: %s", database, strerror(errno));
+    else
+        code = copy_backup(path, temporary, say);
+    if (file < 0)
+        return code;
+    if (code == EX_OK)
+        code = fold_log(database, say);
+    if (code == EX_OK)
+        code = replace(directory, file, temporary, database, say);
+    remove_temporary(temporary);
+    (void)close(file);
+    return code;
+}
+
+int store_restore(const char *directory, const char *path, store_say *say) {
+    char database[PATH_MAX], why[PATH_MAX + 128];
+    int opened = -1;
+    int len = snprintf(database, sizeof database, "%s/roster.db", directory);
+    if (len < 0 || (size_t)len >= sizeof database) {
+        say("the path of the data folder is too long");
+        return EX_USAGE;
+    }
+    (void)mkdir(directory, 0700); /* the lock says why where it is not there then */
+    int code = directory_lock(directory, &opened, why, sizeof why);
+    if (code != EX_OK)
+        say(why);
+    else
+        code = restore_into(opened, database, path, say);
+    if (code == EX_OK)
+        miss_key(directory, say);
+    if (opened >= 0)
+        (void)close(opened); /* also unlocks */
     return code;
 }

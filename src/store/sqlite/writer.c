@@ -54,7 +54,8 @@ struct store {
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
     atomic_uint_fast64_t commands_run; /* only the writer adds */
-    atomic_bool refuses;               /* the disk refused the last group */
+    atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
+    atomic_bool refuses; /* the disk refused the last group */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -145,6 +146,14 @@ bool store_keeps_log(const struct store *store) {
     return atomic_load(&store->keeps_log);
 }
 
+static void count_group(struct store *store, unsigned size) {
+    unsigned at = 0;
+    while (at < STORE_GROUP_SIZES - 1 && size > 1U << at)
+        at++;
+    atomic_fetch_add_explicit(&store->groups[at], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->grouped, size, memory_order_relaxed);
+}
+
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct store_view *tx = store->writer_view;
@@ -153,7 +162,8 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         view_execute(tx, view_statement(tx, SQL_begin)) != STATUS_OK)
         return false;
     bool ok = true;
-    for (struct queue_item *item = first; ok && item != end; item = item->next) {
+    unsigned size = 0;
+    for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
         command->status = command->run(tx, command);
         ok = command->status != STATUS_BROKEN;
@@ -169,6 +179,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     if (ok) {
         atomic_store_explicit(&store->refuses, false, memory_order_relaxed);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
+        count_group(store, size);
     }
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
@@ -305,13 +316,18 @@ struct store_figures store_figures(struct store *store) {
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
         facts.st_size = 0; /* there is none before the first change */
-    return (struct store_figures){
+    struct store_figures figures = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
+        .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
         .waiting = queue_length(&store->commands),
+        .reads_waiting = readers_waiting(store->reader_pool),
         .log_bytes = (uint64_t)facts.st_size,
         .refuses = atomic_load(&store->refuses) || atomic_load(&store->is_broken),
     };
+    for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
+        figures.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
+    return figures;
 }
 
 enum status store_submit(struct store *store, struct store_command *command) {
@@ -370,14 +386,14 @@ static bool start_library(void) {
     return result == SQLITE_OK && sqlite3_initialize() == SQLITE_OK;
 }
 
-static int lock_directory(struct store *store, const char *directory, char *why, size_t why_size) {
-    store->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->directory < 0 || access(directory, W_OK | X_OK) != 0) {
+int directory_lock(const char *directory, int *opened, char *why, size_t why_size) {
+    *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*opened < 0 || access(directory, W_OK | X_OK) != 0) {
         (void)snprintf(why, why_size, "%s: %s; give a folder that can be written (--data)",
                        directory, strerror(errno));
         return EX_CANTCREAT;
     }
-    if (flock(store->directory, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(*opened, LOCK_EX | LOCK_NB) != 0) {
         (void)snprintf(why, why_size,
                        "%s: in use by another rosterd; stop it or take another"
                        " folder (--data)",
@@ -464,7 +480,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     store->search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS;
     atomic_init(&store->access_epoch, 1);
-    *exit_code = lock_directory(store, options->directory, why, why_size);
+    *exit_code = directory_lock(options->directory, &store->directory, why, why_size);
     if (*exit_code == EX_OK)
         *exit_code = open_database(store, options->directory, why, why_size);
     if (*exit_code == EX_OK)
