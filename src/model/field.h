@@ -43,8 +43,8 @@ enum field_flags {
     UNIQUE = 1 << 6,        /* no two rows have it */
     STICKY = 1 << 7,        /* kept when omitted, under compatibility = nexudus too */
     INDEXED = 1 << 9,       /* has an index, or decides what is in one */
-    SEARCHED = 1 << 10,     /* text that searches look into and go by: in an index of three letters
-                             * each, and in one of its order */
+    SEARCHED = 1 << 10,     /* text that searches look into and go by: in blocks of texts, and in
+                             * an index of its order */
     CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it */
     ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */

@@ -9,19 +9,28 @@ import { Server, assertFailure, storedUsers, userId } from './harness.mjs';
 
 const copies = 30000;
 
+// The folded texts of all copies, as store/sqlite/texts.c keeps them, but in a single block.
+function blockOf(text) {
+    const parts = [Buffer.from([copies >> 8, copies & 0xff, 0]), Buffer.alloc(copies - 1, 1)];
+    for (let i = 1; i <= copies; i++)
+        parts.push(Buffer.from(text(i)), Buffer.from([0xff]));
+    return Buffer.concat(parts).toString('hex');
+}
+
 // A server with very many users, who are put into its database while it is stopped.
 async function startLarge(...args) {
     const server = await Server.start(['--demo', ...args]);
     await server.stop();
     const file = join(server.folder, 'data', 'roster.db');
-    const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+    const sql = (text) => execFileSync('sqlite3', [file], { input: text, encoding: 'utf8' }).trim();
     const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
         Members: `replace('${JSON.stringify({ ...storedUsers(file, `Id = ${userId}`).get(userId), IsAdmin: false })}', '"Id":' || Id || ',', '"Id":' || (500000000 + i) || ',')` };
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
     sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
         INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
         INSERT INTO addresses SELECT 'users.Email', 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
-        INSERT INTO users_texts (rowid, FullName) SELECT Id, lower(FullName) FROM users WHERE Id > 500000000`);
+        INSERT INTO users_FullName_texts VALUES (500000001, x'${blockOf((i) => `copy ${copies + 1 - i}`)}');
+        INSERT INTO users_Email_texts VALUES (500000001, x'${blockOf((i) => `copy@copy${i}.example.com`)}')`);
     await server.spawn();
     return { server, file, token: await server.admin() };
 }

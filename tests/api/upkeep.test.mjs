@@ -26,10 +26,15 @@ test('check names every fault and changes nothing', async () => {
     assert.equal((await run(['backup', file, '--data', data])).code, 0);
     const user = storedUsers(file, `Id = ${userId}`).get(userId);
     const setMembers = (changes) => `UPDATE users SET Members = '${JSON.stringify({ ...user, ...changes })}' WHERE Id = ${userId}`;
+    const hex = (text) => Buffer.from(text).toString('hex').toUpperCase();
+    const setTexts = (field, bytes) => `UPDATE users_${field}_texts SET texts = x'${bytes}'`;
+    const texts = Object.fromEntries(['FullName', 'Email'].map((field) => [field, sql(`SELECT hex(texts) FROM users_${field}_texts`, file)]));
     const faults = [
         [setMembers({ PreferredLanguageId: 99 }), setMembers({}), /users\.PreferredLanguageId: of 87654321 refers to 99, which is not there/],
         ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', /users\.Businesses: of 5: 303 is in the index of links only/],
         ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${userId}`, /users\.FullName: of 87654321 is not what its Members say/],
+        [setTexts('FullName', texts.FullName.replace(hex('ada'), hex('eve'))), setTexts('FullName', texts.FullName), /texts of users\.FullName: 87654321 is not found by what it has/],
+        [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), /texts of users\.Email: it cannot be read/],
         ["UPDATE users SET Members = '{}' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
         ["UPDATE users SET Members = x'0100FFFF00' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
         ["UPDATE users SET Members = x'07000001107B' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],

@@ -2,6 +2,7 @@
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
 #include "store/sqlite/pack.h"
+#include "store/sqlite/texts.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -78,9 +79,8 @@ static const char views[] =
 /* What a client's key was used for (see api/writing). */
 static const char repeats_table[] =
     "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"
-    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL, PRIMARY KEY "
-    "(caller, key))"
-    " STRICT, WITHOUT ROWID;"
+    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL,"
+    " PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX repeats_at ON repeats (at_ms);";
 
 static bool is_view(const struct table *table) {
@@ -173,16 +173,26 @@ static enum status count_all_rows(struct store_view *view) {
     return status;
 }
 
-/* Orders that searches ask for, and texts that they look into, folded (see rules/fold.h). The index
- * of texts has no copy of them. Addresses stand with their local part backwards (write.c). */
+/* Orders that searches ask for. Addresses stand with their local part backwards (write.c). */
 #define orders_of_users                                                                            \
     "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
 static const char user_indexes[] = orders_of_users
-    "CREATE VIRTUAL TABLE users_texts USING fts5 (FullName, Email, content = '',"
-    " tokenize = 'trigram case_sensitive 1', detail = full);"
     "CREATE TABLE addresses (field TEXT NOT NULL, address TEXT NOT NULL, owner INTEGER NOT NULL,"
     " PRIMARY KEY (field, address, owner)) STRICT, WITHOUT ROWID;";
+
+/* What searches look into. */
+static enum status create_texts(struct store_view *view) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 512);
+    for (unsigned i = 0; i < TABLES; i++)
+        texts_add_tables(&sql, tables[i]);
+    buffer_add_char(&sql, '\0');
+    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    arena_close(&arena);
+    return status;
+}
 
 static enum status create_resource(struct store_view *view, const struct table *table) {
     enum status status = create_table(view, table);
@@ -198,6 +208,8 @@ static enum status create_all(struct store_view *view) {
         status = count_all_rows(view);
     if (status == STATUS_OK)
         status = view_run(view, user_indexes);
+    if (status == STATUS_OK)
+        status = create_texts(view);
     if (status == STATUS_OK)
         status = view_run(view, own_tables);
     if (status == STATUS_OK)
@@ -261,6 +273,8 @@ static enum status keep_users_as_json(struct store_view *view) {
         status = create_table(view, &user_table);
     if (status == STATUS_OK)
         status = view_run(view, user_indexes);
+    if (status == STATUS_OK)
+        status = create_texts(view);
     if (status == STATUS_OK)
         status = copy_rows(view, "users_by_column");
     return status == STATUS_OK ? view_run(view, "DROP TABLE users_by_column;" administrators)
@@ -422,8 +436,26 @@ static enum status to_version_3(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
 }
 
+/* Version 4: texts stand in blocks. They were in an index of three letters each; those of version 1
+ * came into blocks on their way to version 2. */
+static enum status to_version_4(struct store_view *view) {
+    int64_t has_index = 0;
+    enum status status = read_pragma(
+        view, "SELECT count(*) FROM sqlite_schema WHERE name = 'users_texts'", &has_index);
+    if (status != STATUS_OK || !has_index)
+        return status;
+    status = view_run(view, "DROP TABLE users_texts");
+    if (status == STATUS_OK)
+        status = create_texts(view);
+    for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++)
+        if (user_table.fields[i].flags & SEARCHED)
+            status = texts_fill(&(struct texts){ view, &user_table, &user_table.fields[i] });
+    return status;
+}
+
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3 };
+static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3,
+                                                             to_version_4 };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1, DICTIONARIES_SINCE = 3 };
 
 int schema_compare_version(struct store_view *view) {

@@ -1,8 +1,10 @@
 /* Searches: SQL put together from the field table. Values are always bound, never written into it.
  */
 #include "store/sqlite/pack.h"
+#include "store/sqlite/texts.h"
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "json/json.h"
 #include "rules/fold.h"
 
@@ -23,7 +25,7 @@ static void contains(sqlite3_context *context, int count, sqlite3_value **argume
         sqlite3_result_int(context, found);
 }
 
-/* For exact matches, and for the migration that makes the index of texts. */
+/* For exact matches, and for what compares records with the blocks of texts. */
 static void fold_text(sqlite3_context *context, int count, sqlite3_value **arguments) {
     struct arena arena = { 0 };
     struct text text = { (const char *)sqlite3_value_text(arguments[0]), 0 };
@@ -122,15 +124,17 @@ void search_add_address(struct buffer *buffer, struct text folded, size_t local_
     buffer_add(buffer, (struct text){ folded.at + local_len, folded.len - local_len });
 }
 
-/* Rows that an index says fulfil one condition: all of them, or of very many the first by Id. */
+/* Rows of which it is known beforehand that they fulfil a condition: by an index, or since all
+ * texts were looked through. */
 struct candidates {
-    const struct filter *filter; /* NULL: no index helps */
-    int64_t *ids;
-    size_t count;
-    int64_t total;
+    struct candidates *next;
+    const struct filter *filter;
+    struct text_matches matches; /* by the index of addresses: no more than ADDRESSES_MAX + 1 */
 };
 
-enum { CANDIDATES_MAX = 1000 };
+/* As many can be bound as a list; to be looked up one by one takes as long as to walk along an
+ * index to the first page of more than these. */
+enum { LISTED_MAX = 20000, ADDRESSES_MAX = 1000 };
 
 /* A search on its way to a statement: what is bound is gathered with the SQL that wants it. */
 struct query {
@@ -159,7 +163,7 @@ static void add_value(struct query *query, struct value value) {
     buffer_add_int64(&query->sql, query->count);
 }
 
-/* Which index finds the few rows whose text can contain the needle. */
+/* What finds the rows whose text can contain the needle. */
 enum help { HELP_NONE, HELP_ADDRESSES, HELP_TEXTS };
 
 static const char *at_sign(struct text needle) {
@@ -171,18 +175,9 @@ static enum help help_with(const struct filter *filter) {
     struct text needle = value_as_text(&filter->value);
     if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
         return HELP_NONE;
-    if (field->type == TYPE_email && at_sign(needle) && at_sign(needle) != needle.at)
-        return HELP_ADDRESSES;
-    return text_characters(needle) >= 3 ? HELP_TEXTS : HELP_NONE;
-}
-
-/* 'FullName : "o""neil"', which FTS5 reads as a phrase in one column. */
-static void add_phrase(struct query *query, const struct filter *filter) {
-    const struct table *table = filter->table;
-    buffer_printf(&query->sql, "%s_texts MATCH '%s : \"' || replace(", table->name,
-                  table->fields[filter->field].name.at);
-    add_value(query, filter->value);
-    buffer_add(&query->sql, TEXT(", '\"', '\"\"') || '\"'"));
+    return field->type == TYPE_email && at_sign(needle) && at_sign(needle) != needle.at
+               ? HELP_ADDRESSES
+               : HELP_TEXTS;
 }
 
 /* What contains maria@example.com is an address whose local part ends in maria and whose domain
@@ -209,16 +204,6 @@ static void add_address_range(struct query *query, const struct filter *filter) 
     buffer_add(&query->sql, TEXT(") > 0"));
 }
 
-static void add_candidates(struct query *query, const struct filter *filter, enum help help) {
-    if (help == HELP_ADDRESSES) {
-        add_address_range(query, filter);
-        return;
-    }
-    /* Texts are folded before they come into the index, so what it finds is right. */
-    buffer_printf(&query->sql, "SELECT rowid FROM %s_texts WHERE ", filter->table->name);
-    add_phrase(query, filter);
-}
-
 /* "Id = ?", or one of several. */
 static void add_ids(struct query *query, const int64_t *ids, size_t count) {
     const struct value list = value_ids(ids, count);
@@ -232,18 +217,29 @@ static void add_ids(struct query *query, const int64_t *ids, size_t count) {
     buffer_add(&query->sql, TEXT("))"));
 }
 
+/* Who fulfils a condition on texts, if that is known and they are few enough to be listed. */
+static const struct text_matches *listed(const struct query *query, const struct filter *filter) {
+    const struct candidates *candidates = query->candidates;
+    while (candidates && candidates->filter != filter)
+        candidates = candidates->next;
+    return candidates && candidates->matches.total <= LISTED_MAX &&
+                   candidates->matches.total == (int64_t)candidates->matches.count
+               ? &candidates->matches
+               : NULL;
+}
+
 static void add_contains(struct query *query, const struct filter *filter) {
     const struct table *table = filter->table;
     enum help help = help_with(filter);
-    const struct candidates *candidates = query->candidates;
-    if (candidates && candidates->filter == filter) {
-        add_ids(query, candidates->ids, candidates->count);
-    } else if (help != HELP_NONE) {
+    const struct text_matches *matches = listed(query, filter);
+    if (matches)
+        add_ids(query, matches->ids, matches->count);
+    else if (help == HELP_ADDRESSES) {
         buffer_add(&query->sql, TEXT("Id IN ("));
-        add_candidates(query, filter, help);
+        add_address_range(query, filter);
         buffer_add_char(&query->sql, ')');
     }
-    if (help == HELP_TEXTS)
+    if (help == HELP_TEXTS && matches)
         return;
     if (help == HELP_ADDRESSES) /* a quoted local part may have another "@" */
         buffer_add(&query->sql, TEXT(" AND "));
@@ -341,9 +337,17 @@ static void add_exact_first(struct query *query) {
     }
 }
 
+/* At most one row can be found. */
+static bool is_of_one(const struct query *query) {
+    for (const struct candidates *one = query->candidates; one; one = one->next)
+        if (one->matches.total == 1 && !one->filter->through)
+            return true;
+    return false;
+}
+
 static void add_order(struct query *query) {
     const struct search *search = query->search;
-    if (query->candidates && query->candidates->total == 1)
+    if (is_of_one(query))
         return; /* what there is to know of one row's place is whether it is on the page */
     const struct field *field = &search->table->fields[search->order];
     bool is_text =
@@ -417,39 +421,56 @@ static enum status count_all(struct store_view *view, const struct search *searc
     return status;
 }
 
-/* Steps through ids, and keeps the first. An address need not be counted beyond what is kept. */
-static enum status gather_ids(struct store_view *view, sqlite3_stmt *statement, bool counts,
-                              struct candidates *candidates) {
+/* The rows of an address: more of them than can be listed need not be counted. */
+static enum status gather_addresses(struct store_view *view, const struct search *search,
+                                    const struct filter *filter, struct arena *arena,
+                                    struct text_matches *matches) {
+    struct query query;
     enum status status = STATUS_OK;
-    if (!statement || !candidates->ids)
+    int64_t *ids = arena_alloc(arena, (ADDRESSES_MAX + 1) * sizeof *ids);
+    if (!ids)
         return STATUS_BROKEN;
-    while ((counts || candidates->total <= CANDIDATES_MAX) &&
-           (status = view_step(view, statement)) == STATUS_OK) {
-        if (candidates->count < CANDIDATES_MAX)
-            candidates->ids[candidates->count++] = sqlite3_column_int64(statement, 0);
-        candidates->total++;
-    }
-    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    query_init(&query, search, arena);
+    add_address_range(&query, filter);
+    sqlite3_stmt *statement = prepare(view, &query);
+    *matches = (struct text_matches){ .ids = ids };
+    while (matches->total <= ADDRESSES_MAX && (status = view_step(view, statement)) == STATUS_OK)
+        ids[matches->total++] = sqlite3_column_int64(statement, 0);
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    if (matches->total <= ADDRESSES_MAX)
+        matches->count = (size_t)matches->total; /* else all that is known is that they are many */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+static enum status gather(struct store_view *view, const struct search *search,
+                          struct candidates *candidates, struct arena *arena) {
+    const struct filter *filter = candidates->filter;
+    const struct texts texts = { view, filter->table, &filter->table->fields[filter->field] };
+    return help_with(filter) == HELP_ADDRESSES
+               ? gather_addresses(view, search, filter, arena, &candidates->matches)
+               : texts_search(&texts, value_as_text(&filter->value), arena, &candidates->matches);
+}
+
+/* The candidates of each filter that something helps with; where there are none, no others are
+ * looked for. */
 static enum status find_candidates(struct store_view *view, const struct search *search,
-                                   struct arena *arena, struct candidates *candidates) {
-    struct query query;
-    const struct filter *filter = search->filters;
-    while (filter && (filter->through || help_with(filter) == HELP_NONE))
-        filter = filter->next;
-    *candidates = (struct candidates){ .filter = filter };
-    if (!filter)
-        return STATUS_OK;
-    enum help help = help_with(filter);
-    candidates->ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *candidates->ids);
-    query_init(&query, search, arena);
-    add_candidates(&query, filter, help);
-    if (help == HELP_TEXTS)
-        buffer_add(&query.sql, TEXT(" ORDER BY rowid"));
-    sqlite3_stmt *statement = candidates->ids ? prepare(view, &query) : NULL;
-    return gather_ids(view, statement, help == HELP_TEXTS, candidates);
+                                   struct arena *arena, struct candidates **found) {
+    enum status status = STATUS_OK;
+    *found = NULL;
+    for (const struct filter *filter = search->filters; filter; filter = filter->next) {
+        if (help_with(filter) == HELP_NONE)
+            continue;
+        struct candidates *candidates = arena_alloc(arena, sizeof *candidates);
+        if (!candidates)
+            return STATUS_BROKEN;
+        *candidates = (struct candidates){ *found, filter, { 0 } };
+        *found = candidates;
+        status = gather(view, search, candidates, arena);
+        if (status != STATUS_OK || !candidates->matches.total)
+            break;
+    }
+    return status;
 }
 
 /* Growing takes three times as much in all, and a request has 64 MiB. */
@@ -546,94 +567,89 @@ static enum status read_page(struct store_view *view, const struct search *searc
     return read_rows(view, &query, found);
 }
 
-static void add_nocase_match(struct query *query, const struct filter *filter) {
-    buffer_printf(&query->sql, "%s = ", query->search->table->fields[filter->field].name.at);
-    add_value(query, filter->value);
-    buffer_add(&query->sql, TEXT(" COLLATE NOCASE"));
-}
-
-/* Those among very many whose text is the needle, by an index without regard to ASCII case. */
-static enum status find_exact(struct store_view *view, const struct search *search,
-                              struct arena *arena, struct candidates *exact) {
-    struct query query;
-    query_init(&query, search, arena);
-    buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
-    add_nocase_match(&query, search->filters);
-    buffer_printf(&query.sql, " ORDER BY Id LIMIT %d", CANDIDATES_MAX);
-    *exact = (struct candidates){ .ids = arena_alloc(arena, CANDIDATES_MAX * sizeof *exact->ids) };
-    return gather_ids(view, exact->ids ? prepare(view, &query) : NULL, true, exact);
-}
-
-/* The page as it lies in the list of exact matches and, after them, the other candidates. */
-static size_t cut_page(const struct search *search, const struct candidates *exact,
-                       const struct candidates *candidates, int64_t *page) {
-    size_t skip = search->behind ? 0 : (size_t)search->skip, end = skip + (size_t)search->limit;
-    size_t count = 0, at = 0;
-    for (size_t i = 0; i < exact->count && at < end; i++, at++)
-        if (at >= skip)
-            page[count++] = exact->ids[i];
-    const struct value known = value_ids(exact->ids, exact->count);
-    for (size_t i = 0; i < candidates->count && at < end; i++) {
-        if (ids_have(&known, candidates->ids[i]) || candidates->ids[i] <= search->behind)
+/* Goes through the matches in the order of a page: the exact ones first, if those are wanted. */
+static size_t cut_page(const struct search *search, const struct text_matches *matches,
+                       int64_t *page, size_t room) {
+    const size_t exact = search->exact_first ? matches->exact_count : 0;
+    const struct value known = value_ids(matches->exact, exact);
+    size_t skip = search->behind ? 0 : (size_t)search->skip, count = 0;
+    for (size_t i = 0; i < exact + matches->count && count < room; i++) {
+        bool is_exact = i < exact;
+        size_t at = is_exact ? i : i - exact, size = is_exact ? exact : matches->count;
+        int64_t id =
+            (is_exact ? matches->exact : matches->ids)[search->descending ? size - 1 - at : at];
+        if (!is_exact && ids_have(&known, id))
             continue;
-        if (at >= skip)
-            page[count++] = candidates->ids[i];
-        at++;
+        if (search->behind && (search->descending ? id >= search->behind : id <= search->behind))
+            continue;
+        if (skip)
+            skip--;
+        else
+            page[count++] = id;
     }
     return count;
 }
 
-/* One of the first pages of very many rows that contain something: the rest is not looked at. */
-static enum status read_first_of_many(struct store_view *view, const struct search *search,
-                                      const struct candidates *candidates, struct found *found) {
-    struct candidates exact = { 0 };
-    struct query query;
-    struct arena *arena = found->json->arena;
-    int64_t *page = arena_alloc(arena, (size_t)search->limit * sizeof *page);
-    enum status status = STATUS_OK;
-    if (search->exact_first)
-        status = find_exact(view, search, arena, &exact);
-    if (status != STATUS_OK || !page)
-        return page ? status : STATUS_BROKEN;
-    size_t count = cut_page(search, &exact, candidates, page);
-    if ((int64_t)count < search->limit) /* behind these candidates */
-        return read_page(view, search, NULL, found);
-    begin_page(&query, search, found);
-    buffer_add(&query.sql, TEXT(" WHERE "));
-    add_ids(&query, page, count);
-    buffer_add(&query.sql, TEXT(" ORDER BY "));
-    if (exact.count) {
-        add_nocase_match(&query, search->filters);
-        buffer_add(&query.sql, TEXT(" DESC, "));
-    }
-    buffer_add(&query.sql, TEXT("Id"));
-    status = read_rows(view, &query, found);
-    found->has_more = true; /* not all candidates were gathered */
-    return status;
+/* The rows of a page, and of one behind it, if all of them are known: then `*page` is not NULL. */
+static enum status find_page(const struct search *search, const struct candidates *candidates,
+                             struct arena *arena, int64_t **page, size_t *count) {
+    const struct text_matches *matches = &candidates->matches;
+    const size_t wanted = (size_t)search->limit + 1;
+    bool knows_all = matches->total == (int64_t)matches->count;
+    *page = NULL;
+    if (search->table->fields[search->order].type != TYPE_id || (search->descending && !knows_all))
+        return STATUS_OK;
+    int64_t *room = arena_alloc(arena, wanted * sizeof *room);
+    if (!room)
+        return STATUS_BROKEN;
+    *count = cut_page(search, matches, room, wanted);
+    if (knows_all || *count == wanted)
+        *page = room;
+    return STATUS_OK;
 }
 
-static bool is_among_first(const struct search *search, const struct candidates *candidates) {
-    return search->filters == candidates->filter && !candidates->filter->next &&
-           help_with(candidates->filter) == HELP_TEXTS && !search->descending &&
-           search->table->fields[search->order].type == TYPE_id &&
-           search->skip + search->limit <= CANDIDATES_MAX / 2 &&
-           (!search->exact_first || fold_is_ascii(value_as_text(&candidates->filter->value)));
+static enum status read_known_page(struct store_view *view, const struct search *search,
+                                   const int64_t *page, size_t count, struct found *found) {
+    struct query query;
+    const size_t limit = (size_t)search->limit;
+    found->has_more = count > limit;
+    begin_page(&query, search, found);
+    buffer_add(&query.sql, TEXT(" WHERE Id = "));
+    add_value(&query, value_integer(0));
+    sqlite3_stmt *statement = prepare(view, &query);
+    enum status status = statement ? STATUS_OK : STATUS_BROKEN;
+    for (size_t i = 0; status == STATUS_OK && i < count && i < limit; i++) {
+        bind_integer(statement, 1, page[i]);
+        status = view_step(view, statement);
+        if (status == STATUS_OK)
+            status = add_row(view, statement, search, found);
+        else if (status == STATUS_NOT_FOUND) {
+            log_error("database: texts are kept of %s %lld, which does not exist",
+                      search->table->name, (long long)page[i]);
+            status = STATUS_BROKEN;
+        }
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    }
+    return status;
 }
 
 static enum status search_by(struct store_view *view, const struct search *search,
                              const struct candidates *candidates, struct found *found) {
-    const struct filter *by = candidates->filter;
-    bool is_counted = by && by == search->filters && !by->next && help_with(by) == HELP_TEXTS;
+    const struct filter *only = search->filters;
+    bool is_counted = only && !only->next && !only->through && help_with(only) == HELP_TEXTS;
     enum status status;
     found->count = 0;
     found->has_more = false;
-    found->total = candidates->total;
-    if (by && !candidates->total)
+    found->total = candidates ? candidates->matches.total : 0;
+    if (candidates && !found->total)
         return STATUS_OK;
-    if (by && candidates->total > CANDIDATES_MAX && is_among_first(search, candidates))
-        return read_first_of_many(view, search, candidates, found);
-    if (!by || candidates->total > CANDIDATES_MAX)
-        candidates = NULL;
+    if (is_counted && candidates) {
+        int64_t *page;
+        size_t count;
+        status = find_page(search, candidates, found->json->arena, &page, &count);
+        if (status != STATUS_OK || page)
+            return page ? read_known_page(view, search, page, count, found) : status;
+    }
     status = read_page(view, search, candidates, found);
     if (is_counted || status != STATUS_OK)
         return status;
@@ -647,13 +663,13 @@ static enum status search_by(struct store_view *view, const struct search *searc
 /* All statements see one snapshot. */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) {
-    struct candidates candidates;
+    struct candidates *candidates;
     enum status status = view_enter(view);
     if (status != STATUS_OK)
         return status;
     status = find_candidates(view, search, found->json->arena, &candidates);
     if (status == STATUS_OK)
-        status = search_by(view, search, &candidates, found);
+        status = search_by(view, search, candidates, found);
     view_leave(view);
     return status;
 }

@@ -37,8 +37,6 @@ enum table_statement {
     TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */
     TABLE_UPDATE_INDEXED, /* all columns */
-    TABLE_INDEX_TEXTS,    /* into the index of three letters each (FTS5 trigram) */
-    TABLE_UNINDEX_TEXTS,
     TABLE_STATEMENTS
 };
 

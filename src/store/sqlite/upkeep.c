@@ -2,7 +2,7 @@
 #include "store/upkeep.h"
 
 #include "base/buffer.h"
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/texts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +177,21 @@ static bool references_are_sound(struct store_view *view, store_say *say) {
     return sound;
 }
 
+static bool texts_are_sound(struct store_view *view, store_say *say) {
+    bool sound = true;
+    char why[128];
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++) {
+            const struct texts texts = { view, tables[i], &tables[i]->fields[j] };
+            if (texts.field->flags & SEARCHED &&
+                texts_check(&texts, why, sizeof why) != STATUS_OK) {
+                sayf(say, "texts of %s.%s: %s", tables[i]->name, texts.field->name.at, why);
+                sound = false;
+            }
+        }
+    return sound;
+}
+
 static int check_view(struct store_view *view, store_say *say) {
     char why[256];
     int version = schema_compare_version(view);
@@ -190,7 +205,9 @@ static int check_view(struct store_view *view, store_say *say) {
         sayf(say, "schema: %s", why);
         return EX_DATAERR;
     }
-    return references_are_sound(view, say) && whole ? EX_OK : EX_DATAERR;
+    bool sound = references_are_sound(view, say);
+    sound &= texts_are_sound(view, say);
+    return sound && whole ? EX_OK : EX_DATAERR;
 }
 
 int store_check(const char *directory, store_say *say) {

@@ -154,23 +154,6 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
                   view_parameter(table, ROW_VERSION_BEFORE));
 }
 
-/* FTS5's own way of deleting is an insert that names the command in a column called as the table.
- */
-static void add_texts_sql(struct buffer *sql, const struct table *table, bool deletes) {
-    buffer_printf(sql, "INSERT INTO %s_texts (", table->name);
-    if (deletes)
-        buffer_printf(sql, "%s_texts, ", table->name);
-    buffer_add(sql, TEXT("rowid"));
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].flags & SEARCHED)
-            buffer_printf(sql, ", %s", table->fields[i].name.at);
-    buffer_printf(sql, ") VALUES (%s?%u", deletes ? "'delete', " : "", table->common.id + 1);
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].flags & SEARCHED)
-            buffer_printf(sql, ", ?%u", i + 1);
-    buffer_add_char(sql, ')');
-}
-
 static void write_table_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
@@ -193,8 +176,6 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
     case TABLE_INSERT: add_insert_sql(sql, table); break;
     case TABLE_UPDATE:
     case TABLE_UPDATE_INDEXED: add_update_sql(sql, table, which == TABLE_UPDATE_INDEXED); break;
-    case TABLE_INDEX_TEXTS:
-    case TABLE_UNINDEX_TEXTS: add_texts_sql(sql, table, which == TABLE_UNINDEX_TEXTS); break;
     case TABLE_STATEMENTS: assert(!"not a statement");
     }
     buffer_add_char(sql, '\0');

@@ -1,5 +1,6 @@
 /* All that writes, inside the transaction of the writer. */
 #include "store/sqlite/pack.h"
+#include "store/sqlite/texts.h"
 
 #include "base/log.h"
 #include "base/time.h"
@@ -68,53 +69,52 @@ static struct text value_shown(const struct field *field, const struct value *va
 /* Where a record belongs, as the audit rows of it say: to its business, a user to its default one.
  */
 static struct value business_of(const struct record *record) {
-    const struct table *table = record->table;
-    const struct field *field = table_field(table, TEXT("BusinessId"), 0);
-    if (table == &user_table)
+    if (record->table == &user_table)
         return record->values[USER_DefaultBusinessId];
-    if (table == &business_table)
+    if (record->table == &business_table)
         return record->values[BUSINESS_Id];
-    return field ? record->values[field - table->fields] : value_null();
-}
-
-static void bind_business(sqlite3_stmt *statement, const struct record *record) {
-    struct value business = business_of(record);
-    if (business.kind == VALUE_INTEGER)
-        bind_integer(statement, 9, business.integer);
-    else
-        (void)sqlite3_bind_null(statement, 9); /* cannot fail on a ready statement */
+    const struct field *field = table_field(record->table, TEXT("BusinessId"), 0);
+    return field ? record->values[field - record->table->fields] : value_null();
 }
 
 struct audit_row {
     const struct record *record;
-    const struct field *field; /* NULL: the record as a whole */
-    const struct value *before, *after;
+    struct text property, before, after; /* `at` NULL: none */
     enum audit_type type;
 };
 
 static enum status add_audit_row(struct store_view *tx, const struct audit_row *row,
                                  const struct author *author) {
     sqlite3_stmt *statement = view_statement(tx, SQL_audit);
-    char before[TIME_TEXT_MAX], after[TIME_TEXT_MAX];
-    struct text name = { 0 }, old = { 0 }, new = { 0 };
     if (!statement)
         return STATUS_BROKEN;
-    if (row->field) {
-        bool is_secret = field_is_secret(row->field);
-        name = row->field->name;
-        old = is_secret ? old : value_shown(row->field, row->before, before);
-        new = is_secret ? TEXT("changed") : value_shown(row->field, row->after, after);
-    }
     bind_text(statement, 1, text_of(row->record->table->entity));
     bind_integer(statement, 2, record_id(row->record));
-    bind_text(statement, 3, name);
-    bind_text(statement, 4, old);
-    bind_text(statement, 5, new);
+    bind_text(statement, 3, row->property);
+    bind_text(statement, 4, row->before);
+    bind_text(statement, 5, row->after);
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, row->type);
-    bind_business(statement, row->record);
+    struct value business = business_of(row->record);
+    if (business.kind == VALUE_INTEGER)
+        bind_integer(statement, 9, business.integer);
+    else
+        (void)sqlite3_bind_null(statement, 9); /* cannot fail on a ready statement */
     return view_execute(tx, statement);
+}
+
+static enum status audit_change(struct store_view *tx, const struct record *before,
+                                const struct record *after, unsigned which,
+                                const struct author *author) {
+    char old[TIME_TEXT_MAX], new[TIME_TEXT_MAX];
+    const struct field *field = &after->table->fields[which];
+    struct audit_row row = { after, field->name, { 0 }, TEXT("changed"), AUDIT_UPDATE };
+    if (!field_is_secret(field)) {
+        row.before = value_shown(field, &before->values[which], old);
+        row.after = value_shown(field, &after->values[which], new);
+    }
+    return add_audit_row(tx, &row, author);
 }
 
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
@@ -122,22 +122,11 @@ enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct te
     struct arena arena = { 0 };
     struct record user;
     enum status status = store_load(tx, &user_table, user_id, &arena, &user);
-    sqlite3_stmt *statement = view_statement(tx, SQL_audit);
-    if (status != STATUS_OK || !statement) {
-        arena_close(&arena);
-        return STATUS_BROKEN;
-    }
-    bind_text(statement, 1, text_of(user_table.entity));
-    bind_integer(statement, 2, user_id);
-    bind_text(statement, 3, property);
-    bind_text(statement, 4, (struct text){ 0 });
-    bind_text(statement, 5, value);
-    bind_text(statement, 6, author->email);
-    bind_integer(statement, 7, author->now_ms);
-    bind_integer(statement, 8, AUDIT_UPDATE);
-    bind_business(statement, &user);
+    if (status == STATUS_OK)
+        status = add_audit_row(
+            tx, &(struct audit_row){ &user, property, { 0 }, value, AUDIT_UPDATE }, author);
     arena_close(&arena);
-    return view_execute(tx, statement);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
 /* When and by whom is what every audit row says already, and the display text follows from other
@@ -228,18 +217,8 @@ static enum status write_difference(struct store_view *tx, const struct record *
     if (field_is_linked(which))
         status = change_links(tx, after, field, &before->values[field], &after->values[field]);
     if (status == STATUS_OK && is_audited(after->table, field))
-        status = add_audit_row(tx,
-                               &(struct audit_row){ after, which, &before->values[field],
-                                                    &after->values[field], AUDIT_UPDATE },
-                               author);
+        status = audit_change(tx, before, after, field, author);
     return status;
-}
-
-static bool is_searched(const struct table *table) {
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].flags & SEARCHED)
-            return true;
-    return false;
 }
 
 /* An address is a row for each "@", of which a quoted local part may have more. */
@@ -269,45 +248,43 @@ static enum status index_address(struct store_view *tx, const struct record *rec
     return status;
 }
 
-/* Puts a record's texts, folded as searches fold theirs, into the index of its table, or takes them
- * away again; for that it must be told them once more. */
-static enum status index_texts(struct store_view *tx, const struct record *record,
-                               enum table_statement how) {
+/* What searches look into. */
+static enum status index_text(struct store_view *tx, const struct record *owner, unsigned which,
+                              const struct value *before, const struct value *after) {
     struct arena arena = { 0 };
-    const struct table *table = record->table;
-    sqlite3_stmt *statement = view_table_statement(tx, table, how);
-    enum status status = statement ? STATUS_OK : STATUS_BROKEN;
-    if (statement)
-        bind_integer(statement, (int)table->common.id + 1, record_id(record));
-    for (unsigned i = 0; status == STATUS_OK && i < table->count; i++) {
-        struct text folded = value_as_text(&record->values[i]);
-        if (!(table->fields[i].flags & SEARCHED))
-            continue;
-        if (folded.at)
-            folded = fold(folded, &arena);
-        bind_text(statement, (int)i + 1, folded);
-        if (record->values[i].kind == VALUE_TEXT && !folded.at)
-            status = STATUS_BROKEN;
-        else if (table->fields[i].type == TYPE_email)
-            status = index_address(tx, record, &table->fields[i], folded,
-                                   how == TABLE_INDEX_TEXTS ? SQL_add_address : SQL_drop_address);
-    }
-    if (status == STATUS_OK)
-        status = view_execute(tx, statement);
+    const struct field *field = &owner->table->fields[which];
+    const struct texts texts = { tx, owner->table, field };
+    struct text old = value_as_text(before), new = value_as_text(after);
+    enum status status = STATUS_OK;
+    if (old.at)
+        old = fold(old, &arena);
+    if (new.at)
+        new = fold(new, &arena);
+    bool is_same = !old.at == !new.at &&text_equal(old, new);
+    if (arena.failed)
+        status = STATUS_BROKEN;
+    else if (!is_same)
+        status = texts_change(&texts, record_id(owner), old, new);
+    if (status == STATUS_OK && field->type == TYPE_email && old.at && !is_same)
+        status = index_address(tx, owner, field, old, SQL_drop_address);
+    if (status == STATUS_OK && field->type == TYPE_email && new.at && !is_same)
+        status = index_address(tx, owner, field, new, SQL_add_address);
     arena_close(&arena);
     return status;
 }
 
-static enum status index_change(struct store_view *tx, const struct record *before,
-                                const struct record *after) {
-    bool changes = false;
-    for (unsigned i = 0; i < after->table->count; i++)
-        if (after->table->fields[i].flags & SEARCHED)
-            changes |= !value_equal(&before->values[i], &after->values[i]);
-    if (!changes)
-        return STATUS_OK;
-    enum status status = index_texts(tx, before, TABLE_UNINDEX_TEXTS);
-    return status == STATUS_OK ? index_texts(tx, after, TABLE_INDEX_TEXTS) : status;
+/* Of values as they were and are; NULL: the record was not, or is no more. */
+static enum status index_texts(struct store_view *tx, const struct record *owner,
+                               const struct value *before, const struct value *after) {
+    static const struct value none = { .kind = VALUE_NULL };
+    const struct table *table = owner->table;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < table->count; i++) {
+        const struct value *old = before ? &before[i] : &none, *new = after ? &after[i] : &none;
+        if (table->fields[i].flags & SEARCHED && !value_equal(old, new))
+            status = index_text(tx, owner, i, old, new);
+    }
+    return status;
 }
 
 enum status store_update(struct store_view *tx, const struct record *before,
@@ -316,7 +293,7 @@ enum status store_update(struct store_view *tx, const struct record *before,
     for (unsigned i = 0; status == STATUS_OK && i < after->table->count; i++)
         status = write_difference(tx, before, after, i, author);
     if (status == STATUS_OK)
-        status = index_change(tx, before, after);
+        status = index_texts(tx, after, before->values, after->values);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_UPDATE, after, author });
     return status;
@@ -341,8 +318,8 @@ enum status store_delete(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_DELETE },
                                author);
-    if (status == STATUS_OK && is_searched(record->table))
-        status = index_texts(tx, record, TABLE_UNINDEX_TEXTS);
+    if (status == STATUS_OK)
+        status = index_texts(tx, record, record->values, NULL);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_DELETE, record, author });
     return status;
@@ -369,9 +346,7 @@ enum status write_new_indexes(struct store_view *tx, const struct record *record
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
         if (field_is_linked(&record->table->fields[i]))
             status = change_links(tx, record, i, &none, &record->values[i]);
-    if (status == STATUS_OK && is_searched(record->table))
-        status = index_texts(tx, record, TABLE_INDEX_TEXTS);
-    return status;
+    return status == STATUS_OK ? index_texts(tx, record, NULL, record->values) : status;
 }
 
 enum status store_insert(struct store_view *tx, const struct record *record,

@@ -1,0 +1,434 @@
+/* Blocks of folded texts. A block is the size of its list of Ids in two bytes; the Ids, each as its
+ * distance to the one before (the first one's to the block's key) in groups of seven bits; and the
+ * texts, each with a byte behind it that UTF-8 never has. */
+#include "store/sqlite/texts.h"
+
+#include "base/log.h"
+#include "rules/fold.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* What a page of 4,096 bytes holds beside what SQLite writes around it. */
+enum { BLOCK_MAX = 4040 };
+enum { HEAD_SIZE = 2, IDS_SIZE_MAX = 0xFFFF, TEXT_END = 0xFF };
+
+/* Of what more have than these, a page is found by walking along an index, if it is not one of the
+ * first: every so many rows are on it. */
+enum { MATCHES_KEPT = 100000 };
+
+struct entry {
+    int64_t id;
+    struct text text;
+};
+
+struct block {
+    int64_t key; /* no Id in it is less, and none in the block before is as great */
+    struct entry *entries;
+    size_t count;
+};
+
+/* Where the Ids and the texts of a stored block are. */
+struct stored {
+    const unsigned char *ids, *ids_end;
+    const char *texts, *end;
+    int64_t id; /* of the entry that was read last */
+};
+
+static bool open_stored(sqlite3_stmt *row, struct stored *stored) {
+    const unsigned char *at = sqlite3_column_blob(row, 1);
+    size_t len = (size_t)sqlite3_column_bytes(row, 1);
+    stored->id = sqlite3_column_int64(row, 0);
+    if (!at || len < HEAD_SIZE || len - HEAD_SIZE < (size_t)(at[0] << 8 | at[1]))
+        return false;
+    stored->ids = at + HEAD_SIZE;
+    stored->ids_end = stored->ids + (at[0] << 8 | at[1]);
+    stored->texts = (const char *)stored->ids_end;
+    stored->end = (const char *)at + len;
+    return stored->texts == stored->end || (unsigned char)stored->end[-1] == TEXT_END;
+}
+
+static bool next_id(struct stored *stored) {
+    uint64_t distance = 0;
+    for (unsigned shift = 0; shift < 63 && stored->ids < stored->ids_end; shift += 7) {
+        unsigned char byte = *stored->ids++;
+        distance |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            stored->id = (int64_t)((uint64_t)stored->id + distance);
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_ends(const char *at, const char *end) {
+    size_t count = 0;
+    for (; at < end; at++)
+        count += (unsigned char)*at == TEXT_END;
+    return count;
+}
+
+static const char *text_end(const char *at, const char *end) {
+    return memchr(at, TEXT_END, (size_t)(end - at));
+}
+
+static enum status broken(const struct texts *texts) {
+    log_error("database: the texts of %s.%s are not those of its records", texts->table->name,
+              texts->field->name.at);
+    return STATUS_BROKEN;
+}
+
+/* With room for one more. */
+static bool read_block(sqlite3_stmt *row, struct arena *arena, struct block *block) {
+    struct stored stored;
+    if (!open_stored(row, &stored))
+        return false;
+    block->key = stored.id;
+    block->count = count_ends(stored.texts, stored.end);
+    block->entries = arena_calloc(arena, block->count + 1, sizeof *block->entries);
+    struct text texts =
+        arena_text(arena, (struct text){ stored.texts, (size_t)(stored.end - stored.texts) });
+    const char *at = texts.at;
+    for (size_t i = 0; block->entries && at && i < block->count; i++) {
+        const char *end = text_end(at, texts.at + texts.len);
+        if (!next_id(&stored))
+            return false;
+        block->entries[i] = (struct entry){ stored.id, { at, (size_t)(end - at) } };
+        at = end + 1;
+    }
+    return block->entries && texts.at;
+}
+
+static void add_distance(struct buffer *out, uint64_t distance) {
+    for (; distance >= 0x80; distance >>= 7)
+        buffer_add_char(out, (char)(distance | 0x80));
+    buffer_add_char(out, (char)distance);
+}
+
+static struct text make_block(const struct block *block, struct arena *arena) {
+    struct buffer out;
+    int64_t before = block->key;
+    buffer_init(&out, arena, BLOCK_MAX);
+    buffer_add(&out, (struct text){ "\0", HEAD_SIZE });
+    for (size_t i = 0; i < block->count; before = block->entries[i++].id)
+        add_distance(&out, (uint64_t)block->entries[i].id - (uint64_t)before);
+    size_t ids_size = out.len - HEAD_SIZE;
+    for (size_t i = 0; i < block->count; i++) {
+        buffer_add(&out, block->entries[i].text);
+        buffer_add_char(&out, (char)TEXT_END);
+    }
+    if (out.failed || ids_size > IDS_SIZE_MAX)
+        return (struct text){ 0 };
+    out.at[0] = (char)(ids_size >> 8);
+    out.at[1] = (char)ids_size;
+    return buffer_text(&out);
+}
+
+enum text_statement { TEXTS_FIND, TEXTS_SET, TEXTS_DROP, TEXTS_ALL };
+
+static sqlite3_stmt *statement_of(const struct texts *texts, enum text_statement which) {
+    static const struct {
+        const char *before, *after;
+    } parts[] = {
+        [TEXTS_FIND] = { "SELECT first, texts FROM",
+                         "WHERE first <= ?1 ORDER BY first DESC LIMIT 1" },
+        [TEXTS_SET] = { "INSERT INTO", "(first, texts) VALUES (?1, ?2)"
+                                       " ON CONFLICT DO UPDATE SET texts = ?2" },
+        [TEXTS_DROP] = { "DELETE FROM", "WHERE first = ?1" },
+        [TEXTS_ALL] = { "SELECT first, texts FROM", "ORDER BY first" },
+    };
+    char sql[256];
+    int len = snprintf(sql, sizeof sql, "%s %s_%s_texts %s", parts[which].before,
+                       texts->table->name, texts->field->name.at, parts[which].after);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    return view_search_statement(texts->view, sql);
+}
+
+/* The block that an Id belongs to; the first one has the key 0. */
+static enum status find_block(const struct texts *texts, int64_t id, struct arena *arena,
+                              struct block *block) {
+    sqlite3_stmt *row = statement_of(texts, TEXTS_FIND);
+    if (!row)
+        return STATUS_BROKEN;
+    bind_integer(row, 1, id);
+    enum status status = view_step(texts->view, row);
+    if (status == STATUS_OK && !read_block(row, arena, block))
+        status = broken(texts);
+    if (status == STATUS_NOT_FOUND) {
+        *block = (struct block){ .entries = arena_calloc(arena, 1, sizeof *block->entries) };
+        status = block->entries ? STATUS_OK : STATUS_BROKEN;
+    }
+    (void)sqlite3_reset(row); /* repeats the error of the step */
+    return status;
+}
+
+static enum status store_block(const struct texts *texts, int64_t key, struct text made) {
+    sqlite3_stmt *statement = statement_of(texts, TEXTS_SET);
+    if (!made.at || !statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, key);
+    bind_blob(statement, 2, made);
+    return view_execute(texts->view, statement);
+}
+
+static enum status drop_block(const struct texts *texts, int64_t key) {
+    sqlite3_stmt *statement = statement_of(texts, TEXTS_DROP);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, key);
+    return view_execute(texts->view, statement);
+}
+
+/* Cuts off what the next block gets: what came last when it came behind all others, so that blocks
+ * are full where Ids ascend; else the second half. */
+static struct block split(struct block *block, size_t changed) {
+    size_t at = changed == block->count - 1 ? changed : block->count / 2;
+    struct block rest = { block->entries[at].id, block->entries + at, block->count - at };
+    block->count = at;
+    return rest;
+}
+
+static enum status write_block(const struct texts *texts, struct block *block, size_t changed,
+                               struct arena *arena) {
+    if (!block->count)
+        return drop_block(texts, block->key);
+    struct text made = make_block(block, arena);
+    if (made.len > BLOCK_MAX && block->count > 1) {
+        struct block rest = split(block, changed);
+        enum status status = store_block(texts, rest.key, make_block(&rest, arena));
+        if (status != STATUS_OK)
+            return status;
+        made = make_block(block, arena);
+    }
+    return store_block(texts, block->key, made);
+}
+
+/* Puts one text in the place of another (see texts_change); where that was, or STATUS_BROKEN. */
+static enum status edit(struct block *block, int64_t id, struct text before, struct text after,
+                        size_t *changed) {
+    struct entry *entries = block->entries;
+    size_t at = 0;
+    while (at < block->count && entries[at].id < id)
+        at++;
+    bool was = at < block->count && entries[at].id == id, is = after.at != NULL;
+    if (was != (before.at != NULL) || (was && !text_equal(entries[at].text, before)))
+        return STATUS_BROKEN;
+    memmove(&entries[at + is], &entries[at + was], (block->count - at - was) * sizeof *entries);
+    block->count = block->count - was + is;
+    if (is)
+        entries[at] = (struct entry){ id, after };
+    *changed = at;
+    return STATUS_OK;
+}
+
+enum status texts_change(const struct texts *texts, int64_t id, struct text before,
+                         struct text after) {
+    struct arena arena = { 0 };
+    struct block block;
+    size_t changed;
+    enum status status = find_block(texts, id, &arena, &block);
+    if (status == STATUS_OK && edit(&block, id, before, after, &changed) != STATUS_OK)
+        status = broken(texts);
+    if (status == STATUS_OK)
+        status = write_block(texts, &block, changed, &arena);
+    arena_close(&arena);
+    return status;
+}
+
+/* Many places at once are looked at through vectors, which GCC and clang make of any width. */
+typedef unsigned char places __attribute__((vector_size(16)));
+
+static places load(const char *at) {
+    places loaded;
+    memcpy(&loaded, at, sizeof loaded);
+    return loaded;
+}
+
+/* How many bytes of eight come before the first marked one, as they lie in memory. */
+static size_t unmarked(uint64_t marks) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(marks) / 8;
+#else
+    return (size_t)__builtin_clzll(marks) / 8;
+#endif
+}
+
+/* The first of these places that the needle can stand at, by its first and its last byte; else how
+ * many they are. */
+static size_t first_possible(const char *at, places first, places last, size_t to_last) {
+    const places marks = (places)((load(at) == first) & (load(at + to_last) == last));
+    uint64_t halves[2];
+    memcpy(halves, &marks, sizeof halves);
+    if (halves[0])
+        return unmarked(halves[0]);
+    return halves[1] ? sizeof halves[0] + unmarked(halves[1]) : sizeof marks;
+}
+
+/* The first place where a needle stands, NULL: none. (memmem(3) prepares itself anew at each call,
+ * for longer than most of these take.) */
+static const char *find(const char *at, const char *end, struct text needle) {
+    const size_t to_last = needle.len - 1;
+    const places none = { 0 }, first = none + (unsigned char)needle.at[0],
+                 last = none + (unsigned char)needle.at[to_last];
+    while ((size_t)(end - at) > to_last) {
+        if ((size_t)(end - at) - to_last >= sizeof(places)) {
+            size_t skip = first_possible(at, first, last, to_last);
+            at += skip;
+            if (skip == sizeof(places))
+                continue;
+        }
+        if (memcmp(at, needle.at, needle.len) == 0)
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
+struct scan {
+    struct text needle;
+    struct arena *arena;
+    struct text_matches *matches;
+    size_t room, exact_room;
+};
+
+static bool add_id(struct scan *scan, int64_t **ids, size_t *count, size_t *room, int64_t id) {
+    if (*count == MATCHES_KEPT)
+        return true;
+    if (*count == *room) {
+        size_t wanted = *room ? 2 * *room : 128;
+        int64_t *more = arena_grow(scan->arena, *ids, *room * sizeof **ids, wanted * sizeof **ids);
+        if (!more)
+            return false;
+        *ids = more;
+        *room = wanted;
+    }
+    (*ids)[(*count)++] = id;
+    return true;
+}
+
+static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
+    struct text_matches *matches = scan->matches;
+    matches->total++;
+    return add_id(scan, &matches->ids, &matches->count, &scan->room, id) &&
+           (!is_exact ||
+            add_id(scan, &matches->exact, &matches->exact_count, &scan->exact_room, id));
+}
+
+static bool scan_block(struct scan *scan, struct stored *stored) {
+    const char *from = stored->texts, *at;
+    while ((at = find(from, stored->end, scan->needle))) {
+        const char *end = text_end(at + scan->needle.len, stored->end);
+        for (size_t skip = count_ends(from, at) + 1; skip; skip--)
+            if (!next_id(stored))
+                return false;
+        bool is_exact = end - at == (ptrdiff_t)scan->needle.len &&
+                        (at == stored->texts || (unsigned char)at[-1] == TEXT_END);
+        if (!add_match(scan, stored->id, is_exact))
+            return false;
+        from = end + 1;
+    }
+    return true;
+}
+
+enum status texts_search(const struct texts *texts, struct text needle, struct arena *arena,
+                         struct text_matches *matches) {
+    struct scan scan = { .needle = needle, .arena = arena, .matches = matches };
+    struct stored stored;
+    enum status status;
+    *matches = (struct text_matches){ 0 };
+    if (memchr(needle.at, TEXT_END, needle.len))
+        return STATUS_OK; /* no UTF-8 has it */
+    sqlite3_stmt *row = statement_of(texts, TEXTS_ALL);
+    while ((status = view_step(texts->view, row)) == STATUS_OK)
+        if (!open_stored(row, &stored) || !scan_block(&scan, &stored)) {
+            status = arena->failed ? STATUS_BROKEN : broken(texts);
+            break;
+        }
+    if (row)
+        (void)sqlite3_reset(row); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+void texts_add_tables(struct buffer *sql, const struct table *table) {
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED)
+            buffer_printf(sql,
+                          "CREATE TABLE %s_%s_texts (first INTEGER PRIMARY KEY,"
+                          " texts BLOB NOT NULL) STRICT;",
+                          table->name, table->fields[i].name.at);
+}
+
+/* The records' side: Ids and folded texts, in the order of Ids. */
+static sqlite3_stmt *records(const struct texts *texts) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    sqlite3_stmt *statement = NULL;
+    buffer_init(&sql, &arena, 256);
+    buffer_add(&sql, TEXT("SELECT Id, fold("));
+    search_add_value(&sql, texts->table, texts->field, texts->table->name);
+    buffer_printf(&sql, ") FROM %s WHERE ", texts->table->name);
+    search_add_value(&sql, texts->table, texts->field, texts->table->name);
+    buffer_add(&sql, TEXT(" IS NOT NULL ORDER BY Id"));
+    buffer_add_char(&sql, '\0');
+    if (!sql.failed &&
+        sqlite3_prepare_v2(texts->view->db, sql.at, -1, &statement, NULL) != SQLITE_OK)
+        view_log(texts->view, "preparing a statement");
+    arena_close(&arena);
+    return statement;
+}
+
+enum status texts_fill(const struct texts *texts) {
+    sqlite3_stmt *record = records(texts);
+    enum status status;
+    while ((status = view_step(texts->view, record)) == STATUS_OK) {
+        struct arena arena = { 0 };
+        struct text text = column_text(record, 1, &arena);
+        status =
+            text.at ? texts_change(texts, sqlite3_column_int64(record, 0), (struct text){ 0 }, text)
+                    : STATUS_BROKEN;
+        arena_close(&arena);
+        if (status != STATUS_OK)
+            break;
+    }
+    (void)sqlite3_finalize(record); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status compare_block(const struct texts *texts, const struct block *block,
+                                 sqlite3_stmt *record, char *why, size_t why_size) {
+    for (size_t i = 0; i < block->count; i++) {
+        const struct entry *entry = &block->entries[i];
+        enum status status = view_step(texts->view, record);
+        int64_t id = status == STATUS_OK ? sqlite3_column_int64(record, 0) : INT64_MAX;
+        struct text text = { (const char *)sqlite3_column_text(record, 1),
+                             (size_t)sqlite3_column_bytes(record, 1) };
+        if (status == STATUS_OK && id == entry->id && text_equal(text, entry->text))
+            continue;
+        (void)snprintf(why, why_size, "%lld is not found by what it has",
+                       (long long)(id < entry->id ? id : entry->id));
+        return STATUS_BROKEN;
+    }
+    return STATUS_OK;
+}
+
+enum status texts_check(const struct texts *texts, char *why, size_t why_size) {
+    sqlite3_stmt *record = records(texts);
+    sqlite3_stmt *row = statement_of(texts, TEXTS_ALL);
+    enum status status = record ? STATUS_OK : STATUS_BROKEN;
+    (void)snprintf(why, why_size, "it cannot be read");
+    while (status == STATUS_OK && (status = view_step(texts->view, row)) == STATUS_OK) {
+        struct arena arena = { 0 };
+        struct block block;
+        status = read_block(row, &arena, &block)
+                     ? compare_block(texts, &block, record, why, why_size)
+                     : STATUS_BROKEN;
+        arena_close(&arena);
+    }
+    if (status == STATUS_NOT_FOUND && (status = view_step(texts->view, record)) == STATUS_OK)
+        (void)snprintf(why, why_size, "%lld is not found by what it has",
+                       (long long)sqlite3_column_int64(record, 0));
+    if (row)
+        (void)sqlite3_reset(row); /* repeats the error of the step */
+    (void)sqlite3_finalize(record);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_BROKEN;
+}

@@ -1,0 +1,198 @@
+/* Blocks of texts against a list of what they should hold: random changes, then every needle. */
+#include "store/sqlite/texts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { RECORDS = 700, TEXT_MAX = 600 };
+
+static struct texts texts;
+
+struct kept {
+    int64_t id;
+    size_t len; /* 0: there is none */
+    char text[TEXT_MAX];
+};
+
+static struct kept all[RECORDS];
+static uint64_t random_state;
+
+static unsigned below(unsigned limit) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)(random_state % limit);
+}
+
+static struct text text_kept(const struct kept *kept) {
+    return kept->len ? (struct text){ kept->text, kept->len } : (struct text){ 0 };
+}
+
+/* Of few letters, so that needles are found; now and then longer than many others together. */
+static void make_text(struct kept *kept) {
+    static const char *const letters[] = { "a", "b", "ab", "ba", "\xC3\xA9", "\xF0\x9F\x98\x80" };
+    unsigned wanted = below(20) ? 1 + below(24) : 1 + below(TEXT_MAX - 8);
+    for (kept->len = 0; kept->len < wanted;) {
+        const char *letter = letters[below(6)];
+        memcpy(kept->text + kept->len, letter, strlen(letter));
+        kept->len += strlen(letter);
+    }
+}
+
+static struct store_view *opened(void) {
+    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
+    assert_non_null(view);
+    assert_int_equal(schema_migrate(view), STATUS_OK);
+    texts = (struct texts){ view, &user_table, &user_table.fields[USER_FullName] };
+    return view;
+}
+
+static void change_randomly(struct kept *kept) {
+    struct kept before = *kept;
+    if (below(4) == 0)
+        kept->len = 0;
+    else
+        make_text(kept);
+    if (!before.len && !kept->len)
+        return;
+    assert_int_equal(texts_change(&texts, kept->id, text_kept(&before), text_kept(kept)),
+                     STATUS_OK);
+}
+
+static void search_and_compare(struct text needle) {
+    struct arena arena = { 0 };
+    struct text_matches found;
+    size_t count = 0, exact = 0;
+    assert_int_equal(texts_search(&texts, needle, &arena, &found), STATUS_OK);
+    for (size_t i = 0; i < RECORDS; i++) {
+        if (!all[i].len || !memmem(all[i].text, all[i].len, needle.at, needle.len))
+            continue;
+        assert_true(count < found.count);
+        assert_int_equal(found.ids[count++], all[i].id);
+        if (!text_equal(needle, text_kept(&all[i])))
+            continue;
+        assert_true(exact < found.exact_count);
+        assert_int_equal(found.exact[exact++], all[i].id);
+    }
+    assert_int_equal(count, found.count);
+    assert_int_equal(exact, found.exact_count);
+    assert_int_equal(count, found.total);
+    arena_close(&arena);
+}
+
+static void compare_all(void) {
+    static const char *const needles[] = { "a",       "ab",       "aab",
+                                           "bbbb",    "\xC3\xA9", "\xF0\x9F\x98\x80",
+                                           "zz",      "abbaabab", "\xFF",
+                                           "\xFF\xFF" };
+    for (size_t i = 0; i < sizeof needles / sizeof needles[0]; i++)
+        search_and_compare(text_of(needles[i]));
+    for (unsigned i = 0; i < 40; i++) {
+        const struct kept *kept = &all[below(RECORDS)];
+        size_t from = kept->len ? below((unsigned)kept->len) : 0;
+        if (kept->len)
+            search_and_compare(
+                (struct text){ kept->text + from, 1 + below((unsigned)(kept->len - from)) });
+        if (kept->len)
+            search_and_compare(text_kept(kept));
+    }
+}
+
+/* `gap`: how far Ids may be from each other. */
+static void changed_and_compared(unsigned gap, uint64_t seed) {
+    struct store_view *view = opened();
+    int64_t id = 0;
+    random_state = seed;
+    for (size_t i = 0; i < RECORDS; i++) {
+        id += 1 + (gap ? below(gap) * INT64_C(1000003) : 0);
+        all[i] = (struct kept){ .id = id };
+    }
+    for (unsigned round = 0; round < 8; round++) {
+        for (unsigned i = 0; i < 600; i++)
+            change_randomly(&all[below(RECORDS)]);
+        compare_all();
+    }
+    for (size_t i = 0; i < RECORDS; i++)
+        if (all[i].len) {
+            struct text last = text_kept(&all[i]);
+            assert_int_equal(texts_change(&texts, all[i].id, last, (struct text){ 0 }), STATUS_OK);
+            all[i].len = 0;
+        }
+    compare_all();
+    store_view_close(view);
+}
+
+static void every_text_that_has_a_needle_is_found(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        changed_and_compared(0, seed);
+        changed_and_compared(1000, seed);
+        changed_and_compared(1000000000, seed);
+    }
+}
+
+static void what_ids_ascend_for_is_as_dense_as_a_page_allows(void **state) {
+    sqlite3_stmt *statement = NULL;
+    struct store_view *view = opened();
+    (void)state;
+    for (int64_t id = 100000001; id <= 100003000; id++)
+        assert_int_equal(
+            texts_change(&texts, id, (struct text){ 0 }, TEXT("twenty-two letters it has")),
+            STATUS_OK);
+    assert_int_equal(sqlite3_prepare_v2(view->db,
+                                        "SELECT count(*), max(length(texts)) FROM"
+                                        " users_FullName_texts",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(view_step(view, statement), STATUS_OK);
+    assert_int_equal(sqlite3_column_int(statement, 0), 21); /* of 81,000 bytes */
+    assert_true(sqlite3_column_int(statement, 1) <= 4040);
+    (void)sqlite3_finalize(statement);
+    store_view_close(view);
+}
+
+static void what_is_not_there_cannot_be_changed(void **state) {
+    struct store_view *view = opened();
+    const struct text none = { 0 };
+    (void)state;
+    assert_int_equal(texts_change(&texts, 7, none, TEXT("a")), STATUS_OK);
+    assert_int_equal(texts_change(&texts, 7, none, TEXT("b")), STATUS_BROKEN);
+    assert_int_equal(texts_change(&texts, 7, TEXT("b"), none), STATUS_BROKEN);
+    assert_int_equal(texts_change(&texts, 8, TEXT("a"), none), STATUS_BROKEN);
+    assert_int_equal(texts_change(&texts, 7, TEXT("a"), none), STATUS_OK);
+    store_view_close(view);
+}
+
+static void a_damaged_block_is_noticed(void **state) {
+    static const char *const blocks[] = {
+        "x''", "x'00'", "x'0009'", "x'0002010161'", "x'00018061ff'", "x'000061ff'", "x'0001016162'",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        struct store_view *view = opened();
+        struct arena arena = { 0 };
+        struct text_matches found;
+        char sql[128], why[128];
+        (void)snprintf(sql, sizeof sql, "INSERT INTO users_FullName_texts VALUES (0, %s)",
+                       blocks[i]);
+        assert_int_equal(view_run(view, sql), STATUS_OK);
+        assert_int_equal(texts_search(&texts, TEXT("a"), &arena, &found), STATUS_BROKEN);
+        assert_int_equal(texts_check(&texts, why, sizeof why), STATUS_BROKEN);
+        arena_close(&arena);
+        store_view_close(view);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_text_that_has_a_needle_is_found),
+        cmocka_unit_test(what_ids_ascend_for_is_as_dense_as_a_page_allows),
+        cmocka_unit_test(what_is_not_there_cannot_be_changed),
+        cmocka_unit_test(a_damaged_block_is_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
