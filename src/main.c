@@ -137,6 +137,7 @@ static int open_store(struct server *server) {
     char why[512], path[4096];
     int code;
     struct store_options options = { .directory = server->directory,
+                                     .checkpoint_after_ms = server->settings.checkpoint_after,
                                      .search_limit_ms = server->settings.search_limit };
     server->app.store = store_open(&options, why, sizeof why, &code);
     if (!server->app.store) {

@@ -21,9 +21,11 @@ struct store_view;
 
 struct store_options {
     const char *directory; /* must exist and be writable */
-    /* How often the log is copied back, and past which length it begins anew; 0: as is best. */
-    int checkpoint_every_ms;
+    /* The log is copied back when nothing has changed since the last look, when it is longer than
+     * its bound, past which it begins anew, or so long after the last time; 0: as is best. */
+    int look_every_ms;
     int log_bound_pages;
+    int64_t checkpoint_after_ms;
     int64_t search_limit_ms; /* how long a command of store_read may take; 0: 10 s */
 };
 

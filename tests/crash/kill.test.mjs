@@ -9,7 +9,7 @@ import { Chance, seed } from './chance.mjs';
 const rounds = 50;
 const chance = new Chance();
 const clients = 16;
-const server = await Server.start();
+const server = await Server.start(['--demo', '--checkpoint-after', '1']);
 const token = await server.admin();
 const ids = Array.from({ length: clients }, (_, i) => 100000101 + i);
 const bodies = new Map(await Promise.all(ids.map(async (id) => [id, required(await server.get(id, token))])));

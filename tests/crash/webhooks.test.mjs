@@ -26,7 +26,7 @@ const listener = http.createServer((request, reply) => {
 await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
 after(() => { listener.close(); listener.closeAllConnections(); });
 const hosts = `127.0.0.1:${listener.address().port}`;
-const server = await Server.start(['--demo', '--webhook-hosts', hosts, '--webhook-retry', '1']);
+const server = await Server.start(['--demo', '--webhook-hosts', hosts, '--webhook-retry', '1', '--checkpoint-after', '1']);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
 const acknowledged = new Map(ids.map((id) => [id, []]));

@@ -536,7 +536,8 @@ bool world_open(struct world *world) {
     char why[256];
     int code;
     struct store_options options = { .directory = world->directory,
-                                     .checkpoint_every_ms = world->checkpoint_ms,
+                                     .look_every_ms = world->checkpoint_ms,
+                                     .checkpoint_after_ms = 1,
                                      .log_bound_pages = world->log_pages };
     world->store = store_open(&options, why, sizeof why, &code);
     return world->store || differs(world, "%s (%d)", why, code);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/time.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,21 +23,24 @@
 #include <unistd.h>
 
 enum {
-    CHECKPOINT_EVERY_MS = 200,
-    PAGES_AT_ONCE = 128,
+    LOOK_EVERY_MS = 200,
+    CHECKPOINT_AFTER_MS = 3000,
+    PAGES_AT_ONCE = 48,
     CATCH_UP_TURNS = 3,
     WRITER_NICE = -10,
     READER_THREADS = 2,
-    WAL_BOUND_PAGES = 128 * 1024 * 1024 / 4096, /* half of the 256 MB that are promised */
-    RESTART_WAIT_MS = 50,                       /* for which the writer rests in vain */
+    WAL_BOUND_PAGES = 64 * 1024 * 1024 / 4096, /* it grows on meanwhile: 256 MB are promised */
+    RESTART_WAIT_MS = 50,                      /* for which the writer rests in vain */
     SEARCH_LIMIT_MS = 10000,
 };
 
 struct store {
     char path[PATH_MAX];
-    int checkpoint_every_ms, log_bound_pages;
-    int directory; /* held open and locked: one server a folder */
-    int database;  /* for the checkpoints' pace; closing it would drop SQLite's own locks */
+    int look_every_ms, log_bound_pages;
+    int64_t checkpoint_after_ms;
+    atomic_int log_pages; /* after the last commit */
+    int directory;        /* held open and locked: one server a folder */
+    int database;         /* for the checkpoints' pace; closing it would drop SQLite's own locks */
     struct store_view *writer_view, *checkpoint_view;
     pthread_t writer, checkpointer;
     bool writer_runs, checkpointer_runs;
@@ -280,13 +284,39 @@ static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
     return result == SQLITE_OK;
 }
 
+static int note_log(void *argument, sqlite3 *db, const char *name, int pages) {
+    struct store *store = argument;
+    (void)db;
+    (void)name;
+    atomic_store_explicit(&store->log_pages, pages, memory_order_relaxed);
+    return SQLITE_OK;
+}
+
+/* A page that changes again is copied once for all its changes, so the log is left to grow while
+ * changes come: up to its bound, or for so long. */
+static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_ms) {
+    uint64_t commits_now = store_commits(store);
+    int64_t now_ms = time_monotonic_ms();
+    bool is_idle = commits_now == *commits;
+    *commits = commits_now;
+    if (!is_idle && now_ms - *since_ms < store->checkpoint_after_ms &&
+        atomic_load_explicit(&store->log_pages, memory_order_relaxed) < store->log_bound_pages)
+        return false;
+    *since_ms = now_ms;
+    return true;
+}
+
 static void *run_checkpointer(void *argument) {
     struct store *store = argument;
+    uint64_t commits = 0;
+    int64_t since_ms = time_monotonic_ms();
     (void)pthread_setname_np(pthread_self(), "checkpointer");
     pace_checkpoints(store);
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
-        (void)queue_take_all(&store->stop, store->checkpoint_every_ms);
+        (void)queue_take_all(&store->stop, store->look_every_ms);
+        if (!is_due(store, &commits, &since_ms))
+            continue;
         (void)end_snapshots(store); /* one that is kept by an idle thread would hold the log */
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < store->log_bound_pages)
             continue;
@@ -443,6 +473,7 @@ static int open_database(struct store *store, const char *directory, char *why, 
                        difference);
         return EX_DATAERR;
     }
+    (void)sqlite3_wal_hook(store->writer_view->db, note_log, store); /* there was none before */
     store->checkpoint_view = view_open(store, store->path, false);
     store->database = open(store->path, O_RDWR | O_CLOEXEC);
     if (!store->checkpoint_view || store->database < 0 ||
@@ -475,8 +506,9 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
         return NULL;
     }
     store->database = -1;
-    store->checkpoint_every_ms =
-        options->checkpoint_every_ms ? options->checkpoint_every_ms : CHECKPOINT_EVERY_MS;
+    store->look_every_ms = options->look_every_ms ? options->look_every_ms : LOOK_EVERY_MS;
+    store->checkpoint_after_ms =
+        options->checkpoint_after_ms ? options->checkpoint_after_ms : CHECKPOINT_AFTER_MS;
     store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     store->search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS;
     atomic_init(&store->access_epoch, 1);
