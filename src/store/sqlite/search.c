@@ -181,26 +181,38 @@ static enum help help_with(const struct filter *filter) {
 }
 
 /* What contains maria@example.com is an address whose local part ends in maria and whose domain
- * begins with example.com. */
-static void add_address_range(struct query *query, const struct filter *filter) {
-    const struct table *table = filter->table;
+ * begins with example.com: as texts of the index of addresses `from` up to `to`, with `domain`. */
+struct address_range {
+    struct text from, to, domain;
+    bool failed; /* memory was short */
+};
+
+static struct address_range address_range(const struct filter *filter, struct arena *arena) {
     struct text needle = value_as_text(&filter->value);
     size_t local_len = (size_t)(at_sign(needle) - needle.at);
-    struct buffer from, to;
-    buffer_init(&from, query->sql.arena, local_len + 1);
-    search_add_address(&from, (struct text){ needle.at, local_len }, local_len);
-    buffer_init(&to, query->sql.arena, local_len + 1);
-    buffer_add(&to, buffer_text(&from));
+    struct buffer to;
+    buffer_init(&to, arena, local_len + 1);
+    search_add_address(&to, (struct text){ needle.at, local_len }, local_len);
+    struct text from = arena_text(arena, buffer_text(&to));
     buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
-    query->sql.failed |= from.failed || to.failed;
+    return (struct address_range){ .from = from,
+                                   .to = buffer_text(&to),
+                                   .domain = { needle.at + local_len, needle.len - local_len },
+                                   .failed = to.failed || !from.at };
+}
+
+static void add_address_range(struct query *query, const struct filter *filter) {
+    const struct table *table = filter->table;
+    struct address_range range = address_range(filter, query->sql.arena);
+    query->sql.failed |= range.failed;
     buffer_printf(&query->sql,
                   "SELECT owner FROM addresses WHERE field = '%s.%s' AND address >= ", table->name,
                   table->fields[filter->field].name.at);
-    add_value(query, value_text(buffer_text(&from)));
+    add_value(query, value_text(range.from));
     buffer_add(&query->sql, TEXT(" AND address < "));
-    add_value(query, value_text(buffer_text(&to)));
+    add_value(query, value_text(range.to));
     buffer_add(&query->sql, TEXT(" AND instr(address, "));
-    add_value(query, value_text((struct text){ needle.at + local_len, needle.len - local_len }));
+    add_value(query, value_text(range.domain));
     buffer_add(&query->sql, TEXT(") > 0"));
 }
 
@@ -638,8 +650,6 @@ static enum status search_by(struct store_view *view, const struct search *searc
     const struct filter *only = search->filters;
     bool is_counted = only && !only->next && !only->through && help_with(only) == HELP_TEXTS;
     enum status status;
-    found->count = 0;
-    found->has_more = false;
     found->total = candidates ? candidates->matches.total : 0;
     if (candidates && !found->total)
         return STATUS_OK;
@@ -660,16 +670,57 @@ static enum status search_by(struct store_view *view, const struct search *searc
     return STATUS_OK;
 }
 
+/* Who looks for an address mostly looks for one user: the first page of a search by nothing else,
+ * in one statement. NOT_FOUND: there are several, and nothing is found yet. */
+static enum status search_address(struct store_view *view, const struct search *search,
+                                  struct found *found) {
+    const struct filter *filter = search->filters;
+    struct address_range range = address_range(filter, found->json->arena);
+    sqlite3_stmt *statement = view_table_statement(view, search->table, TABLE_ADDRESSED);
+    const size_t len = found->json->len;
+    if (!statement || range.failed)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, range.from);
+    bind_text(statement, 2, range.to);
+    bind_text(statement, 3, range.domain);
+    bind_text(statement, 4, value_as_text(&filter->value));
+    enum status status = view_step(view, statement);
+    if (status == STATUS_OK && (status = add_row(view, statement, search, found)) == STATUS_OK)
+        status = view_step(view, statement);
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    if (status == STATUS_OK) {
+        found->json->len = len;
+        found->count = 0;
+        return STATUS_NOT_FOUND;
+    }
+    found->total = (int64_t)found->count;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static bool is_of_address(const struct search *search) {
+    const struct filter *filter = search->filters;
+    return filter && !filter->next && !filter->through && help_with(filter) == HELP_ADDRESSES &&
+           search->table->is_kept_as_json && !search->skip && !search->behind;
+}
+
+static enum status search_by_candidates(struct store_view *view, const struct search *search,
+                                        struct found *found) {
+    struct candidates *candidates;
+    enum status status = find_candidates(view, search, found->json->arena, &candidates);
+    return status == STATUS_OK ? search_by(view, search, candidates, found) : status;
+}
+
 /* All statements see one snapshot. */
 enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) {
-    struct candidates *candidates;
     enum status status = view_enter(view);
     if (status != STATUS_OK)
         return status;
-    status = find_candidates(view, search, found->json->arena, &candidates);
-    if (status == STATUS_OK)
-        status = search_by(view, search, candidates, found);
+    found->count = 0;
+    found->has_more = false;
+    status = is_of_address(search) ? search_address(view, search, found) : STATUS_NOT_FOUND;
+    if (status == STATUS_NOT_FOUND)
+        status = search_by_candidates(view, search, found);
     view_leave(view);
     return status;
 }

@@ -33,6 +33,7 @@ enum table_statement {
     TABLE_NAME, /* of tables that have one */
     TABLE_EXISTS,
     TABLE_COUNT,
+    TABLE_ADDRESSED, /* of tables that are kept as JSON and have an e-mail that is searched */
     TABLE_INSERT,
     TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */

@@ -154,6 +154,19 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
                   view_parameter(table, ROW_VERSION_BEFORE));
 }
 
+/* Up to two rows by the index of addresses; a quoted local part may have another "@". */
+static void add_addressed_sql(struct buffer *sql, const struct table *table) {
+    unsigned field = 0;
+    while (table->fields[field].type != TYPE_email || !(table->fields[field].flags & SEARCHED))
+        field++;
+    const char *name = table->fields[field].name.at;
+    buffer_printf(sql,
+                  "SELECT t.Members, t.Id FROM addresses AS a CROSS JOIN %s AS t ON t.Id = a.owner"
+                  " WHERE a.field = '%s.%s' AND a.address >= ?1 AND a.address < ?2"
+                  " AND instr(a.address, ?3) > 0 AND contains(t.%s, ?4) LIMIT 2",
+                  table->name, table->name, name, name);
+}
+
 static void write_table_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
@@ -170,6 +183,7 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
     case TABLE_COUNT:
         buffer_printf(sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
         break;
+    case TABLE_ADDRESSED: add_addressed_sql(sql, table); break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;
