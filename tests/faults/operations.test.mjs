@@ -5,7 +5,7 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { adminEmail, password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
@@ -187,6 +187,33 @@ test('a backup onto a full disk says so and leaves nothing; with room again it i
         };
     }, { code: ENOSPC, lasts: true });
     assert.ok(struck > 2, `${struck} faults`);
+});
+
+test('a restore without memory or onto a full disk puts the backup in place or leaves the old database, whole', async (context) => {
+    const backup = join(temporaryFolder(), 'backup.db'), marker = (file, sql) => execFileSync('sqlite3', [file, sql], { encoding: 'utf8' }).trim();
+    assert.equal((await faults.run(['backup', backup, '--data', join(server.folder, 'data')])).code, 0);
+    marker(backup, 'UPDATE strangers SET sign_ins = 2222');
+    for (const [kind, every, options] of [['memory', 41 * stride, {}], ['write', 7, { code: ENOSPC, lasts: true }]]) {
+        const seen = { restored: 0, refused: 0 };
+        const struck = await faults.sweep(kind, every, async (arm) => {
+            const data = temporaryFolder(), file = join(data, 'roster.db');
+            copyFileSync(backup, file);
+            copyFileSync(join(server.folder, 'data', 'roster.key'), join(data, 'roster.key'));
+            marker(file, 'UPDATE strangers SET sign_ins = 1111');
+            arm();
+            const { code, stderr } = await faults.run(['restore', backup, '--data', data]);
+            seen[code === 0 ? 'restored' : 'refused']++;
+            return async (where) => {
+                assert.ok([0, 64, 65, 66, 71, 73, 74].includes(code), `${where}: ended with ${code}: ${stderr}`);
+                assert.ok(code === 0 || stderr, `${where}: says nothing`);
+                assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], where);
+                assert.equal(marker(file, 'SELECT sign_ins FROM strangers'), code === 0 ? '2222' : '1111', where);
+                assert.deepEqual(await faults.run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' }, where);
+            };
+        }, options);
+        context.diagnostic(`restore: ${struck} faults of ${kind}, ${seen.refused} refused`);
+        assert.ok(seen.refused > 0);
+    }
 });
 
 // Looking a name up takes a thread of libcurl's.
