@@ -30,7 +30,7 @@ struct search {
     const struct table *table;
     struct filter *filters;
     unsigned order;   /* a field */
-    bool descending;  /* ties by Id, ascending */
+    bool descending;  /* ties by Id, the same way */
     bool exact_first; /* before all others: records whose text equals what it should contain */
     bool is_whole;    /* the lists of the records are wanted too */
     int64_t skip, limit;

@@ -28,8 +28,10 @@ struct text fold(struct text text, struct arena *arena) {
         return fold_ascii(text, arena);
     uint8_t *folded =
         u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
-    if (!folded)
-        return fold_ascii(text, arena);
+    if (!folded) { /* memory was short: nothing else is wrong with UTF-8 */
+        arena->failed = true;
+        return (struct text){ 0 };
+    }
     struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
     free(folded);
     return copy;

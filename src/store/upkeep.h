@@ -11,8 +11,9 @@ typedef void store_say(const char *line);
 
 /**
  * Looks whether the database in `directory` is whole: its pages and indexes (integrity_check), its
- * shape against the field tables, and whether all that rows refer to is there. Each fault is said.
- * EX_OK; EX_DATAERR with faults; EX_NOINPUT, there is none; EX_CONFIG, another version made it.
+ * shape against the field tables, whether all that rows refer to is there, and whether the texts
+ * that searches look into are those of the records. Each fault is said. EX_OK; EX_DATAERR with
+ * faults; EX_NOINPUT, there is none; EX_CONFIG, another version made it.
  */
 int store_check(const char *directory, store_say *say);
 

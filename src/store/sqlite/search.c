@@ -455,13 +455,33 @@ static enum status gather_addresses(struct store_view *view, const struct search
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* Of one filter among several only a list is of use. */
+static enum status search_listed(const struct texts *texts, struct text needle, struct arena *arena,
+                                 struct text_matches *matches) {
+    struct arena scratch = { 0 };
+    struct text_matches all;
+    enum status status = texts_search(texts, needle, &scratch, &all);
+    *matches = (struct text_matches){ .total = all.total };
+    if (status == STATUS_OK && all.total && all.total <= LISTED_MAX) {
+        matches->ids = arena_alloc(arena, all.count * sizeof *all.ids);
+        if (matches->ids)
+            memcpy(matches->ids, all.ids, all.count * sizeof *all.ids);
+        matches->count = matches->ids ? all.count : 0;
+        status = matches->ids ? STATUS_OK : STATUS_BROKEN;
+    }
+    arena_close(&scratch);
+    return status;
+}
+
 static enum status gather(struct store_view *view, const struct search *search,
                           struct candidates *candidates, struct arena *arena) {
     const struct filter *filter = candidates->filter;
     const struct texts texts = { view, filter->table, &filter->table->fields[filter->field] };
-    return help_with(filter) == HELP_ADDRESSES
-               ? gather_addresses(view, search, filter, arena, &candidates->matches)
-               : texts_search(&texts, value_as_text(&filter->value), arena, &candidates->matches);
+    struct text needle = value_as_text(&filter->value);
+    if (help_with(filter) == HELP_ADDRESSES)
+        return gather_addresses(view, search, filter, arena, &candidates->matches);
+    return search->filters->next ? search_listed(&texts, needle, arena, &candidates->matches)
+                                 : texts_search(&texts, needle, arena, &candidates->matches);
 }
 
 /* The candidates of each filter that something helps with; where there are none, no others are
@@ -583,14 +603,15 @@ static enum status read_page(struct store_view *view, const struct search *searc
 static size_t cut_page(const struct search *search, const struct text_matches *matches,
                        int64_t *page, size_t room) {
     const size_t exact = search->exact_first ? matches->exact_count : 0;
+    const size_t others = exact && matches->exact_is_cut ? 0 : matches->count; /* they come later */
     const struct value known = value_ids(matches->exact, exact);
     size_t skip = search->behind ? 0 : (size_t)search->skip, count = 0;
-    for (size_t i = 0; i < exact + matches->count && count < room; i++) {
+    for (size_t i = 0; i < exact + others && count < room; i++) {
         bool is_exact = i < exact;
         size_t at = is_exact ? i : i - exact, size = is_exact ? exact : matches->count;
         int64_t id =
             (is_exact ? matches->exact : matches->ids)[search->descending ? size - 1 - at : at];
-        if (!is_exact && ids_have(&known, id))
+        if (!is_exact && exact && ids_sorted_have(&known, id))
             continue;
         if (search->behind && (search->descending ? id >= search->behind : id <= search->behind))
             continue;
@@ -677,6 +698,7 @@ static enum status search_address(struct store_view *view, const struct search *
     const struct filter *filter = search->filters;
     struct address_range range = address_range(filter, found->json->arena);
     sqlite3_stmt *statement = view_table_statement(view, search->table, TABLE_ADDRESSED);
+    assert(view_address(search->table) == filter->field);
     const size_t len = found->json->len;
     if (!statement || range.failed)
         return STATUS_BROKEN;

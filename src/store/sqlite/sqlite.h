@@ -149,6 +149,9 @@ enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
 enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
 int view_parameter(const struct table *table, enum row_parameter which);
 
+/** The e-mail field that TABLE_ADDRESSED goes by. */
+unsigned view_address(const struct table *table);
+
 /** Adds "Version, ..." of the columns that a record is read from, and reads a row of them. */
 void view_add_columns(struct buffer *sql, const struct table *table);
 /**

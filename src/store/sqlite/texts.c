@@ -73,7 +73,7 @@ static const char *text_end(const char *at, const char *end) {
 }
 
 static enum status broken(const struct texts *texts) {
-    log_error("database: the texts of %s.%s are not those of its records", texts->table->name,
+    log_error("database: a block of texts of %s.%s is damaged", texts->table->name,
               texts->field->name.at);
     return STATUS_BROKEN;
 }
@@ -96,7 +96,7 @@ static bool read_block(sqlite3_stmt *row, struct arena *arena, struct block *blo
         block->entries[i] = (struct entry){ stored.id, { at, (size_t)(end - at) } };
         at = end + 1;
     }
-    return block->entries && texts.at;
+    return block->entries && texts.at && stored.ids == stored.ids_end;
 }
 
 static void add_distance(struct buffer *out, uint64_t distance) {
@@ -153,7 +153,7 @@ static enum status find_block(const struct texts *texts, int64_t id, struct aren
     bind_integer(row, 1, id);
     enum status status = view_step(texts->view, row);
     if (status == STATUS_OK && !read_block(row, arena, block))
-        status = broken(texts);
+        status = arena->failed ? STATUS_BROKEN : broken(texts);
     if (status == STATUS_NOT_FOUND) {
         *block = (struct block){ .entries = arena_calloc(arena, 1, sizeof *block->entries) };
         status = block->entries ? STATUS_OK : STATUS_BROKEN;
@@ -203,34 +203,28 @@ static enum status write_block(const struct texts *texts, struct block *block, s
     return store_block(texts, block->key, made);
 }
 
-/* Puts one text in the place of another (see texts_change); where that was, or STATUS_BROKEN. */
-static enum status edit(struct block *block, int64_t id, struct text before, struct text after,
-                        size_t *changed) {
+/* Sets or removes a text; where that was. */
+static size_t edit(struct block *block, int64_t id, struct text text) {
     struct entry *entries = block->entries;
     size_t at = 0;
     while (at < block->count && entries[at].id < id)
         at++;
-    bool was = at < block->count && entries[at].id == id, is = after.at != NULL;
-    if (was != (before.at != NULL) || (was && !text_equal(entries[at].text, before)))
-        return STATUS_BROKEN;
+    bool was = at < block->count && entries[at].id == id, is = text.at != NULL;
     memmove(&entries[at + is], &entries[at + was], (block->count - at - was) * sizeof *entries);
     block->count = block->count - was + is;
     if (is)
-        entries[at] = (struct entry){ id, after };
-    *changed = at;
-    return STATUS_OK;
+        entries[at] = (struct entry){ id, text };
+    return at;
 }
 
-enum status texts_change(const struct texts *texts, int64_t id, struct text before,
-                         struct text after) {
+enum status texts_set(const struct texts *texts, int64_t id, struct text text) {
     struct arena arena = { 0 };
     struct block block;
-    size_t changed;
     enum status status = find_block(texts, id, &arena, &block);
-    if (status == STATUS_OK && edit(&block, id, before, after, &changed) != STATUS_OK)
-        status = broken(texts);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        size_t changed = edit(&block, id, text);
         status = write_block(texts, &block, changed, &arena);
+    }
     arena_close(&arena);
     return status;
 }
@@ -309,6 +303,7 @@ static bool add_id(struct scan *scan, int64_t **ids, size_t *count, size_t *room
 static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
     struct text_matches *matches = scan->matches;
     matches->total++;
+    matches->exact_is_cut |= is_exact && matches->exact_count == MATCHES_KEPT;
     return add_id(scan, &matches->ids, &matches->count, &scan->room, id) &&
            (!is_exact ||
             add_id(scan, &matches->exact, &matches->exact_count, &scan->exact_room, id));
@@ -383,9 +378,7 @@ enum status texts_fill(const struct texts *texts) {
     while ((status = view_step(texts->view, record)) == STATUS_OK) {
         struct arena arena = { 0 };
         struct text text = column_text(record, 1, &arena);
-        status =
-            text.at ? texts_change(texts, sqlite3_column_int64(record, 0), (struct text){ 0 }, text)
-                    : STATUS_BROKEN;
+        status = text.at ? texts_set(texts, sqlite3_column_int64(record, 0), text) : STATUS_BROKEN;
         arena_close(&arena);
         if (status != STATUS_OK)
             break;

@@ -23,6 +23,7 @@ struct text_matches {
     size_t count;
     int64_t *exact; /* those whose whole text it is, as many at most */
     size_t exact_count;
+    bool exact_is_cut;
     int64_t total;
 };
 
@@ -30,11 +31,10 @@ struct text_matches {
 void texts_add_tables(struct buffer *sql, const struct table *table);
 
 /**
- * Puts a record's text in the place of another; `at` NULL: none. Both are folded, UTF-8. In a
+ * Sets a record's text, folded UTF-8, or removes it (`at` NULL), whatever was there. In a
  * transaction of the writer's. STATUS_BROKEN is logged.
  */
-enum status texts_change(const struct texts *texts, int64_t id, struct text before,
-                         struct text after) MUST_CHECK;
+enum status texts_set(const struct texts *texts, int64_t id, struct text text) MUST_CHECK;
 
 /** Puts the texts of all records into new blocks. */
 enum status texts_fill(const struct texts *texts) MUST_CHECK;

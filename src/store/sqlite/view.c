@@ -154,12 +154,16 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
                   view_parameter(table, ROW_VERSION_BEFORE));
 }
 
-/* Up to two rows by the index of addresses; a quoted local part may have another "@". */
-static void add_addressed_sql(struct buffer *sql, const struct table *table) {
+unsigned view_address(const struct table *table) {
     unsigned field = 0;
     while (table->fields[field].type != TYPE_email || !(table->fields[field].flags & SEARCHED))
         field++;
-    const char *name = table->fields[field].name.at;
+    return field;
+}
+
+/* Up to two rows by the index of addresses; a quoted local part may have another "@". */
+static void add_addressed_sql(struct buffer *sql, const struct table *table) {
+    const char *name = table->fields[view_address(table)].name.at;
     buffer_printf(sql,
                   "SELECT t.Members, t.Id FROM addresses AS a CROSS JOIN %s AS t ON t.Id = a.owner"
                   " WHERE a.field = '%s.%s' AND a.address >= ?1 AND a.address < ?2"

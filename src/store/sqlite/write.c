@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+static const struct value none = { .kind = VALUE_NULL };
+
 enum { MEMBERS_EXPECTED = 3072 }; /* bytes of a record's JSON; there may be more */
 
 static void bind_value(sqlite3_stmt *statement, int at, const struct field *field,
@@ -264,7 +266,7 @@ static enum status index_text(struct store_view *tx, const struct record *owner,
     if (arena.failed)
         status = STATUS_BROKEN;
     else if (!is_same)
-        status = texts_change(&texts, record_id(owner), old, new);
+        status = texts_set(&texts, record_id(owner), new);
     if (status == STATUS_OK && field->type == TYPE_email && old.at && !is_same)
         status = index_address(tx, owner, field, old, SQL_drop_address);
     if (status == STATUS_OK && field->type == TYPE_email && new.at && !is_same)
@@ -276,7 +278,6 @@ static enum status index_text(struct store_view *tx, const struct record *owner,
 /* Of values as they were and are; NULL: the record was not, or is no more. */
 static enum status index_texts(struct store_view *tx, const struct record *owner,
                                const struct value *before, const struct value *after) {
-    static const struct value none = { .kind = VALUE_NULL };
     const struct table *table = owner->table;
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < table->count; i++) {
@@ -301,7 +302,6 @@ enum status store_update(struct store_view *tx, const struct record *before,
 
 enum status store_delete(struct store_view *tx, const struct record *record,
                          const struct author *author) {
-    static const struct value none = { .kind = VALUE_NULL };
     sqlite3_stmt *statement = view_table_statement(tx, record->table, TABLE_DELETE);
     if (!statement)
         return STATUS_BROKEN;
@@ -341,7 +341,6 @@ enum status write_new_row(struct store_view *tx, const struct record *record) {
 }
 
 enum status write_new_indexes(struct store_view *tx, const struct record *record) {
-    static const struct value none = { .kind = VALUE_NULL };
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
         if (field_is_linked(&record->table->fields[i]))

@@ -308,7 +308,7 @@ static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_
 
 static void *run_checkpointer(void *argument) {
     struct store *store = argument;
-    uint64_t commits = 0;
+    uint64_t commits = 0, begun_at = UINT64_MAX; /* after how many commits the log began anew */
     int64_t since_ms = time_monotonic_ms();
     (void)pthread_setname_np(pthread_self(), "checkpointer");
     pace_checkpoints(store);
@@ -324,14 +324,15 @@ static void *run_checkpointer(void *argument) {
          * each turn is shorter, and so little is left to do while it rests. */
         for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
-        bool is_urgent = pages > store->log_bound_pages / 2 * 3;
-        if (!end_snapshots(store) && !is_urgent)
-            continue;
+        bool is_urgent = pages > store->log_bound_pages * 3;
+        if (begun_at == commits || (!end_snapshots(store) && !is_urgent))
+            continue; /* or it begins anew with the next commit already */
         atomic_store(&store->wants_log, is_urgent);
         atomic_store(&store->wants_turn, true);
         mutex_lock(&store->turn);
         (void)end_snapshots(store);
-        (void)checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages); /* tried again next time */
+        if (checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages)) /* else tried again next time */
+            begun_at = store_commits(store);
         atomic_store(&store->wants_turn, false);
         atomic_store(&store->wants_log, false);
         mutex_unlock(&store->turn);
