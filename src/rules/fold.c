@@ -37,12 +37,23 @@ struct text fold(struct text text, struct arena *arena) {
     return copy;
 }
 
+/* Folds into `out`, which has as much room, and says whether that is all there is to it. */
+static bool fold_into(struct text text, char *out) {
+    unsigned char all = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        all |= (unsigned char)text.at[i];
+        out[i] = text_lower(text.at[i]);
+    }
+    return all < 0x80;
+}
+
 int fold_contains(struct text text, struct text folded) {
+    char short_text[256]; /* most are: no memory is asked for */
+    if (text.len <= sizeof short_text && fold_into(text, short_text))
+        return memmem(short_text, text.len, folded.at, folded.len) != NULL; /* linear in both */
     struct arena arena = { 0 };
     struct text whole = fold(text, &arena);
-    int found = -1;
-    if (whole.at)
-        found = memmem(whole.at, whole.len, folded.at, folded.len) != NULL; /* linear in both */
+    int found = whole.at ? memmem(whole.at, whole.len, folded.at, folded.len) != NULL : -1;
     arena_close(&arena);
     return found;
 }
