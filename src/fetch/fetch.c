@@ -70,22 +70,25 @@ static bool is_listed(const char *list, const char *host, const char *port) {
 }
 
 /* Reads the hop's URL: may it be asked for at all, and is its host trusted? */
-static bool judge_url(struct download *download) {
+static enum fetch_outcome judge_url(struct download *download) {
     char *scheme = NULL, *host = NULL, *port = NULL;
     CURLU *parts = curl_url();
-    bool ok = parts &&
-              curl_url_set(parts, CURLUPART_URL, download->url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    CURLUcode code = parts ? curl_url_set(parts, CURLUPART_URL, download->url, CURLU_DISALLOW_USER)
+                           : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    bool ok = code == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     if (ok)
         download->is_allowed = is_listed(download->fetcher->allowed_hosts, host, port);
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(parts);
-    return ok;
+    return ok ? FETCH_OK : code == CURLUE_OUT_OF_MEMORY ? FETCH_NO_MEMORY : FETCH_BAD_URL;
 }
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose,
@@ -210,8 +213,9 @@ static void start_hop(struct download *download) {
         finish(download, FETCH_TIMED_OUT);
         return;
     }
-    if (!judge_url(download)) {
-        finish(download, FETCH_BAD_URL);
+    enum fetch_outcome outcome = judge_url(download);
+    if (outcome != FETCH_OK) {
+        finish(download, outcome);
         return;
     }
     download->easy = curl_easy_init();

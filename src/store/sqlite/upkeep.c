@@ -241,8 +241,10 @@ static int copy_to(struct store_view *from, const char *path, store_say *say) {
         sayf(say, "%s: %s", path, sqlite3_errmsg(copy.db));
     if (code == EX_OK && !is_whole(&copy, say))
         code = EX_DATAERR;
-    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK)
+    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK) {
+        say("the backup cannot be closed");
         code = EX_IOERR;
+    }
     return code;
 }
 
@@ -311,11 +313,14 @@ static int check_copy(const char *path, store_say *say) {
     char why[256];
     struct store_view copy = { 0 };
     int code = EX_DATAERR;
-    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-        has_none(&copy,
-                 "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
-                 " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
-                 "the backup", say)) {
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+        sayf(say, "the backup: %s", sqlite3_errmsg(copy.db));
+        code = EX_IOERR;
+    } else if (has_none(
+                   &copy,
+                   "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
+                   " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
+                   "the backup", say)) {
         int version = schema_compare_version(&copy);
         if (version > 0) {
             say("a newer version made the backup");
@@ -325,8 +330,10 @@ static int check_copy(const char *path, store_say *say) {
         else
             code = EX_OK;
     }
-    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK)
+    if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK) {
+        say("the backup cannot be closed");
         code = EX_IOERR;
+    }
     return code;
 }
 
