@@ -302,7 +302,6 @@ static bool add_id(struct scan *scan, int64_t **ids, size_t *count, size_t *room
 
 static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
     struct text_matches *matches = scan->matches;
-    matches->total++;
     matches->exact_is_cut |= is_exact && matches->exact_count == MATCHES_KEPT;
     return add_id(scan, &matches->ids, &matches->count, &scan->room, id) &&
            (!is_exact ||
@@ -310,17 +309,20 @@ static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
 }
 
 static bool scan_block(struct scan *scan, struct stored *stored) {
-    const char *from = stored->texts, *at;
-    while ((at = find(from, stored->end, scan->needle))) {
-        const char *end = text_end(at + scan->needle.len, stored->end);
-        for (size_t skip = count_ends(from, at) + 1; skip; skip--)
-            if (!next_id(stored))
-                return false;
+    const char *from = stored->texts, *read_to = from, *at; /* Ids are read for the texts before */
+    for (const char *end; (at = find(from, stored->end, scan->needle)); from = end + 1) {
+        end = text_end(at + scan->needle.len, stored->end);
         bool is_exact = end - at == (ptrdiff_t)scan->needle.len &&
                         (at == stored->texts || (unsigned char)at[-1] == TEXT_END);
+        scan->matches->total++;
+        if (!is_exact && scan->matches->count == MATCHES_KEPT)
+            continue; /* only to be counted */
+        for (size_t skip = count_ends(read_to, at) + 1; skip; skip--)
+            if (!next_id(stored))
+                return false;
+        read_to = end + 1;
         if (!add_match(scan, stored->id, is_exact))
             return false;
-        from = end + 1;
     }
     return true;
 }

@@ -151,6 +151,27 @@ static void what_ids_ascend_for_is_as_dense_as_a_page_allows(void **state) {
     store_view_close(view);
 }
 
+static void of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known(void **state) {
+    enum { MANY = 100100, KEPT = 100000, EXACT = 100055 };
+    struct store_view *view = opened();
+    struct arena arena = { 0 };
+    struct text_matches found;
+    (void)state;
+    assert_int_equal(view_run(view, "BEGIN"), STATUS_OK);
+    for (int64_t id = 1; id <= MANY; id++)
+        assert_int_equal(texts_set(&texts, id, id == EXACT ? TEXT("a") : TEXT("ab")), STATUS_OK);
+    assert_int_equal(view_run(view, "COMMIT"), STATUS_OK);
+    assert_int_equal(texts_search(&texts, TEXT("a"), &arena, &found), STATUS_OK);
+    assert_int_equal(found.total, MANY);
+    assert_int_equal(found.count, KEPT);
+    assert_int_equal(found.ids[KEPT - 1], KEPT);
+    assert_int_equal(found.exact_count, 1);
+    assert_int_equal(found.exact[0], EXACT);
+    assert_false(found.exact_is_cut);
+    arena_close(&arena);
+    store_view_close(view);
+}
+
 static void what_differs_from_its_record_is_set_right_by_the_next_change(void **state) {
     struct store_view *view = opened();
     (void)state;
@@ -192,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_text_that_has_a_needle_is_found),
         cmocka_unit_test(what_ids_ascend_for_is_as_dense_as_a_page_allows),
+        cmocka_unit_test(of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known),
         cmocka_unit_test(what_differs_from_its_record_is_set_right_by_the_next_change),
         cmocka_unit_test(a_damaged_block_is_noticed),
     };
