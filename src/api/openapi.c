@@ -284,7 +284,7 @@ static const struct operation {
     { resource_get, NULL, NULL, NULL, " IfNoneMatch", " 304" },
     { resource_search, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
     { application_search_own, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
-    { resource_post, "Create", NULL, "Created", " IdempotencyKey Prefer", " 409 422" },
+    { resource_post, "Create", NULL, "Created", " IdempotencyKey IfMatch Prefer", " 409 412 422" },
     { resource_put, "Update", NULL, "Created", " IfMatch Prefer", " 404 409 412" },
     { resource_patch, "Patch", NULL, "Created", " IfMatch Prefer", " 409 412" },
     { resource_delete, NULL, NULL, "Deleted", " IfMatch", " 409 412" },

@@ -131,10 +131,10 @@ static bool condition_holds(const struct writing *writing) {
     if (!list.at || (before->version && text_equal(text_trim(list), TEXT("*"))))
         return true;
     struct text etag = record_etag(record_id(before), before->version, writing->request->arena);
+    bool holds = false;
     while (list.at)
-        if (etag.at && before->version && text_equal(text_trim(text_cut(&list, ',')), etag))
-            return true;
-    return false;
+        holds |= text_equal(text_trim(text_cut(&list, ',')), etag);
+    return holds && etag.at && before->version; /* what does not exist yet has no ETag */
 }
 
 static enum status load_before(struct writing *writing, struct store_view *view) {

@@ -96,6 +96,17 @@ test('delete answers with the envelope; then nobody is there', async () => {
     assert.equal((await call('POST', '', { body: body({ Email }) })).status, 200, 'the address is free again');
 });
 
+// What is about to be created has no ETag yet (RFC 9110 section 13.1.1).
+test('create under If-Match is 412, creates nothing, and the next change is taken', async () => {
+    const body = { FullName: 'Not Yet', Email: 'not.yet@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 };
+    for (const match of ['"1-1"', '*', 'x, "2-2"', '*il":"ada@example,.com"'])
+        assertFailure(await call('POST', '', { body, headers: { 'If-Match': match } }), 412);
+    assert.equal((await call('GET', '?User_Email=not.yet@example.com')).json.TotalItems, 0);
+    const made = await call('POST', '', { body });
+    assert.equal(made.status, 200, made.text);
+    assert.equal((await call('DELETE', `/${made.json.Value.Id}`)).status, 200);
+});
+
 test('delete under If-Match', async () => {
     const id = await create();
     assertFailure(await call('DELETE', `/${id}`, { headers: { 'If-Match': '"1-1"' } }), 412);

@@ -98,6 +98,12 @@ static enum method method_of(struct text name) {
     return METHOD_OTHER;
 }
 
+/* A signal ends a wait early, also the one by which a stopped process goes on. */
+static void wait_for(sem_t *semaphore) {
+    while (sem_wait(semaphore) != 0)
+        require(errno == EINTR);
+}
+
 /* False for what the listener does not let through. */
 static bool take_apart(struct text input, struct fake *fake) {
     struct exchange *exchange = &fake->exchange;
@@ -152,8 +158,7 @@ static unsigned ask(struct text input, const char *token, char *into) {
     if (take_apart(input, &fake)) {
         dispatch(&fake.exchange);
         while (fake.is_suspended) {
-            while (sem_wait(&fake.resumed) != 0)
-                ;
+            wait_for(&fake.resumed);
             fake.is_suspended = false;
             fake.exchange.next(&fake.exchange);
         }
@@ -175,7 +180,7 @@ static void *run_io(void *argument) {
     require(ask(TEXT("POST /api/token\n\ngrant_type=password&username=" DEMO_EMAIL
                      "&password=" DEMO_PASSWORD),
                 NULL, world->token) == 200);
-    while (sem_wait(&world->asked) != 0 || !world->is_over) {
+    for (wait_for(&world->asked); !world->is_over; wait_for(&world->asked)) {
         unsigned status = ask(world->input, world->token, NULL);
         /* What was done may have taken away its own rights. */
         bool has_done = status && status < 300 && !text_starts_nocase(world->input, TEXT("GET "));
@@ -261,8 +266,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     }
     world->input = (struct text){ (const char *)bytes, size };
     require(sem_post(&world->asked) == 0);
-    while (sem_wait(&world->answered) != 0)
-        ;
+    wait_for(&world->answered);
     if (world->is_over)
         end_world();
     return 0;
