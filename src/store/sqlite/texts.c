@@ -310,8 +310,9 @@ static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
 
 static bool scan_block(struct scan *scan, struct stored *stored) {
     const char *from = stored->texts, *read_to = from, *at; /* Ids are read for the texts before */
-    for (const char *end; (at = find(from, stored->end, scan->needle)); from = end + 1) {
-        end = text_end(at + scan->needle.len, stored->end);
+    while ((at = find(from, stored->end, scan->needle))) {
+        const char *end = text_end(at + scan->needle.len, stored->end);
+        from = end + 1;
         bool is_exact = end - at == (ptrdiff_t)scan->needle.len &&
                         (at == stored->texts || (unsigned char)at[-1] == TEXT_END);
         scan->matches->total++;
@@ -320,7 +321,7 @@ static bool scan_block(struct scan *scan, struct stored *stored) {
         for (size_t skip = count_ends(read_to, at) + 1; skip; skip--)
             if (!next_id(stored))
                 return false;
-        read_to = end + 1;
+        read_to = from;
         if (!add_match(scan, stored->id, is_exact))
             return false;
     }
