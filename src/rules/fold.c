@@ -13,11 +13,20 @@ bool fold_is_ascii(struct text text) {
     return true;
 }
 
+/* Folds ASCII into `out`, which has as much room, and says whether that is all there is to it. */
+static bool fold_into(struct text text, char *out) {
+    unsigned char all = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        all |= (unsigned char)text.at[i];
+        out[i] = text_lower(text.at[i]);
+    }
+    return all < 0x80;
+}
+
 struct text fold_ascii(struct text text, struct arena *arena) {
     struct text copy = arena_text(arena, text);
-    for (size_t i = 0; i < copy.len; i++)
-        if (copy.at[i] >= 'A' && copy.at[i] <= 'Z')
-            ((char *)(uintptr_t)copy.at)[i] |= 0x20;
+    if (copy.at)
+        (void)fold_into(text, (char *)(uintptr_t)copy.at); /* other letters stay as they are */
     return copy;
 }
 
@@ -35,16 +44,6 @@ struct text fold(struct text text, struct arena *arena) {
     struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
     free(folded);
     return copy;
-}
-
-/* Folds into `out`, which has as much room, and says whether that is all there is to it. */
-static bool fold_into(struct text text, char *out) {
-    unsigned char all = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        all |= (unsigned char)text.at[i];
-        out[i] = text_lower(text.at[i]);
-    }
-    return all < 0x80;
 }
 
 int fold_contains(struct text text, struct text folded) {

@@ -98,7 +98,7 @@ static enum method method_of(struct text name) {
     return METHOD_OTHER;
 }
 
-/* A signal ends a wait early, also the one by which a stopped process goes on. */
+/* A signal may end a wait early. */
 static void wait_for(sem_t *semaphore) {
     while (sem_wait(semaphore) != 0)
         require(errno == EINTR);
