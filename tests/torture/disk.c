@@ -703,13 +703,6 @@ void disk_inject(const struct disk_fault *fault) {
     (void)unlock(SQLITE_OK);
 }
 
-bool disk_has_struck(void) {
-    lock();
-    bool has_struck = disk.has_struck;
-    (void)unlock(SQLITE_OK);
-    return has_struck;
-}
-
 bool disk_mend(void) {
     lock();
     bool has_struck = disk.has_struck;

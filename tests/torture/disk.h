@@ -65,9 +65,6 @@ void disk_slow(unsigned sync_ms);
 
 void disk_inject(const struct disk_fault *fault);
 
-/** Has the fault struck already? */
-bool disk_has_struck(void);
-
 /** Ends a fault; true when it has struck. */
 bool disk_mend(void);
 
