@@ -164,6 +164,11 @@ static void resume_basic(struct sign_in *sign_in) {
     exchange_resume(((struct basic *)sign_in->owner)->request->exchange);
 }
 
+static void check_basic(struct exchange *exchange) {
+    struct basic *basic = exchange->state;
+    request_sign_in(basic->request, &basic->sign_in, basic_checked);
+}
+
 /* RFC 7617. Checking a password costs 20 ms of a core, so a right one is remembered, as a keyed
  * hash, until anybody's access changes. */
 static void authenticate_basic(struct request *request, struct text credentials) {
@@ -188,7 +193,7 @@ static void authenticate_basic(struct request *request, struct text credentials)
                                        .done = resume_basic,
                                        .owner = basic };
     request->exchange->state = basic;
-    request_sign_in(request, &basic->sign_in, basic_checked);
+    exchange_put_off(request->exchange, check_basic);
 }
 
 static void authenticate(struct request *request) {
@@ -223,6 +228,18 @@ static const struct route *find_route(const struct exchange *exchange, int64_t *
     return NULL;
 }
 
+static void answer(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    if (cors_answer(request))
+        return;
+    if (!request->route)
+        refuse_method(request);
+    else if (request->route->permission == OPEN)
+        request->route->handler(request);
+    else
+        authenticate(request);
+}
+
 void dispatch(struct exchange *exchange) {
     struct request *request = arena_calloc(exchange->arena, 1, sizeof *request);
     struct request fallback = { .app = exchange->app,
@@ -238,14 +255,10 @@ void dispatch(struct exchange *exchange) {
     request->worker = app_worker(request->app);
     if (!request->worker)
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
-    else if (cors_answer(request))
-        return;
-    else if (!request->route)
-        refuse_method(request);
-    else if (request->route->permission == OPEN)
-        request->route->handler(request);
+    else if (request->route && route_writes(request->route))
+        exchange_put_off(exchange, answer); /* what writes will have to wait */
     else
-        authenticate(request);
+        answer(exchange);
 }
 
 bool request_is_strict(const struct request *request) {

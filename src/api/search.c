@@ -350,10 +350,21 @@ static bool is_bracketed(struct text value) {
     return value.len >= 2 && value.at[0] == '[' && value.at[value.len - 1] == ']';
 }
 
+static bool asks_for_batch(struct text name, struct text value) {
+    return name.at && value.at && text_equal_nocase(name, TEXT("id")) && is_bracketed(value);
+}
+
+/* Only a list is: most queries need not be taken apart to know that they are none. */
+static bool may_have_list(struct text query) {
+    return query.len && (memchr(query.at, '[', query.len) || memmem(query.at, query.len, "%5", 2));
+}
+
 bool search_is_batch(const struct request *request) {
     struct text rest = exchange_query(request->exchange), name, value;
+    if (!may_have_list(rest))
+        return false;
     while (form_next(&rest, request->arena, &name, &value))
-        if (name.at && value.at && text_equal_nocase(name, TEXT("id")) && is_bracketed(value))
+        if (asks_for_batch(name, value))
             return true;
     return false;
 }
@@ -420,9 +431,10 @@ static void read_query(struct searching *searching) {
     struct text rest = exchange_query(request->exchange);
     struct search *search = &searching->search;
     struct parameter parameter;
-    searching->is_batch = search_is_batch(request);
-    while (form_next(&rest, request->arena, &parameter.name, &parameter.value))
+    while (form_next(&rest, request->arena, &parameter.name, &parameter.value)) {
+        searching->is_batch |= asks_for_batch(parameter.name, parameter.value);
         take_parameter(searching, &parameter);
+    }
     if (searching->size > SIZE_MAX_ROWS)
         searching->size = SIZE_MAX_ROWS;
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
@@ -548,6 +560,11 @@ static void resume(struct store_command *command) {
     exchange_resume(((struct searching *)command)->request->exchange);
 }
 
+static void read_on(struct exchange *exchange) {
+    struct searching *searching = exchange->state;
+    request_read_on(searching->request, &searching->command, found);
+}
+
 static void start_search(struct searching *searching) {
     struct request *request = searching->request;
     searching->command = (struct store_command){ .run = run, .done = resume };
@@ -562,7 +579,7 @@ static void start_search(struct searching *searching) {
         return;
     }
     request->exchange->state = searching;
-    request_read_on(request, &searching->command, found);
+    exchange_put_off(request->exchange, read_on);
 }
 
 static struct searching *searching_new(struct request *request) {
@@ -584,10 +601,11 @@ static struct searching *searching_new(struct request *request) {
 static void search(struct searching *searching) {
     struct request *request = searching->request;
     read_query(searching);
-    buffer_add_char(&searching->ignored, '\0');
+    if (searching->ignored.len)
+        buffer_add_char(&searching->ignored, '\0');
     if (searching->ignored.failed)
         searching->errors.failed = true;
-    else if (searching->ignored.len > 1)
+    else if (searching->ignored.len)
         reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
     if (searching->lacking >= 0)
         reply_forbidden(request, (unsigned)searching->lacking);

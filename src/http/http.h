@@ -60,7 +60,8 @@ struct listen_options {
     unsigned connection_limit; /* past it new connections wait in the backlog or are closed */
     unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
     size_t body_limit;         /* bytes; more is 413 */
-    /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */
+    /* Runs when a request is complete. Must fill in the reply, or put the exchange off, or (once it
+     * was put off) set `next` and suspend. */
     void (*handler)(struct exchange *exchange);
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (a head that is
      * ambiguous, `reason` says why), TOO_LARGE, BROKEN. */
@@ -120,9 +121,16 @@ bool form_next(struct text *rest, struct arena *arena, struct text *name,
 void reply_header(struct exchange *exchange, const char *name, const char *value);
 
 /**
- * Lets the connection rest until exchange_resume. Call it first, then hand the exchange to the
- * other thread. From that hand-over on only the step `next`, which runs once exchange_resume was
- * called, may touch the exchange.
+ * Runs `step` in the I/O thread's next turn. After that, the connection is not read from before the
+ * reply: the library would take it that a client that has closed its own side (RFC 9112 section 9.6
+ * lets it wait for the reply) is gone.
+ */
+void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange));
+
+/**
+ * Lets the connection, which was put off before, rest until exchange_resume. Call it first, then
+ * hand the exchange to the other thread. From that hand-over on only the step `next`, which runs
+ * once exchange_resume was called, may touch the exchange.
  */
 void exchange_suspend(struct exchange *exchange);
 

@@ -25,8 +25,9 @@ struct served {
     size_t body_capacity;
     uint64_t seen;   /* bytes of the body */
     uint64_t length; /* as the head announces it; UINT64_MAX: not at all */
-    bool has_head, is_suspended, must_close, is_late;
-    bool is_last; /* on its connection: what follows might be a body that nobody announced */
+    bool has_head, is_put_off, is_suspended, must_close, is_late;
+    bool is_at_rest; /* the library does not read on before it calls again */
+    bool is_last;    /* on its connection: what follows might be a body that nobody announced */
 };
 
 static struct served *served_of(const struct exchange *exchange) {
@@ -212,7 +213,7 @@ static enum MHD_Result take_body(struct served *served, const char *bytes, size_
 }
 
 /* The library calls this with the head, with each piece of the body, when all is there, and again
- * after a suspended connection was resumed. */
+ * in its next turn, or after a suspended connection was resumed, when it got no reply. */
 // NOLINTNEXTLINE(readability-function-size): the library's own eight
 static enum MHD_Result serve(void *context, struct MHD_Connection *connection, const char *path,
                              const char *method, const char *version, const char *upload,
@@ -242,16 +243,23 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
     void (*step)(struct exchange *) =
         served->exchange.next ? served->exchange.next : served->io->options->handler;
     served->exchange.next = NULL;
-    served->is_suspended = false;
+    served->is_put_off = served->is_suspended = false;
     client_enter(served->client, PHASE_work);
     step(&served->exchange);
     /* From here on a suspended exchange may be on its way in another thread; is_suspended is only
      * written by this one. */
-    return served->is_suspended ? MHD_YES : send_reply(served);
+    return served->is_put_off || served->is_suspended ? MHD_YES : send_reply(served);
+}
+
+void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange)) {
+    struct served *served = served_of(exchange);
+    exchange->next = step;
+    served->is_put_off = served->is_at_rest = true;
 }
 
 void exchange_suspend(struct exchange *exchange) {
     struct served *served = served_of(exchange);
+    assert(served->is_at_rest);
     served->is_suspended = true;
     MHD_suspend_connection(served->connection);
 }

@@ -33,7 +33,7 @@ void json_add_record(struct buffer *buffer, const struct record *record);
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
 /** The same of the JSON that json_add_record wrote. */
-void json_add_without_links(struct buffer *buffer, const struct table *table, struct text json);
+void json_add_without_links(struct buffer *buffer, struct text json);
 
 /**
  * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. Takes

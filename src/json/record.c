@@ -185,22 +185,25 @@ bool json_read_member(struct text json, const struct field *field, struct arena 
     return read_value(&reading, field, value);
 }
 
-/* A list is never the first member, and has no "]" inside. */
-void json_add_without_links(struct buffer *buffer, const struct table *table, struct text json) {
-    const char *end = json.at + json.len;
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        if (field->type != TYPE_links || !field_is_shown(field))
+/* Does a list begin at `bracket`? If that is in a text, a quote before it has a backslash. */
+static bool begins_list(struct text json, const char *bracket) {
+    return bracket - json.at > 3 && bracket[-1] == ':' && bracket[-2] == '"' && bracket[-3] != '\\';
+}
+
+void json_add_without_links(struct buffer *buffer, struct text json) {
+    const char *end = json.at + json.len, *at = json.at;
+    while ((at = memchr(at, '[', (size_t)(end - at)))) {
+        if (!begins_list(json, at++))
             continue;
-        struct text rest = { json.at, (size_t)(end - json.at) };
-        const char *member = find_member(rest, field);
-        const char *bracket = member ? memchr(member, ']', (size_t)(end - member)) : NULL;
-        if (!bracket || member == json.at) {
+        const char *name = memrchr(json.at, '"', (size_t)(at - json.at) - 3);
+        at = memchr(at, ']', (size_t)(end - at)); /* there is none inside */
+        if (!name || name == json.at || !at) {    /* a list is never the first member */
             buffer->failed = true;
             return;
         }
-        buffer_add(buffer, (struct text){ json.at, (size_t)(member - json.at) - 1 });
-        json.at = bracket + 1;
+        buffer_add(buffer, (struct text){ json.at, (size_t)(name - json.at) - 1 });
+        at++;
+        json = (struct text){ at, (size_t)(end - at) };
     }
-    buffer_add(buffer, (struct text){ json.at, (size_t)(end - json.at) });
+    buffer_add(buffer, json);
 }

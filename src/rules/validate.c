@@ -119,7 +119,7 @@ static bool has_control(struct text text) {
 
 bool validate_is_line(struct text text, size_t max) {
     return !text.len || (!u8_check((const uint8_t *)text.at, text.len) && !has_control(text) &&
-                         text_characters(text) <= max);
+                         (text.len <= max || text_characters(text) <= max));
 }
 
 static struct text check_text(const struct check *check) {

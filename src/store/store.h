@@ -103,6 +103,7 @@ struct found {
     int64_t total;       /* of records that there are */
     bool has_more;       /* behind the page */
     int64_t last_id;     /* on the page */
+    struct buffer row;   /* the store's: room for one after the other */
 };
 
 /**

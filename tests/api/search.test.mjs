@@ -39,9 +39,15 @@ test('the envelope has the eleven members, and pages of 25 ordered by Id', async
 });
 
 test('a listed record leaves the three collections out and shows everything else truly', async () => {
-    const [listed] = (await found(`Id=${userId}`)).Records;
-    const { Businesses, UserRoles, ChatRooms, ...whole } = await server.get(userId);
-    assert.deepEqual(listed, whole);
+    const { Devices } = await server.get(userId);
+    for (const odd of [Devices, '[', ']', '"Businesses":[1]', ',"UserRoles":[],[[]]', `${'['.repeat(5000)}"ChatRooms":[`]) {
+        assert.equal((await server.update(userId, { Devices: odd })).status, 200);
+        const { Businesses, UserRoles, ChatRooms, ...whole } = await server.get(userId);
+        assert.equal(whole.Devices, odd);
+        for (const query of [`Id=${userId}`, `User_Email=${encodeURIComponent(whole.Email)}`])
+            assert.deepEqual((await found(query)).Records, [whole]);
+    }
+    await server.update(userId, { Devices });
 });
 
 test('a page past the end is empty, and size is cut to 1000', async () => {

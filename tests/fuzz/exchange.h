@@ -16,7 +16,7 @@ struct fake {
     struct text headers;      /* lines */
     struct text query;
     sem_t resumed;
-    bool is_suspended;
+    bool is_put_off, is_suspended;
     const char *token;
 };
 
@@ -55,6 +55,11 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
     struct reply *reply = &exchange->reply;
     require(reply->header_count < REPLY_HEADERS_MAX && !strpbrk(value, "\r\n"));
     reply->headers[reply->header_count++] = (struct reply_header){ name, value };
+}
+
+void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange)) {
+    exchange->next = step;
+    ((struct fake *)exchange)->is_put_off = true;
 }
 
 void exchange_suspend(struct exchange *exchange) {

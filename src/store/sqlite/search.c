@@ -115,13 +115,25 @@ bool search_prepare(struct store_view *view) {
 }
 
 void search_add_address(struct buffer *buffer, struct text folded, size_t local_len) {
+    if (!buffer_reserve(buffer, folded.len))
+        return;
+    char *out = buffer->at + buffer->len;
     for (size_t end = local_len, start; end; end = start) {
         start = end - 1;
         while (start && ((unsigned char)folded.at[start] & 0xC0) == 0x80)
             start--;
-        buffer_add(buffer, (struct text){ folded.at + start, end - start });
+        out = (char *)memcpy(out, folded.at + start, end - start) + (end - start);
     }
-    buffer_add(buffer, (struct text){ folded.at + local_len, folded.len - local_len });
+    memcpy(out, folded.at + local_len, folded.len - local_len);
+    buffer->len += folded.len;
+}
+
+/* As blobs they are searched where they lie; a text would be copied for the sake of its end. */
+void search_add_range(struct buffer *sql, const struct table *table, unsigned field, int first) {
+    buffer_printf(sql,
+                  "field = '%s.%s' AND address >= ?%d AND address < ?%d"
+                  " AND instr(CAST(address AS BLOB), CAST(?%d AS BLOB)) > 0",
+                  table->name, table->fields[field].name.at, first, first + 1, first + 2);
 }
 
 /* Rows of which it is known beforehand that they fulfil a condition: by an index, or since all
@@ -154,13 +166,17 @@ static void query_init(struct query *query, const struct search *search, struct 
     buffer_init(&query->sql, arena, 768);
 }
 
-static void add_value(struct query *query, struct value value) {
+/* Returns the number that SQL names it by. */
+static int keep_value(struct query *query, struct value value) {
     assert(query->count < query->room);
-    if (!query->values)
-        return;
-    query->values[query->count++] = value;
+    if (query->values)
+        query->values[query->count] = value;
+    return ++query->count;
+}
+
+static void add_value(struct query *query, struct value value) {
     buffer_add_char(&query->sql, '?');
-    buffer_add_int64(&query->sql, query->count);
+    buffer_add_int64(&query->sql, keep_value(query, value));
 }
 
 /* What finds the rows whose text can contain the needle. */
@@ -193,27 +209,21 @@ static struct address_range address_range(const struct filter *filter, struct ar
     struct buffer to;
     buffer_init(&to, arena, local_len + 1);
     search_add_address(&to, (struct text){ needle.at, local_len }, local_len);
-    struct text from = arena_text(arena, buffer_text(&to));
     buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
-    return (struct address_range){ .from = from,
+    return (struct address_range){ .from = { to.at, local_len },
                                    .to = buffer_text(&to),
                                    .domain = { needle.at + local_len, needle.len - local_len },
-                                   .failed = to.failed || !from.at };
+                                   .failed = to.failed };
 }
 
 static void add_address_range(struct query *query, const struct filter *filter) {
-    const struct table *table = filter->table;
     struct address_range range = address_range(filter, query->sql.arena);
     query->sql.failed |= range.failed;
-    buffer_printf(&query->sql,
-                  "SELECT owner FROM addresses WHERE field = '%s.%s' AND address >= ", table->name,
-                  table->fields[filter->field].name.at);
-    add_value(query, value_text(range.from));
-    buffer_add(&query->sql, TEXT(" AND address < "));
-    add_value(query, value_text(range.to));
-    buffer_add(&query->sql, TEXT(" AND instr(address, "));
-    add_value(query, value_text(range.domain));
-    buffer_add(&query->sql, TEXT(") > 0"));
+    buffer_add(&query->sql, TEXT("SELECT owner FROM addresses WHERE "));
+    int first = keep_value(query, value_text(range.from));
+    (void)keep_value(query, value_text(range.to));
+    (void)keep_value(query, value_text(range.domain));
+    search_add_range(&query->sql, filter->table, filter->field, first);
 }
 
 /* "Id = ?", or one of several. */
@@ -527,16 +537,14 @@ static enum status add_record(struct store_view *view, sqlite3_stmt *statement,
 }
 
 static enum status add_members(struct store_view *view, sqlite3_value *members,
-                               const struct search *search, struct buffer *json) {
-    struct arena arena = { 0 };
-    struct buffer whole;
+                               const struct search *search, struct found *found) {
+    struct buffer *whole = &found->row;
     if (search->is_whole)
-        return unpack(view, members, json);
-    buffer_init(&whole, &arena, 0);
-    enum status status = unpack(view, members, &whole);
+        return unpack(view, members, found->json);
+    whole->len = 0;
+    enum status status = unpack(view, members, whole);
     if (status == STATUS_OK)
-        json_add_without_links(json, search->table, buffer_text(&whole));
-    arena_close(&arena);
+        json_add_without_links(found->json, buffer_text(whole));
     return status;
 }
 
@@ -548,7 +556,7 @@ static enum status add_row(struct store_view *view, sqlite3_stmt *statement,
         buffer_add_char(json, ',');
     found->count++;
     if (search->table->is_kept_as_json) {
-        status = add_members(view, sqlite3_column_value(statement, 0), search, json);
+        status = add_members(view, sqlite3_column_value(statement, 0), search, found);
         found->last_id = sqlite3_column_int64(statement, 1);
     } else
         status = add_record(view, statement, search, found);
@@ -691,8 +699,16 @@ static enum status search_by(struct store_view *view, const struct search *searc
     return STATUS_OK;
 }
 
+/* Of an address with another "@", in a quoted local part, the range is no proof. */
+static bool is_certain(sqlite3_stmt *statement) {
+    struct text address = { sqlite3_column_blob(statement, 2), 0 };
+    address.len = (size_t)sqlite3_column_bytes(statement, 2);
+    (void)text_cut(&address, '@');
+    return address.at && !at_sign(address);
+}
+
 /* Who looks for an address mostly looks for one user: the first page of a search by nothing else,
- * in one statement. NOT_FOUND: there are several, and nothing is found yet. */
+ * in one statement. NOT_FOUND: there may be several, and nothing is found yet. */
 static enum status search_address(struct store_view *view, const struct search *search,
                                   struct found *found) {
     const struct filter *filter = search->filters;
@@ -705,9 +721,9 @@ static enum status search_address(struct store_view *view, const struct search *
     bind_text(statement, 1, range.from);
     bind_text(statement, 2, range.to);
     bind_text(statement, 3, range.domain);
-    bind_text(statement, 4, value_as_text(&filter->value));
     enum status status = view_step(view, statement);
-    if (status == STATUS_OK && (status = add_row(view, statement, search, found)) == STATUS_OK)
+    if (status == STATUS_OK && is_certain(statement) &&
+        (status = add_row(view, statement, search, found)) == STATUS_OK)
         status = view_step(view, statement);
     (void)sqlite3_reset(statement); /* repeats the error of the step */
     if (status == STATUS_OK) {
@@ -740,6 +756,7 @@ enum status store_search(struct store_view *view, const struct search *search,
         return status;
     found->count = 0;
     found->has_more = false;
+    buffer_init(&found->row, found->json->arena, 0);
     status = is_of_address(search) ? search_address(view, search, found) : STATUS_NOT_FOUND;
     if (status == STATUS_NOT_FOUND)
         status = search_by_candidates(view, search, found);

@@ -174,6 +174,12 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
  */
 void search_add_address(struct buffer *buffer, struct text folded, size_t local_len);
 
+/**
+ * Adds the condition on rows of `addresses` that they are of a field and within a range: parameter
+ * `first` is its begin, the next its end, and the one after that the domain that they must have.
+ */
+void search_add_range(struct buffer *sql, const struct table *table, unsigned field, int first);
+
 /** Writes a row and nothing else, neither links nor audit rows. */
 enum status write_new_row(struct store_view *tx, const struct record *record) MUST_CHECK;
 

@@ -161,14 +161,13 @@ unsigned view_address(const struct table *table) {
     return field;
 }
 
-/* Up to two rows by the index of addresses; a quoted local part may have another "@". */
+/* Up to two rows by the index of addresses. */
 static void add_addressed_sql(struct buffer *sql, const struct table *table) {
-    const char *name = table->fields[view_address(table)].name.at;
     buffer_printf(sql,
-                  "SELECT t.Members, t.Id FROM addresses AS a CROSS JOIN %s AS t ON t.Id = a.owner"
-                  " WHERE a.field = '%s.%s' AND a.address >= ?1 AND a.address < ?2"
-                  " AND instr(a.address, ?3) > 0 AND contains(t.%s, ?4) LIMIT 2",
-                  table->name, table->name, name, name);
+                  "SELECT Members, Id, address FROM addresses CROSS JOIN %s ON Id = owner WHERE ",
+                  table->name);
+    search_add_range(sql, table, view_address(table), 1);
+    buffer_add(sql, TEXT(" LIMIT 2"));
 }
 
 static void write_table_sql(struct buffer *sql, const struct table *table,
