@@ -28,7 +28,7 @@ async function startLarge(...args) {
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
     sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
         INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
-        INSERT INTO addresses SELECT 'users.Email', 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
+        INSERT INTO users_Email_addresses SELECT 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
         INSERT INTO users_FullName_texts VALUES (500000001, x'${blockOf((i) => `copy ${copies + 1 - i}`)}');
         INSERT INTO users_Email_texts VALUES (500000001, x'${blockOf((i) => `copy@copy${i}.example.com`)}')`);
     await server.spawn();

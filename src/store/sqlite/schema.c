@@ -173,21 +173,31 @@ static enum status count_all_rows(struct store_view *view) {
     return status;
 }
 
-/* Orders that searches ask for. Addresses stand with their local part backwards (write.c). */
+/* Orders that searches ask for. */
 #define orders_of_users                                                                            \
     "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
-static const char user_indexes[] = orders_of_users
-    "CREATE TABLE addresses (field TEXT NOT NULL, address TEXT NOT NULL, owner INTEGER NOT NULL,"
-    " PRIMARY KEY (field, address, owner)) STRICT, WITHOUT ROWID;";
+
+/* E-mails with their local part backwards (write.c). */
+static void add_addresses(struct buffer *sql, const struct table *table) {
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED && table->fields[i].type == TYPE_email)
+            buffer_printf(sql,
+                          "CREATE TABLE %s_%s_addresses (address TEXT NOT NULL,"
+                          " owner INTEGER NOT NULL, PRIMARY KEY (address, owner))"
+                          " STRICT, WITHOUT ROWID;",
+                          table->name, table->fields[i].name.at);
+}
 
 /* What searches look into. */
 static enum status create_texts(struct store_view *view) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 512);
-    for (unsigned i = 0; i < TABLES; i++)
+    for (unsigned i = 0; i < TABLES; i++) {
         texts_add_tables(&sql, tables[i]);
+        add_addresses(&sql, tables[i]);
+    }
     buffer_add_char(&sql, '\0');
     enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
     arena_close(&arena);
@@ -207,7 +217,7 @@ static enum status create_all(struct store_view *view) {
     if (status == STATUS_OK)
         status = count_all_rows(view);
     if (status == STATUS_OK)
-        status = view_run(view, user_indexes);
+        status = view_run(view, orders_of_users);
     if (status == STATUS_OK)
         status = create_texts(view);
     if (status == STATUS_OK)
@@ -272,7 +282,7 @@ static enum status keep_users_as_json(struct store_view *view) {
     if (status == STATUS_OK)
         status = create_table(view, &user_table);
     if (status == STATUS_OK)
-        status = view_run(view, user_indexes);
+        status = view_run(view, orders_of_users);
     if (status == STATUS_OK)
         status = create_texts(view);
     if (status == STATUS_OK)
@@ -436,8 +446,8 @@ static enum status to_version_3(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
 }
 
-/* Version 4: texts stand in blocks. They were in an index of three letters each; those of version 1
- * came into blocks on their way to version 2. */
+/* Version 4: texts stand in blocks, where they were in an index of three letters each, and
+ * addresses in a table for each field. Those of version 1 came there on their way to version 2. */
 static enum status to_version_4(struct store_view *view) {
     int64_t has_index = 0;
     enum status status = read_pragma(
@@ -447,6 +457,10 @@ static enum status to_version_4(struct store_view *view) {
     status = view_run(view, "DROP TABLE users_texts");
     if (status == STATUS_OK)
         status = create_texts(view);
+    if (status == STATUS_OK)
+        status = view_run(view, "INSERT INTO users_Email_addresses SELECT address, owner"
+                                " FROM addresses WHERE field = 'users.Email';"
+                                "DROP TABLE addresses;");
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++)
         if (user_table.fields[i].flags & SEARCHED)
             status = texts_fill(&(struct texts){ view, &user_table, &user_table.fields[i] });

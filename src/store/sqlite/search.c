@@ -129,11 +129,11 @@ void search_add_address(struct buffer *buffer, struct text folded, size_t local_
 }
 
 /* As blobs they are searched where they lie; a text would be copied for the sake of its end. */
-void search_add_range(struct buffer *sql, const struct table *table, unsigned field, int first) {
+void search_add_range(struct buffer *sql, int first) {
     buffer_printf(sql,
-                  "field = '%s.%s' AND address >= ?%d AND address < ?%d"
+                  "address >= ?%d AND address < ?%d"
                   " AND instr(CAST(address AS BLOB), CAST(?%d AS BLOB)) > 0",
-                  table->name, table->fields[field].name.at, first, first + 1, first + 2);
+                  first, first + 1, first + 2);
 }
 
 /* Rows of which it is known beforehand that they fulfil a condition: by an index, or since all
@@ -219,11 +219,12 @@ static struct address_range address_range(const struct filter *filter, struct ar
 static void add_address_range(struct query *query, const struct filter *filter) {
     struct address_range range = address_range(filter, query->sql.arena);
     query->sql.failed |= range.failed;
-    buffer_add(&query->sql, TEXT("SELECT owner FROM addresses WHERE "));
+    buffer_printf(&query->sql, "SELECT owner FROM %s_%s_addresses WHERE ", filter->table->name,
+                  filter->table->fields[filter->field].name.at);
     int first = keep_value(query, value_text(range.from));
     (void)keep_value(query, value_text(range.to));
     (void)keep_value(query, value_text(range.domain));
-    search_add_range(&query->sql, filter->table, filter->field, first);
+    search_add_range(&query->sql, first);
 }
 
 /* "Id = ?", or one of several. */

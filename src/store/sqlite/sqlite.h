@@ -34,6 +34,8 @@ enum table_statement {
     TABLE_EXISTS,
     TABLE_COUNT,
     TABLE_ADDRESSED, /* of tables that are kept as JSON and have an e-mail that is searched */
+    TABLE_ADD_ADDRESS,
+    TABLE_DROP_ADDRESS,
     TABLE_INSERT,
     TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */
@@ -149,7 +151,7 @@ enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
 enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
 int view_parameter(const struct table *table, enum row_parameter which);
 
-/** The e-mail field that TABLE_ADDRESSED goes by. */
+/** The e-mail field that is searched: of tables that have one. */
 unsigned view_address(const struct table *table);
 
 /** Adds "Version, ..." of the columns that a record is read from, and reads a row of them. */
@@ -175,10 +177,10 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
 void search_add_address(struct buffer *buffer, struct text folded, size_t local_len);
 
 /**
- * Adds the condition on rows of `addresses` that they are of a field and within a range: parameter
+ * Adds the condition on rows of an index of addresses that they are within a range: parameter
  * `first` is its begin, the next its end, and the one after that the domain that they must have.
  */
-void search_add_range(struct buffer *sql, const struct table *table, unsigned field, int first);
+void search_add_range(struct buffer *sql, int first);
 
 /** Writes a row and nothing else, neither links nor audit rows. */
 enum status write_new_row(struct store_view *tx, const struct record *record) MUST_CHECK;

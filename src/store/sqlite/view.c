@@ -162,12 +162,26 @@ unsigned view_address(const struct table *table) {
 }
 
 /* Up to two rows by the index of addresses. */
-static void add_addressed_sql(struct buffer *sql, const struct table *table) {
+static void add_addressed_sql(struct buffer *sql, const struct table *table, const char *email) {
     buffer_printf(sql,
-                  "SELECT Members, Id, address FROM addresses CROSS JOIN %s ON Id = owner WHERE ",
-                  table->name);
-    search_add_range(sql, table, view_address(table), 1);
+                  "SELECT Members, Id, address FROM %s_%s_addresses CROSS JOIN %s ON Id = owner"
+                  " WHERE ",
+                  table->name, email, table->name);
+    search_add_range(sql, 1);
     buffer_add(sql, TEXT(" LIMIT 2"));
+}
+
+static void add_address_sql(struct buffer *sql, const struct table *table,
+                            enum table_statement which) {
+    const char *email = table->fields[view_address(table)].name.at;
+    if (which == TABLE_ADDRESSED)
+        add_addressed_sql(sql, table, email);
+    else if (which == TABLE_ADD_ADDRESS)
+        buffer_printf(sql, "INSERT OR IGNORE INTO %s_%s_addresses (address, owner) VALUES (?1, ?2)",
+                      table->name, email);
+    else
+        buffer_printf(sql, "DELETE FROM %s_%s_addresses WHERE address = ?1 AND owner = ?2",
+                      table->name, email);
 }
 
 static void write_table_sql(struct buffer *sql, const struct table *table,
@@ -186,7 +200,9 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
     case TABLE_COUNT:
         buffer_printf(sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
         break;
-    case TABLE_ADDRESSED: add_addressed_sql(sql, table); break;
+    case TABLE_ADDRESSED:
+    case TABLE_ADD_ADDRESS:
+    case TABLE_DROP_ADDRESS: add_address_sql(sql, table, which); break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;

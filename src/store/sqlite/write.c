@@ -225,25 +225,22 @@ static enum status write_difference(struct store_view *tx, const struct record *
 
 /* An address is a row for each "@", of which a quoted local part may have more. */
 static enum status index_address(struct store_view *tx, const struct record *record,
-                                 const struct field *field, struct text folded,
-                                 enum statement how) {
+                                 struct text folded, enum table_statement how) {
     struct arena arena = { 0 };
     enum status status = STATUS_OK;
-    struct text name = arena_printf(&arena, "%s.%s", record->table->name, field->name.at);
     for (size_t i = 0; status == STATUS_OK && i < folded.len; i++) {
         struct buffer address;
         if (folded.at[i] != '@')
             continue;
-        buffer_init(&address, &arena, folded.len + 1);
+        buffer_init(&address, &arena, folded.len);
         search_add_address(&address, folded, i);
-        sqlite3_stmt *statement = view_statement(tx, how);
-        if (!statement || !name.at || address.failed) {
+        sqlite3_stmt *statement = view_table_statement(tx, record->table, how);
+        if (!statement || address.failed) {
             status = STATUS_BROKEN;
             break;
         }
-        bind_text(statement, 1, name);
-        bind_text(statement, 2, buffer_text(&address));
-        bind_integer(statement, 3, record_id(record));
+        bind_text(statement, 1, buffer_text(&address));
+        bind_integer(statement, 2, record_id(record));
         status = view_execute(tx, statement);
     }
     arena_close(&arena);
@@ -268,9 +265,9 @@ static enum status index_text(struct store_view *tx, const struct record *owner,
     else if (!is_same)
         status = texts_set(&texts, record_id(owner), new);
     if (status == STATUS_OK && field->type == TYPE_email && old.at && !is_same)
-        status = index_address(tx, owner, field, old, SQL_drop_address);
+        status = index_address(tx, owner, old, TABLE_DROP_ADDRESS);
     if (status == STATUS_OK && field->type == TYPE_email && new.at && !is_same)
-        status = index_address(tx, owner, field, new, SQL_add_address);
+        status = index_address(tx, owner, new, TABLE_ADD_ADDRESS);
     arena_close(&arena);
     return status;
 }
