@@ -122,8 +122,8 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
 
 /**
  * Runs `step` in the I/O thread's next turn. After that, the connection is not read from before the
- * reply: the library would take it that a client that has closed its own side (RFC 9112 section 9.6
- * lets it wait for the reply) is gone.
+ * reply: the library would take a client that has closed its own side, and waits, for one that is
+ * gone.
  */
 void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange));
 

@@ -176,7 +176,7 @@ static void add_address_sql(struct buffer *sql, const struct table *table,
     const char *email = table->fields[view_address(table)].name.at;
     if (which == TABLE_ADDRESSED)
         add_addressed_sql(sql, table, email);
-    else if (which == TABLE_ADD_ADDRESS)
+    else if (which == TABLE_ADD_ADDRESS) /* what a quoted local part repeats may be one row */
         buffer_printf(sql, "INSERT OR IGNORE INTO %s_%s_addresses (address, owner) VALUES (?1, ?2)",
                       table->name, email);
     else
