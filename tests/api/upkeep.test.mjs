@@ -20,6 +20,19 @@ test('check finds nothing wrong while it serves, and with none to check says so'
     assert.equal((await run(['check', 'surplus'])).code, usage);
 });
 
+test('check knows every form of an address', async () => {
+    const token = await server.admin(), ids = [];
+    for (const Email of ['"@"@example.com', '"a@b"@example.com', 'zo\u00eb@example.com']) {
+        const { json, text } = await server.call('POST', '/api/sys/users', { token, body: { ...required(await server.get(userId)), Id: undefined, Email } });
+        assert.ok(json.WasSuccessful, text);
+        ids.push(json.Value.Id);
+    }
+    assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
+    for (const id of ids)
+        assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
+    assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
+});
+
 test('check names every fault and changes nothing', async () => {
     const folder = join(server.folder, 'faulty'), file = join(folder, 'roster.db');
     mkdirSync(folder);
@@ -35,6 +48,9 @@ test('check names every fault and changes nothing', async () => {
         ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${userId}`, /users\.FullName: of 87654321 is not what its Members say/],
         [setTexts('FullName', texts.FullName.replace(hex('ada'), hex('eve'))), setTexts('FullName', texts.FullName), /texts of users\.FullName: 87654321 is not found by what it has/],
         [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), /texts of users\.Email: it cannot be read/],
+        ["DELETE FROM users_Email_addresses WHERE owner = 87654321", `INSERT INTO users_Email_addresses VALUES ('nossredna.ada@example.com', ${userId})`,
+            /addresses of users: 87654321 is not found by its address/],
+        ["INSERT INTO users_Email_addresses VALUES ('eve@example.com', 5)", 'DELETE FROM users_Email_addresses WHERE owner = 5', /addresses of users: there are (\d+), of records \d+/],
         ["UPDATE users SET Members = '{}' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
         ["UPDATE users SET Members = x'0100FFFF00' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
         ["UPDATE users SET Members = x'07000001107B' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],

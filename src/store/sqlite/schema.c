@@ -1,6 +1,7 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
+#include "store/sqlite/addresses.h"
 #include "store/sqlite/pack.h"
 #include "store/sqlite/texts.h"
 
@@ -178,17 +179,6 @@ static enum status count_all_rows(struct store_view *view) {
     "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
     "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
 
-/* E-mails with their local part backwards (write.c). */
-static void add_addresses(struct buffer *sql, const struct table *table) {
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].flags & SEARCHED && table->fields[i].type == TYPE_email)
-            buffer_printf(sql,
-                          "CREATE TABLE %s_%s_addresses (address TEXT NOT NULL,"
-                          " owner INTEGER NOT NULL, PRIMARY KEY (address, owner))"
-                          " STRICT, WITHOUT ROWID;",
-                          table->name, table->fields[i].name.at);
-}
-
 /* What searches look into. */
 static enum status create_texts(struct store_view *view) {
     struct arena arena = { 0 };
@@ -196,7 +186,7 @@ static enum status create_texts(struct store_view *view) {
     buffer_init(&sql, &arena, 512);
     for (unsigned i = 0; i < TABLES; i++) {
         texts_add_tables(&sql, tables[i]);
-        add_addresses(&sql, tables[i]);
+        addresses_add_table(&sql, tables[i]);
     }
     buffer_add_char(&sql, '\0');
     enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);

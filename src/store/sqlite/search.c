@@ -1,5 +1,6 @@
 /* Searches: SQL put together from the field table. Values are always bound, never written into it.
  */
+#include "store/sqlite/addresses.h"
 #include "store/sqlite/pack.h"
 #include "store/sqlite/texts.h"
 
@@ -114,28 +115,6 @@ bool search_prepare(struct store_view *view) {
     return added;
 }
 
-void search_add_address(struct buffer *buffer, struct text folded, size_t local_len) {
-    if (!buffer_reserve(buffer, folded.len))
-        return;
-    char *out = buffer->at + buffer->len;
-    for (size_t end = local_len, start; end; end = start) {
-        start = end - 1;
-        while (start && ((unsigned char)folded.at[start] & 0xC0) == 0x80)
-            start--;
-        out = (char *)memcpy(out, folded.at + start, end - start) + (end - start);
-    }
-    memcpy(out, folded.at + local_len, folded.len - local_len);
-    buffer->len += folded.len;
-}
-
-/* As blobs they are searched where they lie; a text would be copied for the sake of its end. */
-void search_add_range(struct buffer *sql, int first) {
-    buffer_printf(sql,
-                  "address >= ?%d AND address < ?%d"
-                  " AND instr(CAST(address AS BLOB), CAST(?%d AS BLOB)) > 0",
-                  first, first + 1, first + 2);
-}
-
 /* Rows of which it is known beforehand that they fulfil a condition: by an index, or since all
  * texts were looked through. */
 struct candidates {
@@ -182,49 +161,22 @@ static void add_value(struct query *query, struct value value) {
 /* What finds the rows whose text can contain the needle. */
 enum help { HELP_NONE, HELP_ADDRESSES, HELP_TEXTS };
 
-static const char *at_sign(struct text needle) {
-    return needle.len ? memchr(needle.at, '@', needle.len) : NULL;
-}
-
 static enum help help_with(const struct filter *filter) {
     const struct field *field = &filter->table->fields[filter->field];
     struct text needle = value_as_text(&filter->value);
     if (filter->match != MATCH_contains || !(field->flags & SEARCHED))
         return HELP_NONE;
-    return field->type == TYPE_email && at_sign(needle) && at_sign(needle) != needle.at
-               ? HELP_ADDRESSES
-               : HELP_TEXTS;
-}
-
-/* What contains maria@example.com is an address whose local part ends in maria and whose domain
- * begins with example.com: as texts of the index of addresses `from` up to `to`, with `domain`. */
-struct address_range {
-    struct text from, to, domain;
-    bool failed; /* memory was short */
-};
-
-static struct address_range address_range(const struct filter *filter, struct arena *arena) {
-    struct text needle = value_as_text(&filter->value);
-    size_t local_len = (size_t)(at_sign(needle) - needle.at);
-    struct buffer to;
-    buffer_init(&to, arena, local_len + 1);
-    search_add_address(&to, (struct text){ needle.at, local_len }, local_len);
-    buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
-    return (struct address_range){ .from = { to.at, local_len },
-                                   .to = buffer_text(&to),
-                                   .domain = { needle.at + local_len, needle.len - local_len },
-                                   .failed = to.failed };
+    return field->type == TYPE_email && addresses_can_find(needle) ? HELP_ADDRESSES : HELP_TEXTS;
 }
 
 static void add_address_range(struct query *query, const struct filter *filter) {
-    struct address_range range = address_range(filter, query->sql.arena);
+    struct address_range range = address_range(value_as_text(&filter->value), query->sql.arena);
     query->sql.failed |= range.failed;
-    buffer_printf(&query->sql, "SELECT owner FROM %s_%s_addresses WHERE ", filter->table->name,
-                  filter->table->fields[filter->field].name.at);
+    buffer_add(&query->sql, TEXT("SELECT owner FROM "));
     int first = keep_value(query, value_text(range.from));
     (void)keep_value(query, value_text(range.to));
     (void)keep_value(query, value_text(range.domain));
-    search_add_range(&query->sql, first);
+    addresses_add_range(&query->sql, filter->table, first);
 }
 
 /* "Id = ?", or one of several. */
@@ -700,12 +652,10 @@ static enum status search_by(struct store_view *view, const struct search *searc
     return STATUS_OK;
 }
 
-/* Of an address with another "@", in a quoted local part, the range is no proof. */
 static bool is_certain(sqlite3_stmt *statement) {
-    struct text address = { sqlite3_column_blob(statement, 2), 0 };
-    address.len = (size_t)sqlite3_column_bytes(statement, 2);
-    (void)text_cut(&address, '@');
-    return address.at && !at_sign(address);
+    struct text row = { sqlite3_column_blob(statement, 2), 0 };
+    row.len = (size_t)sqlite3_column_bytes(statement, 2);
+    return addresses_are_certain(row);
 }
 
 /* Who looks for an address mostly looks for one user: the first page of a search by nothing else,
@@ -713,9 +663,8 @@ static bool is_certain(sqlite3_stmt *statement) {
 static enum status search_address(struct store_view *view, const struct search *search,
                                   struct found *found) {
     const struct filter *filter = search->filters;
-    struct address_range range = address_range(filter, found->json->arena);
+    struct address_range range = address_range(value_as_text(&filter->value), found->json->arena);
     sqlite3_stmt *statement = view_table_statement(view, search->table, TABLE_ADDRESSED);
-    assert(view_address(search->table) == filter->field);
     const size_t len = found->json->len;
     if (!statement || range.failed)
         return STATUS_BROKEN;

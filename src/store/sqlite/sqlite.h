@@ -36,6 +36,7 @@ enum table_statement {
     TABLE_ADDRESSED, /* of tables that are kept as JSON and have an e-mail that is searched */
     TABLE_ADD_ADDRESS,
     TABLE_DROP_ADDRESS,
+    TABLE_HAS_ADDRESS,
     TABLE_INSERT,
     TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */
@@ -151,9 +152,6 @@ enum status view_run(struct store_view *view, const char *sql) MUST_CHECK;
 enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
 int view_parameter(const struct table *table, enum row_parameter which);
 
-/** The e-mail field that is searched: of tables that have one. */
-unsigned view_address(const struct table *table);
-
 /** Adds "Version, ..." of the columns that a record is read from, and reads a row of them. */
 void view_add_columns(struct buffer *sql, const struct table *table);
 /**
@@ -169,18 +167,6 @@ bool view_read_record(struct store_view *view, sqlite3_stmt *statement, struct a
 /** Adds an expression for the value of a field of a row of `table` (called `row` in the query). */
 void search_add_value(struct buffer *sql, const struct table *table, const struct field *field,
                       const char *row);
-
-/**
- * Adds a folded address with its first `local_len` bytes backwards, character by character: those
- * that end in a local part and begin with a domain then stand together, for the index of addresses.
- */
-void search_add_address(struct buffer *buffer, struct text folded, size_t local_len);
-
-/**
- * Adds the condition on rows of an index of addresses that they are within a range: parameter
- * `first` is its begin, the next its end, and the one after that the domain that they must have.
- */
-void search_add_range(struct buffer *sql, int first);
 
 /** Writes a row and nothing else, neither links nor audit rows. */
 enum status write_new_row(struct store_view *tx, const struct record *record) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "store/upkeep.h"
 
 #include "base/buffer.h"
+#include "store/sqlite/addresses.h"
 #include "store/sqlite/texts.h"
 
 #include <errno.h>
@@ -180,7 +181,11 @@ static bool references_are_sound(struct store_view *view, store_say *say) {
 static bool texts_are_sound(struct store_view *view, store_say *say) {
     bool sound = true;
     char why[128];
-    for (unsigned i = 0; i < TABLES; i++)
+    for (unsigned i = 0; i < TABLES; i++) {
+        if (addresses_check(view, tables[i], why, sizeof why) != STATUS_OK) {
+            sayf(say, "addresses of %s: %s", tables[i]->name, why);
+            sound = false;
+        }
         for (unsigned j = 0; j < tables[i]->count; j++) {
             const struct texts texts = { view, tables[i], &tables[i]->fields[j] };
             if (texts.field->flags & SEARCHED &&
@@ -189,6 +194,7 @@ static bool texts_are_sound(struct store_view *view, store_say *say) {
                 sound = false;
             }
         }
+    }
     return sound;
 }
 

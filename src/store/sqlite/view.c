@@ -1,4 +1,5 @@
 /* A connection, its prepared statements, and all that reads. */
+#include "store/sqlite/addresses.h"
 #include "store/sqlite/pack.h"
 
 #include "base/buffer.h"
@@ -154,36 +155,6 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
                   view_parameter(table, ROW_VERSION_BEFORE));
 }
 
-unsigned view_address(const struct table *table) {
-    unsigned field = 0;
-    while (table->fields[field].type != TYPE_email || !(table->fields[field].flags & SEARCHED))
-        field++;
-    return field;
-}
-
-/* Up to two rows by the index of addresses. */
-static void add_addressed_sql(struct buffer *sql, const struct table *table, const char *email) {
-    buffer_printf(sql,
-                  "SELECT Members, Id, address FROM %s_%s_addresses CROSS JOIN %s ON Id = owner"
-                  " WHERE ",
-                  table->name, email, table->name);
-    search_add_range(sql, 1);
-    buffer_add(sql, TEXT(" LIMIT 2"));
-}
-
-static void add_address_sql(struct buffer *sql, const struct table *table,
-                            enum table_statement which) {
-    const char *email = table->fields[view_address(table)].name.at;
-    if (which == TABLE_ADDRESSED)
-        add_addressed_sql(sql, table, email);
-    else if (which == TABLE_ADD_ADDRESS) /* what a quoted local part repeats may be one row */
-        buffer_printf(sql, "INSERT OR IGNORE INTO %s_%s_addresses (address, owner) VALUES (?1, ?2)",
-                      table->name, email);
-    else
-        buffer_printf(sql, "DELETE FROM %s_%s_addresses WHERE address = ?1 AND owner = ?2",
-                      table->name, email);
-}
-
 static void write_table_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
@@ -202,7 +173,8 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
         break;
     case TABLE_ADDRESSED:
     case TABLE_ADD_ADDRESS:
-    case TABLE_DROP_ADDRESS: add_address_sql(sql, table, which); break;
+    case TABLE_DROP_ADDRESS:
+    case TABLE_HAS_ADDRESS: addresses_add_statement(sql, table, which); break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;

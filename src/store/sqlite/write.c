@@ -1,4 +1,5 @@
 /* All that writes, inside the transaction of the writer. */
+#include "store/sqlite/addresses.h"
 #include "store/sqlite/pack.h"
 #include "store/sqlite/texts.h"
 
@@ -223,30 +224,6 @@ static enum status write_difference(struct store_view *tx, const struct record *
     return status;
 }
 
-/* An address is a row for each "@", of which a quoted local part may have more. */
-static enum status index_address(struct store_view *tx, const struct record *record,
-                                 struct text folded, enum table_statement how) {
-    struct arena arena = { 0 };
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < folded.len; i++) {
-        struct buffer address;
-        if (folded.at[i] != '@')
-            continue;
-        buffer_init(&address, &arena, folded.len);
-        search_add_address(&address, folded, i);
-        sqlite3_stmt *statement = view_table_statement(tx, record->table, how);
-        if (!statement || address.failed) {
-            status = STATUS_BROKEN;
-            break;
-        }
-        bind_text(statement, 1, buffer_text(&address));
-        bind_integer(statement, 2, record_id(record));
-        status = view_execute(tx, statement);
-    }
-    arena_close(&arena);
-    return status;
-}
-
 /* What searches look into. */
 static enum status index_text(struct store_view *tx, const struct record *owner, unsigned which,
                               const struct value *before, const struct value *after) {
@@ -265,9 +242,9 @@ static enum status index_text(struct store_view *tx, const struct record *owner,
     else if (!is_same)
         status = texts_set(&texts, record_id(owner), new);
     if (status == STATUS_OK && field->type == TYPE_email && old.at && !is_same)
-        status = index_address(tx, owner, old, TABLE_DROP_ADDRESS);
+        status = addresses_write(tx, owner, old, TABLE_DROP_ADDRESS);
     if (status == STATUS_OK && field->type == TYPE_email && new.at && !is_same)
-        status = index_address(tx, owner, new, TABLE_ADD_ADDRESS);
+        status = addresses_write(tx, owner, new, TABLE_ADD_ADDRESS);
     arena_close(&arena);
     return status;
 }
