@@ -82,7 +82,10 @@ bool route_shows_users(const struct route *route);
 int route_lacking(const struct route *route, unsigned own,
                   const struct principal *caller) MUST_CHECK;
 
-/** Rests until the exchange is resumed, then runs `step`. To be called before the hand-over. */
+/**
+ * Rests until the exchange is resumed, then runs `step`. To be called before the hand-over, and
+ * after the exchange was put off (which the requests of routes that write are).
+ */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 
 /**

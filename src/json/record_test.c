@@ -23,8 +23,9 @@ static uint64_t chance(uint64_t below) {
 /* Quotes, backslashes and names of members among ordinary letters. */
 static struct text any_text(struct arena *arena) {
     static const char *const parts[] = {
-        "\"", "\\",      "\"City\":", "\\\"Email\":", "\n", "\t", "\x01", "/", "\x7f",
-        "é",  "\\u0041", "x",         "abc",          " ",  ",",  "}",    "]", "\b\f\r"
+        "\"", "\\",   "\"City\":", "\\\"Email\":", "\n", "\t",   "\x01",
+        "/",  "\x7f", "é",         "\\u0041",      "x",  "abc",  " ",
+        ",",  "}",    "]",         "\b\f\r",       "[",  "\":[", ",\"Businesses\":["
     };
     struct buffer text;
     buffer_init(&text, arena, 16);
@@ -87,6 +88,23 @@ static void what_was_written_is_read_again(void **state) {
             if (again.values[i].kind == VALUE_TEXT && field->type != TYPE_links)
                 assert_int_equal(again.values[i].text[again.values[i].len], '\0');
         }
+        arena_close(&arena);
+    }
+}
+
+static void what_is_listed_has_all_but_the_lists(void **state) {
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        struct arena arena = { 0 };
+        struct record record = any_record(&arena);
+        struct buffer cut, listed;
+        buffer_init(&cut, &arena, 0);
+        buffer_init(&listed, &arena, 0);
+        json_add_without_links(&cut, written(&record, &arena));
+        json_add_listed(&listed, &record);
+        assert_false(cut.failed || listed.failed);
+        assert_int_equal(cut.len, listed.len);
+        assert_memory_equal(cut.at, listed.at, listed.len);
         arena_close(&arena);
     }
 }
@@ -159,6 +177,7 @@ static void damage_does_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read_again),
+        cmocka_unit_test(what_is_listed_has_all_but_the_lists),
         cmocka_unit_test(secrets_and_hidden_values_are_not_in_it),
         cmocka_unit_test(what_was_cut_off_is_refused),
         cmocka_unit_test(damage_does_no_harm),

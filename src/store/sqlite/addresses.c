@@ -1,5 +1,6 @@
 /* The index of e-mail addresses. */
 #include "store/sqlite/addresses.h"
+#include "store/sqlite/texts.h"
 
 #include "base/buffer.h"
 
@@ -8,10 +9,13 @@
 
 /* A table's searched e-mail; NULL when it has none. */
 static const struct field *email_of(const struct table *table) {
+    const struct field *email = NULL;
     for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].type == TYPE_email && table->fields[i].flags & SEARCHED)
-            return &table->fields[i];
-    return NULL;
+        if (table->fields[i].type == TYPE_email && table->fields[i].flags & SEARCHED) {
+            assert(!email); /* a second one would want an index of its own */
+            email = &table->fields[i];
+        }
+    return email;
 }
 
 static void add_name(struct buffer *sql, const struct table *table) {
@@ -93,6 +97,10 @@ void addresses_add_statement(struct buffer *sql, const struct table *table,
         add_condition(sql, 1);
         buffer_add(sql, TEXT(" LIMIT 2"));
         break;
+    case TABLE_COUNT_ADDRESSES:
+        buffer_add(sql, TEXT("SELECT count(*) FROM "));
+        add_name(sql, table);
+        break;
     case TABLE_ADD_ADDRESS: /* what a quoted local part repeats may be one row */
         buffer_add(sql, TEXT("INSERT OR IGNORE INTO "));
         add_name(sql, table);
@@ -171,54 +179,39 @@ static enum status check_owner(struct store_view *view, const struct table *tabl
         status = run_with_row(view, table, TABLE_HAS_ADDRESS, &rows, owner);
         *count += !is_repeated(&rows, &arena);
     }
+    if (arena.failed)
+        status = STATUS_BROKEN;
     arena_close(&arena);
     return status;
 }
 
-static sqlite3_stmt *prepare(struct store_view *view, const struct table *table, bool counts) {
-    struct arena arena = { 0 };
-    struct buffer sql;
-    sqlite3_stmt *statement = NULL;
-    const char *email = email_of(table)->name.at;
-    buffer_init(&sql, &arena, 256);
-    if (counts) {
-        buffer_add(&sql, TEXT("SELECT count(*) FROM "));
-        add_name(&sql, table);
-    } else
-        buffer_printf(&sql, "SELECT Id, fold(%s) FROM %s WHERE %s IS NOT NULL ORDER BY Id", email,
-                      table->name, email);
-    buffer_add_char(&sql, '\0');
-    if (!sql.failed && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) != SQLITE_OK)
-        view_log(view, "preparing a statement");
-    arena_close(&arena);
-    return statement;
-}
-
 enum status addresses_check(struct store_view *view, const struct table *table, char *why,
                             size_t why_size) {
-    int64_t count = 0, owner = 0;
-    if (!email_of(table))
+    const struct texts texts = { view, table, email_of(table) };
+    int64_t count = 0;
+    if (!texts.field)
         return STATUS_OK;
-    sqlite3_stmt *record = prepare(view, table, false), *counted = prepare(view, table, true);
-    enum status status = record && counted ? STATUS_OK : STATUS_BROKEN;
+    /* It stays on its row, so that all is of one moment while others write. */
+    sqlite3_stmt *counted = view_table_statement(view, table, TABLE_COUNT_ADDRESSES);
+    sqlite3_stmt *record = texts_records(&texts);
+    enum status status = view_step(view, counted);
     (void)snprintf(why, why_size, "they cannot be read");
     while (status == STATUS_OK && (status = view_step(view, record)) == STATUS_OK) {
         struct text folded = { (const char *)sqlite3_column_text(record, 1),
                                (size_t)sqlite3_column_bytes(record, 1) };
-        owner = sqlite3_column_int64(record, 0);
+        int64_t owner = sqlite3_column_int64(record, 0);
         status = folded.at ? check_owner(view, table, owner, folded, &count) : STATUS_BROKEN;
         if (status == STATUS_NOT_FOUND) {
             (void)snprintf(why, why_size, "%lld is not found by its address", (long long)owner);
             status = STATUS_BROKEN;
         }
     }
-    if (status == STATUS_NOT_FOUND && (status = view_step(view, counted)) == STATUS_OK &&
-        sqlite3_column_int64(counted, 0) != count) {
-        (void)snprintf(why, why_size, "there are %lld, of records %lld",
-                       (long long)sqlite3_column_int64(counted, 0), (long long)count);
-        status = STATUS_BROKEN;
-    }
-    (void)sqlite3_finalize(record); /* repeats the error of the step */
-    (void)sqlite3_finalize(counted);
-    return status;
+    int64_t found = counted ? sqlite3_column_int64(counted, 0) : 0;
+    if (status == STATUS_NOT_FOUND && found != count)
+        (void)snprintf(why, why_size, "there are %lld, of records %lld", (long long)found,
+                       (long long)count);
+    if (counted)
+        (void)sqlite3_reset(counted); /* repeats the error of the step */
+    (void)sqlite3_finalize(record);
+    return status == STATUS_NOT_FOUND && found == count ? STATUS_OK : STATUS_BROKEN;
 }

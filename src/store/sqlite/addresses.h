@@ -38,7 +38,7 @@ void addresses_add_table(struct buffer *sql, const struct table *table);
  */
 void addresses_add_range(struct buffer *sql, const struct table *table, int first);
 
-/** Adds TABLE_ADDRESSED, TABLE_ADD_ADDRESS, TABLE_DROP_ADDRESS or TABLE_HAS_ADDRESS. */
+/** Adds one of the statements from TABLE_ADDRESSED to TABLE_COUNT_ADDRESSES. */
 void addresses_add_statement(struct buffer *sql, const struct table *table,
                              enum table_statement which);
 

@@ -437,7 +437,8 @@ static enum status to_version_3(struct store_view *view) {
 }
 
 /* Version 4: texts stand in blocks, where they were in an index of three letters each, and
- * addresses in a table for each field. Those of version 1 came there on their way to version 2. */
+ * addresses in a table for each field, where they were in one. Those of version 1 came there on
+ * their way to version 2. */
 static enum status to_version_4(struct store_view *view) {
     int64_t has_index = 0;
     enum status status = read_pragma(

@@ -33,10 +33,11 @@ enum table_statement {
     TABLE_NAME, /* of tables that have one */
     TABLE_EXISTS,
     TABLE_COUNT,
-    TABLE_ADDRESSED, /* of tables that are kept as JSON and have an e-mail that is searched */
+    TABLE_ADDRESSED, /* of tables that are kept as JSON and have an e-mail that is searched; also */
     TABLE_ADD_ADDRESS,
     TABLE_DROP_ADDRESS,
     TABLE_HAS_ADDRESS,
+    TABLE_COUNT_ADDRESSES, /* up to here */
     TABLE_INSERT,
     TABLE_DELETE,
     TABLE_UPDATE,         /* all columns but those with an index of their own */

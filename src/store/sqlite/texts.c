@@ -356,8 +356,7 @@ void texts_add_tables(struct buffer *sql, const struct table *table) {
                           table->name, table->fields[i].name.at);
 }
 
-/* The records' side: Ids and folded texts, in the order of Ids. */
-static sqlite3_stmt *records(const struct texts *texts) {
+sqlite3_stmt *texts_records(const struct texts *texts) {
     struct arena arena = { 0 };
     struct buffer sql;
     sqlite3_stmt *statement = NULL;
@@ -376,7 +375,7 @@ static sqlite3_stmt *records(const struct texts *texts) {
 }
 
 enum status texts_fill(const struct texts *texts) {
-    sqlite3_stmt *record = records(texts);
+    sqlite3_stmt *record = texts_records(texts);
     enum status status;
     while ((status = view_step(texts->view, record)) == STATUS_OK) {
         struct arena arena = { 0 };
@@ -408,7 +407,7 @@ static enum status compare_block(const struct texts *texts, const struct block *
 }
 
 enum status texts_check(const struct texts *texts, char *why, size_t why_size) {
-    sqlite3_stmt *record = records(texts);
+    sqlite3_stmt *record = texts_records(texts);
     sqlite3_stmt *row = statement_of(texts, TEXTS_ALL);
     enum status status = record ? STATUS_OK : STATUS_BROKEN;
     (void)snprintf(why, why_size, "it cannot be read");

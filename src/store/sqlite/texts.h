@@ -36,6 +36,10 @@ void texts_add_tables(struct buffer *sql, const struct table *table);
  */
 enum status texts_set(const struct texts *texts, int64_t id, struct text text) MUST_CHECK;
 
+/** A statement for the records' side: their Ids and folded texts, in the order of Ids. To be
+ * finalized; NULL when it cannot be prepared, which is logged. */
+sqlite3_stmt *texts_records(const struct texts *texts) MUST_CHECK;
+
 /** Puts the texts of all records into new blocks. */
 enum status texts_fill(const struct texts *texts) MUST_CHECK;
 

@@ -174,7 +174,8 @@ static void write_table_sql(struct buffer *sql, const struct table *table,
     case TABLE_ADDRESSED:
     case TABLE_ADD_ADDRESS:
     case TABLE_DROP_ADDRESS:
-    case TABLE_HAS_ADDRESS: addresses_add_statement(sql, table, which); break;
+    case TABLE_HAS_ADDRESS:
+    case TABLE_COUNT_ADDRESSES: addresses_add_statement(sql, table, which); break;
     case TABLE_DELETE:
         buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
         break;
