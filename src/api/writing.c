@@ -319,11 +319,7 @@ void writing_give_up(struct writing *writing, enum status status) {
 void writing_submit(struct writing *writing) {
     writing->command.run = run;
     writing->command.done = resume;
-    request_suspend(writing->request, written);
-    enum status status = store_submit(writing->request->app->store, &writing->command);
-    if (status != STATUS_OK)
-        writing_give_up(writing, status);
-    /* else the writing is the writer's now */
+    request_submit(writing->request, &writing->command, written);
 }
 
 /* ---- The request and its reply ---- */

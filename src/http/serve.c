@@ -25,7 +25,7 @@ struct served {
     size_t body_capacity;
     uint64_t seen;   /* bytes of the body */
     uint64_t length; /* as the head announces it; UINT64_MAX: not at all */
-    bool has_head, is_put_off, is_suspended, must_close, is_late;
+    bool has_head, must_close, is_late;
     bool is_at_rest; /* the library does not read on before it calls again */
     bool is_last;    /* on its connection: what follows might be a body that nobody announced */
 };
@@ -243,24 +243,22 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
     void (*step)(struct exchange *) =
         served->exchange.next ? served->exchange.next : served->io->options->handler;
     served->exchange.next = NULL;
-    served->is_put_off = served->is_suspended = false;
     client_enter(served->client, PHASE_work);
     step(&served->exchange);
-    /* From here on a suspended exchange may be on its way in another thread; is_suspended is only
-     * written by this one. */
-    return served->is_put_off || served->is_suspended ? MHD_YES : send_reply(served);
+    /* What was put off or suspended has a next step. From here on it may be on its way in another
+     * thread; `next` is only written by this one. */
+    return served->exchange.next ? MHD_YES : send_reply(served);
 }
 
 void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange)) {
     struct served *served = served_of(exchange);
     exchange->next = step;
-    served->is_put_off = served->is_at_rest = true;
+    served->is_at_rest = true;
 }
 
 void exchange_suspend(struct exchange *exchange) {
     struct served *served = served_of(exchange);
-    assert(served->is_at_rest);
-    served->is_suspended = true;
+    assert(served->is_at_rest && exchange->next);
     MHD_suspend_connection(served->connection);
 }
 

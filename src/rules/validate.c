@@ -96,9 +96,13 @@ static struct text check_choice(const struct check *check) {
     return fine;
 }
 
+/* In characters; no text has more of them than bytes. */
+static bool is_longer(struct text text, size_t max) {
+    return text.len > max && text_characters(text) > max;
+}
+
 static struct text check_length(const struct check *check, struct text text) {
-    if (check->field->max && text.len > check->field->max &&
-        text_characters(text) > check->field->max)
+    if (check->field->max && is_longer(text, check->field->max))
         return arena_printf(check->arena, message_too_long, check->field->max);
     return fine;
 }
@@ -119,7 +123,7 @@ static bool has_control(struct text text) {
 
 bool validate_is_line(struct text text, size_t max) {
     return !text.len || (!u8_check((const uint8_t *)text.at, text.len) && !has_control(text) &&
-                         (text.len <= max || text_characters(text) <= max));
+                         !is_longer(text, max));
 }
 
 static struct text check_text(const struct check *check) {
