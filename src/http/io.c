@@ -51,27 +51,59 @@ static void run_errands(struct io *io) {
     }
 }
 
-void io_end_client(struct client *client) {
-    struct io *io = client->io;
-    if (client->link)
-        *client->link = client->next;
+static void enlist(struct client **list, struct client *client) {
+    client->next = *list;
+    client->link = list;
+    if (client->next)
+        client->next->link = &client->next;
+    *list = client;
+}
+
+static void unlist(struct client *client) {
+    *client->link = client->next;
     if (client->next)
         client->next->link = client->link;
+}
+
+void io_end_client(struct client *client) {
+    struct io *io = client->io;
+    unlist(client);
     free(client);
     atomic_fetch_add_explicit(&io->gone, 1, memory_order_relaxed);
 }
 
+static struct client *find_joining(struct io *io, int fd) {
+    struct client *client = io->joining;
+    while (client && client->fd != fd)
+        client = client->next;
+    return client;
+}
+
+static void warn_of_refusal(void) {
+    log_warning("a connection could not be taken: the system is short of memory");
+}
+
+/* libmicrohttpd 0.9.75 begins the connection within this call, 1.0.1 in the next MHD_run. */
 static void join(struct errand *errand) {
     struct client *client = (struct client *)errand;
     struct io *io = client->io;
-    io->joining = client;
-    if (MHD_add_connection(io->daemon, client->fd, (struct sockaddr *)&client->from,
-                           client->from_size) != MHD_YES) {
-        log_warning("a connection could not be taken: the system is short of memory");
-        if (io->joining)
-            io_end_client(client); /* else the library told of its end */
+    int fd = client->fd;
+    enlist(&io->joining, client);
+    if (MHD_add_connection(io->daemon, fd, (struct sockaddr *)&client->from, client->from_size) ==
+        MHD_YES)
+        return;
+    warn_of_refusal();
+    client = find_joining(io, fd);
+    if (client)
+        io_end_client(client); /* else it began, and the library told of its end */
+}
+
+/* Ends those whose connection the library closed without a notice. */
+static void end_joining(struct io *io) {
+    for (struct client *client = io->joining, *next; client; client = next) {
+        next = client->next;
+        io_end_client(client);
     }
-    io->joining = NULL;
 }
 
 bool io_give(struct io *io, int fd, uint64_t number, const struct sockaddr_storage *from,
@@ -101,14 +133,11 @@ void client_enter(struct client *client, enum phase phase) {
     client->since_ms = client->io->now_ms;
 }
 
-struct client *io_begin_client(struct io *io) {
-    struct client *client = io->joining;
-    io->joining = NULL;
-    client->next = io->clients;
-    client->link = &io->clients;
-    if (client->next)
-        client->next->link = &client->next;
-    io->clients = client;
+struct client *io_begin_client(struct io *io, int fd) {
+    struct client *client = find_joining(io, fd);
+    assert(client);
+    unlist(client);
+    enlist(&io->clients, client);
     client_enter(client, PHASE_head);
     return client;
 }
@@ -174,10 +203,14 @@ static void *run(void *argument) {
         io->now_ms = io->now_us / 1000;
         run_errands(io);
         (void)MHD_run(io->daemon); /* fails only when it is stopped */
+        if (io->joining)
+            warn_of_refusal();
+        end_joining(io);
         look_at_deadlines(io);
     }
     run_errands(io); /* a client that came meanwhile is closed with all others */
     MHD_stop_daemon(io->daemon);
+    end_joining(io);
     return NULL;
 }
 

@@ -25,7 +25,7 @@ enum phase { PHASE_head, PHASE_body, PHASE_work, PHASE_reply };
 struct client {
     struct errand errand; /* first: being added */
     struct io *io;
-    struct client *next, **link; /* of the I/O thread's clients */
+    struct client *next, **link; /* of those that join, then of the I/O thread's clients */
     int fd;
     uint64_t number; /* of all that the listener took */
     enum phase phase;
@@ -43,7 +43,7 @@ struct io {
     pthread_t thread;
     bool runs;
     struct client *clients;
-    struct client *joining; /* is being handed to the library at the moment */
+    struct client *joining; /* given to the library, which has not begun them yet */
     int64_t now_us, now_ms; /* as of when the thread last woke */
     int64_t look_ms;        /* when the deadlines are to be looked at */
     atomic_uint in_flight;  /* these two are written by this thread alone */
@@ -75,8 +75,8 @@ bool io_give(struct io *io, int fd, uint64_t number, const struct sockaddr_stora
 /** The acceptor only: how many connections the thread has. */
 unsigned io_connections(const struct io *io);
 
-/** The thread itself: the connection that is being added begins. */
-struct client *io_begin_client(struct io *io);
+/** The thread itself: the joining connection of that descriptor begins. */
+struct client *io_begin_client(struct io *io, int fd);
 
 /** The client's own thread: the connection ended; frees. */
 void io_end_client(struct client *client);

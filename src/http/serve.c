@@ -306,9 +306,10 @@ static size_t leave_escaped(void *context, struct MHD_Connection *connection, ch
 /* The library tells that a connection begins or ended. */
 static void notice(void *io, struct MHD_Connection *connection, void **client,
                    enum MHD_ConnectionNotificationCode what) {
-    (void)connection;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *client = io_begin_client(io);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *client = io_begin_client(io, info->connect_fd);
         return;
     }
     /* Of a head that has no room, the library tells the begin but not the end. */
