@@ -2,16 +2,13 @@
  * global unicast ones but for the special ones among them. */
 #include "fetch/address.h"
 
+#include "base/network.h"
+
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
-struct range {
-    unsigned char prefix[16];
-    unsigned bits;
-};
-
-static const struct range special_ipv4[] = {
+static const struct network special_ipv4[] = {
     { { 0 }, 8 },             /* this network */
     { { 10 }, 8 },            /* private */
     { { 100, 64 }, 10 },      /* shared by carriers */
@@ -32,9 +29,9 @@ static const struct range special_ipv4[] = {
     { { 240 }, 4 },           /* reserved, broadcast */
 };
 
-static const struct range global_ipv6 = { { 0x20 }, 3 };
+static const struct network global_ipv6 = { { 0x20 }, 3 };
 
-static const struct range special_ipv6[] = {
+static const struct network special_ipv6[] = {
     { { 0x20, 0x01, 0x00 }, 23 },             /* protocol assignments, with Teredo and ORCHID */
     { { 0x20, 0x01, 0x0D, 0xB8 }, 32 },       /* documentation */
     { { 0x20, 0x02 }, 16 },                   /* 6to4 */
@@ -48,17 +45,9 @@ static bool is_isatap(const unsigned char *address) {
     return (address[8] & ~0x02U) == 0 && memcmp(address + 9, "\0\x5E\xFE", 3) == 0;
 }
 
-static bool is_in(const unsigned char *address, const struct range *range) {
-    unsigned whole = range->bits / 8, rest = range->bits % 8;
-    if (memcmp(address, range->prefix, whole) != 0)
-        return false;
-    unsigned char mask = (unsigned char)(0xFF00U >> rest);
-    return rest == 0 || ((address[whole] ^ range->prefix[whole]) & mask) == 0;
-}
-
-static bool is_in_any(const unsigned char *address, const struct range *ranges, size_t count) {
+static bool is_in_any(const unsigned char *address, const struct network *networks, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (is_in(address, &ranges[i]))
+        if (network_includes(&networks[i], address))
             return true;
     return false;
 }
@@ -73,7 +62,8 @@ bool address_is_public(const struct sockaddr *address) {
     if (address->sa_family == AF_INET6) {
         struct sockaddr_in6 ipv6;
         memcpy(&ipv6, address, sizeof ipv6);
-        return is_in(ipv6.sin6_addr.s6_addr, &global_ipv6) && !is_isatap(ipv6.sin6_addr.s6_addr) &&
+        return network_includes(&global_ipv6, ipv6.sin6_addr.s6_addr) &&
+               !is_isatap(ipv6.sin6_addr.s6_addr) &&
                !is_in_any(ipv6.sin6_addr.s6_addr, special_ipv6,
                           sizeof special_ipv6 / sizeof special_ipv6[0]);
     }
