@@ -41,6 +41,13 @@ struct text text_cut(struct text *rest, char separator) {
     return part;
 }
 
+bool text_next(struct text *list, struct text *item) {
+    do
+        *item = text_trim(text_cut(list, ','));
+    while (!item->len && list->at);
+    return item->len;
+}
+
 bool text_to_int64(struct text text, int64_t *out) {
     bool negative = text.len && text.at[0] == '-';
     size_t at = negative;

@@ -45,6 +45,12 @@ struct text text_trim(struct text text);
 struct text text_cut(struct text *rest, char separator);
 
 /**
+ * Takes the next text of a list that is separated by commas, without white space around it; empty
+ * ones are passed over. False at the end of the list.
+ */
+bool text_next(struct text *list, struct text *item);
+
+/**
  * Reads a whole decimal number ("-12", "0"; no plus sign, blanks or leading zeros).
  * False when it is anything else or does not fit.
  */

@@ -119,6 +119,31 @@ static void cutting_nothing_gives_nothing(void **state) {
     assert_true(text_equal(rest, TEXT("b")));
 }
 
+static void a_list_gives_its_texts_without_blanks_and_passes_over_empty_ones(void **state) {
+    static const struct {
+        const char *list, *items[4];
+    } cases[] = {
+        { "a", { "a" } },
+        { "a,b", { "a", "b" } },
+        { " a b ,\tc ", { "a b", "c" } },
+        { ",a,, ,b,", { "a", "b" } },
+        { "", { NULL } },
+        { " ", { NULL } },
+        { ",,", { NULL } },
+        { NULL, { NULL } },
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct text list = text_of(cases[i].list), item;
+        for (const char *const *expected = cases[i].items; *expected; expected++) {
+            assert_true(text_next(&list, &item));
+            assert_true(text_equal(item, text_of(*expected)));
+        }
+        assert_false(text_next(&list, &item));
+        assert_false(text_next(&list, &item));
+    }
+}
+
 static const struct {
     struct text text;
     int64_t number;
@@ -215,6 +240,7 @@ int main(void) {
         cmocka_unit_test(trimming_takes_ascii_white_space_from_both_ends),
         cmocka_unit_test(cutting_gives_every_part_once_even_empty_ones),
         cmocka_unit_test(cutting_nothing_gives_nothing),
+        cmocka_unit_test(a_list_gives_its_texts_without_blanks_and_passes_over_empty_ones),
         cmocka_unit_test(numbers_are_read_and_written),
         cmocka_unit_test(what_is_no_number_or_does_not_fit_is_refused),
         cmocka_unit_test(every_power_of_two_is_written_as_printf_does),

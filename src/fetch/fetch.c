@@ -56,11 +56,10 @@ const char *fetch_reason(enum fetch_outcome outcome) {
 /* Is host (or host:port) among the operator's? */
 static bool is_listed(const char *list, const char *host, const char *port) {
     char with_port[300];
-    struct text rest = text_of(list);
+    struct text rest = text_of(list), entry;
     int len = snprintf(with_port, sizeof with_port, "%s:%s", host, port);
-    while (rest.at) {
-        struct text entry = text_trim(text_cut(&rest, ','));
-        if (entry.len && text_equal_nocase(entry, text_of(host)))
+    while (text_next(&rest, &entry)) {
+        if (text_equal_nocase(entry, text_of(host)))
             return true;
         if (len > 0 && (size_t)len < sizeof with_port &&
             text_equal_nocase(entry, text_of(with_port)))
