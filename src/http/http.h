@@ -72,12 +72,14 @@ struct listen_options {
 };
 
 /**
- * Opens an address: "127.0.0.1:8080", "[::1]:0", "unix:/run/roster.sock". Clients can connect from
- * here on, and wait. NULL on failure, with one line in `why` that says what to do
+ * Opens the addresses of a list (commas between them): "127.0.0.1:8080", "[::1]:0",
+ * "unix:/run/roster.sock". So far that must come to one socket. Clients can connect from here on,
+ * and wait. Call it before other threads start. NULL on failure, with one line in `why` that says
+ * what to do
  * ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` from sysexits.h: EX_USAGE for
- * an address that cannot be read, EX_UNAVAILABLE or EX_OSERR otherwise.
+ * addresses that cannot be read, EX_UNAVAILABLE or EX_OSERR otherwise.
  */
-struct listener *listener_open(const char *address, char *why, size_t why_size,
+struct listener *listener_open(const char *addresses, char *why, size_t why_size,
                                int *exit_code) MUST_CHECK;
 
 /** Starts the I/O threads. STATUS_BROKEN when the system refuses. */

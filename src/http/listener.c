@@ -22,8 +22,8 @@ struct listener {
     pthread_t acceptor;
     bool accepts;
     uint64_t taken; /* connections; the acceptor's own */
-    int fd, stop;   /* an eventfd that ends the acceptor */
-    char url[SOCKET_URL_MAX];
+    int stop;       /* an eventfd that ends the acceptor */
+    struct sockets sockets;
     atomic_bool is_draining;
 };
 
@@ -47,7 +47,8 @@ static enum taking accept_one(struct listener *listener) {
     struct io *io = find_room(listener);
     if (!io)
         return NO_ROOM;
-    int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->sockets.at->fd, (struct sockaddr *)&from, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && errno == EAGAIN)
         return NONE_WAITS;
     if (fd < 0)
@@ -60,7 +61,7 @@ static enum taking accept_one(struct listener *listener) {
 static void *run_acceptor(void *argument) {
     struct listener *listener = argument;
     struct pollfd waits[] = { { .fd = listener->stop, .events = POLLIN },
-                              { .fd = listener->fd, .events = POLLIN } };
+                              { .fd = listener->sockets.at->fd, .events = POLLIN } };
     while (!waits[0].revents) {
         if (poll(waits, 2, -1) < 0)
             continue; /* a signal: none is meant for this thread */
@@ -85,27 +86,39 @@ static void stop_accepting(struct listener *listener) {
         (void)failed;
         listener->accepts = false;
     }
-    if (listener->fd < 0)
-        return;
-    /* The file goes first, while nobody else can have taken its place. */
-    if (strncmp(listener->url, "unix:", 5) == 0)
-        (void)unlink(listener->url + 5);
-    (void)close(listener->fd);
-    listener->fd = -1;
+    socket_close(&listener->sockets);
 }
 
-struct listener *listener_open(const char *address, char *why, size_t why_size, int *exit_code) {
+/* An empty list has the empty address, which is refused as any that cannot be read. */
+static bool open_all(struct listener *listener, const char *addresses,
+                     struct socket_failure *failure) {
+    const struct socket_options options = { .setting = "--listen", .unix_mode = 0660 };
+    struct text rest = text_of(addresses), address;
+    bool is_open;
+    (void)text_next(&rest, &address);
+    do
+        is_open = socket_listen(address, &options, &listener->sockets, failure);
+    while (is_open && text_next(&rest, &address));
+    if (!is_open || listener->sockets.count == 1)
+        return is_open;
+    failure->exit_code = EX_USAGE;
+    (void)snprintf(failure->why, sizeof failure->why,
+                   "--listen %s: these are several addresses, and one can be served", addresses);
+    return false;
+}
+
+struct listener *listener_open(const char *addresses, char *why, size_t why_size, int *exit_code) {
+    struct socket_failure failure = { EX_OSERR, "no memory or descriptors to listen" };
     struct listener *listener = calloc(1, sizeof *listener);
-    *exit_code = EX_OSERR;
-    (void)snprintf(why, why_size, "no memory or descriptors to listen");
+    if (listener)
+        listener->stop = eventfd(0, EFD_CLOEXEC);
+    if (listener && listener->stop >= 0 && open_all(listener, addresses, &failure))
+        return listener;
+    (void)snprintf(why, why_size, "%s", failure.why);
+    *exit_code = failure.exit_code;
     if (!listener)
         return NULL;
-    listener->stop = eventfd(0, EFD_CLOEXEC);
-    listener->fd = -1;
-    if (listener->stop >= 0)
-        listener->fd = socket_listen(address, listener->url, why, why_size, exit_code);
-    if (listener->fd >= 0)
-        return listener;
+    socket_close(&listener->sockets);
     if (listener->stop >= 0)
         (void)close(listener->stop);
     free(listener);
@@ -127,7 +140,7 @@ enum status listener_start(struct listener *listener, const struct listen_option
 }
 
 const char *listener_url(const struct listener *listener) {
-    return listener->url;
+    return listener->sockets.at->url;
 }
 
 void listener_drain(struct listener *listener) {

@@ -1,32 +1,86 @@
-/* From an address as an operator writes it to a listening socket. */
+/* Listening sockets: TCP by host and port, UNIX by path. */
 #include "http/socket.h"
 
-#include "base/text.h"
+#include "base/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, HOST_SIZE = 256, PORT_SIZE = 8 };
 
-static int refuse(const char *address, int code, char *why, size_t why_size, int *exit_code) {
-    const char *reason = errno == EADDRINUSE ? "address already in use" : strerror(errno);
-    (void)snprintf(why, why_size, "%s: %s; choose another address (--listen)", address, reason);
-    *exit_code = code;
-    return -1;
+/* An address on its way to sockets. */
+struct opening {
+    char address[HOST_SIZE + PORT_SIZE + 2];
+    const struct socket_options *options;
+    struct sockets *sockets;
+    struct socket_failure *failure;
+};
+
+__attribute__((format(printf, 3, 4))) static bool fail(const struct opening *opening, int exit_code,
+                                                       const char *format, ...) {
+    struct socket_failure *failure = opening->failure;
+    va_list arguments;
+    va_start(arguments, format);
+    failure->exit_code = exit_code;
+    (void)vsnprintf(failure->why, sizeof failure->why, format, arguments);
+    va_end(arguments);
+    return false;
 }
 
-static int misread(const char *address, char *why, size_t why_size, int *exit_code) {
-    (void)snprintf(why, why_size,
-                   "--listen %s: must be like 127.0.0.1:8080, [::1]:8080 or unix:PATH", address);
-    *exit_code = EX_USAGE;
-    return -1;
+/* What errno says. */
+static bool refuse(const struct opening *opening) {
+    return fail(opening, EX_UNAVAILABLE, "%s: %s; choose another address (%s)", opening->address,
+                errno == EADDRINUSE ? "address already in use" : strerror(errno),
+                opening->options->setting);
+}
+
+static bool misread(const struct opening *opening) {
+    return fail(opening, EX_USAGE, "%s %s: must be like 127.0.0.1:8080, [::1]:8080 or unix:PATH",
+                opening->options->setting, opening->address);
+}
+
+static struct socket *add(const struct opening *opening, int fd) {
+    struct sockets *sockets = opening->sockets;
+    struct socket *grown = realloc(sockets->at, (sockets->count + 1) * sizeof *grown);
+    if (!grown) {
+        (void)close(fd);
+        (void)fail(opening, EX_OSERR, "%s: there is no memory to listen", opening->address);
+        return NULL;
+    }
+    sockets->at = grown;
+    grown += sockets->count++;
+    *grown = (struct socket){ .fd = fd };
+    return grown;
+}
+
+/* Is the file still the one that the socket was bound to? While it is open, no other has its
+ * number. */
+static bool has_file(const struct socket *socket, const char *path) {
+    struct stat file;
+    return lstat(path, &file) == 0 && file.st_dev == socket->device &&
+           file.st_ino == socket->inode && S_ISSOCK(file.st_mode);
+}
+
+/* Closes those from `first` on. Their files go first, while they are open. */
+static void close_from(struct sockets *sockets, size_t first) {
+    while (sockets->count > first) {
+        const struct socket *socket = &sockets->at[--sockets->count];
+        const char *path = socket->url + 5;
+        if (strncmp(socket->url, "unix:", 5) == 0 && has_file(socket, path) && unlink(path) != 0)
+            log_warning("%s stays behind: %s", path, strerror(errno));
+        (void)close(socket->fd);
+    }
 }
 
 /* Is a socket file there, with nobody behind it? */
@@ -41,27 +95,74 @@ static bool is_stale(const struct sockaddr_un *name) {
     return stale;
 }
 
-static int listen_unix(const char *path, char url[SOCKET_URL_MAX], char *why, size_t why_size,
-                       int *exit_code) {
+/* The file is made with its mode: bind(2) gives it all that the umask leaves. */
+static int bind_with_mode(const struct sockaddr_un *name, unsigned mode) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    mode_t before = umask(~mode & 0777);
+    bool is_bound = bind(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+    int reason = errno;
+    (void)umask(before);
+    if (is_bound)
+        return fd;
+    (void)close(fd);
+    errno = reason;
+    return -1;
+}
+
+/* By name, else by number; `*group` is left alone when none is wanted. */
+static bool find_group(const struct opening *opening, gid_t *group) {
+    const char *wanted = opening->options->unix_group;
+    int64_t number;
+    if (!wanted || !*wanted)
+        return true;
+    errno = 0;
+    /* cppcheck-suppress getgrnamCalled ; there is one thread */
+    const struct group *found = getgrnam(wanted);
+    if (found)
+        *group = found->gr_gid;
+    else if (text_to_int64(text_of(wanted), &number) && number >= 0 && number < (gid_t)-1)
+        *group = (gid_t)number;
+    else if (errno == ENOMEM || errno == EIO || errno == EMFILE || errno == ENFILE)
+        return fail(opening, EX_OSERR, "--unix-group %s: groups cannot be looked up: %s", wanted,
+                    strerror(errno));
+    else
+        return fail(opening, EX_USAGE, "--unix-group %s: there is no such group", wanted);
+    return true;
+}
+
+/* The mode and the group are right before listen(2): until then nobody can connect. */
+static bool listen_unix(const struct opening *opening) {
+    const char *path = opening->address + 5;
     struct sockaddr_un name = { .sun_family = AF_UNIX };
+    struct stat file;
+    gid_t group = (gid_t)-1;
     if (!*path || strlen(path) >= sizeof name.sun_path)
-        return misread(path, why, why_size, exit_code);
+        return misread(opening);
+    if (!find_group(opening, &group))
+        return false;
     memcpy(name.sun_path, path, strlen(path) + 1);
     if (is_stale(&name))
         (void)unlink(path); /* bind says what is wrong if this did not work */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) != 0 || chmod(path, 0660) != 0 ||
-        listen(fd, BACKLOG) != 0) {
-        int result = refuse(path, EX_UNAVAILABLE, why, why_size, exit_code);
-        if (fd >= 0)
-            (void)close(fd);
-        return result;
-    }
-    (void)snprintf(url, SOCKET_URL_MAX, "unix:%s", path);
-    return fd;
+    int fd = bind_with_mode(&name, opening->options->unix_mode);
+    if (fd < 0)
+        return refuse(opening);
+    struct socket *socket = add(opening, fd);
+    if (!socket)
+        return false;
+    if (lstat(path, &file) != 0)
+        return refuse(opening);
+    (void)snprintf(socket->url, sizeof socket->url, "unix:%s", path);
+    socket->device = file.st_dev;
+    socket->inode = file.st_ino;
+    if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) != 0)
+        return fail(opening, EX_UNAVAILABLE, "%s: cannot be given to the group %s: %s", path,
+                    opening->options->unix_group, strerror(errno));
+    return listen(fd, BACKLOG) == 0 || refuse(opening);
 }
 
-static bool split(const char *address, char host[256], char port[8]) {
+static bool split(const char *address, char host[HOST_SIZE], char port[PORT_SIZE]) {
     struct text whole = text_of(address);
     const char *colon = strrchr(address, ':');
     if (!colon || colon == address)
@@ -73,7 +174,7 @@ static bool split(const char *address, char host[256], char port[8]) {
         name = (struct text){ name.at + 1, name.len - 2 };
     else if (memchr(name.at, ':', name.len))
         return false;
-    if (name.len > 255 || !text_to_int64(number, &value) || value < 0 || value > 65535)
+    if (name.len >= HOST_SIZE || !text_to_int64(number, &value) || value < 0 || value > 65535)
         return false;
     memcpy(host, name.at, name.len);
     host[name.len] = '\0';
@@ -85,7 +186,7 @@ static bool split(const char *address, char host[256], char port[8]) {
 static void write_url(int fd, char url[SOCKET_URL_MAX]) {
     struct sockaddr_storage name;
     socklen_t size = sizeof name;
-    char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
+    char host[INET6_ADDRSTRLEN] = "?", port[PORT_SIZE] = "?";
     if (getsockname(fd, (struct sockaddr *)&name, &size) == 0)
         (void)getnameinfo((struct sockaddr *)&name, size, host, sizeof host, port, sizeof port,
                           NI_NUMERICHOST | NI_NUMERICSERV);
@@ -93,12 +194,15 @@ static void write_url(int fd, char url[SOCKET_URL_MAX]) {
                    port);
 }
 
+/* Connections inherit TCP_NODELAY: a reply goes out when it is written, not when an earlier one was
+ * acknowledged. */
 static int bind_and_listen(const struct addrinfo *found) {
     int on = 1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
         bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int reason = errno;
@@ -107,21 +211,91 @@ static int bind_and_listen(const struct addrinfo *found) {
     return -1;
 }
 
-int socket_listen(const char *address, char url[SOCKET_URL_MAX], char *why, size_t why_size,
-                  int *exit_code) {
-    char host[256], port[8];
+/* The resolver tells some addresses twice when /etc/hosts does. */
+static bool is_repeated(const struct addrinfo *found, const struct addrinfo *each) {
+    for (; found != each; found = found->ai_next)
+        if (found->ai_addrlen == each->ai_addrlen &&
+            memcmp(found->ai_addr, each->ai_addr, found->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+static bool is_elsewhere(int reason) {
+    return reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT;
+}
+
+/* The one address stands for all that were passed over. */
+static void tell_passed_over(const struct opening *opening, const struct addrinfo *each,
+                             size_t count) {
+    char host[INET6_ADDRSTRLEN] = "?";
+    (void)getnameinfo(each->ai_addr, each->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    log_info("%s: passed over %zu of its addresses, which this machine does not have (%s)",
+             opening->address, count, host);
+}
+
+static bool listen_on_each(const struct opening *opening, const struct addrinfo *found) {
+    const struct addrinfo *elsewhere = NULL;
+    size_t before = opening->sockets->count, passed_over = 0;
+    int reason = 0;
+    for (const struct addrinfo *each = found; each; each = each->ai_next) {
+        if (is_repeated(found, each))
+            continue;
+        int fd = bind_and_listen(each);
+        if (fd < 0 && !is_elsewhere(errno))
+            return refuse(opening);
+        if (fd < 0) {
+            reason = errno;
+            elsewhere = each;
+            passed_over++;
+            continue;
+        }
+        struct socket *socket = add(opening, fd);
+        if (!socket)
+            return false;
+        write_url(fd, socket->url);
+    }
+    errno = reason;
+    if (opening->sockets->count == before)
+        return refuse(opening);
+    if (elsewhere)
+        tell_passed_over(opening, elsewhere, passed_over);
+    return true;
+}
+
+static bool listen_tcp(const struct opening *opening) {
+    char host[HOST_SIZE], port[PORT_SIZE];
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                                     .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     struct addrinfo *found = NULL;
-    if (strncmp(address, "unix:", 5) == 0)
-        return listen_unix(address + 5, url, why, why_size, exit_code);
-    if (!split(address, host, port) || getaddrinfo(host, port, &hints, &found) != 0)
-        return misread(address, why, why_size, exit_code);
-    int fd = bind_and_listen(found);
-    if (fd >= 0)
-        write_url(fd, url);
-    else
-        (void)refuse(address, EX_UNAVAILABLE, why, why_size, exit_code);
+    if (!split(opening->address, host, port))
+        return misread(opening);
+    int failed = getaddrinfo(host, port, &hints, &found);
+    if (failed)
+        return fail(opening, EX_UNAVAILABLE, "%s %s: %s", opening->options->setting,
+                    opening->address,
+                    failed == EAI_SYSTEM ? strerror(errno) : gai_strerror(failed));
+    bool listens = listen_on_each(opening, found);
     freeaddrinfo(found);
-    return fd;
+    return listens;
+}
+
+bool socket_listen(struct text address, const struct socket_options *options,
+                   struct sockets *sockets, struct socket_failure *failure) {
+    struct opening opening = { .options = options, .sockets = sockets, .failure = failure };
+    const size_t before = sockets->count, room = sizeof opening.address - 1;
+    if (address.len)
+        memcpy(opening.address, address.at, address.len < room ? address.len : room);
+    if (address.len > room)
+        return misread(&opening);
+    bool listens =
+        strncmp(opening.address, "unix:", 5) == 0 ? listen_unix(&opening) : listen_tcp(&opening);
+    if (!listens)
+        close_from(sockets, before);
+    return listens;
+}
+
+void socket_close(struct sockets *sockets) {
+    close_from(sockets, 0);
+    free(sockets->at);
+    *sockets = (struct sockets){ 0 };
 }
