@@ -14,7 +14,14 @@
 
 extern char **environ;
 
-enum setting_type { SETTING_string, SETTING_choice, SETTING_flag, SETTING_number };
+enum setting_type {
+    SETTING_string,
+    SETTING_list,
+    SETTING_choice,
+    SETTING_flag,
+    SETTING_number,
+    SETTING_mode
+};
 
 union setting_value {
     const char *text;
@@ -32,11 +39,15 @@ struct setting {
 
 #define INITIAL_string(value)                                                                      \
     { .text = value }
+#define INITIAL_list(value)                                                                        \
+    { .text = value }
 #define INITIAL_choice(value)                                                                      \
     { .text = value }
 #define INITIAL_flag(value)                                                                        \
     { .number = value }
 #define INITIAL_number(value)                                                                      \
+    { .number = value }
+#define INITIAL_mode(value)                                                                        \
     { .number = value }
 
 static const struct setting rows[] = {
@@ -69,7 +80,8 @@ struct setting_copy {
 
 enum rank { RANK_DEFAULT, RANK_FILE, RANK_ENVIRONMENT, RANK_FLAG };
 
-/* Settings while they are read: a source replaces what one of its own or a lower rank said. */
+/* Settings while they are read: a source replaces what one of its own or a lower rank said; to a
+ * list of its own rank it adds. */
 struct reading {
     struct settings *settings;
     enum rank present;    /* of the source that is being read */
@@ -92,9 +104,11 @@ static void store(struct settings *settings, const struct setting *row, union se
     char *member = (char *)settings + row->offset;
     switch (row->type) {
     case SETTING_string:
+    case SETTING_list:
     case SETTING_choice: memcpy(member, &value.text, sizeof value.text); break;
     case SETTING_flag: *(bool *)member = value.number; break;
-    case SETTING_number: memcpy(member, &value.number, sizeof value.number); break;
+    case SETTING_number:
+    case SETTING_mode: memcpy(member, &value.number, sizeof value.number); break;
     }
 }
 
@@ -119,30 +133,82 @@ static bool take_number(const struct setting *row, const char *text, long *numbe
     return true;
 }
 
+/* Permissions of a file: three or four octal digits. */
+static bool take_mode(const struct setting *row, const char *text, long *mode) {
+    size_t digits = strspn(text, "01234567");
+    if (text[digits] || digits < 3 || digits > 4)
+        return false;
+    *mode = strtol(text, NULL, 8);
+    return *mode >= row->least && *mode <= row->most;
+}
+
+/* A copy of `before` and `text`, with a comma between them if both are there. NULL: no memory. */
+static const char *keep_both(struct reading *reading, const char *before, const char *text) {
+    size_t first = strlen(before), second = strlen(text);
+    struct setting_copy *copy = malloc(sizeof *copy + first + second + 2);
+    if (!copy)
+        return NULL;
+    *copy = (struct setting_copy){ reading->copies, sizeof *copy + first + second + 2 };
+    (void)snprintf(copy->text, first + second + 2, "%s%s%s", before, first && second ? "," : "",
+                   text);
+    reading->copies = copy;
+    return copy->text;
+}
+
+static const char *keep(struct reading *reading, const char *text) {
+    return keep_both(reading, "", text);
+}
+
+/* What the source said of the list before. */
+static const char *list_so_far(const struct reading *reading, size_t at) {
+    const char *text;
+    if (reading->rank[at] != reading->present)
+        return "";
+    memcpy(&text, (const char *)reading->settings + rows[at].offset, sizeof text);
+    return text;
+}
+
+/* Reads a value; if it is wrong, `message` says what would be right. */
+static bool take(const struct setting *row, const char *text, union setting_value *value,
+                 char message[SOURCE_MAX]) {
+    switch (row->type) {
+    case SETTING_string:
+    case SETTING_list: break;
+    case SETTING_choice:
+        (void)snprintf(message, SOURCE_MAX, "must be one of %s", row->argument);
+        return is_choice(row, text);
+    case SETTING_flag:
+        (void)snprintf(message, SOURCE_MAX, "must be true or false");
+        return take_flag(text, &value->number);
+    case SETTING_number:
+        (void)snprintf(message, SOURCE_MAX, "must be a whole number from %ld to %ld", row->least,
+                       row->most);
+        return take_number(row, text, &value->number);
+    case SETTING_mode:
+        (void)snprintf(message, SOURCE_MAX, "must be three or four octal digits, like %04lo",
+                       row->initial.number);
+        return take_mode(row, text, &value->number);
+    }
+    return true;
+}
+
 /* Gives a setting its value unless a source of higher rank did; says what is wrong with it. The
  * value itself is not repeated: it may be a secret in the wrong place. */
 static int set(struct reading *reading, size_t at, const char *text, const char *source, int code) {
     const struct setting *row = &rows[at];
     union setting_value value = { .text = text };
     char message[SOURCE_MAX];
-    bool right = true;
-    (void)snprintf(message, sizeof message, "must be true or false");
-    if (row->type == SETTING_choice) {
-        (void)snprintf(message, sizeof message, "must be one of %s", row->argument);
-        right = is_choice(row, text);
-    } else if (row->type == SETTING_number) {
-        (void)snprintf(message, sizeof message, "must be a whole number from %ld to %ld",
-                       row->least, row->most);
-        right = take_number(row, text, &value.number);
-    } else if (row->type == SETTING_flag) {
-        right = take_flag(text, &value.number);
-    }
-    if (!right)
+    if (!take(row, text, &value, message))
         return complain(reading, code, source, message);
-    if (reading->present >= reading->rank[at]) {
-        store(reading->settings, row, value);
-        reading->rank[at] = reading->present;
+    if (reading->present < reading->rank[at])
+        return 0;
+    if (row->type == SETTING_list) {
+        value.text = keep_both(reading, list_so_far(reading, at), text);
+        if (!value.text)
+            return complain(reading, EX_OSERR, source, "there is no memory for it");
     }
+    store(reading->settings, row, value);
+    reading->rank[at] = reading->present;
     return 0;
 }
 
@@ -176,17 +242,6 @@ static void read_environment(struct reading *reading) {
             read_variable(reading, *variable);
 }
 
-static const char *keep(struct reading *reading, const char *text) {
-    size_t size = sizeof(struct setting_copy) + strlen(text) + 1;
-    struct setting_copy *copy = malloc(size);
-    if (!copy)
-        return NULL;
-    *copy = (struct setting_copy){ reading->copies, size };
-    memcpy(copy->text, text, strlen(text) + 1);
-    reading->copies = copy;
-    return copy->text;
-}
-
 static int read_entry(void *context, const char *section, const char *name, const char *value) {
     struct reading *reading = context;
     char source[SOURCE_MAX];
@@ -197,7 +252,7 @@ static int read_entry(void *context, const char *section, const char *name, cons
         if (strcmp(rows[i].option, name) != 0)
             continue;
         const char *kept = keep(reading, value ? value : "");
-        if (reading->in_file[i])
+        if (reading->in_file[i] && rows[i].type != SETTING_list)
             return complain(reading, EX_CONFIG, source, "is set twice"), 1;
         if (!kept)
             return complain(reading, EX_OSERR, source, "there is no memory for it"), 1;
@@ -273,6 +328,8 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
 static const char *help_of(const struct setting *row, char *out, size_t size) {
     if (row->type == SETTING_number)
         (void)snprintf(out, size, "%s (default: %ld)", row->help, row->initial.number);
+    else if (row->type == SETTING_mode)
+        (void)snprintf(out, size, "%s (default: %04lo)", row->help, row->initial.number);
     else if (row->type == SETTING_flag)
         (void)snprintf(out, size, "%s (default: %s)", row->help,
                        row->initial.number ? "yes" : "no");

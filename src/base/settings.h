@@ -6,16 +6,20 @@
 /** What the program was told, by settings.def; each text is NUL-terminated and never NULL. */
 struct settings {
 #define SETTING_string const char *
+#define SETTING_list const char * /* texts with commas between them, for text_next */
 #define SETTING_choice const char *
 #define SETTING_flag bool
 #define SETTING_number long
+#define SETTING_mode long
 #define SETTING(member, type, ...) SETTING_##type member;
 #include "base/settings.def"
 #undef SETTING
 #undef SETTING_string
+#undef SETTING_list
 #undef SETTING_choice
 #undef SETTING_flag
 #undef SETTING_number
+#undef SETTING_mode
     /* What is to be done instead of serving, and with which file: `backup FILE`, `restore FILE`.
      * NULL: nothing. */
     const char *command, *operand;
@@ -25,6 +29,7 @@ struct settings {
 /**
  * Fills in the settings: flag, else environment variable (ROSTER_LISTEN), else the inih file named
  * by --config or ROSTER_CONFIG (`listen = 127.0.0.1:8080`, no sections), else the default.
+ * A list that one source names several times adds up; a source of higher rank replaces it whole.
  * --help and --version print to standard output and end the process with 0. On a mistake (unknown
  * option or key, a number that is none or out of range, a file that cannot be read) prints one
  * line to standard error that names the setting, where it stands and what would be right, and

@@ -53,7 +53,8 @@ export class Server {
     static async start(args = ['--demo'], env = {}) {
         const server = new Server();
         server.folder = temporaryFolder();
-        server.args = ['--listen', '127.0.0.1:0', '--data', join(server.folder, 'data'), ...args];
+        const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
+        server.args = [...listen, '--data', join(server.folder, 'data'), ...args];
         server.env = { ...process.env, ...env };
         await server.spawn();
         after(() => server.stop());

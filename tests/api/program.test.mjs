@@ -25,7 +25,10 @@ test('wrong options are refused in one line', async () => {
     await assertRefused(['--listen'], usage, /listen/);
     await assertRefused(['--token-lifetime', 'x'], usage, /--token-lifetime must be a whole number from 1 to/);
     await assertRefused(['--token-lifetime', '0'], usage, /--token-lifetime must be a whole number from 1 to/);
+    await assertRefused(['--unix-mode', '0888'], usage, /--unix-mode must be three or four octal digits, like 0660/);
+    await assertRefused(['--http2', 'on'], usage, /--http2 must be one of tls\|clear\|off/);
     await assertRefused(['--compatibility', 'x'], usage, /--compatibility must be one of roster\|nexudus/);
+    await assertRefused(['--listen', '', '--data', data], usage, /--listen : must be like/);
     await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
     await assertRefused(['--database', 'postgres://x'], usage, /knows only sqlite/);
     await assertRefused([], usage, /ROSTER_LISEN: no such setting/, { ROSTER_LISEN: 'x' });
@@ -59,7 +62,7 @@ test('a wrong file is refused in one line', async () => {
     const file = join(folder, 'wrong.conf');
     await assertRefused(['--config', join(folder, 'missing.conf')], noInput, /missing.conf cannot be read/);
     for (const [text, says] of [['lisen = x\n', /lisen is not a setting/], ['[server]\nlisten = x\n', /stands in a section/],
-        ['listen = a:1\nlisten = b:2\n', /is set twice/], ['token-lifetime = long\n', /must be a whole number/], ['listen\n', /wrong.conf:1/]]) {
+        ['unix-group = a\nunix-group = b\n', /is set twice/], ['token-lifetime = long\n', /must be a whole number/], ['listen\n', /wrong.conf:1/]]) {
         writeFileSync(file, text);
         await assertRefused(['--config', file], config, says);
     }
@@ -67,6 +70,8 @@ test('a wrong file is refused in one line', async () => {
 
 test('--demo refuses an address that others can reach unless told twice', async () => {
     await assertRefused(['--demo', '--listen', '0.0.0.0:0'], usage, /--demo-public/);
+    await assertRefused(['--demo', '--listen', '127.0.0.1:0, 0.0.0.0:0'], usage, /--demo on 0\.0\.0\.0:0 would.*--demo-public/);
+    await assertRefused(['--demo', '--listen', '[::1]:0', '--listen', '[::]:0'], usage, /--demo on \[::\]:0 would/);
     const server = await Server.start(['--demo', '--listen', '0.0.0.0:0', '--demo-public']);
     assert.match(server.url, /^http:\/\/0\.0\.0\.0:\d+$/);
 });

@@ -5,8 +5,21 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* A list that a file gives in several lines is the same when a flag gives it at once. */
+static void require_same_list(const struct settings *settings) {
+    char name[] = "rosterd", option[] = "--proxy-protocol",
+         *list = strdup(settings->proxy_protocol);
+    char *argv[] = { name, option, list, NULL };
+    struct settings again;
+    require(list && settings_read(&again, 3, argv) == 0);
+    require(strcmp(again.proxy_protocol, settings->proxy_protocol) == 0);
+    settings_free(&again);
+    free(list);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static int file = -1, nowhere = -1, console = -1;
@@ -26,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     require(dup2(console, STDERR_FILENO) >= 0);
     require(code == 0 || code == 78 || code == 64);
     require(settings.io_threads >= 0 && settings.io_threads <= 256 && settings.listen);
+    require(settings.unix_mode >= 0 && settings.unix_mode <= 0777);
+    require_same_list(&settings);
     settings_free(&settings);
     return 0;
 }
