@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum {
+    CONNECTION_LIMIT = 20000, /* a crowd of 10,000, and to spare */
+    IDLE_TIMEOUT_S = 300      /* a crowd rests until it was counted */
+};
+
 static void answer(struct exchange *exchange) {
     const struct text *body = exchange->app;
     reply_header(exchange, "ETag", "\"200000001-1\"");
@@ -42,8 +47,8 @@ int main(int argc, char **argv) {
         return code;
     }
     struct listen_options options = { .threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
-                                      .connection_limit = 1000,
-                                      .idle_timeout_s = 30,
+                                      .connection_limit = CONNECTION_LIMIT,
+                                      .idle_timeout_s = IDLE_TIMEOUT_S,
                                       .body_limit = 1024 * 1024,
                                       .handler = answer,
                                       .refuse = refuse,
