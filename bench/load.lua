@@ -49,7 +49,7 @@ local searches = {
    by_name = { "size=25&orderBy=FullName", 25 },
    by_email = { "size=25&orderBy=Email&dir=desc", 25 },
    rare_name = { "User_FullName=%d", 1 },
-   some_names = { "User_FullName=20001234", 10 },
+   some_names = { "User_FullName=20000123", 10 },
    rare_email = { "User_Email=%d", 1 },
    all_emails = { "User_Email=@example.com", 25 },
 }
