@@ -1,6 +1,7 @@
--- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email, login, or one of
--- the searches below. With
--- `check`, each reply's body is looked at, which costs the load generator too much to do for all.
+-- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email,
+-- login, or one of the searches below. With `check`, each reply's body is looked at, which costs the load
+-- generator too much to do for all. Prints replies a second, p50 and p99 in ms, how many were wrong, and
+-- how many there were.
 local threads, job, token, first, count, checking = {}, nil, nil, nil, nil, false
 
 function setup(thread)
@@ -114,6 +115,6 @@ function done(summary, latency)
    local bad = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write
       + summary.errors.timeout
    for _, thread in ipairs(threads) do bad = bad + (thread:get("wrong") or 0) end
-   io.write(string.format("RESULT %.0f %.2f %.2f %d\n", summary.requests / summary.duration * 1e6,
-      latency:percentile(50) / 1000, latency:percentile(99) / 1000, bad))
+   io.write(string.format("RESULT %.0f %.2f %.2f %d %d\n", summary.requests / summary.duration * 1e6,
+      latency:percentile(50) / 1000, latency:percentile(99) / 1000, bad, summary.requests))
 end

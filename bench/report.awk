@@ -1,0 +1,72 @@
+# What tools/bench prints of its results: lines of round, name and columns (replies a second, p50 ms, p99 ms,
+# CPU us for a reply). Figures are medians over the rounds, ratios medians of each round's own. Writes those
+# that must not fall into the file `kept`.
+function median(list, n,    i, j, t) {
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j - 1] > list[j]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+    return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+}
+function has(name, column) { return (1, name, column) in value }
+function of(name, column,    i, list) {
+    for (i = 1; i <= rounds; i++) list[i] = value[i, name, column]
+    return median(list, rounds)
+}
+function ratio(a, b, column,    i, list) {
+    for (i = 1; i <= rounds; i++) list[i] = value[i, a, column] / value[i, b, column]
+    return median(list, rounds)
+}
+# Of one name to another, noted as a ratio that must not fall: of replies a second, or a second of CPU.
+function rated(name, limit, column,    r) {
+    if (!limit || !has(name, column) || !has(limit, column)) return ""
+    r = column == CPU ? ratio(limit, name, CPU) : ratio(name, limit, column)
+    named[++ratios] = sprintf("%s/%s%s %.2f", name, limit, column == CPU ? ":cpu" : "", r)
+    return sprintf("%.2f", r)
+}
+function shown(name, column) { return has(name, column) && of(name, column) ? sprintf("%.2f", of(name, column)) : "" }
+function gap() { if (gaps++) print "" }
+function row(text, name, limit) {
+    if (!has(name, 1)) return
+    if (!rows++) {
+        gap()
+        printf "| %-48s | %8s | %7s | %7s | %7s | %5s | %5s |\n", "job", "per s", "p50 ms", "p99 ms", "CPU us",
+            "ratio", "CPU"
+        print "|---|---:|---:|---:|---:|---:|---:|"
+    }
+    printf "| %-48s | %8.0f | %7s | %7s | %7s | %5s | %5s |\n", text, of(name, 1), shown(name, 2),
+        shown(name, 3), shown(name, CPU), rated(name, limit, 1), rated(name, limit, CPU)
+}
+BEGIN { CPU = 4 }
+{ for (i = 3; i <= NF; i++) value[$1, $2, i - 2] = $i }
+END {
+    printf "\n%d users, %d rounds of %d s, medians\n\n", size, rounds, seconds
+    row("fixed reply of " record " bytes, 64 connections", "fixed", "")
+    row("GET by id, 64 connections", "get", "fixed")
+    row("PUT of 60 fields, 64 connections", "put", "limit")
+    row("store limit, groups as PUT formed them (" of("group", 1) ")", "limit", "")
+    row("the same PUT against the limit below", "put", "limit64")
+    row("store limit, groups of 64", "limit64", "")
+    row("PUT of 60 fields, 8 connections", "put8", "limit8")
+    row("store limit, groups of 8", "limit8", "")
+    row("PUT that changes the e-mail, 64 connections", "email", "limit_email")
+    row("store limit with a new e-mail, its groups", "limit_email", "")
+    row("fixed reply of " found " bytes, 64 connections", "fixed_found", "")
+    row("search by e-mail, 64 connections", "search", "fixed_found")
+    row("search by e-mail, 1 connection", "find_email", "")
+    row("search by Id", "find_id", "")
+    row("first 25 by Id", "by_id", "")
+    row("first 25 by FullName", "by_name", "")
+    row("last 25 by Email", "by_email", "")
+    row("FullName contains what one has", "rare_name", "")
+    row("FullName contains what ten have", "some_names", "")
+    row("Email contains what one has", "rare_email", "")
+    row("Email contains what all have", "all_emails", "")
+    row("sign-in with a password, 8 connections", "login", "")
+    row("GET by id, 1 connection, beside those", "get_beside", "")
+    print ""
+    for (i = 1; i <= ratios; i++) print named[i] >kept
+    if (has("start", 1))
+        printf "check of a bearer token: %.0f ns; from start to ready: %.0f ms\n", of("token", 1), of("start", 1)
+    if (has("put", 1)) printf "after PUT: log (WAL) %.0f MB, resident memory %.0f MB\n", of("wal", 1), of("rss", 1)
+    if (has("search", 1)) printf "resident memory under searches: at most %.0f MB\n", of("search_rss", 1)
+    if (has("crowd", 1)) printf "resident memory with 10,000 connections: at most %.0f MB\n", of("crowd", 1)
+}
