@@ -1,4 +1,4 @@
--- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, get, put, email,
+-- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, same, pipelined, get, put, email,
 -- login, or one of the searches below. With `check`, each reply's body is looked at, which costs the load
 -- generator too much to do for all. Prints replies a second, p50 and p99 in ms, how many were wrong, and
 -- how many there were.
@@ -76,6 +76,17 @@ end
 -- Who runs through all of them makes further ones: a body that came before would change nothing.
 local made, used = {}, 0
 
+-- `same` and `pipelined` ask for one thing again and again: wrk makes it once and writes it at once, so that
+-- the limits of the HTTP layer are the server's. wrk counts the requests in what it is given, and then each
+-- reply.
+local repeated = { same = 1, pipelined = 16 }
+
+local function repeat_one(times)
+   local all = ("GET /api/sys/users/%d HTTP/1.1\r\nHost: localhost\r\n\r\n"):format(first):rep(times)
+   request = nil
+   wrk.format = function() return all end
+end
+
 local function prepare()
    for i = 1, job == "get" and 80000 or 40000 do made[i] = make() end
 end
@@ -84,7 +95,8 @@ function init(args)
    job, token, first, count, checking = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[5] == "check"
    if not checking then response, delay = nil, nil end
    math.randomseed(os.time() * 1000 + number)
-   if not checking then prepare() end
+   if repeated[job] then repeat_one(repeated[job])
+   elseif not checking then prepare() end
 end
 
 function request()
@@ -104,7 +116,7 @@ function response(status, headers, body)
    elseif searches[job] then
       local records = select(2, body:gsub('"ToStringText":', ""))
       right = right and records == searches[job][2] and body:find('"TotalItems":' , 1, true) ~= nil
-   elseif job ~= "fixed" then
+   elseif job ~= "fixed" and not repeated[job] then
       right = right and body:find('"Message":"User was successfully updated."', 1, true) ~= nil
          and body:find('"WasSuccessful":true}', 1, true) ~= nil
    end

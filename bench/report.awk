@@ -39,6 +39,12 @@ BEGIN { CPU = 4 }
 { for (i = 3; i <= NF; i++) value[$1, $2, i - 2] = $i }
 END {
     printf "\n%d users, %d rounds of %d s, medians\n\n", size, rounds, seconds
+    row("no parsing, 1,024 bytes, 64 connections", "bare", "")
+    row("fixed reply of 1,024 bytes, 64 connections", "fixed1k", "bare")
+    row("no parsing, 1 connection", "bare_one", "")
+    row("fixed reply of 1,024 bytes, 1 connection", "fixed_one", "bare_one")
+    row("no parsing, 64 connections, 16 at once", "bare_pipelined", "")
+    row("fixed reply of 1,024 bytes, 64, 16 at once", "fixed_pipelined", "bare_pipelined")
     row("fixed reply of " record " bytes, 64 connections", "fixed", "")
     row("GET by id, 64 connections", "get", "fixed")
     row("PUT of 60 fields, 64 connections", "put", "limit")
