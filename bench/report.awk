@@ -45,6 +45,8 @@ END {
     row("fixed reply of 1,024 bytes, 1 connection", "fixed_one", "bare_one")
     row("no parsing, 64 connections, 16 at once", "bare_pipelined", "")
     row("fixed reply of 1,024 bytes, 64, 16 at once", "fixed_pipelined", "bare_pipelined")
+    row("the same by HTTPS, 64 connections", "https", "fixed1k")
+    row("the same by HTTP/2 over TLS, 16 x 10 streams", "h2", "fixed1k")
     row("fixed reply of " record " bytes, 64 connections", "fixed", "")
     row("GET by id, 64 connections", "get", "fixed")
     row("PUT of 60 fields, 64 connections", "put", "limit")
