@@ -35,6 +35,9 @@ function row(text, name, limit) {
     printf "| %-48s | %8.0f | %7s | %7s | %7s | %5s | %5s |\n", text, of(name, 1), shown(name, 2),
         shown(name, 3), shown(name, CPU), rated(name, limit, 1), rated(name, limit, CPU)
 }
+function memory(text, name) {
+    if (has(name, 1)) printf "| %-48s | %8.0f | %8.0f |\n", text, value[1, name, 1], value[1, name, 2]
+}
 BEGIN { CPU = 4 }
 { for (i = 3; i <= NF; i++) value[$1, $2, i - 2] = $i }
 END {
@@ -70,6 +73,14 @@ END {
     row("Email contains what all have", "all_emails", "")
     row("sign-in with a password, 8 connections", "login", "")
     row("GET by id, 1 connection, beside those", "get_beside", "")
+    if (has("rest_idle", 1)) {
+        gap()
+        printf "| %-48s | %8s | %8s |\n|---|---:|---:|\n", "memory of each of 10,000 connections, bytes", "Pss", "Rss"
+        memory("at rest after a request", "rest_idle")
+        memory("half a head sent", "rest_half")
+        memory("TLS, at rest after a request", "rest_tls")
+        memory("HTTP/2 over TLS, at rest after a request", "rest_h2")
+    }
     print ""
     for (i = 1; i <= ratios; i++) print named[i] >kept
     if (has("start", 1))
