@@ -38,6 +38,12 @@ function row(text, name, limit) {
 function memory(text, name) {
     if (has(name, 1)) printf "| %-48s | %8.0f | %8.0f |\n", text, value[1, name, 1], value[1, name, 2]
 }
+function against(text, name,    a, b) {
+    a = "new-" name
+    b = "old-" name
+    printf "| %-34s | %8.0f | %8.0f | %7.2f | %7.2f | %7.2f | %7.2f |\n", text, of(b, 1), of(a, 1),
+        ratio(a, b, 1), of(b, CPU), of(a, CPU), ratio(a, b, CPU)
+}
 BEGIN { CPU = 4 }
 { for (i = 3; i <= NF; i++) value[$1, $2, i - 2] = $i }
 END {
@@ -80,6 +86,15 @@ END {
         memory("half a head sent", "rest_half")
         memory("TLS, at rest after a request", "rest_tls")
         memory("HTTP/2 over TLS, at rest after a request", "rest_h2")
+    }
+    if (has("old-get", 1)) {
+        gap()
+        printf "| %-34s | %8s | %8s | %7s | %7s | %7s | %7s |\n", "against the older build", "old /s", "new /s",
+            "new/old", "old us", "new us", "new/old"
+        print "|---|---:|---:|---:|---:|---:|---:|"
+        against("fixed reply of 1,024 bytes, 64", "fixed1k")
+        against("GET by id, 64", "get")
+        against("PUT of 60 fields, 64", "put")
     }
     print ""
     for (i = 1; i <= ratios; i++) print named[i] >kept
