@@ -14,6 +14,46 @@ struct arena_chunk {
 
 enum { FIRST_CHUNK = 16 * 1024 - 64, ALIGNMENT = sizeof(max_align_t) };
 
+/* Chunks of the usual size that this thread keeps for its next arenas. The C library gives the end
+ * of its heap back to the system after a batch of requests; to get it again costs page faults. */
+static _Thread_local struct {
+    struct arena_chunk *first;
+    unsigned count, limit;
+} kept;
+
+void arena_keep_chunks(unsigned count) {
+#if defined __SANITIZE_ADDRESS__
+    count = 0; /* or it would not see who uses memory that was given back */
+#endif
+    kept.limit = count;
+    while (kept.count > count) {
+        struct arena_chunk *chunk = kept.first;
+        kept.first = chunk->next;
+        kept.count--;
+        free(chunk);
+    }
+}
+
+static struct arena_chunk *new_chunk(size_t size) {
+    struct arena_chunk *chunk = kept.first;
+    if (!chunk || size != FIRST_CHUNK + sizeof(struct arena_chunk))
+        return malloc(size);
+    kept.first = chunk->next;
+    kept.count--;
+    return chunk;
+}
+
+/* `size` is that of the whole chunk. */
+static void give_back(struct arena_chunk *chunk, size_t size) {
+    if (kept.count >= kept.limit || size != FIRST_CHUNK + sizeof(struct arena_chunk)) {
+        free(chunk);
+        return;
+    }
+    chunk->next = kept.first;
+    kept.first = chunk;
+    kept.count++;
+}
+
 void arena_init(struct arena *arena, size_t limit) {
     *arena = (struct arena){ .limit = limit };
 }
@@ -25,7 +65,7 @@ void arena_close(struct arena *arena) {
     for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         explicit_bzero(chunk->memory, (size_t)(end - (char *)chunk->memory));
-        free(chunk);
+        give_back(chunk, (size_t)(chunk->end - (char *)chunk));
         end = next ? next->end : NULL;
     }
     arena_init(arena, arena->limit);
@@ -38,7 +78,7 @@ static bool add_chunk(struct arena *arena, size_t size) {
     wanted += sizeof(struct arena_chunk);
     if (arena->limit && (wanted > arena->limit || arena->used > arena->limit - wanted))
         return false;
-    struct arena_chunk *chunk = malloc(wanted);
+    struct arena_chunk *chunk = new_chunk(wanted);
     if (!chunk)
         return false;
     arena->used += wanted;

@@ -25,6 +25,13 @@ void arena_init(struct arena *arena, size_t limit);
 void arena_close(struct arena *arena);
 
 /**
+ * From here on the calling thread keeps up to `count` chunks that its arenas give back, wiped, for
+ * the next ones, instead of asking the system for them each time. 0 frees those that are kept: a
+ * thread that kept some calls it before it ends.
+ */
+void arena_keep_chunks(unsigned count);
+
+/**
  * `size` bytes, uninitialised, aligned for any type. NULL past the limit or when memory is short.
  */
 void *arena_alloc(struct arena *arena, size_t size)
