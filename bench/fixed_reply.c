@@ -1,5 +1,5 @@
-/* fixed_reply SIZE: the HTTP layer alone. Answers every request with the same SIZE bytes and the
- * headers of a record, until it is told to stop. */
+/* fixed_reply [--tls CERT KEY] SIZE: the HTTP layer alone. Answers every request with the same SIZE
+ * bytes and the headers of a record, until it is told to stop. */
 #include "http/http.h"
 
 #include <signal.h>
@@ -34,14 +34,20 @@ int main(int argc, char **argv) {
     char why[256];
     int code, caught;
     sigset_t stop;
-    size_t size = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+    bool has_tls = argc == 5 && strcmp(argv[1], "--tls") == 0;
+    size_t size = argc == 2 || has_tls ? strtoul(argv[argc - 1], NULL, 10) : 0;
     char *bytes = calloc(1, size + 1);
     if (!size || !bytes)
         return 64;
     memset(bytes, 'x', size);
     bytes[0] = bytes[size - 1] = '"';
     struct text body = { bytes, size };
-    struct listener *listener = listener_open("127.0.0.1:0", why, sizeof why, &code);
+    const struct listen_addresses addresses = { .listen = "127.0.0.1:0",
+                                                .redirect = "",
+                                                .tls = { has_tls ? argv[2] : "",
+                                                         has_tls ? argv[3] : "", true },
+                                                .unix_group = "" };
+    struct listener *listener = listener_open(&addresses, why, sizeof why, &code);
     if (!listener) {
         (void)fprintf(stderr, "%s\n", why);
         return code;
@@ -57,7 +63,7 @@ int main(int argc, char **argv) {
     if (sigemptyset(&stop) || sigaddset(&stop, SIGTERM) ||
         pthread_sigmask(SIG_BLOCK, &stop, NULL) || listener_start(listener, &options) != STATUS_OK)
         return 71;
-    (void)printf("%s\n", listener_url(listener));
+    (void)printf("%s\n", listener_url(listener, 0));
     (void)fflush(stdout);
     (void)sigwait(&stop, &caught);
     listener_stop(listener);

@@ -9,6 +9,7 @@
 #include "crypto/secret.h"
 #include "first_data.h"
 #include "hooks/deliver.h"
+#include "http/peers.h"
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
@@ -54,6 +55,7 @@ struct server {
     struct seal_key *key;
     struct app app;
     struct sign_in_counts sign_in_counts;
+    struct peers *proxies;
     struct listener *listener;
     struct deliverer *deliverer;
 };
@@ -290,11 +292,30 @@ static unsigned connection_limit(void) {
                                                   : OTHER_DESCRIPTORS;
 }
 
+static enum http2 http2_of(const struct settings *settings) {
+    if (strcmp(settings->http2, "off") == 0)
+        return HTTP2_off;
+    return strcmp(settings->http2, "clear") == 0 ? HTTP2_clear : HTTP2_tls;
+}
+
 /* Before anything is made in the data folder: a wrong address should leave no trace. */
 static int open_listener(struct server *server) {
     char why[512];
     int code;
-    server->listener = listener_open(server->settings.listen, why, sizeof why, &code);
+    const struct settings *settings = &server->settings;
+    const struct listen_addresses addresses = {
+        .listen = settings->listen,
+        .redirect = settings->redirect_listen,
+        .tls = { settings->tls_cert, settings->tls_key, http2_of(settings) != HTTP2_off },
+        .unix_mode = (unsigned)settings->unix_mode,
+        .unix_group = settings->unix_group,
+    };
+    server->proxies = peers_parse(settings->proxy_protocol, why, sizeof why);
+    if (!server->proxies) {
+        complain("--proxy-protocol: %s", why);
+        return EX_USAGE;
+    }
+    server->listener = listener_open(&addresses, why, sizeof why, &code);
     if (server->listener)
         return EX_OK;
     complain("%s", why);
@@ -327,9 +348,13 @@ static int start_listener(struct server *server) {
         .connection_limit = connection_limit(),
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,
+        .http2 = http2_of(settings),
+        .proxies = server->proxies,
+        .head = dispatch_head,
         .handler = dispatch,
         .refuse = dispatch_refusal,
         .replied = metrics_count,
+        .ended = metrics_note_end,
         .app = &server->app,
     };
     if (listener_start(server->listener, &options) == STATUS_OK)
@@ -351,10 +376,14 @@ static void print_demo_lines(const char *url) {
 }
 
 static void announce(const struct server *server) {
-    const char *url = listener_url(server->listener);
-    (void)printf("rosterd: listening on %s\n", url);
-    if (server->settings.demo)
-        print_demo_lines(url);
+    const char *url, *first = NULL; /* that curl can be given as it is */
+    for (unsigned i = 0; (url = listener_url(server->listener, i)); i++) {
+        (void)printf("rosterd: listening on %s\n", url);
+        if (!first && strncmp(url, "http", 4) == 0)
+            first = url;
+    }
+    if (server->settings.demo && first)
+        print_demo_lines(first);
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");
 }
@@ -385,15 +414,32 @@ static bool clean_up(struct server *server) {
     return false;
 }
 
-/* Waits for SIGTERM or SIGINT, and cleans up now and then. */
-static void serve(struct server *server, const sigset_t *stop_signals) {
+/* SIGHUP: certificates are read again. Broken ones leave those in use that are. */
+static void reload(const struct server *server) {
+    char why[512];
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)time_monotonic_us());
+    if (!*server->settings.tls_cert)
+        log_info("SIGHUP: there are no certificates to read again");
+    else if (!listener_reload(server->listener, why, sizeof why))
+        log_error("the certificates stay as they were: %s", why);
+    else
+        log_info("the certificates were read again");
+    (void)sd_notify(0, "READY=1");
+}
+
+/* Waits for SIGTERM or SIGINT, reloads on SIGHUP, and cleans up now and then. */
+static void serve(struct server *server, const sigset_t *signals) {
     static const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
     static const struct timespec pause = { .tv_nsec = CLEAN_PAUSE_MS * 1000000L };
     bool more = clean_up(server);
     announce(server);
-    while (sigtimedwait(stop_signals, NULL, more ? &pause : &period) < 0)
-        if (errno == EAGAIN)
+    for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
+        caught = sigtimedwait(signals, NULL, more ? &pause : &period);
+        if (caught == SIGHUP)
+            reload(server);
+        else if (caught < 0 && errno == EAGAIN)
             more = clean_up(server);
+    }
 }
 
 static void drain(struct server *server) {
@@ -414,6 +460,7 @@ static void drain(struct server *server) {
 
 static void stop(struct server *server) {
     listener_stop(server->listener);
+    peers_free(server->proxies);
     deliverer_stop(server->deliverer);
     fetcher_stop(server->app.fetcher);
     pool_stop(server->app.auth.pool);
@@ -455,11 +502,10 @@ static void set_log_level(const char *name) {
 }
 
 /* Threads inherit the mask, so that the signals wait for `serve` alone. */
-static bool prepare_signals(sigset_t *stop_signals) {
-    return sigemptyset(stop_signals) == 0 && sigaddset(stop_signals, SIGTERM) == 0 &&
-           sigaddset(stop_signals, SIGINT) == 0 &&
-           pthread_sigmask(SIG_BLOCK, stop_signals, NULL) == 0 &&
-           signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+static bool prepare_signals(sigset_t *signals) {
+    return sigemptyset(signals) == 0 && sigaddset(signals, SIGTERM) == 0 &&
+           sigaddset(signals, SIGINT) == 0 && sigaddset(signals, SIGHUP) == 0 &&
+           pthread_sigmask(SIG_BLOCK, signals, NULL) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
 static void say(const char *line) {
@@ -489,7 +535,7 @@ static void leave_no_core(void) {
 
 int main(int argc, char **argv) {
     static struct server server;
-    sigset_t stop_signals;
+    sigset_t signals;
     /* What one request gives back the next one takes: to trim in between is wasted. */
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT); /* fails for unknown parameters only */
     int code = settings_read(&server.settings, argc, argv);
@@ -507,13 +553,13 @@ int main(int argc, char **argv) {
         settings_free(&server.settings);
         return code;
     }
-    if (!crypto_start() || !prepare_signals(&stop_signals)) {
+    if (!crypto_start() || !prepare_signals(&signals)) {
         complain("the system gives no random numbers or no signals");
         return EX_OSERR;
     }
     code = start(&server);
     if (code == EX_OK) {
-        serve(&server, &stop_signals);
+        serve(&server, &signals);
         drain(&server);
     }
     stop(&server);

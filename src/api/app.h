@@ -44,6 +44,9 @@ void app_free_workers(struct app *app);
 /** Finds the route of a request and runs its handler, with a principal where it needs one. */
 void dispatch(struct exchange *exchange);
 
+/** Answers, before the body has come, a request that would be refused whatever it is. */
+void dispatch_head(struct exchange *exchange);
+
 /** The reply to what the listener refuses by itself. */
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason);
 

@@ -164,11 +164,6 @@ static void resume_basic(struct sign_in *sign_in) {
     exchange_resume(((struct basic *)sign_in->owner)->request->exchange);
 }
 
-static void check_basic(struct exchange *exchange) {
-    struct basic *basic = exchange->state;
-    request_sign_in(basic->request, &basic->sign_in, basic_checked);
-}
-
 /* RFC 7617. Checking a password costs 20 ms of a core, so a right one is remembered, as a keyed
  * hash, until anybody's access changes. */
 static void authenticate_basic(struct request *request, struct text credentials) {
@@ -193,31 +188,40 @@ static void authenticate_basic(struct request *request, struct text credentials)
                                        .done = resume_basic,
                                        .owner = basic };
     request->exchange->state = basic;
-    exchange_put_off(request->exchange, check_basic);
+    request_sign_in(request, &basic->sign_in, basic_checked);
 }
 
-static void authenticate(struct request *request) {
-    struct text header = exchange_header(request->exchange, "Authorization");
-    if (!header.at) {
-        reply_unauthenticated(request, NULL);
-        return;
-    }
-    struct text credentials = text_trim(header), scheme = text_cut(&credentials, ' ');
-    credentials = text_trim(credentials);
-    if (text_equal_nocase(scheme, TEXT("Basic")) && request->app->accepts_basic) {
-        authenticate_basic(request, credentials);
-        return;
-    }
+/* The credentials of a scheme, as Authorization has them; the scheme `at` NULL: there is none. */
+static struct text read_authorization(const struct request *request, struct text *credentials) {
+    *credentials = text_trim(exchange_header(request->exchange, "Authorization"));
+    struct text scheme = text_cut(credentials, ' ');
+    *credentials = text_trim(*credentials);
+    return scheme;
+}
+
+static bool is_basic(const struct request *request, struct text scheme) {
+    return text_equal_nocase(scheme, TEXT("Basic")) && request->app->accepts_basic;
+}
+
+/* Sets the principal. False: the caller was refused. */
+static bool is_bearer(struct request *request, struct text scheme, struct text credentials) {
     enum status status = STATUS_UNAUTHENTICATED;
     if (text_equal_nocase(scheme, TEXT("Bearer")))
         status =
             auth_bearer(request->worker->tokens, credentials, request->arena, &request->principal);
-    if (status == STATUS_OK)
-        run_if_permitted(request);
-    else if (status == STATUS_UNAUTHENTICATED)
-        reply_unauthenticated(request, "invalid_token");
-    else
+    if (status == STATUS_UNAUTHENTICATED)
+        reply_unauthenticated(request, scheme.at ? "invalid_token" : NULL);
+    else if (status != STATUS_OK)
         reply_failure(request, status, NULL, NULL);
+    return status == STATUS_OK;
+}
+
+static void authenticate(struct request *request) {
+    struct text credentials, scheme = read_authorization(request, &credentials);
+    if (is_basic(request, scheme))
+        authenticate_basic(request, credentials);
+    else if (is_bearer(request, scheme, credentials))
+        run_if_permitted(request);
 }
 
 static const struct route *find_route(const struct exchange *exchange, int64_t *id) {
@@ -228,8 +232,7 @@ static const struct route *find_route(const struct exchange *exchange, int64_t *
     return NULL;
 }
 
-static void answer(struct exchange *exchange) {
-    struct request *request = exchange->request;
+static void answer(struct request *request) {
     if (cors_answer(request))
         return;
     if (!request->route)
@@ -240,25 +243,52 @@ static void answer(struct exchange *exchange) {
         authenticate(request);
 }
 
-void dispatch(struct exchange *exchange) {
-    struct request *request = arena_calloc(exchange->arena, 1, sizeof *request);
+/* The request of an exchange, made at its first step. NULL: there is no memory, which was replied.
+ */
+static struct request *request_of(struct exchange *exchange) {
     struct request fallback = { .app = exchange->app,
                                 .exchange = exchange,
                                 .arena = exchange->arena };
+    if (exchange->request)
+        return exchange->request;
+    struct request *request = arena_calloc(exchange->arena, 1, sizeof *request);
     if (!request) {
         reply_failure(&fallback, STATUS_BROKEN, NULL, NULL);
-        return;
+        return NULL;
     }
     *request = fallback;
     exchange->request = request;
     request->route = find_route(exchange, &request->id);
     request->worker = app_worker(request->app);
-    if (!request->worker)
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
-    else if (request->route && route_writes(request->route))
-        exchange_put_off(exchange, answer); /* what writes will have to wait */
-    else
-        answer(exchange);
+    if (request->worker)
+        return request;
+    reply_failure(request, STATUS_BROKEN, NULL, NULL);
+    return NULL;
+}
+
+/* Only what holds whatever the body is. Who may do what is decided when the body is there: a right
+ * may end meanwhile. A Basic password takes too long to check twice. */
+void dispatch_head(struct exchange *exchange) {
+    struct request *request = request_of(exchange);
+    struct text credentials;
+    if (!request || cors_answer(request))
+        return;
+    if (!request->route) {
+        refuse_method(request);
+    } else if (request->route->permission != OPEN) {
+        struct text scheme = read_authorization(request, &credentials);
+        if (!is_basic(request, scheme) && !is_bearer(request, scheme, credentials))
+            return;
+        request->principal = (struct principal){ 0 };
+    }
+    if (!exchange->reply.http_status)
+        exchange->reply = (struct reply){ 0 }; /* CORS has its headers in it */
+}
+
+void dispatch(struct exchange *exchange) {
+    struct request *request = request_of(exchange);
+    if (request)
+        answer(request);
 }
 
 bool request_is_strict(const struct request *request) {

@@ -32,11 +32,6 @@ static void probe_written(struct exchange *exchange) {
                       "The disk refuses writes. See the server's log.", NULL);
 }
 
-static void submit_probe(struct exchange *exchange) {
-    struct probe *probe = exchange->state;
-    request_submit(probe->request, &probe->command, probe_written);
-}
-
 /* A server that drains answers 503 to everything. */
 void ready_get(struct request *request) {
     if (!store_figures(request->app->store).refuses) {
@@ -51,5 +46,5 @@ void ready_get(struct request *request) {
     *probe = (struct probe){ .command = { .run = write_probe, .done = resume_probe },
                              .request = request };
     request->exchange->state = probe;
-    exchange_put_off(request->exchange, submit_probe);
+    request_submit(request, &probe->command, probe_written);
 }

@@ -28,6 +28,7 @@ struct row {
 
 struct metrics {
     _Alignas(64) unsigned count; /* one more than there are routes: for what fits none */
+    atomic_uint_fast64_t unsent;
     struct row rows[];
 };
 
@@ -69,6 +70,12 @@ void metrics_count(struct exchange *exchange) {
     add(&row->replies[status], 1);
     add(&row->buckets[bucket], 1);
     add(&row->us, (uint64_t)us);
+}
+
+void metrics_note_end(struct exchange *exchange, bool was_sent) {
+    const struct request *request = exchange->request;
+    if (!was_sent && request && request->worker)
+        add(&request->worker->metrics->unsent, 1);
 }
 
 /* ---- reading ---- */
@@ -159,12 +166,23 @@ static void add_groups(struct buffer *body, const struct store_figures *figures)
                   (unsigned long long)figures->grouped, (unsigned long long)count);
 }
 
+static uint64_t count_unsent(struct app *app) {
+    uint64_t count = 0;
+    app_lock_workers(app);
+    for (const struct worker *worker = app->workers; worker; worker = worker->next)
+        count += atomic_load_explicit(&worker->metrics->unsent, memory_order_relaxed);
+    app_unlock_workers(app);
+    return count;
+}
+
 static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
     struct store_figures figures = store_figures(app->store);
     const struct {
         const char *name, *type, *help;
         uint64_t value;
     } rows[] = {
+        { "roster_http_unsent_total", "counter",
+          "Requests whose client was gone before it had the reply.", count_unsent(app) },
         { "roster_store_commands_total", "counter", "Commands that the writer ran.",
           figures.commands },
         { "roster_store_commits_total", "counter",

@@ -17,4 +17,7 @@ void metrics_free(struct metrics *metrics);
 /** listen_options.replied: counts the reply of an exchange by route, status and time. */
 void metrics_count(struct exchange *exchange);
 
+/** listen_options.ended: counts the exchanges whose reply could not be sent. */
+void metrics_note_end(struct exchange *exchange, bool was_sent);
+
 #endif

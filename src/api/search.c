@@ -560,11 +560,6 @@ static void resume(struct store_command *command) {
     exchange_resume(((struct searching *)command)->request->exchange);
 }
 
-static void read_on(struct exchange *exchange) {
-    struct searching *searching = exchange->state;
-    request_read_on(searching->request, &searching->command, found);
-}
-
 static void start_search(struct searching *searching) {
     struct request *request = searching->request;
     searching->command = (struct store_command){ .run = run, .done = resume };
@@ -579,7 +574,7 @@ static void start_search(struct searching *searching) {
         return;
     }
     request->exchange->state = searching;
-    exchange_put_off(request->exchange, read_on);
+    request_read_on(request, &searching->command, found);
 }
 
 static struct searching *searching_new(struct request *request) {

@@ -1,7 +1,8 @@
-/* The head of a request must have one meaning. The HTTP library takes the first of what stands
- * twice, a proxy may take the last: such a request is refused instead. */
+/* The head of a request must have one meaning. Where recipients are free to choose, a proxy may
+ * choose otherwise than this server: such a request is refused instead. */
 #include "http/guard.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 
 static void see_length(struct guard *guard, struct text value) {
@@ -16,8 +17,7 @@ static void see_length(struct guard *guard, struct text value) {
         guard->length = (uint64_t)length;
 }
 
-/* RFC 9110 section 5.6.2. So a blank before the colon is refused too. */
-static bool is_token(struct text name) {
+bool guard_is_token(struct text name) {
     for (size_t i = 0; i < name.len; i++)
         if (!isalnum((unsigned char)name.at[i]) &&
             !(name.at[i] && strchr("!#$%&'*+-.^_`|~", name.at[i])))
@@ -35,49 +35,144 @@ static bool is_field_value(struct text value) {
     return true;
 }
 
-/* The characters of a host and port (RFC 3986 section 3.2); which one it is does not matter here.
- */
-static bool is_host(struct text value) {
-    for (size_t i = 0; i < value.len; i++)
-        if (!isalnum((unsigned char)value.at[i]) &&
-            !(value.at[i] && strchr("-._~!$&'()*+,;=%:[]", value.at[i])))
+static bool is_port(struct text port) {
+    unsigned number = 0;
+    for (size_t i = 0; i < port.len; i++) {
+        if (!isdigit((unsigned char)port.at[i]))
             return false;
+        number = 10 * number + (unsigned)(port.at[i] - '0');
+        if (number > 65535)
+            return false;
+    }
     return true;
 }
 
+/* A name or an IPv4 address: unreserved, sub-delims and whole escapes. */
+static bool is_name(struct text name) {
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.at[i] == '%') {
+            if (i + 2 >= name.len || !isxdigit((unsigned char)name.at[i + 1]) ||
+                !isxdigit((unsigned char)name.at[i + 2]))
+                return false;
+            i += 2;
+        } else if (!isalnum((unsigned char)name.at[i]) &&
+                   !(name.at[i] && strchr("-._~!$&'()*+,;=", name.at[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_ipv6(struct text address) {
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    if (address.len >= sizeof copy)
+        return false;
+    memcpy(copy, address.at, address.len);
+    copy[address.len] = '\0';
+    return strlen(copy) == address.len && inet_pton(AF_INET6, copy, &ignored) == 1;
+}
+
+bool guard_is_host(struct text value) {
+    struct text port = value;
+    if (!value.len)
+        return true; /* RFC 9110 section 7.2: empty where the target has no authority */
+    if (value.at[0] == '[') {
+        port = (struct text){ value.at + 1, value.len - 1 };
+        struct text address = text_cut(&port, ']');
+        if (!port.at || !is_ipv6(address) || (port.len && port.at[0] != ':'))
+            return false;
+        return !port.len || is_port((struct text){ port.at + 1, port.len - 1 });
+    }
+    struct text name = text_cut(&port, ':');
+    return is_name(name) && is_port(port);
+}
+
+/* RFC 9112 section 6.1. `chunked` is the only one that may end a request's list. */
+static void see_codings(struct guard *guard, struct text value) {
+    bool is_malformed = !value.len, ends_chunked = false;
+    unsigned codings = 0, chunked = 0;
+    struct text rest = value;
+    while (rest.at) {
+        struct text item = text_trim(text_cut(&rest, ','));
+        struct text name = text_trim(text_cut(&item, ';'));
+        ends_chunked = text_equal_nocase(name, TEXT("chunked"));
+        is_malformed |= !guard_is_token(name) || (ends_chunked && item.at);
+        chunked += ends_chunked;
+        codings++;
+    }
+    guard->codings++;
+    guard->is_chunked = text_equal_nocase(value, TEXT("chunked"));
+    guard->has_unknown_coding =
+        !is_malformed && codings > chunked && chunked <= 1 && (!chunked || ends_chunked);
+}
+
+static void see_connection(struct guard *guard, struct text value) {
+    while (value.at) {
+        struct text option = text_trim(text_cut(&value, ','));
+        guard->says_close |= text_equal_nocase(option, TEXT("close"));
+        guard->says_keep_alive |= text_equal_nocase(option, TEXT("keep-alive"));
+    }
+}
+
 void guard_see(struct guard *guard, struct text name, struct text value) {
-    guard->has_bad_name |= !is_token(name);
+    guard->has_bad_name |= !guard_is_token(name);
     guard->has_bad_value |= !is_field_value(value);
     if (name.len == 4 && text_equal_nocase(name, TEXT("Host"))) {
         guard->hosts++;
-        guard->has_bad_host |= !is_host(text_trim(value));
+        guard->has_bad_host |= !guard_is_host(value);
     } else if (name.len == 14 && text_equal_nocase(name, TEXT("Content-Length"))) {
         see_length(guard, value);
     } else if (name.len == 17 && text_equal_nocase(name, TEXT("Transfer-Encoding"))) {
-        guard->codings++;
-        guard->is_chunked = text_equal_nocase(value, TEXT("chunked"));
+        see_codings(guard, value);
+    } else if (name.len == 10 && text_equal_nocase(name, TEXT("Connection"))) {
+        see_connection(guard, value);
+    } else if (name.len == 6 && text_equal_nocase(name, TEXT("Expect"))) {
+        bool is_continue = text_equal_nocase(value, TEXT("100-continue"));
+        guard->expects_continue |= is_continue;
+        guard->expects_other |= !is_continue;
     }
+}
+
+/* What is wrong with the framing; NULL: nothing. */
+static const char *misframed(const struct guard *guard) {
+    if (guard->lengths > 1)
+        return "The request has more than one Content-Length header.";
+    if (guard->is_malformed)
+        return "Content-Length must be a whole number.";
+    if (guard->lengths && guard->codings)
+        return "The request has both Content-Length and Transfer-Encoding.";
+    if (guard->codings && guard->minor == 0)
+        return "HTTP/1.0 has no Transfer-Encoding.";
+    if (guard->codings > 1 || (guard->codings && !guard->is_chunked && !guard->has_unknown_coding))
+        return "Transfer-Encoding must be chunked, once.";
+    if (guard->is_misread && guard->codings == guard->is_chunked)
+        return "The head could be read in more than one way.";
+    return NULL;
 }
 
 enum status guard_judge(const struct guard *guard, size_t body_limit, const char **reason) {
     *reason = NULL;
     if (guard->has_bad_name)
-        *reason = "A header has a name that is none, or a blank before its colon.";
+        *reason = "A header's name must be letters, digits and the like, with no blank before the"
+                  " colon.";
     else if (guard->has_bad_value)
         *reason = "A header has a control character in its value.";
     else if (guard->has_bad_host)
-        *reason = "The Host header is no host name.";
+        *reason = "The Host header must be a host name or address, and at most a port.";
     else if (guard->hosts > 1)
         *reason = "The request has more than one Host header.";
-    else if (guard->lengths > 1)
-        *reason = "The request has more than one Content-Length header.";
-    else if (guard->is_malformed)
-        *reason = "Content-Length must be a whole number.";
-    else if (guard->lengths && guard->codings)
-        *reason = "The request has both Content-Length and Transfer-Encoding.";
-    else if (guard->codings > 1 || (guard->codings && !guard->is_chunked))
-        *reason = "The only Transfer-Encoding understood here is chunked.";
+    else if (!guard->hosts && guard->minor > 0)
+        *reason = "The request has no Host header.";
+    else
+        *reason = misframed(guard);
     if (*reason)
         return STATUS_BAD_INPUT;
-    return guard->length > body_limit ? STATUS_TOO_LARGE : STATUS_OK;
+    if (guard->codings && !guard->is_chunked) {
+        *reason = "The only Transfer-Encoding understood here is chunked.";
+        return STATUS_NOT_IMPLEMENTED;
+    }
+    if (guard->length > body_limit)
+        return STATUS_TOO_LARGE;
+    return guard->expects_other && guard->minor > 0 ? STATUS_EXPECTATION : STATUS_OK;
 }

@@ -6,23 +6,38 @@
 
 /**
  * What decides whether a head means the same to everybody on the way, so that nothing can be
- * smuggled past a proxy (RFC 9112 sections 3.2, 5 and 6). Zeroed, then fed with each header.
+ * smuggled past a proxy (RFC 9112 sections 3.2, 5 and 6), and what becomes of the connection.
+ * Zeroed, then fed with each header. HTTP/2 uses it too, with `minor` 1 and a Host made of
+ * :authority.
  */
 struct guard {
+    unsigned minor; /* HTTP/1.x; set before guard_judge */
     unsigned hosts, lengths, codings;
-    bool is_chunked;   /* the only transfer coding is `chunked` */
-    bool is_malformed; /* a Content-Length that is no plain number */
+    bool is_chunked;         /* the only transfer coding is `chunked` */
+    bool has_unknown_coding; /* well-formed, but of a kind that is not understood */
+    bool is_malformed;       /* a Content-Length that is no plain number */
+    bool is_misread;         /* the parser sees another framing; set before guard_judge */
     bool has_bad_name, has_bad_value, has_bad_host;
+    bool says_close, says_keep_alive; /* Connection */
+    bool expects_continue, expects_other;
     uint64_t length;
 };
 
+/** Takes one header into account. `value` is without white space around it. */
 void guard_see(struct guard *guard, struct text name, struct text value);
 
 /**
- * STATUS_OK, BAD_INPUT with a sentence in `reason`, or TOO_LARGE when Content-Length is over
- * `body_limit` bytes.
+ * STATUS_OK, or why the request is refused, with a sentence in `reason` where the status alone does
+ * not say it: BAD_INPUT, TOO_LARGE (Content-Length is over `body_limit` bytes), NOT_IMPLEMENTED
+ * (transfer coding), EXPECTATION.
  */
 enum status guard_judge(const struct guard *guard, size_t body_limit,
                         const char **reason) MUST_CHECK;
+
+/** A host and maybe a port, as in Host or an authority without user (RFC 3986 section 3.2). */
+bool guard_is_host(struct text value) MUST_CHECK;
+
+/** A token: what methods and names of headers are made of (RFC 9110 section 5.6.2). */
+bool guard_is_token(struct text name) MUST_CHECK;
 
 #endif

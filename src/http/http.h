@@ -3,11 +3,12 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "http/tls.h"
 
 /*
- * The listener: HTTP/1.1 (RFC 9112) to the rest of the server. It reads a request whole, hands it
- * to the handler as a `struct exchange`, and sends the reply that the handler left in it. It knows
- * nothing of users, JSON or tables.
+ * The listener: HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), with or without TLS, to the rest of the
+ * server. It reads a request whole, hands it to the handler as a `struct exchange`, and sends the
+ * reply that the handler left in it. It knows nothing of users, JSON or tables.
  */
 
 struct listener;
@@ -55,44 +56,82 @@ struct exchange {
     void *app;                               /* listen_options.app */
 };
 
+/** Where HTTP/2 is spoken. */
+enum http2 {
+    HTTP2_tls,   /* over TLS, with clients that offer it (ALPN) */
+    HTTP2_clear, /* there, and without TLS with clients that begin with it */
+    HTTP2_off
+};
+
+/** Lists are separated by commas; "" is an empty one. All texts outlive the listener. */
+struct listen_addresses {
+    const char *listen;   /* "127.0.0.1:8080,[::1]:0,unix:/run/roster.sock" */
+    const char *redirect; /* plain HTTP that sends every client to HTTPS */
+    struct tls_options tls;
+    unsigned unix_mode;     /* of UNIX sockets */
+    const char *unix_group; /* "": the process's own */
+};
+
+struct peers;
+
 struct listen_options {
     unsigned threads;          /* I/O threads */
     unsigned connection_limit; /* past it new connections wait in the backlog or are closed */
     unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
     size_t body_limit;         /* bytes; more is 413 */
-    /* Runs when a request is complete. Must fill in the reply, or put the exchange off, or (once it
-     * was put off) set `next` and suspend. */
+    enum http2 http2;
+    const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
+    /* Runs when the head of a request that has a body is there. May fill in the reply: it is sent
+     * without waiting for the body. Else the handler decides again once the body is there: what was
+     * right here may not be so any more. NULL: none. */
+    void (*head)(struct exchange *exchange);
+    /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */
     void (*handler)(struct exchange *exchange);
-    /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (a head that is
-     * ambiguous, `reason` says why), TOO_LARGE, BROKEN. */
+    /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (`reason` says
+     * why, here and wherever the status alone does not), TIMEOUT, TOO_LARGE, TARGET_TOO_LONG,
+     * EXPECTATION, HEAD_TOO_LARGE, BROKEN, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
     /* Called with each reply, on the I/O thread, just before it is sent. */
     void (*replied)(struct exchange *exchange);
+    /* Called at the end of each exchange, on the I/O thread: its reply was sent, or nobody was
+     * there to take it. NULL: nobody asks. */
+    void (*ended)(struct exchange *exchange, bool was_sent);
     void *app;
 };
 
 /**
- * Opens the addresses of a list (commas between them): "127.0.0.1:8080", "[::1]:0",
- * "unix:/run/roster.sock". So far that must come to one socket. Clients can connect from here on,
- * and wait. Call it before other threads start. NULL on failure, with one line in `why` that says
- * what to do
- * ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` from sysexits.h: EX_USAGE for
- * addresses that cannot be read, EX_UNAVAILABLE or EX_OSERR otherwise.
+ * Reads the certificates and opens the addresses. Clients can connect from here on, and wait. With
+ * certificates all addresses but UNIX sockets speak TLS. NULL on failure, with one line in `why`
+ * that says what to do ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` from
+ * sysexits.h: EX_USAGE for what cannot be read, EX_NOINPUT for certificates, EX_UNAVAILABLE or
+ * EX_OSERR otherwise. Any thread, once.
  */
-struct listener *listener_open(const char *addresses, char *why, size_t why_size,
+struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
                                int *exit_code) MUST_CHECK;
 
-/** Starts the I/O threads. STATUS_BROKEN when the system refuses. */
+/** Starts the I/O threads. STATUS_BROKEN when the system refuses. `options` are copied. */
 enum status listener_start(struct listener *listener,
                            const struct listen_options *options) MUST_CHECK;
 
-/** The address as a client would write it: "http://127.0.0.1:8080" (the real port), "unix:PATH". */
-const char *listener_url(const struct listener *listener);
+/**
+ * Reads the certificates again, for connections that begin from now on. False when they are not
+ * right: those before stay, and `why` says what is wrong. Any thread, one at a time.
+ */
+bool listener_reload(struct listener *listener, char *why, size_t why_size) MUST_CHECK;
 
-/** Takes no further connections, and tells keep-alive clients to close after their next reply. */
+/**
+ * An address as a client would write it: "http://127.0.0.1:8080" (the real port), "unix:PATH". NULL
+ * past the last one.
+ */
+const char *listener_url(const struct listener *listener, unsigned at);
+
+/**
+ * Takes no further connections, closes those that are idle, and tells the others to close after
+ * their next reply. Once.
+ */
 void listener_drain(struct listener *listener);
 
-/** How many requests are being worked on. */
+/** How many requests are being worked on, and last replies may still be on their way. */
 unsigned listener_in_flight(const struct listener *listener);
 
 /** Stops the threads and frees. No exchange may be suspended any more. Takes NULL. */
@@ -123,16 +162,9 @@ bool form_next(struct text *rest, struct arena *arena, struct text *name,
 void reply_header(struct exchange *exchange, const char *name, const char *value);
 
 /**
- * Runs `step` in the I/O thread's next turn. After that, the connection is not read from before the
- * reply: the library would take a client that has closed its own side, and waits, for one that is
- * gone.
- */
-void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange));
-
-/**
- * Lets the connection, which was put off before, rest until exchange_resume. Call it first, then
- * hand the exchange to the other thread. From that hand-over on only the step `next`, which runs
- * once exchange_resume was called, may touch the exchange.
+ * Lets the exchange rest until exchange_resume. Set `next`, call this, then hand the exchange to
+ * the other thread. From that hand-over on only the step `next`, which runs once exchange_resume
+ * was called, may touch the exchange. The I/O thread only.
  */
 void exchange_suspend(struct exchange *exchange);
 

@@ -1,6 +1,7 @@
-/* An address, and the one thread that takes all connections to it and deals them out. Were the I/O
- * threads to take them from one socket, the first to wake would take them all. */
-#include "http/io.h"
+/* The addresses, and the one thread that takes all connections to them and deals them out. Were the
+ * I/O threads to take them from one socket, the first to wake would take them all. */
+#include "http/client.h"
+#include "http/peers.h"
 #include "http/socket.h"
 
 #include "base/log.h"
@@ -17,60 +18,128 @@
 enum { NO_ROOM_PAUSE_MS = 20, AT_ONCE = 64 /* before it is looked whether to stop */ };
 
 struct listener {
+    struct listen_addresses wanted;
     struct listen_options options;
-    struct io **threads;
+    struct loop **loops;
     pthread_t acceptor;
     bool accepts;
-    uint64_t taken; /* connections; the acceptor's own */
-    int stop;       /* an eventfd that ends the acceptor */
-    struct sockets sockets;
+    uint64_t taken;       /* connections; the acceptor's own */
+    int stop;             /* an eventfd that ends the acceptor */
+    struct pollfd *waits; /* the acceptor's: `stop`, then all sockets, door by door */
+    struct sockets sockets[DOORS];
+    uint16_t https_port;
+    pthread_mutex_t tls_lock;
+    struct tls_context *tls; /* what new connections get; replaced by a reload */
     atomic_bool is_draining;
 };
 
+/* ---- taking connections ---- */
+
 /* The thread with the fewest connections; NULL when all have as many together as there may be. */
-static struct io *find_room(struct listener *listener) {
-    struct io *found = listener->threads[0];
+static struct loop *find_room(struct listener *listener) {
+    struct loop *found = listener->loops[0];
     unsigned total = 0;
     for (unsigned i = 0; i < listener->options.threads; i++) {
-        total += io_connections(listener->threads[i]);
-        if (io_connections(listener->threads[i]) < io_connections(found))
-            found = listener->threads[i];
+        total += loop_connections(listener->loops[i]);
+        if (loop_connections(listener->loops[i]) < loop_connections(found))
+            found = listener->loops[i];
     }
     return total < listener->options.connection_limit ? found : NULL;
 }
 
+static struct tls_context *share_tls(struct listener *listener) {
+    (void)pthread_mutex_lock(&listener->tls_lock);
+    struct tls_context *tls = tls_context_share(listener->tls);
+    (void)pthread_mutex_unlock(&listener->tls_lock);
+    return tls;
+}
+
+static void take(struct listener *listener, enum door door, struct loop *loop, int fd,
+                 const struct sockaddr_storage *from) {
+    struct client_options options = {
+        .loop = loop,
+        .fd = fd,
+        .number = ++listener->taken,
+        .from = from,
+        .door = door,
+        .https_port = listener->https_port,
+        .tls = door == DOOR_tls ? share_tls(listener) : NULL,
+        .proxy_speaks = peers_include(listener->options.proxies, (const struct sockaddr *)from),
+    };
+    struct client *client = client_new(&options);
+    tls_context_release(options.tls);
+    if (client) {
+        loop_give(loop, client);
+        return;
+    }
+    (void)close(fd);
+    log_warning("a connection could not be taken: the system is short of memory");
+}
+
 enum taking { TOOK, NONE_WAITS, NO_ROOM };
 
-static enum taking accept_one(struct listener *listener) {
-    struct sockaddr_storage from;
+static enum taking accept_one(struct listener *listener, enum door door, int socket) {
+    struct sockaddr_storage from = { 0 };
     socklen_t size = sizeof from;
-    struct io *io = find_room(listener);
-    if (!io)
+    struct loop *loop = find_room(listener);
+    if (!loop)
         return NO_ROOM;
-    int fd = accept4(listener->sockets.at->fd, (struct sockaddr *)&from, &size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(socket, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && errno == EAGAIN)
         return NONE_WAITS;
     if (fd < 0)
         return errno == ECONNABORTED || errno == EINTR ? TOOK : NO_ROOM;
-    if (!io_give(io, fd, ++listener->taken, &from, size))
-        log_warning("a connection could not be taken: the system is short of memory");
+    take(listener, door, loop, fd, &from);
     return TOOK;
+}
+
+/* Takes what waits at one socket, within bounds. False: there is no room for more. */
+static bool accept_some(struct listener *listener, enum door door, int socket) {
+    enum taking taking = TOOK;
+    for (int i = 0; i < AT_ONCE && taking == TOOK; i++)
+        taking = accept_one(listener, door, socket);
+    return taking != NO_ROOM;
+}
+
+/* Takes what waits at all sockets that poll found ready. */
+static bool accept_all(struct listener *listener) {
+    const struct pollfd *wait = listener->waits + 1;
+    bool has_room = true;
+    for (enum door door = 0; door < DOORS; door++)
+        for (size_t i = 0; i < listener->sockets[door].count; i++, wait++)
+            if (wait->revents && has_room)
+                has_room = accept_some(listener, door, wait->fd);
+    return has_room;
+}
+
+static size_t socket_count(const struct listener *listener) {
+    size_t count = 0;
+    for (enum door door = 0; door < DOORS; door++)
+        count += listener->sockets[door].count;
+    return count;
+}
+
+static bool prepare_waits(struct listener *listener) {
+    listener->waits = calloc(1 + socket_count(listener), sizeof *listener->waits);
+    if (!listener->waits)
+        return false;
+    struct pollfd *wait = listener->waits;
+    *wait++ = (struct pollfd){ .fd = listener->stop, .events = POLLIN };
+    for (enum door door = 0; door < DOORS; door++)
+        for (size_t i = 0; i < listener->sockets[door].count; i++)
+            *wait++ = (struct pollfd){ .fd = listener->sockets[door].at[i].fd, .events = POLLIN };
+    return true;
 }
 
 static void *run_acceptor(void *argument) {
     struct listener *listener = argument;
-    struct pollfd waits[] = { { .fd = listener->stop, .events = POLLIN },
-                              { .fd = listener->sockets.at->fd, .events = POLLIN } };
-    while (!waits[0].revents) {
-        if (poll(waits, 2, -1) < 0)
+    size_t count = 1 + socket_count(listener);
+    while (!listener->waits[0].revents) {
+        if (poll(listener->waits, count, -1) < 0)
             continue; /* a signal: none is meant for this thread */
-        enum taking taking = TOOK;
-        for (int i = 0; i < AT_ONCE && taking == TOOK && !waits[0].revents; i++)
-            taking = accept_one(listener);
         /* Clients that cannot be taken now (no room, no descriptors) stay in the backlog. */
-        if (taking == NO_ROOM)
-            (void)poll(waits, 1, NO_ROOM_PAUSE_MS);
+        if (!accept_all(listener))
+            (void)poll(listener->waits, 1, NO_ROOM_PAUSE_MS);
     }
     return NULL;
 }
@@ -86,72 +155,147 @@ static void stop_accepting(struct listener *listener) {
         (void)failed;
         listener->accepts = false;
     }
-    socket_close(&listener->sockets);
+    for (enum door door = 0; door < DOORS; door++)
+        socket_close(&listener->sockets[door]);
 }
 
-/* An empty list has the empty address, which is refused as any that cannot be read. */
-static bool open_all(struct listener *listener, const char *addresses,
-                     struct socket_failure *failure) {
-    const struct socket_options options = { .setting = "--listen", .unix_mode = 0660 };
-    struct text rest = text_of(addresses), address;
-    bool is_open;
-    (void)text_next(&rest, &address);
-    do
-        is_open = socket_listen(address, &options, &listener->sockets, failure);
-    while (is_open && text_next(&rest, &address));
-    if (!is_open || listener->sockets.count == 1)
-        return is_open;
-    failure->exit_code = EX_USAGE;
-    (void)snprintf(failure->why, sizeof failure->why,
-                   "--listen %s: these are several addresses, and one can be served", addresses);
-    return false;
-}
+/* ---- the life of a listener ---- */
 
-struct listener *listener_open(const char *addresses, char *why, size_t why_size, int *exit_code) {
-    struct socket_failure failure = { EX_OSERR, "no memory or descriptors to listen" };
-    struct listener *listener = calloc(1, sizeof *listener);
-    if (listener)
-        listener->stop = eventfd(0, EFD_CLOEXEC);
-    if (listener && listener->stop >= 0 && open_all(listener, addresses, &failure))
-        return listener;
-    (void)snprintf(why, why_size, "%s", failure.why);
-    *exit_code = failure.exit_code;
-    if (!listener)
-        return NULL;
-    socket_close(&listener->sockets);
+/* What is there whether or not it has come to threads. */
+static void release(struct listener *listener) {
+    for (enum door door = 0; door < DOORS; door++)
+        socket_close(&listener->sockets[door]);
+    free(listener->loops);
+    free(listener->waits);
+    tls_context_release(listener->tls);
     if (listener->stop >= 0)
         (void)close(listener->stop);
     free(listener);
+}
+
+/* A UNIX socket is clear in any case: who comes by it is on this machine. */
+static bool open_list(struct listener *listener, const char *list, const char *setting,
+                      struct socket_failure *failure) {
+    const struct socket_options options = { .setting = setting,
+                                            .unix_mode = listener->wanted.unix_mode,
+                                            .unix_group = listener->wanted.unix_group };
+    struct text rest = text_of(list), item;
+    while (text_next(&rest, &item)) {
+        enum door door = DOOR_plain;
+        if (list == listener->wanted.redirect)
+            door = DOOR_redirect;
+        else if (listener->tls && !text_starts_nocase(item, TEXT("unix:")))
+            door = DOOR_tls;
+        if (!socket_listen(item, &options, &listener->sockets[door], failure))
+            return false;
+    }
+    return true;
+}
+
+/* The sockets know nothing of TLS. */
+static void note_https(struct listener *listener) {
+    struct sockets *sockets = &listener->sockets[DOOR_tls];
+    for (size_t i = 0; i < sockets->count; i++) {
+        char *url = sockets->at[i].url;
+        char with_tls[SOCKET_URL_MAX + 1];
+        (void)snprintf(with_tls, sizeof with_tls, "https%s", url + strlen("http"));
+        memcpy(url, with_tls, SOCKET_URL_MAX - 1);
+        if (i == 0)
+            listener->https_port = (uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10);
+    }
+}
+
+static bool refuse(struct socket_failure *failure, const char *why) {
+    (void)snprintf(failure->why, sizeof failure->why, "%s", why);
+    failure->exit_code = EX_USAGE;
+    return false;
+}
+
+static bool open_all(struct listener *listener, struct socket_failure *failure) {
+    const struct listen_addresses *wanted = &listener->wanted;
+    if (*wanted->tls.certificates || *wanted->tls.keys) {
+        listener->tls = tls_context_load(&wanted->tls, failure->why, sizeof failure->why);
+        failure->exit_code = EX_NOINPUT;
+        if (!listener->tls)
+            return false;
+    }
+    if (!open_list(listener, wanted->listen, "--listen", failure) ||
+        !open_list(listener, wanted->redirect, "--redirect-listen", failure))
+        return false;
+    note_https(listener);
+    if (listener->sockets[DOOR_redirect].count && !listener->sockets[DOOR_tls].count)
+        return refuse(failure, "--redirect-listen sends clients to HTTPS: give an address for it to"
+                               " --listen, with --tls-cert and --tls-key");
+    return socket_count(listener) || refuse(failure, "--listen names no address");
+}
+
+struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
+                               int *exit_code) {
+    struct listener *listener = calloc(1, sizeof *listener);
+    struct socket_failure failure = { EX_OSERR, "no memory or descriptors to listen" };
+    if (listener) {
+        listener->wanted = *addresses;
+        listener->stop = eventfd(0, EFD_CLOEXEC);
+        if (listener->stop >= 0 && pthread_mutex_init(&listener->tls_lock, NULL) == 0) {
+            if (open_all(listener, &failure))
+                return listener;
+            (void)pthread_mutex_destroy(&listener->tls_lock);
+        }
+        release(listener);
+    }
+    (void)snprintf(why, why_size, "%s", failure.why);
+    *exit_code = failure.exit_code;
     return NULL;
 }
 
 enum status listener_start(struct listener *listener, const struct listen_options *options) {
     listener->options = *options;
-    listener->threads = calloc(options->threads, sizeof(struct io *));
-    if (!listener->threads)
+    listener->loops = calloc(options->threads, sizeof(struct loop *));
+    if (!listener->loops || !prepare_waits(listener))
         return STATUS_BROKEN;
     for (unsigned i = 0; i < options->threads; i++) {
-        listener->threads[i] = io_start(&listener->options, &listener->is_draining);
-        if (!listener->threads[i])
+        listener->loops[i] = loop_start(&listener->options, &listener->is_draining);
+        if (!listener->loops[i])
             return STATUS_BROKEN;
     }
     listener->accepts = pthread_create(&listener->acceptor, NULL, run_acceptor, listener) == 0;
     return listener->accepts ? STATUS_OK : STATUS_BROKEN;
 }
 
-const char *listener_url(const struct listener *listener) {
-    return listener->sockets.at->url;
+bool listener_reload(struct listener *listener, char *why, size_t why_size) {
+    if (!listener->tls)
+        return true;
+    struct tls_context *fresh = tls_context_load(&listener->wanted.tls, why, why_size);
+    if (!fresh)
+        return false;
+    (void)pthread_mutex_lock(&listener->tls_lock);
+    struct tls_context *before = listener->tls;
+    listener->tls = fresh;
+    (void)pthread_mutex_unlock(&listener->tls_lock);
+    tls_context_release(before);
+    return true;
+}
+
+const char *listener_url(const struct listener *listener, unsigned at) {
+    for (enum door door = 0; door < DOORS; door++) {
+        if (at < listener->sockets[door].count)
+            return listener->sockets[door].at[at].url;
+        at -= (unsigned)listener->sockets[door].count;
+    }
+    return NULL;
 }
 
 void listener_drain(struct listener *listener) {
     atomic_store(&listener->is_draining, true);
     stop_accepting(listener);
+    for (unsigned i = 0; i < listener->options.threads; i++)
+        loop_drain(listener->loops[i]);
 }
 
 unsigned listener_in_flight(const struct listener *listener) {
     unsigned count = 0;
     for (unsigned i = 0; i < listener->options.threads; i++)
-        count += atomic_load(&listener->threads[i]->in_flight);
+        count += loop_in_flight(listener->loops[i]);
     return count;
 }
 
@@ -159,9 +303,8 @@ void listener_stop(struct listener *listener) {
     if (!listener)
         return;
     stop_accepting(listener);
-    for (unsigned i = 0; listener->threads && i < listener->options.threads; i++)
-        io_stop(listener->threads[i]);
-    free(listener->threads);
-    (void)close(listener->stop);
-    free(listener);
+    for (unsigned i = 0; listener->loops && i < listener->options.threads; i++)
+        loop_stop(listener->loops[i]);
+    (void)pthread_mutex_destroy(&listener->tls_lock);
+    release(listener);
 }

@@ -1,285 +1,269 @@
-/* Requests. One becomes a `struct exchange` when its first line is there, goes to the handler when
- * its body is whole, and dies when its reply was sent or its connection is gone. */
-#include "http/guard.h"
-#include "http/io.h"
+/* The life of an exchange: its head is judged, its body read, its handler run, its reply given to
+ * the protocol that sends it. */
+#include "http/serve.h"
 
 #include <assert.h>
-#include <microhttpd.h>
+#include <stdio.h>
 
 enum {
     ARENA_LIMIT = 64 * 1024 * 1024,
-    CONNECTION_MEMORY = 16 * 1024, /* a head must fit in; wiped whole after each request */
-    READ_AT_ONCE = 4096,
-    DROPPED_MAX = 16 * 1024 * 1024, /* bytes of a body that is too large already */
-};
-
-/* An exchange with what only this file needs; lies in its own arena. */
-struct served {
-    struct exchange exchange; /* first */
-    struct arena arena;
-    struct errand errand; /* being resumed */
-    struct io *io;
-    struct client *client;
-    struct MHD_Connection *connection;
-    struct text query;
-    size_t body_capacity;
-    uint64_t seen;   /* bytes of the body */
-    uint64_t length; /* as the head announces it; UINT64_MAX: not at all */
-    bool has_head, must_close, is_late;
-    bool is_at_rest; /* the library does not read on before it calls again */
-    bool is_last;    /* on its connection: what follows might be a body that nobody announced */
+    FIRST_UNKNOWN = 4 * 1024, /* room for a body of any length, and */
+    FIRST_KNOWN = 16 * 1024,  /* for one whose length was announced, which costs nothing */
+    GROWTH = 4,
+    DROPPED_BODY_MAX =
+        64 * 1024, /* bytes of a body that are read for nothing, to keep a connection */
 };
 
 static struct served *served_of(const struct exchange *exchange) {
     return (struct served *)(uintptr_t)exchange;
 }
 
-/* Only its own thread writes the counter, so that adding needs no lock on the bus. */
-static void count_in_flight(struct io *io, unsigned more) {
-    unsigned now = atomic_load_explicit(&io->in_flight, memory_order_relaxed);
-    atomic_store(&io->in_flight, now + more);
-}
-
-/* Called with the first line, before the library takes it apart. */
-static void *begin(void *context, const char *uri, struct MHD_Connection *connection) {
+struct served *serve_begin(struct client *client) {
     struct arena arena;
     arena_init(&arena, ARENA_LIMIT);
     struct served *served = arena_calloc(&arena, 1, sizeof *served);
     if (!served)
         return NULL;
-    const char *query = strchr(uri, '?');
-    if (query)
-        served->query = arena_text(&arena, text_of(query + 1));
     served->arena = arena;
-    served->io = context;
-    served->client =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    served->connection = connection;
-    served->client->serving = served;
+    served->client = client;
+    served->head.arena = &served->arena;
+    client->exchanges++;
     served->exchange.arena = &served->arena;
-    served->exchange.app = served->io->options->app;
-    served->exchange.began_us = served->io->now_us;
+    served->exchange.app = client->loop->options->app;
+    served->exchange.began_us = client->loop->now_us;
+    served->exchange.method = METHOD_OTHER;
+    served->exchange.path = TEXT("");
     /* Either this request is seen by who waits for the last one to end, or it sees that it came too
      * late and must not rest on a connection that is about to be closed. */
-    count_in_flight(served->io, 1);
-    served->is_late = atomic_load(served->io->is_draining);
+    loop_count(client->loop, 1);
+    served->is_late = atomic_load_explicit(&client->loop->has_drained, memory_order_relaxed);
     return served;
 }
 
-static void end_served(struct served *served) {
+static void end_served(struct served *served, bool was_sent) {
     struct client *client = served->client;
-    count_in_flight(served->io, -1U);
-    client->serving = NULL;
-    client_enter(client, PHASE_head);
+    if (client->loop->options->ended)
+        client->loop->options->ended(&served->exchange, was_sent);
+    loop_count(client->loop, -1U);
+    client->loop->body_bytes -= served->body_counted;
     struct arena arena = served->arena;
     arena_close(&arena);
+    client_release(client);
 }
 
-static void end(void *context, struct MHD_Connection *connection, void **own,
-                enum MHD_RequestTerminationCode how) {
-    struct served *served = *own;
-    (void)context;
-    (void)connection;
-    (void)how;
-    *own = NULL;
-    if (served)
-        end_served(served);
+static void give_reply(struct served *served) {
+    served->state = SERVING_reply;
+    if (served->is_gone) {
+        end_served(served, false);
+        return;
+    }
+    served->client->loop->options->replied(&served->exchange);
+    served->client->protocol->reply(served);
 }
 
-static enum method method_of(const char *name) {
-    static const struct {
-        const char *name;
-        enum method method;
-    } methods[] = {
-        { "GET", METHOD_GET },         { "PUT", METHOD_PUT },     { "POST", METHOD_POST },
-        { "HEAD", METHOD_GET },        { "PATCH", METHOD_PATCH }, { "DELETE", METHOD_DELETE },
-        { "OPTIONS", METHOD_OPTIONS },
-    };
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0)
-            return methods[i].method;
-    return METHOD_OTHER;
+void serve_refuse(struct served *served, enum status status, const char *reason) {
+    served->is_last = true;
+    served->exchange.reply = (struct reply){ 0 };
+    served->client->loop->options->refuse(&served->exchange, status, reason);
+    give_reply(served);
 }
 
-static struct MHD_Response *response_of(const struct reply *reply) {
-    return MHD_create_response_from_buffer(reply->body.len, (void *)(uintptr_t)reply->body.at,
-                                           MHD_RESPMEM_PERSISTENT);
+/* RFC 9110 section 15.4.9: the same request again, over HTTPS. */
+static void redirect(struct served *served) {
+    struct exchange *exchange = &served->exchange;
+    struct text host = head_value(&served->head, TEXT("Host")), name = host;
+    size_t end = host.len && host.at[0] == '['
+                     ? (size_t)((const char *)memchr(host.at, ']', host.len) - host.at)
+                     : 0;
+    while (end < host.len && host.at[end] != ':')
+        end++;
+    name.len = end;
+    char port[8] = "";
+    if (served->client->https_port != 443)
+        (void)snprintf(port, sizeof port, ":%u", served->client->https_port);
+    struct text query = served->head.query;
+    struct text url = arena_printf(exchange->arena, "https://%.*s%s%.*s%s%.*s", (int)name.len,
+                                   name.at, port, (int)exchange->path.len, exchange->path.at,
+                                   query.at ? "?" : "", (int)query.len, query.at ? query.at : "");
+    bool is_url = name.len && exchange->path.at[0] == '/'; /* "*" is no path */
+    if (!is_url || !url.at) {
+        serve_refuse(served, is_url ? STATUS_BROKEN : STATUS_BAD_INPUT,
+                     "This server is to be asked over HTTPS.");
+        return;
+    }
+    exchange->reply.http_status = 308;
+    reply_header(exchange, "Location", url.at);
+    give_reply(served);
 }
 
-/* MHD_NO makes the library close the connection: all that is left when there is no memory. */
-static enum MHD_Result send_reply(struct served *served) {
-    const struct reply *reply = &served->exchange.reply;
-    struct MHD_Response *response = response_of(reply);
-    enum MHD_Result ok = response ? MHD_YES : MHD_NO;
-    client_enter(served->client, PHASE_reply);
-    served->io->options->replied(&served->exchange);
-    if (ok && reply->content_type)
-        ok = MHD_add_response_header(response, "Content-Type", reply->content_type);
-    for (unsigned i = 0; ok && i < reply->header_count; i++)
-        ok = MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
-    if (ok && (served->must_close || served->is_last ||
-               atomic_load_explicit(served->io->is_draining, memory_order_relaxed)))
-        ok = MHD_add_response_header(response, "Connection", "close");
-    if (ok)
-        ok = MHD_queue_response(served->connection, reply->http_status, response);
-    if (response)
-        MHD_destroy_response(response);
-    return ok;
+/* What the guard saw decides about the connection too. */
+static void note_connection(struct served *served, const struct guard *guard) {
+    enum method method = served->exchange.method;
+    bool may_have_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+    bool keeps = guard->minor > 0 || guard->says_keep_alive;
+    served->is_head_only = served->head.is_head;
+    /* Behind a body that nobody announced nothing is read: it might be that body. */
+    served->is_last =
+        guard->says_close || !keeps || (may_have_body && !guard->lengths && !guard->codings);
+    served->says_keep_alive = guard->minor == 0 && !served->is_last;
 }
 
-static enum MHD_Result refuse(struct served *served, enum status status, const char *reason) {
-    served->must_close = true;
-    served->io->options->refuse(&served->exchange, status, reason);
-    return send_reply(served);
+/* Lets the application answer before the body comes. */
+static bool is_answered_early(struct served *served, const struct guard *guard) {
+    const struct listen_options *options = served->client->loop->options;
+    if (!options->head)
+        return false;
+    options->head(&served->exchange);
+    if (!served->exchange.reply.http_status)
+        return false;
+    if (guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue)
+        served->is_last = true;
+    give_reply(served);
+    return true;
 }
 
-// NOLINTNEXTLINE(readability-function-size): the library's own six
-static enum MHD_Result show_header(void *guard, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size) {
-    (void)kind;
-    guard_see(guard, (struct text){ name, name_size }, (struct text){ value, value_size });
-    return MHD_YES;
+/* Counts more bytes among those that the thread takes at a time. To announce a length costs
+ * nothing, and the system gives no memory before it is used: so they count as they come. False: the
+ * request is refused. */
+static bool count_bytes(struct served *served, size_t size) {
+    struct loop *loop = served->client->loop;
+    if (size > LOOP_BODIES_MAX - loop->body_bytes) {
+        serve_refuse(served, STATUS_UNAVAILABLE,
+                     "Too many bodies come at once. Wait 1 seconds and try again.");
+        return false;
+    }
+    loop->body_bytes += size;
+    served->body_counted += size;
+    return true;
 }
 
-/* RFC 9112 section 3.2.2: `GET http://host/path` is the same as `GET /path`. */
-static struct text path_of(const char *target) {
-    struct text path = text_of(target), scheme = { 0 };
-    if (*target == '/')
-        return path;
-    if (text_starts_nocase(path, TEXT("http://")))
-        scheme = TEXT("http://");
-    else if (text_starts_nocase(path, TEXT("https://")))
-        scheme = TEXT("https://");
-    const char *start = scheme.len ? strchr(target + scheme.len, '/') : target;
-    return start ? text_of(start) : TEXT("/");
+bool serve_body_room(struct served *served, size_t size) {
+    if (size <= served->body_capacity)
+        return true;
+    void *at = arena_grow(&served->arena, (void *)(uintptr_t)served->exchange.body.at,
+                          served->body_capacity, size);
+    if (!at) {
+        serve_refuse(served, STATUS_BROKEN, NULL);
+        return false;
+    }
+    served->exchange.body.at = at;
+    served->body_capacity = size;
+    return true;
 }
 
-/* Who has begun to send a body reads no reply before its end, and sees a reset connection instead
- * of one. So what is not very much too large is taken and dropped, unless the client asked first.
- */
-static bool is_worth_dropping(const struct served *served, uint64_t length) {
-    struct text expect = exchange_header(&served->exchange, "Expect");
-    return length <= DROPPED_MAX && !text_equal_nocase(expect, TEXT("100-continue"));
-}
-
-static enum MHD_Result take_head(struct served *served, const char *path, const char *method) {
-    struct guard guard = { 0 };
+bool serve_head(struct served *served, const struct guard *guard) {
+    const struct listen_options *options = served->client->loop->options;
     const char *reason;
-    served->has_head = true;
-    client_enter(served->client, PHASE_body);
-    served->exchange.path = path_of(path);
-    served->exchange.method = method_of(method);
-    (void)MHD_get_connection_values_n(served->connection, MHD_HEADER_KIND, show_header, &guard);
-    bool may_have_body = served->exchange.method == METHOD_POST ||
-                         served->exchange.method == METHOD_PUT ||
-                         served->exchange.method == METHOD_PATCH;
-    served->is_last = served->exchange.method == METHOD_OTHER ||
-                      (may_have_body && !guard.lengths && !guard.codings);
-    enum status status = guard_judge(&guard, served->io->options->body_limit, &reason);
-    bool is_dropped = status == STATUS_TOO_LARGE && is_worth_dropping(served, guard.length);
-    if (status != STATUS_OK && !is_dropped)
-        return refuse(served, status, reason);
-    served->length = guard.lengths ? guard.length : UINT64_MAX;
-    if (guard.length && !is_dropped) {
-        served->body_capacity = guard.length;
-        served->exchange.body.at = arena_alloc(&served->arena, guard.length);
-        if (!served->exchange.body.at)
-            return refuse(served, STATUS_BROKEN, NULL);
+    served->exchange.method = served->head.method;
+    served->exchange.path = served->head.path;
+    note_connection(served, guard);
+    enum status status = guard_judge(guard, options->body_limit, &reason);
+    if (status == STATUS_OK && served->is_late)
+        status = STATUS_UNAVAILABLE;
+    if (status != STATUS_OK) {
+        serve_refuse(served, status, reason);
+        return false;
     }
-    return MHD_YES;
+    if (served->client->door == DOOR_redirect) {
+        served->is_last = true;
+        redirect(served);
+        return false;
+    }
+    if ((guard->is_chunked || guard->length) && is_answered_early(served, guard))
+        return false;
+    served->body_most = guard->length ? guard->length : options->body_limit;
+    return serve_body_room(served, guard->length < FIRST_KNOWN ? guard->length : FIRST_KNOWN);
 }
 
-static enum MHD_Result take_body(struct served *served, const char *bytes, size_t size) {
+bool serve_body_fits(struct served *served, uint64_t size) {
+    if (size <= served->body_most - served->exchange.body.len)
+        return true;
+    serve_refuse(served, STATUS_TOO_LARGE, NULL);
+    return false;
+}
+
+/* What a body outgrows stays in the arena, so it grows by much at a time. */
+static size_t next_capacity(const struct served *served, size_t wanted) {
+    size_t capacity = served->body_capacity ? served->body_capacity : FIRST_UNKNOWN;
+    while (capacity < wanted)
+        capacity *= GROWTH;
+    return capacity < served->body_most ? capacity : served->body_most;
+}
+
+bool serve_body(struct served *served, const char *bytes, size_t size) {
     struct text *body = &served->exchange.body;
-    size_t limit = served->io->options->body_limit;
-    bool is_announced = served->length != UINT64_MAX && served->length > limit;
-    served->seen += size;
-    /* The library takes no reply before the end of the body, so what comes is dropped until then;
-     * but not for ever. */
-    if (served->seen > limit || is_announced)
-        return served->seen > DROPPED_MAX ? MHD_NO : MHD_YES;
-    if (size > served->body_capacity - body->len) {
-        size_t capacity = 2 * served->body_capacity + size;
-        void *at = arena_grow(&served->arena, (void *)(uintptr_t)body->at, served->body_capacity,
-                              capacity);
-        if (!at)
-            return MHD_NO;
-        body->at = at;
-        served->body_capacity = capacity;
-    }
+    size_t wanted = body->len + size;
+    if (!serve_body_fits(served, size) || !count_bytes(served, size))
+        return false;
+    if (wanted > served->body_capacity && !serve_body_room(served, next_capacity(served, wanted)))
+        return false;
     memcpy((char *)(uintptr_t)body->at + body->len, bytes, size);
     body->len += size;
-    return MHD_YES;
+    return true;
 }
 
-/* The library calls this with the head, with each piece of the body, when all is there, and again
- * in its next turn, or after a suspended connection was resumed, when it got no reply. */
-// NOLINTNEXTLINE(readability-function-size): the library's own eight
-static enum MHD_Result serve(void *context, struct MHD_Connection *connection, const char *path,
-                             const char *method, const char *version, const char *upload,
-                             size_t *upload_size, void **own) {
-    struct served *served = *own;
-    (void)context;
-    (void)connection;
-    (void)version;
-    if (!served)
-        return MHD_NO;
-    if (!served->has_head)
-        return take_head(served, path, method);
-    if (*upload_size) {
-        size_t size = *upload_size;
-        *upload_size = 0;
-        return served->must_close ? MHD_YES : take_body(served, upload, size);
-    }
-    if (served->must_close)
-        return MHD_YES; /* refused already */
-    if (served->seen > served->io->options->body_limit)
-        return refuse(served, STATUS_TOO_LARGE, NULL);
-    /* A length that the library did not understand as we did: what follows is of the body. */
-    if (served->length != UINT64_MAX && served->seen != served->length)
-        return refuse(served, STATUS_BAD_INPUT, "The body is not as long as Content-Length says.");
-    if (served->is_late)
-        return refuse(served, STATUS_UNAVAILABLE, NULL);
-    void (*step)(struct exchange *) =
-        served->exchange.next ? served->exchange.next : served->io->options->handler;
-    served->exchange.next = NULL;
-    client_enter(served->client, PHASE_work);
+static void run_step(struct served *served, void (*step)(struct exchange *)) {
+    served->is_suspended = false;
     step(&served->exchange);
-    /* What was put off or suspended has a next step. From here on it may be on its way in another
-     * thread; `next` is only written by this one. */
-    return served->exchange.next ? MHD_YES : send_reply(served);
+    /* Once it is suspended another thread has it; `is_suspended` belongs to this one. */
+    if (!served->is_suspended)
+        give_reply(served);
 }
 
-void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange)) {
-    struct served *served = served_of(exchange);
-    exchange->next = step;
-    served->is_at_rest = true;
+void serve_run(struct served *served) {
+    served->state = SERVING_work;
+    run_step(served, served->client->loop->options->handler);
+}
+
+bool serve_has_length(const struct served *served) {
+    unsigned status = served->exchange.reply.http_status;
+    return status >= 200 && status != 204 && status != 304;
+}
+
+struct text serve_body_of(const struct served *served) {
+    struct text none = { 0 };
+    bool has_body = !served->is_head_only && serve_has_length(served);
+    return has_body ? served->exchange.reply.body : none;
+}
+
+void serve_gone(struct served *served) {
+    served->is_gone = true;
+    if (served->state != SERVING_work)
+        end_served(served, false);
+}
+
+void serve_sent(struct served *served, bool was_sent) {
+    end_served(served, was_sent);
 }
 
 void exchange_suspend(struct exchange *exchange) {
     struct served *served = served_of(exchange);
-    assert(served->is_at_rest && exchange->next);
-    MHD_suspend_connection(served->connection);
+    assert(exchange->next && !served->is_suspended);
+    served->is_suspended = true;
 }
 
 static void resume(struct errand *errand) {
     struct served *served = (struct served *)((char *)errand - offsetof(struct served, errand));
-    MHD_resume_connection(served->connection);
+    struct client *client = served->client;
+    void (*step)(struct exchange *) = served->exchange.next;
+    served->exchange.next = NULL;
+    run_step(served, step);
+    if (client->fd >= 0)
+        loop_again(client->loop, client); /* one turn for all of its exchanges that wake now */
 }
 
 void exchange_resume(struct exchange *exchange) {
     struct served *served = served_of(exchange);
     served->errand.run = resume;
-    io_post(served->io, &served->errand);
+    loop_post(served->client->loop, &served->errand);
 }
 
 struct text exchange_header(const struct exchange *exchange, const char *name) {
-    return text_of(
-        MHD_lookup_connection_value(served_of(exchange)->connection, MHD_HEADER_KIND, name));
+    return head_value(&served_of(exchange)->head, text_of(name));
 }
 
 struct text exchange_query(const struct exchange *exchange) {
-    return served_of(exchange)->query;
+    return served_of(exchange)->head.query;
 }
 
 const struct sockaddr *exchange_peer(const struct exchange *exchange) {
@@ -292,41 +276,6 @@ uint64_t exchange_connection(const struct exchange *exchange) {
 
 void reply_header(struct exchange *exchange, const char *name, const char *value) {
     struct reply *reply = &exchange->reply;
-    assert(reply->header_count < REPLY_HEADERS_MAX);
+    assert(reply->header_count < REPLY_HEADERS_MAX && !strpbrk(value, "\r\n"));
     reply->headers[reply->header_count++] = (struct reply_header){ name, value };
-}
-
-/* Percent-decoding is for those who know what a text means. */
-static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text) {
-    (void)context;
-    (void)connection;
-    return strlen(text);
-}
-
-/* The library tells that a connection begins or ended. */
-static void notice(void *io, struct MHD_Connection *connection, void **client,
-                   enum MHD_ConnectionNotificationCode what) {
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *client = io_begin_client(io, info->connect_fd);
-        return;
-    }
-    /* Of a head that has no room, the library tells the begin but not the end. */
-    struct client *closed = *client;
-    if (closed->serving)
-        end_served(closed->serving);
-    io_end_client(closed);
-}
-
-struct MHD_Daemon *serve_daemon(struct io *io) {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
-                            NULL, NULL, serve, io, MHD_OPTION_CONNECTION_LIMIT,
-                            io->options->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
-                            io->options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-                            (size_t)READ_AT_ONCE, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_NOTIFY_CONNECTION, notice, io, MHD_OPTION_NOTIFY_COMPLETED,
-                            end, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin, io,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
 }

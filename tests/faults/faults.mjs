@@ -6,11 +6,12 @@ import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../api/harness.mjs';
 
-const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain'];
+const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
-const size = 8 * (kinds.length * members.length + 2);
-const { EIO, ENOMEM, ENOSPC, EAGAIN } = constants.errno;
-export { EIO, ENOMEM, ENOSPC, EAGAIN };
+const size = 8 * (kinds.length * members.length + 3);
+export const {
+    EAGAIN, ECONNABORTED, ECONNRESET, EINTR, EIO, EMFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM, EPIPE, ETIMEDOUT,
+} = constants.errno;
 
 export class Faults {
     constructor() {
@@ -76,6 +77,11 @@ export class Faults {
 
     setSyncDelay(ms) {
         this.write(kinds.length * members.length + 1, ms);
+    }
+
+    // Of clients that connect from now on; the system takes the least that it can work with.
+    setSendBuffer(bytes) {
+        this.write(kinds.length * members.length + 2, bytes);
     }
 
     start(args = ['--demo'], env = {}) {

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,7 +28,7 @@
 #include <unistd.h>
 #include <zxcvbn.h>
 
-enum kind { MEMORY, ARENA, THREAD, WRITE, SYNC, PLAIN, KINDS };
+enum kind { MEMORY, ARENA, THREAD, WRITE, SYNC, PLAIN, RECV, SEND, ACCEPT, POLL, WAIT, KINDS };
 
 struct fault {
     atomic_llong in;    /* the n-th call from now on fails; 0: none */
@@ -40,6 +41,7 @@ struct control {
     struct fault faults[KINDS];
     atomic_llong clock_offset_ms;
     atomic_llong sync_delay_ms;
+    atomic_llong send_buffer; /* bytes, of clients that connect from now on; 0: the system's */
 };
 
 static struct control *control;
@@ -237,6 +239,55 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     now->tv_sec = ms / 1000;
     now->tv_nsec = ms % 1000 * 1000000 + now->tv_nsec % 1000000;
     return 0;
+}
+
+/* ---- clients: what fails is what the system can fail with. It never asks for a call again that it
+ * has no event for, so no call says EAGAIN here; with a small buffer it does so by itself, and
+ * takes bytes in small parts. ---- */
+
+enum { FILES_MAX = 4096 };
+
+static atomic_bool is_client[FILES_MAX]; /* descriptors of accepted connections */
+
+static bool client_strikes(enum kind kind, int file) {
+    return file >= 0 && file < FILES_MAX && atomic_load(&is_client[file]) && strikes(kind);
+}
+
+ssize_t recv(int file, void *bytes, size_t size, int flags) {
+    return client_strikes(RECV, file) ? -1 : syscall(SYS_recvfrom, file, bytes, size, flags, 0, 0);
+}
+
+ssize_t send(int file, const void *bytes, size_t size, int flags) {
+    return client_strikes(SEND, file) ? -1 : syscall(SYS_sendto, file, bytes, size, flags, 0, 0);
+}
+
+ssize_t sendmsg(int file, const struct msghdr *message, int flags) {
+    return client_strikes(SEND, file) ? -1 : syscall(SYS_sendmsg, file, message, flags);
+}
+
+/* The C library declares it with a union of all kinds of addresses. */
+int take_client(int file, struct sockaddr *address, socklen_t *size, int flags) __asm__("accept4");
+
+int take_client(int file, struct sockaddr *address, socklen_t *size, int flags) {
+    int buffer = control ? (int)atomic_load(&control->send_buffer) : 0;
+    int taken = strikes(ACCEPT) ? -1 : (int)syscall(SYS_accept4, file, address, size, flags);
+    if (taken < 0)
+        return taken;
+    if (buffer && setsockopt(taken, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) != 0)
+        abort();
+    if (taken < FILES_MAX)
+        atomic_store(&is_client[taken], true);
+    return taken;
+}
+
+int epoll_ctl(int file, int how, int other, struct epoll_event *event) {
+    return strikes(POLL) ? -1 : (int)syscall(SYS_epoll_ctl, file, how, other, event);
+}
+
+int epoll_wait(int file, struct epoll_event *events, int count, int timeout_ms) {
+    if (strikes(WAIT))
+        return -1;
+    return (int)syscall(SYS_epoll_wait, file, events, count, timeout_ms);
 }
 
 /* ---- the network: where the server goes is written down, and it gets no further than this

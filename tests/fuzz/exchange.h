@@ -16,7 +16,7 @@ struct fake {
     struct text headers;      /* lines */
     struct text query;
     sem_t resumed;
-    bool is_put_off, is_at_rest, is_suspended;
+    bool is_suspended;
     const char *token;
 };
 
@@ -57,13 +57,8 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
     reply->headers[reply->header_count++] = (struct reply_header){ name, value };
 }
 
-void exchange_put_off(struct exchange *exchange, void (*step)(struct exchange *exchange)) {
-    exchange->next = step;
-    ((struct fake *)exchange)->is_put_off = ((struct fake *)exchange)->is_at_rest = true;
-}
-
 void exchange_suspend(struct exchange *exchange) {
-    require(fake_of(exchange)->is_at_rest);
+    require(exchange->next && !fake_of(exchange)->is_suspended);
     ((struct fake *)exchange)->is_suspended = true;
 }
 

@@ -157,10 +157,9 @@ static unsigned ask(struct text input, const char *token, char *into) {
     require(sem_init(&fake.resumed, 0, 0) == 0);
     if (take_apart(input, &fake)) {
         dispatch(&fake.exchange);
-        while (fake.is_put_off || fake.is_suspended) {
-            if (fake.is_suspended)
-                wait_for(&fake.resumed);
-            fake.is_put_off = fake.is_suspended = false;
+        while (fake.is_suspended) {
+            wait_for(&fake.resumed);
+            fake.is_suspended = false;
             fake.exchange.next(&fake.exchange);
         }
         check_reply(&fake.exchange);

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                                .route = search_route(bytes[0] / 2 % TABLES) };
     is_reached = false;
     resource_search(&request);
-    require(!fake.is_put_off && fake.exchange.reply.http_status == (is_reached ? 200 : 400));
+    require(!fake.is_suspended && fake.exchange.reply.http_status == (is_reached ? 200 : 400));
     arena_close(&arena);
     return 0;
 }

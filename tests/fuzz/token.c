@@ -40,7 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct fake fake = {
         .exchange = { .arena = &arena, .app = &app, .method = METHOD_POST, .body = body },
         .headers = header,
-        .is_at_rest = true,
     };
     struct request request = { .app = &app, .exchange = &fake.exchange, .arena = &arena };
     require(sem_init(&fake.resumed, 0, 0) == 0);

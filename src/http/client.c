@@ -1,0 +1,354 @@
+/* A connection: what comes in goes to its protocol, what the protocol has goes out, and at the end
+ * of each turn it is decided what the connection is at. */
+#include "http/h2.h"
+#include "http/proxy.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    TLS_RECORD = 16 * 1024,
+    ROUNDS = 64,                  /* of reading and sending; then others have their turn */
+    LINGER_MAX = 16 * 1024 * 1024 /* bytes that are read and dropped behind the last reply */
+};
+
+struct client *client_new(const struct client_options *options) {
+    struct client *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->loop = options->loop;
+    client->fd = options->fd;
+    client->number = options->number;
+    client->from = *options->from;
+    client->door = options->door;
+    client->https_port = options->https_port;
+    client->proxy_speaks = options->proxy_speaks;
+    client->ready.can_write = true;
+    if (options->tls)
+        client->context = tls_context_share(options->tls);
+    return client;
+}
+
+/* ---- the end ---- */
+
+static void drop_held(struct client *client) {
+    free(client->held);
+    client->held = NULL;
+    client->held_at = client->held_size = 0;
+}
+
+void client_end(struct client *client) {
+    if (client->fd < 0)
+        return;
+    int fd = client->fd;
+    client->fd = -1;
+    loop_forget(client->loop, client); /* before the last exchange hands it to loop->over */
+    if (client->protocol)
+        client->protocol->end(client);
+    tls_end(client->tls);
+    client->tls = NULL;
+    tls_context_release(client->context);
+    client->context = NULL;
+    drop_held(client);
+    if (client->is_shut)
+        loop_count(client->loop, -1U);
+    (void)close(fd); /* nobody can be told, and nothing was promised */
+    if (!client->exchanges)
+        loop_free_later(client->loop, client);
+}
+
+void client_release(struct client *client) {
+    client->exchanges--;
+    if (client->fd < 0 && !client->exchanges)
+        loop_free_later(client->loop, client);
+}
+
+/* ---- bytes in ---- */
+
+/* Like recv. In between it is known that nothing is there, no system call asks again. */
+static ssize_t receive(struct client *client, char *bytes, size_t size) {
+    struct readiness *ready = &client->ready;
+    if (client->tls && !client->is_shut)
+        return tls_read(client->tls, bytes, size);
+    if (!ready->can_read) {
+        errno = EAGAIN;
+        return -1;
+    }
+    ssize_t got = recv(client->fd, bytes, size, 0);
+    /* The end may have come with the last bytes, and has no event of its own then. */
+    if (got < 0 ? errno == EAGAIN : (size_t)got < size && !ready->has_ended)
+        ready->can_read = false;
+    return got;
+}
+
+/* Reads into the thread's buffer. 0: nothing is to be had now, or no more at all (has_ended), or
+ * the connection is broken. */
+static size_t read_some(struct client *client) {
+    ssize_t got;
+    do {
+        got = receive(client, client->loop->in, LOOP_BUFFER);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        client->moved = true;
+        return (size_t)got;
+    }
+    if (got == 0)
+        client->has_ended = true;
+    else if (errno != EAGAIN)
+        client->is_broken = true;
+    if (client->is_broken && client->tls && errno == EPROTO)
+        log_debug("a connection ended: %s", tls_failure(client->tls));
+    return 0;
+}
+
+/* Keeps bytes that nobody takes now. */
+static void hold(struct client *client, const char *bytes, size_t size) {
+    if (!size)
+        return;
+    char *held = realloc(client->held, client->held_size + size);
+    if (!held) {
+        client->is_broken = true;
+        return;
+    }
+    memcpy(held + client->held_size, bytes, size);
+    client->held = held;
+    client->held_size += size;
+}
+
+static bool feed_held(struct client *client) {
+    size_t size = client->held_size - client->held_at;
+    client->held_at += client->protocol->feed(client, client->held + client->held_at, size);
+    if (client->held_at == client->held_size)
+        drop_held(client);
+    return true;
+}
+
+static bool feed_new(struct client *client) {
+    size_t size = read_some(client);
+    if (!size)
+        return client->has_ended; /* the next round tells the protocol */
+    size_t used = client->protocol->feed(client, client->loop->in, size);
+    hold(client, client->loop->in + used, size - used);
+    return true;
+}
+
+/* ---- the begin ---- */
+
+/* The header is only looked at until it is whole: what follows it is TLS's, or HTTP's. */
+static bool read_proxy_header(struct client *client) {
+    struct proxy_header header;
+    char *bytes = client->loop->in;
+    if (!client->ready.can_read)
+        return false;
+    client->ready.can_read = false; /* until more comes */
+    ssize_t got = recv(client->fd, bytes, PROXY_HEADER_MAX, MSG_PEEK);
+    if (got < 0 && errno == EAGAIN)
+        return false;
+    enum proxy_result result = PROXY_WRONG;
+    if (got > 0)
+        result = proxy_read((struct text){ bytes, (size_t)got }, &header);
+    if (result == PROXY_MORE && !client->ready.has_ended)
+        return false;
+    if (result != PROXY_DONE || recv(client->fd, bytes, header.size, 0) != (ssize_t)header.size) {
+        client->is_broken = true;
+        return false;
+    }
+    client->ready.can_read = true;
+    client->moved = true;
+    client->proxy_speaks = false;
+    if (!header.is_local)
+        memcpy(&client->from, &header.from, header.from_size);
+    return true;
+}
+
+/* HTTP/2 without TLS begins with a line that HTTP/1.1 has no method for (RFC 9113 section 3.4). */
+static const char preface[] = "PRI ";
+
+/* Does it take the first bytes to tell which protocol the connection speaks? */
+static bool has_choice(const struct client *client) {
+    return client->door == DOOR_tls ||
+           (client->door == DOOR_plain && client->loop->options->http2 == HTTP2_clear);
+}
+
+/* Which protocol do these first bytes speak? NULL: it takes more of them to tell. */
+static const struct protocol *protocol_of(const struct client *client, const char *bytes,
+                                          size_t size) {
+    size_t known = size < sizeof preface - 1 ? size : sizeof preface - 1;
+    if (client->tls)
+        return tls_is_http2(client->tls) ? &h2_protocol : &h1_protocol;
+    if (memcmp(bytes, preface, known) != 0)
+        return &h1_protocol;
+    return known == sizeof preface - 1 ? &h2_protocol : NULL;
+}
+
+static bool begin_tls(struct client *client) {
+    client->tls = tls_begin(client->context, client->fd, &client->ready);
+    tls_context_release(client->context);
+    client->context = NULL;
+    client->is_broken = !client->tls;
+    return client->tls;
+}
+
+/* Reads until it is known what the connection speaks. */
+static bool begin(struct client *client) {
+    if (client->proxy_speaks && !read_proxy_header(client))
+        return false;
+    if (!has_choice(client)) {
+        client->protocol = &h1_protocol;
+        return true;
+    }
+    if (client->door == DOOR_tls && !client->tls && !begin_tls(client))
+        return false;
+    size_t size = read_some(client);
+    hold(client, client->loop->in, size);
+    if (client->held_size)
+        client->protocol = protocol_of(client, client->held, client->held_size);
+    if (client->has_ended && !client->protocol)
+        client->protocol = &h1_protocol; /* it knows how to end what has hardly begun */
+    if (client->protocol == &h2_protocol && !h2_begin(client))
+        client->is_broken = true;
+    return client->protocol || size; /* the end may have come with these bytes */
+}
+
+/* ---- bytes out ---- */
+
+static ssize_t send_clear(struct client *client, const struct iovec *pieces, size_t count) {
+    const struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)pieces,
+                                    .msg_iovlen = count };
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += pieces[i].iov_len;
+    ssize_t sent = sendmsg(client->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 ? errno == EAGAIN : (size_t)sent < all)
+        client->ready.can_write = false;
+    return sent;
+}
+
+/* TLS wants its bytes in a row, and takes no more than a record of them at once. */
+static ssize_t send_sealed(struct client *client, const struct iovec *pieces, size_t count) {
+    size_t size = 0;
+    if (pieces[0].iov_len >= TLS_RECORD || count == 1)
+        return tls_write(client->tls, pieces[0].iov_base, pieces[0].iov_len);
+    for (size_t i = 0; i < count && size < TLS_RECORD; i++) {
+        size_t room = TLS_RECORD - size;
+        size_t part = pieces[i].iov_len < room ? pieces[i].iov_len : room;
+        memcpy(client->loop->out + size, pieces[i].iov_base, part);
+        size += part;
+    }
+    return tls_write(client->tls, client->loop->out, size);
+}
+
+size_t client_send(struct client *client, const struct iovec *pieces, size_t count) {
+    ssize_t sent;
+    if (!client->ready.can_write || client->is_broken)
+        return 0;
+    do {
+        sent = client->tls ? send_sealed(client, pieces, count) : send_clear(client, pieces, count);
+    } while (sent < 0 && errno == EINTR);
+    if (sent > 0) {
+        client->moved = true;
+        return (size_t)sent;
+    }
+    if (sent < 0 && errno != EAGAIN)
+        client->is_broken = true;
+    return 0;
+}
+
+/* ---- a turn ---- */
+
+/* RFC 9112 section 9.6: what the client still sends is read, or the system would answer it with a
+ * reset, which could take away the last reply before the client has read it. */
+static bool linger(struct client *client) {
+    size_t size = read_some(client);
+    client->dropped += (uint32_t)size;
+    if (client->has_ended || client->dropped > LINGER_MAX)
+        client->is_broken = true;
+    return size > 0;
+}
+
+/* Who stops the server waits for this end too, or the reset would come all the same. */
+static void shut(struct client *client) {
+    client->is_shut = true;
+    loop_count(client->loop, 1);
+    drop_held(client);
+    if (client->tls)
+        tls_shut_down(client->tls);
+    if (client->has_ended || shutdown(client->fd, SHUT_WR) != 0)
+        client->is_broken = true; /* nothing is left to be said or heard */
+}
+
+/* One step on the way; false when there is none now. */
+static bool step(struct client *client) {
+    if (client->is_shut)
+        return linger(client);
+    if (!client->protocol)
+        return begin(client);
+    if (client->is_last) {
+        if (client->protocol->is_flushed(client))
+            shut(client);
+        return client->is_shut;
+    }
+    if (!client->protocol->takes(client))
+        return false;
+    if (client->held_size)
+        return feed_held(client);
+    if (!client->has_ended)
+        return feed_new(client);
+    if (client->is_finished)
+        return false;
+    client->is_finished = true;
+    client->protocol->finish(client);
+    return true;
+}
+
+static void work(struct client *client) {
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (client->protocol && !client->is_shut)
+            client->protocol->flush(client);
+        if (client->is_broken || !step(client))
+            return;
+    }
+    loop_again(client->loop, client);
+}
+
+static enum phase phase_of(const struct client *client) {
+    if (client->is_shut)
+        return PHASE_linger;
+    if (client->protocol)
+        return client->protocol->phase(client);
+    bool is_clear = client->door != DOOR_tls && !client->proxy_speaks;
+    return !is_clear ? PHASE_handshake : client->held_size ? PHASE_head : PHASE_idle;
+}
+
+void client_turn(struct client *client) {
+    client->moved = false;
+    work(client);
+    if (client->is_broken)
+        client_end(client);
+    else if (!loop_note(client->loop, client, phase_of(client), client->moved))
+        client_late(client);
+}
+
+void client_late(struct client *client) {
+    if (!client->protocol || client->is_shut || client->phase == PHASE_reply) {
+        client_end(client);
+        return;
+    }
+    client->protocol->late(client);
+    client_turn(client);
+}
+
+void client_drain(struct client *client) {
+    client_turn(client); /* what is there already counts as sent before */
+    if (client->fd < 0 || client->is_shut)
+        return;
+    if (client->protocol)
+        client->protocol->drain(client);
+    else if (client->phase == PHASE_idle)
+        client->is_broken = true; /* nothing was begun */
+    client_turn(client);
+}

@@ -1,0 +1,123 @@
+#ifndef ROSTER_HTTP_CLIENT_H
+#define ROSTER_HTTP_CLIENT_H
+
+/* A connection, for the files behind http.h; nobody else includes it. */
+
+#include "http/h1.h"
+#include "http/loop.h"
+#include "http/tls.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct h2;
+struct served;
+
+/** What clients meet at an address. */
+enum door {
+    DOOR_tls,
+    DOOR_plain,
+    DOOR_redirect, /* plain HTTP that sends every client to HTTPS */
+    DOORS
+};
+
+/** A version of HTTP. All of it runs on the client's own thread. */
+struct protocol {
+    /* May it be given bytes now? */
+    bool (*takes)(const struct client *client);
+    /* Takes bytes and returns how many; fewer than all means that it takes no more for now. */
+    size_t (*feed)(struct client *client, const char *bytes, size_t size);
+    /* The client sends nothing more; all that it sent was taken. */
+    void (*finish)(struct client *client);
+    /* Writes what is to be sent, as far as the socket takes it. */
+    void (*flush)(struct client *client);
+    /* Is there anything that the socket has not taken yet? */
+    bool (*is_flushed)(const struct client *client);
+    /* What the connection is at. */
+    enum phase (*phase)(const struct client *client);
+    /* That phase (head, body or reply) takes too long. */
+    void (*late)(struct client *client);
+    /* The server stops: the connection is to end as soon as it can without loss. */
+    void (*drain)(struct client *client);
+    /* The exchange has its reply, which is to be sent. */
+    void (*reply)(struct served *served);
+    /* The connection is gone: lets go of all exchanges and frees what it has. */
+    void (*end)(struct client *client);
+};
+
+/** A connection. Once it was given to a loop it belongs to that thread. */
+struct client {
+    struct errand errand; /* being given to its thread */
+    struct loop *loop;
+    struct client *next, *before; /* in the list of its phase */
+    struct client *next_again;    /* in loop->again, or loop->over */
+    int fd;                       /* -1: gone; exchanges that are worked on still refer to it */
+    enum phase phase;
+    int64_t since_ms, moved_ms; /* when its phase began, when bytes moved last */
+    uint64_t number;            /* of all that the listener took */
+    struct sockaddr_storage from;
+    struct tls_context *context; /* until the handshake begins */
+    struct tls *tls;             /* NULL: clear */
+    enum door door;
+    uint16_t https_port;             /* where DOOR_redirect sends */
+    const struct protocol *protocol; /* NULL: not known yet */
+    struct h1 h1;
+    struct h2 *h2;
+    char *held; /* bytes that were read but not taken yet */
+    size_t held_at, held_size;
+    unsigned exchanges; /* that refer to it */
+    struct readiness ready;
+    uint32_t dropped;  /* bytes that came after the last reply */
+    bool moved;        /* bytes came or went in this turn */
+    bool advanced;     /* a request or a reply became whole in this turn */
+    bool proxy_speaks; /* the connection begins with a PROXY header */
+    bool has_ended;    /* the client closed its side, and all that came before was read */
+    bool is_last;      /* nothing more is read as a request; closes once all is sent */
+    bool is_shut;      /* the own side is closed */
+    bool is_broken;    /* nothing can be sent or read any more */
+    bool is_again;     /* stands in loop->again */
+    bool is_over;      /* stands in loop->over */
+    bool is_drained;   /* was told that the server stops */
+    bool is_finished;  /* the protocol was told that the client sends nothing more */
+};
+
+struct client_options {
+    struct loop *loop;
+    int fd; /* non-blocking */
+    uint64_t number;
+    const struct sockaddr_storage *from;
+    enum door door;
+    uint16_t https_port;
+    struct tls_context *tls; /* a reference that stays the caller's; NULL unless DOOR_tls */
+    bool proxy_speaks;
+};
+
+/** The acceptor's thread: a connection. The descriptor is its own from here on. NULL without
+ * memory. */
+struct client *client_new(const struct client_options *options) MUST_CHECK;
+
+/** Reads, works and sends as far as that goes now; may end the connection. */
+void client_turn(struct client *client);
+
+/** The client's phase took too long; may end the connection. */
+void client_late(struct client *client);
+
+/** The server stops; may end the connection. */
+void client_drain(struct client *client);
+
+/** Ends the connection at once, whatever it is at. Its memory stays until the end of the turn, and
+ * as long as exchanges refer to it. */
+void client_end(struct client *client);
+
+/** An exchange that referred to the client ended. */
+void client_release(struct client *client);
+
+/**
+ * Sends as much as the socket takes now: the bytes taken, 0 when it takes none (the client gets
+ * another turn once it does) or the connection is broken (is_broken is set).
+ */
+size_t client_send(struct client *client, const struct iovec *pieces, size_t count) MUST_CHECK;
+
+extern const struct protocol h1_protocol, h2_protocol;
+
+#endif

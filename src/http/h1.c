@@ -1,0 +1,503 @@
+/* HTTP/1.1 and 1.0: requests in, replies out, in their order. head.c says where a head ends and
+ * what it means; llhttp frames the body, and must have read the head in the same way. */
+#include "http/serve.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    REPLIES_AT_ONCE = 64,     /* that may wait; then no further request is read */
+    REPLY_BYTES = 256 * 1024, /* that may wait, but for the reply that passes them; likewise */
+    FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, and */
+    FRAMING_FOR_EACH = 8,     /* so many more for each byte of the body */
+    HEAD_FIRST = 512,         /* bytes of room for a head that comes in pieces */
+    REPLY_HEAD_MAX = 256,     /* of a reply's head without its headers */
+};
+
+static const struct text continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+
+static struct client *client_of(llhttp_t *parser) {
+    return parser->data;
+}
+
+/* ---- what llhttp tells ---- */
+
+static int head_is_complete(llhttp_t *parser) {
+    client_of(parser)->h1.saw_head = true;
+    parser->upgrade = 0; /* no other protocol is taken (RFC 9110 section 7.8) */
+    return 0;
+}
+
+static int body_came(llhttp_t *parser, const char *bytes, size_t size) {
+    struct h1 *h1 = &client_of(parser)->h1;
+    h1->body += size;
+    if (!h1->current || serve_body(h1->current, bytes, size))
+        return 0;
+    h1->is_refused = true;
+    return HPE_USER;
+}
+
+/* A chunk is announced: that it has no room is told before it comes. */
+static int chunk_is_announced(llhttp_t *parser) {
+    struct h1 *h1 = &client_of(parser)->h1;
+    if (!h1->current || serve_body_fits(h1->current, parser->content_length))
+        return 0;
+    h1->is_refused = true;
+    return -1;
+}
+
+static int message_is_complete(llhttp_t *parser) {
+    client_of(parser)->h1.is_complete = true;
+    return HPE_PAUSED;
+}
+
+static int name_came(llhttp_t *parser, const char *bytes, size_t size) {
+    struct h1 *h1 = &client_of(parser)->h1;
+    for (size_t i = 0; h1->saw_head && i < size; i++)
+        if (h1->trailer_size < H1_TRAILER_MAX)
+            h1->trailer[h1->trailer_size++] = bytes[i];
+    return 0;
+}
+
+/* RFC 9110 section 6.5.1: what frames or routes a message must not come behind it. */
+static int name_is_complete(llhttp_t *parser) {
+    static const struct text forbidden[] = { { "Content-Length", 14 },
+                                             { "Transfer-Encoding", 17 },
+                                             { "Host", 4 } };
+    struct h1 *h1 = &client_of(parser)->h1;
+    struct text name = { h1->trailer, h1->trailer_size };
+    h1->trailer_size = 0;
+    for (size_t i = 0; h1->saw_head && i < sizeof forbidden / sizeof forbidden[0]; i++)
+        if (text_equal_nocase(name, forbidden[i]))
+            return -1;
+    return 0;
+}
+
+static const llhttp_settings_t callbacks = {
+    .on_headers_complete = head_is_complete,
+    .on_chunk_header = chunk_is_announced,
+    .on_body = body_came,
+    .on_message_complete = message_is_complete,
+    .on_header_field = name_came,
+    .on_header_field_complete = name_is_complete,
+};
+
+/* ---- reading ---- */
+
+static bool takes(const struct client *client) {
+    const struct h1 *h1 = &client->h1;
+    return !client->is_last && h1->next != H1_work && h1->replies < REPLIES_AT_ONCE &&
+           h1->reply_bytes < REPLY_BYTES;
+}
+
+static void drop_head(struct h1 *h1) {
+    free(h1->head);
+    h1->head = NULL;
+    h1->head_size = h1->head_capacity = 0;
+    h1->scan = (struct head_scan){ 0 };
+}
+
+/* What cannot even be told that it is refused: there is no memory for an exchange. */
+static void give_up(struct client *client) {
+    client->is_broken = true;
+}
+
+/* Answers what is no request, or none yet. */
+static void refuse_head(struct client *client, enum status status, const char *reason) {
+    struct served *served = serve_begin(client);
+    drop_head(&client->h1);
+    if (served)
+        serve_refuse(served, status, reason);
+    else
+        give_up(client);
+}
+
+static void begin_request(struct h1 *h1) {
+    h1->next = H1_head;
+    h1->current = NULL;
+    h1->body = h1->framing = 0;
+    client_of(&h1->parser)->advanced = true;
+}
+
+/* The message is whole. */
+static void run_current(struct client *client) {
+    struct h1 *h1 = &client->h1;
+    struct served *served = h1->current;
+    if (!served) { /* answered before its body came */
+        begin_request(h1);
+        return;
+    }
+    h1->next = H1_work;
+    serve_run(served);
+}
+
+/* Has llhttp found the same end of the head, and expects the same body behind it? */
+static bool parser_agrees(struct h1 *h1, struct text head, const struct guard *guard) {
+    llhttp_t *parser = &h1->parser;
+    llhttp_errno_t result = llhttp_get_errno(parser);
+    bool has_body = guard->is_chunked || guard->length;
+    if (!h1->saw_head || h1->is_complete == has_body)
+        return false;
+    if (h1->is_complete)
+        return result == HPE_PAUSED && llhttp_get_error_pos(parser) == head.at + head.len;
+    return result == HPE_OK && guard->is_chunked == ((parser->flags & F_CHUNKED) != 0) &&
+           (guard->is_chunked || parser->content_length == guard->length);
+}
+
+static void run_parser(struct client *client, struct text head) {
+    struct h1 *h1 = &client->h1;
+    llhttp_init(&h1->parser, HTTP_REQUEST, &callbacks);
+    llhttp_set_lenient_version(&h1->parser, 1); /* a later minor version is as 1.1 (RFC 9110 2.5) */
+    h1->parser.data = client;
+    h1->saw_head = h1->is_complete = h1->is_refused = false;
+    h1->trailer_size = 0;
+    (void)llhttp_execute(&h1->parser, head.at, head.len); /* parser_agrees looks at the result */
+}
+
+static void ask_for_body(struct h1 *h1) {
+    h1->continue_left = (uint32_t)continue_line.len;
+    h1->gave_continue = false;
+}
+
+/* A whole head of `size` bytes at `bytes`, with the empty lines before it. */
+static void take_head(struct client *client, const char *bytes, const struct head_scan *scan) {
+    struct h1 *h1 = &client->h1;
+    struct served *served = serve_begin(client);
+    struct guard guard = { 0 };
+    const char *reason = NULL;
+    if (!served) {
+        give_up(client);
+        return;
+    }
+    struct text head = arena_text(
+        &served->arena, (struct text){ bytes + scan->skipped, scan->scanned - scan->skipped });
+    if (!head.at) {
+        serve_refuse(served, STATUS_BROKEN, NULL);
+        return;
+    }
+    h1->current = served;
+    h1->next = H1_body;
+    run_parser(client, head);
+    /* From here on the head is written to. */
+    enum status status = head_parse(&served->head, scan, head, &guard, &reason);
+    if (status != STATUS_OK) {
+        serve_refuse(served, status, reason);
+        return;
+    }
+    guard.is_misread = !parser_agrees(h1, head, &guard);
+    if (!serve_head(served, &guard))
+        return;
+    if (h1->is_complete)
+        run_current(client);
+    else if (guard.expects_continue && guard.minor > 0)
+        ask_for_body(h1);
+}
+
+/* Keeps a part of a head until the rest comes. */
+static bool keep_head(struct h1 *h1, const char *bytes, size_t size) {
+    if (h1->head_size + size > h1->head_capacity) {
+        uint32_t capacity = h1->head_capacity ? h1->head_capacity : HEAD_FIRST;
+        while (capacity < h1->head_size + size)
+            capacity *= 2;
+        char *head = realloc(h1->head, capacity);
+        if (!head)
+            return false;
+        h1->head = head;
+        h1->head_capacity = capacity;
+    }
+    memcpy(h1->head + h1->head_size, bytes, size);
+    h1->head_size += (uint32_t)size;
+    return true;
+}
+
+static size_t feed_head(struct client *client, const char *bytes, size_t size) {
+    struct h1 *h1 = &client->h1;
+    const char *reason, *all = bytes;
+    size_t before = h1->head_size, more = size < HEAD_MAX - before ? size : HEAD_MAX - before;
+    if (before) {
+        if (!keep_head(h1, bytes, more)) {
+            give_up(client);
+            return size;
+        }
+        all = h1->head;
+    }
+    enum status status = head_scan(&h1->scan, all, before + more, &reason);
+    if (status != STATUS_OK) {
+        refuse_head(client, status, reason);
+        return size;
+    }
+    if (!h1->scan.is_whole) {
+        if (!before && !keep_head(h1, bytes, more))
+            give_up(client);
+        return more;
+    }
+    size_t used = h1->scan.scanned - before;
+    take_head(client, all, &h1->scan);
+    drop_head(h1);
+    return used;
+}
+
+/* As many bytes as may be framing at most before the budget would be known to be spent. So the sum
+ * is exact however the bytes come in. */
+static size_t framing_left(const struct h1 *h1) {
+    return (size_t)(FRAMING_MAX + FRAMING_FOR_EACH * h1->body - h1->framing);
+}
+
+static size_t feed_body(struct client *client, const char *bytes, size_t size) {
+    struct h1 *h1 = &client->h1;
+    size_t left = framing_left(h1), slice = size <= left ? size : left + 1;
+    uint64_t body = h1->body;
+    llhttp_errno_t result = llhttp_execute(&h1->parser, bytes, slice);
+    if (h1->is_refused)
+        return size;
+    size_t used =
+        result == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&h1->parser) - bytes) : slice;
+    h1->framing += used - (h1->body - body);
+    const char *reason = NULL;
+    if (result != HPE_OK && !h1->is_complete)
+        reason = "The body's chunks are malformed.";
+    else if (h1->framing > FRAMING_MAX + FRAMING_FOR_EACH * h1->body)
+        reason = "The body's chunks have too much around them.";
+    if (reason && h1->current)
+        serve_refuse(h1->current, STATUS_BAD_INPUT, reason);
+    else if (reason)
+        client->is_last = true; /* its reply is on its way */
+    else if (h1->is_complete)
+        run_current(client);
+    return used;
+}
+
+static size_t feed(struct client *client, const char *bytes, size_t size) {
+    size_t used = 0;
+    while (used < size && takes(client) && !client->is_broken) {
+        size_t (*take)(struct client *, const char *, size_t) =
+            client->h1.next == H1_head ? feed_head : feed_body;
+        used += take(client, bytes + used, size - used);
+    }
+    return used;
+}
+
+static void finish(struct client *client) {
+    struct h1 *h1 = &client->h1;
+    if (h1->next == H1_body && h1->current)
+        serve_refuse(h1->current, STATUS_BAD_INPUT, "The body ends before its announced end.");
+    else if (h1->next == H1_head && h1->head_size > h1->scan.skipped)
+        refuse_head(client, STATUS_BAD_INPUT, "The head ends before its empty line.");
+    client->is_last = true;
+}
+
+/* ---- writing ---- */
+
+static const char *reason_phrase(unsigned status) {
+    switch (status) {
+#define PHRASE(code, text)                                                                         \
+    case code:                                                                                     \
+        return text;
+#include "http/phrases.def"
+#undef PHRASE
+    default: return ""; /* RFC 9112 section 4: it may be empty */
+    }
+}
+
+static size_t head_room(const struct reply *reply) {
+    size_t room = REPLY_HEAD_MAX + (reply->content_type ? strlen(reply->content_type) : 0);
+    for (unsigned i = 0; i < reply->header_count; i++)
+        room += strlen(reply->headers[i].name) + strlen(reply->headers[i].value) + 4;
+    return room;
+}
+
+static char *add(char *at, const char *text, size_t size) {
+    memcpy(at, text, size);
+    return at + size;
+}
+
+static char *add_header(char *at, const char *name, const char *value) {
+    at = add(at, name, strlen(name));
+    at = add(at, ": ", 2);
+    at = add(at, value, strlen(value));
+    return add(at, "\r\n", 2);
+}
+
+static char *add_status(char *at, unsigned status) {
+    const char *phrase = reason_phrase(status);
+    char line[] = "HTTP/1.1 200 ";
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    at = add(at, line, sizeof line - 1);
+    at = add(at, phrase, strlen(phrase));
+    return add(at, "\r\n", 2);
+}
+
+static char *add_length(char *at, size_t length) {
+    at = add(at, "Content-Length: ", 16);
+    at += text_from_int64((int64_t)length, at);
+    return add(at, "\r\n", 2);
+}
+
+/* Makes the head of the reply. False: no memory. */
+static bool write_head(struct served *served) {
+    const struct reply *reply = &served->exchange.reply;
+    char *start = arena_alloc(&served->arena, head_room(reply)), *at = start;
+    if (!start)
+        return false;
+    at = add_status(at, reply->http_status);
+    at = add_header(at, "Date", loop_date(served->client->loop));
+    if (reply->content_type)
+        at = add_header(at, "Content-Type", reply->content_type);
+    if (serve_has_length(served))
+        at = add_length(at, reply->body.len);
+    for (unsigned i = 0; i < reply->header_count; i++)
+        at = add_header(at, reply->headers[i].name, reply->headers[i].value);
+    if (served->is_last)
+        at = add_header(at, "Connection", "close");
+    else if (served->says_keep_alive)
+        at = add_header(at, "Connection", "keep-alive");
+    if (served->client->tls)
+        at = add_header(at, "Strict-Transport-Security", SERVE_HSTS);
+    at = add(at, "\r\n", 2);
+    served->reply_head = (struct text){ start, (size_t)(at - start) };
+    return true;
+}
+
+/* Bytes of a reply. */
+static size_t size_of(const struct served *served) {
+    return served->reply_head.len + serve_body_of(served).len;
+}
+
+static void reply(struct served *served) {
+    struct client *client = served->client;
+    struct h1 *h1 = &client->h1;
+    served->is_last |= atomic_load_explicit(client->loop->is_draining, memory_order_relaxed);
+    if (!write_head(served)) {
+        client->is_broken = true;
+        serve_sent(served, false);
+        h1->current = NULL;
+        return;
+    }
+    /* The reply says more. But what TLS was given once, it has sealed, and will send. */
+    if (!h1->gave_continue)
+        h1->continue_left = 0;
+    if (h1->last)
+        h1->last->next = served;
+    else
+        h1->first = served;
+    h1->last = served;
+    h1->replies++;
+    h1->reply_bytes += size_of(served);
+    client->is_last |= served->is_last;
+    if (h1->next == H1_work)
+        begin_request(h1);
+    h1->current = NULL;
+}
+
+/* Adds what is left of `text` once `*skip` bytes of it were sent. */
+static size_t add_piece(struct iovec *pieces, size_t count, struct text text, size_t *skip) {
+    size_t skipped = *skip < text.len ? *skip : text.len;
+    *skip -= skipped;
+    if (skipped == text.len)
+        return count;
+    pieces[count] = (struct iovec){ (char *)(uintptr_t)text.at + skipped, text.len - skipped };
+    return count + 1;
+}
+
+/* "100 Continue" stands behind the replies to earlier requests; once it is begun there are none. */
+static bool continue_is_next(const struct h1 *h1) {
+    return h1->continue_left && (!h1->first || h1->gave_continue);
+}
+
+static size_t gather(struct h1 *h1, struct iovec *pieces) {
+    size_t count = 0, skip = continue_line.len - h1->continue_left;
+    if (continue_is_next(h1))
+        count = add_piece(pieces, count, continue_line, &skip);
+    for (struct served *served = h1->first; served; served = served->next) {
+        skip = served->sent;
+        count = add_piece(pieces, count, served->reply_head, &skip);
+        count = add_piece(pieces, count, serve_body_of(served), &skip);
+    }
+    return count;
+}
+
+static void note_sent(struct client *client, size_t sent) {
+    struct h1 *h1 = &client->h1;
+    if (continue_is_next(h1)) {
+        size_t part = sent < h1->continue_left ? sent : h1->continue_left;
+        h1->continue_left -= (uint32_t)part;
+        sent -= part;
+    }
+    while (h1->first) {
+        struct served *served = h1->first;
+        size_t left = size_of(served) - served->sent;
+        h1->reply_bytes -= sent < left ? sent : left;
+        if (sent < left) {
+            served->sent += sent;
+            return;
+        }
+        sent -= left;
+        h1->first = served->next;
+        if (!h1->first)
+            h1->last = NULL;
+        h1->replies--;
+        client->advanced = true;
+        serve_sent(served, true);
+    }
+}
+
+static bool is_flushed(const struct client *client) {
+    return !client->h1.first && !client->h1.continue_left;
+}
+
+static void flush(struct client *client) {
+    struct iovec pieces[2 * REPLIES_AT_ONCE + 2];
+    while (!is_flushed(client) && !client->is_broken) {
+        client->h1.gave_continue = continue_is_next(&client->h1);
+        size_t sent = client_send(client, pieces, gather(&client->h1, pieces));
+        if (!sent)
+            return;
+        note_sent(client, sent);
+    }
+}
+
+/* ---- the connection ---- */
+
+static enum phase phase(const struct client *client) {
+    const struct h1 *h1 = &client->h1;
+    if (!is_flushed(client))
+        return PHASE_reply;
+    switch (h1->next) {
+    case H1_head: return h1->head_size ? PHASE_head : PHASE_idle;
+    case H1_body: return PHASE_body;
+    case H1_work: return PHASE_work;
+    }
+    return PHASE_idle;
+}
+
+static void late(struct client *client) {
+    struct h1 *h1 = &client->h1;
+    if (h1->next == H1_head && h1->head_size)
+        refuse_head(client, STATUS_TIMEOUT, NULL);
+    else if (h1->next == H1_body && h1->current)
+        serve_refuse(h1->current, STATUS_TIMEOUT, NULL);
+    client->is_last = true;
+}
+
+static void drain(struct client *client) {
+    if (client->h1.next == H1_head && !client->h1.head_size)
+        client->is_last = true;
+}
+
+static void end(struct client *client) {
+    struct h1 *h1 = &client->h1;
+    drop_head(h1);
+    if (h1->current)
+        serve_gone(h1->current);
+    h1->current = NULL;
+    for (struct served *served; (served = h1->first);) {
+        h1->first = served->next;
+        serve_sent(served, false);
+    }
+}
+
+const struct protocol h1_protocol = { takes, feed, finish, flush, is_flushed,
+                                      phase, late, drain,  reply, end };

@@ -1,0 +1,371 @@
+/* The I/O threads. Each has its own connections and its own epoll: so a thread is woken once for
+ * all replies that a group commit made ready, and nothing of a connection is shared. */
+#include "http/client.h"
+
+#include "base/log.h"
+#include "base/time.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOOK_EVERY_MS = 500, /* at the deadlines */
+    EVENTS = 256,        /* that are taken at once */
+    IO_NICE = -5,        /* the writer's, for which all changes wait, is lower */
+    KEPT_CHUNKS = 80,    /* pieces of requests' memory that wait for the next ones */
+};
+
+/* Time-outs follow --idle-timeout, within what is usual for each phase. A head is short, so it has
+ * to come in one go; who sends a body, or takes a reply, a byte now and then is ended as well. */
+struct limit loop_limit(const struct loop *loop, enum phase phase) {
+    const int64_t idle_ms = loop->options->idle_timeout_s * INT64_C(1000);
+    const int64_t brief_ms = idle_ms < 10000 ? idle_ms : 10000;
+    const int64_t usual_ms = idle_ms < 30000 ? idle_ms : 30000;
+    switch (phase) {
+    case PHASE_handshake:
+    case PHASE_head: return (struct limit){ brief_ms, brief_ms };
+    case PHASE_idle: return (struct limit){ idle_ms, 0 };
+    case PHASE_body: return (struct limit){ usual_ms, 4 * usual_ms };
+    case PHASE_reply: return (struct limit){ usual_ms, 10 * usual_ms };
+    case PHASE_linger: return (struct limit){ 2000, 2000 };
+    case PHASE_work:
+    case PHASES: break; /* that is the server's own time */
+    }
+    return (struct limit){ 0 };
+}
+
+/* ---- errands ---- */
+
+void loop_post(struct loop *loop, struct errand *errand) {
+    atomic_fetch_add(&loop->posting, 1);
+    errand->next = atomic_load_explicit(&loop->errands, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&loop->errands, &errand->next, errand))
+        ;
+    /* Either the thread sees the errand before it sleeps, or it is seen to sleep here. */
+    if (atomic_load(&loop->sleeps) && atomic_exchange(&loop->sleeps, false)) {
+        uint64_t one = 1;
+        ssize_t written = write(loop->wake, &one, sizeof one);
+        assert(written == sizeof one); /* short of 2^64 calls it cannot fail */
+        (void)written;
+    }
+    atomic_fetch_sub(&loop->posting, 1); /* the last touch: now it may be freed */
+}
+
+static void run_errands(struct loop *loop) {
+    struct errand *last = atomic_exchange(&loop->errands, NULL), *first = NULL;
+    while (last) {
+        struct errand *before = last->next;
+        last->next = first;
+        first = last;
+        last = before;
+    }
+    for (struct errand *next; first; first = next) {
+        next = first->next;
+        first->run(first);
+    }
+}
+
+/* ---- the lists of clients ---- */
+
+static void append(struct loop *loop, struct client *client) {
+    struct phase_list *list = &loop->phases[client->phase];
+    client->next = NULL;
+    client->before = list->last;
+    *(list->last ? &list->last->next : &list->first) = client;
+    list->last = client;
+}
+
+static void take_out(struct loop *loop, struct client *client) {
+    struct phase_list *list = &loop->phases[client->phase];
+    *(client->before ? &client->before->next : &list->first) = client->next;
+    *(client->next ? &client->next->before : &list->last) = client->before;
+}
+
+bool loop_note(struct loop *loop, struct client *client, enum phase phase, bool moved) {
+    const struct limit limit = loop_limit(loop, phase);
+    bool is_new = phase != client->phase || client->advanced;
+    client->advanced = false;
+    if (is_new)
+        client->since_ms = loop->now_ms;
+    /* Where the whole may take no longer than a pause, the list is in the order of beginnings. */
+    if (is_new || (moved && limit.quiet_ms != limit.whole_ms)) {
+        take_out(loop, client);
+        client->phase = phase;
+        client->moved_ms = loop->now_ms;
+        append(loop, client);
+    }
+    return !limit.whole_ms || loop->now_ms - client->since_ms <= limit.whole_ms;
+}
+
+void loop_again(struct loop *loop, struct client *client) {
+    if (client->is_again)
+        return;
+    client->is_again = true;
+    client->next_again = loop->again;
+    loop->again = client;
+}
+
+void loop_forget(struct loop *loop, struct client *client) {
+    take_out(loop, client);
+    struct client **link = &loop->again;
+    while (client->is_again && *link != client)
+        link = &(*link)->next_again;
+    if (client->is_again)
+        *link = client->next_again;
+    client->is_again = false;
+    atomic_fetch_add_explicit(&loop->gone, 1, memory_order_relaxed);
+}
+
+/* Only its own thread writes the counter, so that adding needs no lock on the bus. */
+void loop_count(struct loop *loop, unsigned more) {
+    unsigned now = atomic_load_explicit(&loop->in_flight, memory_order_relaxed);
+    atomic_store(&loop->in_flight, now + more);
+}
+
+void loop_free_later(struct loop *loop, struct client *client) {
+    if (client->is_over)
+        return;
+    client->is_over = true;
+    client->next_again = loop->over;
+    loop->over = client;
+}
+
+static void free_over(struct loop *loop) {
+    for (struct client *client; (client = loop->over);) {
+        loop->over = client->next_again;
+        free(client);
+    }
+}
+
+const char *loop_date(struct loop *loop) {
+    int64_t now_s = time_coarse_ms() / 1000;
+    if (now_s != loop->date_s) {
+        const time_t now = (time_t)now_s;
+        struct tm parts;
+        loop->date_s = now_s;
+        (void)gmtime_r(&now, &parts);
+        /* The names are those of the C locale: the program never asks for another one. */
+        size_t size = strftime(loop->date, sizeof loop->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+        assert(size);
+        (void)size;
+    }
+    return loop->date;
+}
+
+unsigned loop_in_flight(const struct loop *loop) {
+    /* In this order: all that begins before is counted by then. */
+    unsigned drains = atomic_load(loop->is_draining) && !atomic_load(&loop->has_drained);
+    return drains + atomic_load(&loop->in_flight);
+}
+
+static void join(struct errand *errand) {
+    struct client *client = (struct client *)errand;
+    struct loop *loop = client->loop;
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                 .data.ptr = client };
+    client->phase = PHASE_idle;
+    client->since_ms = client->moved_ms = loop->now_ms;
+    append(loop, client);
+    if (epoll_ctl(loop->poll, EPOLL_CTL_ADD, client->fd, &event) != 0) {
+        log_warning("a connection could not be taken: the system is short of memory");
+        client_end(client);
+        return;
+    }
+    client_turn(client);
+}
+
+void loop_give(struct loop *loop, struct client *client) {
+    client->errand.run = join;
+    loop->given++;
+    loop_post(loop, &client->errand);
+}
+
+unsigned loop_connections(const struct loop *loop) {
+    return loop->given - atomic_load_explicit(&loop->gone, memory_order_relaxed);
+}
+
+/* ---- the thread ---- */
+
+static void look_at_deadlines(struct loop *loop) {
+    if (loop->now_ms < loop->look_ms)
+        return;
+    loop->look_ms = loop->now_ms + LOOK_EVERY_MS;
+    for (enum phase phase = 0; phase < PHASES; phase++) {
+        int64_t quiet_ms = loop_limit(loop, phase).quiet_ms;
+        struct client *client, *last = NULL;
+        /* One that stays where it was is looked at once. */
+        while (quiet_ms && (client = loop->phases[phase].first) && client != last &&
+               loop->now_ms - client->moved_ms > quiet_ms) {
+            last = client;
+            client_late(client);
+        }
+    }
+}
+
+static void run_again(struct loop *loop) {
+    struct client *client = loop->again;
+    loop->again = NULL;
+    for (struct client *c = client; c; c = c->next_again)
+        c->is_again = false;
+    while (client) {
+        struct client *next = client->next_again;
+        client_turn(client);
+        client = next;
+    }
+}
+
+/* Closes what is idle and tells the others; each client comes to the end of its list on the way. */
+static void drain_all(struct loop *loop) {
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        for (struct client *client; (client = loop->phases[phase].first) && !client->is_drained;) {
+            take_out(loop, client);
+            append(loop, client);
+            client->is_drained = true;
+            client_drain(client);
+        }
+}
+
+static bool has_timed(const struct loop *loop) {
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        if (phase != PHASE_work && loop->phases[phase].first)
+            return true;
+    return false;
+}
+
+/* Sleeps until a connection is ready, an errand came, or a deadline is to be looked at. */
+static int wait_for_work(struct loop *loop, struct epoll_event *events) {
+    int timeout_ms = loop->again ? 0 : has_timed(loop) ? LOOK_EVERY_MS : -1;
+    atomic_store(&loop->sleeps, true);
+    if (atomic_load(&loop->errands) || atomic_load(&loop->is_stopping))
+        timeout_ms = 0;
+    int found = epoll_wait(loop->poll, events, EVENTS, timeout_ms);
+    atomic_store(&loop->sleeps, false);
+    return found;
+}
+
+static void take_event(struct loop *loop, const struct epoll_event *event) {
+    struct client *client = event->data.ptr;
+    if (!client) {
+        uint64_t woken;
+        (void)!read(loop->wake, &woken, sizeof woken); /* only to have it sleep again */
+        return;
+    }
+    if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        client->ready.can_read = true;
+    if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        client->ready.can_write = true;
+    if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        client->ready.has_ended = true;
+    client_turn(client);
+}
+
+/* Clients on the same machine, and whatever else runs there, are woken by each reply. Woken in the
+ * middle of many replies they would interrupt the thread at each of them, and it them at each of
+ * their requests: so it goes before them, but is none that interrupts (SCHED_BATCH). The system may
+ * refuse the former (it takes CAP_SYS_NICE or RLIMIT_NICE); then it is served like all others. */
+static void work_in_batches(void) {
+    const struct sched_param none = { 0 };
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), IO_NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+static void run_once(struct loop *loop) {
+    struct epoll_event events[EVENTS];
+    int found = wait_for_work(loop, events);
+    loop->now_us = time_monotonic_us();
+    loop->now_ms = loop->now_us / 1000;
+    for (int i = 0; i < found; i++)
+        take_event(loop, &events[i]);
+    run_errands(loop);
+    run_again(loop);
+    if (!atomic_load_explicit(&loop->has_drained, memory_order_relaxed) &&
+        atomic_load_explicit(loop->is_draining, memory_order_relaxed)) {
+        drain_all(loop);
+        atomic_store(&loop->has_drained, true);
+    }
+    look_at_deadlines(loop);
+    free_over(loop);
+}
+
+static void *run(void *argument) {
+    struct loop *loop = argument;
+    work_in_batches();
+    arena_keep_chunks(KEPT_CHUNKS);
+    while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire))
+        run_once(loop);
+    run_errands(loop); /* a client that came meanwhile is closed with all others */
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        while (loop->phases[phase].first)
+            client_end(loop->phases[phase].first);
+    free_over(loop);
+    arena_keep_chunks(0);
+    return NULL;
+}
+
+static void nothing(struct errand *errand) {
+    (void)errand;
+}
+
+static bool start(struct loop *loop) {
+    struct epoll_event event = { .events = EPOLLIN };
+    loop->in = malloc(LOOP_BUFFER);
+    loop->out = malloc(LOOP_BUFFER);
+    loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->poll = epoll_create1(EPOLL_CLOEXEC);
+    if (!loop->in || !loop->out || loop->wake < 0 || loop->poll < 0 ||
+        epoll_ctl(loop->poll, EPOLL_CTL_ADD, loop->wake, &event) != 0)
+        return false;
+    loop->runs = pthread_create(&loop->thread, NULL, run, loop) == 0;
+    return loop->runs;
+}
+
+struct loop *loop_start(const struct listen_options *options, const atomic_bool *is_draining) {
+    struct loop *loop = aligned_alloc(_Alignof(struct loop), sizeof *loop);
+    if (!loop)
+        return NULL;
+    memset(loop, 0, sizeof *loop);
+    loop->options = options;
+    loop->is_draining = is_draining;
+    loop->wake = loop->poll = -1;
+    if (start(loop)) {
+        (void)pthread_setname_np(loop->thread, "io"); /* for those who look at a running server */
+        return loop;
+    }
+    loop_stop(loop);
+    return NULL;
+}
+
+/* Posted while the thread may sleep; it stays in the loop until then. */
+void loop_drain(struct loop *loop) {
+    loop->draining.run = nothing;
+    loop_post(loop, &loop->draining);
+}
+
+void loop_stop(struct loop *loop) {
+    if (!loop)
+        return;
+    if (loop->runs) {
+        struct errand wake_up = { .run = nothing };
+        atomic_store(&loop->is_stopping, true);
+        loop_post(loop, &wake_up);
+        int failed = pthread_join(loop->thread, NULL);
+        assert(!failed);
+        (void)failed;
+    }
+    while (atomic_load(&loop->posting))
+        (void)sched_yield(); /* for the few instructions that are left to them */
+    if (loop->wake >= 0)
+        (void)close(loop->wake);
+    if (loop->poll >= 0)
+        (void)close(loop->poll);
+    free(loop->in);
+    free(loop->out);
+    free(loop);
+}
