@@ -10,6 +10,8 @@ import assert from 'node:assert/strict';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
 export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
+// A sanitizer has memory of its own for each allocation, and keeps what was freed.
+export const isSanitized = () => /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
 export const adminEmail = 'admin@example.com';
 export const password = 'demo-password';
 export const adminId = 100000001;
@@ -51,7 +53,7 @@ export class Server {
     // Resolves once the ready line is there. Stopped after the tests of the file, and then it must
     // have ended well and said nothing on standard error but log lines.
     static async start(args = ['--demo'], env = {}) {
-        const server = new Server();
+        const server = new this();
         server.folder = temporaryFolder();
         const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
         server.args = [...listen, '--data', join(server.folder, 'data'), ...args];
@@ -61,6 +63,7 @@ export class Server {
         return server;
     }
 
+    // `url`, `host` and `port` are the first address's, `urls` has all of them.
     spawn() {
         this.stdout = this.stderr = '';
         this.child = spawn(binary, this.args, { env: this.env });
@@ -71,9 +74,10 @@ export class Server {
         return new Promise((resolve, reject) => {
             this.child.stdout.on('data', (bytes) => {
                 this.stdout += bytes;
-                const ready = /listening on (http:\/\/([^:]+):(\d+))/.exec(this.stdout);
-                if (ready) {
-                    [, this.url, this.host, this.port] = ready;
+                this.urls = [...this.stdout.matchAll(/listening on (.+)\n/g)].map(([, url]) => url);
+                if (this.urls.length) {
+                    [this.url] = this.urls;
+                    [, this.host, this.port] = /^https?:\/\/\[?(.+?)\]?:(\d+)$/.exec(this.url) ?? [];
                     resolve();
                 }
             });

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import net from 'node:net';
 import tls from 'node:tls';
-import { refused, understood } from './framing.mjs';
+import { rows } from './framing.mjs';
 import { Server, adminEmail, password, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--metrics', '--no-basic']);
@@ -160,8 +160,10 @@ test('whatever comes to nginx, rosterd answers no more requests than nginx passe
         'Expect with a request in its body': `POST /api/token HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
         'a GET with a request in its body': `GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     };
-    const all = [...Object.entries(inside), ...Object.entries(refused), ...Object.entries(understood).map(([name, [bytes]]) => [name, bytes])];
-    await assertNothingSmuggled(all, (bytes) => send(bytes + smuggled, { wait: 150 }));
+    const all = [...Object.entries(inside).map(([name, bytes]) => [name, { bytes, statuses: [] }]), ...rows.map((row) => [`${row.section}: ${row.name}`, row])];
+    const last = smuggled.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+    // For a body that is announced, too long and never comes nginx would wait a minute, and pass on nothing.
+    await assertNothingSmuggled(all, ({ bytes, statuses }) => send(bytes + last, statuses.flat().includes(413) ? { wait: 150 } : {}));
 });
 
 test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks, codings and pseudo headers that lie', async () => {
