@@ -11,10 +11,10 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 
 export class Page {
     // An empty page; closed, with its browser, after the tests of the file.
-    static async open() {
+    static async open(more = []) {
         const page = new Page();
         page.folder = mkdtempSync(join(tmpdir(), 'roster-browser-'));
-        page.child = spawn('chromium-headless-shell', [...flags, `--user-data-dir=${page.folder}`], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+        page.child = spawn('chromium-headless-shell', [...flags, ...more, `--user-data-dir=${page.folder}`], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
         page.ended = new Promise((resolve) => { page.child.on('exit', resolve); });
         page.sent = 0;
         page.waiting = new Map();

@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
+import { Wire, request } from './doors.mjs';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
@@ -128,43 +128,27 @@ test('without --metrics there are none', async () => {
     assertFailure(await other.call('GET', '/metrics'), 404);
 });
 
-// One request and its whole reply over a connection that stays open.
-function ask(socket, text) {
-    return new Promise((resolve, reject) => {
-        let answer = '';
-        const end = (how, value) => { socket.removeAllListeners(); how(value); };
-        socket.on('data', (part) => {
-            answer += part;
-            const head = answer.indexOf('\r\n\r\n');
-            if (head >= 0 && answer.length >= head + 4 + Number(/^Content-Length: (\d+)/mi.exec(answer)[1]))
-                end(resolve, answer);
-        });
-        socket.on('error', (error) => end(reject, error));
-        socket.on('close', () => end(reject, new Error(`closed after ${answer}`)));
-        socket.write(text);
-    });
-}
-
-test('while it stops it is not ready, on connections that are still open', async () => {
-    const stopping = await Server.start(), token = await stopping.admin();
+test('while it stops it is not ready: idle connections are closed, what is in progress ends well', async () => {
+    const stopping = await Server.start(['--demo', '--io-threads', '1']), token = await stopping.admin(), where = { host: stopping.host, port: stopping.port };
     const body = JSON.stringify({ ...required(await stopping.get(userId)), FullName: 'Began in time' });
-    const connect = () => new Promise((resolve, reject) => {
-        const socket = net.connect(stopping.port, stopping.host, () => resolve(socket)).on('error', reject);
-    });
-    const kept = await connect(), busy = await connect();
-    const probe = 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n';
-    assert.match(await ask(kept, probe), /^HTTP\/1\.1 200 /);
-    assert.match(await ask(busy, probe), /^HTTP\/1\.1 200 /);
-    const expects = new Promise((resolve) => { busy.once('data', (part) => resolve(String(part))); });
-    busy.write(`PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
-    assert.match(await expects, /^HTTP\/1\.1 100 /); // it is in progress now
+    const [kept, half, busy] = [await Wire.clear(where), await Wire.clear(where), await Wire.clear(where)];
+    const probe = request('GET', '/readyz');
+    for (const wire of [kept, busy]) {
+        wire.write(probe);
+        assert.equal((await wire.reply()).status, 200);
+    }
+    half.write(probe.slice(0, 10));
+    busy.write(request('PUT', '/api/sys/users', { token, headers: { Expect: '100-continue', 'Content-Length': Buffer.byteLength(body) } }));
+    assert.equal((await busy.reply(2)).status, 100); // it is in progress now
     stopping.child.kill('SIGTERM');
-    for (let refused = false; !refused;)
-        refused = await connect().then((socket) => { socket.destroy(); return false; }, () => true);
-    const answer = await ask(kept, probe);
-    assert.match(answer, /^HTTP\/1\.1 503 /);
-    assert.match(answer, /^Connection: close\r$/mi);
-    assert.match(await ask(busy, body), /^HTTP\/1\.1 200 /);
+    await kept.ended();
+    assert.equal(kept.replies().length, 1);
+    half.write(probe.slice(10));
+    const late = await half.reply();
+    assert.equal(late.status, 503);
+    assert.match(late.head, /^Connection: close\r$/mi);
+    busy.write(body);
+    assert.equal((await busy.reply(3)).status, 200);
     await stopping.stop();
     await stopping.spawn();
     assert.equal((await stopping.get(userId, token)).FullName, 'Began in time');

@@ -1,7 +1,7 @@
 // The program: its options, its exit codes, its first start and its end.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Server, adminEmail, assertFailure, binary, required, run, temporaryFolder, userId } from './harness.mjs';
@@ -28,7 +28,7 @@ test('wrong options are refused in one line', async () => {
     await assertRefused(['--unix-mode', '0888'], usage, /--unix-mode must be three or four octal digits, like 0660/);
     await assertRefused(['--http2', 'on'], usage, /--http2 must be one of tls\|clear\|off/);
     await assertRefused(['--compatibility', 'x'], usage, /--compatibility must be one of roster\|nexudus/);
-    await assertRefused(['--listen', '', '--data', data], usage, /--listen : must be like/);
+    await assertRefused(['--listen', '', '--data', data], usage, /--listen names no address/);
     await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
     await assertRefused(['--database', 'postgres://x'], usage, /knows only sqlite/);
     await assertRefused([], usage, /ROSTER_LISEN: no such setting/, { ROSTER_LISEN: 'x' });
@@ -211,28 +211,4 @@ test('a log file that is copied and truncated goes on from its beginning', async
     child.kill('SIGTERM');
     assert.equal(await ended, 0);
     assert.ok(readFileSync(log, 'utf8').startsWith(fresh));
-});
-
-test('it listens on IPv6 and on a UNIX socket', async () => {
-    const server = await Server.start();
-    await server.stop();
-    const socket = join(server.folder, 'roster.sock');
-    for (const address of ['[::1]:0', `unix:${socket}`]) {
-        server.args[1] = address;
-        server.child = null;
-        const started = server.spawn();
-        if (address.startsWith('unix:')) {
-            started.catch(() => {});
-            await new Promise((resolve) => { setTimeout(resolve, 1500); });
-            const answer = execFileSync('curl', ['-s', '--unix-socket', socket, 'http://x/api/sys/users/5'], { encoding: 'utf8' });
-            assert.equal(JSON.parse(answer).Status, 401);
-        } else {
-            await new Promise((resolve) => { setTimeout(resolve, 1500); });
-            const [, port] = /listening on http:\/\/\[::1\]:(\d+)/.exec(server.stdout);
-            started.catch(() => {});
-            assert.equal((await fetch(`http://[::1]:${port}/api/sys/users/5`)).status, 401);
-        }
-        await server.stop();
-    }
-    mkdirSync(join(folder, 'unused'));
 });
