@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 /* Library-wide, like libsodium's own state: written once by crypto_start, before there are threads,
    and only read afterwards. To hand it around would take it to rooms that have no use for it. */
@@ -24,6 +25,22 @@ bool crypto_start(void) {
 void secret_wipe(void *memory, size_t size) {
     if (size)
         sodium_memzero(memory, size);
+}
+
+void secret_free(void *memory, size_t size) {
+    if (memory)
+        secret_wipe(memory, size);
+    free(memory);
+}
+
+void *secret_grow(void *old, size_t old_size, size_t size) {
+    void *memory = malloc(size);
+    if (!memory)
+        return NULL;
+    if (old)
+        memcpy(memory, old, old_size < size ? old_size : size);
+    secret_free(old, old_size);
+    return memory;
 }
 
 bool secret_equal(struct text a, struct text b) {

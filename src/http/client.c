@@ -4,6 +4,7 @@
 #include "http/proxy.h"
 
 #include "base/log.h"
+#include "crypto/secret.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,7 +37,7 @@ struct client *client_new(const struct client_options *options) {
 /* ---- the end ---- */
 
 static void drop_held(struct client *client) {
-    free(client->held);
+    secret_free(client->held, client->held_size);
     client->held = NULL;
     client->held_at = client->held_size = 0;
 }
@@ -109,7 +110,7 @@ static size_t read_some(struct client *client) {
 static void hold(struct client *client, const char *bytes, size_t size) {
     if (!size)
         return;
-    char *held = realloc(client->held, client->held_size + size);
+    char *held = secret_grow(client->held, client->held_size, client->held_size + size);
     if (!held) {
         client->is_broken = true;
         return;
@@ -133,6 +134,7 @@ static bool feed_new(struct client *client) {
         return client->has_ended; /* the next round tells the protocol */
     size_t used = client->protocol->feed(client, client->loop->in, size);
     hold(client, client->loop->in + used, size - used);
+    secret_wipe(client->loop->in, size); /* passwords and tokens are not to stay for others */
     return true;
 }
 
@@ -205,6 +207,7 @@ static bool begin(struct client *client) {
         return false;
     size_t size = read_some(client);
     hold(client, client->loop->in, size);
+    secret_wipe(client->loop->in, size);
     if (client->held_size)
         client->protocol = protocol_of(client, client->held, client->held_size);
     if (client->has_ended && !client->protocol)
@@ -239,7 +242,9 @@ static ssize_t send_sealed(struct client *client, const struct iovec *pieces, si
         memcpy(client->loop->out + size, pieces[i].iov_base, part);
         size += part;
     }
-    return tls_write(client->tls, client->loop->out, size);
+    ssize_t sent = tls_write(client->tls, client->loop->out, size);
+    secret_wipe(client->loop->out, size);
+    return sent;
 }
 
 size_t client_send(struct client *client, const struct iovec *pieces, size_t count) {
@@ -264,6 +269,7 @@ size_t client_send(struct client *client, const struct iovec *pieces, size_t cou
  * reset, which could take away the last reply before the client has read it. */
 static bool linger(struct client *client) {
     size_t size = read_some(client);
+    secret_wipe(client->loop->in, size);
     client->dropped += (uint32_t)size;
     if (client->has_ended || client->dropped > LINGER_MAX)
         client->is_broken = true;

@@ -2,6 +2,8 @@
  * what it means; llhttp frames the body, and must have read the head in the same way. */
 #include "http/serve.h"
 
+#include "crypto/secret.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +94,7 @@ static bool takes(const struct client *client) {
 }
 
 static void drop_head(struct h1 *h1) {
-    free(h1->head);
+    secret_free(h1->head, h1->head_size);
     h1->head = NULL;
     h1->head_size = h1->head_capacity = 0;
     h1->scan = (struct head_scan){ 0 };
@@ -200,7 +202,7 @@ static bool keep_head(struct h1 *h1, const char *bytes, size_t size) {
         uint32_t capacity = h1->head_capacity ? h1->head_capacity : HEAD_FIRST;
         while (capacity < h1->head_size + size)
             capacity *= 2;
-        char *head = realloc(h1->head, capacity);
+        char *head = secret_grow(h1->head, h1->head_size, capacity);
         if (!head)
             return false;
         h1->head = head;

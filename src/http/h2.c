@@ -6,6 +6,8 @@
 #include "http/h2_head.h"
 #include "http/serve.h"
 
+#include "crypto/secret.h"
+
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -515,7 +517,7 @@ static void end(struct client *client) {
     drop_session(h2);
     end_ended(client, false);
     end_drain(client);
-    free(h2->unsent);
+    secret_free(h2->unsent, h2->unsent_size);
     free(h2);
     client->h2 = NULL;
 }
@@ -523,7 +525,7 @@ static void end(struct client *client) {
 /* Keeps bytes that the socket does not take now. */
 static void keep(struct client *client, const char *bytes, size_t size) {
     struct h2 *h2 = client->h2;
-    char *unsent = realloc(h2->unsent, h2->unsent_size + size);
+    char *unsent = secret_grow(h2->unsent, h2->unsent_size, h2->unsent_size + size);
     if (!unsent) {
         client->is_broken = true;
         return;
@@ -723,7 +725,7 @@ static bool send_unsent(struct client *client) {
     h2->unsent_at += size ? send_bytes(client, h2->unsent + h2->unsent_at, size) : 0;
     if (h2->unsent_at < h2->unsent_size)
         return false;
-    free(h2->unsent);
+    secret_free(h2->unsent, h2->unsent_size);
     h2->unsent = NULL;
     h2->unsent_at = h2->unsent_size = 0;
     end_ended(client, true);
@@ -756,6 +758,7 @@ static bool write_some(struct client *client) {
     size_t sent = size ? send_bytes(client, client->loop->out, size) : 0;
     if (sent < size)
         keep(client, client->loop->out + sent, size - sent);
+    secret_wipe(client->loop->out, size);
     if (error)
         fail(client, code_of(error));
     return size && send_unsent(client);

@@ -2,6 +2,8 @@
  * judges by itself, so that one mistake alone lets nothing pass. */
 #include "http/h2_head.h"
 
+#include "crypto/secret.h"
+
 #include <stdlib.h>
 
 enum {
@@ -36,7 +38,7 @@ bool fields_are_too_many(const struct field_list *list) {
 }
 
 void fields_drop(struct field_list *list) {
-    free(list->bytes);
+    secret_free(list->bytes, list->size);
     *list = (struct field_list){ 0 };
 }
 
@@ -46,7 +48,7 @@ static bool make_room(struct field_list *list, size_t more) {
         capacity *= 2;
     if (capacity == list->capacity)
         return true;
-    char *bytes = realloc(list->bytes, capacity);
+    char *bytes = secret_grow(list->bytes, list->size, capacity);
     if (!bytes)
         return false;
     list->bytes = bytes;

@@ -158,7 +158,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
 static bool configure(SSL_CTX *settings, struct tls_context *context) {
     SSL_CTX_set_security_level(settings, SECURITY_LEVEL);
     (void)SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                            SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                            SSL_OP_IGNORE_UNEXPECTED_EOF |
+                                            SSL_OP_CLEANSE_PLAINTEXT);
     (void)SSL_CTX_clear_options(settings, SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(settings, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                          SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
