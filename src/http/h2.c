@@ -688,20 +688,25 @@ static int tell_last(struct client *client) {
 
 /* ---- writing ---- */
 
+/* What is due by the clock, once all that came is read: it may have come in time. */
+static int keep_time(struct client *client) {
+    struct h2 *h2 = client->h2;
+    if (client->ready.can_read)
+        return 0;
+    if (h2->first && now_ms(client) >= h2->look_ms)
+        look_at_streams(client);
+    h2->has_heard |= h2->drains && now_ms(client) - h2->drain_ms >= ROUND_TRIP_MS;
+    return h2->has_heard && !h2->is_told_last ? tell_last(client) : 0;
+}
+
 /* What is to be done before anything is written. False: the session is no more. */
 static bool prepare(struct client *client) {
     struct h2 *h2 = client->h2;
-    int failed = 0;
-    /* Once all that came is read: it may have come in time. */
-    if (h2->first && now_ms(client) >= h2->look_ms && !client->ready.can_read)
-        look_at_streams(client);
+    int failed = keep_time(client);
     if (h2->has_held)
         run_held(h2);
-    if (h2->looks_for_room)
+    if (!failed && h2->looks_for_room)
         failed = give_rooms(client);
-    h2->has_heard |= h2->drains && now_ms(client) - h2->drain_ms >= ROUND_TRIP_MS;
-    if (!failed && h2->has_heard && !h2->is_told_last)
-        failed = tell_last(client);
     if (failed)
         fail(client, NGHTTP2_INTERNAL_ERROR);
     return !failed;
