@@ -83,9 +83,10 @@ static void close_from(struct sockets *sockets, size_t first) {
     }
 }
 
-/* Is a socket file there, with nobody behind it? */
+/* Is a socket file there, with nobody behind it? A server whose backlog is full counts, and is
+ * not waited for. */
 static bool is_stale(const struct sockaddr_un *name) {
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct stat file;
     bool stale = probe >= 0 && stat(name->sun_path, &file) == 0 && S_ISSOCK(file.st_mode) &&
                  connect(probe, (const struct sockaddr *)name, sizeof *name) != 0 &&

@@ -379,6 +379,30 @@ static void a_socket_file_with_nobody_behind_it_is_replaced(void **state) {
     free(killed.at);
 }
 
+static void a_socket_file_whose_server_takes_nobody_now_is_not_waited_for(void **state) {
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    int waiting[8], connected = 0;
+    (void)state;
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    int busy = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(busy >= 0);
+    assert_int_equal(bind(busy, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(busy, 0), 0);
+    size_t count = 0;
+    while (connected == 0 && count < LENGTH(waiting)) { /* until the backlog is full */
+        waiting[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_true(waiting[count] >= 0);
+        connected = connect(waiting[count++], (struct sockaddr *)&name, sizeof name);
+    }
+    assert_int_equal(connected, -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_refused(address, EX_UNAVAILABLE, "already in use");
+    while (count)
+        assert_int_equal(close(waiting[--count]), 0);
+    assert_int_equal(close(busy), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -397,6 +421,7 @@ int main(void) {
         TEST(a_socket_file_that_another_has_replaced_stays),
         TEST(another_kind_of_file_stays),
         TEST(a_socket_file_with_nobody_behind_it_is_replaced),
+        TEST(a_socket_file_whose_server_takes_nobody_now_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
