@@ -144,7 +144,7 @@ static int choose_site(SSL *ssl, int *alert, void *argument) {
 // NOLINTNEXTLINE(readability-function-size): the library's own six
 static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_size,
                            const unsigned char *offered, unsigned offered_size, void *argument) {
-    static const unsigned char ours[] = "\x02h2\x08http/1.1";
+    static const unsigned char ours[] = "\x02h2\x08http/1.1\x08http/1.0";
     const struct tls_context *context = argument;
     unsigned skip = context->offers_http2 ? 0 : 3;
     (void)ssl;

@@ -169,14 +169,16 @@ test('what is agreed on', concurrently, async (t) => {
             }
         }),
 
-        t.test('http/1.1 by ALPN or without it, and no protocol that nobody speaks here', async () => {
-            const wire = await seal({ ALPNProtocols: ['http/1.1'] });
-            assert.equal(wire.socket.alpnProtocol, 'http/1.1');
-            wire.socket.destroy();
+        t.test('http/1.1 and http/1.0 by ALPN or without it, and no protocol that nobody speaks here', async () => {
+            for (const protocol of ['http/1.1', 'http/1.0']) { // the latter is all that `curl --http1.0` offers
+                const wire = await seal({ ALPNProtocols: [protocol] });
+                assert.equal(wire.socket.alpnProtocol, protocol);
+                wire.socket.destroy();
+            }
             const silent = await seal();
             assert.equal(silent.socket.alpnProtocol, false);
             silent.socket.destroy();
-            assert.equal(await refusal({ ALPNProtocols: ['spdy/3', 'http/1.0'] }), 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+            assert.equal(await refusal({ ALPNProtocols: ['spdy/3', 'http/0.9'] }), 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
         }),
 
         t.test('nothing is renegotiated', async () => {
