@@ -401,6 +401,8 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     (void)session;
     (void)id;
     memcpy(bytes, body.at + served->sent, part);
+    if (!served->sent)
+        served->h2.since_ms = now_ms(client); /* until then others may have come first */
     served->sent += part;
     served->h2.moved_ms = client->h2->data_ms = now_ms(client);
     if (served->sent == body.len)
@@ -616,6 +618,14 @@ static void refuse_rest(struct client *client, const struct served *served) {
         reset(client, served, NGHTTP2_NO_ERROR);
 }
 
+/* Does the client take too long to take the reply? */
+static bool is_reply_late(const struct client *client, const struct served *served) {
+    const struct limit limit = loop_limit(client->loop, PHASE_reply);
+    int64_t now = now_ms(client);
+    return is_past(now, stuck_since(client, served), limit.quiet_ms) ||
+           (served->sent && is_past(now, served->h2.since_ms, limit.whole_ms));
+}
+
 /* Each stream has its own time, whatever comes by others. */
 static void look_at_stream(struct client *client, struct served *served) {
     const struct limit body = loop_limit(client->loop, PHASE_body);
@@ -628,9 +638,7 @@ static void look_at_stream(struct client *client, struct served *served) {
              (is_past(now, served->h2.moved_ms, body.quiet_ms) ||
               is_past(now, served->h2.since_ms, body.whole_ms)))
         serve_refuse(served, STATUS_TIMEOUT, NULL);
-    else if (served->state == SERVING_reply &&
-             is_past(now, stuck_since(client, served),
-                     loop_limit(client->loop, PHASE_reply).quiet_ms))
+    else if (served->state == SERVING_reply && is_reply_late(client, served))
         reset(client, served, NGHTTP2_CANCEL);
 }
 

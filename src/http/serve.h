@@ -17,13 +17,14 @@ enum serving {
 /** HTTP/2: the stream that an exchange came by; for h2.c alone. */
 struct h2_stream {
     int32_t id;
-    struct served *before;      /* the other way of served->next */
-    uint64_t length;            /* Content-Length; 0: unknown */
-    size_t room;                /* bytes of the connection's room that its body was given */
-    int64_t since_ms, moved_ms; /* when it was given room or began, when its bytes moved last */
-    bool is_whole;              /* the request is */
-    bool is_held;               /* it is whole, and waits to be run */
-    bool is_ended;              /* the last byte of the reply was written */
+    struct served *before; /* the other way of served->next */
+    uint64_t length;       /* Content-Length; 0: unknown */
+    size_t room;           /* bytes of the connection's room that its body was given */
+    int64_t since_ms;      /* when it began, its body was given room, or its reply's body began */
+    int64_t moved_ms;      /* when its bytes moved last */
+    bool is_whole;         /* the request is */
+    bool is_held;          /* it is whole, and waits to be run */
+    bool is_ended;         /* the last byte of the reply was written */
 };
 
 /** An exchange with what the listener needs; lies in its own arena. */

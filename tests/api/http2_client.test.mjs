@@ -3,7 +3,7 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { code, Connection, data, fields, flag, frame, get, last, ping, post, request as fieldsOf, type } from './frames.mjs';
+import { code, Connection, data, fields, flag, frame, get, last, ping, post, request as fieldsOf, type, windowUpdate } from './frames.mjs';
 import { makeCertificate, TlsServer } from './doors.mjs';
 import { adminEmail, password, required, run, Server, storedUsers, temporaryFolder, userId } from './harness.mjs';
 import { execFile } from 'node:child_process';
@@ -246,6 +246,21 @@ test('a reply that is given no window is given up, alone', async () => {
     connection.send(get(1));
     await connection.until(() => connection.stream(1).reset !== undefined || connection.closed);
     assert.deepEqual([connection.stream(1).status, connection.stream(1).reset], [200, code.CANCEL]);
+    connection.close();
+});
+
+test('a reply that is taken byte by byte is given up in the end, alone', async () => {
+    const impatient = await Server.start([...args, '--idle-timeout', '1']);
+    const connection = new Connection(impatient, { list: [[4, 0]] });
+    connection.send(frame(type.HEADERS, flag.END_HEADERS | flag.END_STREAM, 1, fields(fieldsOf('GET', '/api/openapi.json'))));
+    for (let i = 0; i < 600 && connection.stream(1).reset === undefined && !connection.closed; i++) { // a minute, which only ends a hang
+        connection.send(windowUpdate(1, 1));
+        await sleep(100);
+    }
+    assert.deepEqual([connection.stream(1).status, connection.stream(1).reset], [200, code.CANCEL]);
+    connection.send(get(3), windowUpdate(3, 100));
+    await connection.whole(3);
+    assert.deepEqual([connection.stream(3).isWhole, connection.stream(3).status], [true, 200]);
     connection.close();
 });
 
