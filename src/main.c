@@ -241,6 +241,10 @@ static int start_services(struct server *server) {
         complain("no memory or locks for the ends of pages");
         return EX_OSERR;
     }
+    if (!app_describe(app)) {
+        complain("no memory for the description of the API");
+        return EX_OSERR;
+    }
     app->shows_metrics = settings->metrics;
     app->fetcher =
         fetcher_start(&(struct fetch_options){ .allowed_hosts = settings->avatar_hosts });
@@ -466,6 +470,7 @@ static void stop(struct server *server) {
     pool_stop(server->app.auth.pool);
     pool_stop(server->app.pictures);
     app_free_workers(&server->app);
+    arena_close(&server->app.memory);
     limits_free(server->app.limits);
     walks_free(server->app.walks);
     attempts_free(server->app.auth.attempts);

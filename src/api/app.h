@@ -2,6 +2,7 @@
 #define ROSTER_API_APP_H
 
 #include "auth/auth.h"
+#include "base/buffer.h"
 #include "fetch/fetch.h"
 #include "http/http.h"
 
@@ -19,6 +20,8 @@ struct app {
     const char *cors_origins; /* a comma-separated list; empty: none */
     struct limits *limits;    /* NULL: none */
     struct walks *walks;
+    struct arena memory;       /* of what is made once, at start */
+    struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
@@ -40,6 +43,9 @@ void app_unlock_workers(struct app *app);
 
 /** Frees all workers, once the I/O threads have ended. */
 void app_free_workers(struct app *app);
+
+/** Makes the description of the API, before the first request. False: no memory. */
+bool app_describe(struct app *app) MUST_CHECK;
 
 /** Finds the route of a request and runs its handler, with a principal where it needs one. */
 void dispatch(struct exchange *exchange);

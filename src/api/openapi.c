@@ -578,11 +578,11 @@ static void add_schemas(struct buffer *out) {
             add_schema(out, operations[i].table, "", IN_CREATE);
 }
 
-void openapi_get(struct request *request) {
-    struct buffer out;
-    buffer_init(&out, request->arena, (size_t)384 * 1024);
+bool app_describe(struct app *app) {
+    struct buffer *out = &app->description;
+    buffer_init(out, &app->memory, (size_t)384 * 1024);
     buffer_add(
-        &out,
+        out,
         TEXT("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
              "\",\"summary\":\"User administration\",\"description\":\"Paths, and the names and"
              " words of a query, are taken without regard to case. HEAD is answered as GET is,"
@@ -590,11 +590,15 @@ void openapi_get(struct request *request) {
              " not here with 404.\"},"
              "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"bearer\":[]},"
              "{\"basic\":[]}],\"paths\":{"));
-    add_paths(&out);
-    buffer_add(&out, TEXT("},\"components\":"));
+    add_paths(out);
+    buffer_add(out, TEXT("},\"components\":"));
     for (unsigned i = 0; i < COMPONENTS - 1; i++) /* the last line closes */
-        buffer_add(&out, text_of(components[i]));
-    add_schemas(&out);
-    buffer_add(&out, TEXT("}}}"));
-    reply_json(request, 200, &out);
+        buffer_add(out, text_of(components[i]));
+    add_schemas(out);
+    buffer_add(out, TEXT("}}}"));
+    return !out->failed && !app->memory.failed;
+}
+
+void openapi_get(struct request *request) {
+    reply_json(request, 200, &request->app->description);
 }

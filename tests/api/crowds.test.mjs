@@ -165,6 +165,21 @@ test('50 clients that do not read a reply of more than 1 MiB take no more than t
     disperse([...clients, kept]);
 });
 
+test('500 clients that do not read the description of the API share it, and get all of it when they read', async () => {
+    const world = await start(), { server } = world, kept = await Client.connect(server), page = head('GET', '/api/openapi.json');
+    const whole = (await server.call('GET', '/api/openapi.json')).text, count = 20; // more than sockets hold
+    const before = await memory(server), clients = await gather(server, 500, { isPaused: true });
+    await forEach(clients, AT_ONCE, (client) => client.write(page.repeat(count)));
+    await assertServed(world, kept);
+    assertGrown(before, memoryNow(server), clients.length, 64 * KIB);
+    await forEach(clients.slice(0, 10), AT_ONCE, async (client) => {
+        client.read();
+        for (let i = 0; i < count; i++)
+            assert.equal((await client.reply()).body, whole);
+    });
+    disperse([...clients, kept]);
+});
+
 test('200 clients that ask for 100 large replies at once and read none take 2 MiB each, keep nobody out, and get all of them when they read', async () => {
     const world = await start(), { server } = world, kept = await Client.connect(server), page = head('GET', '/api/sys/users?size=100&orderBy=Id', world.bearer), count = 100;
     const before = await memory(server), clients = await gather(server, 200, { isPaused: true });

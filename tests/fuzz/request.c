@@ -212,6 +212,7 @@ static void begin_world(void) {
     app->accepts_basic = app->shows_metrics = true;
     app->cors_origins = "https://a.example, https://b.example";
     app->walks = walks_new();
+    require(app_describe(app));
     app->fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = "" });
     app->pictures = pool_start(1, 16);
     app->auth = (struct auth){ .store = app->store,
@@ -244,6 +245,7 @@ static void end_world(void) {
     pool_stop(app->auth.pool);
     pool_stop(app->pictures);
     app_free_workers(app);
+    arena_close(&app->memory);
     walks_free(app->walks);
     store_close(app->store);
     seal_key_free(world->key);
