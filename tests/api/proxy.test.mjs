@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import net from 'node:net';
 import tls from 'node:tls';
 import { rows } from './framing.mjs';
-import { Server, adminEmail, password, temporaryFolder, userId } from './harness.mjs';
+import { Server, adminEmail, password, run, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--metrics', '--no-basic']);
 const folder = temporaryFolder();
@@ -52,6 +52,12 @@ async function start() {
     }
 }
 const port = await start();
+
+test('nginx lets go of a connection before the server closes it', async () => {
+    const [, kept] = /^\s*keepalive_timeout (\d+)s;/m.exec(readFileSync(new URL('../../dist/nginx.conf', import.meta.url), 'utf8')) ?? [];
+    const [, idle] = /--idle-timeout=[^-]*\(default:\s+(\d+)\)/.exec((await run(['--help'])).stdout.replaceAll(/\n\s+(?=[^-\s])/g, ' '));
+    assert.ok(Number(kept) < Number(idle), `${kept} s in dist/nginx.conf, ${idle} s in rosterd`);
+});
 
 // Each time a client at an address of its own, which is neither limited yet nor allowed anything.
 let clients = 0;
