@@ -105,9 +105,15 @@ static void give_up(struct client *client) {
     client->is_broken = true;
 }
 
-/* Answers what is no request, or none yet. */
-static void refuse_head(struct client *client, enum status status, const char *reason) {
+/* Answers what is no request, or none yet: `bytes` are what came of it. */
+static void refuse_head(struct client *client, struct text bytes, enum status status,
+                        const char *reason) {
     struct served *served = serve_begin(client);
+    struct text line = bytes;
+    line.at += client->h1.scan.skipped;
+    line.len -= client->h1.scan.skipped;
+    if (served) /* RFC 9110 section 9.3.2: no reply to HEAD has a body */
+        served->is_head_only = line.len >= 5 && memcmp(line.at, "HEAD ", 5) == 0;
     drop_head(&client->h1);
     if (served)
         serve_refuse(served, status, reason);
@@ -183,6 +189,7 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     run_parser(client, head);
     /* From here on the head is written to. */
     enum status status = head_parse(&served->head, scan, head, &guard, &reason);
+    served->is_head_only = served->head.is_head;
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
         return;
@@ -226,7 +233,7 @@ static size_t feed_head(struct client *client, const char *bytes, size_t size) {
     }
     enum status status = head_scan(&h1->scan, all, before + more, &reason);
     if (status != STATUS_OK) {
-        refuse_head(client, status, reason);
+        refuse_head(client, (struct text){ all, before + more }, status, reason);
         return size;
     }
     if (!h1->scan.is_whole) {
@@ -285,7 +292,8 @@ static void finish(struct client *client) {
     if (h1->next == H1_body && h1->current)
         serve_refuse(h1->current, STATUS_BAD_INPUT, "The body ends before its announced end.");
     else if (h1->next == H1_head && h1->head_size > h1->scan.skipped)
-        refuse_head(client, STATUS_BAD_INPUT, "The head ends before its empty line.");
+        refuse_head(client, (struct text){ h1->head, h1->head_size }, STATUS_BAD_INPUT,
+                    "The head ends before its empty line.");
     client->is_last = true;
 }
 
@@ -478,7 +486,7 @@ static enum phase phase(const struct client *client) {
 static void late(struct client *client) {
     struct h1 *h1 = &client->h1;
     if (h1->next == H1_head && h1->head_size)
-        refuse_head(client, STATUS_TIMEOUT, NULL);
+        refuse_head(client, (struct text){ h1->head, h1->head_size }, STATUS_TIMEOUT, NULL);
     else if (h1->next == H1_body && h1->current)
         serve_refuse(h1->current, STATUS_TIMEOUT, NULL);
     client->is_last = true;

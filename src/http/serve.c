@@ -101,7 +101,6 @@ static void note_connection(struct served *served, const struct guard *guard) {
     enum method method = served->exchange.method;
     bool may_have_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
     bool keeps = guard->minor > 0 || guard->says_keep_alive;
-    served->is_head_only = served->head.is_head;
     /* Behind a body that nobody announced nothing is read: it might be that body. */
     served->is_last =
         guard->says_close || !keeps || (may_have_body && !guard->lengths && !guard->codings);

@@ -28,6 +28,18 @@ for (const [status, bytes] of Object.entries(refused))
         assertRefusal(replies[0], Number(status));
     });
 
+for (const [what, status, bytes] of [
+    ['a target that is none', 400, head('HEAD', 'nope')],
+    ['a line that is no header', 400, head('HEAD', '/healthz', 'nothing')],
+    ['a blank before a colon', 400, head('HEAD', '/healthz', 'X : a')],
+    ['headers that are too long', 431, head('HEAD', '/healthz', `X: ${'x'.repeat(20000)}`)],
+    ['another version', 505, head('HEAD', '/healthz').replace('1.1', '2.0')],
+])
+    test(`a HEAD that is refused gets no body: ${what}`, async () => {
+        const replies = await ask(server, bytes, ['HEAD']);
+        assert.deepEqual(statuses(replies), [status]);
+    });
+
 test('what follows a refused request is never one, whether it comes with it or after the reply', async () => {
     const before = await server.get(userId);
     const body = JSON.stringify({ ...required(before), LastHelpVisited: before.LastHelpVisited + 1 });
