@@ -26,7 +26,8 @@ struct issuing {
 
 static enum status issue(struct store_view *tx, struct store_command *command) {
     struct issuing *issuing = (struct issuing *)command;
-    return grant_issue(issuing->auth, tx, ADMINISTRATOR, TEXT("bench"), &issuing->grant);
+    struct token session = grant_session(ADMINISTRATOR, TEXT("bench"));
+    return grant_issue(issuing->auth, tx, &session, &issuing->grant);
 }
 
 static double now_ns(void) {

@@ -141,7 +141,7 @@ static void traded(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     enum status status = trading->trade.command.status;
     if (status == STATUS_OK)
-        reply_grant(request, &trading->trade.grant, trading->auth.token_lifetime_ms);
+        reply_grant(request, &trading->trade.grant);
     else if (status == STATUS_UNAUTHENTICATED)
         reply_unauthenticated(request, "invalid_token");
     else

@@ -116,7 +116,7 @@ void reply_failure(struct request *request, enum status status, const char *mess
 
 /** Sends a pair of tokens (RFC 6749 section 5.1). */
 struct grant;
-void reply_grant(struct request *request, const struct grant *grant, int64_t lifetime_ms);
+void reply_grant(struct request *request, const struct grant *grant);
 
 /** Sends what the service says of a wrong e-mail address or password (contract section 1.6). */
 void reply_wrong_password(struct request *request);

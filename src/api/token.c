@@ -85,7 +85,7 @@ static void signed_in(struct exchange *exchange) {
     struct request *request = sign_in->owner;
     switch (sign_in->result) {
     case SIGN_IN_OK:
-        reply_grant(request, &sign_in->grant, request->app->auth.token_lifetime_ms);
+        reply_grant(request, &sign_in->grant);
         break;
     case SIGN_IN_WRONG:
         reply_error(request, 400, TEXT("invalid_grant"),
@@ -138,7 +138,7 @@ static void refreshed(struct exchange *exchange) {
     struct refresh *refresh = exchange->state;
     struct request *request = refresh->owner;
     if (refresh->result == STATUS_OK)
-        reply_grant(request, &refresh->grant, request->app->auth.token_lifetime_ms);
+        reply_grant(request, &refresh->grant);
     else if (refresh->result == STATUS_UNAUTHENTICATED)
         reply_error(request, 400, TEXT("invalid_grant"), (struct text){ 0 });
     else

@@ -10,21 +10,32 @@ enum status grant_token(struct store_view *tx, struct token *token, char out[TOK
     return store_add_token(tx, token);
 }
 
-enum status grant_issue(const struct auth *auth, struct store_view *tx, int64_t user_id,
-                        struct text client_id, struct grant *grant) {
-    int64_t now_ms = time_now_ms();
-    struct token token = {
-        .kind = TOKEN_ACCESS,
-        .user_id = user_id,
-        .client_id = client_id,
-        .issued_ms = now_ms,
-        .expires_ms = now_ms + auth->token_lifetime_ms,
-    };
-    enum status status = store_revoke_client(tx, user_id, client_id, TOKEN_REFRESH);
+struct token grant_session(int64_t user_id, struct text client_id) {
+    return (struct token){ .user_id = user_id,
+                           .client_id = client_id,
+                           .family = token_family(),
+                           .ends_ms = TOKEN_ENDLESS };
+}
+
+/* When a token of a session expires that is to last so long. */
+static int64_t expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
+    int64_t expires_ms = now_ms + lifetime_ms;
+    return expires_ms < session->ends_ms ? expires_ms : session->ends_ms;
+}
+
+enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
+                        struct grant *grant) {
+    struct token token = *session;
+    token.kind = TOKEN_ACCESS;
+    token.issued_ms = time_now_ms();
+    token.expires_ms = expiry(session, token.issued_ms, auth->token_lifetime_ms);
+    grant->lifetime_ms = token.expires_ms - token.issued_ms;
+    enum status status =
+        store_revoke_client(tx, session->user_id, session->client_id, TOKEN_REFRESH);
     if (status == STATUS_OK)
         status = grant_token(tx, &token, grant->access);
     token.kind = TOKEN_REFRESH;
-    token.expires_ms = now_ms + auth->refresh_lifetime_ms;
+    token.expires_ms = expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
     if (status == STATUS_OK)
         status = grant_token(tx, &token, grant->refresh);
     return status;
@@ -68,7 +79,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
         return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
     status = store_spend_token(tx, &hash);
     if (status == STATUS_OK)
-        status = grant_issue(refresh->auth, tx, token.user_id, token.client_id, &refresh->grant);
+        status = grant_issue(refresh->auth, tx, &token, &refresh->grant);
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status;

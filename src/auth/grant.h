@@ -3,12 +3,16 @@
 
 #include "auth/sign_in.h"
 
+/** What the tokens of a new sign-in have in common: a family of their own, and no end. */
+struct token grant_session(int64_t user_id, struct text client_id);
+
 /**
  * Issues an access and a refresh token to a client of a user, inside a transaction; the client's
- * refresh tokens so far go. `grant` gets them in clear.
+ * refresh tokens so far go. Of `session`, a new one or a token of it, they take the user, the
+ * client, the family with its parent, and the end. `grant` gets them in clear.
  */
-enum status grant_issue(const struct auth *auth, struct store_view *tx, int64_t user_id,
-                        struct text client_id, struct grant *grant) MUST_CHECK;
+enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
+                        struct grant *grant) MUST_CHECK;
 
 /**
  * Room for the reply that hands a grant out. To be reserved before the commit: what is committed

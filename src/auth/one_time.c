@@ -76,12 +76,11 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
     one_time->token = claims.at ? sign(one_time, claims) : claims;
     if (!one_time->token.at)
         return STATUS_BROKEN;
-    struct token token = { .hash = token_hash(one_time->token),
-                           .kind = TOKEN_ONE_TIME,
-                           .user_id = one_time->user_id,
-                           .client_id = TEXT(""),
-                           .issued_ms = now_ms,
-                           .expires_ms = now_ms + one_time->lifetime_ms };
+    struct token token = grant_session(one_time->user_id, TEXT(""));
+    token.kind = TOKEN_ONE_TIME;
+    token.hash = token_hash(one_time->token);
+    token.issued_ms = now_ms;
+    token.expires_ms = now_ms + one_time->lifetime_ms;
     status = store_add_token(tx, &token);
     if (status == STATUS_OK && by.email.at)
         status =
@@ -109,8 +108,9 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     if (status != STATUS_OK)
         return status;
     status = store_drop_token(tx, &hash);
+    token.client_id = TEXT("one-time");
     if (status == STATUS_OK)
-        status = grant_issue(exchange->auth, tx, token.user_id, TEXT("one-time"), &exchange->grant);
+        status = grant_issue(exchange->auth, tx, &token, &exchange->grant);
     bool can_reply = !exchange->arena->failed && arena_reserve(exchange->arena, GRANT_REPLY_MAX);
     return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_BROKEN;
 }

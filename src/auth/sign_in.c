@@ -81,17 +81,15 @@ static enum sign_in_result judge(const struct sign_in *sign_in, const struct rec
 }
 
 static enum status hand_out(struct sign_in *sign_in, struct store_view *tx) {
+    struct token token = grant_session(sign_in->user_id, sign_in->client_id);
     if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
-        return grant_issue(sign_in->auth, tx, sign_in->user_id, sign_in->client_id,
-                           &sign_in->grant);
+        return grant_issue(sign_in->auth, tx, &token, &sign_in->grant);
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
         return STATUS_OK;
-    int64_t now_ms = time_now_ms();
-    struct token token = { .kind = TOKEN_RESET,
-                           .user_id = sign_in->user_id,
-                           .client_id = TEXT(""),
-                           .issued_ms = now_ms,
-                           .expires_ms = now_ms + RESET_LIFETIME_MS };
+    token.kind = TOKEN_RESET;
+    token.client_id = TEXT("");
+    token.issued_ms = time_now_ms();
+    token.expires_ms = token.issued_ms + RESET_LIFETIME_MS;
     return grant_token(tx, &token, sign_in->grant.access);
 }
 

@@ -17,6 +17,7 @@ _Static_assert(SIGN_IN_LOCKED == SIGN_IN_BROKEN + 1, "sign_in_counts has a place
 struct grant {
     char access[TOKEN_TEXT_SIZE];
     char refresh[TOKEN_TEXT_SIZE];
+    int64_t lifetime_ms; /* of the access token */
 };
 
 /**

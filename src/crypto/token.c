@@ -27,3 +27,9 @@ struct token_hash token_hash(struct text token) {
     (void)failed;
     return hash;
 }
+
+int64_t token_family(void) {
+    uint64_t bits;
+    random_bytes((unsigned char *)&bits, sizeof bits);
+    return (int64_t)(bits >> 2) + 1;
+}

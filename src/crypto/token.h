@@ -16,6 +16,9 @@ void token_generate(char out[TOKEN_TEXT_SIZE]);
 /** The SHA-256 of any text, meant for high-entropy ones: tokens. */
 struct token_hash token_hash(struct text token);
 
+/** A number for a new family of tokens: a random one from 1 to 2^62. */
+int64_t token_family(void);
+
 /** What a keyed hash is for: the same text for another purpose has another one. */
 enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_WALK, KEYED_PURPOSES };
 

@@ -90,8 +90,22 @@ static int start(void **state) {
     return crypto_start() ? 0 : -1;
 }
 
+static void families_are_positive_and_differ(void **state) {
+    (void)state;
+    int64_t previous = 0, all = 0;
+    for (int round = 0; round < 1000; round++) {
+        int64_t family = token_family();
+        assert_true(family > 0);
+        assert_true(family != previous);
+        all |= family;
+        previous = family;
+    }
+    assert_true(all >> 52); /* chance is in all of it */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_are_positive_and_differ),
         cmocka_unit_test(tokens_are_43_characters_of_base64url_and_differ),
         cmocka_unit_test(the_hash_of_a_token_is_its_sha_256),
         cmocka_unit_test(a_keyed_hash_is_the_same_for_the_same_text_and_purpose_only),

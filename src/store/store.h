@@ -151,12 +151,19 @@ enum token_kind {
     TOKEN_ONE_TIME, /* is traded for a pair of tokens, once */
 };
 
+/** The end of what ends only when somebody ends it. */
+#define TOKEN_ENDLESS INT64_MAX
+
 struct token {
     struct token_hash hash;
     enum token_kind kind;
     int64_t user_id;
     struct text client_id;
     int64_t issued_ms, expires_ms;
+    int64_t family;  /* what came of one sign-in of one user, and ends together; never 0 */
+    int64_t parent;  /* the family that this one rests on and ends with; minus a user's Id: it rests
+                      * on that user's password; 0: on nothing else */
+    int64_t ends_ms; /* what is derived from it expires by then too, as it does itself */
 };
 
 /** STATUS_NOT_FOUND, STATUS_BROKEN. Expired ones are found too. */

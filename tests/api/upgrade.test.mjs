@@ -36,6 +36,10 @@ for (let version = 1; version < latest; version++) {
         const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
         if (hasRepeats)
             sql(file, `UPDATE audit SET at_ms = ${Date.now()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
+        // Nothing of it is too old to be kept, whatever today is.
+        sql(file, `UPDATE tokens SET expires_ms = ${Date.now() + 86400000}`);
+        if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'web_hook_deliveries'") === '1')
+            sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${Date.now()}`);
         const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('repeats', 'addresses') AND name NOT LIKE 'users_texts%'").split('\n');
         const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
@@ -55,7 +59,8 @@ for (let version = 1; version < latest; version++) {
         const old = isPacked ? unpackedCopy(file) : file;
         for (const table of tables)
             contents.get(table).rows = read(table, old);
-        const addresses = version > 1 && sql(file, 'SELECT address, owner FROM addresses ORDER BY address, owner');
+        const addressTable = ['addresses', 'users_Email_addresses'].find((name) => sql(file, `SELECT 1 FROM sqlite_schema WHERE name = '${name}'`) === '1');
+        const addresses = addressTable && sql(file, `SELECT address, owner FROM ${addressTable} ORDER BY address, owner`);
         const refused = await run(['check', '--data', data]);
         assert.equal(refused.code, 78);
         assert.match(refused.stderr, /an older version made this/);
@@ -74,6 +79,17 @@ for (let version = 1; version < latest; version++) {
             assert.equal(sql(file, 'SELECT address, owner FROM users_Email_addresses ORDER BY address, owner'), addresses);
         if (hasRepeats)
             assert.equal(sql(file, 'SELECT key FROM repeats'), 'WebHook fixture', 'a key belongs to a resource');
+        const families = JSON.parse(sql(file, `SELECT json_group_array(json_object('client', user_id || ' ' || client_id, 'kind', kind, 'family', family, 'parent', parent,
+            'isEndless', ends_ms = 9223372036854775807)) FROM tokens`));
+        const familyOf = new Map();
+        for (const { client, kind, family, parent, isEndless } of families) {
+            assert.deepEqual([family > 0, parent, isEndless], [true, 0, 1]);
+            const name = kind <= 2 ? client : `${client} ${family}`; // what may be used and what was spent go together
+            assert.equal(familyOf.get(name) ?? family, family, `one family for ${name}`);
+            familyOf.set(name, family);
+        }
+        assert.ok(familyOf.size > 0 || version === 1);
+        assert.equal(new Set(familyOf.values()).size, familyOf.size, 'and to each its own');
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
         await server.spawn();

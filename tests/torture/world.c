@@ -212,7 +212,9 @@ static enum status write_session(struct store_view *tx, const struct job *job) {
                            .user_id = FIRST_ID + job->person,
                            .client_id = TEXT("torture"),
                            .issued_ms = NOW_MS,
-                           .expires_ms = NOW_MS + 1 };
+                           .expires_ms = NOW_MS + 1,
+                           .family = (int64_t)job->number,
+                           .ends_ms = TOKEN_ENDLESS };
     struct token_hash spent = hash_of(job->spends);
     if (job->session == KEEP_TOKEN)
         return STATUS_OK;

@@ -29,6 +29,11 @@ static const char row_counts_table[] =
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
+/* By which what rests on each other ends together (see struct token in store.h). */
+#define token_families                                                                             \
+    "CREATE INDEX tokens_family ON tokens (family);"                                               \
+    "CREATE INDEX tokens_parent ON tokens (parent) WHERE parent <> 0;"
+
 /* What keeps GUIDs that follow from an Id apart from those of other databases. */
 #define realm_table                                                                                \
     "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
@@ -46,10 +51,10 @@ static const char own_tables[] =
     " content BLOB NOT NULL) STRICT;"
     "CREATE TABLE tokens (hash BLOB PRIMARY KEY, kind INTEGER NOT NULL, user_id INTEGER NOT NULL,"
     " client_id TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " id INTEGER)"
+    " id INTEGER, family INTEGER NOT NULL, parent INTEGER NOT NULL, ends_ms INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
-    "CREATE INDEX tokens_expires ON tokens (expires_ms);" token_ids
+    "CREATE INDEX tokens_expires ON tokens (expires_ms);" token_ids token_families
     /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
@@ -458,9 +463,27 @@ static enum status to_version_4(struct store_view *view) {
     return status;
 }
 
+/* Tokens have families. What one client of a user has belongs together; it has no end but its own,
+ * and what it was made with is not known. Kinds 0 to 2 are access, refresh and spent tokens. */
+static enum status give_tokens_families(struct store_view *view) {
+    return view_run(view, "ALTER TABLE tokens ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
+                          "ALTER TABLE tokens ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
+                          "ALTER TABLE tokens ADD COLUMN ends_ms INTEGER NOT NULL"
+                          " DEFAULT 9223372036854775807;"
+                          "UPDATE tokens SET family = abs(random() % 9007199254740991) + 1;"
+                          "UPDATE tokens SET family = (SELECT min(s.family) FROM tokens AS s"
+                          " WHERE s.user_id = tokens.user_id AND s.client_id = tokens.client_id"
+                          " AND s.kind <= 2) WHERE kind <= 2;" token_families);
+}
+
+/* Version 5: tokens have families. */
+static enum status to_version_5(struct store_view *view) {
+    return give_tokens_families(view);
+}
+
 /* Step n takes version n + 1 to n + 2. */
 static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3,
-                                                             to_version_4 };
+                                                             to_version_4, to_version_5 };
 enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1, DICTIONARIES_SINCE = 3 };
 
 int schema_compare_version(struct store_view *view) {

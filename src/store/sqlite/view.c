@@ -557,6 +557,9 @@ enum status store_token(struct store_view *view, const struct token_hash *hash, 
             .client_id = column_text(statement, 2, arena),
             .issued_ms = sqlite3_column_int64(statement, 3),
             .expires_ms = sqlite3_column_int64(statement, 4),
+            .family = sqlite3_column_int64(statement, 5),
+            .parent = sqlite3_column_int64(statement, 6),
+            .ends_ms = sqlite3_column_int64(statement, 7),
         };
         if (!token->client_id.at)
             status = STATUS_BROKEN;

@@ -367,6 +367,7 @@ static struct text hash_bytes(const struct token_hash *hash) {
 
 enum status store_add_token(struct store_view *tx, const struct token *token) {
     sqlite3_stmt *statement = view_statement(tx, SQL_add_token);
+    assert(token->family && token->expires_ms <= token->ends_ms);
     if (!statement)
         return STATUS_BROKEN;
     bind_blob(statement, 1, hash_bytes(&token->hash));
@@ -375,6 +376,9 @@ enum status store_add_token(struct store_view *tx, const struct token *token) {
     bind_text(statement, 4, token->client_id);
     bind_integer(statement, 5, token->issued_ms);
     bind_integer(statement, 6, token->expires_ms);
+    bind_integer(statement, 7, token->family);
+    bind_integer(statement, 8, token->parent);
+    bind_integer(statement, 9, token->ends_ms);
     return view_execute(tx, statement);
 }
 
