@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     check(first_data_write(store, &data) == STATUS_OK, "the folder is not empty");
     int64_t end = FIRST_USER + strtoll(argv[2], NULL, 10);
     for (int64_t id = FIRST_USER; id < end; id += AT_ONCE) {
-        struct filling filling = { .command = { .run = add_users },
+        struct filling filling = { .command = { .on_behalf_of = &store_nobody, .run = add_users },
                                    .from = id,
                                    .to = id + AT_ONCE < end ? id + AT_ONCE : end };
         check(store_run(store, &filling.command) == STATUS_OK, "cannot write");

@@ -135,16 +135,17 @@ int main(int argc, char **argv) {
     char(*emails)[EMAIL_MAX] = argc == 6 ? calloc((size_t)count, EMAIL_MAX) : NULL;
     check(updatings && (emails || argc == 5), "no memory");
     for (int i = 0; i < group; i++) {
-        updatings[i] = (struct updating){ .command = { .run = update, .done = again },
-                                          .users = users,
-                                          .count = count,
-                                          .values = arena_calloc(&arena, user_table.count,
-                                                                 sizeof(struct value)),
-                                          .emails = emails,
-                                          .store = store,
-                                          .done = &done,
-                                          .is_over = &is_over,
-                                          .running = &running };
+        updatings[i] = (struct updating){
+            .command = { .on_behalf_of = &store_nobody, .run = update, .done = again },
+            .users = users,
+            .count = count,
+            .values = arena_calloc(&arena, user_table.count, sizeof(struct value)),
+            .emails = emails,
+            .store = store,
+            .done = &done,
+            .is_over = &is_over,
+            .running = &running
+        };
         check(updatings[i].values != NULL, "no memory");
         random_bytes(&updatings[i].random, sizeof updatings[i].random);
         check(store_submit(store, &updatings[i].command) == STATUS_OK, "cannot submit");

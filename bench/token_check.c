@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
     struct auth auth = { .store = store,
                          .token_lifetime_ms = 3600000,
                          .refresh_lifetime_ms = 3600000 };
-    struct issuing issuing = { .command = { .run = issue }, .auth = &auth };
+    struct issuing issuing = { .command = { .on_behalf_of = &store_nobody, .run = issue },
+                               .auth = &auth };
     check(store_run(store, &issuing.command) == STATUS_OK, "no token");
     struct store_view *view = store_view_open(store);
     struct token_cache *cache = token_cache_new(&auth, view);

@@ -228,7 +228,7 @@ static enum status write_all(struct store_view *tx, struct store_command *comman
 
 enum status first_data_write(struct store *store, const struct first_data *data) {
     struct writing writing = {
-        .command = { .run = write_all },
+        .command = { .on_behalf_of = &store_nobody, .run = write_all },
         .data = data,
         .rules = { .now_ms = data->with_demo ? DEMO_TIME_MS : time_now_ms(),
                    .author = data->email },

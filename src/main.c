@@ -411,7 +411,8 @@ static enum status clean(struct store_view *tx, struct store_command *command) {
 
 /* Takes away a part of what nobody needs any more; is there more of it? */
 static bool clean_up(struct server *server) {
-    struct cleaning cleaning = { .command = { .run = clean }, .settings = &server->settings };
+    struct cleaning cleaning = { .command = { .on_behalf_of = &store_nobody, .run = clean },
+                                 .settings = &server->settings };
     if (store_run(server->app.store, &cleaning.command) == STATUS_OK)
         return cleaning.more;
     log_warning("what is expired or old could not be taken away");

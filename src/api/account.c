@@ -94,6 +94,7 @@ void credentials_validate(struct request *request) {
         return;
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
+                                 .on_behalf_of = request_authority(request),
                                  .email = value_as_text(&change.values[CREDENTIALS_Email]),
                                  .password = value_as_text(&change.values[CREDENTIALS_Password]),
                                  .done = resume_validated,
@@ -112,29 +113,25 @@ static void refuse_token(struct request *request) {
 }
 
 /* Whose token it is becomes the caller: the user changes the own password. */
-static enum status find_bearer(struct request *request, const struct token_hash *hash) {
-    struct token token;
-    enum status status = store_token(request->worker->view, hash, request->arena, &token);
-    if (status == STATUS_OK && (token.kind != TOKEN_RESET || token.expires_ms <= time_now_ms()))
-        return STATUS_NOT_FOUND;
-    if (status != STATUS_OK)
-        return status;
-    status = auth_principal(&request->app->auth, request->worker->view, token.user_id,
-                            request->arena, &request->principal);
-    return status == STATUS_UNAUTHENTICATED ? STATUS_NOT_FOUND : status;
+static enum status find_bearer(struct request *request, struct text token) {
+    struct principal bearer = { .credential = auth_token_credential(CREDENTIAL_reset, token) };
+    enum status status =
+        auth_decide(&request->app->auth, request->worker->view, request->arena, &bearer);
+    if (status == STATUS_OK)
+        request->principal = bearer;
+    return status;
 }
 
 void password_reset(struct request *request) {
     struct change change;
     if (!request_read(request, &password_reset_table, &change))
         return;
-    struct token_hash hash = token_hash(value_as_text(&change.values[PASSWORD_RESET_Token]));
-    enum status status = find_bearer(request, &hash);
-    if (status == STATUS_NOT_FOUND)
+    request->refuse = refuse_token; /* it works once, also for two who come at the same time */
+    enum status status = find_bearer(request, value_as_text(&change.values[PASSWORD_RESET_Token]));
+    if (status == STATUS_UNAUTHENTICATED)
         refuse_token(request);
     else if (status == STATUS_OK)
-        user_set_password(request, value_as_text(&change.values[PASSWORD_RESET_NewPassword]),
-                          &hash);
+        user_set_password(request, value_as_text(&change.values[PASSWORD_RESET_NewPassword]));
     else
         reply_failure(request, status, NULL, NULL);
 }

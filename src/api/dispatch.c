@@ -11,7 +11,7 @@ enum rights_of {
 #include "model/tables.def"
 };
 
-enum { OPEN = -1, CALLER = -2, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
+enum { OPEN = ROUTE_OPEN, CALLER = ROUTE_CALLER, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
 
 #define PATH(path)                                                                                 \
     { path, sizeof path - 1 }
@@ -101,12 +101,14 @@ bool route_shows_users(const struct route *route) {
            route->resource->shows_users >> ((unsigned)route->permission % OPERATIONS) & 1;
 }
 
-int route_lacking(const struct route *route, unsigned own, const struct principal *caller) {
-    if (!principal_may(caller, own))
-        return (int)own;
-    if (route_shows_users(route) && !principal_may(caller, PERMISSION(User, Read)))
-        return PERMISSION(User, Read);
-    return -1;
+static uint64_t needs_of(const struct request *request) {
+    const struct route *route = request->route;
+    unsigned own = (unsigned)route->permission;
+    if (route->permission == CALLER)
+        return 0;
+    if (route_searches(route) && search_is_batch(request))
+        own = permission(route->resource->table->rights, OPERATION_Read);
+    return UINT64_C(1) << own | (uint64_t)route_shows_users(route) << PERMISSION(User, Read);
 }
 
 /* A GET that needs more than Read or List does something: it issues a one-time token. */
@@ -124,11 +126,8 @@ static void run_if_permitted(struct request *request) {
         reply_busy(request, wait_s);
         return;
     }
-    unsigned needed = (unsigned)route->permission;
-    if (route_searches(route) && search_is_batch(request))
-        needed = permission(route->resource->table->rights, OPERATION_Read);
-    int lacking =
-        route->permission == CALLER ? -1 : route_lacking(route, needed, &request->principal);
+    request->needs = needs_of(request);
+    int lacking = request_lacking(request);
     if (lacking < 0)
         route->handler(request);
     else
@@ -183,6 +182,7 @@ static void authenticate_basic(struct request *request, struct text credentials)
     basic->request = request;
     basic->sign_in = (struct sign_in){ .auth = &request->app->auth,
                                        .arena = request->arena,
+                                       .on_behalf_of = &store_nobody,
                                        .email = email,
                                        .password = password,
                                        .done = resume_basic,

@@ -32,7 +32,7 @@ static void issued(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     switch (one_time->command.status) {
     case STATUS_OK: reply_token(request, one_time->token); break;
-    case STATUS_UNAUTHENTICATED: /* of the user, not of the caller */
+    case STATUS_CONFLICT:
         reply_failure(request, STATUS_CONFLICT,
                       "This user may not sign in, or must set a new password first.", NULL);
         break;
@@ -50,8 +50,7 @@ static void resume_issued(struct store_command *command) {
     exchange_resume(((struct issuing *)command)->exchange);
 }
 
-static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
-                  int64_t caller_id) {
+static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms) {
     struct issuing *issuing = arena_calloc(request->arena, 1, sizeof *issuing);
     if (!issuing) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
@@ -64,18 +63,17 @@ static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms,
                            .arena = request->arena,
                            .user_id = user_id,
                            .lifetime_ms = lifetime_ms,
-                           .caller_id = caller_id };
+                           .caller = &request->principal };
     request->exchange->state = issuing;
     request_submit(request, &issuing->one_time.command, issued);
 }
 
 void one_time_own(struct request *request) {
-    issue(request, request->principal.user_id, minutes_ms(DEFAULT_MINUTES),
-          request->principal.user_id);
+    issue(request, request->principal.user_id, minutes_ms(DEFAULT_MINUTES));
 }
 
 void one_time_of(struct request *request) {
-    issue(request, request->id, minutes_ms(DEFAULT_MINUTES), request->principal.user_id);
+    issue(request, request->id, minutes_ms(DEFAULT_MINUTES));
 }
 
 struct asking {
@@ -89,8 +87,8 @@ static void signed_in(struct exchange *exchange) {
     struct request *request = asking->request;
     switch (asking->sign_in.result) {
     case SIGN_IN_OK:
-        issue(request, asking->sign_in.principal.user_id, asking->lifetime_ms,
-              asking->sign_in.principal.user_id);
+        request->principal = asking->sign_in.principal;
+        issue(request, request->principal.user_id, asking->lifetime_ms);
         break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
     case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
@@ -120,6 +118,7 @@ void one_time_by_password(struct request *request) {
     asking->sign_in = (struct sign_in){
         .auth = &request->app->auth,
         .arena = request->arena,
+        .on_behalf_of = &store_nobody,
         .email = value_as_text(&change.values[ONE_TIME_REQUEST_email]),
         .password = value_as_text(&change.values[ONE_TIME_REQUEST_password]),
         .done = resume_signed_in,
@@ -152,7 +151,7 @@ static void resume_traded(struct store_command *command) {
     exchange_resume(((struct trading *)command)->exchange);
 }
 
-/* False when `validForInMinutes` is no number of minutes up to a week. */
+/* False when `validForInMinutes` is there and no number of minutes up to a week. */
 static bool read_query(struct request *request, struct text *token, int64_t *minutes) {
     struct text rest = exchange_query(request->exchange), name, value;
     bool ok = true;
@@ -170,7 +169,7 @@ static bool read_query(struct request *request, struct text *token, int64_t *min
 void one_time_exchange(struct request *request) {
     struct trading *trading = arena_calloc(request->arena, 1, sizeof *trading);
     struct text token = { 0 };
-    int64_t minutes = EXCHANGE_MINUTES;
+    int64_t minutes = 0;
     if (!trading) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
@@ -185,13 +184,15 @@ void one_time_exchange(struct request *request) {
     }
     trading->exchange = request->exchange;
     trading->auth = request->app->auth;
-    if (minutes_ms(minutes) < trading->auth.token_lifetime_ms)
-        trading->auth.token_lifetime_ms = minutes_ms(minutes);
+    int64_t access_ms = minutes_ms(minutes ? minutes : EXCHANGE_MINUTES);
+    if (access_ms < trading->auth.token_lifetime_ms)
+        trading->auth.token_lifetime_ms = access_ms;
     trading->trade =
         (struct one_time_exchange){ .command = { .run = one_time_trade, .done = resume_traded },
                                     .auth = &trading->auth,
                                     .arena = request->arena,
-                                    .token = token };
+                                    .token = token,
+                                    .session_ms = minutes ? minutes_ms(minutes) : TOKEN_ENDLESS };
     request->exchange->state = trading;
     request_submit(request, &trading->trade.command, traded);
 }

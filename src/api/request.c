@@ -1,13 +1,86 @@
-/* How a request rests while others work for it. Once something is handed over it may be done, and
- * the request gone on, before the call returns: so only a refusal is still the caller's to tell. */
+/* On whose behalf a request acts, and how it rests while others work for it. Once something is
+ * handed over it may be done, and the request gone on, before the call returns: so only a refusal
+ * is still the caller's to tell. */
 #include "api/request.h"
 
 #include "auth/sign_in.h"
 #include "base/time.h"
 
+#include <assert.h>
+
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
     request->exchange->next = step;
     exchange_suspend(request->exchange);
+}
+
+/* ---- Authority ---- */
+
+int request_lacking(const struct request *request) {
+    uint64_t missing = request->needs & ~request->principal.permissions;
+    int own = request->route->permission;
+    if (!missing)
+        return -1;
+    return own >= 0 && missing >> own & 1 ? own : __builtin_ctzll(missing);
+}
+
+/* On the thread, and the view, that is about to act. */
+static enum status confirm(struct store_view *view, struct authority *authority) {
+    struct request *request = (struct request *)authority;
+    request->refusal = auth_confirm(&request->app->auth, view, request->arena, &request->principal);
+    if (request->refusal == STATUS_OK && request_lacking(request) >= 0)
+        request->refusal = STATUS_DENIED;
+    return request->refusal;
+}
+
+struct authority *request_authority(struct request *request) {
+    request->authority.confirm = confirm;
+    if (request->principal.user_id)
+        return &request->authority;
+    assert(request->route->permission == ROUTE_OPEN);
+    return &store_nobody;
+}
+
+static void reply_refusal(struct request *request) {
+    if (request->refusal == STATUS_DENIED)
+        reply_forbidden(request, (unsigned)request_lacking(request));
+    else if (request->refuse)
+        request->refuse(request);
+    else
+        reply_unauthenticated(request, "invalid_token");
+}
+
+/* Was the command refused to the caller, and the refusal not rolled back with what led to it? */
+static bool is_refused(const struct request *request) {
+    return request->command->status == request->refusal &&
+           (request->refusal == STATUS_UNAUTHENTICATED || request->refusal == STATUS_DENIED);
+}
+
+/* Any other failure is the step's to tell. */
+static void go_on(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    if (is_refused(request))
+        reply_refusal(request);
+    else
+        request->step(exchange);
+}
+
+/* A search may take its time, and what it found is for those alone who may still see it. */
+static void go_on_reading(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    struct authority *authority = request->command->on_behalf_of;
+    if (request->command->status == STATUS_OK)
+        request->command->status = authority->confirm(request->worker->view, authority);
+    go_on(exchange);
+}
+
+/* ---- Rest ---- */
+
+static void rest(struct request *request, struct store_command *command,
+                 void (*step)(struct exchange *exchange)) {
+    request->refusal = STATUS_OK;
+    request->command = command;
+    request->step = step;
+    request_suspend(request, go_on);
 }
 
 static void tell_refusal(struct request *request, struct store_command *command,
@@ -20,13 +93,16 @@ static void tell_refusal(struct request *request, struct store_command *command,
 
 void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange)) {
-    request_suspend(request, step);
+    command->on_behalf_of = request_authority(request);
+    rest(request, command, step);
     tell_refusal(request, command, store_submit(request->app->store, command));
 }
 
 void request_read_on(struct request *request, struct store_command *command,
                      void (*step)(struct exchange *exchange)) {
-    request_suspend(request, step);
+    command->on_behalf_of = request_authority(request);
+    rest(request, command, step);
+    request->exchange->next = go_on_reading;
     tell_refusal(request, command, store_read(request->app->store, command));
 }
 
@@ -39,7 +115,7 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
         reply_busy(request, wait_s);
         return;
     }
-    request_suspend(request, step);
+    rest(request, &sign_in->command, step);
     enum status status = sign_in_start(sign_in, request->worker->view);
     if (status == STATUS_OK)
         return;

@@ -8,19 +8,28 @@
 
 /** A request on its way through its handler; lives in the exchange's arena. */
 struct request {
+    struct authority authority; /* first; see request_authority */
     struct app *app;
     struct exchange *exchange;
     struct arena *arena;
-    struct worker *worker;      /* of the I/O thread, the same through all steps */
-    const struct route *route;  /* NULL: none fits */
-    int64_t id;                 /* of {id} in the path */
-    struct principal principal; /* where the route asks for a permission */
+    struct worker *worker;         /* of the I/O thread, the same through all steps */
+    const struct route *route;     /* NULL: none fits */
+    int64_t id;                    /* of {id} in the path */
+    struct principal principal;    /* the caller; user_id 0: nobody, or not known yet */
+    uint64_t needs;                /* the permissions that it was found to need: a bit for each */
+    struct store_command *command; /* that it waits for */
+    enum status refusal;           /* what the caller's authority said when it last was to run */
+    void (*step)(struct exchange *exchange); /* after the command */
+    /* Replies to a credential that ended before the command; NULL: as to a bearer token. */
+    void (*refuse)(struct request *request);
 };
+
+enum { ROUTE_OPEN = -1, ROUTE_CALLER = -2 };
 
 struct route {
     enum method method;
     struct text path; /* with {id} for an id */
-    int permission;   /* the caller must have it; -1: open to all, -2: to any caller */
+    int permission;   /* the caller must have it; ROUTE_OPEN: to all, ROUTE_CALLER: to any caller */
     void (*handler)(struct request *request);
     const struct resource *resource; /* of the handlers in resources.c */
     const char *summary;
@@ -75,12 +84,14 @@ bool request_is_strict(const struct request *request);
 /** Does the route ask for User-Read besides its own permission? What it does shows users. */
 bool route_shows_users(const struct route *route);
 
+/** A permission that the request needs and the caller lacks, the route's own first; -1: none. */
+int request_lacking(const struct request *request) MUST_CHECK;
+
 /**
- * A permission that the route asks for and the caller lacks; -1: none. `own` is the route's own,
- * which may depend on the request.
+ * On whose behalf the request's commands run: on the caller's, who is asked about again, credential
+ * and permissions, just before each; on nobody's where the route is open and there is no caller.
  */
-int route_lacking(const struct route *route, unsigned own,
-                  const struct principal *caller) MUST_CHECK;
+struct authority *request_authority(struct request *request);
 
 /**
  * Rests until the exchange is resumed, then runs `step`. To be called before the hand-over, and
@@ -89,9 +100,9 @@ int route_lacking(const struct route *route, unsigned own,
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 
 /**
- * The same, and hands the command, whose `done` resumes the exchange, to the writer;
- * request_read_on to a reader of store_read. When it is not taken, the step finds the reason as its
- * status.
+ * The same, and hands the command, whose `done` resumes the exchange, to the writer, on behalf of
+ * the caller; request_read_on to a reader of store_read. When it is not taken, the step finds the
+ * reason as its status. A caller who may not do it any more is refused without the step.
  */
 void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange));

@@ -26,7 +26,6 @@ struct searching {
     int64_t page, size;
     unsigned order_field; /* as asked for; `search.order` is what comes to the same */
     bool is_batch, has_order, ignores_more;
-    int lacking; /* a permission that a filter asks for and the caller lacks; -1: none */
     struct errors errors;
     struct buffer ignored; /* names of parameters that mean nothing here */
 };
@@ -407,9 +406,7 @@ static bool is_plain(struct searching *searching, const struct parameter *parame
 
 /* Whoever may not search a table learns nothing of it by searching what points there. */
 static void ask_permission(struct searching *searching, const struct table *table) {
-    unsigned needed = permission(table->rights, OPERATION_List);
-    if (!principal_may(&searching->request->principal, needed))
-        searching->lacking = (int)needed;
+    searching->request->needs |= UINT64_C(1) << permission(table->rights, OPERATION_List);
 }
 
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
@@ -588,7 +585,6 @@ static struct searching *searching_new(struct request *request) {
              request->route->resource->order ? request->route->resource->order : table->common.id);
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
-    searching->lacking = -1;
     buffer_init(&searching->ignored, request->arena, 0);
     return searching;
 }
@@ -602,8 +598,9 @@ static void search(struct searching *searching) {
         searching->errors.failed = true;
     else if (searching->ignored.len)
         reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
-    if (searching->lacking >= 0)
-        reply_forbidden(request, (unsigned)searching->lacking);
+    int lacking = request_lacking(request);
+    if (lacking >= 0)
+        reply_forbidden(request, (unsigned)lacking);
     else if (searching->errors.first || searching->errors.failed)
         reply_invalid(request, &searching->errors);
     else

@@ -84,9 +84,7 @@ static void signed_in(struct exchange *exchange) {
     struct sign_in *sign_in = exchange->state;
     struct request *request = sign_in->owner;
     switch (sign_in->result) {
-    case SIGN_IN_OK:
-        reply_grant(request, &sign_in->grant);
-        break;
+    case SIGN_IN_OK: reply_grant(request, &sign_in->grant); break;
     case SIGN_IN_WRONG:
         reply_error(request, 400, TEXT("invalid_grant"),
                     TEXT("The user name or password is incorrect."));
@@ -123,6 +121,7 @@ static void grant_by_password(struct request *request, const struct token_form *
         return;
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
+                                 .on_behalf_of = &store_nobody,
                                  .email = form->username,
                                  .password = form->password,
                                  .totp = form->totp,

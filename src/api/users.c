@@ -23,8 +23,6 @@ struct user_writing {
     const char *avatar_type; /* NULL: no picture */
     struct avatar avatar;    /* the new one, when `content` is not NULL */
     const char *avatar_extension;
-    struct token_hash reset; /* the token that lets the user set a new password */
-    bool has_reset;
 };
 
 static struct user_writing *user_of(struct writing *writing) {
@@ -57,18 +55,6 @@ static enum status permit(struct writing *writing, struct store_view *view) {
     if (status == STATUS_OK)
         status = writing_each_new_id(writing, USER_AddedUserRoles, view, judge_role);
     return status;
-}
-
-/* A reset token works once, also for two who come at the same time. */
-static enum status check_reset(struct writing *writing, struct store_view *view) {
-    const struct user_writing *user = (const struct user_writing *)writing;
-    struct token token;
-    if (!user->has_reset)
-        return STATUS_OK;
-    enum status status = store_token(view, &user->reset, writing->request->arena, &token);
-    if (status == STATUS_NOT_FOUND)
-        writing_complain(writing, USER_NewPassword, MESSAGE_TEXT(reset_token));
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status check_email(struct writing *writing, struct store_view *view) {
@@ -271,14 +257,8 @@ static void prepare(struct writing *writing) {
     fetch_avatar(user);
 }
 
-static enum status check(struct writing *writing, struct store_view *view) {
-    enum status status = check_reset(writing, view);
-    return status == STATUS_OK ? check_email(writing, view) : status;
-}
-
 /* The stored name and address are in the change too, so that the password is judged beside them. */
-void user_set_password(struct request *request, struct text password,
-                       const struct token_hash *reset) {
+void user_set_password(struct request *request, struct text password) {
     struct record user;
     struct writing *writing =
         writing_new_patch(request, &user_resource, request->principal.user_id);
@@ -294,8 +274,6 @@ void user_set_password(struct request *request, struct text password,
     values[USER_FullName] = user.values[USER_FullName];
     values[USER_Email] = user.values[USER_Email];
     values[USER_NewPassword] = value_text(password);
-    user_of(writing)->reset = *reset;
-    user_of(writing)->has_reset = true;
     validate(&writing->change, &writing->rules, request->arena, &writing->errors);
     /* They may be others by the time that the password is hashed, and are to stay so. */
     values[USER_FullName].kind = values[USER_Email].kind = VALUE_ABSENT;
@@ -309,7 +287,7 @@ const struct resource user_resource = {
     .table = &user_table,
     .writing_size = sizeof(struct user_writing),
     .permit = permit,
-    .check = check,
+    .check = check_email,
     .check_merged = check_merged,
     .write = write,
     .prepare = prepare,

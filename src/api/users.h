@@ -3,11 +3,7 @@
 
 #include "api/writing.h"
 
-/**
- * Sets the caller's own password and replies; the reset token with this hash pays for it, and goes
- * with all other tokens of the user.
- */
-void user_set_password(struct request *request, struct text password,
-                       const struct token_hash *reset);
+/** Sets the password of the caller, who came by a reset token, and replies. All tokens go. */
+void user_set_password(struct request *request, struct text password);
 
 #endif

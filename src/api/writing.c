@@ -19,28 +19,6 @@ enum { REPEAT_KEY_MAX = 255 };
 
 /* ---- The decision ---- */
 
-/* A permission that the caller lacks; -1: none. Who comes by a reset token needs none; the resource
- * looks at that itself. */
-static int lacking(const struct request *request) {
-    const struct route *route = request->route;
-    if (route->permission < 0)
-        return -1;
-    return route_lacking(route, (unsigned)route->permission, &request->principal);
-}
-
-/* The caller's rights may have changed since the request came in. */
-static enum status refresh_caller(struct writing *writing, struct store_view *view) {
-    struct request *request = writing->request;
-    struct principal *caller = &request->principal;
-    const struct auth *auth = &request->app->auth;
-    if (caller->epoch == store_access_epoch(auth->store))
-        return STATUS_OK;
-    enum status status = auth_principal(auth, view, caller->user_id, request->arena, caller);
-    if (status != STATUS_OK)
-        return status;
-    return lacking(request) < 0 ? STATUS_OK : STATUS_DENIED;
-}
-
 enum status writing_each_new_id(struct writing *writing, unsigned field, struct store_view *view,
                                 enum status (*judge)(struct writing *, struct store_view *,
                                                      unsigned, int64_t)) {
@@ -165,8 +143,6 @@ static enum status merge_after(struct writing *writing) {
 
 enum status writing_permit(struct writing *writing, struct store_view *view) {
     enum status status = load_before(writing, view);
-    if (status == STATUS_OK)
-        status = refresh_caller(writing, view);
     return status == STATUS_OK ? check_permission(writing, view) : status;
 }
 
@@ -357,14 +333,8 @@ void writing_reply(struct writing *writing, enum status status) {
     switch (status) {
     case STATUS_OK: reply_success_to(writing); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
-    case STATUS_DENIED:
-        if (writing->errors.first || lacking(request) < 0)
-            reply_failure(request, status, NULL, writing->errors.first);
-        else
-            reply_forbidden(request, (unsigned)lacking(request));
-        break;
+    case STATUS_DENIED: reply_failure(request, status, NULL, writing->errors.first); break;
     case STATUS_CONFLICT: reply_failure(request, status, writing->conflict.at, NULL); break;
-    case STATUS_UNAUTHENTICATED: reply_unauthenticated(request, "invalid_token"); break;
     default: reply_failure(request, status, NULL, NULL); break;
     }
 }

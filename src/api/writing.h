@@ -74,7 +74,7 @@ enum status writing_permit(struct writing *writing, struct store_view *view) MUS
 
 /**
  * Decides by the rules whether the change may be made to the record as `view` has it: STATUS_OK;
- * NOT_FOUND, UNAUTHENTICATED (the caller is gone), DENIED, BAD_INPUT (these two with `errors`),
+ * NOT_FOUND, DENIED, BAD_INPUT (these two with `errors`),
  * CONFLICT, STALE, BROKEN. Writes nothing.
  */
 enum status writing_decide(struct writing *writing, struct store_view *view) MUST_CHECK;

@@ -30,18 +30,34 @@ struct auth {
 };
 
 /**
- * Finds out what a user may do now. STATUS_UNAUTHENTICATED when nothing: the user does not exist,
- * is not active, or has neither APIAccess nor IsAdmin. STATUS_BROKEN. E-mail in the arena.
+ * Finds out who a credential stands for, and what they may do, as `view` has it now. In: the
+ * principal's credential, its kind and proof; for a password also the user_id. Out: all of it, the
+ * e-mail in the arena. STATUS_UNAUTHENTICATED, and nothing is changed: the token is unknown, of
+ * another kind or expired, the password is another one or would not do without a code or a new one,
+ * or the user is not admitted. STATUS_BROKEN.
  */
-enum status auth_principal(const struct auth *auth, struct store_view *view, int64_t user_id,
-                           struct arena *arena, struct principal *principal) MUST_CHECK;
+enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
+                        struct principal *principal) MUST_CHECK;
+
+/**
+ * The same again for a principal found out before, who is about to do something: brings it up to
+ * date where the store's access epoch or the running transaction says that anything may have
+ * changed, and costs next to nothing where not.
+ */
+enum status auth_confirm(const struct auth *auth, struct store_view *view, struct arena *arena,
+                         struct principal *principal) MUST_CHECK;
+
+/** A token as a credential that auth_decide can look at, and a stored password hash as a whole one.
+ */
+struct credential auth_token_credential(enum credential_kind kind, struct text token);
+struct credential auth_password_credential(int64_t user_id, struct text hash);
 
 /** May this user sign in and call at all? */
 bool auth_is_admitted(const struct record *user);
 
 /**
- * Remembers, for one I/O thread, which tokens were valid for whom. An entry counts as long as the
- * store's access epoch stands where it stood, so a revocation is seen by the next request.
+ * Remembers, for one I/O thread, which credentials were valid for whom. An entry counts as long as
+ * the store's access epoch stands where it stood, so a revocation is seen by the next request.
  */
 struct token_cache;
 

@@ -76,18 +76,11 @@ enum status auth_bearer(struct token_cache *cache, struct text token, struct are
     struct keyed_hash key = keyed_hash(KEYED_BEARER, token);
     if (token_cache_get(cache, &key, arena, principal))
         return STATUS_OK;
-    struct token_hash hash = token_hash(token);
-    struct token known;
-    uint64_t epoch = store_access_epoch(cache->auth->store);
-    enum status status = store_token(cache->view, &hash, arena, &known);
-    if (status == STATUS_NOT_FOUND ||
-        (status == STATUS_OK && (known.kind != TOKEN_ACCESS || known.expires_ms <= time_now_ms())))
-        return STATUS_UNAUTHENTICATED;
-    if (status == STATUS_OK)
-        status = auth_principal(cache->auth, cache->view, known.user_id, arena, principal);
+    struct principal found = { .credential = auth_token_credential(CREDENTIAL_access, token) };
+    enum status status = auth_decide(cache->auth, cache->view, arena, &found);
     if (status != STATUS_OK)
         return status;
-    principal->epoch = epoch; /* the token was read under this one */
-    token_cache_put(cache, &key, known.expires_ms, principal);
+    *principal = found;
+    token_cache_put(cache, &key, found.credential.expires_ms, principal);
     return STATUS_OK;
 }

@@ -17,10 +17,19 @@ struct token grant_session(int64_t user_id, struct text client_id) {
                            .ends_ms = TOKEN_ENDLESS };
 }
 
-/* When a token of a session expires that is to last so long. */
-static int64_t expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
-    int64_t expires_ms = now_ms + lifetime_ms;
-    return expires_ms < session->ends_ms ? expires_ms : session->ends_ms;
+struct token grant_derived(const struct principal *maker, int64_t user_id) {
+    const struct credential *by = &maker->credential;
+    struct token token = grant_session(user_id, TEXT(""));
+    bool is_own = by->kind != CREDENTIAL_password && maker->user_id == user_id;
+    token.family = is_own ? by->family : token.family;
+    token.parent = is_own ? by->parent : by->family;
+    token.ends_ms = by->expires_ms;
+    return token;
+}
+
+int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
+    int64_t left_ms = session->ends_ms - now_ms;
+    return lifetime_ms < left_ms ? now_ms + lifetime_ms : session->ends_ms;
 }
 
 enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
@@ -28,14 +37,14 @@ enum status grant_issue(const struct auth *auth, struct store_view *tx, const st
     struct token token = *session;
     token.kind = TOKEN_ACCESS;
     token.issued_ms = time_now_ms();
-    token.expires_ms = expiry(session, token.issued_ms, auth->token_lifetime_ms);
+    token.expires_ms = grant_expiry(session, token.issued_ms, auth->token_lifetime_ms);
     grant->lifetime_ms = token.expires_ms - token.issued_ms;
     enum status status =
         store_revoke_client(tx, session->user_id, session->client_id, TOKEN_REFRESH);
     if (status == STATUS_OK)
         status = grant_token(tx, &token, grant->access);
     token.kind = TOKEN_REFRESH;
-    token.expires_ms = expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
+    token.expires_ms = grant_expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
     if (status == STATUS_OK)
         status = grant_token(tx, &token, grant->refresh);
     return status;
@@ -100,6 +109,7 @@ static void finish_refresh(struct store_command *command) {
 }
 
 enum status refresh_start(struct refresh *refresh) {
+    refresh->command.on_behalf_of = &store_nobody;
     refresh->command.run = run_refresh;
     refresh->command.done = finish_refresh;
     return store_submit(refresh->auth->store, &refresh->command);

@@ -7,6 +7,16 @@
 struct token grant_session(int64_t user_id, struct text client_id);
 
 /**
+ * What a token has that a caller makes for a user: it ends with what let the caller in, and no
+ * later. For himself it is of the same family, for somebody else of a family that rests on his;
+ * what a password makes rests on that password.
+ */
+struct token grant_derived(const struct principal *maker, int64_t user_id);
+
+/** When a token of a session expires that is to last so long. */
+int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms);
+
+/**
  * Issues an access and a refresh token to a client of a user, inside a transaction; the client's
  * refresh tokens so far go. Of `session`, a new one or a token of it, they take the user, the
  * client, the family with its parent, and the end. `grant` gets them in clear.

@@ -10,7 +10,7 @@
 
 /* Not before, expires, and a random id that makes each token another one. */
 static struct text make_claims(const struct one_time *one_time, const struct record *user,
-                               int64_t now_ms) {
+                               const struct token *kept) {
     char id[TOKEN_TEXT_SIZE];
     struct buffer claims;
     token_generate(id);
@@ -19,7 +19,7 @@ static struct text make_claims(const struct one_time *one_time, const struct rec
     json_add_string(&claims, value_as_text(&user->values[USER_Email]));
     buffer_printf(&claims,
                   ",\"iss\":\"self\",\"aud\":\"roster\",\"nbf\":%lld,\"exp\":%lld,\"jti\":\"",
-                  (long long)(now_ms / 1000), (long long)((now_ms + one_time->lifetime_ms) / 1000));
+                  (long long)(kept->issued_ms / 1000), (long long)(kept->expires_ms / 1000));
     buffer_add(&claims, (struct text){ id, sizeof id });
     buffer_add(&claims, TEXT("\"}"));
     if (claims.failed)
@@ -48,41 +48,40 @@ static struct text sign(const struct one_time *one_time, struct text claims) {
     return buffer_text(&token);
 }
 
-enum status one_time_issue(struct store_view *tx, struct store_command *command) {
-    struct one_time *one_time = (struct one_time *)command;
-    struct record user;
-    struct principal principal;
-    struct author by = { 0 }; /* one of the user's own is only a sign-in */
-    int64_t now_ms = time_now_ms();
-    enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, &user);
-    if (status == STATUS_OK)
-        status = auth_principal(one_time->auth, tx, one_time->user_id, one_time->arena, &principal);
+/* It passes by passwords and codes, so it is not for those who must set a new password, and for
+ * somebody else only an unrestricted administrator may have it. */
+static enum status judge_user(const struct one_time *one_time, struct store_view *tx,
+                              struct record *user) {
+    const struct principal *caller = one_time->caller;
+    if (caller->user_id != one_time->user_id && !caller->is_admin)
+        return STATUS_DENIED;
+    enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, user);
     if (status != STATUS_OK)
         return status;
-    /* It passes by passwords and codes, so it is not for those who must set a new password, and for
-     * somebody else only an unrestricted administrator may have it. */
-    if (value_is_true(&user.values[USER_MustResetPassword]))
-        return STATUS_UNAUTHENTICATED;
-    if (one_time->caller_id != one_time->user_id) {
-        struct principal caller;
-        status = auth_principal(one_time->auth, tx, one_time->caller_id, one_time->arena, &caller);
-        if (status == STATUS_OK && !caller.is_admin)
-            status = STATUS_DENIED;
-        if (status != STATUS_OK)
-            return status == STATUS_BROKEN ? status : STATUS_DENIED;
-        by = (struct author){ caller.email, now_ms };
-    }
-    struct text claims = make_claims(one_time, &user, now_ms);
+    bool may_sign_in =
+        auth_is_admitted(user) && !value_is_true(&user->values[USER_MustResetPassword]);
+    return may_sign_in ? STATUS_OK : STATUS_CONFLICT;
+}
+
+enum status one_time_issue(struct store_view *tx, struct store_command *command) {
+    struct one_time *one_time = (struct one_time *)command;
+    const struct principal *caller = one_time->caller;
+    struct record user;
+    enum status status = judge_user(one_time, tx, &user);
+    if (status != STATUS_OK)
+        return status;
+    struct author by = { caller->email, time_now_ms() };
+    struct token token = grant_derived(caller, one_time->user_id);
+    token.kind = TOKEN_ONE_TIME;
+    token.issued_ms = by.now_ms;
+    token.expires_ms = grant_expiry(&token, by.now_ms, one_time->lifetime_ms);
+    struct text claims = make_claims(one_time, &user, &token);
     one_time->token = claims.at ? sign(one_time, claims) : claims;
     if (!one_time->token.at)
         return STATUS_BROKEN;
-    struct token token = grant_session(one_time->user_id, TEXT(""));
-    token.kind = TOKEN_ONE_TIME;
     token.hash = token_hash(one_time->token);
-    token.issued_ms = now_ms;
-    token.expires_ms = now_ms + one_time->lifetime_ms;
     status = store_add_token(tx, &token);
-    if (status == STATUS_OK && by.email.at)
+    if (status == STATUS_OK && caller->user_id != one_time->user_id) /* the own is a sign-in */
         status =
             store_audit_tokens(tx, one_time->user_id, TEXT("OneTimeToken"), TEXT("issued"), &by);
     return status;
@@ -92,7 +91,6 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     struct one_time_exchange *exchange = (struct one_time_exchange *)command;
     struct token_hash hash = token_hash(exchange->token);
     struct token token;
-    struct principal principal;
     enum status status = store_token(tx, &hash, exchange->arena, &token);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && (token.kind != TOKEN_ONE_TIME ||
                                                                token.expires_ms <= time_now_ms())))
@@ -101,14 +99,14 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     if (status == STATUS_OK)
         status = store_load(tx, &user_table, token.user_id, exchange->arena, &user);
     if (status == STATUS_NOT_FOUND ||
-        (status == STATUS_OK && value_is_true(&user.values[USER_MustResetPassword])))
+        (status == STATUS_OK &&
+         (!auth_is_admitted(&user) || value_is_true(&user.values[USER_MustResetPassword]))))
         return STATUS_UNAUTHENTICATED;
-    if (status == STATUS_OK)
-        status = auth_principal(exchange->auth, tx, token.user_id, exchange->arena, &principal);
     if (status != STATUS_OK)
         return status;
     status = store_drop_token(tx, &hash);
     token.client_id = TEXT("one-time");
+    token.ends_ms = grant_expiry(&token, time_now_ms(), exchange->session_ms);
     if (status == STATUS_OK)
         status = grant_issue(exchange->auth, tx, &token, &exchange->grant);
     bool can_reply = !exchange->arena->failed && arena_reserve(exchange->arena, GRANT_REPLY_MAX);

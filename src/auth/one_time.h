@@ -15,24 +15,27 @@ struct one_time {
     struct arena *arena;
     int64_t user_id;
     int64_t lifetime_ms;
-    int64_t caller_id; /* the user, or an unrestricted administrator */
+    const struct principal *caller; /* the user, or an unrestricted administrator */
     /* out */
     struct text token; /* in clear */
 };
 
 /**
- * A command's `run`: makes a token for the user. STATUS_NOT_FOUND, DENIED (the caller is somebody
- * else and no administrator), UNAUTHENTICATED (the user is not admitted, or must set a new password
- * first), BROKEN.
+ * A command's `run`: makes a token for the user, which ends with the caller's credential at the
+ * latest. STATUS_DENIED (the caller is somebody else and no administrator), NOT_FOUND,
+ * CONFLICT (the user is not admitted, or must set a new password first), BROKEN.
  */
 enum status one_time_issue(struct store_view *tx, struct store_command *command);
 
-/** A one-time token on its way to a pair of tokens. */
+/** A one-time token on its way to a pair of tokens, which are of its family and end when it says.
+ */
 struct one_time_exchange {
     struct store_command command; /* first */
     const struct auth *auth;      /* its token lifetime is the one wanted */
     struct arena *arena;
     struct text token;
+    int64_t
+        session_ms; /* how long all that comes of it may last; TOKEN_ENDLESS: as long as it likes */
     struct grant grant;
 };
 

@@ -1,11 +1,61 @@
-/* From a user's row to what the user may do. */
+/* From a credential to who may do what: one decision, at the door and again wherever it is acted
+ * on.
+ */
 #include "auth/auth.h"
+
+#include "base/time.h"
 #include "model/tables.h"
+
+_Static_assert(sizeof(struct token_hash) == CREDENTIAL_PROOF_SIZE, "a proof is a SHA-256");
 
 bool auth_is_admitted(const struct record *user) {
     return value_is_true(&user->values[USER_Active]) &&
            (value_is_true(&user->values[USER_APIAccess]) ||
             value_is_true(&user->values[USER_IsAdmin]));
+}
+
+struct credential auth_token_credential(enum credential_kind kind, struct text token) {
+    struct credential credential = { .kind = kind };
+    struct token_hash proof = token_hash(token);
+    memcpy(credential.proof, proof.bytes, sizeof credential.proof);
+    return credential;
+}
+
+struct credential auth_password_credential(int64_t user_id, struct text hash) {
+    struct credential credential = auth_token_credential(CREDENTIAL_password, hash);
+    credential.expires_ms = TOKEN_ENDLESS;
+    credential.family = -user_id;
+    return credential;
+}
+
+/* A password is enough only for who needs neither a code nor a new one. */
+static bool password_stands(const struct record *user, const struct credential *by) {
+    const struct value *stored = &user->values[USER_Password];
+    if (stored->kind != VALUE_TEXT || value_is_true(&user->values[USER_MustResetPassword]) ||
+        user->values[USER_TwoFactorSecret].kind == VALUE_TEXT)
+        return false;
+    struct token_hash proof = token_hash(value_as_text(stored));
+    return memcmp(proof.bytes, by->proof, sizeof by->proof) == 0;
+}
+
+/* Whose the token is, and what it belongs to. */
+static enum status read_token(struct store_view *view, struct arena *arena,
+                              struct principal *principal) {
+    struct credential *by = &principal->credential;
+    enum token_kind kind = by->kind == CREDENTIAL_reset ? TOKEN_RESET : TOKEN_ACCESS;
+    struct token_hash hash;
+    struct token token;
+    memcpy(hash.bytes, by->proof, sizeof hash.bytes);
+    enum status status = store_token(view, &hash, arena, &token);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
+    if (token.kind != kind || token.expires_ms <= time_now_ms())
+        return STATUS_UNAUTHENTICATED;
+    principal->user_id = token.user_id;
+    by->expires_ms = token.expires_ms;
+    by->family = token.family;
+    by->parent = token.parent;
+    return STATUS_OK;
 }
 
 /* A user's permissions are the union of what the user roles carry, wherever they are defined. */
@@ -24,24 +74,46 @@ static enum status add_permissions(struct store_view *view, const struct record 
     return STATUS_OK;
 }
 
-enum status auth_principal(const struct auth *auth, struct store_view *view, int64_t user_id,
-                           struct arena *arena, struct principal *principal) {
+static enum status read_user(struct store_view *view, struct arena *arena,
+                             struct principal *principal) {
     struct record user;
-    /* The epoch is read first: a change that comes after it makes what is read here out of date. */
-    uint64_t epoch = store_access_epoch(auth->store);
-    enum status status = store_load(view, &user_table, user_id, arena, &user);
+    const struct credential *by = &principal->credential;
+    enum status status = store_load(view, &user_table, principal->user_id, arena, &user);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
-    if (!auth_is_admitted(&user))
+    if (!auth_is_admitted(&user) ||
+        (by->kind == CREDENTIAL_password && !password_stands(&user, by)))
         return STATUS_UNAUTHENTICATED;
-    *principal = (struct principal){
-        .user_id = user_id,
-        .is_admin = value_is_true(&user.values[USER_IsAdmin]),
-        .email = value_as_text(&user.values[USER_Email]),
-        .epoch = epoch,
-    };
+    principal->is_admin = value_is_true(&user.values[USER_IsAdmin]);
+    principal->email = value_as_text(&user.values[USER_Email]);
+    principal->permissions = 0;
     if (!principal->is_admin)
         return add_permissions(view, &user, arena, &principal->permissions);
     principal->permissions = (UINT64_C(1) << PERMISSIONS) - 1;
     return STATUS_OK;
+}
+
+enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
+                        struct principal *principal) {
+    struct principal found = *principal;
+    /* Read first: a change that comes after it makes what is read here out of date. What a
+     * transaction has changed may yet be undone, and counts for no longer than this moment. */
+    found.epoch = store_access_changes(view) ? 0 : store_access_epoch(auth->store);
+    enum status status = STATUS_OK;
+    if (found.credential.kind != CREDENTIAL_password)
+        status = read_token(view, arena, &found);
+    if (status == STATUS_OK)
+        status = read_user(view, arena, &found);
+    if (status == STATUS_OK)
+        *principal = found;
+    return status;
+}
+
+enum status auth_confirm(const struct auth *auth, struct store_view *view, struct arena *arena,
+                         struct principal *principal) {
+    if (principal->credential.expires_ms <= time_coarse_ms())
+        return STATUS_UNAUTHENTICATED;
+    if (store_access_stands(view, principal->epoch))
+        return STATUS_OK;
+    return auth_decide(auth, view, arena, principal);
 }

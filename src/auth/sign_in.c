@@ -106,10 +106,13 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     enum status status = store_note(tx, before, &after);
     if (status == STATUS_OK)
         status = hand_out(sign_in, tx);
-    if (status == STATUS_OK && sign_in->result == SIGN_IN_OK)
-        status = auth_principal(sign_in->auth, tx, sign_in->user_id, sign_in->arena,
-                                &sign_in->principal);
-    return status;
+    if (status != STATUS_OK || sign_in->result != SIGN_IN_OK || sign_in->wants_tokens)
+        return status;
+    struct text hash = value_as_text(&after.values[USER_Password]);
+    sign_in->principal =
+        (struct principal){ .user_id = sign_in->user_id,
+                            .credential = auth_password_credential(sign_in->user_id, hash) };
+    return auth_decide(sign_in->auth, tx, sign_in->arena, &sign_in->principal);
 }
 
 static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx) {
@@ -134,10 +137,17 @@ static enum status run_sign_in(struct store_view *tx, struct store_command *comm
     return can_reply ? status : STATUS_BROKEN;
 }
 
+/* What who asked for it may not ask any more is no sign-in, and none of the address either. */
+static bool was_refused(const struct sign_in *sign_in) {
+    return sign_in->command.status == STATUS_UNAUTHENTICATED ||
+           sign_in->command.status == STATUS_DENIED;
+}
+
 static void conclude(struct sign_in *sign_in) {
     bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
     unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
-    atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
+    if (!was_refused(sign_in))
+        atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
     attempts_end(sign_in->auth->attempts, sign_in->from, sign_in->result == SIGN_IN_WRONG,
                  time_monotonic_ms());
     sign_in->done(sign_in);
@@ -152,6 +162,7 @@ static void finish(struct store_command *command) {
 
 static void password_checked(struct password_job *job) {
     struct sign_in *sign_in = of_job(job);
+    sign_in->command.on_behalf_of = sign_in->on_behalf_of;
     sign_in->command.run = run_sign_in;
     sign_in->command.done = finish;
     sign_in->result = SIGN_IN_BROKEN;

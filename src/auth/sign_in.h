@@ -29,7 +29,8 @@ struct sign_in {
     /* in */
     const struct auth *auth;
     struct arena *arena;
-    const struct sockaddr *from; /* of the client; NULL: not known */
+    struct authority *on_behalf_of; /* who asks; store_nobody: who signs in */
+    const struct sockaddr *from;    /* of the client; NULL: not known */
     struct text email, password;
     struct text totp;      /* empty: none was given */
     struct text client_id; /* for the tokens */
@@ -39,7 +40,7 @@ struct sign_in {
     /* out */
     enum sign_in_result result;
     struct grant grant;
-    struct principal principal;
+    struct principal principal; /* by the password; not where tokens are wanted */
     /* the machinery's own */
     struct password_job job;
     struct store_command command;

@@ -190,7 +190,8 @@ static enum status cancel(struct store_view *tx, struct store_command *command) 
 
 /* A part at a time, so that the writer serves others in between. */
 static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query *query) {
-    struct cancelling cancelling = { .command = { .run = cancel }, .query = *query };
+    struct cancelling cancelling = { .command = { .on_behalf_of = &store_nobody, .run = cancel },
+                                     .query = *query };
     if (store_run(deliverer->options.store, &cancelling.command) == STATUS_OK)
         return 0; /* there may be more */
     log_error("webhook %lld: what waits for it could not be cancelled", (long long)query->hook_id);
@@ -266,7 +267,8 @@ static struct attempt attempt_of(struct posting *posting) {
 }
 
 static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
-    struct settling settling = { .command = { .run = settle }, .ended = ended };
+    struct settling settling = { .command = { .on_behalf_of = &store_nobody, .run = settle },
+                                 .ended = ended };
     for (struct queue_item *item = ended; item; item = item->next)
         ((struct posting *)item)->attempt = attempt_of((struct posting *)item);
     if (store_run(deliverer->options.store, &settling.command) == STATUS_OK)

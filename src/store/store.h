@@ -47,6 +47,16 @@ void store_close(struct store *store);
  */
 uint64_t store_access_epoch(const struct store *store);
 
+/**
+ * Does what was found out under an epoch still hold for this view? Not when something that decides
+ * who may do what was committed since, nor when the running transaction changed it: an earlier
+ * command of the same group. On the view's thread; no lock.
+ */
+bool store_access_stands(const struct store_view *view, uint64_t epoch) MUST_CHECK;
+
+/** Did the running transaction itself change who may do what? On a reader's view never. */
+bool store_access_changes(const struct store_view *view) MUST_CHECK;
+
 /** Groups are counted by size: 1, up to 2, up to 4 and so forth to 128, and above. */
 enum { STORE_GROUP_SIZES = 9 };
 
@@ -234,8 +244,22 @@ enum status store_due_deliveries(struct store_view *view, const struct due_query
 
 /* ---- writing: only in a command's `run`, on the view that it is given ---- */
 
+/**
+ * On whose behalf a command runs. `confirm` is asked each time just before the command's `run`, on
+ * the same thread and view (for what writes: inside the transaction, where it sees what the
+ * commands before it did). Unless it says OK, `run` is not called, and what it says becomes the
+ * command's status: UNAUTHENTICATED, DENIED, BROKEN. It writes nothing.
+ */
+struct authority {
+    enum status (*confirm)(struct store_view *view, struct authority *authority);
+};
+
+/** Nobody's behalf: the server's own commands, and those that weigh a stranger's credential. */
+extern struct authority store_nobody;
+
 struct store_command {
-    struct queue_item item; /* first */
+    struct queue_item item;         /* first */
+    struct authority *on_behalf_of; /* never NULL, which ends the process */
     /*
      * Runs on the writer's thread, inside the transaction. Must decide before it writes: any
      * status but OK and BROKEN means that nothing was written. May run a second time, when

@@ -256,16 +256,18 @@ static void wait_for(sem_t *semaphore) {
 static struct job *new_job(struct world *world, sem_t *finished) {
     struct job *job = calloc(1, sizeof *job);
     assert(job);
-    *job = (struct job){ .command = { .run = run_job, .done = finish_job },
-                         .finished = finished,
-                         .number = ++world->jobs,
-                         .person = (unsigned)disk_random(PEOPLE),
-                         .sets_email = disk_random(4) == 0,
-                         .sets_devices = disk_random(3) == 0,
-                         .sets_links = disk_random(3) == 0,
-                         .links = (unsigned)disk_random(1U << BUSINESSES),
-                         .picture = (enum picture)disk_random(6),
-                         .session = (enum session)disk_random(6) };
+    *job = (struct job){
+        .command = { .on_behalf_of = &store_nobody, .run = run_job, .done = finish_job },
+        .finished = finished,
+        .number = ++world->jobs,
+        .person = (unsigned)disk_random(PEOPLE),
+        .sets_email = disk_random(4) == 0,
+        .sets_devices = disk_random(3) == 0,
+        .sets_links = disk_random(3) == 0,
+        .links = (unsigned)disk_random(1U << BUSINESSES),
+        .picture = (enum picture)disk_random(6),
+        .session = (enum session)disk_random(6)
+    };
     uint64_t conduct = disk_random(16);
     job->conduct = conduct == 0 ? REFUSES : conduct == 1 ? FAILS_AFTER_WRITING : OBEYS;
     if (job->picture > DROP_AVATAR)
@@ -297,7 +299,9 @@ static void leave_gate(struct store_command *command) {
 }
 
 struct world_group world_change(struct world *world, unsigned count) {
-    struct gate gate = { .command = { .run = hold_writer, .done = leave_gate } };
+    struct gate gate = {
+        .command = { .on_behalf_of = &store_nobody, .run = hold_writer, .done = leave_gate }
+    };
     sem_t finished;
     struct world_group group = { 0 };
     bool failed = sem_init(&gate.opened, 0, 0) || sem_init(&gate.finished, 0, 0) ||

@@ -29,7 +29,7 @@ static void *read_on(void *argument) {
         struct store_command *command = (struct store_command *)item;
         if (view)
             view->deadline_ms = time_monotonic_ms() + pool->limit_ms;
-        command->status = view ? command->run(view, command) : STATUS_BROKEN;
+        command->status = view ? command_run(view, command) : STATUS_BROKEN;
         command->done(command);
     }
     store_view_close(view);

@@ -114,6 +114,9 @@ void readers_stop(struct reader_pool *pool);
 enum status readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
 size_t readers_waiting(struct reader_pool *pool);
 
+/** Runs a command on a view, if those on whose behalf it runs still may. */
+enum status command_run(struct store_view *view, struct store_command *command) MUST_CHECK;
+
 /** How many groups were committed so far. */
 uint64_t store_commits(const struct store *store);
 

@@ -68,6 +68,27 @@ uint64_t store_access_epoch(const struct store *store) {
     return atomic_load_explicit(&store->access_epoch, memory_order_acquire);
 }
 
+bool store_access_changes(const struct store_view *view) {
+    return view->access_changed;
+}
+
+bool store_access_stands(const struct store_view *view, uint64_t epoch) {
+    return epoch == store_access_epoch(view->store) && !view->access_changed;
+}
+
+static enum status confirm_nobody(struct store_view *view, struct authority *authority) {
+    (void)view;
+    (void)authority;
+    return STATUS_OK;
+}
+
+struct authority store_nobody = { confirm_nobody };
+
+enum status command_run(struct store_view *view, struct store_command *command) {
+    enum status status = command->on_behalf_of->confirm(view, command->on_behalf_of);
+    return status == STATUS_OK ? command->run(view, command) : status;
+}
+
 uint64_t store_commits(const struct store *store) {
     return atomic_load_explicit(&store->commits, memory_order_acquire);
 }
@@ -169,7 +190,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     unsigned size = 0;
     for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
-        command->status = command->run(tx, command);
+        command->status = command_run(tx, command);
         ok = command->status != STATUS_BROKEN;
     }
     ok = ok && view_execute(tx, view_statement(tx, SQL_commit)) == STATUS_OK;
@@ -362,10 +383,12 @@ struct store_figures store_figures(struct store *store) {
 }
 
 enum status store_submit(struct store *store, struct store_command *command) {
+    assert(command->on_behalf_of);
     return queue_put(&store->commands, &command->item) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
 enum status store_read(struct store *store, struct store_command *command) {
+    assert(command->on_behalf_of);
     if (atomic_load(&store->is_closing))
         return STATUS_UNAVAILABLE;
     return readers_submit(store->reader_pool, command);
@@ -392,8 +415,10 @@ static void wake_waiting(struct store_command *command) {
 }
 
 enum status store_run(struct store *store, struct store_command *command) {
-    struct waiting waiting = { .command = { .run = run_real, .done = wake_waiting },
-                               .real = command };
+    struct waiting waiting = {
+        .command = { .on_behalf_of = command->on_behalf_of, .run = run_real, .done = wake_waiting },
+        .real = command
+    };
     if (sem_init(&waiting.finished, 0, 0) != 0)
         return STATUS_BROKEN;
     enum status status = store_submit(store, &waiting.command);
