@@ -86,14 +86,14 @@ static enum status permit_revoke(struct writing *writing, struct store_view *vie
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* With a refresh token go the access tokens that its client had by it. */
+/* With a refresh token goes its family, and what its client has left of earlier sign-ins: access
+ * tokens that no refresh token stands for in the list any more. */
 static enum status revoke(const struct writing *writing, struct store_view *tx) {
-    static const enum token_kind kinds[] = { TOKEN_REFRESH, TOKEN_ACCESS };
     const struct value *values = writing->before.values;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++)
+    enum status status = store_end_family_of(tx, record_id(&writing->before));
+    if (status == STATUS_OK)
         status = store_revoke_client(tx, values[REFRESH_TOKEN_UserId].integer,
-                                     value_as_text(&values[REFRESH_TOKEN_ClientId]), kinds[i]);
+                                     value_as_text(&values[REFRESH_TOKEN_ClientId]), TOKEN_ACCESS);
     struct author author = writing_author(writing);
     if (status == STATUS_OK)
         status = store_audit_tokens(tx, values[REFRESH_TOKEN_UserId].integer, TEXT("RefreshTokens"),

@@ -50,14 +50,6 @@ enum status grant_issue(const struct auth *auth, struct store_view *tx, const st
     return status;
 }
 
-static enum status revoke_stolen(struct store_view *tx, const struct token *spent) {
-    static const enum token_kind kinds[] = { TOKEN_REFRESH, TOKEN_SPENT, TOKEN_ACCESS };
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++)
-        status = store_revoke_client(tx, spent->user_id, spent->client_id, kinds[i]);
-    return status;
-}
-
 /* May this token be traded in by this client? UNAUTHENTICATED: no, and nothing happens. */
 static enum status judge(const struct refresh *refresh, struct store_view *tx,
                          const struct token *token) {
@@ -82,7 +74,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     if (token.kind == TOKEN_SPENT)
-        return revoke_stolen(tx, &token);
+        return store_end_family(tx, token.family);
     status = judge(refresh, tx, &token);
     if (status != STATUS_OK)
         return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;

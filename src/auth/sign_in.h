@@ -53,7 +53,7 @@ enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) MUST
 
 /**
  * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once; one that is
- * used again was stolen, and takes its client's tokens with it.
+ * used again was stolen, and takes its family with it.
  */
 struct refresh {
     struct store_command command; /* first */

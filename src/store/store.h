@@ -337,8 +337,15 @@ enum status store_add_token(struct store_view *tx, const struct token *token) MU
 enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
 enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
 
-/** Takes away a user's tokens: all (`client_id` NULL), or one client's, of one kind. */
+/**
+ * Takes away all tokens of a family and of those that rest on it: of one, of that of a refresh
+ * token (by its Id), or of all of a user, with what rests on his password.
+ */
+enum status store_end_family(struct store_view *tx, int64_t family) MUST_CHECK;
+enum status store_end_family_of(struct store_view *tx, int64_t refresh_id) MUST_CHECK;
 enum status store_revoke_all(struct store_view *tx, int64_t user_id) MUST_CHECK;
+
+/** Takes away the tokens of one kind of a user's client, and nothing that rests on them. */
 enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
                                 enum token_kind kind) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 // What is good for a time by default is good until then, and not longer.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { adminEmail, password, staff, assertFailure } from '../api/harness.mjs';
+import { adminEmail, password, staff, assertFailure, assertInvalid } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();
@@ -52,6 +52,48 @@ test('an exchange gives access for a day', async () => {
     assert.equal(expires_in, 86400);
     const me = () => server.call('GET', '/api/auth/me', { token });
     await around(day, async () => assert.equal((await me()).status, 200), async () => assertFailure(await me(), 401));
+});
+
+test('a reset token sets a new password within an hour', async () => {
+    await server.update(staff.deleter, { MustResetPassword: true });
+    const give = async () => (await server.grant({ grant_type: 'password', username: 'deleter@example.com', password })).json.error_description;
+    const reset = (Token) => server.call('POST', '/api/auth/resetpassword', { body: { Token, NewPassword: 'correct horse battery' } });
+    const [early, late] = [await give(), await give()];
+    faults.setClock(hour + minute);
+    assertInvalid(await reset(late), 'Token', /still good/);
+    faults.setClock(hour - minute);
+    assert.equal((await reset(early)).status, 200);
+    faults.setClock(0);
+});
+
+test('validForInMinutes ends the session, however it was prolonged', async () => {
+    const jwt = async () => (await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password } })).json.Value;
+    const refresh = (refresh_token) => server.grant({ grant_type: 'refresh_token', refresh_token });
+    const me = async (token) => (await server.call('GET', '/api/auth/me', { token })).status;
+    const trade = async (token) => (await server.call('POST', `/api/sys/users/exchange?token=${token}&validForInMinutes=60`)).json;
+    const first = await trade(await jwt()), later = (await refresh(first.refresh_token)).json;
+    const derived = await trade((await server.call('POST', '/api/sys/users/token/refresh', { token: later.access_token })).json.Value);
+    await around(hour, async () => {
+        for (const { access_token: token } of [first, later, derived])
+            assert.equal(await me(token), 200);
+    }, async () => {
+        for (const { access_token: token } of [first, later, derived])
+            assert.equal(await me(token), 401);
+        for (const { refresh_token } of [later, derived])
+            assert.equal((await refresh(refresh_token)).json.error, 'invalid_grant');
+    });
+});
+
+test('what was made with an access token ends with it', async () => {
+    const session = await signIn('derives');
+    const made = (await server.call('POST', `/api/sys/users/exchange?token=${(await server.call('POST', '/api/sys/users/token/refresh', { token: session.access_token })).json.Value}`)).json;
+    const refresh = () => server.grant({ grant_type: 'refresh_token', refresh_token: made.refresh_token });
+    faults.setClock(7 * day + minute);
+    assert.equal((await refresh()).json.error, 'invalid_grant', 'its access token is over');
+    faults.setClock(7 * day - minute);
+    const next = await refresh();
+    assert.ok(next.json.expires_in <= 60, next.text);
+    faults.setClock(0);
 });
 
 test('an Idempotency-Key is remembered for 24 hours', async () => {

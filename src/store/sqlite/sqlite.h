@@ -18,6 +18,13 @@
     "(SELECT printf('%s-8%03x-%04x-%012x', prefix, " kind ", 0x8000 | (" id " >> 48), " id         \
     " & 0xffffffffffff) FROM realm)"
 
+/* SQL that takes away all tokens of the families that `first` selects, and of those that rest on
+ * them. */
+#define END_FAMILIES(first)                                                                        \
+    "WITH RECURSIVE ended (family) AS (" first " UNION SELECT t.family FROM ended"                 \
+    " JOIN tokens AS t ON t.parent = ended.family AND t.parent <> 0)"                              \
+    " DELETE FROM tokens WHERE family IN (SELECT family FROM ended)"
+
 /* Statements that are the same for all tables' sake; their SQL stands in statements.def. */
 enum statement {
 #define STATEMENT(name, sql) SQL_##name,

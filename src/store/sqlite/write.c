@@ -400,13 +400,25 @@ enum status store_spend_token(struct store_view *tx, const struct token_hash *ha
     return view_execute(tx, statement);
 }
 
-enum status store_revoke_all(struct store_view *tx, int64_t user_id) {
-    sqlite3_stmt *statement = view_statement(tx, SQL_revoke_all);
+static enum status end_families(struct store_view *tx, enum statement which, int64_t of) {
+    sqlite3_stmt *statement = view_statement(tx, which);
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, user_id);
+    bind_integer(statement, 1, of);
     tx->access_changed = true;
     return view_execute(tx, statement);
+}
+
+enum status store_revoke_all(struct store_view *tx, int64_t user_id) {
+    return end_families(tx, SQL_revoke_all, user_id);
+}
+
+enum status store_end_family(struct store_view *tx, int64_t family) {
+    return end_families(tx, SQL_end_family, family);
+}
+
+enum status store_end_family_of(struct store_view *tx, int64_t refresh_id) {
+    return end_families(tx, SQL_end_family_of, refresh_id);
 }
 
 enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,

@@ -1,0 +1,172 @@
+// What one sign-in led to ends together: tokens, what was made with them, and what was made with that.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Server, adminEmail, adminId, assertFailure, password, staff } from './harness.mjs';
+
+const server = await Server.start();
+const admin = await server.admin();
+const call = (method, path, options) => server.call(method, path, { token: admin, ...options });
+const signIn = async (username, client_id = 'phone', secret = password) => {
+    const { status, json, text } = await server.grant({ grant_type: 'password', username, password: secret, client_id });
+    assert.equal(status, 200, text);
+    return json;
+};
+const refresh = (refresh_token) => server.grant({ grant_type: 'refresh_token', refresh_token });
+const works = async ({ access_token: token }) => (await call('GET', '/api/auth/me', { token })).status === 200;
+const lives = async (session) => [await works(session), (await refresh(session.refresh_token)).status === 200];
+const basic = (email, secret) => ({ token: undefined, headers: { Authorization: `Basic ${btoa(`${email}:${secret}`)}` } });
+
+// A one-time token, for oneself or for somebody else, and the session that it is traded for.
+const own = async (options) => (await call('POST', '/api/sys/users/token/refresh', options)).json.Value;
+const of = async (id, options) => (await call('GET', `/api/sys/users/${id}/token/refresh`, options)).json.Value;
+const exchange = (jwt, more = '') => call('POST', `/api/sys/users/exchange?token=${jwt}${more}`, { token: undefined });
+const trade = async (jwt, more) => {
+    const { status, json, text } = await exchange(jwt, more);
+    assert.equal(status, 200, text);
+    return json;
+};
+
+let count = 0;
+async function person(more = {}) {
+    const email = `session${++count}@example.com`;
+    const { status, json, text } = await call('POST', '/api/sys/users', { body: { FullName: 'Of A Session', Email: email, Language: 1, PasswordSalt: '',
+        LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: password, ...more } });
+    assert.equal(status, 200, text);
+    return { id: json.Value.Id, email };
+}
+const tokensOf = async ({ id }) => (await call('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${id}`)).json.Records;
+
+// How a family ends, given its first session; `later` is one that came of it by a refresh.
+const ends = {
+    'its refresh token being used twice': async ({ first }) => assert.equal((await refresh(first.refresh_token)).status, 400),
+    'its refresh token being deleted': async ({ id }) => {
+        const [{ Id }] = (await tokensOf({ id })).filter(({ ClientId }) => ClientId === 'phone');
+        assert.equal((await call('DELETE', `/api/sys/refreshtokens/${Id}`)).status, 200);
+    },
+    'revoke-tokens': async ({ id }) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'revoke-tokens', Ids: [id] } }),
+    'a new password': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { NewPassword: 'correct horse battery' } }),
+    'deactivation': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { Active: false } }),
+    'demotion': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { IsAdmin: false } }),
+    'deletion': async ({ id }) => call('DELETE', `/api/sys/users/${id}`),
+};
+
+for (const [name, end] of Object.entries(ends)) {
+    test(`${name} ends all that came of the sign-in, and nothing else`, async () => {
+        const maker = await person({ IsAdmin: true }), member = await person(), further = await person({ IsAdmin: true }), last = await person();
+        const first = await signIn(maker.email), later = (await refresh(first.refresh_token)).json;
+        const made = {
+            own: await trade(await own({ token: later.access_token })),
+            'own, by the token before': await trade(await own({ token: first.access_token })),
+            'of another': await trade(await of(member.id, { token: later.access_token })),
+        };
+        made['own, of the derived one'] = await trade(await own({ token: made.own.access_token }));
+        made['of another administrator'] = await trade(await of(further.id, { token: first.access_token }));
+        made['of another by another'] = await trade(await of(last.id, { token: made['of another administrator'].access_token }));
+        const waiting = [await own({ token: later.access_token }), await of(member.id, { token: later.access_token })];
+        const others = [await signIn(member.email), await signIn(further.email), await signIn(last.email), await trade(await of(last.id))];
+        for (const [what, session] of Object.entries({ first, later, ...made }))
+            assert.ok(await works(session), `before: ${what}`);
+        await end({ id: maker.id, first });
+        for (const [what, session] of Object.entries({ later, ...made }))
+            assert.deepEqual(await lives(session), [false, false], what);
+        assert.equal(await works(first), false);
+        for (const jwt of waiting)
+            assertFailure(await exchange(jwt), 401);
+        for (const session of others.slice(0, 3))
+            assert.deepEqual(await lives(session), [true, true], 'who signed in on their own stays');
+        assert.ok(await works(others[3]), 'so does what somebody else made');
+    });
+}
+
+test('what a session led to ends without it', async () => {
+    const maker = await person({ IsAdmin: true }), member = await person();
+    const session = await signIn(maker.email), given = await trade(await of(member.id, { token: session.access_token }));
+    const next = (await refresh(given.refresh_token)).json;
+    assertFailure(await call('GET', '/api/sys/users/1', { token: next.access_token }), 403);
+    assert.equal((await refresh(given.refresh_token)).status, 400, 'used twice');
+    assert.equal(await works(next), false);
+    assert.deepEqual(await lives(session), [true, true], 'whoever gave it keeps his own');
+});
+
+test('a second sign-in is a family of its own', async () => {
+    const { email } = await person(), first = await signIn(email, 'phone'), other = await signIn(email, 'laptop');
+    await refresh(first.refresh_token);
+    await refresh(first.refresh_token);
+    assert.equal(await works(first), false);
+    assert.deepEqual(await lives(other), [true, true]);
+});
+
+test('deleting a refresh token ends what its client still has of earlier sign-ins', async () => {
+    const { id, email } = await person(), before = await signIn(email), now = await signIn(email), other = await signIn(email, 'laptop');
+    await ends['its refresh token being deleted']({ id });
+    assert.deepEqual([await works(before), await works(now), await works(other)], [false, false, true]);
+});
+
+test('what is made by Basic ends with the password', async () => {
+    const maker = await person({ IsAdmin: true }), member = await person(), by = basic(maker.email, password);
+    const made = [await trade(await own(by)), await trade(await of(member.id, by))];
+    const waiting = await of(member.id, by), other = await signIn(member.email);
+    assert.deepEqual(await Promise.all(made.map(works)), [true, true]);
+    await call('PATCH', `/api/sys/users/${maker.id}`, { body: { NewPassword: 'correct horse battery' } });
+    for (const session of made)
+        assert.deepEqual(await lives(session), [false, false]);
+    assertFailure(await exchange(waiting), 401);
+    assert.deepEqual(await lives(other), [true, true]);
+});
+
+test('validForInMinutes bounds all that comes of an exchange', async () => {
+    const { email } = await person(), jwt = async () => (await call('POST', '/api/sys/users/token', { token: undefined, body: { email, password } })).json.Value;
+    const bounded = await trade(await jwt(), '&validForInMinutes=10');
+    assert.equal(bounded.expires_in, 600);
+    const next = (await refresh(bounded.refresh_token)).json;
+    assert.ok(next.expires_in <= 600 && next.expires_in > 0, `${next.expires_in}`);
+    const derived = await trade(await own({ token: next.access_token }));
+    assert.ok(derived.expires_in <= 600 && derived.expires_in > 0, `${derived.expires_in}`);
+    assert.ok((await refresh(derived.refresh_token)).json.expires_in <= 600);
+    const free = await trade(await jwt());
+    assert.equal(free.expires_in, 86400);
+    assert.equal((await refresh(free.refresh_token)).json.expires_in, 604799);
+});
+
+test('what a token makes ends when the token does', async () => {
+    const { id, email } = await person({ IsAdmin: true }), session = await signIn(email);
+    const short = await trade(await own({ token: session.access_token }), '&validForInMinutes=5');
+    const exp = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url')).exp;
+    for (const jwt of [await own({ token: short.access_token }), await of(staff.reader, { token: short.access_token })]) {
+        assert.ok(exp(jwt) <= Date.now() / 1000 + 300, 'no 30 minutes');
+        const made = await trade(jwt, '&validForInMinutes=10080');
+        assert.ok(made.expires_in <= 300, `${made.expires_in}`);
+        assert.ok((await refresh(made.refresh_token)).json.expires_in <= 300);
+    }
+    for (const { ClientId, ExpiresOn } of await tokensOf({ id }))
+        if (ClientId === 'one-time')
+            assert.ok(Date.parse(ExpiresOn) <= Date.now() + 300000);
+});
+
+test('only a one-time token is traded at exchange: 401 to refresh, access and reset tokens', async () => {
+    const { id, email } = await person(), session = await signIn(email);
+    for (const token of [session.refresh_token, session.access_token])
+        assertFailure(await exchange(token), 401);
+    assert.deepEqual(await lives(session), [true, true], 'nothing came of it');
+    await call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } });
+    const reset = (await server.grant({ grant_type: 'password', username: email, password })).json.error_description;
+    assertFailure(await exchange(reset), 401);
+    assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token: reset, NewPassword: 'correct horse battery' } })).status, 200);
+});
+
+test('who must set a new password cannot go on by refreshing, nor by trading', async () => {
+    for (const demand of [(id) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'require-password-reset', Ids: [id] } }),
+        (id) => call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } })]) {
+        const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+        assert.equal((await demand(id)).status, 200);
+        const reply = await refresh(session.refresh_token);
+        assert.deepEqual([reply.status, reply.json.error], [400, 'invalid_grant']);
+        assertFailure(await exchange(jwt), 401);
+        assertFailure(await call('GET', '/api/auth/me', basic(email, password)), 401);
+    }
+});
+
+test('the administrator who did all this is signed in', async () => {
+    assert.equal((await server.get(adminId)).Email, adminEmail);
+    assert.ok(await works({ access_token: admin }));
+});
