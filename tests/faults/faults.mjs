@@ -2,13 +2,14 @@
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../api/harness.mjs';
 
 const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
-const size = 8 * (kinds.length * members.length + 3);
+const size = 8 * (kinds.length * members.length + 5);
 export const {
     EAGAIN, ECONNABORTED, ECONNRESET, EINTR, EIO, EMFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM, EPIPE, ETIMEDOUT,
 } = constants.errno;
@@ -82,6 +83,22 @@ export class Faults {
     // Of clients that connect from now on; the system takes the least that it can work with.
     setSendBuffer(bytes) {
         this.write(kinds.length * members.length + 2, bytes);
+    }
+
+    // Runs `work` while the writer is held in the sync of a commit, which it is once `begin`'s request
+    // has come that far. What is asked for meanwhile waits for it, and becomes the next group.
+    async whileHeld(begin, work) {
+        const place = kinds.length * members.length + 3, before = this.read(place + 1);
+        this.write(place, 1);
+        const first = begin();
+        try {
+            for (const end = Date.now() + 60000; this.read(place + 1) === before; await sleep(1))
+                assert.ok(Date.now() < end, 'the writer came to no sync');
+            await work();
+        } finally {
+            this.write(place, 0);
+        }
+        return first;
     }
 
     start(args = ['--demo'], env = {}) {

@@ -41,7 +41,9 @@ struct control {
     struct fault faults[KINDS];
     atomic_llong clock_offset_ms;
     atomic_llong sync_delay_ms;
-    atomic_llong send_buffer; /* bytes, of clients that connect from now on; 0: the system's */
+    atomic_llong send_buffer;  /* bytes, of clients that connect from now on; 0: the system's */
+    atomic_llong holds_writer; /* its syncs do not return for as long as this is set */
+    atomic_llong holds;        /* how many were held so far */
 };
 
 static struct control *control;
@@ -49,6 +51,7 @@ static int connects = -1; /* a file that gets a line for each (CONNECTS_FILE) */
 static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *,
                                struct addrinfo **);
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+static int (*real_pthread_setname_np)(pthread_t, const char *);
 
 /* libzxcvbn uses what malloc gives unseen, and ends the process: known, see docs/reliability.md. */
 static _Thread_local bool is_spared;
@@ -58,6 +61,8 @@ __attribute__((constructor)) static void map_control(void) {
     int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     void *found = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&real_pthread_create, &found, sizeof found);
+    found = dlsym(RTLD_NEXT, "pthread_setname_np");
+    memcpy(&real_pthread_setname_np, &found, sizeof found);
     found = dlsym(RTLD_NEXT, "getaddrinfo");
     memcpy(&real_getaddrinfo, &found, sizeof found);
     if (getenv("CONNECTS_FILE"))
@@ -198,12 +203,30 @@ ssize_t write(int file, const void *bytes, size_t size) {
     return is_regular && strikes(PLAIN) ? -1 : syscall(SYS_write, file, bytes, size);
 }
 
+/* The thread that commits, as it calls itself; a checkpoint's syncs are others. */
+static _Thread_local bool is_writer;
+
+int pthread_setname_np(pthread_t thread, const char *name) {
+    is_writer = pthread_equal(thread, pthread_self()) && strcmp(name, "writer") == 0;
+    return real_pthread_setname_np(thread, name);
+}
+
+static void hold_writer(void) {
+    const struct timespec moment = { .tv_nsec = 1000000 };
+    if (!control || !is_writer || !atomic_load(&control->holds_writer))
+        return;
+    atomic_fetch_add(&control->holds, 1);
+    while (atomic_load(&control->holds_writer))
+        (void)nanosleep(&moment, NULL);
+}
+
 static int sync_file(long number, int file) {
     struct timespec delay = { 0 };
     if (control)
         delay.tv_nsec = atomic_load(&control->sync_delay_ms) * 1000000L;
     if (delay.tv_nsec)
         (void)nanosleep(&delay, NULL);
+    hold_writer();
     return strikes(SYNC) ? -1 : (int)syscall(number, file);
 }
 
