@@ -3,9 +3,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { Server, binary, required, run, storedUsers, userId } from './harness.mjs';
+import { Server, adminId, binary, password, required, run, storedUsers, userId } from './harness.mjs';
 
 const [usage, dataError, noInput, cannotCreate, inUse, config] = [64, 65, 66, 73, 75, 78];
 const server = await Server.start();
@@ -54,39 +54,132 @@ test('check knows every form of an address', async () => {
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
 });
 
-test('check names every fault and changes nothing', async () => {
-    const folder = join(server.folder, 'faulty'), file = join(folder, 'roster.db');
+// A database that began without the demo, with one record or more of each kind, and all references that there can be.
+async function populate() {
+    const other = await Server.start([], { ROSTER_ADMIN_PASSWORD: password });
+    const token = await other.token('admin@localhost');
+    const post = async (path, body) => {
+        const { json, status, text } = await other.call('POST', `/api/${path}`, { token, body });
+        assert.equal(status, 200, text);
+        return json.Value.Id;
+    };
+    const BusinessId = await post('sys/businesses', { Name: 'House' }), DeveloperId = adminId;
+    const language = await post('sys/languages', { BusinessId, Name: 'English', Culture: 'en-GB', DisplayOrder: 1 });
+    const application = await post('apps/applications', { DeveloperId, Name: 'Doors', ShortDescription: 'Opens', InstallUrl: 'https://doors.example.com/', RequiredRoles: [1] });
+    const role = await post('security/userroles', { BusinessId, Name: 'Desk', Roles: [1] });
+    const room = await post('support/chatrooms', { BusinessId, Name: 'Hall' });
+    await post('sys/webhooks', { BusinessId, Name: 'Told', Action: 1001, Active: true, URL: 'http://127.0.0.1:9/' });
+    for (let i = 0; i < 3; i++)
+        await post('sys/users', { FullName: `Ada Number ${i}`, Email: `ada${i}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, NewPassword: 'a-password-of-hers',
+            PreferredLanguageId: language, ApplicationId: application, Businesses: [BusinessId], UserRoles: [role], ChatRooms: [room] });
+    await other.stop();
+    const file = join(other.folder, 'data', 'roster.db');
+    const picture = "INSERT INTO avatars VALUES (100000002, 'image/png', x'00')";
+    sql(`${picture}; INSERT INTO repeats VALUES (${adminId}, 'User key', x'00', 100000002, 1, 'admin@localhost')`, file);
+    return file;
+}
+
+const full = await populate();
+
+// The tables whose rows would refer to nothing without those of another one, and the fields that do.
+const followers = { businesses: ['languages', 'user_roles', 'chat_rooms', 'web_hooks'], users: ['applications', 'tokens', 'avatars', 'users_FullName_texts', 'users_Email_texts', 'users_Email_addresses'],
+    roles: ['user_roles', 'applications'] };
+const members = { businesses: ['Businesses', 'DefaultBusinessId'], languages: ['PreferredLanguageId'], applications: ['ApplicationId'], user_roles: ['UserRoles'], chat_rooms: ['ChatRooms'] };
+
+function empty(file, table) {
+    const emptied = [table, ...followers[table] ?? []], cleared = emptied.flatMap((name) => members[name] ?? []);
+    const users = [...storedUsers(file)].map(([Id, user]) => [Id, JSON.stringify(Object.fromEntries(Object.entries(user)
+        .map(([name, value]) => [name, !cleared.includes(name) ? value : Array.isArray(value) ? [] : null])))]);
+    sql([...emptied.map((name) => `DELETE FROM ${name}; DELETE FROM links WHERE field GLOB '${name}.*'`),
+        ...cleared.map((name) => `DELETE FROM links WHERE field = 'users.${name}'`),
+        ...emptied.includes('users') ? [] : users.map(([Id, json]) => `UPDATE users SET Members = '${json}' WHERE Id = ${Id}`)].join(';'), file);
+}
+
+const emptyable = ['businesses', 'roles', 'user_roles', 'chat_rooms', 'languages', 'applications', 'users', 'web_hooks', 'web_hook_deliveries', 'audit', 'tokens', 'avatars', 'repeats'];
+
+for (const table of emptyable)
+    test(`check finds nothing wrong where there are no ${table}`, async () => {
+        const folder = join(server.folder, `no-${table}`), file = join(folder, 'roster.db');
+        mkdirSync(folder);
+        copyFileSync(full, file);
+        assert.notEqual(sql(`SELECT count(*) FROM ${table}`, file), '0', 'there were some');
+        assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+        empty(file, table);
+        assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+    });
+
+test('check finds nothing wrong with a new database', async () => {
+    const fresh = await Server.start([], { ROSTER_ADMIN_PASSWORD: password });
+    const folder = join(fresh.folder, 'data');
+    assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+    await fresh.stop();
+    assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' });
+});
+
+// All tables that are not for records: none of them is ever empty in such a database.
+test('check names each inner table that is empty and must not be', async () => {
+    const tables = sql("SELECT name FROM sqlite_schema WHERE type = 'table'", full).split('\n').filter((name) => !emptyable.includes(name));
+    assert.ok(tables.length >= 8, `${tables}`);
+    for (const table of tables) {
+        const folder = join(server.folder, `without-${table}`), file = join(folder, 'roster.db');
+        mkdirSync(folder);
+        copyFileSync(full, file);
+        sql(`DELETE FROM ${table}`, file);
+        const { code, stderr } = await check(folder);
+        assert.equal(code, dataError, table);
+        assert.ok(stderr && !stderr.includes('(null)'), `${table}: ${stderr}`);
+    }
+});
+
+async function findFaults(source, id, other) {
+    const folder = join(server.folder, `faulty-${id}`), file = join(folder, 'roster.db');
     mkdirSync(folder);
-    assert.equal((await run(['backup', file, '--data', data])).code, 0);
-    const user = storedUsers(file, `Id = ${userId}`).get(userId);
-    const setMembers = (changes) => `UPDATE users SET Members = '${JSON.stringify({ ...user, ...changes })}' WHERE Id = ${userId}`;
+    assert.equal((await run(['backup', file, '--data', dirname(source)])).code, 0);
+    const user = storedUsers(file, `Id = ${id}`).get(id);
+    const setMembers = (changes) => `UPDATE users SET Members = '${JSON.stringify({ ...user, ...changes })}' WHERE Id = ${id}`;
     const hex = (text) => Buffer.from(text).toString('hex').toUpperCase();
     const setTexts = (field, bytes) => `UPDATE users_${field}_texts SET texts = x'${bytes}'`;
+    const setNumber = (table, column, value) => `UPDATE ${table} SET ${column} = ${value} WHERE kind = 'users'`;
     const texts = Object.fromEntries(['FullName', 'Email'].map((field) => [field, sql(`SELECT hex(texts) FROM users_${field}_texts`, file)]));
+    const address = sql(`SELECT address FROM users_Email_addresses WHERE owner = ${id}`, file);
+    const [count, next] = [sql('SELECT count(*) FROM users', file), sql("SELECT next FROM next_ids WHERE kind = 'users'", file)];
     const faults = [
-        [setMembers({ PreferredLanguageId: 99 }), setMembers({}), /users\.PreferredLanguageId: of 87654321 refers to 99, which is not there/],
-        ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', /users\.Businesses: of 5: 303 is in the index of links only/],
-        ["UPDATE users SET FullName = 'Eve' WHERE Id = 87654321", `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${userId}`, /users\.FullName: of 87654321 is not what its Members say/],
-        [setTexts('FullName', texts.FullName.replace(hex('ada'), hex('eve'))), setTexts('FullName', texts.FullName), /texts of users\.FullName: 87654321 is not found by what it has/],
-        [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), /texts of users\.Email: it cannot be read/],
-        ["DELETE FROM users_Email_addresses WHERE owner = 87654321", `INSERT INTO users_Email_addresses VALUES ('nossredna.ada@example.com', ${userId})`,
-            /addresses of users: 87654321 is not found by its address/],
-        ["INSERT INTO users_Email_addresses VALUES ('eve@example.com', 5)", 'DELETE FROM users_Email_addresses WHERE owner = 5', /addresses of users: there are (\d+), of records (?!\1\b)\d+/],
-        ["UPDATE users SET Members = '{}' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
-        ["UPDATE users SET Members = x'0100FFFF00' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
-        ["UPDATE users SET Members = x'07000001107B' WHERE Id = 87654321", setMembers({}), /a row cannot be read/],
-        ["INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)", 'DELETE FROM web_hook_deliveries', /pending webhook deliveries: to 7 of 8: the oldest is not foreseen/],
-        ["DELETE FROM users WHERE Id = 100000101", null, /of 100000101: \d+ is in the index of links only/],
+        [setMembers({ PreferredLanguageId: 99 }), setMembers({}), `users.PreferredLanguageId: of ${id} refers to 99, which is not there`],
+        [setMembers({ ApplicationId: 98 }), setMembers({}), `users.ApplicationId: of ${id} is not as in the index of links`],
+        [setMembers({ UserRoles: [null] }), setMembers({}), `users.UserRoles: of ${id} names null, which is not there`],
+        [setMembers({ ChatRooms: [97] }), setMembers({}), `users.ChatRooms: of ${id} names 97, which is not there`],
+        ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', 'users.Businesses: of 5: 303 is in the index of links only'],
+        ["INSERT INTO links VALUES ('users.ApplicationId', 701, 5)", 'DELETE FROM links WHERE owner = 5', 'users.ApplicationId: of 5 is in the index of links only'],
+        [`UPDATE users SET FullName = 'Eve' WHERE Id = ${id}`, `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${id}`, `users.FullName: of ${id} is not what its Members say`],
+        [setTexts('FullName', texts.FullName.replace(hex('ada'), hex('eve'))), setTexts('FullName', texts.FullName), `texts of users.FullName: ${id} is not found by what it has`],
+        [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), 'texts of users.Email: it cannot be read'],
+        [`DELETE FROM users_Email_addresses WHERE owner = ${id}`, `INSERT INTO users_Email_addresses VALUES ('${address}', ${id})`, `addresses of users: ${id} is not found by its address`],
+        ["INSERT INTO users_Email_addresses VALUES ('eve@example.com', 5)", 'DELETE FROM users_Email_addresses WHERE owner = 5', `addresses of users: there are ${Number(count) + 1}, of records ${count}`],
+        [`UPDATE users SET Members = '{}' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
+        [`UPDATE users SET Members = x'0100FFFF00' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
+        [`UPDATE users SET Members = x'07000001107B' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
+        ['INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: to 7 of 8: the oldest is not foreseen'],
+        ['INSERT INTO web_hook_deliveries (Id, Version, Status) VALUES (1, 1, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: a row lacks what it is called by'],
+        [setNumber('row_counts', 'rows', 'rows + 1'), setNumber('row_counts', 'rows', count), `users: ${Number(count) + 1} rows are counted, there are ${count}`],
+        ["DELETE FROM row_counts WHERE kind = 'users'", `INSERT INTO row_counts VALUES ('users', ${count})`, `users: no rows are counted, there are ${count}`],
+        [setNumber('next_ids', 'next', id), setNumber('next_ids', 'next', next), `users: the next Id is ${id}, the last one was`],
+        [`INSERT INTO avatars VALUES (5, 'image/png', x'00')`, 'DELETE FROM avatars WHERE user_id = 5', 'avatar: of user 5, who is not there'],
+        ["INSERT INTO tokens VALUES (x'00', 0, 5, '', 0, 0, 1)", 'DELETE FROM tokens WHERE user_id = 5', 'token: of user 5, who is not there'],
+        [`DELETE FROM users WHERE Id = ${other}`, null, new RegExp(`of ${other}: \\d+ is in the index of links only`)],
     ];
+    const contents = () => sql('.dump', file);
     for (const [breaks, mends, says] of faults) {
         sql(breaks, file);
-        const before = readFileSync(file);
+        const before = contents();
         const { code, stderr } = await check(folder);
-        assert.equal(code, dataError);
-        assert.match(stderr, says);
-        assert.ok(before.equals(readFileSync(file)) || mends === null || sql('SELECT 1', file) === '1');
-        if (mends)
+        assert.equal(code, dataError, `${breaks}: ${stderr}`);
+        assert.ok(says instanceof RegExp ? says.test(stderr) : stderr.includes(says), `${says}: ${stderr}`);
+        assert.ok(!stderr.includes('(null)'), stderr);
+        assert.equal(contents(), before);
+        if (mends) {
             sql(mends, file);
+            assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' }, mends);
+        }
     }
     sql('ALTER TABLE users DROP COLUMN Password', file);
     assert.match((await check(folder)).stderr, /schema: users\.Password/);
@@ -98,7 +191,10 @@ test('check names every fault and changes nothing', async () => {
     const damaged = await check(folder);
     assert.equal(damaged.code, dataError);
     assert.match(damaged.stderr, /integrity: /);
-});
+}
+
+test('check names every fault of the demo and changes nothing', () => findFaults(join(data, 'roster.db'), userId, 100000101));
+test('check names every fault of a database that is not the demo, and changes nothing', () => findFaults(full, 100000002, 100000003));
 
 test('a backup under load is whole, private, of one moment, and serves after a restore', async () => {
     const token = await server.admin();

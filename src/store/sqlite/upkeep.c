@@ -47,7 +47,8 @@ static bool has_none(struct store_view *view, const char *sql, const char *what,
     bool none = true;
     int result = sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL);
     while (result == SQLITE_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        sayf(say, "%s: %s", what, (const char *)sqlite3_column_text(statement, 0));
+        const char *fault = (const char *)sqlite3_column_text(statement, 0);
+        sayf(say, "%s: %s", what, fault ? fault : "a row lacks what it is called by");
         none = false;
         result = SQLITE_OK;
     }
@@ -85,7 +86,7 @@ static void add_reference_sql(struct buffer *sql, const struct table *table,
     buffer_printf(sql,
                   " AS target FROM %s AS t)"
                   " SELECT 'of ' || owner || ' refers to ' || target || ', which is not there'"
-                  " FROM named WHERE target NOT IN (SELECT Id FROM %s)"
+                  " FROM named WHERE target IS NOT NULL AND target NOT IN (SELECT Id FROM %s)"
                   " UNION ALL SELECT 'of ' || owner || ' is not as in the index of links' FROM"
                   " (SELECT owner, target FROM named WHERE target IS NOT NULL EXCEPT"
                   "  SELECT owner, target FROM links WHERE field = '%s.%s')"
@@ -104,8 +105,8 @@ static void add_links_sql(struct buffer *sql, const struct table *table,
     buffer_printf(
         sql,
         ")), indexed AS (SELECT target, owner FROM links WHERE field = '%s.%s')"
-        " SELECT 'of ' || owner || ' names ' || target || ', which is not there'"
-        " FROM listed WHERE target NOT IN (SELECT Id FROM %s)"
+        " SELECT 'of ' || owner || ' names ' || ifnull(target, 'null') || ', which is not there'"
+        " FROM listed WHERE target IS NULL OR target NOT IN (SELECT Id FROM %s)"
         " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is not in the index of links'"
         " FROM (SELECT * FROM listed EXCEPT SELECT * FROM indexed)"
         " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is in the index of links only'"
@@ -139,18 +140,26 @@ static bool field_is_sound(struct store_view *view, const struct table *table,
     return sound;
 }
 
-static bool rows_are_counted(struct store_view *view, store_say *say) {
+/* Of a table of a resource (what is read through a view is neither counted nor given an Id): its
+ * rows are counted, and the next Id was never given. */
+static bool bookkeeping_is_sound(struct store_view *view, const char *table, store_say *say) {
     struct arena arena = { 0 };
-    bool counted = true;
-    for (unsigned i = 0; i < TABLES; i++) {
-        struct text sql = arena_printf(&arena,
-                                       "SELECT rows || ' rows are counted' FROM row_counts"
-                                       " WHERE kind = '%s' AND rows <> (SELECT count(*) FROM %s)",
-                                       tables[i]->name, tables[i]->name);
-        counted &= sql.at && has_none(view, sql.at, tables[i]->name, say);
-    }
+    struct text sql = arena_printf(
+        &arena,
+        "WITH found AS (SELECT count(*) AS rows, ifnull(max(Id), 0) AS last,"
+        " (SELECT rows FROM row_counts WHERE kind = '%s') AS counted,"
+        " (SELECT next FROM next_ids WHERE kind = '%s') AS next FROM %s"
+        " HAVING EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '%s'))"
+        " SELECT ifnull(counted, 'no') || ' rows are counted, there are ' || rows"
+        " FROM found WHERE counted IS NOT rows"
+        " UNION ALL SELECT 'the next Id is ' || ifnull(next, 'not known') || ', the last one was '"
+        " || last FROM found WHERE ifnull(next, 0) <= last",
+        table, table, table, table);
+    bool sound = sql.at && has_none(view, sql.at, table, say);
+    if (!sql.at)
+        sayf(say, "%s: %s", table, "memory is short");
     arena_close(&arena);
-    return counted;
+    return sound;
 }
 
 static bool references_are_sound(struct store_view *view, store_say *say) {
@@ -158,7 +167,16 @@ static bool references_are_sound(struct store_view *view, store_say *say) {
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++)
             sound &= field_is_sound(view, tables[i], &tables[i]->fields[j], say);
-    sound &= rows_are_counted(view, say);
+    for (unsigned i = 0; i < TABLES; i++)
+        sound &= bookkeeping_is_sound(view, tables[i]->name, say);
+    sound &= has_none(view,
+                      "SELECT 'has ' || (SELECT count(*) FROM realm) || ' rows, not 1'"
+                      " WHERE (SELECT count(*) FROM realm) <> 1",
+                      "realm", say);
+    sound &= has_none(view,
+                      "SELECT 'has ' || (SELECT count(*) FROM strangers) || ' rows, not 1'"
+                      " WHERE (SELECT count(*) FROM strangers) <> 1",
+                      "strangers", say);
     sound &= has_none(view,
                       "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
                       " WHERE user_id NOT IN (SELECT Id FROM users)",
