@@ -507,11 +507,21 @@ static void set_log_level(const char *name) {
             log_set_level((enum log_level)level);
 }
 
+/* Signals that would end a process, and say nothing that a server does not learn otherwise: from
+ * write, as EPIPE or EFBIG. SIGHUP is waited for once there is something to reload. */
+static bool ignore_signals(void) {
+    static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGHUP };
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+            return false;
+    return true;
+}
+
 /* Threads inherit the mask, so that the signals wait for `serve` alone. */
-static bool prepare_signals(sigset_t *signals) {
+static bool block_signals(sigset_t *signals) {
     return sigemptyset(signals) == 0 && sigaddset(signals, SIGTERM) == 0 &&
            sigaddset(signals, SIGINT) == 0 && sigaddset(signals, SIGHUP) == 0 &&
-           pthread_sigmask(SIG_BLOCK, signals, NULL) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+           pthread_sigmask(SIG_BLOCK, signals, NULL) == 0;
 }
 
 static void say(const char *line) {
@@ -544,6 +554,7 @@ int main(int argc, char **argv) {
     sigset_t signals;
     /* What one request gives back the next one takes: to trim in between is wasted. */
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT); /* fails for unknown parameters only */
+    bool is_ready = ignore_signals();
     int code = settings_read(&server.settings, argc, argv);
     if (code != EX_OK)
         return code;
@@ -559,7 +570,7 @@ int main(int argc, char **argv) {
         settings_free(&server.settings);
         return code;
     }
-    if (!crypto_start() || !prepare_signals(&signals)) {
+    if (!crypto_start() || !is_ready || !block_signals(&signals)) {
         complain("the system gives no random numbers or no signals");
         return EX_OSERR;
     }

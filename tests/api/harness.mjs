@@ -27,10 +27,10 @@ export function temporaryFolder() {
     return folder;
 }
 
-// Runs the binary until it ends by itself.
-export function run(args, env = {}) {
+// Runs the binary, or another program, until it ends by itself.
+export function run(args, env = {}, program = binary) {
     return new Promise((resolve) => {
-        const child = spawn(binary, args, { env: { ...process.env, ...env } });
+        const child = spawn(program, args, { env: { ...process.env, ...env } });
         let stdout = '', stderr = '';
         child.stdout.on('data', (bytes) => { stdout += bytes; });
         child.stderr.on('data', (bytes) => { stderr += bytes; });
