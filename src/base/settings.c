@@ -8,6 +8,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <ini.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -68,7 +69,9 @@ enum {
     ROWS = sizeof rows / sizeof rows[0],
     OPTION_BASE = 256,
     CONFIG_KEY = 1000,
-    SOURCE_MAX = 512
+    SOURCE_MAX = 512,
+    NAME_MAX_LEN = 64, /* of an option that is compared with one that is not known */
+    LINE_BYTES = 8192, /* of the file, with its end */
 };
 
 /* Texts are copied; the copies live as long as the settings. */
@@ -89,8 +92,9 @@ struct reading {
     bool in_file[ROWS];
     const char *config;
     struct setting_copy *copies;
-    const char *file;
-    int failed; /* a code of sysexits.h once something is wrong */
+    FILE *file;
+    unsigned line; /* of the file, that was read last */
+    int failed;    /* a code of sysexits.h once something is wrong */
 };
 
 static int complain(struct reading *reading, int code, const char *source, const char *message) {
@@ -219,8 +223,84 @@ static bool environment_name(const char *option, char *name, size_t size) {
     return len > 0 && (size_t)len < size;
 }
 
+static unsigned least_of(unsigned a, unsigned b, unsigned c) {
+    unsigned least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* How many characters are to be added, removed or changed to make one name of another
+ * (Levenshtein). `name` is cut at NAME_MAX_LEN. */
+static unsigned edits(struct text name, struct text other) {
+    unsigned row[NAME_MAX_LEN + 1];
+    size_t len = name.len < NAME_MAX_LEN ? name.len : NAME_MAX_LEN;
+    for (unsigned i = 0; i <= len; i++)
+        row[i] = i;
+    for (unsigned j = 0; j < other.len; j++) {
+        unsigned diagonal = row[0];
+        row[0] = j + 1;
+        for (size_t i = 0; i < len; i++) {
+            unsigned replaced = diagonal + (name.at[i] != other.at[j]);
+            diagonal = row[i + 1];
+            row[i + 1] = least_of(replaced, row[i] + 1, diagonal + 1);
+        }
+    }
+    return row[len];
+}
+
+/* The option that is most like one that is none, in `known_as`' spelling. */
+static void nearest(struct text name, bool (*known_as)(const char *, char *, size_t), char *out,
+                    size_t size) {
+    unsigned fewest = UINT_MAX;
+    char known[NAME_MAX_LEN];
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!known_as(rows[i].option, known, sizeof known))
+            continue;
+        unsigned needed = edits(name, text_of(known));
+        if (needed < fewest)
+            (void)snprintf(out, size, "%s", known);
+        fewest = needed < fewest ? needed : fewest;
+    }
+}
+
+static bool option_name(const char *option, char *name, size_t size) {
+    int len = snprintf(name, size, "%s", option);
+    return len > 0 && (size_t)len < size;
+}
+
+static bool has_digits(struct text text) {
+    int64_t number;
+    return text_to_int64(text, &number);
+}
+
+/* Does `name` have what follows a service's name in variables of Kubernetes and of Docker's links:
+ * SERVICE_HOST, SERVICE_PORT_HTTP, PORT=tcp://..., PORT_8080_TCP_ADDR, NAME=/web/roster, ENV_...?
+ */
+static bool is_of_service(struct text name, struct text value) {
+    if (text_equal(name, TEXT("PORT")))
+        return memmem(value.at, value.len, "://", 3) != NULL;
+    if (text_equal(name, TEXT("NAME")))
+        return value.len && value.at[0] == '/';
+    struct text first = text_cut(&name, '_');
+    if (text_equal(first, TEXT("SERVICE"))) {
+        first = text_cut(&name, '_');
+        return text_equal(first, TEXT("HOST")) || text_equal(first, TEXT("PORT"));
+    }
+    return name.at && ((text_equal(first, TEXT("PORT")) && has_digits(text_cut(&name, '_'))) ||
+                       text_equal(first, TEXT("ENV")));
+}
+
+/* Is it set by others, for a service called roster or roster-something, and no setting? */
+static bool is_foreign(struct text name, struct text value) {
+    if (text_starts_nocase(name, TEXT("SERVICE_")) || text_starts_nocase(name, TEXT("PORT_")))
+        return true;
+    for (struct text rest = name; rest.at; (void)text_cut(&rest, '_'))
+        if (is_of_service(rest, value))
+            return true;
+    return false;
+}
+
 static void read_variable(struct reading *reading, char *variable) {
-    char name[64];
+    char name[NAME_MAX_LEN], source[SOURCE_MAX], message[SOURCE_MAX];
     struct text value = text_of(variable), called = text_cut(&value, '=');
     for (size_t i = 0; i < ROWS; i++)
         if (environment_name(rows[i].option, name, sizeof name) &&
@@ -228,11 +308,15 @@ static void read_variable(struct reading *reading, char *variable) {
             (void)set(reading, i, value.at, name, EX_USAGE);
             return;
         }
-    char source[SOURCE_MAX];
+    struct text own = called;
+    (void)text_cut(&own, '_');
+    if (text_equal(called, TEXT("ROSTER_CONFIG")) || is_foreign(own, value))
+        return;
+    nearest(called, environment_name, name, sizeof name);
     (void)snprintf(source, sizeof source, "%.*s:", (int)called.len, called.at);
-    if (!text_equal(called, TEXT("ROSTER_CONFIG")))
-        (void)complain(reading, EX_USAGE, source,
-                       "no such setting; see rosterd --help for those there are");
+    (void)snprintf(message, sizeof message,
+                   "no such setting; the nearest is %s (rosterd --help has all)", name);
+    (void)complain(reading, EX_USAGE, source, message);
 }
 
 static void read_environment(struct reading *reading) {
@@ -242,44 +326,80 @@ static void read_environment(struct reading *reading) {
             read_variable(reading, *variable);
 }
 
+static int set_from_file(struct reading *reading, size_t at, const char *value,
+                         const char *source) {
+    const char *kept = keep(reading, value);
+    if (reading->in_file[at] && rows[at].type != SETTING_list)
+        return complain(reading, EX_CONFIG, source, "is set twice");
+    if (!kept)
+        return complain(reading, EX_OSERR, source, "there is no memory for it");
+    reading->in_file[at] = true;
+    return set(reading, at, kept, source, EX_CONFIG);
+}
+
 static int read_entry(void *context, const char *section, const char *name, const char *value) {
     struct reading *reading = context;
-    char source[SOURCE_MAX];
-    (void)snprintf(source, sizeof source, "%s: %s", reading->file, name);
+    char source[SOURCE_MAX], message[SOURCE_MAX], known[NAME_MAX_LEN];
+    (void)snprintf(source, sizeof source, "%s:%u: %s", reading->config, reading->line, name);
     if (*section)
         return complain(reading, EX_CONFIG, source, "stands in a section; there are none here"), 1;
-    for (size_t i = 0; i < ROWS; i++) {
-        if (strcmp(rows[i].option, name) != 0)
-            continue;
-        const char *kept = keep(reading, value ? value : "");
-        if (reading->in_file[i] && rows[i].type != SETTING_list)
-            return complain(reading, EX_CONFIG, source, "is set twice"), 1;
-        if (!kept)
-            return complain(reading, EX_OSERR, source, "there is no memory for it"), 1;
-        reading->in_file[i] = true;
-        (void)set(reading, i, kept, source, EX_CONFIG);
-        return 1;
-    }
-    return complain(reading, EX_CONFIG, source, "is not a setting"), 1;
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(rows[i].option, name) == 0)
+            return (void)set_from_file(reading, i, value ? value : "", source), 1;
+    nearest(text_of(name), option_name, known, sizeof known);
+    (void)snprintf(message, sizeof message, "is not a setting; the nearest is %s", known);
+    return complain(reading, EX_CONFIG, source, message), 1;
+}
+
+/* Like fgets, for inih. What does not fit would be taken for another line. */
+static char *read_line(char *line, int size, void *context) {
+    struct reading *reading = context;
+    char source[SOURCE_MAX];
+    reading->line++;
+    char *read = fgets(line, size, reading->file);
+    (void)snprintf(source, sizeof source, "%s:%u:", reading->config, reading->line);
+    if (read && !strchr(line, '\n') && !feof(reading->file))
+        (void)complain(reading, EX_CONFIG, source, "is too long, or has a NUL");
+    if (!read)
+        explicit_bzero(line, (size_t)size); /* there may have been a password in it */
+    return read;
+}
+
+/* A value is all that stands behind the `=`: a `;` in it begins no comment. */
+static void parse_file(struct reading *reading) {
+    char source[SOURCE_MAX];
+    ini_allow_inline_comments = false;
+    ini_use_stack = false;
+    ini_initial_alloc = ini_max_line = LINE_BYTES;
+    int result = ini_parse_stream(read_line, reading, read_entry, reading);
+    (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
+    if (ferror(reading->file))
+        (void)complain(reading, EX_NOINPUT, reading->config, "cannot be read to its end");
+    else if (result < 0)
+        (void)complain(reading, EX_OSERR, reading->config, "there is no memory to read it");
+    else if (result > 0)
+        (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
 }
 
 static void read_file(struct reading *reading) {
-    char source[SOURCE_MAX];
+    char buffer[BUFSIZ];
     if (!reading->config)
         reading->config = getenv("ROSTER_CONFIG");
     if (!reading->config)
         return;
     reading->present = RANK_FILE;
-    reading->file = reading->config;
-    int result = ini_parse(reading->config, read_entry, reading);
-    (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
-    if (result == -1)
+    reading->file = fopen(reading->config, "re");
+    if (!reading->file) {
         (void)complain(reading, EX_NOINPUT, reading->config,
                        "cannot be read; give --config a file that can");
-    else if (result < 0)
+        return;
+    }
+    if (setvbuf(reading->file, buffer, _IOFBF, sizeof buffer) == 0)
+        parse_file(reading);
+    else
         (void)complain(reading, EX_OSERR, reading->config, "there is no memory to read it");
-    else if (result > 0)
-        (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
+    (void)fclose(reading->file); /* it was only read */
+    explicit_bzero(buffer, sizeof buffer);
 }
 
 /* The words that are no options: `check`, or `backup` or `restore` and a file. */

@@ -160,6 +160,135 @@ static void without_a_source_the_defaults_count(void **state) {
     settings_free(&settings);
 }
 
+/* Each number, by its variable; `least` and `most` as settings.def has them. */
+static void numbers_are_taken_from_their_least_to_their_most(void **state) {
+    static const struct {
+        const char *option;
+        size_t offset;
+        long least, most;
+    } rows[] = {
+#define ROW_string(...)
+#define ROW_list(...)
+#define ROW_choice(...)
+#define ROW_flag(...)
+#define ROW_mode(...)
+#define ROW_number(member, option, least, most)                                                    \
+    { option, offsetof(struct settings, member), least, most },
+#define SETTING(member, type, option, initial, least, most, argument, help)                        \
+    ROW_##type(member, option, least, most)
+#include "base/settings.def"
+#undef SETTING
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        const struct {
+            long number;
+            int code;
+        } tries[] = { { rows[i].least, 0 },
+                      { rows[i].most, 0 },
+                      { rows[i].least - 1, EX_USAGE },
+                      { rows[i].most + 1, EX_USAGE } };
+        for (size_t j = 0; j < LENGTH(tries); j++) {
+            struct settings settings;
+            char option[96];
+            (void)snprintf(option, sizeof option, "--%s=%ld", rows[i].option, tries[j].number);
+            int code =
+                read_all(&settings, "ROSTER_LISTEN", &(struct said){ .options = { option } });
+            if (code != tries[j].code)
+                fail_msg("%s: %d", option, code);
+            long taken;
+            memcpy(&taken, (const char *)&settings + rows[i].offset, sizeof taken);
+            if (!code)
+                assert_int_equal(taken, tries[j].number);
+            settings_free(&settings);
+        }
+    }
+    assert_true(LENGTH(rows) > 10);
+}
+
+static void variables_of_services_are_no_settings_and_unknown_ones_end_the_start(void **state) {
+    static const struct {
+        const char *name, *value;
+        int code;
+    } rows[] = {
+        { "ROSTER_PORT", "tcp://10.0.0.1:8080", 0 },
+        { "ROSTER_PORT_8080_TCP", "tcp://10.0.0.1:8080", 0 },
+        { "ROSTER_PORT_8080_TCP_PROTO", "tcp", 0 },
+        { "ROSTER_PORT_8080_TCP_PORT", "8080", 0 },
+        { "ROSTER_PORT_8080_TCP_ADDR", "10.0.0.1", 0 },
+        { "ROSTER_SERVICE_HOST", "10.0.0.1", 0 },
+        { "ROSTER_SERVICE_PORT", "8080", 0 },
+        { "ROSTER_SERVICE_PORT_HTTP", "8080", 0 },
+        { "ROSTER_NAME", "/web/roster", 0 },
+        { "ROSTER_ENV_PATH", "/usr/bin", 0 },
+        { "ROSTER_METRICS_SERVICE_HOST", "10.0.0.1", 0 },
+        { "ROSTER_METRICS_SERVICE_PORT_HTTP", "80", 0 },
+        { "ROSTER_METRICS_PORT", "tcp://10.0.0.1:80", 0 },
+        { "ROSTER_METRICS_PORT_80_TCP_ADDR", "10.0.0.1", 0 },
+        { "ROSTER_PORT", "8080", EX_USAGE },
+        { "ROSTER_PORT", "", EX_USAGE },
+        { "ROSTER_METRICS_PORT", "80", EX_USAGE },
+        { "ROSTER_SERVICE", "x", EX_USAGE },
+        { "ROSTER_NAME", "roster", EX_USAGE },
+        { "ROSTER_LISEN", "127.0.0.1:1", EX_USAGE },
+        { "ROSTER_VERSION", "1", EX_USAGE },
+        { "ROSTER_", "", EX_USAGE },
+        { "ROSTER_ADMIN_PASSWORD_FILE", "/run/secret", EX_USAGE },
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct settings settings;
+        int code =
+            read_all(&settings, rows[i].name, &(struct said){ .environment = rows[i].value });
+        if (code != rows[i].code)
+            fail_msg("%s=%s: %d", rows[i].name, rows[i].value, code);
+        settings_free(&settings);
+    }
+}
+
+static void a_value_in_a_file_is_whole(void **state) {
+    static char longest[8192 - 2], beyond[8192 + 64];
+    static const struct {
+        const char *text, *password; /* NULL: refused */
+    } rows[] = {
+        { "admin-password = Correct horse ;battery staple\n", "Correct horse ;battery staple" },
+        { "admin-password = Correct horse; battery\n", "Correct horse; battery" },
+        { "admin-password = a ; b # c = d : e\n", "a ; b # c = d : e" },
+        { "admin-password = ;all of it\n", ";all of it" },
+        { "; admin-password = none\nadmin-password = x\n# admin-password = none\n", "x" },
+        { "admin-password = without an end", "without an end" },
+        { "\xEF\xBB\xBF"
+          "admin-password = behind a mark\n",
+          "behind a mark" },
+        { longest, longest + sizeof "admin-password=" - 1 },
+        { beyond, NULL },
+    };
+    (void)state;
+    memset(longest, 'x', sizeof longest - 1);
+    memset(beyond, 'x', sizeof beyond - 1);
+    memcpy(longest, "admin-password=", strlen("admin-password="));
+    memcpy(beyond, "admin-password=", strlen("admin-password="));
+    /* What is left of it would be another setting. */
+    memcpy(beyond + 8192 - 1, "log-level=error", strlen("log-level=error") + 1);
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct settings settings;
+        int code = read_all(&settings, "ROSTER_LISTEN", &(struct said){ .file = rows[i].text });
+        assert_int_equal(code, rows[i].password ? 0 : EX_CONFIG);
+        if (rows[i].password)
+            assert_string_equal(settings.admin_password, rows[i].password);
+        settings_free(&settings);
+    }
+}
+
+static void what_is_no_file_of_settings_is_refused(void **state) {
+    struct settings settings;
+    (void)state;
+    assert_int_equal(
+        read_all(&settings, "ROSTER_LISTEN", &(struct said){ .options = { "--config=/tmp" } }),
+        EX_NOINPUT);
+    settings_free(&settings);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -167,6 +296,10 @@ int main(void) {
         TEST(what_is_no_list_has_its_last_value_and_stands_once_in_a_file),
         TEST(a_mode_is_octal),
         TEST(without_a_source_the_defaults_count),
+        TEST(numbers_are_taken_from_their_least_to_their_most),
+        TEST(variables_of_services_are_no_settings_and_unknown_ones_end_the_start),
+        TEST(a_value_in_a_file_is_whole),
+        TEST(what_is_no_file_of_settings_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,9 @@ test('wrong options are refused in one line', async () => {
     await assertRefused(['--listen', '', '--data', data], usage, /--listen names no address/);
     await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
     await assertRefused(['--database', 'postgres://x'], usage, /knows only sqlite/);
-    await assertRefused([], usage, /ROSTER_LISEN: no such setting/, { ROSTER_LISEN: 'x' });
+    await assertRefused([], usage, /ROSTER_LISEN: no such setting; the nearest is ROSTER_LISTEN/, { ROSTER_LISEN: 'x' });
+    await assertRefused([], usage, /ROSTER_IO_THREAD: no such setting; the nearest is ROSTER_IO_THREADS/, { ROSTER_IO_THREAD: '1' });
+    await assertRefused([], usage, /ROSTER_TOKEN_LIFE: no such setting; the nearest is ROSTER_TOKEN_LIFETIME/, { ROSTER_TOKEN_LIFE: '1' });
     await assertRefused([], usage, /ROSTER_IO_THREADS must be a whole number/, { ROSTER_IO_THREADS: 'two' });
     await assertRefused([], usage, /ROSTER_ADMIN_PASSWORD must have/, { ROSTER_ADMIN_PASSWORD: 'password' });
 });
@@ -61,11 +63,27 @@ test('flag beats environment beats file beats default', async () => {
 test('a wrong file is refused in one line', async () => {
     const file = join(folder, 'wrong.conf');
     await assertRefused(['--config', join(folder, 'missing.conf')], noInput, /missing.conf cannot be read/);
-    for (const [text, says] of [['lisen = x\n', /lisen is not a setting/], ['[server]\nlisten = x\n', /stands in a section/],
+    for (const [text, says] of [['\nlisen = x\n', /wrong.conf:2: lisen is not a setting; the nearest is listen/], ['metrics = on\n', /wrong.conf:1: metrics must be true or false/],
+        ['io_threads = 1\n', /io_threads is not a setting; the nearest is io-threads/], ['[server]\nlisten = x\n', /stands in a section/],
         ['unix-group = a\nunix-group = b\n', /is set twice/], ['token-lifetime = long\n', /must be a whole number/], ['listen\n', /wrong.conf:1/]]) {
         writeFileSync(file, text);
         await assertRefused(['--config', file], config, says);
     }
+});
+
+test('a password in the file of settings is all that stands behind the equals sign', async () => {
+    const file = join(folder, 'password.conf'), secret = 'Correct horse ;battery staple';
+    writeFileSync(file, `admin-password = ${secret}\n`);
+    const server = await Server.start(['--config', file]);
+    assert.ok(await server.token('admin@localhost', secret));
+    assert.equal((await server.grant({ grant_type: 'password', username: 'admin@localhost', password: 'Correct horse' })).status, 400);
+});
+
+test('variables that Kubernetes makes for a service called roster are no settings, for a server or a command', async () => {
+    const env = { ROSTER_PORT: 'tcp://10.0.0.1:8080', ROSTER_PORT_8080_TCP_ADDR: '10.0.0.1', ROSTER_SERVICE_HOST: '10.0.0.1', ROSTER_SERVICE_PORT_HTTP: '8080' };
+    const server = await Server.start([], env);
+    assert.equal((await server.call('GET', '/readyz')).status, 200);
+    assert.deepEqual(await run(['check', '--data', join(server.folder, 'data')], env), { code: 0, stdout: '', stderr: '' });
 });
 
 test('--demo refuses an address that others can reach unless told twice', async () => {
