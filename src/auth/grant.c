@@ -56,7 +56,7 @@ static enum status judge(const struct refresh *refresh, struct store_view *tx,
     struct record user;
     bool is_other_client =
         refresh->client_id.at && !text_equal(refresh->client_id, token->client_id);
-    if (token->kind != TOKEN_REFRESH || token->expires_ms <= time_now_ms() || is_other_client)
+    if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) || is_other_client)
         return STATUS_UNAUTHENTICATED;
     enum status status = store_load(tx, &user_table, token->user_id, refresh->arena, &user);
     if (status == STATUS_BROKEN)

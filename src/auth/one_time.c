@@ -92,8 +92,9 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     struct token_hash hash = token_hash(exchange->token);
     struct token token;
     enum status status = store_token(tx, &hash, exchange->arena, &token);
-    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && (token.kind != TOKEN_ONE_TIME ||
-                                                               token.expires_ms <= time_now_ms())))
+    if (status == STATUS_NOT_FOUND ||
+        (status == STATUS_OK &&
+         (token.kind != TOKEN_ONE_TIME || !token_is_current(&token, time_now_ms()))))
         return STATUS_UNAUTHENTICATED;
     struct record user;
     if (status == STATUS_OK)

@@ -49,7 +49,7 @@ static enum status read_token(struct store_view *view, struct arena *arena,
     enum status status = store_token(view, &hash, arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
-    if (token.kind != kind || token.expires_ms <= time_now_ms())
+    if (token.kind != kind || !token_is_current(&token, time_now_ms()))
         return STATUS_UNAUTHENTICATED;
     principal->user_id = token.user_id;
     by->expires_ms = token.expires_ms;

@@ -176,6 +176,16 @@ struct token {
     int64_t ends_ms; /* what is derived from it expires by then too, as it does itself */
 };
 
+enum { TOKEN_AHEAD_MAX_MS = 5 * 60 * 1000 };
+
+/**
+ * Is it a token's time? Not after its end; nor when it was issued later than now, by more than
+ * clocks are set: then it was made while the clock was ahead, and would live as much longer.
+ */
+static inline bool token_is_current(const struct token *token, int64_t now_ms) {
+    return now_ms < token->expires_ms && token->issued_ms <= now_ms + TOKEN_AHEAD_MAX_MS;
+}
+
 /** STATUS_NOT_FOUND, STATUS_BROKEN. Expired ones are found too. */
 enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
                         struct token *token) MUST_CHECK;

@@ -23,7 +23,7 @@ const host = `127.0.0.1:${listener.address().port}`;
 const server = await faults.start(['--demo', '--metrics', '--io-threads', '1', '--webhook-hosts', host]);
 const token = await server.admin();
 const body = required(await server.get(userId, token));
-const hour = 3600 * 1000, day = 24 * hour;
+const minute = 60 * 1000, hour = 60 * minute, day = 24 * hour;
 const wrong = () => server.grant({ grant_type: 'password', username: 'editor@example.com', password: 'not-the-password' });
 const right = () => server.grant({ grant_type: 'password', username: 'editor@example.com', password });
 
@@ -31,31 +31,63 @@ test('UpdatedOn grows with every update, whatever the clock says', async () => {
     let last = 0, number = 0;
     for (const offset of [0, hour, -hour, -30 * 365 * day, 5 * day, 0, 1, 0]) {
         faults.setClock(offset);
+        const current = await server.token();
         for (let i = 0; i < 3; i++) {
-            const reply = await server.put({ ...body, LastHelpVisited: ++number }, { token });
+            const reply = await server.put({ ...body, LastHelpVisited: ++number }, { token: current });
             assert.equal(reply.status, 200, reply.text);
             const updatedOn = Date.parse(reply.json.UpdatedOn);
             assert.ok(updatedOn > last, `${reply.json.UpdatedOn} at ${offset}`);
-            assert.equal(Date.parse((await server.get(userId, token)).UpdatedOn), updatedOn);
+            assert.equal(Date.parse((await server.get(userId, current)).UpdatedOn), updatedOn);
             last = updatedOn;
         }
     }
     faults.setClock(0);
 });
 
-test('tokens end when their time is over, and not because the clock went back', async () => {
+test('tokens end when their time is over; before they were made they do not count, and do so again afterwards', async () => {
     const { json } = await server.grant({ grant_type: 'password', username: adminEmail, password });
     const status = async () => (await server.call('GET', `/api/sys/users/${userId}`, { token: json.access_token })).status;
     const refresh = () => server.grant({ grant_type: 'refresh_token', refresh_token: json.refresh_token });
     assert.equal(await status(), 200);
     faults.setClock(8 * day);
     assert.equal(await status(), 401);
-    faults.setClock(-365 * day);
-    assert.equal(await status(), 200);
+    for (const [offset, expected] of [[-365 * day, 401], [-6 * minute, 401], [-4 * minute, 200]]) {
+        faults.setClock(offset);
+        assert.equal(await status(), expected, `${offset} ms`);
+    }
+    faults.setClock(-6 * minute);
+    assert.equal((await refresh()).json.error, 'invalid_grant');
     faults.setClock(16 * day);
     assert.equal((await refresh()).json.error, 'invalid_grant');
     faults.setClock(0);
     assert.equal((await refresh()).status, 200);
+});
+
+test('a token of any kind that was made while the clock was ahead does not count until then', async () => {
+    const demand = async (MustResetPassword) => server.call('PATCH', `/api/sys/users/${staff.deleter}`, { token: await server.token(), body: { MustResetPassword } });
+    faults.setClock(75 * 365 * day);
+    const { json } = await server.grant({ grant_type: 'password', username: 'deleter@example.com', password });
+    const once = (await server.call('POST', '/api/sys/users/token', { body: { email: 'deleter@example.com', password } })).json.Value;
+    assert.equal((await demand(true)).status, 200);
+    const reset = (await server.grant({ grant_type: 'password', username: 'deleter@example.com', password })).json.error_description;
+    assert.equal((await demand(false)).status, 200);
+    const tries = {
+        access: async () => (await server.call('GET', '/api/auth/me', { token: json.access_token })).status,
+        refresh: async () => (await server.grant({ grant_type: 'refresh_token', refresh_token: json.refresh_token })).status,
+        once: async () => (await server.call('POST', `/api/sys/users/exchange?token=${once}`)).status,
+        reset: async () => (await server.call('POST', '/api/auth/resetpassword', { body: { Token: reset, NewPassword: 'a-word-from-ahead' } })).status,
+    };
+    const statuses = async () => Object.fromEntries(await Promise.all(Object.entries(tries).map(async ([name, ask]) => [name, await ask()])));
+    for (const again of [async () => {}, () => server.restart()]) {
+        faults.setClock(0);
+        await again();
+        assert.deepEqual(await statuses(), { access: 401, refresh: 400, once: 401, reset: 400 });
+    }
+    faults.setClock(75 * 365 * day);
+    assert.equal(await tries.access(), 200);
+    assert.equal(await tries.once(), 200);
+    assert.equal(await tries.reset(), 200);
+    faults.setClock(0);
 });
 
 test('a lock-out ends in its time, and a clock that goes back does not make it longer', async () => {
@@ -104,7 +136,7 @@ test('what a webhook could not be told while the clock was ahead is told once it
         faults.setClock(0);
         await again();
         await until(() => came.includes('Told Ahead'), 'an attempt at the right time');
-        assert.equal((await server.put({ ...body, FullName: 'Told Next' }, { token: fresh })).status, 200);
+        assert.equal((await server.put({ ...body, FullName: 'Told Next' }, { token })).status, 200);
         await until(() => came.includes('Told Next'), 'what came behind it');
         came.length = 0;
     }
@@ -150,13 +182,15 @@ test('a one-time code counts at its time, and not again when the clock goes back
     assert.equal((await server.update(staff.frontdesk, { TwoFactorSecret: '', InvalidLoginAttempts: 0 }, { token })).status, 200);
 });
 
-test('a one-time token ends in its time, and not because the clock went back', async () => {
+test('a one-time token ends in its time, and does not count before it', async () => {
     const make = async () => (await server.call('POST', '/api/sys/users/token', { body: { email: 'editor@example.com', password, validityInMinutes: 5 } })).json.Value;
     const trade = async (jwt) => (await server.call('POST', `/api/sys/users/exchange?token=${jwt}`)).status;
     const [first, second] = [await make(), await make()];
     faults.setClock(6 * 60 * 1000);
     assert.equal(await trade(first), 401);
     faults.setClock(-day);
+    assert.equal(await trade(second), 401);
+    faults.setClock(-4 * minute);
     assert.equal(await trade(second), 200);
     faults.setClock(0);
     assert.equal(await trade(second), 401, 'it is spent');
@@ -168,6 +202,7 @@ test('a clean-up takes only what is over by the clock, and who lost tokens to a 
     const status = async () => (await server.call('GET', '/api/auth/me', { token: granted.access_token })).status;
     faults.setClock(-365 * day);
     await server.restart(); // each start cleans up
+    faults.setClock(0);
     assert.equal(await status(), 200);
     faults.setClock(365 * day);
     await server.restart();
