@@ -36,7 +36,8 @@ enum {
     PICTURE_QUEUE = 32,
     SEARCHES_END_MS = 1000, /* so long those that run may go on after the signal to stop */
     DRAIN_LIMIT_MS = 60 * 1000,
-    CLEAN_EVERY_S = 600,
+    LOOK_EVERY_MS = 1000, /* whether all is well, and whether it is time to clean up */
+    CLEAN_EVERY_MS = 600 * 1000,
     CLEAN_PAUSE_MS = 100,
     HEAP_KEPT = 4 * 1024 * 1024,
     CLEAN_AT_ONCE = 1000,
@@ -432,19 +433,33 @@ static void reload(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
-/* Waits for SIGTERM or SIGINT, reloads on SIGHUP, and cleans up now and then. */
-static void serve(struct server *server, const sigset_t *signals) {
-    static const struct timespec period = { .tv_sec = CLEAN_EVERY_S };
-    static const struct timespec pause = { .tv_nsec = CLEAN_PAUSE_MS * 1000000L };
+/* Waits for a signal for so long; 0: none came. */
+static int wait_for_signal(const sigset_t *signals, int ms) {
+    const struct timespec period = { ms / 1000, ms % 1000 * 1000000L };
+    int caught = sigtimedwait(signals, NULL, &period);
+    return caught > 0 ? caught : 0;
+}
+
+/* Waits for SIGTERM or SIGINT, reloads on SIGHUP, and cleans up now and then. A database that takes
+ * no more changes ends it too: who started it starts it again. The code to end with. */
+static int serve(struct server *server, const sigset_t *signals) {
     bool more = clean_up(server);
+    int64_t cleaned_ms = time_monotonic_ms();
     announce(server);
     for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
-        caught = sigtimedwait(signals, NULL, more ? &pause : &period);
+        caught = wait_for_signal(signals, more ? CLEAN_PAUSE_MS : LOOK_EVERY_MS);
         if (caught == SIGHUP)
             reload(server);
-        else if (caught < 0 && errno == EAGAIN)
+        if (store_is_broken(server->app.store)) {
+            log_error("stopping: only a restart can tell what is on the disk");
+            return EX_IOERR;
+        }
+        if (!caught && (more || time_monotonic_ms() - cleaned_ms >= CLEAN_EVERY_MS)) {
             more = clean_up(server);
+            cleaned_ms = time_monotonic_ms();
+        }
     }
+    return EX_OK;
 }
 
 static void drain(struct server *server) {
@@ -576,7 +591,7 @@ int main(int argc, char **argv) {
     }
     code = start(&server);
     if (code == EX_OK) {
-        serve(&server, &signals);
+        code = serve(&server, &signals);
         drain(&server);
     }
     stop(&server);

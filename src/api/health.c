@@ -8,22 +8,22 @@ void health_get(struct request *request) {
     reply_json(request, 200, &body);
 }
 
-/* A write that changes a counter and nothing else, to see whether the disk takes one again. */
+/* Looks whether the disk takes changes again. */
 struct probe {
     struct store_command command; /* first */
     struct request *request;
 };
 
-static enum status write_probe(struct store_view *tx, struct store_command *command) {
+static enum status run_probe(struct store_view *tx, struct store_command *command) {
     (void)command;
-    return store_note_stranger(tx);
+    return store_try_room(tx);
 }
 
 static void resume_probe(struct store_command *command) {
     exchange_resume(((struct probe *)command)->request->exchange);
 }
 
-static void probe_written(struct exchange *exchange) {
+static void probed(struct exchange *exchange) {
     struct probe *probe = exchange->state;
     if (probe->command.status == STATUS_OK)
         health_get(probe->request);
@@ -43,8 +43,8 @@ void ready_get(struct request *request) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
-    *probe = (struct probe){ .command = { .run = write_probe, .done = resume_probe },
-                             .request = request };
+    *probe =
+        (struct probe){ .command = { .run = run_probe, .done = resume_probe }, .request = request };
     request->exchange->state = probe;
-    request_submit(request, &probe->command, probe_written);
+    request_submit(request, &probe->command, probed);
 }

@@ -201,8 +201,8 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
           " will be.",
           pending },
         { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", figures.log_bytes },
-        { "roster_store_refuses", "gauge", "1 when the disk refused the last write.",
-          figures.refuses },
+        { "roster_store_refuses", "gauge",
+          "1 when the disk refused a change and took none of that size since.", figures.refuses },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         add_head(body, rows[i].name, rows[i].type, rows[i].help);

@@ -67,10 +67,17 @@ struct store_figures {
     uint64_t waiting;                            /* commands in the queue */
     uint64_t reads_waiting;                      /* what was given to store_read */
     uint64_t log_bytes;                          /* the log's file */
-    bool refuses; /* the disk refused the last group, or a sync once */
+    /* The disk refused a change, and has taken none of that size since; or it refused a sync. */
+    bool refuses;
 };
 
 struct store_figures store_figures(struct store *store);
+
+/**
+ * Did the disk refuse a sync, or to roll back? Then no more changes are taken until the database is
+ * opened again, since what is on the disk is not known. Any thread.
+ */
+bool store_is_broken(const struct store *store);
 
 /* ---- reading: any view; sees all that was answered before ---- */
 
@@ -336,6 +343,12 @@ enum status store_note(struct store_view *tx, const struct record *before,
 /** Leaves an audit row on what happened to a user's tokens, which are no member of the record. */
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
+
+/**
+ * Would the disk take a change of the size that it refused? Looks at most once a second, by a file
+ * of its own; changes nothing, store_figures neither. OK when it refused none. STATUS_UNAVAILABLE.
+ */
+enum status store_try_room(struct store_view *tx) MUST_CHECK;
 
 /** `avatar` NULL removes it. */
 enum status store_set_avatar(struct store_view *tx, int64_t user_id,

@@ -3,11 +3,12 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, binary, password, required, run } from './harness.mjs';
 
-const server = await Server.start([], { ROSTER_ADMIN_PASSWORD: password });
+const server = await Server.start(['--metrics'], { ROSTER_ADMIN_PASSWORD: password });
 const token = await server.token('admin@localhost');
 
 test('SIGHUP, SIGUSR1, SIGUSR2 and SIGXFSZ end neither the server nor a request', async () => {
@@ -45,21 +46,41 @@ test('signals that come while it starts do not end it', async () => {
     }
 });
 
-test('a file that may not grow further is a full disk: refused, still read, and served again with room', async () => {
-    const { pid } = server.child, limit = (bytes) => execFileSync('prlimit', ['--pid', pid, `--fsize=${bytes}:unlimited`]);
+// Past the limit neither the log nor the database takes anything, so a change that wants more than is left is refused
+// while a smaller one, a sign-in, still fits.
+test('a file that may not grow further is a full disk: not ready while changes are refused, whatever fits; then served again', async () => {
+    const limit = (bytes) => execFileSync('prlimit', ['--pid', server.child.pid, `--fsize=${bytes}:unlimited`]);
     const ready = async () => (await server.call('GET', '/readyz')).status;
-    const create = (n) => server.call('POST', '/api/sys/users', { token, body: { FullName: `User ${n}`, Email: `user${n}@example.com`, Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0, Devices: 'x'.repeat(20000) } });
-    limit(2 * 1024 * 1024);
-    let number = 0, reply;
-    while ((reply = await create(number)).status === 200)
-        assert.ok(++number < 2000, 'it never grew that far');
-    assert.equal(reply.status, 500, reply.text);
+    const refuses = async () => Number(/^roster_store_refuses (\d)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
+    const signIn = () => server.grant({ grant_type: 'password', username: 'admin@localhost', password });
+    let number = 0;
+    const create = async () => (await server.call('POST', '/api/sys/users', { token, body: { FullName: `User ${number}`, Email: `user${number++}@example.com`, Language: 1, PasswordSalt: '',
+        LastHelpVisited: 0, InvalidLoginAttempts: 0, Devices: randomBytes(45000).toString('base64') } })).status;
+    assert.deepEqual([await ready(), await refuses()], [200, 0]);
+    limit(256 * 1024);
+    let status;
+    while ((status = await create()) === 200)
+        assert.ok(number < 2000, 'it never grew that far');
+    assert.equal(status, 500);
+    let fitted = 0;
+    for (let i = 0; i < 100; i++) {
+        if (i % 20 === 0)
+            fitted += (await signIn()).status === 200;
+        if (i % 25 === 0)
+            assert.equal(await create(), 500, `create ${i}`);
+        assert.deepEqual([await ready(), await refuses()], [503, 1], `${i}`);
+    }
+    assert.ok(fitted > 0, 'a sign-in fitted in');
     assert.equal((await server.get(100000001, token)).Email, 'admin@localhost');
-    assert.equal(await ready(), 503);
     limit('unlimited');
-    assert.equal((await create(number)).status, 200);
-    assert.equal(await ready(), 200);
+    for (const end = Date.now() + 30000; await ready() !== 200; await sleep(50))
+        assert.ok(Date.now() < end, 'ready again');
+    assert.equal(await refuses(), 1, 'being asked changes nothing');
+    assert.equal(await create(), 200);
+    assert.deepEqual([await ready(), await refuses()], [200, 0]);
+    assert.deepEqual(readdirSync(`${server.folder}/data`).sort(), ['roster.db', 'roster.db-shm', 'roster.db-wal', 'roster.key']);
+    assert.match(server.stderr, /the disk refuses changes: is .*roster\.db full\?/);
+    assert.match(server.stderr, /the disk takes changes again/);
 });
 
 test('a backup that may not grow is refused in a line, and leaves nothing', async () => {

@@ -136,6 +136,12 @@ enum status store_ends_reading(const struct store *store);
 /** Must the log outlive the last connection, since a checkpoint's sync failed? */
 bool store_keeps_log(const struct store *store);
 
+/**
+ * Does the disk of a database take so many bytes more? Writes them to a file that it removes again,
+ * and waits for the disk.
+ */
+bool room_is_there(const char *database, int64_t bytes);
+
 /** Makes a view one of the store's readers, or no longer one. */
 void store_register(struct store *store, struct store_view *view);
 void store_unregister(struct store *store, struct store_view *view);

@@ -31,6 +31,8 @@ enum {
     READER_THREADS = 2,
     WAL_BOUND_PAGES = 64 * 1024 * 1024 / 4096, /* it grows on meanwhile: 256 MB are promised */
     RESTART_WAIT_MS = 50,                      /* for which the writer rests in vain */
+    PAGE_BYTES = 4096,
+    TRY_EVERY_MS = 1000, /* so often room is looked for */
     SEARCH_LIMIT_MS = 10000,
 };
 
@@ -59,7 +61,10 @@ struct store {
     atomic_uint_fast64_t outbox_changes;
     atomic_uint_fast64_t commands_run; /* only the writer adds */
     atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
-    atomic_bool refuses; /* the disk refused the last group */
+    atomic_int
+        refused_pages; /* of a command that the disk refused; 0: none since it took as many */
+    int64_t tried_ms;  /* the writer's own: when room was last looked for */
+    bool had_room;     /* and whether there was any */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
 };
@@ -159,12 +164,59 @@ static bool note_sync_failure(struct store *store, int code) {
     return true;
 }
 
-static void note_failure(struct store *store) {
+/* How many pages the writer's connection wrote, or tried to, since it was asked last. */
+static int take_written(struct store *store) {
+    int pages = 0, most = 0;
+    int result =
+        sqlite3_db_status(store->writer_view->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &most, true);
+    assert(result == SQLITE_OK); /* else this is no connection */
+    (void)result;
+    return pages;
+}
+
+/* A group of several is tried again command by command: of what size the disk refuses is seen then.
+ */
+static void note_failure(struct store *store, bool is_single) {
     int code = sqlite3_extended_errcode(store->writer_view->db), primary = code & 0xFF;
-    if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN ||
-        primary == SQLITE_READONLY || primary == SQLITE_CORRUPT)
-        atomic_store(&store->refuses, true);
+    int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     (void)note_sync_failure(store, code);
+    if (!is_single ||
+        (primary != SQLITE_IOERR && primary != SQLITE_FULL && primary != SQLITE_CANTOPEN &&
+         primary != SQLITE_READONLY && primary != SQLITE_CORRUPT))
+        return;
+    if (!refused)
+        log_error("database: the disk refuses changes: is %s full?", store->path);
+    pages = pages > 0 ? pages : 1;
+    atomic_store(&store->refused_pages, pages > refused ? pages : refused);
+}
+
+/* Looks, now and then, whether the disk would take as much again as it refused. */
+static bool has_room(struct store *store) {
+    int64_t now_ms = time_monotonic_ms();
+    int refused = atomic_load(&store->refused_pages);
+    if (refused && (!store->tried_ms || now_ms - store->tried_ms >= TRY_EVERY_MS)) {
+        /* The log has more than the pages, and all of it goes into the database later. */
+        store->had_room = room_is_there(store->path, INT64_C(2) * refused * PAGE_BYTES);
+        store->tried_ms = time_monotonic_ms();
+    }
+    return !refused || store->had_room;
+}
+
+enum status store_try_room(struct store_view *tx) {
+    return has_room(tx->store) ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+/* What is less than it refused may fit in where that did not: it tells nothing by itself. */
+static void note_success(struct store *store) {
+    int pages = take_written(store), refused = atomic_load(&store->refused_pages);
+    if (!refused || !pages || (pages < refused && !has_room(store)))
+        return;
+    atomic_store(&store->refused_pages, 0);
+    log_info("database: the disk takes changes again");
+}
+
+bool store_is_broken(const struct store *store) {
+    return atomic_load(&store->is_broken);
 }
 
 bool store_keeps_log(const struct store *store) {
@@ -183,10 +235,10 @@ static void count_group(struct store *store, unsigned size) {
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct store_view *tx = store->writer_view;
     tx->access_changed = tx->outbox_changed = false;
-    if (atomic_load(&store->is_broken) ||
-        view_execute(tx, view_statement(tx, SQL_begin)) != STATUS_OK)
+    (void)take_written(store);
+    if (atomic_load(&store->is_broken))
         return false;
-    bool ok = true;
+    bool ok = view_execute(tx, view_statement(tx, SQL_begin)) == STATUS_OK;
     unsigned size = 0;
     for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
@@ -195,14 +247,14 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     }
     ok = ok && view_execute(tx, view_statement(tx, SQL_commit)) == STATUS_OK;
     if (!ok)
-        note_failure(store);
+        note_failure(store, first->next == end);
     if (!ok && !sqlite3_get_autocommit(tx->db) &&
         view_execute(tx, view_statement(tx, SQL_rollback)) != STATUS_OK)
         atomic_store(&store->is_broken, true);
     if (!ok)
         tx->hooks = HOOKS_UNKNOWN; /* what was known of them may have been rolled back */
     if (ok) {
-        atomic_store_explicit(&store->refuses, false, memory_order_relaxed);
+        note_success(store);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
         count_group(store, size);
     }
@@ -375,7 +427,7 @@ struct store_figures store_figures(struct store *store) {
         .waiting = queue_length(&store->commands),
         .reads_waiting = readers_waiting(store->reader_pool),
         .log_bytes = (uint64_t)facts.st_size,
-        .refuses = atomic_load(&store->refuses) || atomic_load(&store->is_broken),
+        .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         figures.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
