@@ -17,6 +17,7 @@
 #include "store/upkeep.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -145,10 +146,19 @@ static void remove_directory(const struct server *server) {
         log_warning("%s stays behind: %s", server->directory, strerror(errno));
 }
 
+static void name_key(const struct server *server, char *path, size_t size) {
+    (void)snprintf(path, size, "%s/roster.key", server->directory);
+}
+
+/* A key that is made last tells that there was a database once. Where it is alone, a folder is not
+ * mounted, or only a part of it was copied: a new database in its place would hide that. */
 static int open_store(struct server *server) {
-    char why[512], path[4096];
+    char why[PATH_MAX + 256], path[4096];
     int code;
+    name_key(server, path, sizeof path);
+    bool is_old = access(path, F_OK) == 0 && !server->settings.init, is_empty;
     struct store_options options = { .directory = server->directory,
+                                     .must_exist = is_old,
                                      .checkpoint_after_ms = server->settings.checkpoint_after,
                                      .search_limit_ms = server->settings.search_limit };
     server->app.store = store_open(&options, why, sizeof why, &code);
@@ -156,17 +166,39 @@ static int open_store(struct server *server) {
         complain("%s", why);
         return code;
     }
-    bool is_new;
-    if (first_data_is_due(server->app.store, &is_new) != STATUS_OK) {
+    if (first_data_is_due(server->app.store, &is_empty) != STATUS_OK) {
         complain("%s: the database cannot be read", server->directory);
         return EX_IOERR;
     }
-    (void)snprintf(path, sizeof path, "%s/roster.key", server->directory);
-    server->key = seal_key_open(path, is_new, why, sizeof why);
-    if (server->key)
+    if (!is_old || !is_empty)
         return EX_OK;
-    complain("%s", why);
+    complain("%s/roster.db: has no users, though there is a key; was it copied without its log?"
+             " --init begins anew",
+             server->directory);
     return EX_NOINPUT;
+}
+
+/* Once the database has its first records: see open_store. */
+static int open_key(struct server *server) {
+    char why[512], path[4096];
+    bool had_key;
+    name_key(server, path, sizeof path);
+    if (store_had_key(server->app.store, &had_key) != STATUS_OK) {
+        complain("%s: the database cannot be read", server->directory);
+        return EX_IOERR;
+    }
+    server->key = seal_key_open(path, !had_key, why, sizeof why);
+    if (!server->key) {
+        complain("%s", why);
+        return EX_NOINPUT;
+    }
+    switch (store_claim_key(server->app.store, server->key)) {
+    case STATUS_OK: return EX_OK;
+    case STATUS_DENIED:
+        complain("%s: is not the key of this database; put the key there that was beside it", path);
+        return EX_NOINPUT;
+    default: complain("%s: the key cannot be noted", server->directory); return EX_IOERR;
+    }
 }
 
 /* The first administrator's password: given, the demo's, or made up here and shown once. */
@@ -509,6 +541,8 @@ static int start(struct server *server) {
         code = write_first_data(server);
     forget_first_password(&server->settings);
     if (code == EX_OK)
+        code = open_key(server);
+    if (code == EX_OK)
         code = start_services(server);
     if (code == EX_OK)
         code = enter_sandbox(&server->settings);
@@ -546,6 +580,10 @@ static void say(const char *line) {
 /* `check`, `backup FILE` and `restore FILE`. */
 static int run_command(const struct settings *settings) {
     const char *directory = *settings->data ? settings->data : DEFAULT_DIRECTORY;
+    if (!crypto_start()) {
+        complain("the system gives no random numbers");
+        return EX_OSERR;
+    }
     if (strcmp(settings->command, "check") == 0)
         return store_check(directory, say);
     bool is_backup = strcmp(settings->command, "backup") == 0;

@@ -39,4 +39,7 @@ struct text unseal(const struct seal_key *key, struct text sealed, struct text b
  * it. */
 struct token_hash seal_mac(const struct seal_key *key, struct text text);
 
+/** By what a key is known, without telling of it: a hash that no other key has. */
+struct token_hash seal_mark(const struct seal_key *key);
+
 #endif

@@ -2,6 +2,7 @@
 #include "crypto/seal.h"
 
 #include "crypto/secret.h"
+#include "model/tables.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -323,6 +324,46 @@ static void short_memory_gives_nothing(void **state) {
     seal_key_free(NULL);
 }
 
+static void a_key_is_known_by_its_mark_which_tells_nothing_of_it(void **state) {
+    struct seal_key *one = open_key(true);
+    (void)state;
+    assert_non_null(one);
+    struct token_hash mark = seal_mark(one), again = seal_mark(one), mac = seal_mac(one, TEXT(""));
+    assert_memory_equal(mark.bytes, again.bytes, sizeof mark.bytes);
+    assert_memory_not_equal(mark.bytes, mac.bytes, sizeof mark.bytes);
+    unsigned char key[32];
+    int file = open(path, O_RDONLY);
+    assert_true(file >= 0);
+    assert_int_equal(read(file, key, sizeof key), sizeof key);
+    assert_int_equal(close(file), 0);
+    assert_memory_not_equal(mark.bytes, key, sizeof key);
+    assert_int_equal(unlink(path), 0);
+    struct seal_key *other = open_key(true);
+    assert_non_null(other);
+    struct token_hash others = seal_mark(other);
+    assert_memory_not_equal(mark.bytes, others.bytes, sizeof mark.bytes);
+    seal_key_free(one);
+    seal_key_free(other);
+}
+
+static void a_place_differs_by_table_id_and_field(void **state) {
+    struct arena arena = { 0 };
+    (void)state;
+    const struct text places[] = {
+        seal_place(&user_table, 7, USER_TwoFactorSecret, &arena),
+        seal_place(&user_table, 8, USER_TwoFactorSecret, &arena),
+        seal_place(&user_table, 77, USER_TwoFactorSecret, &arena),
+        seal_place(&user_table, 7, USER_AccessToken, &arena),
+        seal_place(&web_hook_table, 7, WEB_HOOK_SharedSecret, &arena),
+        seal_place(&application_table, 7, APPLICATION_SecretKey, &arena),
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_false(text_equal(places[i], places[j]));
+    assert_true(text_equal(places[0], TEXT("users:7:TwoFactorSecret")));
+    arena_close(&arena);
+}
+
 static int start(void **state) {
     (void)state;
     return crypto_start() ? 0 : -1;
@@ -346,6 +387,8 @@ int main(void) {
         IN_FOLDER(sealing_twice_gives_two_texts),
         IN_FOLDER(what_was_changed_or_cut_does_not_open),
         IN_FOLDER(short_memory_gives_nothing),
+        IN_FOLDER(a_key_is_known_by_its_mark_which_tells_nothing_of_it),
+        cmocka_unit_test(a_place_differs_by_table_id_and_field),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/queue.h"
 #include "base/status.h"
+#include "crypto/seal.h"
 #include "crypto/token.h"
 #include "model/record.h"
 #include "model/search.h"
@@ -21,6 +22,7 @@ struct store_view;
 
 struct store_options {
     const char *directory; /* must exist and be writable */
+    bool must_exist;       /* the database, with something in it: none is made */
     /* The log is copied back when nothing has changed since the last look, when it is longer than
      * its bound, past which it begins anew, or so long after the last time; 0: as is best. */
     int look_every_ms;
@@ -32,10 +34,21 @@ struct store_options {
 /**
  * Opens the database, creating it or bringing its schema up to date, and starts the writer.
  * NULL on failure, with one line in `why` that says what to do, and `*exit_code` from sysexits.h:
- * EX_CANTCREAT, EX_IOERR, EX_CONFIG (the database is of a newer version), EX_TEMPFAIL (in use).
+ * EX_CANTCREAT, EX_IOERR, EX_NOINPUT (it must exist), EX_CONFIG (the database is of a newer
+ * version), EX_TEMPFAIL (in use).
  */
 struct store *store_open(const struct store_options *options, char *why, size_t why_size,
                          int *exit_code) MUST_CHECK;
+
+/**
+ * Is this the key that seals the database's fields? One that was told of no key yet takes it as its
+ * own, if it opens a sealed value, or there is none. For start-up. DENIED: it is another one.
+ * BROKEN.
+ */
+enum status store_claim_key(struct store *store, const struct seal_key *key) MUST_CHECK;
+
+/** Was there ever a key, or may one be made now? For start-up. BROKEN. */
+enum status store_had_key(struct store *store, bool *had_key) MUST_CHECK;
 
 /** Finishes the commands that wait, stops the writer, closes. No view may be open. Takes NULL. */
 void store_close(struct store *store);

@@ -95,7 +95,7 @@ function empty(file, table) {
         ...emptied.includes('users') ? [] : users.map(([Id, json]) => `UPDATE users SET Members = '${json}' WHERE Id = ${Id}`)].join(';'), file);
 }
 
-const emptyable = ['businesses', 'roles', 'user_roles', 'chat_rooms', 'languages', 'applications', 'users', 'web_hooks', 'web_hook_deliveries', 'audit', 'tokens', 'avatars', 'repeats'];
+const emptyable = ['businesses', 'roles', 'user_roles', 'chat_rooms', 'languages', 'applications', 'users', 'web_hooks', 'web_hook_deliveries', 'audit', 'tokens', 'avatars', 'repeats', 'seal_mark'];
 
 for (const table of emptyable)
     test(`check finds nothing wrong where there are no ${table}`, async () => {
@@ -164,7 +164,7 @@ async function findFaults(source, id, other) {
         ["DELETE FROM row_counts WHERE kind = 'users'", `INSERT INTO row_counts VALUES ('users', ${count})`, `users: no rows are counted, there are ${count}`],
         [setNumber('next_ids', 'next', id), setNumber('next_ids', 'next', next), `users: the next Id is ${id}, the last one was`],
         [`INSERT INTO avatars VALUES (5, 'image/png', x'00')`, 'DELETE FROM avatars WHERE user_id = 5', 'avatar: of user 5, who is not there'],
-        ["INSERT INTO tokens VALUES (x'00', 0, 5, '', 0, 0, 1)", 'DELETE FROM tokens WHERE user_id = 5', 'token: of user 5, who is not there'],
+        ["INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms) VALUES (x'00', 0, 5, '', 0, 0, 1, 1, 0, 0)", 'DELETE FROM tokens WHERE user_id = 5', 'token: of user 5, who is not there'],
         [`DELETE FROM users WHERE Id = ${other}`, null, new RegExp(`of ${other}: \\d+ is in the index of links only`)],
     ];
     const contents = () => sql('.dump', file);

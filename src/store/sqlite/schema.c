@@ -39,6 +39,9 @@ static const char row_counts_table[] =
     "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
     "INSERT INTO realm VALUES (lower(hex(randomblob(4)) || '-' || hex(randomblob(2))));"
 
+/* By what the key of the sealed fields is known (see seal_mark.c). */
+#define seal_mark_table "CREATE TABLE seal_mark (mark BLOB NOT NULL) STRICT;"
+
 /* Who may not be deleted or demoted when nobody else is left. */
 #define administrators                                                                             \
     "CREATE INDEX users_administrators ON users (Id) WHERE IsAdmin = 1 AND Active = 1;"
@@ -60,7 +63,8 @@ static const char own_tables[] =
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;"
     "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
-    "INSERT INTO strangers VALUES (0);" realm_table administrators;
+    "INSERT INTO strangers VALUES (0);" realm_table administrators seal_mark_table
+    "INSERT INTO seal_mark VALUES (x'');";
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
  */
@@ -476,9 +480,10 @@ static enum status give_tokens_families(struct store_view *view) {
                           " AND s.kind <= 2) WHERE kind <= 2;" token_families);
 }
 
-/* Version 5: tokens have families. */
+/* Version 5: tokens have families, and the key is known. */
 static enum status to_version_5(struct store_view *view) {
-    return give_tokens_families(view);
+    enum status status = give_tokens_families(view);
+    return status == STATUS_OK ? view_run(view, seal_mark_table) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
@@ -519,6 +524,11 @@ static enum status migrate_in_transaction(struct store_view *view) {
                        SCHEMA_VERSION, APPLICATION_ID);
     assert(len > 0 && (size_t)len < sizeof sql);
     return status == STATUS_OK ? view_run(view, sql) : status;
+}
+
+bool schema_is_empty(struct store_view *view) {
+    int64_t version = 0;
+    return read_pragma(view, "PRAGMA user_version", &version) == STATUS_OK && version == 0;
 }
 
 enum status schema_migrate(struct store_view *view) {

@@ -4,6 +4,7 @@
 /* What the files of this folder share; nobody else includes it. */
 
 #include "base/buffer.h"
+#include "crypto/seal.h"
 #include "model/tables.h"
 #include "store/store.h"
 
@@ -137,6 +138,12 @@ enum status store_ends_reading(const struct store *store);
 bool store_keeps_log(const struct store *store);
 
 /**
+ * Is it the key that seals the fields of this database? NOT_FOUND: nothing tells, since nothing is
+ * sealed and the database was never told of a key. DENIED: it is not. BROKEN.
+ */
+enum status seal_mark_judge(struct store_view *view, const struct seal_key *key) MUST_CHECK;
+
+/**
  * Does the disk of a database take so many bytes more? Writes them to a file that it removes again,
  * and waits for the disk.
  */
@@ -206,6 +213,9 @@ struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena);
 
 /** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. */
 enum status schema_migrate(struct store_view *view) MUST_CHECK;
+
+/** Has nothing been made in the database yet? */
+bool schema_is_empty(struct store_view *view);
 
 /** Below 0: the database is of an older version than this program's; above 0: of a newer one. */
 int schema_compare_version(struct store_view *view);

@@ -2,6 +2,7 @@
 #include "store/upkeep.h"
 
 #include "base/buffer.h"
+#include "crypto/seal.h"
 #include "store/sqlite/addresses.h"
 #include "store/sqlite/texts.h"
 
@@ -216,7 +217,28 @@ static bool texts_are_sound(struct store_view *view, store_say *say) {
     return sound;
 }
 
-static int check_view(struct store_view *view, store_say *say) {
+/* A key that is not there may be kept elsewhere; one that is should be the right one. */
+static bool key_fits(struct store_view *view, const char *directory, const char *what,
+                     store_say *say) {
+    char path[PATH_MAX], why[PATH_MAX + 128];
+    int len = snprintf(path, sizeof path, "%s/roster.key", directory);
+    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
+        return true;
+    struct seal_key *key = seal_key_open(path, false, why, sizeof why);
+    if (!key) {
+        say(why);
+        return false;
+    }
+    enum status status = seal_mark_judge(view, key);
+    seal_key_free(key);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        return true;
+    sayf(say, status == STATUS_DENIED ? "%s: is not the key of %s" : "%s: cannot be tried on %s",
+         path, what);
+    return false;
+}
+
+static int check_view(struct store_view *view, const char *directory, store_say *say) {
     char why[256];
     int version = schema_compare_version(view);
     bool whole = is_whole(view, say);
@@ -231,6 +253,7 @@ static int check_view(struct store_view *view, store_say *say) {
     }
     bool sound = references_are_sound(view, say);
     sound &= texts_are_sound(view, say);
+    sound &= key_fits(view, directory, "this database", say);
     return sound && whole ? EX_OK : EX_DATAERR;
 }
 
@@ -238,7 +261,7 @@ int store_check(const char *directory, store_say *say) {
     int code;
     struct store_view *view = open_existing(directory, say, &code);
     if (view)
-        code = check_view(view, say);
+        code = check_view(view, directory, say);
     store_view_close(view);
     return code;
 }
@@ -332,28 +355,37 @@ int store_backup(const char *directory, const char *path, store_say *say) {
     return code;
 }
 
-/* A copy of pages that are whole may still be of something else, an empty file for one. */
-static int check_copy(const char *path, store_say *say) {
+/* A copy of pages that are whole may still be of something else, an empty file for one. That its
+ * key is another one than is there is said, but does no harm to a key that is copied afterwards. */
+static int check_content(struct store_view *copy, const char *directory, store_say *say) {
     char why[256];
-    struct store_view copy = { 0 };
-    int code = EX_DATAERR;
-    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-        sayf(say, "the backup: %s", sqlite3_errmsg(copy.db));
-        code = EX_IOERR;
-    } else if (has_none(
-                   &copy,
-                   "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
-                   " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
-                   "the backup", say)) {
-        int version = schema_compare_version(&copy);
-        if (version > 0) {
-            say("a newer version made the backup");
-            code = EX_CONFIG;
-        } else if (version == 0 && schema_check(&copy, why, sizeof why) != STATUS_OK)
-            sayf(say, "schema: %s", why);
-        else
-            code = EX_OK;
+    if (!has_none(copy,
+                  "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
+                  " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
+                  "the backup", say))
+        return EX_DATAERR;
+    int version = schema_compare_version(copy);
+    if (version > 0) {
+        say("a newer version made the backup");
+        return EX_CONFIG;
     }
+    if (version < 0)
+        return EX_OK;
+    if (schema_check(copy, why, sizeof why) != STATUS_OK) {
+        sayf(say, "schema: %s", why);
+        return EX_DATAERR;
+    }
+    (void)key_fits(copy, directory, "the backup; copy that key there before the start", say);
+    return EX_OK;
+}
+
+static int check_copy(const char *path, const char *directory, store_say *say) {
+    struct store_view copy = { 0 };
+    int code = EX_IOERR;
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+        code = check_content(&copy, directory, say);
+    else
+        sayf(say, "the backup: %s", sqlite3_errmsg(copy.db));
     if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK) {
         say("the backup cannot be closed");
         code = EX_IOERR;
@@ -376,7 +408,7 @@ static int copy_backup(const char *path, const char *temporary, store_say *say) 
     } else
         code = copy_to(&backup, temporary, say);
     (void)sqlite3_close(backup.db); /* it was only read */
-    return code == EX_OK ? check_copy(temporary, say) : code;
+    return code;
 }
 
 /* A log belongs to the database that is there: left behind, it would be applied to the next one;
@@ -422,40 +454,42 @@ static bool give_to_owner(int file, int directory) {
            (fstat(directory, &facts) == 0 && fchown(file, facts.st_uid, facts.st_gid) == 0);
 }
 
-static int restore_into(int directory, const char *database, const char *path, store_say *say) {
-    char temporary[PATH_MAX + 8];
+static int restore_into(int folder, const char *directory, const char *path, store_say *say) {
+    char database[PATH_MAX], temporary[PATH_MAX + 8];
+    int len = snprintf(database, sizeof database, "%s/roster.db", directory);
+    if (len < 0 || (size_t)len >= sizeof database) {
+        say("the path of the data folder is too long");
+        return EX_USAGE;
+    }
     (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", database);
     int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     int code = EX_CANTCREAT;
-    if (file < 0 || !give_to_owner(file, directory))
+    if (file < 0 || !give_to_owner(file, folder))
         sayf(say, "%s: %s", database, strerror(errno));
     else
         code = copy_backup(path, temporary, say);
     if (file < 0)
         return code;
     if (code == EX_OK)
+        code = check_copy(temporary, directory, say);
+    if (code == EX_OK)
         code = fold_log(database, say);
     if (code == EX_OK)
-        code = replace(directory, file, temporary, database, say);
+        code = replace(folder, file, temporary, database, say);
     remove_temporary(temporary);
     (void)close(file);
     return code;
 }
 
 int store_restore(const char *directory, const char *path, store_say *say) {
-    char database[PATH_MAX], why[PATH_MAX + 128];
+    char why[PATH_MAX + 128];
     int opened = -1;
-    int len = snprintf(database, sizeof database, "%s/roster.db", directory);
-    if (len < 0 || (size_t)len >= sizeof database) {
-        say("the path of the data folder is too long");
-        return EX_USAGE;
-    }
     (void)mkdir(directory, 0700); /* the lock says why where it is not there then */
     int code = directory_lock(directory, &opened, why, sizeof why);
     if (code != EX_OK)
         say(why);
     else
-        code = restore_into(opened, database, path, say);
+        code = restore_into(opened, directory, path, say);
     if (code == EX_OK)
         miss_key(directory, say);
     if (opened >= 0)

@@ -521,18 +521,34 @@ static enum status copy_log_back(struct store_view *view) {
     return STATUS_BROKEN;
 }
 
-static int open_database(struct store *store, const char *directory, char *why, size_t why_size) {
-    int len = snprintf(store->path, sizeof store->path, "%s/roster.db", directory);
+static int miss_database(const struct store *store, char *why, size_t why_size) {
+    (void)snprintf(why, why_size,
+                   "%s: is not there, or empty, while its key is; is the right folder mounted?"
+                   " --init makes a new database beside the key",
+                   store->path);
+    return EX_NOINPUT;
+}
+
+static int open_database(struct store *store, const struct store_options *options, char *why,
+                         size_t why_size) {
+    struct stat facts;
+    int len = snprintf(store->path, sizeof store->path, "%s/roster.db", options->directory);
     if (len < 0 || (size_t)len >= sizeof store->path) {
         (void)snprintf(why, why_size, "the path of the data folder is too long");
         return EX_USAGE;
     }
+    if (options->must_exist && (stat(store->path, &facts) != 0 || facts.st_size == 0))
+        return miss_database(store, why, why_size);
     mode_t mask = umask(0077); /* the database is for nobody else to read */
     store->writer_view = view_open(store, store->path, true);
     enum status status = store->writer_view ? copy_log_back(store->writer_view) : STATUS_BROKEN;
-    if (status == STATUS_OK)
+    bool is_missed =
+        status == STATUS_OK && options->must_exist && schema_is_empty(store->writer_view);
+    if (status == STATUS_OK && !is_missed)
         status = schema_migrate(store->writer_view);
     (void)umask(mask);
+    if (is_missed)
+        return miss_database(store, why, why_size);
     if (status == STATUS_STALE) {
         (void)snprintf(why, why_size,
                        "%s: made by a newer version of Roster; use that version, or"
@@ -592,7 +608,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     atomic_init(&store->access_epoch, 1);
     *exit_code = directory_lock(options->directory, &store->directory, why, why_size);
     if (*exit_code == EX_OK)
-        *exit_code = open_database(store, options->directory, why, why_size);
+        *exit_code = open_database(store, options, why, why_size);
     if (*exit_code == EX_OK)
         *exit_code = start_threads(store, why, why_size);
     if (*exit_code == EX_OK)
