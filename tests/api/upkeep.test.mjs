@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Server, adminId, binary, password, required, run, storedUsers, userId } from './harness.mjs';
@@ -325,6 +325,39 @@ test('a restore makes the folder, takes the place of what is no database, and mi
     }
 });
 
+test('no command follows a symbolic link in the place of the database: the file behind it stays as it was', async () => {
+    const folder = join(server.folder, 'linked'), backup = join(server.folder, 'before.db'), other = join(server.folder, 'other.db');
+    mkdirSync(folder, { mode: 0o700 });
+    sql('CREATE TABLE notes (text); PRAGMA journal_mode = WAL', other);
+    symlinkSync(other, join(folder, 'roster.db'));
+    const before = readFileSync(other);
+    for (const [args, code] of [[['check'], noInput], [['backup', join(server.folder, 'linked.db')], noInput], [['restore', backup], cannotCreate]]) {
+        const refused = await run([...args, '--data', folder]);
+        assert.equal(refused.code, code, `${args}: ${refused.stderr}`);
+        assert.match(refused.stderr, /roster\.db: .*symbolic link/);
+        assert.ok(before.equals(readFileSync(other)), `${args}`);
+        assert.deepEqual(readdirSync(folder), ['roster.db']);
+    }
+    assert.equal((await run(['backup', join(folder, 'roster.db'), '--data', data])).code, cannotCreate, 'nor does a backup');
+    // The folder itself may be one: systemd makes such for the unit's.
+    const link = join(server.folder, 'link');
+    symlinkSync(data, link);
+    assert.deepEqual(await check(link), { code: 0, stdout: '', stderr: '' });
+    assert.deepEqual(await run(['backup', join(link, '..', 'through-a-link.db'), '--data', link]), { code: 0, stdout: '', stderr: '' });
+});
+
+test('a restore by root into a folder that is not there is for the owner of the folder around it', async () => {
+    if (process.getuid() !== 0)
+        return; // who may give files to others
+    const around = join(server.folder, 'around'), folder = join(around, 'data');
+    mkdirSync(around);
+    chownSync(around, 65534, 65533);
+    assert.equal((await restore(join(server.folder, 'before.db'), folder)).code, 0);
+    for (const path of [folder, join(folder, 'roster.db')])
+        assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65533], path);
+    assert.deepEqual([statSync(folder).mode & 0o777, statSync(join(folder, 'roster.db')).mode & 0o777], [0o700, 0o600]);
+});
+
 test('a backup never takes the place of a file, and a failed one leaves none', async () => {
     const file = join(server.folder, 'kept');
     writeFileSync(file, 'mine');
@@ -340,4 +373,19 @@ test('nobody else may read the data folder or anything in it', () => {
     assert.equal(statSync(data).mode & 0o077, 0);
     for (const name of ['roster.db', 'roster.db-wal', 'roster.db-shm', 'roster.key'])
         assert.equal(statSync(join(data, name)).mode & 0o777, 0o600, name);
+});
+
+test('a database that is open to others is closed to them at the start, and its folder is warned of', async () => {
+    await server.stop();
+    chmodSync(data, 0o755);
+    chmodSync(join(data, 'roster.db'), 0o644);
+    await server.spawn();
+    await server.update(userId, { FullName: 'Private' });
+    for (const name of ['roster.db', 'roster.db-wal', 'roster.db-shm'])
+        assert.equal(statSync(join(data, name)).mode & 0o777, 0o600, name);
+    assert.match(server.stderr, /warning: .*roster\.db: was open to others \(mode 0644\), and is not any more/);
+    assert.match(server.stderr, /warning: .*data: is open to others \(mode 0755\): chmod 700/);
+    chmodSync(data, 0o700);
+    await server.restart();
+    assert.doesNotMatch(server.stderr, /open to others/);
 });

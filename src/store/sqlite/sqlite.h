@@ -96,7 +96,10 @@ struct event {
 /** Leaves an event in the outbox of each active webhook that waits for it. */
 enum status outbox_note(struct store_view *tx, const struct event *event) MUST_CHECK;
 
-/** Opens a connection with the settings that all of them share. NULL on failure, logged. */
+/**
+ * Opens a connection with the settings that all of them share. NULL on failure, logged. Without a
+ * store (upkeep) there may be no symbolic link in `path`.
+ */
 struct store_view *view_open(struct store *store, const char *path, bool may_create);
 
 /**

@@ -25,12 +25,30 @@ __attribute__((format(printf, 2, 3))) static void sayf(store_say *say, const cha
     say(line);
 }
 
+/* Resolves the links in the path of a folder, so that none is left to be followed. */
+static bool resolve(const char *directory, char resolved[PATH_MAX], store_say *say) {
+    if (realpath(directory, resolved))
+        return true;
+    sayf(say, "%s: %s", directory, strerror(errno));
+    return false;
+}
+
+/* With errno set, as by those who do not follow one. */
+static bool is_link(const char *path) {
+    struct stat facts;
+    bool is_link = lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode);
+    errno = is_link ? ELOOP : errno;
+    return is_link;
+}
+
 /* Opens the database of a folder; NULL with `*code` when that cannot be. */
 static struct store_view *open_existing(const char *directory, store_say *say, int *code) {
-    char path[PATH_MAX];
-    int len = snprintf(path, sizeof path, "%s/roster.db", directory);
+    char resolved[PATH_MAX], path[PATH_MAX + 16];
     *code = EX_NOINPUT;
-    if (len < 0 || (size_t)len >= sizeof path || access(path, R_OK | W_OK) != 0) {
+    if (!resolve(directory, resolved, say))
+        return NULL;
+    (void)snprintf(path, sizeof path, "%s/roster.db", resolved);
+    if (access(path, R_OK | W_OK) != 0 || is_link(path)) {
         sayf(say, "%s/roster.db: %s", directory, strerror(errno));
         return NULL;
     }
@@ -282,7 +300,8 @@ static int copy_pages(struct store_view *from, sqlite3 *to, store_say *say) {
 static int copy_to(struct store_view *from, const char *path, store_say *say) {
     struct store_view copy = { 0 };
     int code = EX_IOERR;
-    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
+        SQLITE_OK)
         code = copy_pages(from, copy.db, say);
     else
         sayf(say, "%s: %s", path, sqlite3_errmsg(copy.db));
@@ -295,12 +314,16 @@ static int copy_to(struct store_view *from, const char *path, store_say *say) {
     return code;
 }
 
+static void folder_of(const char *path, char folder[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 1;
+    (void)snprintf(folder, PATH_MAX, "%.*s", len, slash ? path : ".");
+}
+
 /* Makes the file and its name durable. Not over an older file of that name. */
 static int place(int file, const char *temporary, const char *path, store_say *say) {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int len = slash ? (int)(slash - path) + 1 : 1;
-    (void)snprintf(folder, sizeof folder, "%.*s", len, slash ? path : ".");
+    folder_of(path, folder);
     int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool placed =
         opened >= 0 && fsync(file) == 0 && link(temporary, path) == 0 && fsync(opened) == 0;
@@ -329,14 +352,29 @@ static void remove_temporary(const char *temporary) {
     (void)unlink(temporary);
 }
 
+/* A pattern for mkostemp of a file in the folder of `path`, with no links in it. */
+static bool name_beside(const char *path, char temporary[PATH_MAX], store_say *say) {
+    char folder[PATH_MAX], resolved[PATH_MAX];
+    folder_of(path, folder);
+    if (!resolve(folder, resolved, say))
+        return false;
+    const char *slash = strrchr(path, '/');
+    int len = snprintf(temporary, PATH_MAX, "%s/%s.XXXXXX", resolved, slash ? slash + 1 : path);
+    if (len > 0 && len < PATH_MAX)
+        return true;
+    sayf(say, "%s: the path is too long", path);
+    return false;
+}
+
 int store_backup(const char *directory, const char *path, store_say *say) {
     char temporary[PATH_MAX];
     int code;
-    int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (len < 0 || (size_t)len >= sizeof temporary || access(path, F_OK) == 0) {
+    if (access(path, F_OK) == 0 || is_link(path)) {
         sayf(say, "%s: %s", path, "give the name of a file that is not there yet");
         return EX_CANTCREAT;
     }
+    if (!name_beside(path, temporary, say))
+        return EX_CANTCREAT;
     struct store_view *view = open_existing(directory, say, &code);
     if (!view)
         return code;
@@ -382,7 +420,8 @@ static int check_content(struct store_view *copy, const char *directory, store_s
 static int check_copy(const char *path, const char *directory, store_say *say) {
     struct store_view copy = { 0 };
     int code = EX_IOERR;
-    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+    if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
+        SQLITE_OK)
         code = check_content(&copy, directory, say);
     else
         sayf(say, "the backup: %s", sqlite3_errmsg(copy.db));
@@ -416,9 +455,10 @@ static int copy_backup(const char *path, const char *temporary, store_say *say) 
  * database any more has nothing to lose. */
 static int fold_log(const char *database, store_say *say) {
     sqlite3 *db = NULL;
-    if (access(database, F_OK) != 0)
+    struct stat facts;
+    if (lstat(database, &facts) != 0)
         return EX_OK;
-    int result = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE, NULL);
+    int result = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
     if (result == SQLITE_OK)
         result = sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     int closed = sqlite3_close(db);
@@ -447,7 +487,8 @@ static void miss_key(const char *directory, store_say *say) {
         sayf(say, "%s: is not there; copy the key of the backup to it before the start", path);
 }
 
-/* Root may restore for the user who serves; the file has to be that user's, as the folder is. */
+/* Root may restore for the user who serves; the file has to be that user's, as the folder is. The
+ * last thing that is done to it: until then nobody else can open it. */
 static bool give_to_owner(int file, int directory) {
     struct stat facts;
     return geteuid() != 0 ||
@@ -462,18 +503,21 @@ static int restore_into(int folder, const char *directory, const char *path, sto
         return EX_USAGE;
     }
     (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", database);
-    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    int file = is_link(database) ? -1 : mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     int code = EX_CANTCREAT;
-    if (file < 0 || !give_to_owner(file, folder))
+    if (file < 0) {
         sayf(say, "%s: %s", database, strerror(errno));
-    else
-        code = copy_backup(path, temporary, say);
-    if (file < 0)
         return code;
+    }
+    code = copy_backup(path, temporary, say);
     if (code == EX_OK)
         code = check_copy(temporary, directory, say);
     if (code == EX_OK)
         code = fold_log(database, say);
+    if (code == EX_OK && !give_to_owner(file, folder)) {
+        sayf(say, "%s: %s", database, strerror(errno));
+        code = EX_CANTCREAT;
+    }
     if (code == EX_OK)
         code = replace(folder, file, temporary, database, say);
     remove_temporary(temporary);
@@ -481,15 +525,31 @@ static int restore_into(int folder, const char *directory, const char *path, sto
     return code;
 }
 
+/* A folder that root makes is for whoever has the one around it. */
+static bool make_folder(const char *directory, store_say *say) {
+    char around[PATH_MAX + 4];
+    struct stat facts;
+    if (mkdir(directory, 0700) != 0)
+        return true; /* it is there, or the lock says why not */
+    (void)snprintf(around, sizeof around, "%s/..", directory);
+    if (geteuid() != 0 ||
+        (stat(around, &facts) == 0 && lchown(directory, facts.st_uid, facts.st_gid) == 0))
+        return true;
+    sayf(say, "%s: %s", directory, strerror(errno));
+    return false;
+}
+
 int store_restore(const char *directory, const char *path, store_say *say) {
-    char why[PATH_MAX + 128];
+    char why[PATH_MAX + 128], resolved[PATH_MAX];
     int opened = -1;
-    (void)mkdir(directory, 0700); /* the lock says why where it is not there then */
+    if (!make_folder(directory, say))
+        return EX_CANTCREAT;
     int code = directory_lock(directory, &opened, why, sizeof why);
     if (code != EX_OK)
         say(why);
     else
-        code = restore_into(opened, directory, path, say);
+        code = resolve(directory, resolved, say) ? restore_into(opened, resolved, path, say)
+                                                 : EX_CANTCREAT;
     if (code == EX_OK)
         miss_key(directory, say);
     if (opened >= 0)

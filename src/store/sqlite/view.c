@@ -44,8 +44,9 @@ struct store_view *view_open(struct store *store, const char *path, bool may_cre
         return NULL;
     view->store = store;
     atomic_flag_clear(&view->in_use);
+    /* Root may look at another user's folder, who must not lead it elsewhere. */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                (may_create ? SQLITE_OPEN_CREATE : 0);
+                (may_create ? SQLITE_OPEN_CREATE : 0) | (store ? 0 : SQLITE_OPEN_NOFOLLOW);
     int failed = sqlite3_open_v2(path, &view->db, flags, NULL);
     if (!failed && view_run(view, connection_settings) == STATUS_OK && search_prepare(view))
         return view;

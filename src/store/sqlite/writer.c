@@ -521,6 +521,21 @@ static enum status copy_log_back(struct store_view *view) {
     return STATUS_BROKEN;
 }
 
+/* The log and its index have the database's mode, from when they are made. */
+static void close_to_others(const char *database) {
+    static const char *const endings[] = { "", "-wal", "-shm" };
+    char path[PATH_MAX + 8];
+    struct stat facts;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", database, endings[i]);
+        if (stat(path, &facts) != 0 || !(facts.st_mode & 077))
+            continue;
+        bool closed = chmod(path, facts.st_mode & 0700) == 0;
+        log_warning("%s: was open to others (mode %04o), %s", path, facts.st_mode & 07777u,
+                    closed ? "and is not any more" : strerror(errno));
+    }
+}
+
 static int miss_database(const struct store *store, char *why, size_t why_size) {
     (void)snprintf(why, why_size,
                    "%s: is not there, or empty, while its key is; is the right folder mounted?"
@@ -539,6 +554,12 @@ static int open_database(struct store *store, const struct store_options *option
     }
     if (options->must_exist && (stat(store->path, &facts) != 0 || facts.st_size == 0))
         return miss_database(store, why, why_size);
+    close_to_others(store->path);
+    if (fstat(store->directory, &facts) == 0 && facts.st_mode & 077)
+        log_warning(
+            "%s: is open to others (mode %04o): chmod 700 it, or give Roster a folder of its"
+            " own",
+            options->directory, facts.st_mode & 07777u);
     mode_t mask = umask(0077); /* the database is for nobody else to read */
     store->writer_view = view_open(store, store->path, true);
     enum status status = store->writer_view ? copy_log_back(store->writer_view) : STATUS_BROKEN;
