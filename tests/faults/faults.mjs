@@ -7,7 +7,7 @@ import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../api/harness.mjs';
 
-const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait'];
+const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
 const size = 8 * (kinds.length * members.length + 5);
 export const {

@@ -28,7 +28,22 @@
 #include <unistd.h>
 #include <zxcvbn.h>
 
-enum kind { MEMORY, ARENA, THREAD, WRITE, SYNC, PLAIN, RECV, SEND, ACCEPT, POLL, WAIT, KINDS };
+enum kind {
+    MEMORY,
+    ARENA,
+    THREAD,
+    WRITE,
+    SYNC,
+    PLAIN,
+    RECV,
+    SEND,
+    ACCEPT,
+    POLL,
+    WAIT,
+    RENAME,
+    APPEAR,
+    KINDS
+};
 
 struct fault {
     atomic_llong in;    /* the n-th call from now on fails; 0: none */
@@ -48,6 +63,7 @@ struct control {
 
 static struct control *control;
 static int connects = -1; /* a file that gets a line for each (CONNECTS_FILE) */
+static int changes = -1;  /* and one for each change of files and names (CHANGES_FILE) */
 static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *,
                                struct addrinfo **);
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -67,6 +83,8 @@ __attribute__((constructor)) static void map_control(void) {
     memcpy(&real_getaddrinfo, &found, sizeof found);
     if (getenv("CONNECTS_FILE"))
         connects = open(getenv("CONNECTS_FILE"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (getenv("CHANGES_FILE"))
+        changes = open(getenv("CHANGES_FILE"), O_WRONLY | O_APPEND | O_CLOEXEC);
     void *map = file < 0 ? MAP_FAILED
                          : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (map == MAP_FAILED) {
@@ -192,8 +210,67 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return strikes(THREAD) ? errno : real_pthread_create(thread, attributes, run, argument);
 }
 
+static void note_change(const char *what, const char *path, const char *other) {
+    int error = errno;
+    if (changes >= 0 && dprintf(changes, "%s %s %s\n", what, path, other) < 0)
+        abort();
+    errno = error;
+}
+
+/* Of an open file, by the name that it has now. */
+static void note_file(const char *what, int file) {
+    char link[64], path[4096] = "";
+    int error = errno;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (changes >= 0 && readlink(link, path, sizeof path - 1) > 0)
+        note_change(what, path, "");
+    errno = error;
+}
+
 ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t at) {
-    return strikes(WRITE) ? -1 : syscall(SYS_pwrite64, file, bytes, size, at);
+    if (strikes(WRITE))
+        return -1;
+    note_file("write", file);
+    return syscall(SYS_pwrite64, file, bytes, size, at);
+}
+
+int ftruncate64(int file, off64_t size) {
+    note_file("write", file);
+    return (int)syscall(SYS_ftruncate, file, size);
+}
+
+/* ---- names: one may not change, or another program's file be there just before ---- */
+
+static void appear(const char *path) {
+    static const char theirs[] = "theirs";
+    int file = strikes(APPEAR) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    if (file >= 0 && (write(file, theirs, sizeof theirs - 1) < 0 || close(file) != 0))
+        abort();
+}
+
+/* Only what was done is noted. */
+static int change_name(long number, const char *from, const char *to) {
+    int result = (int)syscall(number, from, to);
+    if (result == 0)
+        note_change(number == SYS_link     ? "link"
+                    : number == SYS_rename ? "rename"
+                                           : "unlink",
+                    from, to ? to : "");
+    return result;
+}
+
+int rename(const char *from, const char *to) {
+    appear(to);
+    return strikes(RENAME) ? -1 : change_name(SYS_rename, from, to);
+}
+
+int link(const char *from, const char *to) {
+    appear(to);
+    return change_name(SYS_link, from, to);
+}
+
+int unlink(const char *path) {
+    return change_name(SYS_unlink, path, NULL);
 }
 
 /* SQLite's are those above. Regular files alone: what the program says goes through here too. */
@@ -227,7 +304,10 @@ static int sync_file(long number, int file) {
     if (delay.tv_nsec)
         (void)nanosleep(&delay, NULL);
     hold_writer();
-    return strikes(SYNC) ? -1 : (int)syscall(number, file);
+    if (strikes(SYNC))
+        return -1;
+    note_file("sync", file);
+    return (int)syscall(number, file);
 }
 
 int fsync(int file) {
