@@ -9,7 +9,11 @@ import tls from 'node:tls';
 import { rows } from './framing.mjs';
 import { Server, adminEmail, password, run, temporaryFolder, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--metrics', '--no-basic']);
+// With what the unit says of how it is to be run, but for the address.
+const unit = readFileSync(new URL('../../dist/rosterd.service', import.meta.url), 'utf8');
+const settings = Object.fromEntries([...unit.matchAll(/^Environment=(ROSTER_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+delete settings.ROSTER_LISTEN;
+const server = await Server.start(['--demo', '--metrics'], settings);
 const folder = temporaryFolder();
 
 const freePort = () => new Promise((resolve) => {
@@ -249,7 +253,7 @@ test('/metrics is for this machine alone, however it is spelled', async () => {
 
 test('whoever tries passwords is limited, at each place that takes one, however it is spelled', async () => {
     const tries = 60, burst = 20; // in less than the 40 s in which another 40 would be allowed
-    for (const path of ['/api/token', '/api/sys/users/token', '/api/sys/users/validate'].flatMap(spellings)) {
+    for (const path of ['/api/token', '/api/sys/users/token', '/api/sys/users/validate', '/api/sys/users/exchange', '/api/auth/resetpassword'].flatMap(spellings)) {
         const one = `POST ${path} HTTP/1.1\r\nHost: users.example.com\r\nContent-Length: 2\r\n\r\n{}`;
         const isWhole = (text) => text.split(/HTTP\/1\.1 \d/).length > tries;
         const answers = await send(one.repeat(tries), { isWhole });
@@ -258,4 +262,45 @@ test('whoever tries passwords is limited, at each place that takes one, however 
         assert.ok(statuses.includes(429), `${path}: ${statuses}`);
         assert.equal(statuses.length, tries, path);
     }
+});
+
+test('a password in Basic is taken nowhere as the unit starts rosterd, and limited at every path besides', async () => {
+    const right = `Authorization: Basic ${Buffer.from(`${adminEmail}:${password}`).toString('base64')}`, tries = 60, burst = 20;
+    assert.equal(settings.ROSTER_BASIC, 'no');
+    for (const path of ['/api/auth/me', '/api/sys/users', '/api/token', '/nowhere']) {
+        const one = `GET ${path} HTTP/1.1\r\nHost: users.example.com\r\n${right.replace('Basic', path.length % 2 ? 'Basic' : 'bASIC')}\r\n\r\n`;
+        const answers = await send(one.repeat(tries), { isWhole: (text) => text.split(/HTTP\/1\.1 \d/).length > tries });
+        const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+        assert.equal(statuses.length, tries, path);
+        assert.ok(!statuses.includes(200), `${path}: ${statuses}`);
+        assert.ok(!statuses.slice(0, burst).includes(429) && statuses.includes(429), `${path}: ${statuses}`);
+    }
+});
+
+test('each answer tells browsers to come by HTTPS alone', async () => {
+    for (const path of ['/healthz', '/api/token', '/nowhere', '/metrics'])
+        assert.match(await send(request('GET', path)), /^Strict-Transport-Security: max-age=\d{8,}\r$/mi, path);
+});
+
+// They wait for a body of which the last byte does not come: nginx takes it whole before rosterd sees any of it.
+test('one address has a hundred requests in progress at most; others are served meanwhile', async () => {
+    const from = stranger(), sockets = [];
+    const open = (bytes, client) => new Promise((resolve, reject) => {
+        const socket = tls.connect({ port, host: '127.0.0.1', localAddress: client, rejectUnauthorized: false, servername: 'users.example.com' });
+        sockets.push(socket);
+        socket.once('data', (part) => resolve(statusOf(part.toString('latin1')))).once('error', reject);
+        socket.once('secureConnect', () => socket.write(bytes));
+    });
+    for (let i = 0; i < 100; i++) // nginx asks for the body once it has let the request in
+        assert.equal(await open('POST /api/auth/me HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n', from), 100, `${i}`);
+    assert.equal(await open(request('GET', '/healthz'), from), 429);
+    assert.equal(await open(request('GET', '/healthz'), stranger()), 200);
+    sockets.forEach((socket) => socket.destroy());
+});
+
+test('the unit has what it needs to be started again, reloaded, and ended before others are for want of memory', () => {
+    for (const line of [/^Restart=on-failure$/m, /^RestartSec=\d+$/m, /^StartLimitIntervalSec=0$/m, /^ExecReload=\/bin\/kill -HUP \$MAINPID$/m, /^MemoryMax=\d+G$/m])
+        assert.match(unit, line);
+    const never = /^RestartPreventExitStatus=(.*)$/m.exec(unit)[1].split(' ');
+    assert.ok(!never.includes('74') && !never.includes('69') && never.includes('66'));
 });
