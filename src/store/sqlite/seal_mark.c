@@ -110,7 +110,8 @@ enum status store_claim_key(struct store *store, const struct seal_key *key) {
     enum status status = judge(store, key, &is_marked);
     if (status == STATUS_DENIED || status == STATUS_BROKEN || is_marked)
         return status;
-    struct claim claim = { .command = { .run = run_claim }, .mark = seal_mark(key) };
+    struct claim claim = { .command = { .on_behalf_of = &store_nobody, .run = run_claim },
+                           .mark = seal_mark(key) };
     return store_run(store, &claim.command);
 }
 
