@@ -2,6 +2,7 @@
    is one row: how its strings begin, whether one is well-formed, how a password is checked. */
 #include "crypto/password.h"
 
+#include "crypto/hash_kind.h"
 #include "crypto/secret.h"
 
 #include <crypt.h>
@@ -11,17 +12,32 @@
 /* What password_hash makes today (OWASP's first choice for argon2id); lanes are always 1. */
 enum { MEMORY_KIB = 19 * 1024, PASSES = 2, LANES = 1 };
 
-/* What a sign-in may cost at most. */
+/* What one check may take of a core, and what is reckoned for it, by measurement on a core of a
+ * server of today: 0.6 us for each pass over 1 KiB (argon2id), 46 us for the least work of bcrypt,
+ * 0.17 us for a block of yescrypt, 2 ns for each byte that SHA-crypt digests. */
 enum {
-    MEMORY_KIB_MAX = 256 * 1024,
-    PASSES_MAX = 10,
-    BCRYPT_COST_MAX = 14,
-    ROUNDS_MAX = 1000000,
-    YESCRYPT_BLOCKS_LOG2 = 21, /* N x r at $y$jDT: 2^16 x 32 blocks of 128 bytes, 256 MiB */
+    COST_MAX_US = 500000,
+    ARGON2_TENTHS_US = 6,
+    BCRYPT_US = 46,
+    YESCRYPT_HUNDREDTHS_US = 17,
+    SHA_NS = 2,
 };
+
+/* And of memory, and how far it may be cut into lanes, each of which costs a little more. */
+enum { MEMORY_KIB_MAX = 256 * 1024, LANES_MAX = 64, PASSES_MAX = 1 << 20 };
+
+/* SHA-crypt digests the password again in each round: hashes are judged by passwords of this many
+ * bytes, and a longer one with many rounds is wrong. */
+enum { PASSWORD_USUAL = 64 };
+
+enum { BCRYPT_PASSWORD_MAX = 72 };
+
+#define DAMAGED INT64_C(-1)
+#define TOO_DEAR INT64_MAX
 
 enum { BCRYPT_SALT = 22, BCRYPT_DIGEST = 31, SHA_SALT_MAX = 16 };
 enum { SHA256_DIGEST = 43, SHA512_DIGEST = 86, YESCRYPT_SALT_MAX = 86, YESCRYPT_DIGEST = 43 };
+enum { YESCRYPT_BLOCKS_LOG2 = 21 }; /* N x r at $y$jDT: 2^16 x 32 of 128 bytes, 256 MiB */
 enum {
     ARGON2_SALT_MIN = 8,
     ARGON2_DIGEST_MIN = 16,
@@ -108,12 +124,14 @@ static bool argon2_parse(struct text rest, struct argon2_cost *cost) {
            rest.len * 6 / 8 >= ARGON2_DIGEST_MIN;
 }
 
-static enum password_form argon2_form(struct text rest) {
+static int64_t argon2_cost(struct text rest, size_t password_len) {
     struct argon2_cost cost;
+    (void)password_len;
     if (!argon2_parse(rest, &cost))
-        return PASSWORD_PLAIN;
-    bool dear = cost.memory_kib > MEMORY_KIB_MAX || cost.passes > PASSES_MAX;
-    return dear ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+        return DAMAGED;
+    if (cost.memory_kib > MEMORY_KIB_MAX || cost.passes > PASSES_MAX || cost.lanes > LANES_MAX)
+        return TOO_DEAR;
+    return cost.memory_kib * cost.passes * ARGON2_TENTHS_US / 10;
 }
 
 static bool is_digit(char c) {
@@ -121,61 +139,66 @@ static bool is_digit(char c) {
 }
 
 /* `rest` of $2b$12$SALTDIGEST. */
-static enum password_form bcrypt_form(struct text rest) {
+static int64_t bcrypt_cost(struct text rest, size_t password_len) {
+    (void)password_len;
     if (rest.len != 3 + BCRYPT_SALT + BCRYPT_DIGEST || !is_digit(rest.at[0]) ||
         !is_digit(rest.at[1]) || rest.at[2] != '$')
-        return PASSWORD_PLAIN;
+        return DAMAGED;
     int cost = (rest.at[0] - '0') * 10 + (rest.at[1] - '0');
     /* some programs fill the unused bits of the salt; crypt(3) does not mind */
     struct text salt = { rest.at + 3, BCRYPT_SALT };
     struct text digest = { salt.at + BCRYPT_SALT, BCRYPT_DIGEST };
     if (cost < 4 || cost > 31 || !is_of_code(salt, &bcrypt_code) || !is_bytes(digest, &bcrypt_code))
-        return PASSWORD_PLAIN;
-    return cost > BCRYPT_COST_MAX ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+        return DAMAGED;
+    return INT64_C(1) * BCRYPT_US << cost;
 }
 
 /* `rest` of $6$SALT$DIGEST or $6$rounds=656000$SALT$DIGEST (Drepper, SHA-crypt.txt). */
-static enum password_form sha_form(struct text rest, size_t digest_len) {
+static int64_t sha_cost(struct text rest, size_t digest_len, size_t password_len) {
     int64_t rounds = 5000;
     if (starts(rest, TEXT("rounds=")) && !cut_number(&rest, TEXT("rounds="), '$', &rounds))
-        return PASSWORD_PLAIN;
+        return DAMAGED;
     struct text salt = text_cut(&rest, '$');
     if (rounds < 1000 || rounds > 999999999 || salt.len > SHA_SALT_MAX ||
         !is_of_code(salt, &crypt_code) || rest.len != digest_len || !is_bytes(rest, &crypt_code))
-        return PASSWORD_PLAIN;
-    return rounds > ROUNDS_MAX ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+        return DAMAGED;
+    /* in each round: the digest so far, the password at most twice, the salt, what fills a block */
+    int64_t bytes = (int64_t)(digest_len * 3 / 4 + 2 * password_len) + 28;
+    return rounds * bytes * SHA_NS / 1000;
 }
 
-static enum password_form sha256_form(struct text rest) {
-    return sha_form(rest, SHA256_DIGEST);
+static int64_t sha256_cost(struct text rest, size_t password_len) {
+    return sha_cost(rest, SHA256_DIGEST, password_len);
 }
 
-static enum password_form sha512_form(struct text rest) {
-    return sha_form(rest, SHA512_DIGEST);
+static int64_t sha512_cost(struct text rest, size_t password_len) {
+    return sha_cost(rest, SHA512_DIGEST, password_len);
 }
 
 /* Weighs the `j9T` of yescrypt: flavour (j: the defaults), log2 N - 1, r - 1. What crypt(3) itself
    never writes (other flavours, parallelism, more passes, r above 48) is refused unweighed. */
-static enum password_form yescrypt_cost(struct text parameters) {
+static int64_t yescrypt_work(struct text parameters) {
     if (parameters.len < 3 || !is_of_code(parameters, &crypt_code))
-        return PASSWORD_PLAIN;
+        return DAMAGED;
     int n_log2 = code_value(&crypt_code, parameters.at[1]) + 1;
-    int r = code_value(&crypt_code, parameters.at[2]) + 1;
+    int64_t r = code_value(&crypt_code, parameters.at[2]) + 1;
     if (parameters.len > 3 || parameters.at[0] != 'j' || r > 48 || n_log2 > YESCRYPT_BLOCKS_LOG2)
-        return PASSWORD_HASH_TOO_DEAR;
+        return TOO_DEAR;
     if (n_log2 < 2) /* less than the algorithm works with */
-        return PASSWORD_PLAIN;
-    return r << n_log2 > 1 << YESCRYPT_BLOCKS_LOG2 ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+        return DAMAGED;
+    return r << n_log2 > 1 << YESCRYPT_BLOCKS_LOG2 ? TOO_DEAR
+                                                   : (r << n_log2) * YESCRYPT_HUNDREDTHS_US / 100;
 }
 
 /* `rest` of $y$j9T$SALT$DIGEST. */
-static enum password_form yescrypt_form(struct text rest) {
+static int64_t yescrypt_cost(struct text rest, size_t password_len) {
     struct text parameters = text_cut(&rest, '$');
     struct text salt = text_cut(&rest, '$');
+    (void)password_len;
     if (salt.len > YESCRYPT_SALT_MAX || !is_bytes(salt, &crypt_code) ||
         rest.len != YESCRYPT_DIGEST || !is_bytes(rest, &crypt_code))
-        return PASSWORD_PLAIN;
-    return yescrypt_cost(parameters);
+        return DAMAGED;
+    return yescrypt_work(parameters);
 }
 
 static enum password_match match_of(bool right) {
@@ -252,33 +275,69 @@ static enum password_match crypt_match(struct text password, struct text hash, s
 
 struct scheme {
     struct text prefix;
-    enum password_form (*form)(struct text rest);
+    /* What to check a password of so many bytes costs, in us; DAMAGED, TOO_DEAR. */
+    int64_t (*cost_us)(struct text rest, size_t password_len);
     enum password_match (*match)(struct text password, struct text hash, size_t digest_len);
     size_t digest_len; /* in characters, at the end of the string */
+    size_t seen;       /* of a password, in bytes; 0: all of it */
 };
 
 static const struct scheme schemes[] = {
-    { { "$argon2id$", 10 }, argon2_form, sodium_match, 0 },
-    { { "$2b$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
-    { { "$2a$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
-    { { "$2y$", 4 }, bcrypt_form, crypt_match, BCRYPT_DIGEST },
-    { { "$y$", 3 }, yescrypt_form, crypt_match, YESCRYPT_DIGEST },
-    { { "$6$", 3 }, sha512_form, crypt_match, SHA512_DIGEST },
-    { { "$5$", 3 }, sha256_form, crypt_match, SHA256_DIGEST },
+    { { "$argon2id$", 10 }, argon2_cost, sodium_match, 0, 0 },
+    { { "$2b$", 4 }, bcrypt_cost, crypt_match, BCRYPT_DIGEST, BCRYPT_PASSWORD_MAX },
+    { { "$2a$", 4 }, bcrypt_cost, crypt_match, BCRYPT_DIGEST, BCRYPT_PASSWORD_MAX },
+    { { "$2y$", 4 }, bcrypt_cost, crypt_match, BCRYPT_DIGEST, BCRYPT_PASSWORD_MAX },
+    { { "$y$", 3 }, yescrypt_cost, crypt_match, YESCRYPT_DIGEST, 0 },
+    { { "$6$", 3 }, sha512_cost, crypt_match, SHA512_DIGEST, 0 },
+    { { "$5$", 3 }, sha256_cost, crypt_match, SHA256_DIGEST, 0 },
 };
 
 static const struct scheme *scheme_of(struct text hash) {
-    if (hash.len >= PASSWORD_HASH_MAX)
-        return NULL;
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (starts(hash, schemes[i].prefix))
             return &schemes[i];
     return NULL;
 }
 
+static int64_t cost_us(const struct scheme *scheme, struct text hash, size_t password_len) {
+    if (hash.len >= PASSWORD_HASH_MAX)
+        return DAMAGED;
+    return scheme->cost_us(after(hash, scheme->prefix.len), password_len);
+}
+
 enum password_form password_form(struct text text) {
     const struct scheme *scheme = scheme_of(text);
-    return scheme ? scheme->form(after(text, scheme->prefix.len)) : PASSWORD_PLAIN;
+    if (!scheme)
+        return hash_kind(text) ? PASSWORD_HASH_FOREIGN : PASSWORD_PLAIN;
+    int64_t cost = cost_us(scheme, text, PASSWORD_USUAL);
+    if (cost == DAMAGED)
+        return PASSWORD_HASH_DAMAGED;
+    return cost > COST_MAX_US ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
+}
+
+/* .NET and others fill argon2's salt and digest up, which PHC does not. */
+static void drop_padding(char *hash) {
+    char *end = hash;
+    for (const char *from = hash; *from; from++) {
+        size_t padding = strspn(from, "=");
+        if (padding && padding <= 2 && (from[padding] == '$' || !from[padding]))
+            from += padding;
+        if (!*from)
+            break;
+        *end++ = *from;
+    }
+    *end = '\0';
+}
+
+bool password_import(struct text text, char out[PASSWORD_HASH_MAX]) {
+    struct text hash = text_trim(text);
+    if (!hash.len || hash.len >= PASSWORD_HASH_MAX || memchr(hash.at, '\0', hash.len))
+        return false;
+    memcpy(out, hash.at, hash.len);
+    out[hash.len] = '\0';
+    if (starts(hash, schemes[0].prefix))
+        drop_padding(out);
+    return password_form(text_of(out)) == PASSWORD_HASH;
 }
 
 bool password_hash(struct text password, char out[PASSWORD_HASH_MAX]) {
@@ -296,14 +355,33 @@ static bool is_of_today(struct text hash) {
            cost.memory_kib == MEMORY_KIB && cost.passes == PASSES && cost.lanes == LANES;
 }
 
+/* Is it a hash that this password can be checked against within what a check may cost? */
+static bool can_be_checked(const struct scheme *scheme, struct text password, struct text hash) {
+    if (!scheme || password_form(hash) != PASSWORD_HASH)
+        return false;
+    return cost_us(scheme, hash, password.len) <= COST_MAX_US;
+}
+
+bool password_is_dear(struct text password, struct text hash) {
+    const int64_t own = (int64_t)MEMORY_KIB * PASSES * ARGON2_TENTHS_US / 10;
+    const struct scheme *scheme = scheme_of(hash);
+    return can_be_checked(scheme, password, hash) && cost_us(scheme, hash, password.len) > own;
+}
+
+bool password_is_cut(struct text password, struct text hash) {
+    const struct scheme *scheme = scheme_of(hash);
+    return scheme && scheme->seen && password.len > scheme->seen;
+}
+
 enum password_match password_verify(struct text password, struct text hash) {
+    const struct scheme *scheme = scheme_of(hash);
     if (!password.len)
         password = TEXT(""); /* the libraries want a pointer even to nothing */
-    if (password_form(hash) != PASSWORD_HASH) {
+    if (!can_be_checked(scheme, password, hash)) {
         work_in_vain(password);
         return PASSWORD_WRONG;
     }
-    const struct scheme *scheme = scheme_of(hash);
     enum password_match match = scheme->match(password, hash, scheme->digest_len);
-    return match == PASSWORD_RIGHT && !is_of_today(hash) ? PASSWORD_RIGHT_BUT_OLD : match;
+    bool is_old = !is_of_today(hash) && !password_is_cut(password, hash);
+    return match == PASSWORD_RIGHT && is_old ? PASSWORD_RIGHT_BUT_OLD : match;
 }

@@ -92,16 +92,24 @@ static const struct {
     const char *text;
     enum password_form form;
 } forms[] = {
-    /* costs at and past their limits */
-    { "$argon2id$v=19$m=262144,t=10,p=1" ARGON2_REST, PASSWORD_HASH },
-    { "$argon2id$v=19$m=262145,t=2,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    /* costs at and past their limits, which are those of the product of all parameters */
+    { "$argon2id$v=19$m=262144,t=3,p=1" ARGON2_REST, PASSWORD_HASH },
+    { "$argon2id$v=19$m=262144,t=4,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$argon2id$v=19$m=262145,t=1,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
     { "$argon2id$v=19$m=4294967295,t=2,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
-    { "$argon2id$v=19$m=19456,t=11,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
-    { "$2b$14$" BCRYPT_REST, PASSWORD_HASH },
-    { "$2b$15$" BCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$argon2id$v=19$m=102400,t=8,p=8" ARGON2_REST, PASSWORD_HASH },
+    { "$argon2id$v=19$m=102400,t=9,p=8" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$argon2id$v=19$m=8,t=104166,p=1" ARGON2_REST, PASSWORD_HASH },
+    { "$argon2id$v=19$m=8,t=104170,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$argon2id$v=19$m=8,t=9223372036854775807,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$argon2id$v=19$m=65536,t=4,p=64" ARGON2_REST, PASSWORD_HASH },
+    { "$argon2id$v=19$m=65536,t=4,p=65" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
+    { "$2b$13$" BCRYPT_REST, PASSWORD_HASH },
+    { "$2b$14$" BCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
     { "$2b$31$" BCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
-    { "$6$rounds=1000000$abc$" SHA512_DIGEST, PASSWORD_HASH },
-    { "$6$rounds=1000001$abc$" SHA512_DIGEST, PASSWORD_HASH_TOO_DEAR },
+    { "$6$rounds=1136363$abc$" SHA512_DIGEST, PASSWORD_HASH },
+    { "$6$rounds=1136369$abc$" SHA512_DIGEST, PASSWORD_HASH_TOO_DEAR },
+    { "$5$rounds=1329787$abc$" SHA256_DIGEST, PASSWORD_HASH },
     { "$5$rounds=999999999$abc$" SHA256_DIGEST, PASSWORD_HASH_TOO_DEAR },
     { "$y$jDT" YESCRYPT_REST, PASSWORD_HASH },
     { "$y$jET" YESCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
@@ -117,62 +125,63 @@ static const struct {
     { "", PASSWORD_PLAIN },
     { "correct horse battery staple", PASSWORD_PLAIN },
     { "$", PASSWORD_PLAIN },
-    { "$6$", PASSWORD_PLAIN },
-    { "$y$", PASSWORD_PLAIN },
-    { "$2b$", PASSWORD_PLAIN },
-    { "$argon2id$", PASSWORD_PLAIN },
-    { "$6$my secret", PASSWORD_PLAIN },
+    { "$6$", PASSWORD_HASH_DAMAGED },
+    { "$y$", PASSWORD_HASH_DAMAGED },
+    { "$2b$", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$", PASSWORD_HASH_DAMAGED },
+    { "$6$my secret", PASSWORD_HASH_DAMAGED },
     /* schemes that are not accepted */
-    { "$argon2i$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2d$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$2x$05$" BCRYPT_REST, PASSWORD_PLAIN },
-    { "$2$05$" BCRYPT_REST, PASSWORD_PLAIN },
-    { "$1$abcdefgh$7Nn2WgTYNzpZ.ZYwVZ7gE1", PASSWORD_PLAIN },
-    { "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", PASSWORD_PLAIN },
-    { " $6$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
+    { "$argon2i$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_FOREIGN },
+    { "$argon2d$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_FOREIGN },
+    { "$2x$05$" BCRYPT_REST, PASSWORD_HASH_FOREIGN },
+    { "$2$05$" BCRYPT_REST, PASSWORD_HASH_FOREIGN },
+    { "$1$abcdefgh$7Nn2WgTYNzpZ.ZYwVZ7gE1", PASSWORD_HASH_FOREIGN },
+    { "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
+      PASSWORD_HASH_FOREIGN },
+    { " $6$abc$" SHA512_DIGEST, PASSWORD_HASH_FOREIGN },
     /* argon2id: version, parameters, salt, digest */
-    { "$argon2id$m=256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=16$m=256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$t=2,m=256,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1,data=AAAA" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=0256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=+256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=-256,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=99999999999999999999,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=0,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=0" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=7,t=2,p=1" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=31,t=2,p=4" ARGON2_REST, PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXM$bO5uiZbGxR824CVys98h8w", PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$bO5uiZbGxR824CVys98h", PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$bO5uiZbGxR824CVys98h8x", PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ=$bO5uiZbGxR824CVys98h8w==", PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ", PASSWORD_PLAIN },
-    { "$argon2id$v=19$m=256,t=2,p=1" ARGON2_REST "$", PASSWORD_PLAIN },
+    { "$argon2id$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=16$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$t=2,m=256,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1,data=AAAA" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=0256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=+256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=-256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=99999999999999999999,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=0,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=0" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=7,t=2,p=1" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=31,t=2,p=4" ARGON2_REST, PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXM$bO5uiZbGxR824CVys98h8w", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$bO5uiZbGxR824CVys98h", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$bO5uiZbGxR824CVys98h8x", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ=$bO5uiZbGxR824CVys98h8w==", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ", PASSWORD_HASH_DAMAGED },
+    { "$argon2id$v=19$m=256,t=2,p=1" ARGON2_REST "$", PASSWORD_HASH_DAMAGED },
     /* bcrypt */
-    { "$2b$03$" BCRYPT_REST, PASSWORD_PLAIN },
-    { "$2b$32$" BCRYPT_REST, PASSWORD_PLAIN },
-    { "$2b$5$" BCRYPT_REST "a", PASSWORD_PLAIN },
-    { "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeX", PASSWORD_PLAIN },
+    { "$2b$03$" BCRYPT_REST, PASSWORD_HASH_DAMAGED },
+    { "$2b$32$" BCRYPT_REST, PASSWORD_HASH_DAMAGED },
+    { "$2b$5$" BCRYPT_REST "a", PASSWORD_HASH_DAMAGED },
+    { "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeX", PASSWORD_HASH_DAMAGED },
     /* sha-crypt */
-    { "$6$rounds=999$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$rounds=1000000000$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$rounds=05000$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$rounds=$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$rounds=99999999999999999999$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$rounds=5000$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$abcdefghijklmnopq$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$a=c$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$6$abc$" SHA256_DIGEST, PASSWORD_PLAIN },
-    { "$5$abc$" SHA512_DIGEST, PASSWORD_PLAIN },
-    { "$5$abc$6va2Z4O.keO7R84v9g0B9d2NkB7NOyTy0sMeQ5Z3LLz", PASSWORD_PLAIN },
+    { "$6$rounds=999$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$rounds=1000000000$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$rounds=05000$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$rounds=$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$rounds=99999999999999999999$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$rounds=5000$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$abcdefghijklmnopq$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$a=c$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$6$abc$" SHA256_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$5$abc$" SHA512_DIGEST, PASSWORD_HASH_DAMAGED },
+    { "$5$abc$6va2Z4O.keO7R84v9g0B9d2NkB7NOyTy0sMeQ5Z3LLz", PASSWORD_HASH_DAMAGED },
     /* yescrypt */
-    { "$y$j9" YESCRYPT_REST, PASSWORD_PLAIN },
-    { "$y$j.T" YESCRYPT_REST, PASSWORD_PLAIN },
-    { "$y$j9T$abcd", PASSWORD_PLAIN },
-    { "$y$j9T$abcd$ttr/LP4KKhXYh190ghOXd4Cy8xiNWqZdPta8T51M7xz", PASSWORD_PLAIN },
+    { "$y$j9" YESCRYPT_REST, PASSWORD_HASH_DAMAGED },
+    { "$y$j.T" YESCRYPT_REST, PASSWORD_HASH_DAMAGED },
+    { "$y$j9T$abcd", PASSWORD_HASH_DAMAGED },
+    { "$y$j9T$abcd$ttr/LP4KKhXYh190ghOXd4Cy8xiNWqZdPta8T51M7xz", PASSWORD_HASH_DAMAGED },
 };
 
 static void the_form_of_a_text_is_told(void **state) {
@@ -193,7 +202,7 @@ static void a_hash_with_one_foreign_character_is_none(void **state) {
         for (size_t at = 0; at < len; at++)
             for (size_t k = 0; k < sizeof(foreign); k++) {
                 hash[at] = foreign[k];
-                assert_int_equal(password_form((struct text){ hash, len }), PASSWORD_PLAIN);
+                assert_int_not_equal(password_form((struct text){ hash, len }), PASSWORD_HASH);
                 hash[at] = good[i].hash[at];
             }
     }
@@ -208,9 +217,9 @@ static void a_hash_with_more_or_less_at_its_end_never_passes(void **state) {
         size_t len = strlen(good[i].hash);
         memcpy(hash, good[i].hash, len);
         hash[len] = '.';
-        assert_int_equal(password_form((struct text){ hash, len + 1 }), PASSWORD_PLAIN);
-        for (size_t shorter = 0; shorter < len && !is_argon2; shorter++)
-            assert_int_equal(password_form((struct text){ hash, shorter }), PASSWORD_PLAIN);
+        assert_int_equal(password_form((struct text){ hash, len + 1 }), PASSWORD_HASH_DAMAGED);
+        for (size_t shorter = 5; shorter < len && !is_argon2; shorter++)
+            assert_int_equal(password_form((struct text){ hash, shorter }), PASSWORD_HASH_DAMAGED);
     }
     struct text cut =
         TEXT("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY$"
@@ -225,8 +234,9 @@ static void endless_texts_are_no_hashes(void **state) {
         size_t len = strlen(good[i].hash);
         memset(text, 'A', sizeof(text));
         memcpy(text, good[i].hash, len);
-        assert_int_equal(password_form((struct text){ text, sizeof(text) }), PASSWORD_PLAIN);
-        assert_int_equal(password_form((struct text){ text, PASSWORD_HASH_MAX }), PASSWORD_PLAIN);
+        assert_int_equal(password_form((struct text){ text, sizeof(text) }), PASSWORD_HASH_DAMAGED);
+        assert_int_equal(password_form((struct text){ text, PASSWORD_HASH_MAX }),
+                         PASSWORD_HASH_DAMAGED);
     }
 }
 
@@ -245,7 +255,7 @@ static void agree_with_crypt(const char *setting, const char *digest_when_refuse
     enum password_form form = password_form(text);
     if (form == PASSWORD_HASH_TOO_DEAR)
         return;
-    if (form != (made ? PASSWORD_HASH : PASSWORD_PLAIN))
+    if (form != (made ? PASSWORD_HASH : PASSWORD_HASH_DAMAGED))
         fail_msg("crypt(3) thinks otherwise of %s", hash);
     if (made)
         assert_int_equal(password_verify(TEXT("secret"), text), PASSWORD_RIGHT_BUT_OLD);
@@ -296,7 +306,7 @@ static void sha_crypt_salts_and_rounds_are_judged_as_crypt_does(void **state) {
     };
     for (size_t i = 0; i < LENGTH(settings); i++)
         agree_with_crypt(settings[i], "");
-    assert_int_equal(password_form(TEXT("$6$rounds=999$a$" SHA512_DIGEST)), PASSWORD_PLAIN);
+    assert_int_equal(password_form(TEXT("$6$rounds=999$a$" SHA512_DIGEST)), PASSWORD_HASH_DAMAGED);
 }
 
 static void own_hashes_are_of_today_and_salted(void **state) {
@@ -352,6 +362,114 @@ static void nothing_matches_what_is_no_hash(void **state) {
     }
 }
 
+/* crypt_blowfish's vector of 72 x and what follows: bcrypt cannot tell them apart, and so must not
+ * decide which of them the password is from now on. */
+static void what_bcrypt_does_not_see_is_never_put_in_place_of_the_password(void **state) {
+    (void)state;
+    struct text hash = TEXT("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
+    static const char password[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "chars after 72 are ignored";
+    for (size_t len = 72; len < sizeof(password); len++) {
+        struct text given = { password, len };
+        assert_int_equal(password_verify(given, hash),
+                         len == 72 ? PASSWORD_RIGHT_BUT_OLD : PASSWORD_RIGHT);
+        assert_true(password_is_cut(given, hash) == (len > 72));
+    }
+    assert_int_equal(password_verify((struct text){ password, 71 }, hash), PASSWORD_WRONG);
+    assert_false(password_is_cut((struct text){ password, 98 }, TEXT("$6$abc$" SHA512_DIGEST)));
+    assert_false(password_is_cut((struct text){ password, 98 }, TEXT("")));
+}
+
+/* What another program adds around a hash is taken off, and the rest is that hash. */
+static void white_space_and_padding_around_a_hash_are_taken_off(void **state) {
+    (void)state;
+    char out[PASSWORD_HASH_MAX], padded[PASSWORD_HASH_MAX * 2];
+    for (size_t i = 0; i < LENGTH(good); i++) {
+        (void)snprintf(padded, sizeof(padded), " \t%s\r\n", good[i].hash);
+        assert_true(password_import(text_of(padded), out));
+        assert_string_equal(out, good[i].hash);
+    }
+    assert_true(
+        password_import(TEXT("$argon2id$v=19$m=256,t=1,p=4$c29tZXNhbHQ=$RFiX8Re7TFod0U9lZY5c"
+                             "UmErGrfRutzY/WSSGR20GKE=\n"),
+                        out));
+    assert_string_equal(out, good[5].hash);
+    assert_true(password_import(
+        TEXT("$argon2id$v=19$m=1023,t=3,p=3$" ARGON2_SALT "==$bO5uiZbGxR824CVys98h8w=="), out));
+    assert_string_equal(out, good[6].hash);
+}
+
+static void what_is_no_hash_within_its_white_space_is_not_imported(void **state) {
+    (void)state;
+    static const struct text texts[] = {
+        { NULL, 0 },
+        { "", 0 },
+        { " \n", 2 },
+        { "correct horse", 13 },
+        { "$6$ abc", 7 },
+        { "$6$abc$" SHA512_DIGEST "=", 94 }, /* crypt(3) has no padding */
+        { "$6$abc$" SHA512_DIGEST "\0", 94 },
+        { "$2b$14$" BCRYPT_REST, 60 }, /* too dear */
+        { "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi=ZGVm$bO5uiZbGxR824CVys98h8w", 75 },
+        { "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi===$bO5uiZbGxR824CVys98h8w", 73 },
+    };
+    char out[PASSWORD_HASH_MAX], endless[3 * PASSWORD_HASH_MAX];
+    for (size_t i = 0; i < LENGTH(texts); i++)
+        if (password_import(texts[i], out))
+            fail_msg("%.*s is imported", (int)texts[i].len, texts[i].at);
+    memset(endless, '=', sizeof(endless));
+    memcpy(endless, good[0].hash, strlen(good[0].hash));
+    assert_false(password_import((struct text){ endless, sizeof(endless) }, out));
+}
+
+/* By the product of what it is made with; for SHA-crypt that is also the password's length. */
+static void what_costs_more_than_our_own_is_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *hash;
+        bool is_dear;
+    } costs[] = {
+        { "$argon2id$v=19$m=19456,t=2,p=1" ARGON2_REST, false },
+        { "$argon2id$v=19$m=19456,t=3,p=1" ARGON2_REST, true },
+        { "$argon2id$v=19$m=38912,t=1,p=1" ARGON2_REST, false },
+        { "$argon2id$v=19$m=65536,t=3,p=4" ARGON2_REST, true },
+        { "$2b$08$" BCRYPT_REST, false },
+        { "$2b$09$" BCRYPT_REST, true },
+        { "$6$abc$" SHA512_DIGEST, false },
+        { "$6$rounds=656000$abc$" SHA512_DIGEST, true },
+        { "$y$j9T" YESCRYPT_REST, false },
+        { "$y$jAT" YESCRYPT_REST, true },
+        { "", false },
+        { "$2b$31$" BCRYPT_REST, false }, /* never computed */
+        { "correct horse", false },
+    };
+    for (size_t i = 0; i < LENGTH(costs); i++)
+        if (password_is_dear(TEXT("password"), text_of(costs[i].hash)) != costs[i].is_dear)
+            fail_msg("%s", costs[i].hash);
+    static char password[500];
+    memset(password, 'x', sizeof(password));
+    struct text rounds = TEXT("$6$rounds=50000$abc$" SHA512_DIGEST);
+    assert_false(password_is_dear(TEXT("password"), rounds));
+    assert_true(password_is_dear((struct text){ password, sizeof(password) }, rounds));
+}
+
+/* The only way to see that it was not computed: crypt(3) says it is right, and we do not. */
+static void a_password_that_makes_a_hash_too_dear_is_not_tried(void **state) {
+    (void)state;
+    static char password[501];
+    memset(password, 'x', sizeof(password) - 1);
+    struct crypt_data *data = calloc(1, sizeof(*data));
+    assert_non_null(data);
+    char hash[PASSWORD_HASH_MAX];
+    const char *made = crypt_rn(password, "$6$rounds=300000$abc", data, sizeof(*data));
+    assert_non_null(made);
+    (void)snprintf(hash, sizeof(hash), "%s", made);
+    free(data);
+    assert_int_equal(password_form(text_of(hash)), PASSWORD_HASH);
+    assert_int_equal(password_verify(text_of(password), text_of(hash)), PASSWORD_WRONG);
+}
+
 static double seconds_of_verify(struct text hash) {
     struct timespec before, after;
     assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before), 0);
@@ -388,6 +506,11 @@ int main(void) {
         cmocka_unit_test(what_follows_a_nul_in_a_password_counts),
         cmocka_unit_test(passwords_too_long_for_crypt_are_wrong),
         cmocka_unit_test(nothing_matches_what_is_no_hash),
+        cmocka_unit_test(what_bcrypt_does_not_see_is_never_put_in_place_of_the_password),
+        cmocka_unit_test(white_space_and_padding_around_a_hash_are_taken_off),
+        cmocka_unit_test(what_is_no_hash_within_its_white_space_is_not_imported),
+        cmocka_unit_test(what_costs_more_than_our_own_is_told),
+        cmocka_unit_test(a_password_that_makes_a_hash_too_dear_is_not_tried),
         cmocka_unit_test(no_hash_takes_as_long_as_a_wrong_password),
     };
     return cmocka_run_group_tests(tests, start, NULL);

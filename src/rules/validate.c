@@ -3,6 +3,7 @@
 #include "rules/validate.h"
 
 #include "base/buffer.h"
+#include "crypto/hash_kind.h"
 #include "crypto/password.h"
 #include "model/tables.h"
 #include "rules/base32.h"
@@ -205,6 +206,27 @@ static struct text judge_password(const struct check *check, struct text passwor
     return fine;
 }
 
+/* Nothing that has the form of a hash is ever taken for a password: who has an old table would sign
+ * in with it, and who has the password would not. */
+static struct text judge_hash(const struct check *check, struct text hash) {
+    char *copy = arena_alloc(check->arena, PASSWORD_HASH_MAX);
+    if (!copy)
+        return fine; /* the arena remembers, and the whole fails */
+    if (password_import(hash, copy)) {
+        *check->value = value_text(text_of(copy));
+        return fine;
+    }
+    switch (password_form(text_trim(hash))) {
+    case PASSWORD_HASH_TOO_DEAR: return MESSAGE_TEXT(hash_too_dear);
+    case PASSWORD_HASH_FOREIGN:
+        return arena_printf(check->arena, message_hash_foreign, hash_kind(hash));
+    case PASSWORD_HASH:
+    case PASSWORD_HASH_DAMAGED:
+    case PASSWORD_PLAIN: break;
+    }
+    return arena_printf(check->arena, message_hash_damaged, hash_kind(hash));
+}
+
 /* `Password` may also be a hash, to be imported; as `NewPassword` only plain text makes sense. */
 static struct text check_password(const struct check *check) {
     struct text password = value_as_text(check->value);
@@ -217,11 +239,8 @@ static struct text check_password(const struct check *check) {
         check->value->kind = VALUE_ABSENT;
         return fine;
     }
-    switch (may_be_hash ? password_form(password) : PASSWORD_PLAIN) {
-    case PASSWORD_HASH: return fine;
-    case PASSWORD_HASH_TOO_DEAR: return MESSAGE_TEXT(hash_too_dear);
-    case PASSWORD_PLAIN: break;
-    }
+    if (may_be_hash && hash_kind(password))
+        return judge_hash(check, password);
     return judge_password(check, password);
 }
 

@@ -257,6 +257,28 @@ static void a_hash_is_imported_if_it_can_be_checked(void **state) {
                  "costs too much");
 }
 
+/* What has the form of a hash is imported as it is, or refused by the name of its kind. */
+static void a_hash_is_imported_or_named_and_refused(void **state) {
+    (void)state;
+    struct value hash =
+        taken("\"Password\":\" $2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\\n\"",
+              USER_Password);
+    assert_true(text_equal(value_as_text(&hash),
+                           TEXT("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")));
+    assert_wrong("\"Password\":\"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe\"",
+                 "damaged hash (bcrypt)");
+    assert_wrong("\"Password\":\"$2b$14$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\"",
+                 "costs too much");
+    assert_wrong("\"Password\":\"$1$28772684$iEwNOgGugqO9.bIz5sk8k/\"",
+                 "cannot be imported (MD5 crypt)");
+    assert_wrong("\"Password\":\"{SSHA}AZKja92fbuuB9SpRlHqaoXxbTc43Mzc2MDM1Ng==\"",
+                 "cannot be imported (LDAP's {SSHA})");
+    hash = taken("\"Password\":\"correct horse battery\"", USER_Password);
+    assert_true(text_equal(value_as_text(&hash), TEXT("correct horse battery")));
+    hash = taken("\"NewPassword\":\"$1$28772684$iEwNOgGugqO9.bIz5sk8k/\"", USER_NewPassword);
+    assert_true(text_equal(value_as_text(&hash), TEXT("$1$28772684$iEwNOgGugqO9.bIz5sk8k/")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digits_in_a_string_are_a_number),
@@ -277,6 +299,7 @@ int main(void) {
         cmocka_unit_test(a_secret_is_not_said_again),
         cmocka_unit_test(an_empty_password_says_nothing),
         cmocka_unit_test(a_hash_is_imported_if_it_can_be_checked),
+        cmocka_unit_test(a_hash_is_imported_or_named_and_refused),
     };
     return cmocka_run_group_tests(tests, NULL, free_arena);
 }
