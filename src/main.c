@@ -213,7 +213,7 @@ static struct text first_password(const struct settings *settings, char made[TOK
 
 static int write_first_data(struct server *server) {
     const struct settings *settings = &server->settings;
-    char hash[PASSWORD_HASH_MAX], made[TOKEN_TEXT_SIZE] = "";
+    char hash[PASSWORD_HASH_MAX], made[TOKEN_TEXT_SIZE] = "", room[PASSWORD_NORMAL_MAX];
     bool is_due = false;
     if (first_data_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
         return EX_OK;
@@ -223,7 +223,10 @@ static int write_first_data(struct server *server) {
         .email = has_own_email ? text_of(settings->admin_email) : TEXT(DEMO_EMAIL),
         .with_demo = settings->demo,
     };
-    if (!password_hash(password, hash)) {
+    struct text normal = password_normal(password, room);
+    bool is_hashed = normal.at && password_hash(normal, hash);
+    secret_wipe(room, sizeof room);
+    if (!is_hashed) {
         complain("there is no memory to hash the first password");
         return EX_OSERR;
     }
@@ -285,9 +288,9 @@ static int start_services(struct server *server) {
     app->auth = (struct auth){
         .store = app->store,
         .key = server->key,
-        .pool =
-            pool_start(settings->password_threads ? (unsigned)settings->password_threads : cores(),
-                       PASSWORD_QUEUE),
+        .passwords = passwords_start(
+            settings->password_threads ? (unsigned)settings->password_threads : cores(),
+            PASSWORD_QUEUE),
         .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
         .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
         .lockout_attempts = settings->lockout_attempts,
@@ -307,7 +310,7 @@ static int start_services(struct server *server) {
         .allowed_hosts = settings->webhook_hosts,
         .retry_ms = settings->webhook_retry,
     });
-    if (app->fetcher && server->deliverer && app->auth.pool && app->pictures &&
+    if (app->fetcher && server->deliverer && app->auth.passwords && app->pictures &&
         pthread_mutex_init(&app->workers_lock, NULL) == 0)
         return EX_OK;
     complain("the system refuses threads");
@@ -515,7 +518,7 @@ static void stop(struct server *server) {
     peers_free(server->proxies);
     deliverer_stop(server->deliverer);
     fetcher_stop(server->app.fetcher);
-    pool_stop(server->app.auth.pool);
+    passwords_stop(server->app.auth.passwords);
     pool_stop(server->app.pictures);
     app_free_workers(&server->app);
     arena_close(&server->app.memory);

@@ -177,6 +177,7 @@ static uint64_t count_unsent(struct app *app) {
 
 static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
     struct store_figures figures = store_figures(app->store);
+    struct password_figures passwords = passwords_figures(app->auth.passwords);
     const struct {
         const char *name, *type, *help;
         uint64_t value;
@@ -193,7 +194,13 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
         { "roster_search_queue_length", "gauge", "Searches that wait for a thread.",
           figures.reads_waiting },
         { "roster_password_queue_length", "gauge", "Passwords that wait to be looked at.",
-          pool_waiting(app->auth.pool) },
+          passwords.waiting },
+        { "roster_passwords_total", "counter", "Passwords that were hashed or looked at.",
+          passwords.done },
+        { "roster_dear_password_queue_length", "gauge",
+          "Passwords that wait to be compared with a dear imported hash.", passwords.dear_waiting },
+        { "roster_dear_passwords_total", "counter",
+          "Passwords that were compared with a dear imported hash.", passwords.dear_done },
         { "roster_picture_queue_length", "gauge", "Pictures that wait to be looked at.",
           pool_waiting(app->pictures) },
         { "roster_webhook_deliveries_pending", "gauge",

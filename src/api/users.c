@@ -166,7 +166,7 @@ static void hash_password(struct user_writing *user) {
     }
     user->job = (struct password_job){ .password = user->new_password, .done = resume_hashed };
     request_suspend(request, password_hashed);
-    enum status status = password_submit(request->app->auth.pool, &user->job);
+    enum status status = password_submit(request->app->auth.passwords, &user->job);
     if (status != STATUS_OK)
         writing_give_up(&user->writing, status);
 }

@@ -19,7 +19,7 @@ struct sign_in_counts {
 /** What signing in and checking tokens needs; filled in once at start, then only read. */
 struct auth {
     struct store *store;
-    struct pool *pool;
+    struct passwords *passwords;
     const struct seal_key *key;
     int64_t token_lifetime_ms;
     int64_t refresh_lifetime_ms;

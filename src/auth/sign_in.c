@@ -187,5 +187,5 @@ enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
         sign_in->user_id = 0;
     else if (status != STATUS_OK)
         return status;
-    return password_submit(sign_in->auth->pool, &sign_in->job);
+    return password_submit(sign_in->auth->passwords, &sign_in->job);
 }

@@ -1,25 +1,112 @@
 /* Judging new passwords by how guessable they are, not by what characters they are made of. */
 #include "rules/password.h"
 
+#include "rules/fold.h"
+
+#include <stdlib.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <uninorm.h>
+#include <unistr.h>
 #include <zxcvbn.h>
 
-enum { LEAST = 8, MOST = 256, GUESSABLE_MOST = 64 };
+enum { LEAST = 8, MOST = 256, NORMALISED_MOST = 4096 };
 
-/* A password that turns up within the first 10,000 guesses is a common one: 2^13.3. By this
- * measure `Passw0rd` has 2.0 bits, `qwertyuiop` 10.6 and `admin123` 12.7, but `demo-password`
- * 20.3, eight random letters 37 and four random words 55. The library carries its word lists. */
-static const double common_bits = 13.3;
+/* The estimate's cost grows with the length: of longer passwords the beginning and the end are
+ * weighed, this many characters of each. */
+enum { GUESSABLE_MOST = 64, GUESSABLE_BYTES = GUESSABLE_MOST * 4 };
 
-static bool is_common(struct text password) {
-    char copy[GUESSABLE_MOST * 4 + 1];
-    if (text_characters(password) > GUESSABLE_MOST || password.len >= sizeof copy)
-        return false; /* the estimate's cost grows with the length, and length suffices */
+_Static_assert(PASSWORD_NORMAL_MAX >= 3 * NORMALISED_MOST, "no UTF-8 grows more by NFC");
+
+/* A password that turns up within the first million guesses is a common one: 2^19.93. By this
+ * measure `qwertyuiop` has 10.6 bits, `admin123!` 16.4 and `Summer2026!` 19.0, but `demo-password`
+ * 20.3, eight random digits 21.4 and four random words 55. */
+static const double common_bits = 19.93;
+
+/* What the library's own lists, which are of English, do not have. */
+static const char *common_words[] = {
+#define WORD(text) text,
+#include "rules/common_words.def"
+#undef WORD
+    NULL,
+};
+
+struct text password_normal(struct text password, char room[PASSWORD_NORMAL_MAX]) {
+    size_t size = PASSWORD_NORMAL_MAX;
+    if (!password.len)
+        return TEXT("");
+    if (password.len > NORMALISED_MOST || fold_is_ascii(password) ||
+        u8_check((const uint8_t *)password.at, password.len))
+        return password;
+    uint8_t *normal = u8_normalize(UNINORM_NFC, (const uint8_t *)password.at, password.len,
+                                   (uint8_t *)room, &size);
+    if ((char *)normal == room)
+        return (struct text){ room, size };
+    free(normal); /* there was room: it is NULL */
+    return (struct text){ 0 };
+}
+
+/* The first `count` characters of UTF-8, or all. */
+static size_t bytes_of(struct text text, size_t count) {
+    size_t at = 0;
+    for (; at < text.len && (count || ((unsigned char)text.at[at] & 0xC0) == 0x80); at++)
+        count -= ((unsigned char)text.at[at] & 0xC0) != 0x80 && count;
+    return at;
+}
+
+static bool is_guessed(struct text password) {
+    char copy[GUESSABLE_BYTES + 1];
+    if (password.len > GUESSABLE_BYTES)
+        return false; /* it is no UTF-8 */
     memcpy(copy, password.at, password.len);
     copy[password.len] = '\0';
-    bool common = ZxcvbnMatch(copy, NULL, NULL) < common_bits;
+    bool guessed = ZxcvbnMatch(copy, common_words, NULL) < common_bits;
     explicit_bzero(copy, sizeof copy);
+    return guessed;
+}
+
+/* Of a long one both ends: "aaaa..." is common however long it is. */
+static bool is_common(struct text password) {
+    size_t characters = text_characters(password);
+    if (characters <= GUESSABLE_MOST)
+        return is_guessed(password);
+    size_t front = bytes_of(password, GUESSABLE_MOST);
+    size_t back = bytes_of(password, characters - GUESSABLE_MOST);
+    return is_guessed((struct text){ password.at, front }) &&
+           is_guessed((struct text){ password.at + back, password.len - back });
+}
+
+/* Accents off, and wide and other forms of letters made plain: `contrasena` is what people mean by
+ * the word with its tilde. False: it is too long for that, or memory is short. */
+static bool plain_letters(struct text password, char room[PASSWORD_NORMAL_MAX], struct text *out) {
+    size_t size = PASSWORD_NORMAL_MAX, len = 0;
+    const uint8_t *from = (const uint8_t *)password.at;
+    if (password.len > (size_t)MOST * 4 || u8_check(from, password.len))
+        return false;
+    uint8_t *plain = u8_normalize(UNINORM_NFKD, from, password.len, (uint8_t *)room, &size);
+    if ((char *)plain != room) {
+        free(plain); /* one character may become eighteen */
+        return false;
+    }
+    for (size_t at = 0; at < size;) {
+        ucs4_t character;
+        int step = u8_mbtouc(&character, plain + at, size - at);
+        if (!uc_combining_class(character)) {
+            memmove(room + len, room + at, (size_t)step);
+            len += (size_t)step;
+        }
+        at += (size_t)step;
+    }
+    *out = (struct text){ room, len };
+    return true;
+}
+
+static bool is_common_in_plain_letters(struct text password) {
+    char room[PASSWORD_NORMAL_MAX];
+    struct text plain = password;
+    bool common =
+        !fold_is_ascii(password) && plain_letters(password, room, &plain) && is_common(plain);
+    explicit_bzero(room, sizeof room);
     return common;
 }
 
@@ -39,7 +126,7 @@ static bool is_personal(struct text password, struct text email, struct text nam
            is_same(password, text_trim(name));
 }
 
-enum password_verdict password_judge(struct text password, struct text email, struct text name) {
+static enum password_verdict judge(struct text password, struct text email, struct text name) {
     size_t characters = text_characters(password);
     if (characters < LEAST)
         return PASSWORD_TOO_SHORT;
@@ -47,5 +134,16 @@ enum password_verdict password_judge(struct text password, struct text email, st
         return PASSWORD_TOO_LONG;
     if (is_personal(password, email, name))
         return PASSWORD_PERSONAL;
-    return is_common(password) ? PASSWORD_COMMON : PASSWORD_FINE;
+    bool common = is_common(password) || is_common_in_plain_letters(password);
+    return common ? PASSWORD_COMMON : PASSWORD_FINE;
+}
+
+enum password_verdict password_judge(struct text password, struct text email, struct text name) {
+    char room[PASSWORD_NORMAL_MAX];
+    if (password.len > NORMALISED_MOST)
+        return PASSWORD_TOO_LONG;
+    struct text normal = password_normal(password, room);
+    enum password_verdict verdict = judge(normal.at ? normal : password, email, name);
+    explicit_bzero(room, sizeof room);
+    return verdict;
 }

@@ -106,14 +106,20 @@ static void passwords_that_take_long_to_guess_are_fine(void **state) {
     assert_all(fine, LENGTH(fine), PASSWORD_FINE);
 }
 
-/* `count` times the character `utf8`, judged. */
-static enum password_verdict judge_repeated(const char *utf8, size_t count) {
+/* `start` and then the character `utf8`, `count` characters in all, judged. */
+static enum password_verdict judge_from(const char *start, const char *utf8, size_t count) {
     struct text one = text_of(utf8);
     char bytes[4 * 300];
-    assert_true(count * one.len <= sizeof bytes);
-    for (size_t i = 0; i < count; i++)
-        memcpy(bytes + i * one.len, one.at, one.len);
-    return judge((struct text){ bytes, count * one.len });
+    size_t len = strlen(start);
+    assert_true(count * one.len <= sizeof bytes && len <= count);
+    memcpy(bytes, start, len);
+    for (size_t i = strlen(start); i < count; i++, len += one.len)
+        memcpy(bytes + len, one.at, one.len);
+    return judge((struct text){ bytes, len });
+}
+
+static enum password_verdict judge_repeated(const char *utf8, size_t count) {
+    return judge_from("", utf8, count);
 }
 
 static void length_is_counted_in_characters(void **state) {
@@ -123,18 +129,115 @@ static void length_is_counted_in_characters(void **state) {
     assert_int_equal(judge(TEXT("assword")), PASSWORD_TOO_SHORT);
     assert_int_equal(judge_repeated("\xC3\xBC", 7), PASSWORD_TOO_SHORT);
     assert_int_equal(judge_repeated("\xF0\x9F\x98\x80", 7), PASSWORD_TOO_SHORT);
-    assert_int_equal(judge_repeated("\xF0\x9F\x98\x80", 8), PASSWORD_FINE);
     static const char *const characters[] = { "a", "\xC3\xBC", "\xF0\x9F\x98\x80" };
     for (size_t i = 0; i < LENGTH(characters); i++) {
-        assert_int_equal(judge_repeated(characters[i], 256), PASSWORD_FINE);
-        assert_int_equal(judge_repeated(characters[i], 257), PASSWORD_TOO_LONG);
+        assert_int_equal(judge_from("x8Kq2mZp", characters[i], 256), PASSWORD_FINE);
+        assert_int_equal(judge_from("x8Kq2mZp", characters[i], 257), PASSWORD_TOO_LONG);
     }
 }
 
-static void what_is_long_is_not_weighed(void **state) {
+static void of_what_is_long_both_ends_are_weighed(void **state) {
     (void)state;
-    assert_int_equal(judge_repeated("a", 64), PASSWORD_COMMON);
-    assert_int_equal(judge_repeated("a", 65), PASSWORD_FINE);
+    char password[] = "passwordpasswordpasswordpasswordpasswordpasswordpasswordpasswordpassword";
+    for (size_t count = 64; count <= 256; count += 8) {
+        assert_int_equal(judge_repeated("a", count), PASSWORD_COMMON);
+        assert_int_equal(judge_repeated("\xC3\xBC", count), PASSWORD_COMMON);
+        assert_int_equal(judge_from("x8Kq2mZp", "a", count), PASSWORD_FINE);
+    }
+    assert_int_equal(judge(text_of(password)), PASSWORD_COMMON);
+    memcpy(password + sizeof password - 9, "x8Kq2mZp", 8);
+    assert_int_equal(judge(text_of(password)), PASSWORD_FINE);
+}
+
+/* Words that the commonest passwords of five languages are made of, and what is made of them. */
+static void common_passwords_of_other_languages_are_refused(void **state) {
+    (void)state;
+    static const char *const common[] = {
+        "motdepasse",
+        "Motdepasse1!",
+        "azertyuiop",
+        "Bonjour123",
+        "Jetaime1",
+        "contrasena",
+        "contrase\xC3\xB1"
+        "a",
+        "CONTRASE\xC3\x91"
+        "A1",
+        "contrasen\xCC\x83"
+        "a",
+        "teamo123",
+        "Princesa1",
+        "Bienvenido1",
+        "hallo123",
+        "schatz123",
+        "Passwort1",
+        "Willkommen1!",
+        "fr\xC3\xBC"
+        "hling",
+        "Fr\xC3\xBC"
+        "hling2026",
+        "qwertzuiop",
+        "amoremio",
+        "juventus",
+        "Benvenuto1",
+        "ciaociao",
+        "minhasenha",
+        "flamengo1",
+        "cora\xC3\xA7\xC3\xA3o1",
+        "obrigado1",
+        "q1w2e3r4t5",
+        "\xEF\xBD\x90\xEF\xBD\x81\xEF\xBD\x93\xEF\xBD\x93word1", /* wide p, a, s, s */
+    };
+    assert_all(common, LENGTH(common), PASSWORD_COMMON);
+}
+
+/* Under a million guesses, where ten thousand had been the limit. */
+static void what_falls_within_a_million_guesses_is_common(void **state) {
+    (void)state;
+    static const char *const common[] = { "Welcome1!", "admin123!", "Summer2026!", "Changeme123",
+                                          "147258369" };
+    assert_all(common, LENGTH(common), PASSWORD_COMMON);
+}
+
+static void a_password_has_one_normal_form(void **state) {
+    (void)state;
+    static const struct {
+        const char *given, *normal;
+    } forms[] = {
+        { "", "" },
+        { "correct horse", "correct horse" },
+        { "e\xCC\x81le\xCC\x80ve me\xCC\x81te\xCC\x81o",
+          "\xC3\xA9l\xC3\xA8ve m\xC3\xA9t\xC3\xA9o" },
+        { "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C" }, /* Hangul */
+        { "\xEF\xBD\x90", "\xEF\xBD\x90" }, /* NFC, not NFKC: a wide p stays one */
+        { "\xFF\xFE", "\xFF\xFE" },
+    };
+    char room[PASSWORD_NORMAL_MAX];
+    for (size_t i = 0; i < LENGTH(forms); i++) {
+        struct text normal = password_normal(text_of(forms[i].given), room);
+        assert_true(text_equal(normal, text_of(forms[i].normal)));
+    }
+    assert_non_null(password_normal((struct text){ 0 }, room).at);
+    assert_int_equal(judge(TEXT("e\xCC\x81"
+                                "aaaaaa")),
+                     PASSWORD_TOO_SHORT);
+}
+
+/* The limit comes before the dear step: what is longer than any password stays as it is. */
+static void what_is_too_long_for_a_password_is_not_brought_into_normal_form(void **state) {
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    char *text = malloc(SIZE), room[PASSWORD_NORMAL_MAX];
+    assert_non_null(text);
+    for (size_t i = 0; i + 3 <= SIZE; i += 3)
+        memcpy(text + i, "e\xCC\x81", 3);
+    for (size_t len = 4098; len <= SIZE - 1; len *= 3) {
+        struct text normal = password_normal((struct text){ text, len - len % 3 }, room);
+        assert_ptr_equal(normal.at, text);
+        assert_int_equal(judge((struct text){ text, len - len % 3 }), PASSWORD_TOO_LONG);
+    }
+    assert_ptr_equal(password_normal((struct text){ text, 4095 }, room).at, room);
+    free(text);
 }
 
 static void ones_own_data_are_refused(void **state) {
@@ -186,7 +289,8 @@ static void what_is_no_utf8_is_judged_without_harm(void **state) {
     memset(bytes, 0x80, SIZE);
     memcpy(bytes, "x8Kq2mZp", 8);
     for (size_t len = 8; len <= SIZE; len += 31)
-        assert_int_equal(judge((struct text){ bytes, len }), PASSWORD_FINE);
+        assert_int_equal(judge((struct text){ bytes, len }),
+                         len <= 4096 ? PASSWORD_FINE : PASSWORD_TOO_LONG);
     free(bytes);
     assert_int_equal(judge(TEXT("\xFF\xFE\xFD\xFC\xFB\xFA\xF9\xF8\xF7")), PASSWORD_FINE);
 }
@@ -196,7 +300,11 @@ int main(void) {
         cmocka_unit_test(common_passwords_are_refused),
         cmocka_unit_test(passwords_that_take_long_to_guess_are_fine),
         cmocka_unit_test(length_is_counted_in_characters),
-        cmocka_unit_test(what_is_long_is_not_weighed),
+        cmocka_unit_test(of_what_is_long_both_ends_are_weighed),
+        cmocka_unit_test(common_passwords_of_other_languages_are_refused),
+        cmocka_unit_test(what_falls_within_a_million_guesses_is_common),
+        cmocka_unit_test(a_password_has_one_normal_form),
+        cmocka_unit_test(what_is_too_long_for_a_password_is_not_brought_into_normal_form),
         cmocka_unit_test(ones_own_data_are_refused),
         cmocka_unit_test(case_and_form_of_ones_own_data_do_not_matter_beyond_ascii),
         cmocka_unit_test(a_user_without_data_can_have_a_password),

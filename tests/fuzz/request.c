@@ -217,13 +217,13 @@ static void begin_world(void) {
     app->pictures = pool_start(1, 16);
     app->auth = (struct auth){ .store = app->store,
                                .key = world->key,
-                               .pool = pool_start(1, 16),
+                               .passwords = passwords_start(1, 16),
                                .token_lifetime_ms = 604799000,
                                .refresh_lifetime_ms = 1296000000,
                                .lockout_attempts = 10,
                                .lockout_ms = 900000,
                                .counts = &world->counts };
-    require(app->walks && app->fetcher && app->pictures && app->auth.pool &&
+    require(app->walks && app->fetcher && app->pictures && app->auth.passwords &&
             pthread_mutex_init(&app->workers_lock, NULL) == 0 &&
             sem_init(&world->asked, 0, 0) == 0 && sem_init(&world->answered, 0, 0) == 0 &&
             pthread_create(&world->io, NULL, run_io, NULL) == 0);
@@ -242,7 +242,7 @@ static void end_world(void) {
     (void)pthread_join(world->io, NULL);
     struct app *app = &world->app;
     fetcher_stop(app->fetcher);
-    pool_stop(app->auth.pool);
+    passwords_stop(app->auth.passwords);
     pool_stop(app->pictures);
     app_free_workers(app);
     arena_close(&app->memory);
