@@ -33,20 +33,6 @@ static bool read_form(const struct request *request, struct token_form *form) {
     return true;
 }
 
-/* From the header of that name, the form, or the user name of Basic (decisions, refresh). */
-static struct text client_id_of(const struct request *request, struct text in_form) {
-    struct text header = exchange_header(request->exchange, "client_id");
-    struct text basic = exchange_header(request->exchange, "Authorization");
-    if (header.len)
-        return header;
-    if (in_form.len || !text_starts_nocase(basic, TEXT("Basic ")))
-        return in_form.len ? in_form : (struct text){ 0 };
-    struct text pair =
-        base64_decode(text_trim((struct text){ basic.at + 6, basic.len - 6 }), request->arena);
-    struct text name = text_cut(&pair, ':');
-    return name.len ? name : (struct text){ 0 };
-}
-
 static void reply_error(struct request *request, unsigned http_status, struct text error,
                         struct text description) {
     struct buffer body;
@@ -63,9 +49,33 @@ static void reply_error(struct request *request, unsigned http_status, struct te
     reply_json(request, http_status, &body);
 }
 
-/* False: it is none that can be kept, and that was replied. */
+/* The user name of Basic; empty: there is none. */
+static struct text client_of_basic(const struct request *request) {
+    struct text basic = exchange_header(request->exchange, "Authorization");
+    if (!text_starts_nocase(basic, TEXT("Basic ")))
+        return (struct text){ 0 };
+    struct text pair =
+        base64_decode(text_trim((struct text){ basic.at + 6, basic.len - 6 }), request->arena);
+    return text_cut(&pair, ':');
+}
+
+/* From the header of that name, the form, and the user name of Basic. `at` NULL: none of them says
+ * it, and what is sent without a value counts as left out (RFC 6749 section 3.2). False: it is none
+ * that can be kept, or they do not agree, and that was replied. */
 static bool find_client_id(struct request *request, struct text in_form, struct text *client_id) {
-    *client_id = client_id_of(request, in_form);
+    const struct text sources[] = { exchange_header(request->exchange, "client_id"), in_form,
+                                    client_of_basic(request) };
+    *client_id = (struct text){ 0 };
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        if (!sources[i].len)
+            continue;
+        if (client_id->len && !text_equal(*client_id, sources[i])) {
+            reply_error(request, 400, TEXT("invalid_request"),
+                        TEXT("client_id is given twice, and differs."));
+            return false;
+        }
+        *client_id = sources[i];
+    }
     if (validate_is_line(*client_id, CLIENT_ID_MAX))
         return true;
     reply_error(request, 400, TEXT("invalid_request"),
@@ -125,7 +135,7 @@ static void grant_by_password(struct request *request, const struct token_form *
                                  .email = form->username,
                                  .password = form->password,
                                  .totp = form->totp,
-                                 .client_id = client_id.len ? client_id : form->username,
+                                 .client_id = client_id,
                                  .wants_tokens = true,
                                  .done = resume_signed_in,
                                  .owner = request };

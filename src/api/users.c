@@ -4,11 +4,13 @@
 
 #include "api/resources.h"
 #include "auth/auth.h"
+#include "base/time.h"
 #include "crypto/password.h"
 #include "fetch/image.h"
 #include "model/tables.h"
 #include "rules/email.h"
 #include "rules/messages.h"
+#include "rules/password.h"
 #include "rules/permit.h"
 
 enum { AVATAR_MAX = 5 * 1024 * 1024, AVATAR_TIMEOUT_MS = 5000 };
@@ -17,6 +19,7 @@ enum { AVATAR_MAX = 5 * 1024 * 1024, AVATAR_TIMEOUT_MS = 5000 };
 struct user_writing {
     struct writing writing;   /* first */
     struct text new_password; /* in clear, to be hashed; `at` NULL: none */
+    struct text compared;     /* the stored hash that it is none of; `at` NULL: not asked for */
     struct password_job job;
     struct fetch_job fetch;
     struct job look;         /* at what was fetched */
@@ -71,6 +74,59 @@ static enum status check_email(struct writing *writing, struct store_view *view)
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* The plain password that the change sets, and its field; `at` NULL: none. */
+static struct text new_password(const struct user_writing *user, unsigned *field) {
+    const struct value *values = user->writing.change.values;
+    bool is_new = values[USER_NewPassword].kind == VALUE_TEXT;
+    *field = is_new ? USER_NewPassword : USER_Password;
+    if (is_new || user->new_password.at)
+        return is_new ? value_as_text(&values[USER_NewPassword]) : user->new_password;
+    struct text password = value_as_text(&values[USER_Password]);
+    return password_form(password) == PASSWORD_PLAIN ? password : (struct text){ 0 };
+}
+
+/* Beside what the record will have, whether the change says it or not. */
+static void check_personal(struct writing *writing) {
+    unsigned field;
+    struct text password = new_password(user_of(writing), &field);
+    const struct value *after = writing->after.values;
+    if (password.at && password_is_personal(password, value_as_text(&after[USER_Email]),
+                                            value_as_text(&after[USER_FullName])))
+        writing_complain(writing, field, MESSAGE_TEXT(password_personal));
+}
+
+/* What was asked for is another password, which is not set by giving the old one again. */
+static bool must_differ(const struct user_writing *user) {
+    const struct writing *writing = &user->writing;
+    return user->new_password.at && writing->before.version &&
+           value_is_true(&writing->before.values[USER_MustResetPassword]) &&
+           !value_is_true(&writing->change.values[USER_MustResetPassword]);
+}
+
+/* Inside the transaction: is it still the stored password that the new one was compared with? */
+static enum status check_compared(struct writing *writing) {
+    const struct user_writing *user = user_of(writing);
+    bool is_hashed = user->job.made[0];
+    struct text stored = value_as_text(&writing->before.values[USER_Password]);
+    if (!is_hashed || !must_differ(user) || text_equal(stored, user->compared))
+        return STATUS_OK;
+    writing->conflict = MESSAGE_TEXT(password_changed);
+    return STATUS_CONFLICT;
+}
+
+/* The failures that were counted were those of the password that was; unless the body says how many
+ * they are from now on. */
+static void forget_failures(struct writing *writing) {
+    const struct record *before = &writing->before;
+    const struct value *said = &writing->change.values[USER_InvalidLoginAttempts];
+    struct value *after = writing->after.values;
+    if (!before->version || value_equal(&before->values[USER_Password], &after[USER_Password]))
+        return;
+    if (said->kind != VALUE_INTEGER ||
+        value_equal(said, &before->values[USER_InvalidLoginAttempts]))
+        after[USER_InvalidLoginAttempts] = value_integer(0);
+}
+
 /* What the change does to the picture is no value of the body's. */
 static bool merge_avatar(struct user_writing *user) {
     struct writing *writing = &user->writing;
@@ -88,6 +144,10 @@ static enum status check_merged(struct writing *writing, struct store_view *view
     const struct record *before = &writing->before, *after = &writing->after;
     if (writing->kind != WRITING_delete && !merge_avatar(user_of(writing)))
         return STATUS_BROKEN;
+    if (writing->kind != WRITING_delete) {
+        check_personal(writing);
+        forget_failures(writing);
+    }
     if (!permit_ends_administrator(before, after))
         return STATUS_OK;
     enum status status = store_other_administrator(view, record_id(before));
@@ -103,12 +163,31 @@ static bool falls(const struct record *before, const struct record *after, unsig
     return value_is_true(&before->values[field]) && !value_is_true(&after->values[field]);
 }
 
-/* A changed password, deactivation, demotion and deletion end every session (decisions, tokens). */
+/* A changed password, the demand for one, deactivation, demotion and deletion end every session
+ * (decisions, tokens). */
 static bool ends_sessions(const struct record *before, const struct record *after) {
     return before->version &&
            (!value_equal(&before->values[USER_Password], &after->values[USER_Password]) ||
             !after->version || falls(before, after, USER_Active) ||
-            falls(before, after, USER_IsAdmin));
+            falls(before, after, USER_IsAdmin) || falls(after, before, USER_MustResetPassword));
+}
+
+/* Who may sign in with the password alone, and reset it, may not any more once nobody asks for it.
+ */
+static enum status end_tokens(const struct writing *writing, struct store_view *tx) {
+    const struct record *before = &writing->before, *after = &writing->after;
+    if (ends_sessions(before, after))
+        return store_revoke_all(tx, record_id(before));
+    if (falls(before, after, USER_MustResetPassword))
+        return store_revoke_client(tx, record_id(before), TEXT(""), TOKEN_RESET);
+    return STATUS_OK;
+}
+
+static bool locks(const struct record *before, const struct record *after) {
+    const struct value *was = &before->values[USER_InvalidLoginAttempts],
+                       *is = &after->values[USER_InvalidLoginAttempts];
+    return before->version && is->kind == VALUE_INTEGER &&
+           (was->kind != VALUE_INTEGER || is->integer > was->integer);
 }
 
 static enum status write_avatar(struct user_writing *user, struct store_view *tx) {
@@ -123,8 +202,10 @@ static enum status write_avatar(struct user_writing *user, struct store_view *tx
 
 static enum status write(struct writing *writing, struct store_view *tx) {
     enum status status = write_avatar(user_of(writing), tx);
-    if (status == STATUS_OK && ends_sessions(&writing->before, &writing->after))
-        status = store_revoke_all(tx, record_id(&writing->before));
+    if (status == STATUS_OK)
+        status = end_tokens(writing, tx);
+    if (locks(&writing->before, &writing->after))
+        store_change_access(tx); /* a Basic password that is remembered is forgotten */
     return status;
 }
 
@@ -158,17 +239,46 @@ static void resume_hashed(struct password_job *job) {
     exchange_resume(user_of_job(job)->writing.request->exchange);
 }
 
-static void hash_password(struct user_writing *user) {
+/* Hands the password to the pool, to be compared with `hash` (`at` NULL: hashed). */
+static void submit_password(struct user_writing *user, struct text hash,
+                            void (*step)(struct exchange *exchange)) {
     struct request *request = user->writing.request;
+    user->job = (struct password_job){ .password = user->new_password,
+                                       .hash = hash,
+                                       .done = resume_hashed };
+    request_suspend(request, step);
+    enum status status = password_submit(request->app->auth.passwords, &user->job);
+    if (status != STATUS_OK)
+        writing_give_up(&user->writing, status);
+}
+
+static void password_compared(struct exchange *exchange) {
+    struct user_writing *user = exchange->state;
+    unsigned field;
+    if (user->job.failed) {
+        writing_reply(&user->writing, STATUS_BROKEN);
+        return;
+    }
+    user->compared = user->job.hash;
+    if (user->job.match == PASSWORD_WRONG) {
+        submit_password(user, (struct text){ 0 }, password_hashed);
+        return;
+    }
+    (void)new_password(user, &field);
+    writing_complain(&user->writing, field, MESSAGE_TEXT(password_same));
+    writing_reply(&user->writing, STATUS_BAD_INPUT);
+}
+
+/* A change that sets a password was decided on early, so the record as it was is there. */
+static void hash_password(struct user_writing *user) {
+    struct text stored = { 0 };
     if (!user->new_password.at) {
         writing_submit(&user->writing);
         return;
     }
-    user->job = (struct password_job){ .password = user->new_password, .done = resume_hashed };
-    request_suspend(request, password_hashed);
-    enum status status = password_submit(request->app->auth.passwords, &user->job);
-    if (status != STATUS_OK)
-        writing_give_up(&user->writing, status);
+    if (must_differ(user))
+        stored = value_as_text(&user->writing.before.values[USER_Password]);
+    submit_password(user, stored, stored.at ? password_compared : password_hashed);
 }
 
 static void refuse_avatar(struct user_writing *user, struct text message) {
@@ -257,37 +367,33 @@ static void prepare(struct writing *writing) {
     fetch_avatar(user);
 }
 
-/* The stored name and address are in the change too, so that the password is judged beside them. */
+static enum status check(struct writing *writing, struct store_view *view) {
+    enum status status = check_compared(writing);
+    return status == STATUS_OK ? check_email(writing, view) : status;
+}
+
 void user_set_password(struct request *request, struct text password) {
-    struct record user;
     struct writing *writing =
         writing_new_patch(request, &user_resource, request->principal.user_id);
-    enum status status = writing ? store_load(request->worker->view, &user_table,
-                                              request->principal.user_id, request->arena, &user)
-                                 : STATUS_BROKEN;
-    if (status != STATUS_OK) {
-        reply_failure(request, status, NULL, NULL);
+    if (!writing) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
-    struct value *values = writing->change.values;
     request->exchange->state = writing;
-    values[USER_FullName] = user.values[USER_FullName];
-    values[USER_Email] = user.values[USER_Email];
-    values[USER_NewPassword] = value_text(password);
+    writing->change.values[USER_NewPassword] = value_text(password);
     validate(&writing->change, &writing->rules, request->arena, &writing->errors);
-    /* They may be others by the time that the password is hashed, and are to stay so. */
-    values[USER_FullName].kind = values[USER_Email].kind = VALUE_ABSENT;
-    if (writing->errors.first || writing->errors.failed)
-        writing_reply(writing, STATUS_BAD_INPUT);
-    else
+    enum status status = writing_decide(writing, request->worker->view);
+    if (status == STATUS_OK)
         prepare(writing);
+    else
+        writing_reply(writing, status);
 }
 
 const struct resource user_resource = {
     .table = &user_table,
     .writing_size = sizeof(struct user_writing),
     .permit = permit,
-    .check = check_email,
+    .check = check,
     .check_merged = check_merged,
     .write = write,
     .prepare = prepare,

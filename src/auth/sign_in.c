@@ -6,10 +6,12 @@
 #include "auth/grant.h"
 #include "auth/totp.h"
 #include "base/time.h"
+#include "crypto/secret.h"
 #include "model/tables.h"
+#include "rules/base32.h"
 #include "rules/email.h"
 
-enum { RESET_LIFETIME_MS = 60 * 60 * 1000 };
+enum { RESET_LIFETIME_MS = 60 * 60 * 1000, COMPARISONS_MAX = 4 };
 
 static struct sign_in *of_job(struct password_job *job) {
     return (struct sign_in *)((char *)job - offsetof(struct sign_in, job));
@@ -31,12 +33,40 @@ static bool is_locked(const struct auth *auth, const struct record *user, int64_
 
 enum totp_state { TOTP_NOT_NEEDED, TOTP_MISSING, TOTP_WRONG, TOTP_RIGHT, TOTP_BROKEN };
 
+/* LastTotpStep holds the step that a code was used of and, above it, a mark of the secret that it
+ * was a code of. So whatever becomes of the secret meanwhile, also when it is taken away and given
+ * again, a code that was used stays so, and those of another secret are not touched. Rows of before
+ * there were marks count for any secret. */
+enum { STEP_BITS = 32 };
+
+static int64_t mark_of(const struct sign_in *sign_in, struct text secret) {
+    static const char purpose[] = "one-time passwords";
+    unsigned char bytes[sizeof purpose + TOTP_SECRET_MAX] = { 0 };
+    uint32_t mark;
+    if (base32_decode(secret, NULL) <= TOTP_SECRET_MAX)
+        (void)base32_decode(secret, bytes + sizeof purpose);
+    memcpy(bytes, purpose, sizeof purpose);
+    struct token_hash mac =
+        seal_mac(sign_in->auth->key, (struct text){ (const char *)bytes, sizeof bytes });
+    memcpy(&mark, mac.bytes, sizeof mark);
+    secret_wipe(bytes, sizeof bytes);
+    return (int64_t)(mark >> 2) + 1;
+}
+
+static int64_t last_step(const struct record *user, int64_t mark) {
+    const struct value *last = &user->values[USER_LastTotpStep];
+    int64_t whole = integer_of(last), of = whole >> STEP_BITS;
+    if (last->kind != VALUE_INTEGER || (of && of != mark))
+        return -1;
+    return whole & UINT32_MAX;
+}
+
 static enum totp_state check_totp(const struct sign_in *sign_in, struct record *user,
                                   int64_t now_ms) {
     struct text sealed = value_as_text(&user->values[USER_TwoFactorSecret]);
     if (!sealed.at)
         return TOTP_NOT_NEEDED;
-    if (!sign_in->totp.len)
+    if (!text_trim(sign_in->totp).len)
         return TOTP_MISSING;
     struct text place =
         seal_place(&user_table, sign_in->user_id, USER_TwoFactorSecret, sign_in->arena);
@@ -44,29 +74,31 @@ static enum totp_state check_totp(const struct sign_in *sign_in, struct record *
     int64_t step = 0;
     if (!secret.at)
         return TOTP_BROKEN;
-    bool right = totp_check(secret, sign_in->totp, now_ms,
-                            integer_of(&user->values[USER_LastTotpStep]), &step);
+    int64_t mark = mark_of(sign_in, secret);
+    bool right = totp_check(secret, sign_in->totp, now_ms, last_step(user, mark), &step);
     if (right)
-        user->values[USER_LastTotpStep] = value_integer(step);
+        user->values[USER_LastTotpStep] = value_integer(mark << STEP_BITS | step);
     return right ? TOTP_RIGHT : TOTP_WRONG;
 }
 
 /* What the sign-in comes to for a known user; changes the counters in `after` accordingly. */
-static enum sign_in_result judge(const struct sign_in *sign_in, const struct record *before,
+static enum sign_in_result judge(struct sign_in *sign_in, const struct record *before,
                                  struct record *after, int64_t now_ms) {
     const struct value *hash = &before->values[USER_Password];
     bool right =
         sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
     int64_t failures = integer_of(&before->values[USER_InvalidLoginAttempts]);
+    if (failures >= sign_in->auth->lockout_attempts)
+        failures = 0; /* the lock-out was served: counting begins anew */
     enum totp_state totp = right ? check_totp(sign_in, after, now_ms) : TOTP_NOT_NEEDED;
     after->values[USER_LastLoginAttempt] = value_integer(now_ms);
     if (totp == TOTP_BROKEN)
         return SIGN_IN_BROKEN;
-    if (!right || totp == TOTP_WRONG) {
-        after->values[USER_InvalidLoginAttempts] =
-            value_integer(failures < INT32_MAX ? failures + 1 : failures);
+    sign_in->has_wrong_code = totp == TOTP_WRONG;
+    failures += !right || totp == TOTP_WRONG;
+    after->values[USER_InvalidLoginAttempts] = value_integer(failures);
+    if (!right || totp == TOTP_WRONG)
         return right ? SIGN_IN_TWO_FACTOR : SIGN_IN_WRONG;
-    }
     if (totp == TOTP_MISSING)
         return SIGN_IN_TWO_FACTOR;
     if (!auth_is_admitted(before))
@@ -80,8 +112,12 @@ static enum sign_in_result judge(const struct sign_in *sign_in, const struct rec
     return SIGN_IN_OK;
 }
 
-static enum status hand_out(struct sign_in *sign_in, struct store_view *tx) {
-    struct token token = grant_session(sign_in->user_id, sign_in->client_id);
+static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
+                            const struct record *user) {
+    struct text client_id = sign_in->client_id;
+    if (!client_id.len)
+        client_id = value_as_text(&user->values[USER_Email]);
+    struct token token = grant_session(sign_in->user_id, client_id);
     if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
         return grant_issue(sign_in->auth, tx, &token, &sign_in->grant);
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
@@ -90,7 +126,9 @@ static enum status hand_out(struct sign_in *sign_in, struct store_view *tx) {
     token.client_id = TEXT("");
     token.issued_ms = time_now_ms();
     token.expires_ms = token.issued_ms + RESET_LIFETIME_MS;
-    return grant_token(tx, &token, sign_in->grant.access);
+    /* a user has one of them, the last */
+    enum status status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
+    return status == STATUS_OK ? grant_token(tx, &token, sign_in->grant.access) : status;
 }
 
 static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
@@ -104,8 +142,10 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;
     enum status status = store_note(tx, before, &after);
+    if (is_locked(sign_in->auth, &after, now_ms))
+        store_change_access(tx); /* a Basic password that is remembered is forgotten */
     if (status == STATUS_OK)
-        status = hand_out(sign_in, tx);
+        status = hand_out(sign_in, tx, before);
     if (status != STATUS_OK || sign_in->result != SIGN_IN_OK || sign_in->wants_tokens)
         return status;
     struct text hash = value_as_text(&after.values[USER_Password]);
@@ -115,18 +155,35 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     return auth_decide(sign_in->auth, tx, sign_in->arena, &sign_in->principal);
 }
 
+/* Was the password compared with a hash that is another one by now? Somebody else's sign-in may
+ * have renewed it, or it was set anew; that is no reason to refuse. What it was compared with stays
+ * what it is here, since this may run a second time. */
+static bool is_outdated(struct sign_in *sign_in, const struct record *user) {
+    struct text hash = value_as_text(&user->values[USER_Password]);
+    if (text_equal(hash, sign_in->job.hash) || sign_in->comparisons >= COMPARISONS_MAX)
+        return false;
+    sign_in->other_hash = hash.at ? hash : TEXT("");
+    return true;
+}
+
 static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx) {
     int64_t now_ms = time_now_ms();
     struct record user;
     enum status status = STATUS_NOT_FOUND;
     sign_in->result = SIGN_IN_WRONG;
+    sign_in->has_wrong_code = false; /* this may be a second run */
+    sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
         status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
-    sign_in->met_lock = status == STATUS_OK && is_locked(sign_in->auth, &user, now_ms);
+    /* Of who was locked when it began the password was not even compared. */
+    sign_in->met_lock =
+        status == STATUS_OK && (sign_in->began_locked || is_locked(sign_in->auth, &user, now_ms));
     if (status == STATUS_NOT_FOUND || sign_in->met_lock)
         return store_note_stranger(tx);
+    if (is_outdated(sign_in, &user))
+        return STATUS_OK;
     return run_known(sign_in, tx, &user, now_ms);
 }
 
@@ -146,17 +203,28 @@ static bool was_refused(const struct sign_in *sign_in) {
 static void conclude(struct sign_in *sign_in) {
     bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
     unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
+    bool has_failed = sign_in->result == SIGN_IN_WRONG ||
+                      (sign_in->result == SIGN_IN_TWO_FACTOR && sign_in->has_wrong_code);
     if (!was_refused(sign_in))
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
-    attempts_end(sign_in->auth->attempts, sign_in->from, sign_in->result == SIGN_IN_WRONG,
-                 time_monotonic_ms());
+    attempts_end(sign_in->auth->attempts, sign_in->from, has_failed, time_monotonic_ms());
     sign_in->done(sign_in);
+}
+
+static enum status compare(struct sign_in *sign_in, struct text hash) {
+    sign_in->job.hash = hash;
+    sign_in->comparisons++;
+    return password_submit(sign_in->auth->passwords, &sign_in->job);
 }
 
 static void finish(struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     if (command->status != STATUS_OK)
         sign_in->result = SIGN_IN_BROKEN;
+    else if (sign_in->other_hash.at && compare(sign_in, sign_in->other_hash) == STATUS_OK)
+        return;
+    else if (sign_in->other_hash.at)
+        sign_in->result = SIGN_IN_BUSY;
     conclude(sign_in);
 }
 
@@ -172,20 +240,21 @@ static void password_checked(struct password_job *job) {
 
 enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
     struct record user;
-    struct text key = email_key(text_trim(sign_in->email), sign_in->arena);
-    sign_in->job = (struct password_job){ .password = sign_in->password,
-                                          .hash = TEXT(""),
-                                          .done = password_checked };
+    struct text key = email_key(text_trim(sign_in->email), sign_in->arena), hash = TEXT("");
+    sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
     if (!key.at)
         return STATUS_BROKEN;
     enum status status = store_find_user(view, key, &sign_in->user_id);
     if (status == STATUS_OK)
         status = store_load(view, &user_table, sign_in->user_id, sign_in->arena, &user);
-    if (status == STATUS_OK && user.values[USER_Password].kind == VALUE_TEXT)
-        sign_in->job.hash = value_as_text(&user.values[USER_Password]);
-    else if (status == STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND)
         sign_in->user_id = 0;
     else if (status != STATUS_OK)
         return status;
-    return password_submit(sign_in->auth->passwords, &sign_in->job);
+    /* A locked account costs what our own hash costs, whatever was imported for it. */
+    sign_in->began_locked = status == STATUS_OK && is_locked(sign_in->auth, &user, time_now_ms());
+    if (status == STATUS_OK && !sign_in->began_locked &&
+        user.values[USER_Password].kind == VALUE_TEXT)
+        hash = value_as_text(&user.values[USER_Password]);
+    return compare(sign_in, hash);
 }

@@ -33,7 +33,7 @@ struct sign_in {
     const struct sockaddr *from;    /* of the client; NULL: not known */
     struct text email, password;
     struct text totp;      /* empty: none was given */
-    struct text client_id; /* for the tokens */
+    struct text client_id; /* for the tokens; empty: the user's Email */
     bool wants_tokens;     /* false: only who it is (Basic); then 2FA and a due reset refuse */
     void (*done)(struct sign_in *sign_in); /* on another thread */
     void *owner;
@@ -45,7 +45,10 @@ struct sign_in {
     struct password_job job;
     struct store_command command;
     int64_t user_id; /* 0: nobody has this address */
-    bool met_lock;
+    bool began_locked, met_lock;
+    struct text other_hash; /* to compare with next; `at` NULL: none */
+    unsigned comparisons;
+    bool has_wrong_code;
 };
 
 /** Starts it, on the thread of `view`. When `done` will not be called: what to answer. */

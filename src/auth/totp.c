@@ -9,16 +9,18 @@
 
 enum { DIGITS = 6, STEP_MS = 30000, DRIFT = 1 };
 
-/* Of base32 text, blanks and padding included: 512 bits, what a secret may have, with room. */
-enum { SECRET_TEXT_MAX = 160, SECRET_MAX = SECRET_TEXT_MAX * 5 / 8 };
-
-static bool is_code(struct text code) {
-    if (code.len != DIGITS)
-        return false;
-    for (size_t i = 0; i < code.len; i++)
-        if (code.at[i] < '0' || code.at[i] > '9')
+/* As apps show it, "123 456", too. False: these are not six digits. */
+static bool read_code(struct text text, char code[DIGITS]) {
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (c == ' ' || c == '\t')
+            continue;
+        if (c < '0' || c > '9' || len == DIGITS)
             return false;
-    return true;
+        code[len++] = c;
+    }
+    return len == DIGITS;
 }
 
 /* Is `code` that of the step? RFC 6238 section 4.2: HOTP of the number of the step. */
@@ -33,15 +35,18 @@ static bool matches(const unsigned char *secret, size_t len, int64_t step, struc
 
 bool totp_check(struct text secret, struct text code, int64_t now_ms, int64_t last_step,
                 int64_t *used_step) {
-    unsigned char bytes[SECRET_MAX];
-    if (!is_code(code) || now_ms < 0 || secret.len > SECRET_TEXT_MAX)
+    unsigned char bytes[TOTP_SECRET_MAX];
+    char given[DIGITS];
+    size_t len = base32_decode(secret, NULL);
+    if (!read_code(code, given) || now_ms < 0 || !len || len > sizeof bytes)
         return false;
-    size_t len = base32_decode(secret, bytes);
+    (void)base32_decode(secret, bytes);
     bool right = false;
     int64_t now = now_ms / STEP_MS;
     /* All three, whatever is found: a code that two steps share spends the later one. */
-    for (int64_t step = now - DRIFT; len && step <= now + DRIFT; step++)
-        if (matches(bytes, len, step, code) && step >= 0 && step > last_step) {
+    for (int64_t step = now - DRIFT; step <= now + DRIFT; step++)
+        if (matches(bytes, len, step, (struct text){ given, DIGITS }) && step >= 0 &&
+            step > last_step) {
             *used_step = step;
             right = true;
         }

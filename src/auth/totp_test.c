@@ -2,6 +2,10 @@
    digits the last six are the code. */
 #include "auth/totp.h"
 
+#include "rules/base32.h"
+
+#include <liboath/oath.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,13 +102,56 @@ static void malformed_codes_are_wrong(void **state) {
         { NULL, 0 },       { "", 0 },
         { "28708", 5 },    { "2870820", 7 },
         { "94287082", 8 }, { "28708a", 6 },
-        { " 28708", 6 },   { "287082 ", 7 },
+        { " 28708", 6 },   { "2 8 7 0 8", 9 },
         { "+87082", 6 },   { "-87082", 6 },
-        { "28708\0", 6 },  { "287 082", 7 },
+        { "28708\0", 6 },  { "287 0822", 8 },
         { "287083", 6 },   { "\xd9\xa2!!!!", 6 },
     };
     for (size_t i = 0; i < LENGTH(codes); i++)
         assert_int_equal(step_of(TEXT(SECRET), codes[i], 59000, -1), NO_STEP);
+}
+
+static void a_code_may_have_blanks(void **state) {
+    (void)state;
+    static const struct text codes[] = {
+        { "287 082", 7 },  { " 287082", 7 },    { "287082 ", 7 },
+        { "28 70 82", 8 }, { "287\t082\t", 8 },
+    };
+    for (size_t i = 0; i < LENGTH(codes); i++)
+        assert_int_equal(step_of(TEXT(SECRET), codes[i], 59000, -1), 1);
+}
+
+/* Every length that may be set, padded, in groups and in small letters: no code that is made of it
+ * is refused. The codes are liboath's, of the bytes. */
+static void every_length_of_a_secret_works(void **state) {
+    (void)state;
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    for (size_t bytes = TOTP_SECRET_MIN; bytes <= TOTP_SECRET_MAX; bytes++) {
+        char plain[128], grouped[256], code[7];
+        unsigned char secret[TOTP_SECRET_MAX];
+        size_t digits = (bytes * 8 + 4) / 5, at = 0;
+        for (size_t i = 0; i < digits; i++) {
+            plain[i] = alphabet[(i * 7 + bytes) % 32];
+            if (i + 1 == digits) /* the bits that fill no byte are 0 */
+                plain[i] = 'A';
+            grouped[at++] = (char)(plain[i] | 0x20);
+            if (i % 4 == 3)
+                grouped[at++] = ' ';
+        }
+        while (at % 2 || at < digits + 8)
+            grouped[at++] = '=';
+        assert_int_equal(base32_decode((struct text){ plain, digits }, secret), bytes);
+        assert_int_equal(oath_totp_generate((const char *)secret, bytes, 59, 30, 0, 6, code), 0);
+        assert_int_equal(step_of((struct text){ plain, digits }, text_of(code), 59000, -1), 1);
+        assert_true(at <= 255);
+        for (size_t i = 0; i < at; i++)
+            grouped[i] = grouped[i] == ('2' | 0x20) ? '2' : grouped[i];
+        assert_int_equal(step_of((struct text){ grouped, at }, text_of(code), 59000, -1), 1);
+    }
+    assert_int_equal(step_of(TEXT("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+                                  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBV"),
+                             TEXT("287082"), 59000, -1),
+                     NO_STEP); /* 65 bytes */
 }
 
 static void strange_moments_and_endless_secrets_do_no_harm(void **state) {
@@ -150,6 +197,8 @@ int main(void) {
         cmocka_unit_test(a_code_works_once),
         cmocka_unit_test(secrets_come_in_any_case_padded_or_not),
         cmocka_unit_test(malformed_codes_are_wrong),
+        cmocka_unit_test(a_code_may_have_blanks),
+        cmocka_unit_test(every_length_of_a_secret_works),
         cmocka_unit_test(strange_moments_and_endless_secrets_do_no_harm),
         cmocka_unit_test(there_is_no_step_before_the_first),
         cmocka_unit_test(the_longest_secret_has_room),

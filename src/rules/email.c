@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistr.h>
 
-enum { LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
+enum { EMAIL_MAX = 254, LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
 
 static bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -158,6 +158,9 @@ static struct text join(struct text local, struct text domain, struct arena *are
 
 struct text email_key(struct text email, struct arena *arena) {
     struct text local, domain;
+    if (email.len > EMAIL_MAX &&
+        (email.len > (size_t)EMAIL_MAX * 4 || text_characters(email) > EMAIL_MAX))
+        return TEXT("");
     if (fold_is_ascii(email) || !split(email, &local, &domain))
         return fold(email, arena);
     local = fold(local, arena);

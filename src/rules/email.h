@@ -15,7 +15,8 @@ bool email_is_valid(struct text email) __attribute__((warn_unused_result));
  * The form in which two spellings of one address are equal: local part in NFC, case-folded;
  * domain in A-labels (punycode), lower case. ASCII addresses take a fast path without libraries.
  * `email` need not be valid (a sign-in may try anything): what cannot be mapped is case-folded as
- * it is. `at` is NULL only when memory is short.
+ * it is, and the key of more than 254 characters is the empty text, which is nobody's, before any
+ * of that is done. `at` is NULL only when memory is short.
  */
 struct text email_key(struct text email, struct arena *arena) __attribute__((warn_unused_result));
 

@@ -91,7 +91,6 @@ static bool derive_user(const struct record *before, struct record *after, struc
     if (differs(before, after, USER_TwoFactorSecret)) {
         values[USER_TwoFactorEnabled] =
             value_integer(values[USER_TwoFactorSecret].kind == VALUE_TEXT);
-        values[USER_LastTotpStep] = value_null();
     }
     if (differs(before, after, USER_FullName) || differs(before, after, USER_Email))
         values[USER_ToStringText] = display_text(after, arena);

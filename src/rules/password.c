@@ -119,7 +119,7 @@ static bool is_same(struct text password, struct text datum) {
            order == 0;
 }
 
-static bool is_personal(struct text password, struct text email, struct text name) {
+bool password_is_personal(struct text password, struct text email, struct text name) {
     struct text domain = email;
     struct text local = text_cut(&domain, '@');
     return is_same(password, email) || is_same(password, local) ||
@@ -132,7 +132,7 @@ static enum password_verdict judge(struct text password, struct text email, stru
         return PASSWORD_TOO_SHORT;
     if (characters > MOST)
         return PASSWORD_TOO_LONG;
-    if (is_personal(password, email, name))
+    if (password_is_personal(password, email, name))
         return PASSWORD_PERSONAL;
     bool common = is_common(password) || is_common_in_plain_letters(password);
     return common ? PASSWORD_COMMON : PASSWORD_FINE;

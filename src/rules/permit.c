@@ -22,9 +22,9 @@ void permit_user_change(const struct principal *caller, const struct record *bef
     if (value_is_true(is_admin) != was_admin && change_has(change, USER_IsAdmin))
         validate_complain(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
     for (unsigned field = 0; field < change->table->count; field++)
-        if (change->table->fields[field].type == TYPE_password && gives(change, field) &&
+        if (field_is_secret(&change->table->fields[field]) && gives(change, field) &&
             before->version && record_id(before) != caller->user_id)
-            validate_complain(change, field, MESSAGE_TEXT(others_password), arena, errors);
+            validate_complain(change, field, MESSAGE_TEXT(others_secret), arena, errors);
 }
 
 bool permit_grant(const struct principal *caller, uint64_t permissions) {

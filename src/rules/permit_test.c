@@ -75,16 +75,25 @@ static void others_do_not_touch_administrators(void **state) {
     assert_true(text_equal(property, TEXT("Id")));
 }
 
-static void a_password_is_its_owners_to_change(void **state) {
+/* By the kind of the field: a secret that is declared one day is guarded on that day. */
+static void a_secret_is_its_owners_to_change(void **state) {
     (void)state;
-    static const unsigned fields[] = { USER_NewPassword, USER_Password };
-    for (size_t i = 0; i < 2; i++) {
-        struct value value = value_text(TEXT("a long passphrase"));
-        assert_null(refused(&editor, user(editor.user_id, false), fields[i], value).at);
-        struct text property = refused(&editor, user(3, false), fields[i], value);
-        assert_true(text_equal(property, user_table.fields[fields[i]].name));
-        assert_null(refused(&editor, user(3, false), fields[i], value_null()).at);
+    unsigned secrets = 0;
+    for (unsigned field = 0; field < user_table.count; field++) {
+        struct value value = value_text(TEXT("a long passphrase")), off = value_text(TEXT(""));
+        if (!field_is_secret(&user_table.fields[field]))
+            continue;
+        secrets++;
+        assert_null(refused(&editor, user(editor.user_id, false), field, value).at);
+        assert_null(refused(&admin, user(3, false), field, value).at);
+        struct text name = user_table.fields[field].name;
+        assert_true(text_equal(refused(&editor, user(3, false), field, value), name));
+        assert_true(text_equal(refused(&editor, user(3, false), field, off), name));
+        assert_null(refused(&editor, user(3, false), field, value_null()).at);
+        assert_null(
+            refused(&editor, user(3, false), field, (struct value){ .kind = VALUE_ABSENT }).at);
     }
+    assert_int_equal(secrets, 4); /* NewPassword, Password, TwoFactorSecret, AccessToken */
 }
 
 static void a_new_user_may_be_given_a_password(void **state) {
@@ -121,7 +130,7 @@ int main(void) {
         cmocka_unit_test(others_make_no_administrators),
         cmocka_unit_test(saying_again_what_is_so_is_no_change),
         cmocka_unit_test(others_do_not_touch_administrators),
-        cmocka_unit_test(a_password_is_its_owners_to_change),
+        cmocka_unit_test(a_secret_is_its_owners_to_change),
         cmocka_unit_test(a_new_user_may_be_given_a_password),
         cmocka_unit_test(nobody_grants_what_they_lack),
         cmocka_unit_test(an_administrator_ends_by_demotion_or_deactivation),

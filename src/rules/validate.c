@@ -190,7 +190,9 @@ static struct text check_totp(const struct check *check) {
     if (check->value->kind != VALUE_TEXT)
         return MESSAGE_TEXT(string);
     size_t bytes = secret.len > check->field->max ? 0 : base32_decode(secret, NULL);
-    return secret.len == 0 || (bytes >= 16 && bytes <= 64) ? fine : MESSAGE_TEXT(totp);
+    return secret.len == 0 || (bytes >= TOTP_SECRET_MIN && bytes <= TOTP_SECRET_MAX)
+               ? fine
+               : MESSAGE_TEXT(totp);
 }
 
 static struct text judge_password(const struct check *check, struct text password) {

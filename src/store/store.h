@@ -353,6 +353,9 @@ enum status store_delete(struct store_view *tx, const struct record *record,
 enum status store_note(struct store_view *tx, const struct record *before,
                        const struct record *after) MUST_CHECK;
 
+/** Has all that is remembered of who may do what be looked up again, once this is committed. */
+void store_change_access(struct store_view *tx);
+
 /** Leaves an audit row on what happened to a user's tokens, which are no member of the record. */
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;

@@ -119,7 +119,8 @@ test('a one-time token does not get around a password that must be set anew', as
     const bearer = await server.token('creator@example.com');
     const before = (await oneTime('POST', '/token/refresh', bearer)).json.Value;
     await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'require-password-reset', Ids: [staff.creator] } });
-    assertFailure(await oneTime('POST', '/token/refresh', bearer), 409);
+    assertFailure(await oneTime('POST', '/token/refresh', bearer), 401);
+    assertFailure(await oneTime('GET', `/${staff.creator}/token/refresh`), 409);
     assertFailure(await exchange(before), 401);
 });
 

@@ -2,12 +2,12 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, adminEmail, password, staff } from './harness.mjs';
+import { Server, adminEmail, password, staff, totp } from './harness.mjs';
 
 // A sign-in over a connection of its own (or of an agent's), from one of this machine's addresses.
-function signIn(server, from, username, secret, path = '/api/token', agent = false) {
+function signIn(server, from, username, secret, path = '/api/token', agent = false, more = {}) {
     const body = path === '/api/token'
-        ? new URLSearchParams({ grant_type: 'password', username, password: secret }).toString()
+        ? new URLSearchParams({ grant_type: 'password', username, password: secret, ...more }).toString()
         : path === '/api/sys/users/token' ? JSON.stringify({ email: username, password: secret }) : '';
     const type = path === '/api/token' ? 'application/x-www-form-urlencoded' : 'application/json';
     const headers = body ? { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }
@@ -62,6 +62,31 @@ test('an address that failed too often has to wait, whoever it tries, and others
     for (let i = 0; i < 8; i++)
         await signIn(server, '127.0.0.1', `nobody${i}@example.com`, 'wrong');
     assert.equal((await signIn(server, '127.0.0.1', adminEmail, password)).status, 200, 'a proxy on this machine');
+});
+
+test('guesses at a locked account count for their address', async () => {
+    const server = await Server.start(['--demo', '--metrics', '--address-attempts', '5', '--lockout-attempts', '2']);
+    for (let i = 0; i < 2; i++)
+        await signIn(server, '127.0.0.1', 'editor@example.com', 'wrong');
+    for (let i = 0; i < 5; i++)
+        assert.equal((await signIn(server, '127.0.0.2', 'editor@example.com', 'wrong')).status, 400);
+    assert.equal((await signIns(server)).locked_out, 5);
+    assert.equal((await signIn(server, '127.0.0.2', adminEmail, password)).status, 429);
+    assert.equal((await signIn(server, '127.0.0.3', adminEmail, password)).status, 200);
+});
+
+test('wrong codes count for their address, a code that is missing does not', async () => {
+    const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', server = await Server.start(['--demo', '--address-attempts', '5', '--lockout-attempts', '100']);
+    assert.equal((await server.update(staff.editor, { TwoFactorSecret: secret })).status, 200);
+    const ask = (more) => signIn(server, '127.0.0.2', 'editor@example.com', password, '/api/token', false, more);
+    for (let i = 0; i < 20; i++)
+        assert.equal((await ask({})).json.error, 'two_factor_auth_check');
+    const wrong = ['000000', '111111', '222222', '333333'].find((code) => [-2, -1, 0, 1, 2].every((drift) => code !== totp(secret, Math.floor(Date.now() / 30000) + drift)));
+    for (let i = 0; i < 5; i++)
+        assert.equal((await ask({ totp: wrong })).json.error, 'two_factor_auth_check');
+    assert.equal((await ask({ totp: totp(secret) })).status, 429, 'the right one comes too late');
+    assert.equal((await server.get(staff.editor)).InvalidLoginAttempts, 5);
+    assert.equal((await signIn(server, '127.0.0.3', 'editor@example.com', password, '/api/token', false, { totp: totp(secret) })).status, 200);
 });
 
 test('1,000 guesses at once from one address: as many are looked at as it may fail, not one more', { timeout: 600000 }, async () => {

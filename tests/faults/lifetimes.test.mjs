@@ -1,7 +1,7 @@
 // What is good for a time by default is good until then, and not longer.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { adminEmail, password, staff, assertFailure, assertInvalid } from '../api/harness.mjs';
+import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();
@@ -32,6 +32,51 @@ test('a refresh token is good for 15 days', async () => {
         async () => assert.equal((await refresh(late)).json.error, 'invalid_grant'));
 });
 
+test('a reset token is good for an hour', async () => {
+    const token = (await signIn('demands')).access_token;
+    const ask = async () => {
+        const { json } = await server.grant({ grant_type: 'password', username: 'deleter@example.com', password });
+        assert.equal(json.error, 'must_reset_password');
+        return json.error_description;
+    };
+    const reset = (Token) => server.call('POST', '/api/auth/resetpassword', { body: { Token, NewPassword: 'correct horse 9' } });
+    assert.equal((await server.call('PATCH', `/api/sys/users/${staff.deleter}`, { token, body: { MustResetPassword: true } })).status, 200);
+    let Token = await ask();
+    faults.setClock(hour + minute);
+    assertInvalid(await reset(Token), 'Token', /still good/);
+    faults.setClock(0);
+    Token = await ask();
+    faults.setClock(hour - minute);
+    assert.equal((await reset(Token)).status, 200);
+    faults.setClock(0);
+});
+
+test('when a lock-out is over counting begins anew, and a right password without its code locks nobody again', async () => {
+    const token = (await signIn('lock-outs')).access_token, username = 'creator@example.com', secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
+    const tryIt = async (attempt, more = {}) => (await server.grant({ grant_type: 'password', username, password: attempt, ...more })).json.error;
+    const attempts = async () => (await server.call('GET', `/api/sys/users/${staff.creator}`, { token })).json.InvalidLoginAttempts;
+    const lock = async () => {
+        for (let i = 0; i < 10; i++)
+            assert.equal(await tryIt('wrong'), 'invalid_grant');
+        assert.equal(await attempts(), 10);
+    };
+    await lock();
+    await around(15 * minute, async () => assert.equal(await tryIt(password), 'invalid_grant', 'still locked'), async () => {
+        assert.equal(await tryIt('wrong'), 'invalid_grant');
+        assert.equal(await attempts(), 1);
+        assert.equal(await tryIt(password), undefined);
+        assert.equal(await attempts(), 0);
+    });
+    assert.equal((await server.call('PATCH', `/api/sys/users/${staff.creator}`, { token, body: { TwoFactorSecret: secret } })).status, 200);
+    await lock();
+    await around(15 * minute, async () => {}, async () => {
+        assert.equal(await tryIt(password), 'two_factor_auth_check', 'no code yet');
+        assert.equal(await attempts(), 0);
+        const step = Math.floor(Date.now() / 30000) + 2 * 16;
+        assert.equal(await tryIt(password, { totp: totp(secret, step) }), undefined);
+    });
+});
+
 test('a one-time token is good for 30 minutes, or for as long as was asked', async () => {
     const token = (await signIn('issuer')).access_token;
     const own = async () => (await server.call('POST', '/api/sys/users/token/refresh', { token })).json.Value;
@@ -52,18 +97,6 @@ test('an exchange gives access for a day', async () => {
     assert.equal(expires_in, 86400);
     const me = () => server.call('GET', '/api/auth/me', { token });
     await around(day, async () => assert.equal((await me()).status, 200), async () => assertFailure(await me(), 401));
-});
-
-test('a reset token sets a new password within an hour', async () => {
-    await server.update(staff.deleter, { MustResetPassword: true });
-    const give = async () => (await server.grant({ grant_type: 'password', username: 'deleter@example.com', password })).json.error_description;
-    const reset = (Token) => server.call('POST', '/api/auth/resetpassword', { body: { Token, NewPassword: 'correct horse battery' } });
-    const [early, late] = [await give(), await give()];
-    faults.setClock(hour + minute);
-    assertInvalid(await reset(late), 'Token', /still good/);
-    faults.setClock(hour - minute);
-    assert.equal((await reset(early)).status, 200);
-    faults.setClock(0);
 });
 
 test('validForInMinutes ends the session, however it was prolonged', async () => {

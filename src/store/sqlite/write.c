@@ -209,6 +209,10 @@ enum status store_note(struct store_view *tx, const struct record *before,
     return write_row(tx, before, after);
 }
 
+void store_change_access(struct store_view *tx) {
+    tx->access_changed = true;
+}
+
 static enum status write_difference(struct store_view *tx, const struct record *before,
                                     const struct record *after, unsigned field,
                                     const struct author *author) {
