@@ -110,13 +110,38 @@ static bool is_common_in_plain_letters(struct text password) {
     return common;
 }
 
+/* Case-folded and in NFC, in `room`: the library's own comparison leaves copies of a password on
+ * the heap. Empty: it is longer than any password, no UTF-8, or memory is short. */
+static struct text folded(struct text text, char room[PASSWORD_NORMAL_MAX]) {
+    char small[PASSWORD_NORMAL_MAX];
+    size_t len = sizeof small;
+    struct text result = { 0 };
+    const uint8_t *from = (const uint8_t *)text.at;
+    if (!text.len || text.len > NORMALISED_MOST || u8_check(from, text.len))
+        return result;
+    uint8_t *made = u8_casefold(from, text.len, NULL, NULL, (uint8_t *)small, &len);
+    if ((char *)made == small)
+        result = password_normal((struct text){ small, len }, room);
+    else
+        free(made); /* it was not foreseen that folding takes more than three times the room */
+    if (result.at == small) {
+        memcpy(room, small, len);
+        result.at = room;
+    }
+    explicit_bzero(small, sizeof small);
+    return result;
+}
+
 static bool is_same(struct text password, struct text datum) {
-    int order = 1;
+    char one[PASSWORD_NORMAL_MAX], other[PASSWORD_NORMAL_MAX];
     if (text_equal_nocase(password, datum))
         return true;
-    return u8_casecmp((const uint8_t *)password.at, password.len, (const uint8_t *)datum.at,
-                      datum.len, NULL, UNINORM_NFC, &order) == 0 &&
-           order == 0;
+    if (fold_is_ascii(password) && fold_is_ascii(datum))
+        return false;
+    struct text a = folded(password, one), b = folded(datum, other);
+    bool same = a.len && text_equal(a, b);
+    explicit_bzero(one, sizeof one);
+    return same;
 }
 
 bool password_is_personal(struct text password, struct text email, struct text name) {
