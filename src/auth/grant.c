@@ -2,12 +2,24 @@
 #include "auth/grant.h"
 
 #include "base/time.h"
+#include "crypto/secret.h"
 #include "model/tables.h"
+
+#include <stdio.h>
+
+/* For so long after its first use a refresh token gives the same pair again: two tabs refresh at
+ * once, and a reply may be lost on its way. */
+enum { SAME_PAIR_MS = 10 * 1000 };
+
+static enum status keep(struct store_view *tx, struct token *token,
+                        const char text[TOKEN_TEXT_SIZE]) {
+    token->hash = token_hash((struct text){ text, TOKEN_TEXT_SIZE });
+    return store_add_token(tx, token);
+}
 
 enum status grant_token(struct store_view *tx, struct token *token, char out[TOKEN_TEXT_SIZE]) {
     token_generate(out);
-    token->hash = token_hash((struct text){ out, TOKEN_TEXT_SIZE });
-    return store_add_token(tx, token);
+    return keep(tx, token, out);
 }
 
 struct token grant_session(int64_t user_id, struct text client_id) {
@@ -32,8 +44,9 @@ int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifeti
     return lifetime_ms < left_ms ? now_ms + lifetime_ms : session->ends_ms;
 }
 
-enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
-                        struct grant *grant) {
+/* Keeps the pair that stands in `grant`. */
+static enum status keep_pair(const struct auth *auth, struct store_view *tx,
+                             const struct token *session, struct grant *grant) {
     struct token token = *session;
     token.kind = TOKEN_ACCESS;
     token.issued_ms = time_now_ms();
@@ -42,28 +55,118 @@ enum status grant_issue(const struct auth *auth, struct store_view *tx, const st
     enum status status =
         store_revoke_client(tx, session->user_id, session->client_id, TOKEN_REFRESH);
     if (status == STATUS_OK)
-        status = grant_token(tx, &token, grant->access);
+        status = keep(tx, &token, grant->access);
     token.kind = TOKEN_REFRESH;
     token.expires_ms = grant_expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
     if (status == STATUS_OK)
-        status = grant_token(tx, &token, grant->refresh);
+        status = keep(tx, &token, grant->refresh);
     return status;
 }
 
-/* May this token be traded in by this client? UNAUTHENTICATED: no, and nothing happens. */
-static enum status judge(const struct refresh *refresh, struct store_view *tx,
-                         const struct token *token) {
+enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
+                        struct grant *grant) {
+    token_generate(grant->access);
+    token_generate(grant->refresh);
+    return keep_pair(auth, tx, session, grant);
+}
+
+/* The token of a kind that follows a refresh token: as good as random to who has not the server's
+ * key, and the same for every process that has it. So nothing is kept in clear to be given again.
+ */
+static void follow(const struct seal_key *key, struct text spent, enum token_kind kind,
+                   char out[TOKEN_TEXT_SIZE]) {
+    char text[64 + TOKEN_TEXT_SIZE];
+    int len = snprintf(text, sizeof text, "token %d that follows %.*s", (int)kind,
+                       (int)TOKEN_TEXT_SIZE, spent.at);
+    struct token_hash bits = seal_mac(key, (struct text){ text, (size_t)len });
+    token_write(&bits, out);
+    secret_wipe(&bits, sizeof bits);
+    secret_wipe(text, sizeof text);
+}
+
+static void follow_with_pair(struct refresh *refresh) {
+    const struct seal_key *key = refresh->auth->key;
+    follow(key, refresh->token, TOKEN_ACCESS, refresh->grant.access);
+    follow(key, refresh->token, TOKEN_REFRESH, refresh->grant.refresh);
+}
+
+static enum status find(struct store_view *tx, const char text[TOKEN_TEXT_SIZE],
+                        struct arena *arena, struct token *token) {
+    struct token_hash hash = token_hash((struct text){ text, TOKEN_TEXT_SIZE });
+    return store_token(tx, &hash, arena, token);
+}
+
+static bool is_of_client(const struct refresh *refresh, const struct token *token) {
+    return !refresh->client_id.at || text_equal(refresh->client_id, token->client_id);
+}
+
+/* May the user of this token go on? UNAUTHENTICATED: no, and nothing happens. */
+static enum status judge_user(const struct refresh *refresh, struct store_view *tx,
+                              const struct token *token) {
     struct record user;
-    bool is_other_client =
-        refresh->client_id.at && !text_equal(refresh->client_id, token->client_id);
-    if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) || is_other_client)
-        return STATUS_UNAUTHENTICATED;
     enum status status = store_load(tx, &user_table, token->user_id, refresh->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
     bool is_admitted = status == STATUS_OK && auth_is_admitted(&user) &&
                        !value_is_true(&user.values[USER_MustResetPassword]);
     return is_admitted ? STATUS_OK : STATUS_UNAUTHENTICATED;
+}
+
+/* How long the access token of the pair is still good; where it is over, the refresh token is not.
+ */
+static enum status find_lifetime(struct refresh *refresh, struct store_view *tx, int64_t now_ms) {
+    struct token access;
+    enum status status = find(tx, refresh->grant.access, refresh->arena, &access);
+    refresh->grant.lifetime_ms = 0;
+    if (status == STATUS_OK && access.expires_ms > now_ms)
+        refresh->grant.lifetime_ms = access.expires_ms - now_ms + 999; /* at once it is the same */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* A spent token came again. NOT_FOUND: not soon after its first use, or not by its client, or what
+ * it was traded for is gone. The moment of the first use is when that was issued; the clocks of two
+ * machines may differ a little. */
+static enum status find_pair(struct refresh *refresh, struct store_view *tx,
+                             const struct token *spent) {
+    struct token next;
+    follow_with_pair(refresh);
+    int64_t now_ms = time_now_ms();
+    enum status status = find(tx, refresh->grant.refresh, refresh->arena, &next);
+    if (status != STATUS_OK)
+        return status;
+    int64_t since_ms = now_ms - next.issued_ms;
+    if (!is_of_client(refresh, spent) || since_ms > SAME_PAIR_MS || since_ms < -SAME_PAIR_MS)
+        return STATUS_NOT_FOUND;
+    return find_lifetime(refresh, tx, now_ms);
+}
+
+static enum status decide_again(struct refresh *refresh, struct store_view *tx,
+                                const struct token *spent) {
+    enum status status = find_pair(refresh, tx, spent);
+    if (status == STATUS_NOT_FOUND)
+        return store_end_family(tx, spent->family); /* it was stolen */
+    if (status == STATUS_OK)
+        status = judge_user(refresh, tx, spent);
+    if (status == STATUS_OK)
+        refresh->result = STATUS_OK;
+    return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
+}
+
+static enum status trade(struct refresh *refresh, struct store_view *tx,
+                         const struct token *token) {
+    if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) ||
+        !is_of_client(refresh, token))
+        return STATUS_OK;
+    enum status status = judge_user(refresh, tx, token);
+    if (status != STATUS_OK)
+        return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
+    follow_with_pair(refresh);
+    status = store_spend_token(tx, &token->hash);
+    if (status == STATUS_OK)
+        status = keep_pair(refresh->auth, tx, token, &refresh->grant);
+    if (status == STATUS_OK)
+        refresh->result = STATUS_OK;
+    return status;
 }
 
 static enum status decide_refresh(struct refresh *refresh, struct store_view *tx) {
@@ -73,17 +176,9 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
     enum status status = store_token(tx, &hash, refresh->arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    if (token.kind == TOKEN_SPENT)
-        return store_end_family(tx, token.family);
-    status = judge(refresh, tx, &token);
-    if (status != STATUS_OK)
-        return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
-    status = store_spend_token(tx, &hash);
-    if (status == STATUS_OK)
-        status = grant_issue(refresh->auth, tx, &token, &refresh->grant);
-    if (status == STATUS_OK)
-        refresh->result = STATUS_OK;
-    return status;
+    token.hash = hash;
+    return token.kind == TOKEN_SPENT ? decide_again(refresh, tx, &token)
+                                     : trade(refresh, tx, &token);
 }
 
 static enum status run_refresh(struct store_view *tx, struct store_command *command) {

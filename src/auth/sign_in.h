@@ -55,8 +55,9 @@ struct sign_in {
 enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) MUST_CHECK;
 
 /**
- * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once; one that is
- * used again was stolen, and takes its family with it.
+ * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. Used again by
+ * its client within 10 s of that it gives the same pair again; later, or by another client, it was
+ * stolen, and takes its family with it.
  */
 struct refresh {
     struct store_command command; /* first */

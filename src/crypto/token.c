@@ -9,15 +9,19 @@
 
 _Static_assert(TOKEN_HASH_SIZE == crypto_hash_sha256_BYTES, "a token's hash is its SHA-256");
 
-void token_generate(char out[TOKEN_TEXT_SIZE]) {
-    unsigned char bytes[32];
+void token_write(const struct token_hash *bits, char out[TOKEN_TEXT_SIZE]) {
     char text[TOKEN_TEXT_SIZE + 1];
-    random_bytes(bytes, sizeof(bytes));
-    (void)sodium_bin2base64(text, sizeof(text), bytes, sizeof(bytes),
+    (void)sodium_bin2base64(text, sizeof(text), bits->bytes, sizeof(bits->bytes),
                             sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     memcpy(out, text, TOKEN_TEXT_SIZE);
-    secret_wipe(bytes, sizeof(bytes));
     secret_wipe(text, sizeof(text));
+}
+
+void token_generate(char out[TOKEN_TEXT_SIZE]) {
+    struct token_hash bits;
+    random_bytes(bits.bytes, sizeof(bits.bytes));
+    token_write(&bits, out);
+    secret_wipe(&bits, sizeof(bits));
 }
 
 struct token_hash token_hash(struct text token) {

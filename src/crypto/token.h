@@ -13,6 +13,9 @@ struct token_hash {
 /** Makes a new token: 256 random bits in base64url without padding (RFC 4648 section 5), no NUL. */
 void token_generate(char out[TOKEN_TEXT_SIZE]);
 
+/** Makes the token that consists of these bits. */
+void token_write(const struct token_hash *bits, char out[TOKEN_TEXT_SIZE]);
+
 /** The SHA-256 of any text, meant for high-entropy ones: tokens. */
 struct token_hash token_hash(struct text token);
 

@@ -1,6 +1,8 @@
 // What lets somebody in: passwords, their hashes, second factors, lock-outs and resets (docs/api.md).
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Server, assertFailure, assertInvalid, fieldTable, password, staff, totp } from './harness.mjs';
 
 const server = await Server.start(['--demo', '--metrics']);
@@ -389,5 +391,82 @@ test('a demand that is taken back while the new password is hashed keeps the old
         assert.equal(taken.status, 200);
         assert.ok([200, 400].includes(given.status), given.text);
         await assertIn(Email, given.status === 200 ? 'fresh password 7' : 'correct horse 9');
+    }
+});
+
+// ---- A refresh that comes twice ----
+
+const refresh = (refresh_token, more = {}, of = server) => of.grant({ grant_type: 'refresh_token', refresh_token, ...more });
+
+// What is promised for 10 s after the first use is tried again where the machine took longer to ask.
+function testSoon(name, attempt) {
+    test(name, async () => {
+        for (let began = Date.now(); ; began = Date.now()) {
+            try {
+                return await attempt();
+            } catch (error) {
+                if (Date.now() - began < 9000)
+                    throw error;
+            }
+        }
+    });
+}
+
+testSoon('a refresh that comes twice from its client, at once or soon after, has the same new pair, and nobody is signed out', async () => {
+    const { Email } = await newUser({ NewPassword: 'correct horse 9' });
+    const first = await assertIn(Email, 'correct horse 9', { client_id: 'phone' });
+    const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => refresh(first.refresh_token, i % 2 ? { client_id: 'phone' } : {})));
+    const pair = ({ access_token, refresh_token }) => ({ access_token, refresh_token });
+    for (const { status, json } of replies) {
+        assert.equal(status, 200);
+        assert.deepEqual(pair(json), pair(replies[0].json));
+        assert.ok(json.expires_in > 604000 && json.expires_in <= 604799, `${json.expires_in}`);
+    }
+    const next = replies[0].json;
+    assert.match(next.access_token, /^[\w-]{43}$/);
+    assert.equal(new Set([first.access_token, first.refresh_token, next.access_token, next.refresh_token]).size, 4);
+    for (const token of [first.access_token, next.access_token])
+        assert.equal((await server.call('GET', '/api/auth/me', { token })).status, 200);
+    const third = (await refresh(next.refresh_token)).json;
+    assert.deepEqual(pair((await refresh(first.refresh_token)).json), pair(next), 'also when that was used meanwhile');
+    assert.deepEqual(pair((await refresh(next.refresh_token)).json), pair(third));
+    assert.equal((await server.call('GET', '/api/auth/me', { token: third.access_token })).status, 200);
+});
+
+testSoon('the pair is the same after a restart, and neither it nor what it is made of is in the database', async () => {
+    const own = await Server.start(['--demo']);
+    const first = (await own.grant({ grant_type: 'password', username: 'reader@example.com', password })).json;
+    const next = (await refresh(first.refresh_token, {}, own)).json;
+    await own.restart('SIGKILL');
+    const again = (await refresh(first.refresh_token, {}, own)).json;
+    assert.deepEqual([again.access_token, again.refresh_token], [next.access_token, next.refresh_token]);
+    for (const name of ['roster.db', 'roster.db-wal'])
+        for (const token of [first, next].flatMap(({ access_token, refresh_token }) => [access_token, refresh_token])) {
+            const bytes = readFileSync(`${own.folder}/data/${name}`);
+            assert.ok(!bytes.includes(token) && !bytes.includes(Buffer.from(token, 'base64url')), name);
+        }
+});
+
+test('two servers with different keys make different tokens of one', async () => {
+    const { Email } = await newUser({ NewPassword: 'correct horse 9' });
+    const first = await assertIn(Email, 'correct horse 9'), next = (await refresh(first.refresh_token)).json;
+    const derived = (kind) => createHash('blake2b512').update(`token ${kind} that follows ${first.refresh_token}`).digest().subarray(0, 32).toString('base64url');
+    assert.ok(![0, 1].map(derived).some((token) => [next.access_token, next.refresh_token].includes(token)), 'not without the key');
+});
+
+test('a spent refresh token that another client sends ends the family, and so do a lost right and a revocation', async () => {
+    const { Email, Id } = await newUser({ NewPassword: 'correct horse 9' });
+    const me = async (token) => (await server.call('GET', '/api/auth/me', { token })).status;
+    const first = await assertIn(Email, 'correct horse 9', { client_id: 'phone' }), next = (await refresh(first.refresh_token)).json;
+    assert.equal((await refresh(first.refresh_token, { client_id: 'laptop' })).json.error, 'invalid_grant');
+    assert.deepEqual([await me(first.access_token), await me(next.access_token)], [401, 401]);
+    assert.equal((await refresh(first.refresh_token)).json.error, 'invalid_grant', 'and there is no pair any more');
+    for (const [end, restore] of [[{ NewPassword: 'fresh password 7' }, { NewPassword: 'correct horse 9' }], [{ Active: false }, { Active: true }],
+        [{ APIAccess: false }, { APIAccess: true }], [{ MustResetPassword: true }, { MustResetPassword: false }]]) {
+        const session = await assertIn(Email, 'correct horse 9');
+        assert.equal((await refresh(session.refresh_token)).status, 200);
+        assert.equal((await patch(Id, end)).status, 200);
+        assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant', JSON.stringify(end));
+        assert.equal((await patch(Id, restore)).status, 200);
     }
 });

@@ -65,14 +65,14 @@ test('other grants, a JSON body and a malformed form are refused as OAuth says',
     assertError(await server.grant({ grant_type: 'refresh_token' }), 'invalid_request');
 });
 
-test('a refresh token works once; used again, it takes its client\'s tokens with it', async () => {
+test('a refresh token that is used again by another client takes its client\'s tokens with it', async () => {
     const first = (await passwordGrant('lister@example.com', password, { client_id: 'phone' })).json;
     const other = (await passwordGrant('reader@example.com', password, { client_id: 'phone' })).json;
     const second = (await refreshGrant(first.refresh_token)).json;
     assert.match(second.access_token, /^[\w-]{43}$/);
     assert.notEqual(second.refresh_token, first.refresh_token);
     assert.equal(await status(first.access_token), 403, 'still valid, only without the role');
-    assertError(await refreshGrant(first.refresh_token), 'invalid_grant');
+    assertError(await refreshGrant(first.refresh_token, { client_id: 'thief' }), 'invalid_grant');
     assertError(await refreshGrant(second.refresh_token), 'invalid_grant');
     assert.equal(await status(first.access_token), 401);
     assert.equal(await status(second.access_token), 401);

@@ -32,6 +32,22 @@ test('a refresh token is good for 15 days', async () => {
         async () => assert.equal((await refresh(late)).json.error, 'invalid_grant'));
 });
 
+test('a refresh that comes twice has the same pair within 10 seconds, and ends its family later', async () => {
+    const refresh = (grant) => server.grant({ grant_type: 'refresh_token', refresh_token: grant.refresh_token });
+    const me = async ({ access_token: token }) => (await server.call('GET', '/api/auth/me', { token })).status;
+    // The clock stands apart by less and by more than 10 s. A slow machine adds to it, so the first ones are set back.
+    for (const [later, same] of [[-8000, true], [11000, false], [-minute, false]]) {
+        const first = await signIn(`twice ${later}`), next = (await refresh(first)).json;
+        assert.equal(await me(next), 200);
+        faults.setClock(later);
+        const again = await refresh(first);
+        assert.equal(again.json.access_token, same ? next.access_token : undefined, `${later} ms: ${again.text}`);
+        assert.equal(await me(next), same ? 200 : 401);
+        assert.equal(await me(first), same ? 200 : 401);
+        faults.setClock(0);
+    }
+});
+
 test('a reset token is good for an hour', async () => {
     const token = (await signIn('demands')).access_token;
     const ask = async () => {
