@@ -230,8 +230,9 @@ static const char *database_kind(struct text text) {
 }
 
 static const char *plain_kind(struct text text) {
-    const char *(*const kinds[])(struct text) = { modular_kind, scheme_kind,     framework_kind,
-                                                  hex_kind,     salted_hex_kind, database_kind };
+    static const char *(*const kinds[])(struct text) = { modular_kind,    scheme_kind,
+                                                         framework_kind,  hex_kind,
+                                                         salted_hex_kind, database_kind };
     const char *kind = NULL;
     for (size_t i = 0; !kind && i < LENGTH(kinds); i++)
         kind = kinds[i](text);

@@ -400,19 +400,22 @@ static void white_space_and_padding_around_a_hash_are_taken_off(void **state) {
     assert_string_equal(out, good[6].hash);
 }
 
+#define OF(literal)                                                                                \
+    { literal, sizeof(literal) - 1 }
+
 static void what_is_no_hash_within_its_white_space_is_not_imported(void **state) {
     (void)state;
     static const struct text texts[] = {
         { NULL, 0 },
-        { "", 0 },
-        { " \n", 2 },
-        { "correct horse", 13 },
-        { "$6$ abc", 7 },
-        { "$6$abc$" SHA512_DIGEST "=", 94 }, /* crypt(3) has no padding */
-        { "$6$abc$" SHA512_DIGEST "\0", 94 },
-        { "$2b$14$" BCRYPT_REST, 60 }, /* too dear */
-        { "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi=ZGVm$bO5uiZbGxR824CVys98h8w", 75 },
-        { "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi===$bO5uiZbGxR824CVys98h8w", 73 },
+        OF(""),
+        OF(" \n"),
+        OF("correct horse"),
+        OF("$6$ abc"),
+        OF("$6$abc$" SHA512_DIGEST "="), /* crypt(3) has no padding */
+        OF("$6$abc$" SHA512_DIGEST "\0"),
+        OF("$2b$14$" BCRYPT_REST), /* too dear */
+        OF("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi=ZGVm$bO5uiZbGxR824CVys98h8w"),
+        OF("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi===$bO5uiZbGxR824CVys98h8w"),
     };
     char out[PASSWORD_HASH_MAX], endless[3 * PASSWORD_HASH_MAX];
     for (size_t i = 0; i < LENGTH(texts); i++)

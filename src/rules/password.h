@@ -29,7 +29,8 @@ enum password_verdict {
  */
 enum password_verdict password_judge(struct text password, struct text email, struct text name);
 
-/** Is it, in whatever form of Unicode, the e-mail address, its local part, or the name, case aside? */
+/** Is it, in whatever form of Unicode, the e-mail address, its local part, or the name, case aside?
+ */
 bool password_is_personal(struct text password, struct text email, struct text name)
     __attribute__((warn_unused_result));
 

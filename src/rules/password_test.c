@@ -159,12 +159,12 @@ static void common_passwords_of_other_languages_are_refused(void **state) {
         "Bonjour123",
         "Jetaime1",
         "contrasena",
-        "contrase\xC3\xB1"
-        "a",
-        "CONTRASE\xC3\x91"
-        "A1",
-        "contrasen\xCC\x83"
-        "a",
+        ("contrase\xC3\xB1"
+         "a"),
+        ("CONTRASE\xC3\x91"
+         "A1"),
+        ("contrasen\xCC\x83"
+         "a"),
         "teamo123",
         "Princesa1",
         "Bienvenido1",
@@ -172,10 +172,10 @@ static void common_passwords_of_other_languages_are_refused(void **state) {
         "schatz123",
         "Passwort1",
         "Willkommen1!",
-        "fr\xC3\xBC"
-        "hling",
-        "Fr\xC3\xBC"
-        "hling2026",
+        ("fr\xC3\xBC"
+         "hling"),
+        ("Fr\xC3\xBC"
+         "hling2026"),
         "qwertzuiop",
         "amoremio",
         "juventus",

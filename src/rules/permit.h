@@ -7,9 +7,9 @@
 
 /**
  * What a caller who is not an unrestricted administrator may not do to a user: change IsAdmin,
- * edit an unrestricted administrator, change or take away a secret of another user, whatever its kind
- * (password, second factor, token). Adds an error that names the
- * property for each; none: it is allowed, as far as roles are not concerned.
+ * edit an unrestricted administrator, change or take away a secret of another user, whatever its
+ * kind (password, second factor, token). Adds an error that names the property for each; none: it
+ * is allowed, as far as roles are not concerned.
  */
 void permit_user_change(const struct principal *caller, const struct record *before,
                         const struct change *change, struct arena *arena, struct errors *errors);
