@@ -95,7 +95,8 @@ void credentials_validate(struct request *request) {
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
                                  .on_behalf_of = request_authority(request),
-                                 .email = value_as_text(&change.values[CREDENTIALS_Email]),
+                                 .email = request_address(
+                                     request, value_as_text(&change.values[CREDENTIALS_Email])),
                                  .password = value_as_text(&change.values[CREDENTIALS_Password]),
                                  .done = resume_validated,
                                  .owner = request };

@@ -179,9 +179,8 @@ static const struct command *find_command(const struct resource *resource, struc
 
 static enum status read_body(struct running *running) {
     struct request *request = running->request;
-    struct rules rules = { 0 };
-    enum status status = json_read_change(request->exchange->body, &command_table, request->arena,
-                                          &running->body, &running->errors);
+    struct rules rules = { .strict = request_is_strict(request) };
+    enum status status = request_body(request, &command_table, &running->body, &running->errors);
     if (status != STATUS_OK)
         return status;
     const struct value *values = running->body.values;

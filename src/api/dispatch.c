@@ -28,6 +28,7 @@ enum { OPEN = ROUTE_OPEN, CALLER = ROUTE_CALLER, BASIC_REMEMBERED_MS = 10 * 60 *
 #define DELETABLE(path, name) OF(name, DELETE, path "/{id}", Delete, resource_delete, "Delete")
 #define RESOURCE(path, name)                                                                       \
     OF(name, PUT, path, Edit, resource_put, "Update")                                              \
+    OF(name, PUT, path "/{id}", Edit, resource_put_at, "Update")                                   \
     READABLE(path, name)                                                                           \
     OF(name, POST, path, Create, resource_post, "Create")                                          \
     OF(name, PATCH, path "/{id}", Edit, resource_patch, "Update some members")                     \
@@ -77,7 +78,7 @@ struct text route_methods(const struct request *request) {
     int64_t id;
     buffer_init(&methods, request->arena, 64);
     for (unsigned i = 0; i < route_count; i++)
-        if (path_matches(routes[i].path, request->exchange->path, &id))
+        if (path_matches(routes[i].path, request->path, &id))
             buffer_printf(&methods, "%s%s", methods.len ? ", " : "",
                           method_names[routes[i].method]);
     buffer_add_char(&methods, '\0');
@@ -86,14 +87,53 @@ struct text route_methods(const struct request *request) {
     return (struct text){ methods.at, methods.len - 1 };
 }
 
+/* Which of the two is missing, a record or all of what lies there, is what a client wants to know
+ * first. A target is printable ASCII, so the path can be said again. */
+static void refuse_path(struct request *request) {
+    enum { SHOWN_MAX = 200 };
+    struct text path = request->path;
+    bool is_cut = path.len > SHOWN_MAX;
+    struct text message =
+        arena_printf(request->arena, "Roster has no %.*s%s; what it has is listed at /api/docs.",
+                     is_cut ? SHOWN_MAX : (int)path.len, path.at, is_cut ? "..." : "");
+    reply_failure(request, STATUS_NOT_FOUND, message.at, NULL);
+}
+
 static void refuse_method(struct request *request) {
     struct text allow = route_methods(request);
-    if (allow.at) {
-        reply_header(request->exchange, "Allow", allow.at);
-        reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
-    } else {
-        reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
+    if (!allow.at) {
+        refuse_path(request);
+        return;
     }
+    reply_header(request->exchange, "Allow", allow.at);
+    reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
+}
+
+/* What no handler is asked about. Two Authorization headers: which of them counts would depend on
+ * who reads them (RFC 9110 section 5.3: it is no list). A body in a coding (section 8.4) is
+ * nothing that is understood here. */
+static bool is_refused(struct request *request) {
+    unsigned count;
+    (void)exchange_header_list(request->exchange, "Authorization", &count);
+    if (count > 1) {
+        reply_failure(request, STATUS_BAD_INPUT, "A request must have one Authorization header.",
+                      NULL);
+        return true;
+    }
+    if (!request->route) {
+        refuse_method(request);
+        return true;
+    }
+    struct text codings = exchange_header_list(request->exchange, "Content-Encoding", &count), one;
+    enum method method = request->route->method;
+    bool has_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+    while (has_body && text_next(&codings, &one))
+        if (!text_equal_nocase(one, TEXT("identity"))) {
+            reply_header(request->exchange, "Accept-Encoding", "identity");
+            reply_failure(request, STATUS_CODING, NULL, NULL);
+            return true;
+        }
+    return false;
 }
 
 bool route_shows_users(const struct route *route) {
@@ -224,20 +264,18 @@ static void authenticate(struct request *request) {
         run_if_permitted(request);
 }
 
-static const struct route *find_route(const struct exchange *exchange, int64_t *id) {
+static const struct route *find_route(struct request *request) {
     for (unsigned i = 0; i < route_count; i++)
-        if (routes[i].method == exchange->method &&
-            path_matches(routes[i].path, exchange->path, id))
+        if (routes[i].method == request->exchange->method &&
+            path_matches(routes[i].path, request->path, &request->id))
             return &routes[i];
     return NULL;
 }
 
 static void answer(struct request *request) {
-    if (cors_answer(request))
+    if (cors_answer(request) || is_refused(request))
         return;
-    if (!request->route)
-        refuse_method(request);
-    else if (request->route->permission == OPEN)
+    if (request->route->permission == OPEN)
         request->route->handler(request);
     else
         authenticate(request);
@@ -258,9 +296,10 @@ static struct request *request_of(struct exchange *exchange) {
     }
     *request = fallback;
     exchange->request = request;
-    request->route = find_route(exchange, &request->id);
+    request->path = path_normal(exchange->path, request->arena);
+    request->route = request->path.at ? find_route(request) : NULL;
     request->worker = app_worker(request->app);
-    if (request->worker)
+    if (request->worker && request->path.at)
         return request;
     reply_failure(request, STATUS_BROKEN, NULL, NULL);
     return NULL;
@@ -271,11 +310,9 @@ static struct request *request_of(struct exchange *exchange) {
 void dispatch_head(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     struct text credentials;
-    if (!request || cors_answer(request))
+    if (!request || cors_answer(request) || is_refused(request))
         return;
-    if (!request->route) {
-        refuse_method(request);
-    } else if (request->route->permission != OPEN) {
+    if (request->route->permission != OPEN) {
         struct text scheme = read_authorization(request, &credentials);
         if (!is_basic(request, scheme) && !is_bearer(request, scheme, credentials))
             return;
@@ -292,7 +329,8 @@ void dispatch(struct exchange *exchange) {
 }
 
 bool request_is_strict(const struct request *request) {
-    struct text list = exchange_header(request->exchange, "Prefer");
+    unsigned count;
+    struct text list = exchange_header_list(request->exchange, "Prefer", &count);
     while (list.at) {
         struct text value = text_cut(&list, ','), name = text_cut(&value, '=');
         value = text_trim(value);

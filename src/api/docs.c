@@ -8,7 +8,7 @@ static const char *const lines[] = {
 void docs_get(struct request *request) {
     struct buffer page;
     struct reply *reply = &request->exchange->reply;
-    struct text path = request->exchange->path;
+    struct text path = request->path;
     if (path.at[path.len - 1] == '/') { /* from there the page would look below itself */
         reply_header(request->exchange, "Location", "../docs");
         reply->http_status = 308;

@@ -119,7 +119,7 @@ void one_time_by_password(struct request *request) {
         .auth = &request->app->auth,
         .arena = request->arena,
         .on_behalf_of = &store_nobody,
-        .email = value_as_text(&change.values[ONE_TIME_REQUEST_email]),
+        .email = request_address(request, value_as_text(&change.values[ONE_TIME_REQUEST_email])),
         .password = value_as_text(&change.values[ONE_TIME_REQUEST_password]),
         .done = resume_signed_in,
     };

@@ -17,7 +17,7 @@ static const char *const components[] = {
 enum { COMPONENTS = sizeof components / sizeof components[0] };
 
 /* What a schema is for: the same field is another thing in a body than in a record. */
-enum use { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_PATCH };
+enum use { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_REPLACE, IN_PATCH };
 
 static bool is_body(enum use use) {
     return use != IN_RECORD && use != IN_LIST;
@@ -194,6 +194,8 @@ static bool is_used(const struct table *table, const struct field *field, enum u
 }
 
 static bool is_asked(const struct field *field, enum use use) {
+    if (use == IN_REPLACE && field->type == TYPE_id)
+        return false; /* the path has it */
     return !is_body(use) || (use != IN_PATCH && field->flags & REQUIRED);
 }
 
@@ -285,9 +287,10 @@ static const struct operation {
     { resource_search, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
     { application_search_own, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
     { resource_post, "Create", NULL, "Created", " IdempotencyKey IfMatch Prefer", " 409 412 422" },
-    { resource_put, "Update", NULL, "Created", " IfMatch Prefer", " 404 409 412" },
-    { resource_patch, "Patch", NULL, "Created", " IfMatch Prefer", " 409 412" },
-    { resource_delete, NULL, NULL, "Deleted", " IfMatch", " 409 412" },
+    { resource_put, "Update", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 404 409 412" },
+    { resource_put_at, "Replace", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 409 412" },
+    { resource_patch, "Patch", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 409 412" },
+    { resource_delete, NULL, NULL, "Deleted", " IfMatch IfNoneMatch", " 409 412" },
     { resource_commands, NULL, NULL, "Commands", "", "" },
     { resource_run_command, "", &command_table, "Ran", "", "" },
     { token_post, "GrantForm", NULL, "Granted", " ClientId", "" },
@@ -329,10 +332,15 @@ static const char list_schema[] =
     "\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|"
     "^ *\\\\[[0-9, ]*\\\\] *$\",\"description\":\"an Id, or several\"";
 
+static const char reference_schema[] =
+    "\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|^ *\\\\[[0-9, ]*\\\\] *$|"
+    "^ *([Nn][Oo][Tt])?[Nn][Uu][Ll][Ll] *$\",\"description\":\"an Id, or several; null: points to"
+    " nothing; notnull: to something\"";
+
 static const char *filter_schema(const struct field *field) {
     switch (field_is_searchable(field) ? field->type : TYPE_empty) {
-    case TYPE_id:
-    case TYPE_reference: return list_schema;
+    case TYPE_id: return list_schema;
+    case TYPE_reference: return reference_schema;
     case TYPE_links:
     case TYPE_owners: return "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
     case TYPE_integer:
@@ -440,7 +448,9 @@ static void add_body(struct buffer *out, const struct route *route,
     buffer_printf(out,
                   ",\"requestBody\":{\"required\":true,\"description\":\"%s\",\"content\":{\"%s\":"
                   "{\"schema\":{\"$ref\":\"#/components/schemas/%s%s\"}}}}",
-                  route->handler == token_post ? "a form" : "JSON, whatever Content-Type says",
+                  route->handler == token_post
+                      ? "a form"
+                      : "JSON, whatever Content-Type says, or a form of the same members",
                   type, entity, operation->body);
 }
 
@@ -473,6 +483,11 @@ static const char *response_prefix(const struct route *route, struct text status
     return route->handler == token_post && is_own ? "Grant" : "";
 }
 
+static bool takes_body(const struct route *route) {
+    return route->method == METHOD_POST || route->method == METHOD_PUT ||
+           route->method == METHOD_PATCH;
+}
+
 static void add_replies(struct buffer *out, const struct route *route,
                         const struct operation *operation) {
     bool is_open = route->permission == -1;
@@ -480,7 +495,9 @@ static void add_replies(struct buffer *out, const struct route *route,
         arena_printf(out->arena, "%s%s%s%s%s 400 429 500 503", operation->statuses,
                      is_open ? "" : " 401", route->permission < 0 ? "" : " 403",
                      has_id(route) && route->handler != avatar_get ? " 404" : "",
-                     route->method == METHOD_GET ? "" : " 413");
+                     takes_body(route)             ? " 413 415"
+                     : route->method == METHOD_GET ? ""
+                                                   : " 413");
     out->failed |= !statuses.at;
     buffer_add(out, TEXT(",\"responses\":{"));
     if (operation->done)
@@ -571,6 +588,7 @@ static void add_schemas(struct buffer *out) {
         if (routes[i].handler == resource_put) {
             add_schema(out, routes[i].resource->table, "Create", IN_CREATE);
             add_schema(out, routes[i].resource->table, "Update", IN_UPDATE);
+            add_schema(out, routes[i].resource->table, "Replace", IN_REPLACE);
             add_schema(out, routes[i].resource->table, "Patch", IN_PATCH);
         }
     for (unsigned i = 0; i < DESCRIBED; i++)
@@ -587,7 +605,10 @@ bool app_describe(struct app *app) {
              "\",\"summary\":\"User administration\",\"description\":\"Paths, and the names and"
              " words of a query, are taken without regard to case. HEAD is answered as GET is,"
              " without the body; a method that a path does not have with 405, and a path that is"
-             " not here with 404.\"},"
+             " not here with 404. What is described of bodies should be sent;"
+             " names in any case, truth as 0, 1, True or False, enums by name, an empty string"
+             " for what is left out, and forms are taken besides, but not under Prefer:"
+             " handling=strict.\"},"
              "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"bearer\":[]},"
              "{\"basic\":[]}],\"paths\":{"));
     add_paths(out);

@@ -14,6 +14,7 @@ struct request {
     struct arena *arena;
     struct worker *worker;         /* of the I/O thread, the same through all steps */
     const struct route *route;     /* NULL: none fits */
+    struct text path;              /* as path_normal has it */
     int64_t id;                    /* of {id} in the path */
     struct principal principal;    /* the caller; user_id 0: nobody, or not known yet */
     uint64_t needs;                /* the permissions that it was found to need: a bit for each */
@@ -57,6 +58,7 @@ void resource_search(struct request *request);
 void resource_get(struct request *request);
 void resource_post(struct request *request);
 void resource_put(struct request *request);
+void resource_put_at(struct request *request); /* with the Id in the path */
 void resource_patch(struct request *request);
 void resource_delete(struct request *request);
 
@@ -75,8 +77,22 @@ struct text search_name(const struct field *field, unsigned which);
 /** Can a search go by the field? */
 bool search_orders_by(const struct field *field) MUST_CHECK;
 
+/**
+ * A path in the form in which others that mean the same are equal (RFC 3986 section 6.2.2.2):
+ * several slashes are one, and an escaped character that need not be escaped is itself. `at` NULL:
+ * memory is short.
+ */
+struct text path_normal(struct text path, struct arena *arena) MUST_CHECK;
+
 /** The methods that are offered at the request's path ("GET, HEAD, PUT"); `at` NULL: none. */
 struct text route_methods(const struct request *request);
+
+/**
+ * Is the ETag, or `*`, in the list of If-Match (which compares strongly) or If-None-Match (weakly:
+ * RFC 9110 section 8.8.3.2)? `etag.at` NULL, what is not there, is in none.
+ */
+enum etag_comparison { ETAG_STRONG, ETAG_WEAK };
+bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how);
 
 /** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
 bool request_is_strict(const struct request *request);
@@ -131,6 +147,16 @@ void reply_grant(struct request *request, const struct grant *grant);
 
 /** Sends what the service says of a wrong e-mail address or password (contract section 1.6). */
 void reply_wrong_password(struct request *request);
+
+/**
+ * Reads the body against a table: JSON, or a form, which is JSON of strings then. Names what it
+ * ignores in the reply. STATUS_BAD_INPUT with one error on `Body`, or BROKEN: no memory.
+ */
+enum status request_body(struct request *request, const struct table *table, struct change *change,
+                         struct errors *errors) MUST_CHECK;
+
+/** The address that somebody signs in with, which a form may have brought (email_with_plus). */
+struct text request_address(struct request *request, struct text given);
 
 /**
  * Reads a small body against a table of its own. False: it is not valid, and that was replied.

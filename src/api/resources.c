@@ -6,14 +6,12 @@
 #include "rules/messages.h"
 #include "rules/permit.h"
 
-/* RFC 9110 section 13.1.2; a weak tag of a record is as good as its strong one here. */
-static bool is_known_already(const struct request *request, struct text etag) {
-    struct text list = exchange_header(request->exchange, "If-None-Match");
-    while (list.at) {
-        struct text known = text_trim(text_cut(&list, ','));
-        if (known.len > 2 && known.at[0] == 'W' && known.at[1] == '/')
+bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how) {
+    struct text known;
+    while (etag.at && text_next(&list, &known)) {
+        if (how == ETAG_WEAK && known.len > 2 && known.at[0] == 'W' && known.at[1] == '/')
             known = (struct text){ known.at + 2, known.len - 2 };
-        if (etag.at && (text_equal(known, etag) || text_equal(known, TEXT("*"))))
+        if (text_equal(known, etag) || text_equal(known, TEXT("*")))
             return true;
     }
     return false;
@@ -22,6 +20,7 @@ static bool is_known_already(const struct request *request, struct text etag) {
 void resource_get(struct request *request) {
     struct buffer body;
     int64_t version = 0;
+    unsigned count;
     buffer_init(&body, request->arena, 4096);
     enum status status = store_show(request->worker->view, request->route->resource->table,
                                     request->id, &body, &version);
@@ -32,7 +31,8 @@ void resource_get(struct request *request) {
     struct text etag = record_etag(request->id, version, request->arena);
     if (etag.at)
         reply_header(request->exchange, "ETag", etag.at);
-    if (is_known_already(request, etag))
+    struct text known = exchange_header_list(request->exchange, "If-None-Match", &count);
+    if (etag_is_listed(known, etag, ETAG_WEAK))
         request->exchange->reply.http_status = 304;
     else
         reply_json(request, 200, &body);
@@ -43,6 +43,10 @@ void resource_post(struct request *request) {
 }
 
 void resource_put(struct request *request) {
+    writing_start(request, WRITING_replace);
+}
+
+void resource_put_at(struct request *request) {
     writing_start(request, WRITING_replace);
 }
 

@@ -1,11 +1,13 @@
 /* Searches: from a query string to conditions on fields, and from a page of records to the envelope
  * (contract section 3). Every name and type comes from the field table. */
+#include "api/ignored.h"
 #include "api/walk.h"
 #include "api/writing.h"
 
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/date.h"
+#include "rules/email.h"
 #include "rules/fold.h"
 #include "rules/guid.h"
 #include "rules/messages.h"
@@ -15,8 +17,6 @@
 
 enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000, BODY_EXPECTED = 2800 };
 
-enum { IGNORED_MAX = 1024 }; /* bytes of a header */
-
 struct searching {
     struct store_command command; /* first */
     struct request *request;
@@ -25,9 +25,10 @@ struct searching {
     struct buffer body;
     int64_t page, size;
     unsigned order_field; /* as asked for; `search.order` is what comes to the same */
-    bool is_batch, has_order, ignores_more;
+    bool is_batch, has_order;
+    bool is_strict;
     struct errors errors;
-    struct buffer ignored; /* names of parameters that mean nothing here */
+    struct ignored ignored; /* names of parameters */
 };
 
 /* A parameter on its way to a condition. */
@@ -43,6 +44,16 @@ struct parameter {
 static void complain(struct searching *searching, struct text name, struct text message) {
     errors_add(&searching->errors, searching->request->arena,
                &(struct error){ .property = name, .message = message });
+}
+
+/* Of a value that can be shown again. `wrong.at` NULL: nothing is wrong. */
+static void complain_of(struct searching *searching, const struct parameter *parameter,
+                        struct text wrong) {
+    if (wrong.at)
+        errors_add(&searching->errors, searching->request->arena,
+                   &(struct error){ .property = parameter->name,
+                                    .message = wrong,
+                                    .attempted_text = parameter->value });
 }
 
 /* ---- Names ---- */
@@ -111,8 +122,8 @@ static bool find_target(const struct table *table, struct parameter *parameter) 
 
 /* ---- Values ---- */
 
-static void add_filter(struct searching *searching, const struct parameter *parameter,
-                       enum match match, struct value value) {
+static void add_folded(struct searching *searching, const struct parameter *parameter,
+                       enum match match, struct value value, struct value cased) {
     struct filter *filter = arena_alloc(searching->request->arena, sizeof *filter);
     if (!filter) {
         searching->errors.failed = true;
@@ -122,11 +133,17 @@ static void add_filter(struct searching *searching, const struct parameter *para
                                .through = parameter->through,
                                .field = (unsigned)(parameter->field - parameter->table->fields),
                                .match = match,
-                               .value = value };
+                               .value = value,
+                               .cased = cased };
     struct filter **last = &searching->search.filters;
     while (*last)
         last = &(*last)->next;
     *last = filter;
+}
+
+static void add_filter(struct searching *searching, const struct parameter *parameter,
+                       enum match match, struct value value) {
+    add_folded(searching, parameter, match, value, value_null());
 }
 
 /* 1,2,3 and [1,2,3], blanks allowed; false for all else. */
@@ -183,6 +200,15 @@ static struct text take_number_list(struct searching *searching, const struct pa
     return (struct text){ 0 };
 }
 
+static struct text take_reference(struct searching *searching, const struct parameter *parameter) {
+    struct text word = text_trim(parameter->value);
+    bool is_null = text_equal_nocase(word, TEXT("null"));
+    if (!is_null && !text_equal_nocase(word, TEXT("notnull")))
+        return take_number_list(searching, parameter, MATCH_any);
+    add_filter(searching, parameter, is_null ? MATCH_null : MATCH_not_null, value_null());
+    return (struct text){ 0 };
+}
+
 static struct text take_number(struct searching *searching, const struct parameter *parameter) {
     int64_t number;
     if (!text_to_int64(text_trim(parameter->value), &number))
@@ -206,7 +232,10 @@ static struct text take_boolean(struct searching *searching, const struct parame
 /* A date stands for all of the unit that it is written to: 10:30 is a minute. */
 static struct text take_date(struct searching *searching, const struct parameter *parameter) {
     int64_t ms, unit_ms;
-    if (!date_parse_unit(text_trim(parameter->value), &ms, &unit_ms))
+    struct text text = text_trim(parameter->value);
+    if (!searching->is_strict)
+        text = date_with_plus(text, searching->request->arena);
+    if (!date_parse_unit(text, &ms, &unit_ms))
         return MESSAGE_TEXT(date);
     if (parameter->match != MATCH_to)
         add_filter(searching, parameter, MATCH_from, value_integer(ms));
@@ -225,11 +254,15 @@ static struct text take_guid(struct searching *searching, const struct parameter
 }
 
 static struct text take_text(struct searching *searching, const struct parameter *parameter) {
-    struct text folded = fold(parameter->value, searching->request->arena);
-    if (!folded.at)
+    struct arena *arena = searching->request->arena;
+    struct text text = parameter->value;
+    if (parameter->field->type == TYPE_email && !searching->is_strict)
+        text = email_with_plus(text, arena);
+    struct text folded = fold(text, arena), cased = fold_case(text, arena);
+    if (!folded.at || !cased.at)
         searching->errors.failed = true;
     else if (folded.len) /* every text contains the empty one: that is no condition */
-        add_filter(searching, parameter, MATCH_contains, value_text(folded));
+        add_folded(searching, parameter, MATCH_contains, value_text(folded), value_text(cased));
     return (struct text){ 0 };
 }
 
@@ -240,7 +273,7 @@ static struct text take_condition(struct searching *searching, const struct para
         type = TYPE_empty;
     switch (type) {
     case TYPE_id: return take_number_list(searching, parameter, MATCH_any);
-    case TYPE_reference: return take_number_list(searching, parameter, MATCH_any);
+    case TYPE_reference: return take_reference(searching, parameter);
     case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
     case TYPE_owners: return take_number_list(searching, parameter, MATCH_owned);
     case TYPE_integer:
@@ -337,8 +370,7 @@ static bool take_paging(struct searching *searching, const struct parameter *par
     } else {
         return false;
     }
-    if (wrong.at)
-        complain(searching, name, wrong);
+    complain_of(searching, parameter, wrong);
     return true;
 }
 
@@ -368,28 +400,10 @@ bool search_is_batch(const struct request *request) {
     return false;
 }
 
-/* A name goes into a header, so only what cannot break one is kept of it, and no more than a client
- * takes. */
 static void ignore(struct searching *searching, struct text name) {
-    static const struct text more = { ", ...", 5 };
-    struct buffer *ignored = &searching->ignored;
-    if (request_is_strict(searching->request))
+    if (searching->is_strict)
         complain(searching, name, TEXT("is not a known parameter"));
-    if (searching->ignores_more)
-        return;
-    searching->ignores_more = ignored->len + 2 + name.len + more.len > IGNORED_MAX;
-    if (searching->ignores_more) {
-        buffer_add(ignored, ignored->len ? more : TEXT("..."));
-        return;
-    }
-    if (ignored->len)
-        buffer_add(ignored, TEXT(", "));
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                        (c >= 'a' && c <= 'z') || strchr("_.-", c);
-        buffer_add_char(ignored, is_plain && c ? c : '?');
-    }
+    ignored_add(&searching->ignored, name);
 }
 
 /* So that all of it can be said again in a reply. */
@@ -410,6 +424,9 @@ static void ask_permission(struct searching *searching, const struct table *tabl
 }
 
 static void take_parameter(struct searching *searching, struct parameter *parameter) {
+    struct text name = parameter->name; /* id[] and id[0] are id again */
+    if (name.at && !searching->is_strict && text_take_brackets(&name))
+        parameter->name = name;
     if (!is_plain(searching, parameter) || take_paging(searching, parameter))
         return;
     if (!find_target(searching->search.table, parameter)) {
@@ -418,9 +435,7 @@ static void take_parameter(struct searching *searching, struct parameter *parame
     }
     if (parameter->through)
         ask_permission(searching, parameter->table);
-    struct text wrong = take_condition(searching, parameter);
-    if (wrong.at)
-        complain(searching, parameter->name, wrong);
+    complain_of(searching, parameter, take_condition(searching, parameter));
 }
 
 static void read_query(struct searching *searching) {
@@ -581,23 +596,19 @@ static struct searching *searching_new(struct request *request) {
     const struct table *table = request->route->resource->table;
     searching->request = request;
     searching->search = (struct search){ .table = table };
+    searching->is_strict = request_is_strict(request);
     order_by(searching,
              request->route->resource->order ? request->route->resource->order : table->common.id);
     searching->page = 1;
     searching->size = SIZE_DEFAULT;
-    buffer_init(&searching->ignored, request->arena, 0);
+    ignored_init(&searching->ignored, request->arena);
     return searching;
 }
 
 static void search(struct searching *searching) {
     struct request *request = searching->request;
     read_query(searching);
-    if (searching->ignored.len)
-        buffer_add_char(&searching->ignored, '\0');
-    if (searching->ignored.failed)
-        searching->errors.failed = true;
-    else if (searching->ignored.len)
-        reply_header(request->exchange, "X-Ignored-Parameters", searching->ignored.at);
+    ignored_reply(&searching->ignored, request);
     int lacking = request_lacking(request);
     if (lacking >= 0)
         reply_forbidden(request, (unsigned)lacking);

@@ -132,7 +132,7 @@ static void grant_by_password(struct request *request, const struct token_form *
     *sign_in = (struct sign_in){ .auth = &request->app->auth,
                                  .arena = request->arena,
                                  .on_behalf_of = &store_nobody,
-                                 .email = form->username,
+                                 .email = request_address(request, form->username),
                                  .password = form->password,
                                  .totp = form->totp,
                                  .client_id = client_id,

@@ -102,17 +102,22 @@ static enum status check_referrers(struct writing *writing, struct store_view *v
     return writing->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
 }
 
-/* RFC 9110 section 13.1.1: `*`, or a list of ETags of which one must be the record's. */
-static bool condition_holds(const struct writing *writing) {
-    struct text list = writing->if_match;
+/* RFC 9110 sections 13.1.1 and 13.1.2. What does not exist yet has no ETag. */
+static enum status check_conditions(struct writing *writing) {
     const struct record *before = &writing->before;
-    if (!list.at || (before->version && text_equal(text_trim(list), TEXT("*"))))
-        return true;
-    struct text etag = record_etag(record_id(before), before->version, writing->request->arena);
-    bool holds = false;
-    while (list.at)
-        holds |= text_equal(text_trim(text_cut(&list, ',')), etag);
-    return holds && etag.at && before->version; /* what does not exist yet has no ETag */
+    struct text etag = { 0 };
+    writing->conflict = (struct text){ 0 };
+    if (before->version) {
+        etag = record_etag(record_id(before), before->version, writing->request->arena);
+        if (!etag.at)
+            return STATUS_BROKEN;
+    }
+    if (writing->if_match.at && !etag_is_listed(writing->if_match, etag, ETAG_STRONG))
+        return STATUS_STALE;
+    if (!etag_is_listed(writing->if_none_match, etag, ETAG_WEAK))
+        return STATUS_OK;
+    writing->conflict = TEXT("If-None-Match has the record's ETag, or is * and there is one.");
+    return STATUS_STALE;
 }
 
 static enum status load_before(struct writing *writing, struct store_view *view) {
@@ -169,7 +174,7 @@ enum status writing_decide(struct writing *writing, struct store_view *view) {
         return status;
     if (writing->errors.first || writing->errors.failed)
         return STATUS_BAD_INPUT;
-    return condition_holds(writing) ? STATUS_OK : STATUS_STALE;
+    return check_conditions(writing);
 }
 
 /* ---- Writing ---- */
@@ -334,7 +339,8 @@ void writing_reply(struct writing *writing, enum status status) {
     case STATUS_OK: reply_success_to(writing); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
     case STATUS_DENIED: reply_failure(request, status, NULL, writing->errors.first); break;
-    case STATUS_CONFLICT: reply_failure(request, status, writing->conflict.at, NULL); break;
+    case STATUS_CONFLICT:
+    case STATUS_STALE: reply_failure(request, status, writing->conflict.at, NULL); break;
     default: reply_failure(request, status, NULL, NULL); break;
     }
 }
@@ -343,12 +349,14 @@ static struct writing *writing_new(struct request *request, const struct resourc
                                    enum writing_kind kind) {
     size_t size = resource->writing_size ? resource->writing_size : sizeof(struct writing);
     struct writing *writing = arena_calloc(request->arena, 1, size);
+    unsigned count;
     if (!writing)
         return NULL;
     writing->request = request;
     writing->resource = resource;
     writing->kind = kind;
-    writing->if_match = exchange_header(request->exchange, "If-Match");
+    writing->if_match = exchange_header_list(request->exchange, "If-Match", &count);
+    writing->if_none_match = exchange_header_list(request->exchange, "If-None-Match", &count);
     writing->rules = (struct rules){ .nexudus = request->app->nexudus,
                                      .strict = request_is_strict(request),
                                      .is_new = kind == WRITING_create,
@@ -367,6 +375,10 @@ struct writing *writing_new_patch(struct request *request, const struct resource
         return NULL;
     writing->change.values[writing->resource->table->common.id] = value_integer(id);
     return writing;
+}
+
+static bool has_path_id(const struct writing *writing) {
+    return writing->kind != WRITING_create && writing->request->id;
 }
 
 /* The Id stands in the path, and if the body has one too, it must be the same. */
@@ -391,13 +403,15 @@ static bool make_unique_id(struct writing *writing) {
 /* Remembered are a keyed hash of path and body, never the body, and only what was done. */
 static void take_repeat_key(struct writing *writing) {
     struct request *request = writing->request;
-    struct text key = exchange_header(request->exchange, "Idempotency-Key");
+    unsigned count;
+    struct text key = exchange_header_list(request->exchange, "Idempotency-Key", &count);
     if (writing->kind != WRITING_create || !key.len)
         return;
-    if (key.len > REPEAT_KEY_MAX) {
+    if (key.len > REPEAT_KEY_MAX || count > 1) {
         errors_add(&writing->errors, request->arena,
                    &(struct error){ .property = TEXT("Idempotency-Key"),
-                                    .message = MESSAGE_TEXT(repeat_key) });
+                                    .message = count > 1 ? MESSAGE_TEXT(repeated)
+                                                         : MESSAGE_TEXT(repeat_key) });
         return;
     }
     const struct table *table = writing->resource->table;
@@ -425,12 +439,13 @@ static enum status read_body(struct writing *writing) {
         return STATUS_OK;
     }
     take_repeat_key(writing); /* before reading the body changes it */
-    enum status status = json_read_change(request->exchange->body, table, request->arena,
-                                          &writing->change, &writing->errors);
+    enum status status = request_body(request, table, &writing->change, &writing->errors);
     if (status != STATUS_OK)
         return status;
+    if (has_path_id(writing) && !change_has(&writing->change, table->common.id))
+        writing->change.values[table->common.id] = value_integer(request->id);
     validate(&writing->change, &writing->rules, request->arena, &writing->errors);
-    if (writing->kind == WRITING_patch)
+    if (has_path_id(writing))
         take_path_id(writing);
     else if (writing->kind == WRITING_create && !make_unique_id(writing))
         return STATUS_BROKEN;
@@ -481,9 +496,8 @@ void writing_start(struct request *request, enum writing_kind kind) {
 
 bool request_read(struct request *request, const struct table *table, struct change *change) {
     struct errors errors = { 0 };
-    struct rules rules = { 0 };
-    enum status status =
-        json_read_change(request->exchange->body, table, request->arena, change, &errors);
+    struct rules rules = { .strict = request_is_strict(request) };
+    enum status status = request_body(request, table, change, &errors);
     if (status == STATUS_OK)
         validate(change, &rules, request->arena, &errors);
     if (status == STATUS_OK && !errors.first && !errors.failed)

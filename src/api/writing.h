@@ -20,9 +20,9 @@ struct writing {
     struct change change;
     struct errors errors; /* of validation; complete when a decision said BAD_INPUT or DENIED */
     struct rules rules;
-    struct text if_match; /* `at` NULL: no condition */
+    struct text if_match, if_none_match; /* `at` NULL: no condition */
     struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
-    struct text conflict; /* why the decision said CONFLICT */
+    struct text conflict; /* why the decision said CONFLICT, or STALE where that is not If-Match */
     /* As the decision sees them. `before` is empty (version 0) for a new record, `after` for one
      * that goes. */
     struct record before, after;

@@ -87,3 +87,15 @@ size_t text_characters(struct text utf8) {
         characters += ((unsigned char)utf8.at[i] & 0xC0) != 0x80;
     return characters;
 }
+
+bool text_take_brackets(struct text *name) {
+    size_t at = name->len;
+    if (at < 2 || name->at[at - 1] != ']')
+        return false;
+    for (at--; at && name->at[at - 1] >= '0' && name->at[at - 1] <= '9';)
+        at--;
+    if (at < 2 || name->at[at - 1] != '[')
+        return false;
+    name->len = at - 1;
+    return true;
+}

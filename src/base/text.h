@@ -45,6 +45,12 @@ struct text text_trim(struct text text);
 struct text text_cut(struct text *rest, char separator);
 
 /**
+ * Takes "[]" or "[12]" off the end of a name, as form libraries write lists. False when there is
+ * none.
+ */
+bool text_take_brackets(struct text *name);
+
+/**
  * Takes the next text of a list that is separated by commas, without white space around it; empty
  * ones are passed over. False at the end of the list.
  */

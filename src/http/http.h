@@ -140,6 +140,13 @@ void listener_stop(struct listener *listener);
 /** The value of the first header of that name (case aside); `at` NULL when there is none. */
 struct text exchange_header(const struct exchange *exchange, const char *name);
 
+/**
+ * The values of all headers of that name, joined by ", " as one list is (RFC 9110 section 5.3);
+ * `at` NULL when there is none, or memory is short. `*count` is how many there are.
+ */
+struct text exchange_header_list(const struct exchange *exchange, const char *name,
+                                 unsigned *count);
+
 /** The address that the request came from; lives as long as the exchange. */
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);

@@ -2,6 +2,8 @@
  * the protocol that sends it. */
 #include "http/serve.h"
 
+#include "base/buffer.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -259,6 +261,28 @@ void exchange_resume(struct exchange *exchange) {
 
 struct text exchange_header(const struct exchange *exchange, const char *name) {
     return head_value(&served_of(exchange)->head, text_of(name));
+}
+
+struct text exchange_header_list(const struct exchange *exchange, const char *name,
+                                 unsigned *count) {
+    const struct head *head = &served_of(exchange)->head;
+    struct text first = exchange_header(exchange, name);
+    struct buffer list;
+    *count = 0;
+    buffer_init(&list, exchange->arena, 0);
+    for (unsigned i = 0; first.at && i < head->count; i++) {
+        if (!text_equal_nocase(head->headers[i].name, text_of(name)))
+            continue;
+        if ((*count)++ == 1) /* nearly always there is but one, which is not copied */
+            buffer_add(&list, first);
+        if (*count > 1) {
+            buffer_add(&list, TEXT(", "));
+            buffer_add(&list, head->headers[i].value);
+        }
+    }
+    if (list.failed)
+        return (struct text){ 0 };
+    return *count > 1 ? buffer_text(&list) : first;
 }
 
 struct text exchange_query(const struct exchange *exchange) {

@@ -6,16 +6,23 @@
 #include "model/change.h"
 #include "model/record.h"
 
+struct json_body {
+    struct text text;
+    bool is_exact; /* names only as the table spells them, and no byte order mark */
+};
+
 /**
  * Reads a body against a field table in one walk: `change->values` as they came (kinds NULL,
  * BOOLEAN, INTEGER, TEXT, LIST, OTHER), `submitted`, `repeated`, `unknown`. Types and limits are
  * for rules/validate. The change lives in the arena and does not need `body` afterwards.
+ * Names are taken without regard to case: two spellings of one are a name twice.
  * STATUS_BAD_INPUT when the body is not one JSON object of UTF-8 (RFC 8259), or nested more than
  * 64 levels deep; then `errors` has one error on the property `Body`, with line and column.
  * STATUS_BROKEN when memory is short.
  */
-enum status json_read_change(struct text body, const struct table *table, struct arena *arena,
-                             struct change *change, struct errors *errors) MUST_CHECK;
+enum status json_read_change(const struct json_body *body, const struct table *table,
+                             struct arena *arena, struct change *change,
+                             struct errors *errors) MUST_CHECK;
 
 /** Adds a string in quotes, escaped (RFC 8259 section 7). The text must be UTF-8. */
 void json_add_string(struct buffer *buffer, struct text text);

@@ -82,7 +82,8 @@ static bool note_unknown(struct error ***last, struct text name, struct arena *a
     return true;
 }
 
-static bool read_members(yyjson_val *object, struct change *change, struct arena *arena) {
+static bool read_members(yyjson_val *object, bool is_exact, struct change *change,
+                         struct arena *arena) {
     size_t i, count;
     yyjson_val *key, *json;
     unsigned expected = 0;
@@ -90,6 +91,8 @@ static bool read_members(yyjson_val *object, struct change *change, struct arena
     yyjson_obj_foreach(object, i, count, key, json) {
         struct text name = { yyjson_get_str(key), yyjson_get_len(key) };
         const struct field *field = table_field(change->table, name, expected);
+        if (!field && !is_exact)
+            field = table_field_nocase(change->table, name);
         if (!field || !field_is_writable(field)) {
             if (!note_unknown(&last_unknown, name, arena))
                 return false;
@@ -120,29 +123,39 @@ static struct text place_of(struct text body, const yyjson_read_err *error, stru
                         column);
 }
 
-enum status json_read_change(struct text body, const struct table *table, struct arena *arena,
-                             struct change *change, struct errors *errors) {
+/* RFC 8259 section 8.1: a byte order mark may be ignored, and editors write it. */
+static struct text without_mark(const struct json_body *body) {
+    static const struct text mark = { "\xEF\xBB\xBF", 3 };
+    struct text text = body->text;
+    if (!body->is_exact && text.len >= mark.len && memcmp(text.at, mark.at, mark.len) == 0)
+        return (struct text){ text.at + mark.len, text.len - mark.len };
+    return text;
+}
+
+enum status json_read_change(const struct json_body *body, const struct table *table,
+                             struct arena *arena, struct change *change, struct errors *errors) {
     const yyjson_alc memory = { alloc_in_arena, grow_in_arena, leave_to_arena, arena };
+    const struct text text = without_mark(body);
     yyjson_read_err error;
 
     *change = change_new(table, arena);
     if (!change->values)
         return STATUS_BROKEN;
-    if (text_trim(body).len == 0)
+    if (text_trim(text).len == 0)
         return refuse(errors, arena, TEXT("is empty: a JSON object is required"));
     /* Read without YYJSON_READ_INSITU the text is not written to. */
-    yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)body.at, body.len,
+    yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.at, text.len,
                                             YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
     if (!document && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return STATUS_BROKEN;
     if (!document)
-        return refuse(errors, arena, place_of(body, &error, arena));
+        return refuse(errors, arena, place_of(text, &error, arena));
     yyjson_val *root = yyjson_doc_get_root(document);
     if (!yyjson_is_obj(root))
         return refuse(errors, arena, TEXT("must be a JSON object"));
     if (!is_nested_within(root, DEPTH_MAX))
         return refuse(errors, arena, TEXT("is nested more than 64 levels deep"));
-    return read_members(root, change, arena) ? STATUS_OK : STATUS_BROKEN;
+    return read_members(root, body->is_exact, change, arena) ? STATUS_OK : STATUS_BROKEN;
 }
 
 void json_add_submitted(struct buffer *buffer, const struct json_value *value) {

@@ -164,7 +164,10 @@ void json_add_errors(struct buffer *buffer, const struct error *first) {
         buffer_add_char(buffer, separator);
         separator = ',';
         buffer_add(buffer, TEXT("{\"AttemptedValue\":"));
-        json_add_submitted(buffer, error->attempted);
+        if (!error->attempted && error->attempted_text.at)
+            json_add_string(buffer, error->attempted_text);
+        else
+            json_add_submitted(buffer, error->attempted);
         buffer_add(buffer, TEXT(",\"Message\":"));
         json_add_string(buffer, error->message);
         buffer_add(buffer, TEXT(",\"PropertyName\":"));

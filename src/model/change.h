@@ -13,7 +13,8 @@ struct error {
     unsigned order; /* the client sees the lowest first; equals as they were added */
     struct text property;
     struct text message;
-    const struct json_value *attempted; /* NULL: shown as null */
+    const struct json_value *attempted; /* NULL: `attempted_text` is shown */
+    struct text attempted_text;         /* of a query; `at` NULL: null is shown */
 };
 
 /** Errors in the order in which the client sees them. */

@@ -164,4 +164,7 @@ struct text choice_name(const struct field *field, int64_t number);
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
 const struct field *table_field(const struct table *table, struct text name, unsigned hint);
 
+/** The field of that name, whatever its case; NULL when there is none. */
+const struct field *table_field_nocase(const struct table *table, struct text name);
+
 #endif

@@ -12,6 +12,8 @@ enum match {
     MATCH_linked,   /* a links field has the id */
     MATCH_owned,    /* an owners field has the id */
     MATCH_any,      /* one of the ids */
+    MATCH_null,     /* a reference points to nothing */
+    MATCH_not_null, /* or to something */
     MATCH_nothing,  /* no record has it: secrets, and members that are never kept */
 };
 

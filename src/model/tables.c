@@ -127,3 +127,13 @@ const struct field *table_field(const struct table *table, struct text name, uns
     }
     return NULL;
 }
+
+const struct field *table_field_nocase(const struct table *table, struct text name) {
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field->name.len == name.len && text_equal_nocase(field->name, name) &&
+            !(field->flags & HIDDEN))
+            return field;
+    }
+    return NULL;
+}

@@ -106,3 +106,16 @@ bool date_parse(struct text text, int64_t *ms) {
     int64_t unit_ms;
     return date_parse_unit(text, ms, &unit_ms);
 }
+
+struct text date_with_plus(struct text text, struct arena *arena) {
+    const size_t time = sizeof "2025-01-15T" - 1; /* a blank before it is no offset's */
+    const char *blank = text.len > time ? memrchr(text.at + time, ' ', text.len - time) : NULL;
+    if (!blank)
+        return text;
+    char *copy = arena_alloc(arena, text.len);
+    if (copy) {
+        memcpy(copy, text.at, text.len);
+        copy[blank - text.at] = '+';
+    }
+    return (struct text){ copy, text.len };
+}

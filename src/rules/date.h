@@ -1,6 +1,7 @@
 #ifndef ROSTER_RULES_DATE_H
 #define ROSTER_RULES_DATE_H
 
+#include "base/arena.h"
 #include "base/time.h"
 
 /**
@@ -12,6 +13,13 @@
  * (also after the zone is applied), text around it.
  */
 bool date_parse(struct text text, int64_t *ms) __attribute__((warn_unused_result));
+
+/**
+ * A date-time as a form or a query has it: an unescaped plus before the zone's offset comes as a
+ * blank. `at` NULL only when memory is short.
+ */
+struct text date_with_plus(struct text text, struct arena *arena)
+    __attribute__((warn_unused_result));
 
 /**
  * The same, with the length of what it names: a day, a minute or a second where nothing finer is

@@ -169,3 +169,12 @@ struct text email_key(struct text email, struct arena *arena) {
         return (struct text){ 0 };
     return join(local, domain, arena);
 }
+
+struct text email_with_plus(struct text email, struct arena *arena) {
+    if (!email.len || !memchr(email.at, ' ', email.len) || memchr(email.at, '"', email.len))
+        return email;
+    char *copy = arena_alloc(arena, email.len);
+    for (size_t i = 0; copy && i < email.len; i++)
+        copy[i] = email.at[i] == ' ' ? '+' : email.at[i];
+    return (struct text){ copy, email.len };
+}

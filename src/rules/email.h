@@ -12,6 +12,13 @@
 bool email_is_valid(struct text email) __attribute__((warn_unused_result));
 
 /**
+ * An address, or a part of one, as a form or a query has it: a plus that was not escaped comes as a
+ * blank, which no address has outside quotes. `at` NULL only when memory is short.
+ */
+struct text email_with_plus(struct text email, struct arena *arena)
+    __attribute__((warn_unused_result));
+
+/**
  * The form in which two spellings of one address are equal: local part in NFC, case-folded;
  * domain in A-labels (punycode), lower case. ASCII addresses take a fast path without libraries.
  * `email` need not be valid (a sign-in may try anything): what cannot be mapped is case-folded as

@@ -60,10 +60,19 @@ static struct text check_integer(const struct check *check) {
 
 static struct text check_boolean(const struct check *check) {
     struct text text = value_as_text(check->value);
-    bool is_true = text_equal(text, TEXT("true"));
-    if (check->value->kind == VALUE_BOOLEAN)
+    bool is_true = text_equal(text, TEXT("true")), is_false = text_equal(text, TEXT("false"));
+    int64_t number;
+    if (check->value->kind == VALUE_BOOLEAN) {
         is_true = check->value->integer;
-    else if (!is_true && !text_equal(text, TEXT("false")))
+        is_false = !is_true;
+    } else if (!check->rules->strict && take_integer(check->value, &number)) {
+        is_true = number == 1;
+        is_false = number == 0;
+    } else if (!check->rules->strict) { /* as Python, .NET and Entra ID write them */
+        is_true = text_equal_nocase(text, TEXT("true"));
+        is_false = text_equal_nocase(text, TEXT("false"));
+    }
+    if (!is_true && !is_false)
         return MESSAGE_TEXT(boolean);
     *check->value = value_integer(is_true);
     return fine;
@@ -82,10 +91,22 @@ static struct text say_choices(const struct check *check) {
     return arena_printf(check->arena, message_choice, names.failed ? "" : names.at);
 }
 
+/* By its name, in any case: clients that were generated have the names only. */
+static bool take_choice_name(const struct check *check, int64_t *number) {
+    const struct choice *choice = check->field->choices;
+    struct text name = value_as_text(check->value);
+    while (choice->name && !text_equal_nocase(text_of(choice->name), name))
+        choice++;
+    *number = choice->number;
+    return choice->name && !check->rules->strict;
+}
+
 static struct text check_choice(const struct check *check) {
     int64_t number;
     bool right = false;
-    if (take_integer(check->value, &number)) {
+    if (take_choice_name(check, &number)) {
+        right = true;
+    } else if (take_integer(check->value, &number)) {
         /* The hosted service's own examples use 0 (contract, conflict 15). */
         right = number == 0 && check->rules->nexudus;
         right |= choice_name(check->field, number).at != NULL;
@@ -122,9 +143,12 @@ static bool has_control(struct text text) {
     return false;
 }
 
+bool validate_is_utf8(struct text text) {
+    return !text.len || !u8_check((const uint8_t *)text.at, text.len);
+}
+
 bool validate_is_line(struct text text, size_t max) {
-    return !text.len || (!u8_check((const uint8_t *)text.at, text.len) && !has_control(text) &&
-                         !is_longer(text, max));
+    return validate_is_utf8(text) && !has_control(text) && !is_longer(text, max);
 }
 
 static struct text check_text(const struct check *check) {
@@ -259,12 +283,36 @@ static bool is_blank(const struct value *value) {
     return value->kind == VALUE_TEXT && text_trim(value_as_text(value)).len == 0;
 }
 
+/* Forms send "" for what nobody filled in. A boolean is not among these: it would become false. */
+static bool is_left_empty(const struct check *check) {
+    const struct value *value = check->value;
+    if (value->kind != VALUE_TEXT || value->len || check->field->flags & REQUIRED ||
+        check->rules->strict)
+        return false;
+    switch (check->field->type) {
+    case TYPE_email:
+    case TYPE_url:
+    case TYPE_integer:
+    case TYPE_date:
+    case TYPE_guid:
+    case TYPE_choice:
+    case TYPE_reference:
+    case TYPE_links:
+    case TYPE_added:
+    case TYPE_removed:
+    case TYPE_owners: return true;
+    default: return false;
+    }
+}
+
 static struct text ignore(struct value *value) {
     value->kind = VALUE_ABSENT;
     return fine;
 }
 
 static struct text check_field(const struct check *check, unsigned field) {
+    if (is_left_empty(check))
+        *check->value = value_null();
     bool missing = check->value->kind == VALUE_ABSENT || check->value->kind == VALUE_NULL ||
                    (check->field->flags & FILLED && is_blank(check->value));
     if (change_repeats(check->change, field))

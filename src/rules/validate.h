@@ -23,6 +23,8 @@ struct rules {
 void validate(struct change *change, const struct rules *rules, struct arena *arena,
               struct errors *errors);
 
+bool validate_is_utf8(struct text text);
+
 /** Is it UTF-8 of at most `max` characters, with no control character or line break? */
 bool validate_is_line(struct text text, size_t max);
 

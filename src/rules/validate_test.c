@@ -24,7 +24,8 @@ static int free_arena(void **state) {
 
 static struct errors validated(const char *body, const struct rules *rules, struct change *change) {
     struct errors errors = { 0 };
-    assert_int_equal(json_read_change(text_of(body), &user_table, &arena, change, &errors),
+    assert_int_equal(json_read_change(&(struct json_body){ .text = text_of(body) }, &user_table,
+                                      &arena, change, &errors),
                      STATUS_OK);
     validate(change, rules, &arena, &errors);
     assert_false(errors.failed || arena.failed);
@@ -94,8 +95,12 @@ static void a_boolean_is_true_or_false_or_their_names(void **state) {
     (void)state;
     assert_int_equal(taken("\"Active\":true", USER_Active).integer, 1);
     assert_int_equal(taken("\"Active\":\"false\"", USER_Active).integer, 0);
-    assert_wrong("\"Active\":1", "must be true or false");
-    assert_wrong("\"Active\":\"TRUE\"", "must be true or false");
+    assert_int_equal(taken("\"Active\":1", USER_Active).integer, 1);
+    assert_int_equal(taken("\"Active\":\"0\"", USER_Active).integer, 0);
+    assert_int_equal(taken("\"Active\":\"TRUE\"", USER_Active).integer, 1);
+    assert_wrong("\"Active\":2", "must be true or false");
+    assert_wrong("\"Active\":\"\"", "must be true or false");
+    assert_wrong("\"Active\":\"yes\"", "must be true or false");
 }
 
 static void a_date_becomes_milliseconds(void **state) {

@@ -12,8 +12,8 @@ const isRequired = (field) => field.flags.includes('REQUIRED');
 const guid = '01234567-89ab-cdef-0123-456789abcdef';
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 
-// For each type: values that are taken (and how they read back), values that are not, and the
-// beginning of what is said then.
+// For each type: values that are taken (and how they read back), values that are taken unless the client
+// prefers handling=strict, values that are not, and the beginning of what is said then.
 const types = {
     text: {
         good: (field) => [['x'], [' ü 😀 ', ' ü 😀 '], ['x'.repeat(Math.min(field.max, 300))]],
@@ -22,6 +22,7 @@ const types = {
         says: /^must (be a string|not contain a NUL|be a single line|have at most \d+ characters)/,
     },
     email: {
+        lenient: () => [['', null]],
         good: () => [['someone.else@example.org'], ['  trimmed@example.org ', 'trimmed@example.org']],
         bad: () => [7, true, [], {}, 'nobody', 'a@b@c@', `${'x'.repeat(65)}@example.org`, `x@${'y'.repeat(260)}`],
         says: /^must (be a valid e-mail|be a string|have at most)/,
@@ -34,26 +35,33 @@ const types = {
     },
     boolean: {
         good: () => [[true], [false], ['true', true], ['false', false]],
-        bad: () => [0, 1, 'yes', 'True', '', [], {}, 1.5],
+        lenient: () => [[0, false], [1, true], ['0', false], ['1', true], ['True', true], ['FALSE', false]],
+        bad: () => [2, -1, 'yes', ' true', '2', '', [], {}, 1.5],
         says: /^must be true or false$/,
     },
     date: {
         good: () => [['2025-01-15T10:30:00Z'], ['2025-01-15T10:30:00.123Z'], ['2025-01-15T10:30:00.1239Z', '2025-01-15T10:30:00.123Z'],
             ['2025-01-15T10:30', '2025-01-15T10:30:00Z'], ['2025-01-15T10:30:00.000+02:00', '2025-01-15T08:30:00Z'],
             ['2025-01-15', '2025-01-15T00:00:00Z'], ['2024-02-29T00:00:00-0330', '2024-02-29T03:30:00Z'], ['0001-01-01T00:00:00Z']],
-        bad: () => [7, true, [], {}, '', 'now', '2025-02-30T00:00:00Z', '2025-01-15T24:00:00Z', '2025-1-5', '2025-01-15T10:30:00Zx',
+        lenient: () => [['', null]],
+        bad: () => [7, true, [], {}, ' ', 'now', '2025-02-30T00:00:00Z', '2025-01-15T24:00:00Z', '2025-1-5', '2025-01-15T10:30:00Zx',
             '0001-01-01T00:00:00+01:00', '10000-01-01T00:00:00Z'],
         says: /^must be a date and time such as 2025-01-15T10:30:00Z$/,
     },
     guid: {
         good: () => [[guid], [guid.toUpperCase(), guid], [`{${guid}}`, guid], [guid.replaceAll('-', ''), guid]],
-        bad: () => [7, true, [], {}, '', 'x', `${guid}0`, guid.replace('0', 'g'), `{${guid}`],
+        lenient: () => [['', null]],
+        bad: () => [7, true, [], {}, ' ', 'x', `${guid}0`, guid.replace('0', 'g'), `{${guid}`],
         says: /^must be a GUID such as /,
     },
-    choice: { good: () => [[1], [2], ['3', 3]], bad: () => [0, 4, true, 'x', [], {}], says: /^must be one of / },
+    choice: {
+        good: () => [[1], [2], ['3', 3]], lenient: () => [['EnglishUS', 1], ['spanish', 2], ['ENGLISHUK', 3]],
+        bad: () => [0, 4, true, '', 'x', 'English', [], {}], says: /^must be one of /,
+    },
     reference: {
         good: (field) => [[{ language: 601, application: 701 }[field.target]], [String({ language: 602, application: 702 }[field.target]),
             { language: 602, application: 702 }[field.target]]],
+        lenient: () => [['', null]],
         bad: () => [0, -1, true, 1.5, 'x', [], {}, 424242],
         says: /^(must be an integer from 1 to 9007199254740991|no \w+ with Id 424242 exists)$/,
     },
@@ -98,6 +106,20 @@ for (const field of table.filter((one) => types[one.type] && !isReadOnly(one) &&
             assertInvalid(await server.put(body), field.name, type.says);
         }
         assert.deepEqual(await server.get(userId), before);
+    });
+
+    test(`${field.name} is taken as clients write it, unless they prefer handling=strict`, async () => {
+        const [good] = type.good(field)[0];
+        for (const [sent, shown] of type.lenient?.(field) ?? []) {
+            assert.equal((await server.update(userId, { [field.name]: good })).status, 200);
+            if (field.flags.includes('FILLED'))
+                continue;
+            const refused = await server.update(userId, { [field.name]: sent }, { headers: { Prefer: 'handling=strict' } });
+            assert.deepEqual(assertInvalid(refused, field.name, type.says).AttemptedValue, sent);
+            const reply = await server.update(userId, { [field.name]: sent });
+            assert.equal(reply.status, 200, reply.text);
+            assert.deepEqual((await server.get(userId))[field.name], shown, JSON.stringify(sent));
+        }
     });
 
     if (isRequired(field))

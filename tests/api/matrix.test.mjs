@@ -15,7 +15,7 @@ const resources = {
     '/api/sys/refreshtokens': 'RefreshToken',
 };
 const uniform = {
-    'GET': 'List', 'GET /{id}': 'Read', 'POST': 'Create', 'PUT': 'Edit', 'PATCH /{id}': 'Edit', 'DELETE /{id}': 'Delete',
+    'GET': 'List', 'GET /{id}': 'Read', 'POST': 'Create', 'PUT': 'Edit', 'PUT /{id}': 'Edit', 'PATCH /{id}': 'Edit', 'DELETE /{id}': 'Delete',
     'GET /commands': 'List', 'POST /runcommand': 'Edit',
 };
 // Whoever asks, and with whatever credentials.
@@ -27,7 +27,7 @@ const open = {
 const special = {
     'GET /api/auth/me': [], 'GET /api/utils/enums': [], 'POST /api/sys/users/token/refresh': [],
     'GET /api/apps/applications/my': ['Application-List'],
-    'POST /api/sys/users/validate': ['User-Read'], 'GET /api/sys/users/{id}/token/refresh': ['User-Edit'],
+    'POST /api/sys/users/validate': ['User-Read'], 'GET /api/sys/users/{id}/token/refresh': ['User-Edit'], 'POST /api/sys/users/{id}/token/refresh': ['User-Edit'],
 };
 // A webhook sends users' records away, and a delivery has one.
 const showsUsers = ({ path, needs: [role] }) => (path.startsWith('/api/sys/webhooks') && /-(Create|Edit)$/.test(role))
@@ -37,7 +37,7 @@ const targets = ['own', 'other', 'admin'];
 // What becomes of a call that is let through.
 function outcome({ title, resource, suffix, key }, isAdmin, target) {
     const isProtected = target === 'admin' && !isAdmin;
-    if (title === 'GET /api/sys/users/{id}/token/refresh')
+    if (title.endsWith(' /api/sys/users/{id}/token/refresh'))
         return target === 'own' || isAdmin ? 200 : 403;
     if (suffix === 'POST /runcommand')
         return !key ? 400 : resource === '/api/sys/users' && isProtected ? 'refused' : 'done';

@@ -42,7 +42,7 @@ test('eLanguage is 1 EnglishUS, 2 Spanish, 3 EnglishUK', async () => {
         assert.equal((await server.update(userId, { Language })).status, 200);
         assert.equal((await server.get(userId)).Language, Language);
     }
-    for (const wrong of [0, 4, -1, 'EnglishUS', 1.0001, true])
+    for (const wrong of [0, 4, -1, 'English', 1.0001, true])
         assertInvalid(await server.update(userId, { Language: wrong }), 'Language',
             /^must be one of 1 \(EnglishUS\), 2 \(Spanish\), 3 \(EnglishUK\)$/);
 });

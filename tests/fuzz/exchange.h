@@ -36,6 +36,13 @@ struct text exchange_header(const struct exchange *exchange, const char *name) {
     return (struct text){ 0 };
 }
 
+struct text exchange_header_list(const struct exchange *exchange, const char *name,
+                                 unsigned *count) {
+    struct text value = exchange_header(exchange, name);
+    *count = value.at != NULL;
+    return value;
+}
+
 struct text exchange_query(const struct exchange *exchange) {
     return fake_of(exchange)->query;
 }

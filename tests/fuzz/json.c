@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct rules rules = { .nexudus = bytes[0] & 1, .strict = bytes[0] & 2, .now_ms = 1 };
     struct text text = { (const char *)bytes + 1, size - 1 };
     const struct table *table = bytes[0] / 4 ? tables[bytes[0] / 4 % TABLES] : &user_table;
-    enum status status = json_read_change(text, table, &arena, &change, &errors);
+    enum status status =
+        json_read_change(&(struct json_body){ .text = text }, table, &arena, &change, &errors);
     if (status == STATUS_OK) {
         validate(&change, &rules, &arena, &errors);
         for (unsigned i = 0; i < table->count; i++)
@@ -36,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     buffer_add(&object, errors.first ? buffer_text(&body) : TEXT("null"));
     buffer_add_char(&object, '}');
     require(!object.failed);
-    status = json_read_change(buffer_text(&object), &user_table, &arena, &again, &none);
+    status = json_read_change(&(struct json_body){ .text = buffer_text(&object) }, &user_table,
+                              &arena, &again, &none);
     require(status == STATUS_OK || errors.first); /* a value nested 64 deep is 66 deep here */
     arena_close(&arena);
     return 0;

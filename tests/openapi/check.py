@@ -10,7 +10,7 @@ are all made by the same code.
 import json
 import re
 import sys
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from jsonschema import Draft202012Validator, FormatChecker, RefResolver
 from jsonschema.exceptions import best_match
@@ -49,6 +49,12 @@ def matchers(document):
     return [(re.compile(re.escape(path).replace(r"\{id\}", r"[1-9]\d*") + "/?", re.IGNORECASE), path) for path in paths]
 
 
+def plain_path(path):
+    """As RFC 3986 section 6.2.2.2 has it, with one slash where there were several."""
+    return re.sub(r"%[0-9A-Fa-f]{2}", lambda one: unquote(one[0]) if re.fullmatch(r"[\w.~-]", unquote(one[0]), re.ASCII) else one[0],
+                  re.sub("/+", "/", path))  # fmt: skip
+
+
 def shorten(value):
     if isinstance(value, list):
         return value[:LOOKED_AT]
@@ -66,6 +72,31 @@ def typed(value, schema):
         return int(text)
     words = [word for word in schema.get("enum", []) if isinstance(word, str) and word.lower() == text.lower()]
     return words[0] if words else value
+
+
+def as_said(value, schema):
+    """A value of a body, in the spelling that the description has, where it came in another that is tolerated."""
+    kinds = schema.get("type", [])
+    if "boolean" in kinds and str(value).lower() in ("true", "false", "1", "0"):
+        return str(value).lower() in ("true", "1")
+    if value == "" and "null" in kinds and "boolean" not in kinds and set(schema) & {"format", "items", "pattern", "enum"}:
+        return None
+    names = dict(pair.split(": ")[::-1] for pair in schema.get("description", "").split(", ") if "enum" in schema)
+    numbers = {name.lower(): number for name, number in names.items()}
+    return numbers.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def form_of(text, properties):
+    """A form as the object that it stands for."""
+    members = {}
+    for name, value in parse_qsl(text.replace("+", "%2B") if "@" in text else text, keep_blank_values=True):
+        plain = re.sub(r"(?<=.)\[\d*\]$", "", name)
+        is_list = plain != name or "array" in properties.get(plain.lower(), (plain, {}))[1].get("type", [])
+        if plain in members or (is_list and value):
+            before = members.get(plain, [])
+            value = (before if isinstance(before, list) else [before]) + [value]
+        members[plain] = value
+    return members
 
 
 class Checker:
@@ -91,7 +122,7 @@ class Checker:
 
     def find(self, exchange):
         """(path, method, operation); operation None where there is none."""
-        asked = exchange["path"].split("?")[0]
+        asked = plain_path(exchange["path"].split("?")[0])
         method = {"HEAD": "get"}.get(exchange["method"], exchange["method"].lower())
         for pattern, path in self.paths:
             if pattern.fullmatch(asked) and method in self.document["paths"][path]:
@@ -129,6 +160,7 @@ class Checker:
         query = exchange["path"].partition("?")[2]
         given = {"query": parse_qsl(query, keep_blank_values=True), "header": list(exchange["headers"].items())}
         known = {(one["in"], one["name"].lower()): one for one in parameters}
+        given["query"] = [(re.sub(r"(?<=.)\[\d*\]$", "", name), value) for name, value in given["query"]]
         for place, pairs in given.items():
             for name, value in pairs:
                 one = known.get((place, name.lower()))
@@ -140,9 +172,19 @@ class Checker:
                     if place == "query" and one.get("required") and name not in names)  # fmt: skip
         # A search says which names it does not know.
         ignored = exchange["replyHeaders"].get("x-ignored-parameters", "").lower().split(", ")
-        if "X-Ignored-Parameters" in described.get("headers", {}) and "..." not in ignored:
+        if exchange["method"] == "GET" and "X-Ignored-Parameters" in described.get("headers", {}) and "..." not in ignored:
             unknown = (re.sub(r"[^a-z0-9_.-]", "?", name) for name in names if ("query", name) not in known)
             yield from (f"query {name} is neither described nor said to be ignored" for name in unknown if name not in ignored)
+
+    def said(self, exchange, text, schema):
+        properties = {name.lower(): (name, self.resolve(one)) for name, one in schema.get("properties", {}).items()}
+        headers = {name.lower(): value for name, value in exchange["headers"].items()}
+        if "form-urlencoded" in headers.get("content-type", "").lower() and text.lstrip("\ufeff ")[:1] not in ("{", "["):
+            members = form_of(text, properties)
+        else:
+            members = json.loads(text.lstrip("\ufeff"))
+        known = {name: properties.get(name.lower(), (name, {})) for name in members}
+        return {known[name][0]: as_said(value, known[name][1]) for name, value in members.items()}
 
     def body(self, exchange, operation):
         if "requestBody" not in operation or exchange.get("isLong"):
@@ -152,7 +194,10 @@ class Checker:
         if value is None:
             yield "there was no body, yet it was accepted"
             return
-        value = dict(parse_qsl(value, keep_blank_values=True)) if kind.endswith("form-urlencoded") else json.loads(value)
+        if kind.endswith("form-urlencoded"):
+            value = dict(parse_qsl(value, keep_blank_values=True))
+        else:
+            value = self.said(exchange, value, self.resolve(content["schema"]))
         problem = self.problem(content["schema"], value)
         if problem:
             yield f"body {problem}"

@@ -269,6 +269,11 @@ static void add_match(struct query *query, const struct filter *filter) {
         add_value(query, ids_to_stored(&filter->value, sql->arena));
         buffer_add(sql, field_is_linked(field) ? TEXT(")))") : TEXT("))"));
         break;
+    case MATCH_null:
+    case MATCH_not_null:
+        search_add_value(sql, table, field, table->name);
+        buffer_add(sql, filter->match == MATCH_null ? TEXT(" IS NULL") : TEXT(" IS NOT NULL"));
+        break;
     case MATCH_nothing: buffer_add(sql, TEXT("0")); break;
     }
 }
