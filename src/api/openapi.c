@@ -354,7 +354,7 @@ static const char *filter_schema(const struct field *field) {
     case TYPE_url:
     case TYPE_name:
         if (field_is_stored(field) || field->type == TYPE_name)
-            return "\"type\":\"string\",\"description\":\"contains it, without case\"";
+            return "\"type\":\"string\",\"description\":\"contains it, without case and accents\"";
         break;
     case TYPE_added:
     case TYPE_removed:

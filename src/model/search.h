@@ -6,7 +6,7 @@
 
 enum match {
     MATCH_equal,
-    MATCH_contains, /* text, without regard to case: the value is folded, UTF-8 without NUL */
+    MATCH_contains, /* text, without regard to case and accents: folded UTF-8 without NUL */
     MATCH_from,     /* at least */
     MATCH_to,       /* at most */
     MATCH_linked,   /* a links field has the id */
@@ -25,16 +25,19 @@ struct filter {
     unsigned field;
     enum match match;
     struct value value;
+    struct value cased; /* of MATCH_contains: folded but for its accents, for exact matches */
 };
 
 /** Which records of a table are wanted, in which order, and which part of them. */
 struct search {
     const struct table *table;
     struct filter *filters;
-    unsigned order;   /* a field */
-    bool descending;  /* ties by Id, the same way */
-    bool exact_first; /* before all others: records whose text equals what it should contain */
-    bool is_whole;    /* the lists of the records are wanted too */
+    unsigned order;  /* a field */
+    bool descending; /* ties by Id, the same way */
+    /* Before all others: records whose text equals what it should contain, of them first those that
+     * have the same accents. */
+    bool exact_first;
+    bool is_whole; /* the lists of the records are wanted too */
     int64_t skip, limit;
     int64_t behind; /* in the order of Ids: the page begins behind this one; 0: where `skip` says */
 };

@@ -137,9 +137,9 @@ bool email_is_valid(struct text email) {
 /* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
 static struct text fold_domain(struct text domain, struct arena *arena) {
     if (fold_is_ascii(domain) || memchr(domain.at, '\0', domain.len))
-        return fold(domain, arena);
+        return fold_case(domain, arena);
     uint8_t *ascii = to_a_labels(domain);
-    struct text copy = ascii ? fold_ascii(text_of((char *)ascii), arena) : fold(domain, arena);
+    struct text copy = ascii ? fold_ascii(text_of((char *)ascii), arena) : fold_case(domain, arena);
     idn2_free(ascii);
     return copy;
 }
@@ -162,8 +162,8 @@ struct text email_key(struct text email, struct arena *arena) {
         (email.len > (size_t)EMAIL_MAX * 4 || text_characters(email) > EMAIL_MAX))
         return TEXT("");
     if (fold_is_ascii(email) || !split(email, &local, &domain))
-        return fold(email, arena);
-    local = fold(local, arena);
+        return fold_case(email, arena);
+    local = fold_case(local, arena);
     domain = fold_domain(domain, arena);
     if (!local.at || !domain.at)
         return (struct text){ 0 };

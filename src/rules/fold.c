@@ -1,8 +1,11 @@
-/* Texts compared without regard to case: Unicode's full case folding, and a fast path for ASCII. */
+/* Texts compared without regard to case, and to accents: Unicode's full case folding and its
+ * decompositions, and a fast path for ASCII. */
 #include "rules/fold.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
 
@@ -30,20 +33,85 @@ struct text fold_ascii(struct text text, struct arena *arena) {
     return copy;
 }
 
-struct text fold(struct text text, struct arena *arena) {
-    size_t len = 0;
-    /* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
-    if (fold_is_ascii(text) || u8_check((const uint8_t *)text.at, text.len))
-        return fold_ascii(text, arena);
-    uint8_t *folded =
-        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
-    if (!folded) { /* memory was short: nothing else is wrong with UTF-8 */
+/* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
+static bool is_ascii_or_wrong(struct text text) {
+    return fold_is_ascii(text) || u8_check((const uint8_t *)text.at, text.len);
+}
+
+/* What the library gave, NULL when memory was short: nothing else is wrong with UTF-8. */
+static struct text keep(uint8_t *given, size_t len, struct arena *arena) {
+    if (!given) {
         arena->failed = true;
         return (struct text){ 0 };
     }
-    struct text copy = arena_text(arena, (struct text){ (char *)folded, len });
-    free(folded);
+    struct text copy = arena_text(arena, (struct text){ (char *)given, len });
+    free(given);
     return copy;
+}
+
+struct text fold_case(struct text text, struct arena *arena) {
+    size_t len = 0;
+    if (is_ascii_or_wrong(text))
+        return fold_ascii(text, arena);
+    uint8_t *folded =
+        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFC, NULL, &len);
+    return keep(folded, len, arena);
+}
+
+/* By combining class (Unicode section 4.3): 10 to 36 are Hebrew points and vowel signs of Arabic
+ * and Syriac, from 200 on what stands above, below or through any letter. */
+static bool is_accent(ucs4_t character) {
+    int class = uc_combining_class(character);
+    return class >= 200 || (class >= 10 && class <= 36);
+}
+
+/* Letters whose mark is a part of them to Unicode, but not to who looks for them without it. */
+static const char *plain_letter(ucs4_t character) {
+    switch (character) {
+    case 0x00E6: return "ae";
+    case 0x00F8: return "o";
+    case 0x0111: return "d";
+    case 0x0127: return "h";
+    case 0x0131: return "i"; /* dotless, the small letter of the Turkish I */
+    case 0x0142: return "l";
+    case 0x0153: return "oe";
+    case 0x0167: return "t";
+    default: return NULL;
+    }
+}
+
+/* Of decomposed UTF-8, where it lies: no letter gets longer. */
+static size_t drop_accents(uint8_t *text, size_t len) {
+    size_t kept = 0;
+    for (size_t at = 0; at < len;) {
+        ucs4_t character;
+        size_t size = (size_t)u8_mbtouc(&character, text + at, len - at);
+        const char *plain = plain_letter(character);
+        if (plain) {
+            memcpy(text + kept, plain, strlen(plain));
+            kept += strlen(plain);
+        } else if (!is_accent(character)) {
+            memmove(text + kept, text + at, size);
+            kept += size;
+        }
+        at += size;
+    }
+    return kept;
+}
+
+struct text fold(struct text text, struct arena *arena) {
+    size_t len = 0, composed_len = 0;
+    if (is_ascii_or_wrong(text))
+        return fold_ascii(text, arena);
+    uint8_t *folded =
+        u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFD, NULL, &len);
+    if (folded && (len = drop_accents(folded, len)) == 0) { /* it had nothing else */
+        free(folded);
+        return fold_case(text, arena);
+    }
+    uint8_t *composed = folded ? u8_normalize(UNINORM_NFC, folded, len, NULL, &composed_len) : NULL;
+    free(folded);
+    return keep(composed, composed_len, arena);
 }
 
 int fold_contains(struct text text, struct text folded) {

@@ -37,9 +37,19 @@ static void spellings_of_one_text_are_the_same(void **state) {
         { "\uFB01sch", "FISCH" }, /* a ligature */
         { "\u212Aelvin", "kelvin" },
         { "\u017Fenf", "SENF" }, /* long s */
-        { "\u0130", "i\u0307" },
-        { "\U00010400", "\U00010428" }, /* Deseret, behind the first 65,536 */
-        { "\u1100\u1161", "\uAC00" },   /* Hangul */
+        { "\u0130zmir", "izmir" },
+        { "\u0130ZM\u0130R", "\u0130zmir" },
+        { "ISPARTA", "\u0131sparta" },
+        { "Jos\u00E9", "JOSE" },
+        { "Zo\u00EB", "Zoe" },
+        { "\u0141ukasz \u00D8rsted \u0110or\u0111e", "lukasz orsted dorde" },
+        { "\u1EC6\u0301", "e" }, /* several marks on one letter */
+        { "\u03AC\u03BB\u03C6\u03B1", "\u03B1\u03BB\u03C6\u03B1" }, /* Greek tonos */
+        { "\u0623\u062D\u0645\u064E\u062F",
+          "\u0627\u062D\u0645\u062F" },     /* Arabic, with a vowel sign */
+        { "\u05E9\u05C1\u05B8", "\u05E9" }, /* Hebrew, with points */
+        { "\U00010400", "\U00010428" },     /* Deseret, behind the first 65,536 */
+        { "\u1100\u1161", "\uAC00" },       /* Hangul */
     };
     for (size_t i = 0; i < LENGTH(pairs); i++)
         if (!is_same(pairs[i][0], pairs[i][1]))
@@ -49,12 +59,14 @@ static void spellings_of_one_text_are_the_same(void **state) {
 static void different_texts_stay_different(void **state) {
     (void)state;
     static const char *const pairs[][2] = {
-        { "Zo\u00EB", "Zoe" },
-        { "\u0131", "i" }, /* dotless i is a letter of its own */
+        { "\u304B", "\u304C" },       /* ka and ga */
+        { "\u0915", "\u0915\u093F" }, /* ka and ki, whose vowel is a mark */
+        { "\u0915", "\u0958" },       /* ka and qa, by a nukta */
+        { "\u0301", "" },             /* marks alone */
+        { "\u0301", "\u0300" },
         { "a", "a " },
         { "\u00F6", "oe" },
         { "\u0430", "a" },
-        { "a\u0327\u0301", "a" },
         { "\U0001F600", "\u2603" },
         { "1", "\u00B9" }, /* NFC, not NFKC */
     };
@@ -68,9 +80,20 @@ static void marks_in_another_order_are_the_same(void **state) {
     assert_true(is_same("a\u0327\u0301", "A\u0301\u0327"));
 }
 
+static void case_alone_keeps_accents(void **state) {
+    struct arena arena = { 0 };
+    (void)state;
+    assert_true(text_equal(fold_case(TEXT("ZOE\u0308"), &arena), TEXT("zo\u00EB")));
+    assert_true(text_equal(fold_case(TEXT("\u0131\u00D8"), &arena), TEXT("\u0131\u00F8")));
+    arena_close(&arena);
+}
+
 static void folded_twice_is_folded_once(void **state) {
     (void)state;
-    static const char *const texts[] = { "Stra\u00DFe", "\u0130", "ZOE\u0308", "\u03A3", "\uFB03" };
+    static const char *const texts[] = {
+        "Stra\u00DFe", "\u0130",       "ZOE\u0308", "\u03A3",
+        "\uFB03",      "\u01FC\u0345", "\u0301",    "\u304C\u0301"
+    };
     for (size_t i = 0; i < LENGTH(texts); i++) {
         struct arena arena = { 0 };
         struct text once = fold(text_of(texts[i]), &arena);
@@ -101,7 +124,9 @@ static void a_text_contains_its_parts_whatever_their_case(void **state) {
         { "Stra\u00DFe", "ASSE", 1 },
         { "STRASSE", "\u00DFe", 1 },
         { "Zoe\u0308 \u00D6konom", "\u00EB \u00F6", 1 },
-        { "Zoe\u0308", "zoe", 0 }, /* the e is part of another letter */
+        { "Zoe\u0308", "zoe", 1 },
+        { "jose", "JOS\u00C9", 1 },
+        { "\u00C9", "\u0301", 0 },
         { "\u039F\u0394\u039F\u03A3 x", "\u03C2", 1 },
         { "abc", "", 1 },
         { "", "a", 0 },
@@ -120,6 +145,7 @@ int main(void) {
         cmocka_unit_test(spellings_of_one_text_are_the_same),
         cmocka_unit_test(different_texts_stay_different),
         cmocka_unit_test(marks_in_another_order_are_the_same),
+        cmocka_unit_test(case_alone_keeps_accents),
         cmocka_unit_test(folded_twice_is_folded_once),
         cmocka_unit_test(what_is_no_utf8_keeps_its_bytes),
         cmocka_unit_test(a_text_contains_its_parts_whatever_their_case),

@@ -7,6 +7,7 @@
 #include "rules/base32.h"
 #include "rules/date.h"
 #include "rules/email.h"
+#include "rules/fold.h"
 #include "rules/guid.h"
 
 static void try_date(struct text text) {
@@ -37,16 +38,24 @@ static void try_base32(struct text text, struct arena *arena) {
     require(base32_decode(text, out) == base32_decode(text, NULL));
 }
 
+static void try_fold(struct text text, struct arena *arena) {
+    struct text folded = fold(text, arena), cased = fold_case(text, arena);
+    require(folded.at && cased.at && text_equal(fold(folded, arena), folded));
+    require(text_equal(fold(cased, arena), folded) && (folded.len || !text.len));
+    require(fold_contains(text, folded) == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct arena arena = { 0 };
     if (!size)
         return 0;
     struct text text = { (const char *)bytes + 1, size - 1 };
-    switch (bytes[0] % 6) {
+    switch (bytes[0] % 7) {
     case 0: try_date(text); break;
     case 1: try_email(text, &arena); break;
     case 2: try_guid(text); break;
     case 3: try_base32(text, &arena); break;
+    case 5: try_fold(text, &arena); break;
     case 4: require(base64_decode(text, &arena).len <= text.len); break;
     default: require(password_form(text) <= PASSWORD_HASH_FOREIGN);
     }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "rules/email.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -208,6 +209,10 @@ static enum status create_resource(struct store_view *view, const struct table *
     return status == STATUS_OK ? create_ids(view, table) : status;
 }
 
+/* Strangers may ask for a business by its name. */
+static const char names_of_businesses[] =
+    "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE);";
+
 static enum status create_all(struct store_view *view) {
     enum status status = view_run(view, next_ids_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
@@ -217,6 +222,8 @@ static enum status create_all(struct store_view *view) {
         status = count_all_rows(view);
     if (status == STATUS_OK)
         status = view_run(view, orders_of_users);
+    if (status == STATUS_OK)
+        status = view_run(view, names_of_businesses);
     if (status == STATUS_OK)
         status = create_texts(view);
     if (status == STATUS_OK)
@@ -480,10 +487,89 @@ static enum status give_tokens_families(struct store_view *view) {
                           " AND s.kind <= 2) WHERE kind <= 2;" token_families);
 }
 
-/* Version 5: tokens have families, and the key is known. */
+static enum status refold_text(struct store_view *view, const struct texts *texts,
+                               sqlite3_stmt *row) {
+    struct arena arena = { 0 };
+    struct record owner = record_new(texts->table, &arena);
+    struct text folded = column_text(row, 1, &arena), old = column_text(row, 2, &arena);
+    enum status status = owner.values && folded.at && old.at ? STATUS_OK : STATUS_BROKEN;
+    if (status == STATUS_OK) {
+        owner.values[texts->table->common.id] = value_integer(sqlite3_column_int64(row, 0));
+        status = texts_set(texts, record_id(&owner), folded);
+    }
+    if (status == STATUS_OK && texts->field->type == TYPE_email)
+        status = addresses_write(view, &owner, old, TABLE_DROP_ADDRESS);
+    if (status == STATUS_OK && texts->field->type == TYPE_email)
+        status = addresses_write(view, &owner, folded, TABLE_ADD_ADDRESS);
+    arena_close(&arena);
+    return status;
+}
+
+/* Texts were looked for with their accents. */
+static enum status drop_accents(struct store_view *view) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++) {
+        const struct texts texts = { view, &user_table, &user_table.fields[i] };
+        if (!(texts.field->flags & SEARCHED))
+            continue;
+        sqlite3_stmt *row = texts_accented(&texts);
+        while ((status = view_step(view, row)) == STATUS_OK &&
+               (status = refold_text(view, &texts, row)) == STATUS_OK)
+            ;
+        (void)sqlite3_finalize(row); /* repeats the error of the step */
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    return status;
+}
+
+/* Of two users whose addresses are one mailbox the one who has the plain spelling keeps it. */
+static enum status rekey_user(struct store_view *view, sqlite3_stmt *row) {
+    struct arena arena = { 0 };
+    sqlite3_stmt *update = NULL;
+    struct text key = email_key(column_text(row, 1, &arena), &arena);
+    enum status status = STATUS_BROKEN;
+    if (key.at &&
+        sqlite3_prepare_v2(view->db, "UPDATE OR IGNORE users SET EmailKey = ?1 WHERE Id = ?2", -1,
+                           &update, NULL) == SQLITE_OK) {
+        bind_text(update, 1, key);
+        bind_integer(update, 2, sqlite3_column_int64(row, 0));
+        status = view_execute(view, update);
+    }
+    if (status == STATUS_OK && !sqlite3_changes(view->db))
+        log_warning("user %lld has the mailbox of another user, in quotes; give one of them another"
+                    " address",
+                    (long long)sqlite3_column_int64(row, 0));
+    (void)sqlite3_finalize(update); /* repeats the error of the step */
+    arena_close(&arena);
+    return status;
+}
+
+/* Quotes that need not be there, and an IPv6 address in another spelling, made another key. */
+static enum status rekey_users(struct store_view *view) {
+    sqlite3_stmt *row = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db,
+                           "SELECT Id, Email FROM users WHERE Email GLOB '\"*' OR Email GLOB"
+                           " '*@[[]*' ORDER BY Id",
+                           -1, &row, NULL) == SQLITE_OK)
+        while ((status = view_step(view, row)) == STATUS_OK &&
+               (status = rekey_user(view, row)) == STATUS_OK)
+            ;
+    (void)sqlite3_finalize(row); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Version 5: tokens have families, the key is known, texts are found without their accents,
+ * spellings of one address have one key, businesses are found by their names. */
 static enum status to_version_5(struct store_view *view) {
     enum status status = give_tokens_families(view);
-    return status == STATUS_OK ? view_run(view, seal_mark_table) : status;
+    if (status == STATUS_OK)
+        status = view_run(view, seal_mark_table);
+    if (status == STATUS_OK)
+        status = drop_accents(view);
+    if (status == STATUS_OK)
+        status = view_run(view, names_of_businesses);
+    return status == STATUS_OK ? rekey_users(view) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */

@@ -26,15 +26,16 @@ static void contains(sqlite3_context *context, int count, sqlite3_value **argume
         sqlite3_result_int(context, found);
 }
 
-/* For exact matches, and for what compares records with the blocks of texts. */
+/* For exact matches, and for what compares records with the blocks of texts: fold, or fold_case. */
 static void fold_text(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    const bool keeps_accents = sqlite3_user_data(context) != NULL;
     struct arena arena = { 0 };
     struct text text = { (const char *)sqlite3_value_text(arguments[0]), 0 };
     (void)count;
     text.len = (size_t)sqlite3_value_bytes(arguments[0]);
     if (!text.at)
         return; /* null stays null */
-    struct text folded = fold(text, &arena);
+    struct text folded = keeps_accents ? fold_case(text, &arena) : fold(text, &arena);
     if (folded.at)
         sqlite3_result_text64(context, folded.at, folded.len, SQLITE_TRANSIENT, SQLITE_UTF8);
     else
@@ -92,8 +93,7 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
 }
 
 static bool add_function(sqlite3 *db, const char *name, int arguments,
-                         void (*function)(sqlite3_context *, int, sqlite3_value **),
-                         struct view_table *of) {
+                         void (*function)(sqlite3_context *, int, sqlite3_value **), void *of) {
     return sqlite3_create_function_v2(db, name, arguments,
                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, of,
                                       function, NULL, NULL, NULL) == SQLITE_OK;
@@ -102,6 +102,7 @@ static bool add_function(sqlite3 *db, const char *name, int arguments,
 bool search_prepare(struct store_view *view) {
     char name[64];
     bool added = add_function(view->db, "fold", 1, fold_text, NULL) &&
+                 add_function(view->db, "fold_case", 1, fold_text, view) &&
                  add_function(view->db, "contains", 2, contains, NULL);
     for (unsigned i = 0; added && i < TABLES; i++) {
         view->tables[i] = (struct view_table){ view, tables[i] };
@@ -304,15 +305,22 @@ static void add_conditions(struct query *query) {
     }
 }
 
+static void add_equal(struct query *query, const struct filter *filter, const char *function,
+                      struct value folded) {
+    const struct table *table = filter->table;
+    buffer_add(&query->sql, text_of(function));
+    search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
+    buffer_add(&query->sql, TEXT(") = "));
+    add_value(query, folded);
+}
+
 static void add_exact_first(struct query *query) {
-    const struct table *table = query->search->table;
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_contains || filter->through)
             continue;
-        buffer_add(&query->sql, TEXT("fold("));
-        search_add_value(&query->sql, table, &table->fields[filter->field], table->name);
-        buffer_add(&query->sql, TEXT(") = "));
-        add_value(query, filter->value);
+        add_equal(query, filter, "fold_case(", filter->cased);
+        buffer_add(&query->sql, TEXT(" DESC, "));
+        add_equal(query, filter, "fold(", filter->value);
         buffer_add(&query->sql, TEXT(" DESC, "));
     }
 }
@@ -565,34 +573,74 @@ static enum status read_page(struct store_view *view, const struct search *searc
     return read_rows(view, &query, found);
 }
 
-/* Goes through the matches in the order of a page: the exact ones first, if those are wanted. */
-static size_t cut_page(const struct search *search, const struct text_matches *matches,
-                       int64_t *page, size_t room) {
-    const size_t exact = search->exact_first ? matches->exact_count : 0;
-    const size_t others = exact && matches->exact_is_cut ? 0 : matches->count; /* they come later */
-    const struct value known = value_ids(matches->exact, exact);
-    size_t skip = search->behind ? 0 : (size_t)search->skip, count = 0;
-    for (size_t i = 0; i < exact + others && count < room; i++) {
-        bool is_exact = i < exact;
-        size_t at = is_exact ? i : i - exact, size = is_exact ? exact : matches->count;
-        int64_t id =
-            (is_exact ? matches->exact : matches->ids)[search->descending ? size - 1 - at : at];
-        if (!is_exact && exact && ids_sorted_have(&known, id))
+/* A page that is being cut from lists of Ids, each of which has those of the list before in it. */
+struct cutting {
+    const struct search *search;
+    int64_t *page;
+    size_t room, count, skip;
+};
+
+static void cut_from(struct cutting *cutting, struct value ids, struct value before) {
+    const struct search *search = cutting->search;
+    for (uint32_t i = 0; i < ids.len && cutting->count < cutting->room; i++) {
+        int64_t id = ids.ids[search->descending ? ids.len - 1 - i : i];
+        if (before.len && ids_sorted_have(&before, id))
             continue;
         if (search->behind && (search->descending ? id >= search->behind : id <= search->behind))
             continue;
-        if (skip)
-            skip--;
+        if (cutting->skip)
+            cutting->skip--;
         else
-            page[count++] = id;
+            cutting->page[cutting->count++] = id;
     }
-    return count;
+}
+
+/* Goes through the matches in the order of a page: the exact ones first, if those are wanted. */
+static size_t cut_page(const struct search *search, const struct text_matches *matches,
+                       int64_t *page, size_t room) {
+    const struct value none = value_ids(NULL, 0),
+                       same = value_ids(matches->same, matches->same_count);
+    const struct value exact = value_ids(matches->exact, matches->exact_count);
+    const struct value all = value_ids(matches->ids, matches->count);
+    struct cutting cutting = { search, page, room, 0, search->behind ? 0 : (size_t)search->skip };
+    if (search->exact_first) {
+        cut_from(&cutting, same, none);
+        cut_from(&cutting, exact, same);
+    }
+    if (!search->exact_first || !matches->exact_is_cut) /* else the others come later */
+        cut_from(&cutting, all, search->exact_first ? exact : none);
+    return cutting.count;
+}
+
+/* Among the exact matches, which are without accents, those that have the same ones: they come
+ * first. Of more than are listed accents do not count. */
+static enum status find_same(struct store_view *view, const struct search *search,
+                             struct text_matches *matches, struct arena *arena) {
+    const struct filter *filter = search->filters;
+    struct query query;
+    if (!search->exact_first || matches->exact_count < 2 || matches->exact_is_cut)
+        return STATUS_OK;
+    matches->same = arena_calloc(arena, matches->exact_count, sizeof *matches->same);
+    if (!matches->same)
+        return STATUS_BROKEN;
+    query_init(&query, search, arena);
+    buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
+    add_ids(&query, matches->exact, matches->exact_count);
+    buffer_add(&query.sql, TEXT(" AND "));
+    add_equal(&query, filter, "fold_case(", filter->cased);
+    buffer_add(&query.sql, TEXT(" ORDER BY Id"));
+    sqlite3_stmt *statement = prepare(view, &query);
+    enum status status;
+    while ((status = view_step(view, statement)) == STATUS_OK)
+        matches->same[matches->same_count++] = sqlite3_column_int64(statement, 0);
+    if (statement)
+        (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* The rows of a page, and of one behind it, if all of them are known: then `*page` is not NULL. */
-static enum status find_page(const struct search *search, const struct candidates *candidates,
+static enum status find_page(const struct search *search, const struct text_matches *matches,
                              struct arena *arena, int64_t **page, size_t *count) {
-    const struct text_matches *matches = &candidates->matches;
     const size_t wanted = (size_t)search->limit + 1;
     bool knows_all = matches->total == (int64_t)matches->count;
     *page = NULL;
@@ -633,7 +681,7 @@ static enum status read_known_page(struct store_view *view, const struct search 
 }
 
 static enum status search_by(struct store_view *view, const struct search *search,
-                             const struct candidates *candidates, struct found *found) {
+                             struct candidates *candidates, struct found *found) {
     const struct filter *only = search->filters;
     bool is_counted = only && !only->next && !only->through && help_with(only) == HELP_TEXTS;
     enum status status;
@@ -643,9 +691,14 @@ static enum status search_by(struct store_view *view, const struct search *searc
     if (is_counted && candidates) {
         int64_t *page;
         size_t count;
-        status = find_page(search, candidates, found->json->arena, &page, &count);
-        if (status != STATUS_OK || page)
-            return page ? read_known_page(view, search, page, count, found) : status;
+        struct arena *arena = found->json->arena;
+        status = find_same(view, search, &candidates->matches, arena);
+        if (status == STATUS_OK)
+            status = find_page(search, &candidates->matches, arena, &page, &count);
+        if (status != STATUS_OK)
+            return status;
+        if (page)
+            return read_known_page(view, search, page, count, found);
     }
     status = read_page(view, search, candidates, found);
     if (is_counted || status != STATUS_OK)

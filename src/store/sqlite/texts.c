@@ -356,22 +356,30 @@ void texts_add_tables(struct buffer *sql, const struct table *table) {
                           table->name, table->fields[i].name.at);
 }
 
-sqlite3_stmt *texts_records(const struct texts *texts) {
+/* Of the records whose text, which is t there, fulfils a condition. */
+static sqlite3_stmt *select_where(const struct texts *texts, const char *columns,
+                                  const char *condition) {
     struct arena arena = { 0 };
     struct buffer sql;
     sqlite3_stmt *statement = NULL;
     buffer_init(&sql, &arena, 256);
-    buffer_add(&sql, TEXT("SELECT Id, fold("));
+    buffer_printf(&sql, "SELECT %s FROM (SELECT Id, ", columns);
     search_add_value(&sql, texts->table, texts->field, texts->table->name);
-    buffer_printf(&sql, ") FROM %s WHERE ", texts->table->name);
-    search_add_value(&sql, texts->table, texts->field, texts->table->name);
-    buffer_add(&sql, TEXT(" IS NOT NULL ORDER BY Id"));
+    buffer_printf(&sql, " AS t FROM %s) WHERE %s ORDER BY Id", texts->table->name, condition);
     buffer_add_char(&sql, '\0');
     if (!sql.failed &&
         sqlite3_prepare_v2(texts->view->db, sql.at, -1, &statement, NULL) != SQLITE_OK)
         view_log(texts->view, "preparing a statement");
     arena_close(&arena);
     return statement;
+}
+
+sqlite3_stmt *texts_records(const struct texts *texts) {
+    return select_where(texts, "Id, fold(t)", "t IS NOT NULL");
+}
+
+sqlite3_stmt *texts_accented(const struct texts *texts) {
+    return select_where(texts, "Id, fold(t), fold_case(t)", "fold(t) IS NOT fold_case(t)");
 }
 
 enum status texts_fill(const struct texts *texts) {

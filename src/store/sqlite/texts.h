@@ -24,6 +24,8 @@ struct text_matches {
     int64_t *exact; /* those whose whole text it is, as many at most */
     size_t exact_count;
     bool exact_is_cut;
+    int64_t *same; /* those of them who have it with the same accents too; see search.c */
+    size_t same_count;
     int64_t total;
 };
 
@@ -39,6 +41,10 @@ enum status texts_set(const struct texts *texts, int64_t id, struct text text) M
 /** A statement for the records' side: their Ids and folded texts, in the order of Ids. To be
  * finalized; NULL when it cannot be prepared, which is logged. */
 sqlite3_stmt *texts_records(const struct texts *texts) MUST_CHECK;
+
+/** The same of those who have accents, with a third column: the text folded, but for the accents.
+ */
+sqlite3_stmt *texts_accented(const struct texts *texts) MUST_CHECK;
 
 /** Puts the texts of all records into new blocks. */
 enum status texts_fill(const struct texts *texts) MUST_CHECK;
