@@ -3,13 +3,15 @@
 #include "rules/email.h"
 
 #include "rules/fold.h"
+#include "rules/idna.h"
+#include "rules/precis.h"
 
 #include <arpa/inet.h>
-#include <idn2.h>
 #include <stdlib.h>
+#include <uninorm.h>
 #include <unistr.h>
 
-enum { EMAIL_MAX = 254, LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
+enum { LOCAL_MAX = 64, DOMAIN_MAX = 255, LABEL_MAX = 63 };
 
 static bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -51,11 +53,11 @@ static bool is_quoted(struct text local) {
     return true;
 }
 
-static bool is_address_literal(struct text domain) {
+/* The family and the bytes of an address literal; AF_UNSPEC: it is none. */
+static int read_literal(struct text domain, unsigned char bytes[16]) {
     char address[INET6_ADDRSTRLEN];
-    unsigned char bytes[16];
     if (domain.len < 3 || domain.at[0] != '[' || domain.at[domain.len - 1] != ']')
-        return false;
+        return AF_UNSPEC;
     struct text inside = { domain.at + 1, domain.len - 2 };
     int family = AF_INET;
     if (text_starts_nocase(inside, TEXT("IPv6:"))) {
@@ -63,10 +65,10 @@ static bool is_address_literal(struct text domain) {
         family = AF_INET6;
     }
     if (inside.len >= sizeof address || memchr(inside.at, '\0', inside.len))
-        return false;
+        return AF_UNSPEC;
     memcpy(address, inside.at, inside.len);
     address[inside.len] = '\0';
-    return inet_pton(family, address, bytes) == 1;
+    return inet_pton(family, address, bytes) == 1 ? family : AF_UNSPEC;
 }
 
 static bool is_ascii_domain(struct text domain) {
@@ -82,17 +84,6 @@ static bool is_ascii_domain(struct text domain) {
     return true;
 }
 
-/* The domain in A-labels, to be freed; NULL when IDNA does not take it. */
-static uint8_t *to_a_labels(struct text domain) {
-    uint8_t *ascii = NULL;
-    char *copy = strndup(domain.at, domain.len);
-    if (copy && idn2_lookup_u8((const uint8_t *)copy, &ascii,
-                               IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
-        ascii = NULL;
-    free(copy);
-    return ascii;
-}
-
 static bool has_a_label(struct text domain) {
     while (domain.at)
         if (text_starts_nocase(text_cut(&domain, '.'), TEXT("xn--")))
@@ -101,17 +92,17 @@ static bool has_a_label(struct text domain) {
 }
 
 static bool is_domain(struct text domain) {
+    unsigned char address[16];
     if (fold_is_ascii(domain) && !has_a_label(domain) && domain.len <= DOMAIN_MAX &&
         is_ascii_domain(domain))
         return true;
     if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4)
         return false;
-    if (is_address_literal(domain))
+    if (read_literal(domain, address) != AF_UNSPEC)
         return true;
-    uint8_t *ascii = to_a_labels(domain);
-    bool is_right =
-        ascii && strlen((char *)ascii) <= DOMAIN_MAX && is_ascii_domain(text_of((char *)ascii));
-    idn2_free(ascii);
+    char *ascii = idna_to_ascii(domain);
+    bool is_right = ascii && strlen(ascii) <= DOMAIN_MAX && is_ascii_domain(text_of(ascii));
+    idna_free(ascii);
     return is_right;
 }
 
@@ -125,22 +116,72 @@ static bool split(struct text email, struct text *local, struct text *domain) {
     return true;
 }
 
-bool email_is_valid(struct text email) {
-    struct text local, domain;
-    if (!split(email, &local, &domain) || memchr(email.at, '\0', email.len))
-        return false;
-    if (u8_check((const uint8_t *)email.at, email.len))
-        return false;
-    return local.len <= LOCAL_MAX && (is_dot_atom(local) || is_quoted(local)) && is_domain(domain);
+/* What a quoted local part stands for (RFC 5321 section 4.1.2); NULL: no memory. */
+static struct text unquote(struct text quoted, struct arena *arena) {
+    char *out = arena_alloc(arena, quoted.len);
+    size_t len = 0;
+    for (size_t i = 1; out && i + 1 < quoted.len; i++) {
+        if (quoted.at[i] == '\\')
+            i++;
+        out[len++] = quoted.at[i];
+    }
+    return (struct text){ out, len };
 }
 
-/* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
-static struct text fold_domain(struct text domain, struct arena *arena) {
-    if (fold_is_ascii(domain) || memchr(domain.at, '\0', domain.len))
-        return fold_case(domain, arena);
-    uint8_t *ascii = to_a_labels(domain);
-    struct text copy = ascii ? fold_ascii(text_of((char *)ascii), arena) : fold_case(domain, arena);
-    idn2_free(ascii);
+/* With as few backslashes as can be. */
+static struct text quote(struct text plain, struct arena *arena) {
+    char *out = arena_alloc(arena, 2 * plain.len + 2);
+    size_t len = 0;
+    if (!out)
+        return (struct text){ 0 };
+    out[len++] = '"';
+    for (size_t i = 0; i < plain.len; i++) {
+        if (plain.at[i] == '"' || plain.at[i] == '\\')
+            out[len++] = '\\';
+        out[len++] = plain.at[i];
+    }
+    out[len++] = '"';
+    return (struct text){ out, len };
+}
+
+static struct text normal_local(struct text local, struct arena *arena) {
+    if (!is_quoted(local))
+        return local;
+    struct text plain = unquote(local, arena);
+    return !plain.at || is_dot_atom(plain) ? plain : quote(plain, arena);
+}
+
+/* What UTS 46 ignores is left out; joiners are not, where they are allowed they make another name.
+ */
+static struct text normal_domain(struct text domain, struct arena *arena) {
+    enum { NON_JOINER = 0x200C, JOINER = 0x200D };
+    if (fold_is_ascii(domain))
+        return domain;
+    char *out = arena_alloc(arena, domain.len);
+    size_t len = 0;
+    for (size_t i = 0; out && i < domain.len;) {
+        ucs4_t character;
+        size_t size = (size_t)u8_mbtouc(&character, (const uint8_t *)domain.at + i, domain.len - i);
+        if (!precis_is_ignorable(character) || character == NON_JOINER || character == JOINER) {
+            memcpy(out + len, domain.at + i, size);
+            len += size;
+        }
+        i += size;
+    }
+    return (struct text){ out, len };
+}
+
+static struct text to_nfc(struct text text, struct arena *arena) {
+    size_t len = 0;
+    if (fold_is_ascii(text) || u8_check((const uint8_t *)text.at, text.len))
+        return text;
+    uint8_t *normal = u8_normalize(UNINORM_NFC, (const uint8_t *)text.at, text.len, NULL, &len);
+    struct text copy = { 0 };
+    if (normal)
+        copy = arena_text(arena, (struct text){ (char *)normal, len });
+    else
+        arena->failed = true;
+    free(normal);
     return copy;
 }
 
@@ -156,12 +197,53 @@ static struct text join(struct text local, struct text domain, struct arena *are
     return (struct text){ key, len };
 }
 
+struct text email_normal(struct text email, struct arena *arena) {
+    struct text local, domain;
+    if (fold_is_ascii(email) && !(email.len && memchr(email.at, '"', email.len)))
+        return email;
+    email = to_nfc(email, arena);
+    if (!email.at || !split(email, &local, &domain) ||
+        u8_check((const uint8_t *)email.at, email.len))
+        return email;
+    local = normal_local(local, arena);
+    domain = normal_domain(domain, arena);
+    return local.at && domain.at ? join(local, domain, arena) : (struct text){ 0 };
+}
+
+bool email_is_valid(struct text email) {
+    struct text local, domain;
+    if (!split(email, &local, &domain) || memchr(email.at, '\0', email.len))
+        return false;
+    if (u8_check((const uint8_t *)email.at, email.len))
+        return false;
+    return local.len <= LOCAL_MAX && (is_dot_atom(local) || is_quoted(local)) &&
+           (fold_is_ascii(local) || precis_is_identifier(local)) && is_domain(domain);
+}
+
+/* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
+static struct text fold_domain(struct text domain, struct arena *arena) {
+    unsigned char address[16];
+    char shortest[INET6_ADDRSTRLEN];
+    if (read_literal(domain, address) == AF_INET6 &&
+        inet_ntop(AF_INET6, address, shortest, sizeof shortest))
+        return arena_printf(arena, "[ipv6:%s]", shortest);
+    if (fold_is_ascii(domain) || memchr(domain.at, '\0', domain.len))
+        return fold_case(domain, arena);
+    char *ascii = idna_to_ascii(domain);
+    struct text copy = ascii ? fold_ascii(text_of(ascii), arena) : fold_case(domain, arena);
+    idna_free(ascii);
+    return copy;
+}
+
 struct text email_key(struct text email, struct arena *arena) {
     struct text local, domain;
-    if (email.len > EMAIL_MAX &&
-        (email.len > (size_t)EMAIL_MAX * 4 || text_characters(email) > EMAIL_MAX))
+    if (!email.len || email.len > (size_t)EMAIL_MAX * 4 || text_characters(email) > EMAIL_MAX)
         return TEXT("");
-    if (fold_is_ascii(email) || !split(email, &local, &domain))
+    email = email_normal(email, arena);
+    if (!email.at)
+        return email;
+    bool is_plain = fold_is_ascii(email) && !memchr(email.at, '[', email.len);
+    if (is_plain || !split(email, &local, &domain))
         return fold_case(email, arena);
     local = fold_case(local, arena);
     domain = fold_domain(domain, arena);

@@ -13,6 +13,7 @@
 #include "rules/guid.h"
 #include "rules/messages.h"
 #include "rules/password.h"
+#include "rules/precis.h"
 #include "rules/url.h"
 
 #include <limits.h>
@@ -165,10 +166,16 @@ static struct text check_text(const struct check *check) {
 static struct text check_email(const struct check *check) {
     if (check->value->kind == VALUE_TEXT)
         *check->value = value_text(text_trim(value_as_text(check->value)));
-    struct text wrong = check_text(check);
-    if (!wrong.at && !email_is_valid(value_as_text(check->value)))
-        wrong = MESSAGE_TEXT(email);
-    return wrong;
+    struct text wrong = check_text(check); /* long ones go no further */
+    if (wrong.at)
+        return wrong;
+    struct text email = email_normal(value_as_text(check->value), check->arena);
+    if (!email.at || !email_is_valid(email))
+        return MESSAGE_TEXT(email);
+    if (email.len > EMAIL_MAX)
+        return arena_printf(check->arena, message_too_many_octets, EMAIL_MAX);
+    *check->value = value_text(email);
+    return fine;
 }
 
 static struct text check_url(const struct check *check) {
@@ -280,7 +287,7 @@ static struct text (*const checks[FIELD_TYPES])(const struct check *) = {
 };
 
 static bool is_blank(const struct value *value) {
-    return value->kind == VALUE_TEXT && text_trim(value_as_text(value)).len == 0;
+    return value->kind == VALUE_TEXT && !precis_has_visible(value_as_text(value));
 }
 
 /* Forms send "" for what nobody filled in. A boolean is not among these: it would become false. */

@@ -28,19 +28,25 @@ function unpackedCopy(file) {
     return copy;
 }
 
-// An address as version 4 looked for it: with its accents.
-function giveAccents(file) {
-    const [id, user] = [...storedUsers(file)].find(([, { FullName }]) => FullName.startsWith('Bj'));
-    const Members = JSON.stringify({ ...user, Email: 'andré@example.com' });
-    sql(file, `UPDATE users_Email_addresses SET address = 'érdna@example.com' WHERE owner = ${id};
-        UPDATE users SET Email = 'andré@example.com', EmailKey = 'andré@example.com', Members = '${Members}' WHERE Id = ${id}`);
+// Addresses as version 4 kept them: with their accents where they are looked for, and in quotes that made them others than
+// those without. Of the latter one is free without quotes, and one is somebody's.
+const given = { 100000101: 'andré@example.com', 100000102: '"free"@example.com', 100000103: '"admin"@example.com' };
+function giveAddresses(file) {
+    const hex = (text) => Buffer.from(text).toString('hex').toUpperCase();
+    for (const [id, Email] of Object.entries(given)) {
+        const user = storedUsers(file, `Id = ${id}`).get(Number(id)), [local, domain] = Email.split('@');
+        const [first, block] = sql(file, 'SELECT first, hex(texts) FROM users_Email_texts').split('|');
+        sql(file, `UPDATE users_Email_texts SET texts = X'${block.replace(hex(user.Email), hex(Email))}' WHERE first = ${first};
+            UPDATE users_Email_addresses SET address = '${[...local].reverse().join('')}@${domain}' WHERE owner = ${id};
+            UPDATE users SET Email = '${Email}', EmailKey = '${Email}', Members = '${JSON.stringify({ ...user, Email })}' WHERE Id = ${id}`);
+    }
 }
 
 for (let version = 1; version < latest; version++) {
     test(`version ${version} becomes version ${latest} with all that it held`, async () => {
         const { data, file } = makeOld(version);
         if (version === 4)
-            giveAccents(file);
+            giveAddresses(file);
         // What texts are looked for in has another form now, which the searches below need.
         // What keys were used for is kept for a day: here it was just now, and its table has a test of its own.
         const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
@@ -81,9 +87,11 @@ for (let version = 1; version < latest; version++) {
         const upgraded = unpackedCopy(file);
         for (const table of tables) {
             const found = read(table, upgraded);
-            // What had no value may have one.
-            for (const row of contents.get(table).rows)
-                assert.ok(found.some((now) => row.every((value, i) => value === 'NULL' || value === now[i])), `${table} has not ${row}`);
+            // What had no value may have one; quotes that need not be there are no part of a key any more.
+            const { columns: names, rows } = contents.get(table);
+            const isKept = (value, now, name) => value === 'NULL' || value === now || (name === 'EmailKey' && value.replaceAll('"', '') === now);
+            for (const row of rows)
+                assert.ok(found.some((now) => row.every((value, i) => isKept(value, now[i], names[i]))), `${table} has not ${row}`);
         }
         if (addresses)
             assert.deepEqual(sql(file, 'SELECT address, owner FROM users_Email_addresses').split('\n').sort(), addresses.replace('érdna', 'erdna').split('\n').sort());
@@ -102,6 +110,8 @@ for (let version = 1; version < latest; version++) {
         assert.equal(new Set(familyOf.values()).size, familyOf.size, 'and to each its own');
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
+        if (version === 4)
+            assert.equal(sql(file, `SELECT EmailKey FROM users WHERE Id IN (${Object.keys(given)}) ORDER BY Id`), 'andré@example.com\nfree@example.com\n"admin"@example.com');
         await server.spawn();
         const before = await server.get(userId);
         assert.equal((await server.update(userId, { FullName: 'Upgraded' })).status, 200);
@@ -111,7 +121,7 @@ for (let version = 1; version < latest; version++) {
             'sys/webhooks', 'sys/webhookdeliveries', 'sys/audittrailentries', 'sys/refreshtokens'])
             for (const record of (await call('GET', `/api/${path}?size=1000`)).Records)
                 assert.ok(record.UniqueId, `${path} ${record.Id}`);
-        for (const [query, total] of [['User_FullName=ANDERSS', 5], ['User_FullName=j%C3%B6', 1], ['User_FullName=BJORN', 1], ['User_Email=example', 14], ['User_Email=chiara.', 1], ['User_Email=andre@example', version === 4 ? 1 : 0]])
+        for (const [query, total] of [['User_FullName=ANDERSS', 5], ['User_FullName=j%C3%B6', 1], ['User_FullName=BJORN', 1], ['User_Email=example', 14], ['User_Email=chiara.', version === 4 ? 0 : 1], ['User_Email=andre@example', version === 4 ? 1 : 0]])
             assert.equal((await call('GET', `/api/sys/users?${query}`)).TotalItems, total, query);
         const application = await call('GET', '/api/apps/applications/701');
         assert.deepEqual([application.DeveloperId, application.ApplicationKey, application.RequiredRoles], [adminId, null, []]);
