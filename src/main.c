@@ -264,10 +264,10 @@ static int start_services(struct server *server) {
     app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
     app->accepts_basic = settings->basic;
     app->cors_origins = settings->cors_origins;
-    bool limits = strcmp(settings->rate_limits, "published") == 0 ||
-                  (app->nexudus && strcmp(settings->rate_limits, "auto") == 0);
+    bool all_limits = strcmp(settings->rate_limits, "published") == 0;
+    bool limits = all_limits || (app->nexudus && strcmp(settings->rate_limits, "auto") == 0);
     if (limits)
-        app->limits = limits_new();
+        app->limits = limits_new(all_limits ? LIMITS_all : LIMITS_but_bursts);
     if (limits && !app->limits) {
         complain("no memory or locks for the rate limits");
         return EX_OSERR;

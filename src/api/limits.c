@@ -29,10 +29,13 @@ struct limits {
         pthread_mutex_t lock;
         struct caller *callers;
     } shards[SHARDS];
+    int first; /* of the windows that hold */
 };
 
-struct limits *limits_new(void) {
+struct limits *limits_new(enum limits_kind kind) {
     struct limits *limits = calloc(1, sizeof *limits);
+    if (limits)
+        limits->first = kind == LIMITS_but_bursts;
     for (int i = 0; limits && i < SHARDS; i++)
         if (pthread_mutex_init(&limits->shards[i].lock, NULL) != 0) {
             free(limits);
@@ -71,9 +74,9 @@ static struct caller *find_caller(struct shard *shard, int64_t user_id) {
 }
 
 /* How many ms the caller has to wait for all windows; 0: none. */
-static int64_t find_wait(struct caller *caller, int64_t now_ms, bool is_write) {
+static int64_t find_wait(struct caller *caller, int first, int64_t now_ms, bool is_write) {
     int64_t wait_ms = 0;
-    for (int i = 0; i < WINDOWS; i++) {
+    for (int i = first; i < WINDOWS; i++) {
         int64_t window = now_ms / windows[i].period_ms;
         if (caller->window[i] != window) {
             caller->window[i] = window;
@@ -93,7 +96,7 @@ int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write, int6
     struct shard *shard = &limits->shards[(uint64_t)user_id % SHARDS];
     mutex_lock(&shard->lock);
     struct caller *caller = find_caller(shard, user_id);
-    int64_t wait_ms = caller ? find_wait(caller, now_ms, is_write) : 0;
+    int64_t wait_ms = caller ? find_wait(caller, limits->first, now_ms, is_write) : 0;
     for (int i = 0; caller && !wait_ms && i < WINDOWS; i++)
         caller->count[i] += is_write || !windows[i].only_writes;
     mutex_unlock(&shard->lock);

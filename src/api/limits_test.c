@@ -29,7 +29,7 @@ static struct asked ask(struct limits *limits, int64_t from_ms, int64_t every_ms
 }
 
 static struct limits *started(void) {
-    struct limits *limits = limits_new();
+    struct limits *limits = limits_new(LIMITS_all);
     assert_non_null(limits);
     return limits;
 }
@@ -90,6 +90,29 @@ static void at_most_5000_writes_in_a_day(void **state) {
     limits_free(limits);
 }
 
+static void without_bursts_the_rest_holds(void **state) {
+    struct limits *limits = limits_new(LIMITS_but_bursts);
+    (void)state;
+    assert_non_null(limits);
+    struct asked asked = ask(limits, start_ms, 1, false);
+    assert_int_equal(asked.count, 120);
+    assert_int_equal(asked.wait_s, 60);
+    limits_free(limits);
+}
+
+/* Who waits as long as he is told goes on, however little of a second is over. */
+static void to_wait_as_told_helps(void **state) {
+    (void)state;
+    for (int64_t into_ms = 0; into_ms < second_ms; into_ms += 37) {
+        struct limits *limits = started();
+        struct asked asked = ask(limits, start_ms + into_ms, 101, true);
+        assert_int_equal(asked.count, 60);
+        assert_int_equal(
+            limits_count(limits, SOMEBODY, true, asked.at_ms + asked.wait_s * second_ms), 0);
+        limits_free(limits);
+    }
+}
+
 static void each_caller_is_counted_alone(void **state) {
     struct limits *limits = started();
     (void)state;
@@ -106,6 +129,8 @@ int main(void) {
         cmocka_unit_test(at_most_5000_in_each_hour_of_a_day),
         cmocka_unit_test(at_most_60_writes_in_a_minute),
         cmocka_unit_test(at_most_5000_writes_in_a_day),
+        cmocka_unit_test(without_bursts_the_rest_holds),
+        cmocka_unit_test(to_wait_as_told_helps),
         cmocka_unit_test(each_caller_is_counted_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

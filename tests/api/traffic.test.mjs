@@ -107,13 +107,14 @@ test('CORS: a preflight needs no credentials and names what the path offers', as
 });
 
 test('rate limits: off by default, the published figures under compatibility = nexudus, 429 with Retry-After', async () => {
-    const many = (to, bearer) => Promise.all(Array.from({ length: 30 }, () => to.call('GET', `/api/sys/users/${userId}`, { token: bearer })));
+    const many = (to, bearer) => Promise.all(Array.from({ length: 250 }, () => to.call('GET', `/api/sys/users/${userId}`, { token: bearer })));
     assert.ok((await many(server, token)).every((reply) => reply.status === 200));
     const limited = await Server.start(['--demo', '--compatibility', 'nexudus']);
     const bearer = await limited.admin(), other = await limited.token('reader@example.com');
     const replies = await many(limited, bearer);
     const refused = replies.filter((reply) => reply.status === 429);
-    assert.ok(refused.length >= 20 && refused.length < 30, `${refused.length} of 30 refused`);
+    // 120 in each of two minutes, if one turns on the way.
+    assert.ok(refused.length >= 10 && refused.length <= 130, `${refused.length} of 250 refused`);
     assertFailure(refused[0], 429);
     assert.match(refused[0].json.Message, /Wait \d+ seconds/);
     assert.match(refused[0].headers.get('retry-after'), /^\d+$/);
