@@ -169,9 +169,11 @@ static bool add_header(struct download *download, const char *header) {
 static bool set_post(struct download *download) {
     const struct fetch_job *job = download->job;
     CURL *easy = download->easy;
+    for (unsigned i = 0; i < FETCH_HEADERS_MAX; i++)
+        if (job->headers[i] && !add_header(download, job->headers[i]))
+            return false;
     return add_header(download, "Content-Type: application/json; charset=utf-8") &&
            add_header(download, "Expect:") && /* no 100-continue, which only costs a round trip */
-           (!job->header || add_header(download, job->header)) &&
            curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, job->post.at) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->post.len) ==

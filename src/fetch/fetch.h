@@ -30,15 +30,17 @@ enum fetch_outcome {
 /** Why a fetch failed, as a clause. Static. */
 const char *fetch_reason(enum fetch_outcome outcome);
 
+enum { FETCH_HEADERS_MAX = 2 };
+
 /** One download, or one post. The caller owns it until `done` was called. */
 struct fetch_job {
     struct queue_item item; /* first */
     struct text url;
-    struct text post;    /* JSON to be posted; then no redirect is followed; `at` NULL: a GET */
-    const char *header;  /* one more for the request, "Name: value"; NULL: none */
-    struct arena *arena; /* the body is allocated here, on the fetcher's thread */
-    size_t max_size;     /* bytes; more is FETCH_TOO_LARGE */
-    int timeout_ms;      /* for all of it, redirects included */
+    struct text post; /* JSON to be posted; then no redirect is followed; `at` NULL: a GET */
+    const char *headers[FETCH_HEADERS_MAX]; /* more for the request, "Name: value"; NULL: none */
+    struct arena *arena;                 /* the body is allocated here, on the fetcher's thread */
+    size_t max_size;                     /* bytes; more is FETCH_TOO_LARGE */
+    int timeout_ms;                      /* for all of it, redirects included */
     void (*done)(struct fetch_job *job); /* once, on the fetcher's thread */
     enum fetch_outcome outcome;
     struct text body; /* when outcome is FETCH_OK (HTTP status 200; for a post any 2xx) */

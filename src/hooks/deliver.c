@@ -48,6 +48,7 @@ struct posting {
     struct posting *next;
     const char *obstacle; /* why it cannot be posted at all; NULL: it can */
     struct attempt attempt;
+    char id_header[sizeof "X-Roster-Delivery: " + INT64_TEXT_MAX];
     char header[sizeof "X-Nexudus-Hook-Signature: " + HMAC_HEX_SIZE];
 };
 
@@ -80,8 +81,16 @@ static bool sign(struct posting *posting) {
     int len =
         snprintf(posting->header, sizeof posting->header, "X-Nexudus-Hook-Signature: %s", hex);
     assert(len > 0 && (size_t)len < sizeof posting->header);
-    posting->job.header = posting->header;
+    posting->job.headers[1] = posting->header;
     return true;
+}
+
+/* The same at each attempt, so that a receiver can tell what it has had already. */
+static void name_delivery(struct posting *posting) {
+    int len = snprintf(posting->id_header, sizeof posting->id_header, "X-Roster-Delivery: %lld",
+                       (long long)posting->delivery.id);
+    assert(len > 0 && (size_t)len < sizeof posting->id_header);
+    posting->job.headers[0] = posting->id_header;
 }
 
 static bool copy(struct text *text, struct arena *arena) {
@@ -104,6 +113,7 @@ static struct posting *posting_new(struct deliverer *deliverer, const struct del
     if (copy(&posting->delivery.url, &posting->arena) &&
         copy(&posting->delivery.secret, &posting->arena) &&
         copy(&posting->delivery.payload, &posting->arena) && sign(posting)) {
+        name_delivery(posting);
         posting->job.url = posting->delivery.url;
         posting->job.post = posting->delivery.payload;
         posting->job.arena = &posting->arena;

@@ -16,7 +16,7 @@ const listener = http.createServer((request, reply) => {
     request.on('data', (part) => parts.push(part));
     request.on('end', () => {
         const text = Buffer.concat(parts).toString();
-        came.push({ path: request.url, text, body: JSON.parse(text), signature: request.headers['x-nexudus-hook-signature'],
+        came.push({ path: request.url, text, body: JSON.parse(text), signature: request.headers['x-nexudus-hook-signature'], delivery: request.headers['x-roster-delivery'],
             type: request.headers['content-type'], method: request.method, at: Date.now() });
         reply.statusCode = (typeof answers[request.url] === 'function' ? answers[request.url]() : answers[request.url] ?? 200) || 200;
         if (answers[request.url] === 0)
@@ -417,4 +417,17 @@ test("webhooks may wait for the service's own events, 1 to 90, which never come"
     assert.equal(to('/never').length, 0);
     for (const Action of [0, 91, 1000, 1004, '3.5'])
         assertInvalid(await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'x', URL: 'https://example.com/', Action }), 'Action', /must be one of 1 to 90, 1001/);
+});
+
+test('each delivery carries its Id, the same at each attempt', async () => {
+    let failures = 2;
+    answers['/named'] = () => (failures-- > 0 ? 500 : 200);
+    const id = await hook('/named', 'update');
+    await server.update(userId, { LastHelpVisited: 1 });
+    await cameTo('/named', 3);
+    await server.update(userId, { LastHelpVisited: 2 });
+    await cameTo('/named', 4);
+    const ids = to('/named').map(({ delivery }) => Number(delivery));
+    const { json } = await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHook=${id}&orderBy=Id`);
+    assert.deepEqual(ids, [0, 0, 0, 1].map((n) => json.Records[n].Id));
 });
