@@ -1,6 +1,10 @@
 /* The outline of a URL that may be fetched. */
 #include "rules/url.h"
 
+#include "base/buffer.h"
+#include "rules/fold.h"
+#include "rules/idna.h"
+
 #include <arpa/inet.h>
 
 enum { LABEL_MAX = 63, NAME_MAX_LEN = 253 };
@@ -66,18 +70,58 @@ static bool is_host_and_port(struct text authority) {
     return is_name(host) && (!port.at || is_port(port));
 }
 
+/* Host and port; `at` NULL when the scheme is another. */
+static struct text authority_of(struct text url) {
+    size_t scheme = text_starts_nocase(url, TEXT("http://"))    ? 7
+                    : text_starts_nocase(url, TEXT("https://")) ? 8
+                                                                : 0;
+    size_t end = scheme;
+    if (!scheme)
+        return (struct text){ 0 };
+    while (end < url.len && !strchr("/?#", url.at[end]))
+        end++;
+    return (struct text){ url.at + scheme, end - scheme };
+}
+
 bool url_is_http(struct text url) {
-    struct text rest;
-    if (text_starts_nocase(url, TEXT("http://")))
-        rest = (struct text){ url.at + 7, url.len - 7 };
-    else if (text_starts_nocase(url, TEXT("https://")))
-        rest = (struct text){ url.at + 8, url.len - 8 };
+    struct text authority = authority_of(url);
+    return authority.at && is_plain(url) && is_host_and_port(authority);
+}
+
+static void add_encoded(struct buffer *out, struct text text) {
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+        const char escape[] = { '%', hex[byte >> 4], hex[byte & 15] };
+        if (byte < 0x80)
+            buffer_add_char(out, (char)byte);
+        else
+            buffer_add(out, (struct text){ escape, sizeof escape });
+    }
+}
+
+/* IDNA may make a slash or an "@" of other characters; then it is no host. */
+static void add_host(struct buffer *out, struct text host) {
+    char *ascii = memchr(host.at, '\0', host.len) ? NULL : idna_to_ascii(host);
+    buffer_add(out, ascii && is_name(text_of(ascii)) ? text_of(ascii) : host);
+    idna_free(ascii);
+}
+
+struct text url_of_iri(struct text iri, struct arena *arena) {
+    struct buffer url;
+    struct text authority = authority_of(iri), host = authority;
+    if (!authority.at || fold_is_ascii(iri))
+        return iri;
+    buffer_init(&url, arena, 2 * iri.len);
+    buffer_add(&url, (struct text){ iri.at, (size_t)(authority.at - iri.at) });
+    const char *colon = memrchr(authority.at, ':', authority.len);
+    if (colon)
+        host.len = (size_t)(colon - authority.at);
+    if (fold_is_ascii(host))
+        buffer_add(&url, host);
     else
-        return false;
-    if (!is_plain(url))
-        return false;
-    size_t len = 0;
-    while (len < rest.len && !strchr("/?#", rest.at[len]))
-        len++;
-    return is_host_and_port((struct text){ rest.at, len });
+        add_host(&url, host);
+    const char *rest = host.at + host.len;
+    add_encoded(&url, (struct text){ rest, (size_t)(iri.at + iri.len - rest) });
+    return url.failed ? (struct text){ 0 } : buffer_text(&url);
 }

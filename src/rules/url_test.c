@@ -184,10 +184,58 @@ static void no_byte_outside_printable_ascii_passes_anywhere(void **state) {
     }
 }
 
+static void an_iri_is_a_url(void **state) {
+    static const struct {
+        const char *iri, *url;
+    } pairs[] = {
+        { "https://example.com/a", "https://example.com/a" },
+        { "https://example.com/\u00FC.png?q=\u00E4&b#\u00F6",
+          "https://example.com/%C3%BC.png?q=%C3%A4&b#%C3%B6" },
+        { "HTTPS://B\u00DCcher.example:8443/x", "HTTPS://xn--bcher-kva.example:8443/x" },
+        { "http://\u4F8B\u5B50.\u6D4B\u8BD5", "http://xn--fsqu00a.xn--0zwm56d" },
+        { "http://[::1]:80/\u00FC", "http://[::1]:80/%C3%BC" },
+        { "https://example.com/%C3%BC\u00FC", "https://example.com/%C3%BC%C3%BC" },
+    };
+    (void)state;
+    struct arena arena = { 0 };
+    for (size_t i = 0; i < LENGTH(pairs); i++) {
+        struct text url = url_of_iri(text_of(pairs[i].iri), &arena);
+        if (!text_equal(url, text_of(pairs[i].url)) || !url_is_http(url))
+            fail_msg("%s: %.*s", pairs[i].iri, (int)url.len, url.at);
+    }
+    arena_close(&arena);
+}
+
+static void what_is_no_iri_is_no_url(void **state) {
+    static const struct text wrong[] = {
+        SPELLING("https://\u2100.example/"), /* a/c to IDNA */
+        SPELLING("https://b\u00FC\uFF0Fx/"),
+        SPELLING("https://b\u00FC\uFF20x/"),
+        SPELLING("https://b\u00FC\uFF1A80/"),
+        SPELLING("https://\u202Eb.example/"),
+        SPELLING("https://us\u00FCr@example.com/"),
+        SPELLING("https://example.com:8\u0660/"),
+        SPELLING("https://b\u00FC_c.example/\xFF "),
+        SPELLING("ftp://b\u00FCcher.example/"),
+        SPELLING("https://[\u00FC]/"),
+        SPELLING("https://b\u00FC\0.example/"),
+        SPELLING("https://b\u00FC:/"),
+        SPELLING("/\u00FC"),
+    };
+    (void)state;
+    struct arena arena = { 0 };
+    for (size_t i = 0; i < LENGTH(wrong); i++)
+        if (url_is_http(url_of_iri(wrong[i], &arena)))
+            fail_msg("[%zu] %.*s", i, (int)wrong[i].len, wrong[i].at);
+    arena_close(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_be_fetched_is_taken),
         cmocka_unit_test(all_else_is_refused),
+        cmocka_unit_test(an_iri_is_a_url),
+        cmocka_unit_test(what_is_no_iri_is_no_url),
         cmocka_unit_test(a_host_has_at_most_253_characters),
         cmocka_unit_test(no_byte_outside_printable_ascii_passes_anywhere),
     };

@@ -179,10 +179,15 @@ static struct text check_email(const struct check *check) {
 }
 
 static struct text check_url(const struct check *check) {
-    struct text wrong = check_text(check);
-    if (!wrong.at && !url_is_http(value_as_text(check->value)))
-        wrong = MESSAGE_TEXT(url);
-    return wrong;
+    struct text wrong = check_text(check), url = value_as_text(check->value);
+    if (wrong.at)
+        return wrong;
+    if (!check->rules->strict)
+        url = url_of_iri(url, check->arena);
+    if (!url.at || !url_is_http(url))
+        return MESSAGE_TEXT(url);
+    *check->value = value_text(url);
+    return check_length(check, url);
 }
 
 static struct text check_date(const struct check *check) {

@@ -99,3 +99,10 @@ test('who develops an application is not deleted, and the message says which', a
     await call('DELETE', `${path}/${id}`);
     assert.equal((await call('DELETE', `/api/sys/users/${developer}`)).status, 200);
 });
+
+test('InstallUrl is an http or https URL, or an IRI, which is kept as the URL that it stands for', async () => {
+    for (const wrong of ['javascript:alert(1)', 'data:text/html,x', 'ftp://example.com/', 'example.com', '//example.com/', 'https://user@example.com/', ' https://example.com/'])
+        assertInvalid(await call('POST', '/api/apps/applications', { ...body, InstallUrl: wrong }), 'InstallUrl', /^must be an http or https URL$/);
+    const reply = await call('POST', '/api/apps/applications', { ...body, InstallUrl: 'https://bücher.example/größe?x=ä' });
+    assert.equal((await get(reply.json.Value.Id)).InstallUrl, 'https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe?x=%C3%A4');
+});

@@ -67,14 +67,24 @@ static void compare(const char *url) {
     curl_url_cleanup(parts);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-    struct text text = { (const char *)bytes, size };
-    char *url = strndup((const char *)bytes, size);
+static void try_url(struct text text) {
+    char *url = strndup(text.at, text.len);
     require(url != NULL);
     if (url_is_http(text)) {
-        require(strlen(url) == size);
+        require(strlen(url) == text.len);
         compare(url);
     }
     free(url);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    struct arena arena = { 0 };
+    struct text text = { (const char *)bytes, size };
+    try_url(text);
+    struct text url = url_of_iri(text, &arena);
+    require(url.at || !size);
+    if (size)
+        try_url(url);
+    arena_close(&arena);
     return 0;
 }
