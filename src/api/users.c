@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "crypto/password.h"
 #include "fetch/image.h"
+#include "fetch/strip.h"
 #include "model/tables.h"
 #include "rules/email.h"
 #include "rules/messages.h"
@@ -292,6 +293,10 @@ static struct user_writing *user_of_look(struct job *look) {
 
 static void avatar_looked_at(struct exchange *exchange) {
     struct user_writing *user = exchange->state;
+    if (exchange->arena->failed) {
+        writing_reply(&user->writing, STATUS_BROKEN);
+        return;
+    }
     if (!user->avatar_type) {
         refuse_avatar(user, MESSAGE_TEXT(not_an_image));
         return;
@@ -304,6 +309,11 @@ static void avatar_looked_at(struct exchange *exchange) {
 static void look(struct job *job) {
     struct user_writing *user = user_of_look(job);
     user->avatar_type = image_type(user->fetch.body);
+    if (user->avatar_type) /* who sees the picture need not learn where it was taken */
+        user->fetch.body =
+            image_strip(user->fetch.body, user->avatar_type, user->writing.request->arena);
+    if (!user->fetch.body.at)
+        user->avatar_type = NULL;
     exchange_resume(user->writing.request->exchange);
 }
 

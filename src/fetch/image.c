@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include <jpeglib.h>
+
+#include <jerror.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -102,10 +104,19 @@ static void fail_jpeg(j_common_ptr image) {
     longjmp(((struct jpeg *)image)->out, 1);
 }
 
-/* A warning (level below 0) is damage: bytes that are missing or make no sense. */
+/* A warning (level below 0) is damage: bytes that are missing or make no sense. Others are about
+ * bytes too many, which cameras leave before markers, and what decoders pass over. */
 static void judge_jpeg_message(j_common_ptr image, int level) {
-    if (level < 0)
-        fail_jpeg(image);
+    if (level >= 0)
+        return;
+    switch (image->err->msg_code) {
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_PROGRESSION:
+    case JWRN_NOT_SEQUENTIAL: break;
+    default: fail_jpeg(image);
+    }
 }
 
 /* A scan of a few bytes has the library walk over the whole picture. */

@@ -8,9 +8,10 @@
  * library (libpng, libjpeg-turbo, giflib, libwebp) within 4096 x 4096 pixels. A GIF is decoded
  * frame by frame: at most 500, with together at most 8 times that many pixels; of an animated PNG,
  * the picture that is shown without animation. An animated WebP is refused, and so is a JPEG of
- * more than 100 scans or in arithmetic coding. Returns the media type ("image/png", "image/jpeg",
- * "image/gif", "image/webp"), static, or NULL when it is not such an image, is damaged, or too
- * large. Any thread; at its worst it takes about 1 s and, for a JPEG, 160 MiB.
+ * more than 100 scans or in arithmetic coding; bytes too many before a marker of it are passed
+ * over, as browsers do. Returns the media type ("image/png", "image/jpeg", "image/gif",
+ * "image/webp"), static, or NULL when it is not such an image, is damaged, or too large. Any
+ * thread; at its worst it takes about 1 s and, for a JPEG, 160 MiB.
  */
 const char *image_type(struct text content);
 
