@@ -302,7 +302,9 @@ static const struct operation {
     { one_time_own, NULL, NULL, "OneTime", "", " 404 409" },
     { one_time_of, NULL, NULL, "OneTime", "", " 409" },
     { one_time_exchange, NULL, NULL, "Granted", " Token ValidFor", " 401" },
+    { business_by_host, NULL, NULL, "Host", " HostName", " 404" },
     { enums_get, NULL, NULL, "Choices", " EnumName", "" },
+    { root_get, NULL, NULL, "302", "", "" },
     { openapi_get, NULL, NULL, "Document", "", "" },
     { docs_get, NULL, NULL, "Page", "", " 308" },
     { health_get, NULL, NULL, "Healthy", "", "" },
@@ -501,7 +503,9 @@ static void add_replies(struct buffer *out, const struct route *route,
     out->failed |= !statuses.at;
     buffer_add(out, TEXT(",\"responses\":{"));
     if (operation->done)
-        buffer_printf(out, "\"200\":{\"$ref\":\"#/components/responses/%s\"}", operation->done);
+        buffer_printf(out, "\"%s\":{\"$ref\":\"#/components/responses/%s\"}",
+                      isdigit((unsigned char)*operation->done) ? operation->done : "200",
+                      operation->done);
     else
         add_record_reply(out, route);
     while (statuses.at) {

@@ -308,12 +308,9 @@ static void avatar_looked_at(struct exchange *exchange) {
 
 static void look(struct job *job) {
     struct user_writing *user = user_of_look(job);
-    user->avatar_type = image_type(user->fetch.body);
-    if (user->avatar_type) /* who sees the picture need not learn where it was taken */
-        user->fetch.body =
-            image_strip(user->fetch.body, user->avatar_type, user->writing.request->arena);
-    if (!user->fetch.body.at)
-        user->avatar_type = NULL;
+    /* Who sees the picture need not learn where it was taken. */
+    user->fetch.body = image_strip(user->fetch.body, user->writing.request->arena);
+    user->avatar_type = user->fetch.body.at ? image_type(user->fetch.body) : NULL;
     exchange_resume(user->writing.request->exchange);
 }
 

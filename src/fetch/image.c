@@ -252,15 +252,24 @@ static const struct format {
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-const char *image_type(struct text content) {
+static const struct format *find_format(struct text content) {
     for (size_t i = 0; i < FORMATS; i++) {
         const struct format *format = &formats[i];
-        if (content.len < format->at + format->begins.len ||
-            memcmp(content.at + format->at, format->begins.at, format->begins.len) != 0)
-            continue;
-        return format->is_whole(content) ? format->type : NULL;
+        if (content.len >= format->at + format->begins.len &&
+            memcmp(content.at + format->at, format->begins.at, format->begins.len) == 0)
+            return format;
     }
     return NULL;
+}
+
+const char *image_format(struct text content) {
+    const struct format *format = find_format(content);
+    return format ? format->type : NULL;
+}
+
+const char *image_type(struct text content) {
+    const struct format *format = find_format(content);
+    return format && format->is_whole(content) ? format->type : NULL;
 }
 
 const char *image_extension(const char *type) {

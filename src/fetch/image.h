@@ -15,6 +15,9 @@
  */
 const char *image_type(struct text content);
 
+/** The same by how the content begins alone: it may be damaged. NULL: none of them. */
+const char *image_format(struct text content);
+
 /** The usual file name extension of a type that image_type returned: "png", "jpg" ... Static. */
 const char *image_extension(const char *type);
 

@@ -3,6 +3,7 @@
 #include "fetch/strip.h"
 
 #include "base/buffer.h"
+#include "fetch/image.h"
 
 #include <string.h>
 
@@ -397,7 +398,7 @@ static void strip_webp(struct strip *strip) {
 
 /* ---- All ---- */
 
-struct text image_strip(struct text content, const char *type, struct arena *arena) {
+struct text image_strip(struct text content, struct arena *arena) {
     static const struct {
         const char *type;
         void (*strip)(struct strip *strip);
@@ -405,10 +406,12 @@ struct text image_strip(struct text content, const char *type, struct arena *are
                     { "image/jpeg", strip_jpeg },
                     { "image/gif", strip_gif },
                     { "image/webp", strip_webp } };
+    const char *type = image_format(content);
     struct strip strip = { .rest = content };
-    strip.is_wrong = !content.len;
+    if (!type)
+        return (struct text){ 0 };
     buffer_init(&strip.out, arena, content.len);
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0] && !strip.is_wrong; i++)
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(formats[i].type, type) == 0)
             formats[i].strip(&strip);
     return strip.is_wrong || strip.out.failed ? (struct text){ 0 } : buffer_text(&strip.out);

@@ -151,6 +151,9 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
+/** Did it come over TLS to this server? */
+bool exchange_is_secure(const struct exchange *exchange);
+
 /** The number of the connection that it came by; no other ever has it. */
 uint64_t exchange_connection(const struct exchange *exchange);
 

@@ -293,6 +293,10 @@ const struct sockaddr *exchange_peer(const struct exchange *exchange) {
     return (const struct sockaddr *)&served_of(exchange)->client->from;
 }
 
+bool exchange_is_secure(const struct exchange *exchange) {
+    return served_of(exchange)->client->tls != NULL;
+}
+
 uint64_t exchange_connection(const struct exchange *exchange) {
     return served_of(exchange)->client->number;
 }

@@ -117,6 +117,12 @@ enum status store_show(struct store_view *view, const struct table *table, int64
 /** The user whose e-mail has this key (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) MUST_CHECK;
 
+/**
+ * The business of that name (without regard to the case of ASCII letters), of several the first;
+ * where there is none, the first of all. NOT_FOUND: there is no business. By an index.
+ */
+enum status store_find_business(struct store_view *view, struct text name, int64_t *id) MUST_CHECK;
+
 /** Is there a row with this id? STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_exists(struct store_view *view, const struct table *table, int64_t id) MUST_CHECK;
 

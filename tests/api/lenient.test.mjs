@@ -253,3 +253,24 @@ test('null and notnull find references that point to nothing, or to something', 
     assert.equal((await ask('GET', '/api/apps/applications?Application_Developer_PreferredLanguage=notnull')).status, 200);
     assert.equal(assertInvalid(await ask('GET', '/api/sys/users?User_PreferredLanguage=none'), 'User_PreferredLanguage', /must be an Id/).AttemptedValue, 'none');
 });
+
+test('getByHost says without credentials which business it is, and how this server is reached', async () => {
+    const path = '/api/sys/businesses/getByHost', get = (query, headers) => server.call('GET', path + query, { headers });
+    const own = `http://127.0.0.1:${server.port}`;
+    const [first, second] = (await ask('GET', '/api/sys/businesses?orderBy=Id')).json.Records;
+    for (const [host, Id] of [['nobody', first.Id], [encodeURIComponent(second.Name), second.Id], [encodeURIComponent(second.Name.toUpperCase()), second.Id], ['%00', first.Id]]) {
+        const reply = await get(`?host=${host}`);
+        assert.equal(reply.status, 200, reply.text);
+        assert.deepEqual(reply.json, { Id, WebAddress: own });
+    }
+    assert.equal((await get('?Host=x', { 'X-Forwarded-Proto': 'https' })).json.WebAddress, `127.0.0.1:${server.port}`);
+    for (const query of ['', '?host=', '?name=x'])
+        assertInvalid(await get(query), 'host', /^is a required field$/);
+    assert.match(await server.raw(`GET ${path}?host=x HTTP/1.0\r\n\r\n`, { wait: 10000 }), /^HTTP\/1.1 400 /);
+});
+
+test('the root leads to a page for people', async () => {
+    const reply = await server.call('GET', '/');
+    assert.deepEqual([reply.status, reply.headers.get('location'), reply.text], [302, '/api/docs', '']);
+    assert.equal((await server.call('GET', reply.headers.get('location'))).status, 200);
+});

@@ -6,18 +6,16 @@
 #include "fetch/strip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-    static const char *const types[] = { "image/png", "image/jpeg", "image/gif", "image/webp" };
     const struct text content = { (const char *)bytes, size };
     struct arena arena = { 0 };
     const char *type = image_type(content);
     require(!type || image_extension(type));
-    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
-        struct text stripped = image_strip(content, types[i], &arena);
-        /* What is stripped is a picture still, and nothing is left to strip. */
-        if (type == NULL || strcmp(type, types[i]) != 0 || !stripped.at)
-            continue;
-        require(image_type(stripped) != NULL);
-        require(text_equal(image_strip(stripped, type, &arena), stripped));
+    struct text stripped = image_strip(content, &arena);
+    if (stripped.at) { /* it begins as before, and there is nothing left to take away */
+        require(image_format(stripped) == image_format(content));
+        require(text_equal(image_strip(stripped, &arena), stripped));
+        type = image_type(stripped);
+        require(!type || type == image_format(content));
     }
     arena_close(&arena);
     return 0;

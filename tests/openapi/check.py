@@ -214,7 +214,7 @@ class Checker:
             return
         described = self.resolve(described)
         yield from self.reply(exchange, described)
-        if operation and status < 300:
+        if operation and (status < 300 or (status < 400 and "200" not in operation["responses"])):
             self.done.add((path, method))
             if path.endswith("/commands") and exchange.get("reply") == []:
                 self.commandless.add(path.replace("/commands", "/runcommand"))

@@ -505,6 +505,15 @@ enum status store_find_user(struct store_view *view, struct text email_key, int6
     return one_integer(view, statement, id);
 }
 
+enum status store_find_business(struct store_view *view, struct text name, int64_t *id) {
+    sqlite3_stmt *statement = begin_reading(view, SQL_find_business);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, name);
+    enum status status = one_integer(view, statement, id);
+    return status == STATUS_OK && !*id ? STATUS_NOT_FOUND : status; /* null: no Id is 0 */
+}
+
 enum status store_exists(struct store_view *view, const struct table *table, int64_t id) {
     sqlite3_stmt *statement = begin_table_reading(view, table, TABLE_EXISTS);
     if (!statement)

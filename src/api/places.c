@@ -1,0 +1,58 @@
+/* Where things are: what a client asks before it signs in, and where a browser begins. */
+#include "api/request.h"
+#include "json/json.h"
+#include "rules/messages.h"
+
+/* The address by which the client found this server, which is what it has to go on with. A proxy in
+ * front may speak TLS for us; what it says of that goes back to who asked, and no further. */
+static struct text web_address(const struct request *request, struct text host) {
+    struct text proxied = exchange_header(request->exchange, "X-Forwarded-Proto");
+    bool is_secure =
+        exchange_is_secure(request->exchange) || text_equal_nocase(proxied, TEXT("https"));
+    return is_secure ? host : arena_printf(request->arena, "http://%.*s", (int)host.len, host.at);
+}
+
+static struct text find_host(const struct request *request) {
+    struct text rest = exchange_query(request->exchange), name, value;
+    while (form_next(&rest, request->arena, &name, &value))
+        if (name.at && value.len && text_equal_nocase(name, TEXT("host")))
+            return value;
+    return (struct text){ 0 };
+}
+
+static void refuse_host(struct request *request) {
+    struct errors errors = { 0 };
+    errors_add(&errors, request->arena,
+               &(struct error){ .property = TEXT("host"), .message = MESSAGE_TEXT(required) });
+    reply_invalid(request, &errors);
+}
+
+/* The hosted service has a host for each business; this server is one for all of them. */
+void business_by_host(struct request *request) {
+    struct text asked = find_host(request), own = exchange_header(request->exchange, "Host");
+    struct buffer body;
+    int64_t id;
+    if (!asked.at) {
+        refuse_host(request);
+        return;
+    }
+    if (!own.len) { /* HTTP/1.0 */
+        reply_failure(request, STATUS_BAD_INPUT, "The request must have a Host.", NULL);
+        return;
+    }
+    enum status status = store_find_business(request->worker->view, asked, &id);
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 128);
+    buffer_printf(&body, "{\"Id\":%lld,\"WebAddress\":", (long long)id);
+    json_add_string(&body, web_address(request, own));
+    buffer_add_char(&body, '}');
+    reply_json(request, 200, &body);
+}
+
+void root_get(struct request *request) {
+    reply_header(request->exchange, "Location", "/api/docs");
+    request->exchange->reply.http_status = 302;
+}
