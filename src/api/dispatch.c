@@ -124,10 +124,11 @@ static bool is_refused(struct request *request) {
         refuse_method(request);
         return true;
     }
-    struct text codings = exchange_header_list(request->exchange, "Content-Encoding", &count), one;
     enum method method = request->route->method;
-    bool has_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
-    while (has_body && text_next(&codings, &one))
+    if (method != METHOD_POST && method != METHOD_PUT && method != METHOD_PATCH)
+        return false;
+    struct text codings = exchange_header_list(request->exchange, "Content-Encoding", &count), one;
+    while (text_next(&codings, &one))
         if (!text_equal_nocase(one, TEXT("identity"))) {
             reply_header(request->exchange, "Accept-Encoding", "identity");
             reply_failure(request, STATUS_CODING, NULL, NULL);
