@@ -108,7 +108,9 @@ static struct text form_to_json(struct form *form) {
         form->json.failed |= given->values.failed || (given->count && !values.at);
     }
     buffer_add_char(&form->json, '}');
-    return form->json.failed ? (struct text){ 0 } : buffer_text(&form->json);
+    if (form->json.failed)
+        return (struct text){ 0 };
+    return buffer_text(&form->json);
 }
 
 static enum status read_form(struct request *request, const struct table *table,

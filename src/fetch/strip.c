@@ -414,5 +414,7 @@ struct text image_strip(struct text content, struct arena *arena) {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(formats[i].type, type) == 0)
             formats[i].strip(&strip);
-    return strip.is_wrong || strip.out.failed ? (struct text){ 0 } : buffer_text(&strip.out);
+    if (strip.is_wrong || strip.out.failed)
+        return (struct text){ 0 };
+    return buffer_text(&strip.out);
 }

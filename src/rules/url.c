@@ -123,5 +123,7 @@ struct text url_of_iri(struct text iri, struct arena *arena) {
         add_host(&url, host);
     const char *rest = host.at + host.len;
     add_encoded(&url, (struct text){ rest, (size_t)(iri.at + iri.len - rest) });
-    return url.failed ? (struct text){ 0 } : buffer_text(&url);
+    if (url.failed)
+        return (struct text){ 0 };
+    return buffer_text(&url);
 }
