@@ -3,9 +3,10 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminId, assertFailure, assertInvalid, staff } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 const token = await server.admin();
 const path = '/api/apps/applications';
 const call = (method, to, body, options) => server.call(method, to, { token, body, ...options });

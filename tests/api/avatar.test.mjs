@@ -135,7 +135,7 @@ await new Promise((resolve) => { inside.listen(0, '127.0.0.1', resolve); });
 after(() => { for (const one of [pictures, inside]) { one.closeAllConnections(); one.close(); } });
 const secretPort = inside.address().port;
 const base = `http://127.0.0.1:${pictures.address().port}`;
-const server = await Server.start(['--demo', '--avatar-hosts', `nowhere.example, 127.0.0.1:${pictures.address().port}`]);
+const server = await Server.start(['--avatar-hosts', `nowhere.example, 127.0.0.1:${pictures.address().port}`]);
 const avatar = async (id = userId) => {
     const path = `/api/sys/users/getavatar/${id}`, response = await fetch(server.url + path);
     const bytes = Buffer.from(await response.arrayBuffer());

@@ -2,9 +2,10 @@
 // cannot escape. What PUT of users makes of more of them is in bad_input.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertInvalid, follow } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, follow } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 const token = await server.admin();
 const { json: doc } = await server.call('GET', '/api/openapi.json');
 // A record that is there, so that it is the body that is judged.

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { Server, assertFailure, assertInvalid, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--idle-timeout', '2']);
+const server = await Server.start(['--idle-timeout', '2']);
 const token = await server.admin();
 const valid = JSON.stringify(required(await server.get(userId)));
 const head = (lines) => `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${lines}`;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Wire, request, until } from './doors.mjs';
 import { Server, adminEmail, password } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--io-threads', '1']);
+const server = await Server.start(['--io-threads', '1']);
 const megabyte = 1024 * 1024;
 const form = `grant_type=password&username=${adminEmail}&password=${password}`;
 const signIn = request('POST', '/api/token', { body: form });

@@ -51,7 +51,7 @@ async function signIns(server) {
 }
 
 test('an address that failed too often has to wait, whoever it tries, and others do not', async () => {
-    const server = await Server.start(['--demo', '--address-attempts', '5', '--lockout-minutes', '1']);
+    const server = await Server.start(['--address-attempts', '5', '--lockout-minutes', '1']);
     for (let i = 0; i < 5; i++)
         assert.equal((await signIn(server, '127.0.0.2', `nobody${i}@example.com`, 'wrong')).status, 400);
     const refused = await signIn(server, '127.0.0.2', adminEmail, password);
@@ -90,7 +90,7 @@ test('wrong codes count for their address, a code that is missing does not', asy
 });
 
 test('1,000 guesses at once from one address: as many are looked at as it may fail, not one more', { timeout: 600000 }, async () => {
-    const limit = 20, server = await Server.start(['--demo', '--metrics', '--address-attempts', `${limit}`]);
+    const limit = 20, server = await Server.start(['--metrics', '--address-attempts', `${limit}`]);
     const { refused, results } = await guess(server, '127.0.0.2', (number) => `nobody${number}@example.com`, () => 'wrong');
     assert.equal(results.wrong, limit);
     assert.equal(refused, 1000 - limit);
@@ -101,7 +101,7 @@ test('1,000 guesses at once from one address: as many are looked at as it may fa
 });
 
 test('right passwords at once are no failures, and what waits for them is over when they are', { timeout: 600000 }, async () => {
-    const server = await Server.start(['--demo', '--address-attempts', '2']);
+    const server = await Server.start(['--address-attempts', '2']);
     const replies = await Promise.all(Array.from({ length: 20 }, () => signIn(server, '127.0.0.2', adminEmail, password)));
     for (const { status, headers } of replies)
         assert.ok(status === 200 || (status === 429 && headers['retry-after'] === '1'), `${status} ${headers['retry-after']}`);
@@ -109,7 +109,7 @@ test('right passwords at once are no failures, and what waits for them is over w
 });
 
 test('1,000 guesses at once for one account: as many as it may fail are looked at, then not even the right one', { timeout: 600000 }, async () => {
-    const limit = 10, server = await Server.start(['--demo', '--metrics', '--lockout-attempts', `${limit}`]);
+    const limit = 10, server = await Server.start(['--metrics', '--lockout-attempts', `${limit}`]);
     await server.admin();
     const before = await signIns(server);
     // The right one is among them, often, but comes too late.

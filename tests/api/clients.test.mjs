@@ -12,9 +12,9 @@ import { Server, adminEmail, password, required, temporaryFolder, userId } from 
 
 const run = promisify(execFile), folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'roster.sock');
 const [clear, sealed, proxied] = await Promise.all([
-    Server.start(['--demo', '--listen', '127.0.0.1:0', '--listen', `unix:${socket}`]),
-    TlsServer.start(own, ['--demo', '--listen', '127.0.0.1:0', '--redirect-listen', '127.0.0.1:0']),
-    Server.start(['--demo', '--proxy-protocol', '127.0.0.1']),
+    Server.start(['--listen', '127.0.0.1:0', '--listen', `unix:${socket}`]),
+    TlsServer.start(own, ['--listen', '127.0.0.1:0', '--redirect-listen', '127.0.0.1:0']),
+    Server.start(['--proxy-protocol', '127.0.0.1']),
 ]);
 const secure = `https://localhost:${sealed.port}`;
 const ways = {

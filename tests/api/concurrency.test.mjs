@@ -1,13 +1,13 @@
 // 64 clients at once.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertFailure, required, userId } from './harness.mjs';
+import { Server, addMembers, assertFailure, required, userId } from './harness.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
 const clients = 64;
 const together = (work) => Promise.all(Array.from({ length: clients }, (_, i) => work(i)));
-const members = Array.from({ length: 32 }, (_, i) => 100000101 + i);
+const members = await addMembers(server, 32);
 
 test('no update is lost under If-Match', async () => {
     const rounds = 4;

@@ -4,10 +4,10 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, ask, assertRefusal, forEach, statuses } from './client.mjs';
-import { Server, required, userId } from './harness.mjs';
+import { Server, addMembers, required, userId } from './harness.mjs';
 
 // Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
-const server = await Server.start(['--demo', '--idle-timeout', '300']);
+const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
 const bearer = `Authorization: Bearer ${token}`;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
@@ -44,7 +44,7 @@ test('HTTP/1.0 closes after the reply, unless the client asks to keep the connec
 });
 
 test('replies of every kind keep the connection: 200, 204, 400, 401, 403, 404, 405, and each is written as the RFC has it', async () => {
-    const shared = await Server.start(['--demo', '--cors-origins', '*']);
+    const shared = await Server.start(['--cors-origins', '*']);
     const lister = await shared.token('lister@example.com');
     const client = await Client.connect(shared);
     const asked = [[head('GET', '/readyz'), 200], [head('OPTIONS', '/healthz', 'Origin: http://x', 'Access-Control-Request-Method: GET'), 204], [head('POST', '/api/token', 'Content-Length: 0'), 400],
@@ -96,7 +96,7 @@ test('HEAD of a conditional GET that finds nothing new is 304, without a body', 
 
 // ---- Pipelining ----
 
-const people = Array.from({ length: 20 }, (_, i) => 100000101 + i);
+const people = await addMembers(server, 20);
 const person = (i) => head('GET', `/api/sys/users/${people[i % people.length]}`, bearer);
 const assertPeople = (replies, count) => assert.deepEqual(replies.map(({ status, body }) => [status, JSON.parse(body).Id]), Array.from({ length: count }, (_, i) => [200, people[i % people.length]]));
 

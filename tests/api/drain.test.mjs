@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { TlsServer, Wire, ask, makeCertificate, request, sleep, until } from './doors.mjs';
-import { Server, adminEmail, password, required, temporaryFolder, userId } from './harness.mjs';
+import { Server, addMembers, adminEmail, password, required, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own');
 const probe = request('GET', '/healthz');
@@ -30,7 +30,7 @@ const hasEnded = (server) => server.child.exitCode !== null || server.child.sign
 
 for (const [way, start] of Object.entries(ways)) {
     test(`${way}: idle connections are closed at once, a request in progress is taken to its end`, async () => {
-        const server = await start(['--demo']), token = await server.admin();
+        const server = await start([]), token = await server.admin();
         const kept = await open(server), unused = await open(server);
         kept.write(probe);
         assert.equal((await kept.reply()).status, 200);
@@ -56,7 +56,7 @@ for (const [way, start] of Object.entries(ways)) {
     });
 
     test(`${way}: pipelined requests that were read are answered, those behind them are not begun`, async () => {
-        const server = await start(['--demo']), token = await server.admin();
+        const server = await start([]), token = await server.admin();
         const { wire, body } = await begin(server, token, 'The Last One', probe.repeat(3));
         assert.deepEqual(wire.replies().map(({ status }) => status), [200, 200, 200, 100]);
         await startStopping(server);
@@ -73,7 +73,7 @@ for (const [way, start] of Object.entries(ways)) {
     });
 
     test(`${way}: a head that is half there is not waited for; when the rest comes in time, it is refused`, async () => {
-        const server = await start(['--demo', '--io-threads', '1']), token = await server.admin();
+        const server = await start(['--io-threads', '1']), token = await server.admin();
         const [kept, half, rest] = [await open(server), await open(server), await open(server)];
         kept.write(probe);
         await kept.reply();
@@ -95,7 +95,7 @@ for (const [way, start] of Object.entries(ways)) {
     });
 
     test(`${way}: a request that meets the end on a kept connection is answered, or not begun, and the connection closed`, async () => {
-        const server = await start(['--demo']), token = await server.admin();
+        const server = await start([]), token = await server.admin();
         const wires = await Promise.all(Array.from({ length: 20 }, () => open(server)));
         for (const wire of wires)
             wire.write(probe);
@@ -120,7 +120,7 @@ for (const [way, start] of Object.entries(ways)) {
     });
 
     test(`${way}: what works elsewhere, or is still being sent, is waited for`, async () => {
-        const server = await start(['--demo', '--metrics', '--password-threads', '1']), token = await server.admin();
+        const server = await start(['--metrics', '--password-threads', '1']), token = await server.admin();
         const { text } = await server.call('GET', '/api/openapi.json');
         const slow = await open(server);
         slow.socket.pause();
@@ -150,7 +150,7 @@ for (const [way, start] of Object.entries(ways)) {
     // Bytes that come to a closed socket are answered with a reset, and that takes away what was not read yet.
     test(`${way}: replies arrive though the client goes on to send before it reads them`, async () => {
         for (let isSlow = true; isSlow;) { // the server lingers for 2 s only: a round that took longer tells nothing
-            const server = await start(['--demo', '--metrics']);
+            const server = await start(['--metrics']);
             const counted = async () => Number(/^roster_http_requests_total\{method="GET",route="\/api\/openapi.json",status="200"\} (\d+)$/m.exec((await server.call('GET', '/metrics')).text)?.[1]);
             const { text } = await server.call('GET', '/api/openapi.json');
             const wire = await open(server);
@@ -173,8 +173,8 @@ for (const [way, start] of Object.entries(ways)) {
     });
 
     test(`${way}: 8 clients that change users all the time: what was done was said to be done`, async () => {
-        const server = await start(['--demo']), token = await server.admin();
-        const users = await Promise.all(Array.from({ length: 8 }, (_, i) => server.get(100000101 + i, token)));
+        const server = await start([]), token = await server.admin();
+        const users = await Promise.all((await addMembers(server, 8)).map((id) => server.get(id, token)));
         const counts = new Map();
         let stopping = false;
         const clients = users.map(async (user) => {
@@ -208,11 +208,11 @@ for (const [way, start] of Object.entries(ways)) {
 
 test('a socket file goes when nothing is taken any more, and a new server can take its place meanwhile', async () => {
     const socket = join(folder, 'drain.sock');
-    const server = await Server.start(['--demo', '--listen', '127.0.0.1:0', '--listen', `unix:${socket}`]), token = await server.admin();
+    const server = await Server.start(['--listen', '127.0.0.1:0', '--listen', `unix:${socket}`]), token = await server.admin();
     const { wire, body } = await begin(server, token, 'Meanwhile');
     server.child.kill('SIGTERM');
     await until('the end of the file', () => !existsSync(socket));
-    await Server.start(['--demo', '--listen', `unix:${socket}`]);
+    await Server.start(['--listen', `unix:${socket}`]);
     wire.write(body);
     assert.equal((await wire.reply(2)).status, 200);
     await server.stop();

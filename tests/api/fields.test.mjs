@@ -2,9 +2,10 @@
 // refused. Derived from the table, so a new field is tested the day it is declared.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertInvalid, fieldTable, userId } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, fieldTable, userId } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 const table = fieldTable();
 const isReadOnly = (field) => field.flags.includes('READ_ONLY') || ['empty', 'no'].includes(field.type);
 const isRequired = (field) => field.flags.includes('REQUIRED');

@@ -3,9 +3,10 @@
 // and paths through a link in paths.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertInvalid, follow } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, follow } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
 const made = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' });

@@ -1,9 +1,9 @@
 // Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
@@ -26,6 +26,89 @@ export function temporaryFolder() {
     after(() => rmSync(folder, { recursive: true, force: true }));
     return folder;
 }
+
+// ---- The world: what tests name. It is made through the API in a new database, so nothing of it is the demo's. ----
+
+const businessId = 301, { List, Read, Create, Edit, Delete } = { List: 1, Read: 2, Create: 3, Edit: 4, Delete: 5 }; // the Ids of the roles on users
+// By the Id of their user role: who holds it, and what it permits.
+const staffRoles = Object.entries({ lister: [List], reader: [Read], creator: [Create], editor: [Edit], deleter: [Delete], frontdesk: [List, Read], manager: [List, Read, Edit] })
+    .map(([name, permits], i) => ({ name, permits, role: 401 + i }));
+
+// Makes a record by POST with the Id that is wanted; a database gives them one after the other.
+export async function add(server, kind, id, body, token) {
+    const paths = { users: 'sys/users', businesses: 'sys/businesses', languages: 'sys/languages', user_roles: 'security/userroles', chat_rooms: 'support/chatrooms', applications: 'apps/applications' };
+    const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(server.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim();
+    const next = sql(`SELECT next FROM next_ids WHERE kind = '${kind}'`);
+    sql(`UPDATE next_ids SET next = ${id} WHERE kind = '${kind}'`);
+    const made = await server.call('POST', `/api/${paths[kind]}`, { token: token ?? await server.admin(), body });
+    assert.equal(made.json?.Value?.Id, id, made.text);
+    sql(`UPDATE next_ids SET next = ${Math.max(next, id + 1)} WHERE kind = '${kind}'`);
+}
+
+const person = (FullName, Email, more) => ({ FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, Validated: true, ...more });
+
+// An administrator, one who holds each single permission on users and two who hold several, and an ordinary user.
+async function makeWorld(folder, env) {
+    const server = new Server();
+    server.folder = folder;
+    server.args = ['--listen', '127.0.0.1:0', '--data', join(folder, 'data'), '--admin-email', adminEmail, '--admin-password', password];
+    server.env = { ...process.env, ...env };
+    await server.spawn();
+    await add(server, 'businesses', businessId, { Name: 'The House' });
+    const hash = execFileSync('sqlite3', [join(folder, 'data', 'roster.db'), `SELECT Password FROM users WHERE Id = ${adminId}`], { encoding: 'utf8' }).trim();
+    for (const { name, permits, role } of staffRoles) {
+        await add(server, 'user_roles', role, { BusinessId: businessId, Name: `May ${name}`, Roles: permits });
+        await add(server, 'users', staff[name], person(`The ${name}`, `${name}@example.com`, { APIAccess: true, Password: hash, Businesses: [businessId], UserRoles: [role] }));
+    }
+    await add(server, 'users', userId, person('Ada Lovelace', 'ada.lovelace@example.com', { Businesses: [businessId] }));
+    await server.stop();
+}
+
+// Two businesses more, and two or three of each kind that a user's record points to.
+export async function addNeighbours(server) {
+    const BusinessId = businessId;
+    for (const [id, Name] of [[302, 'The Mill'], [303, 'The Yard']])
+        await add(server, 'businesses', id, { Name });
+    for (const [id, Name] of [[501, 'Hall'], [502, 'Garden']])
+        await add(server, 'chat_rooms', id, { BusinessId, Name, Active: true });
+    for (const [id, Name] of [[601, 'en-GB'], [602, 'es-ES'], [603, 'fr-FR']])
+        await add(server, 'languages', id, { BusinessId, Name, Culture: Name, DisplayOrder: id, Active: true });
+    for (const [id, Name] of [[701, 'Gates'], [702, 'Presses']])
+        await add(server, 'applications', id, { DeveloperId: adminId, Name, ShortDescription: 'Opens gates', InstallUrl: 'https://gates.example.com/install', Published: true });
+}
+
+// Ordinary users; their Ids.
+export async function addMembers(server, count) {
+    const ids = Array.from({ length: count }, (_, i) => 100000101 + i);
+    for (const id of ids)
+        await add(server, 'users', id, person(`Member ${id - 100000100}`, `member${id - 100000100}@example.com`, { Businesses: [businessId] }));
+    return ids;
+}
+
+// A data folder with the world, to be copied; beside the binary, which it is made with once.
+async function world(env) {
+    const stamp = `${statSync(binary).mtimeMs}-${statSync(new URL(import.meta.url)).mtimeMs}`, place = `${binary}.world-${stamp}`;
+    if (existsSync(place))
+        return place;
+    for (const name of readdirSync(dirname(binary)).filter((one) => one.startsWith(`${basename(binary)}.world-`)))
+        rmSync(join(dirname(binary), name), { recursive: true, force: true }); // of an older binary
+    const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
+    try {
+        await makeWorld(folder, env);
+        cpSync(join(folder, 'data'), `${place}.${process.pid}`, { recursive: true });
+        renameSync(`${place}.${process.pid}`, place);
+    } catch (error) {
+        if (!existsSync(place)) // another process may have been faster
+            throw error;
+    } finally {
+        rmSync(folder, { recursive: true, force: true });
+        rmSync(`${place}.${process.pid}`, { recursive: true, force: true });
+    }
+    return place;
+}
+
+// Do these say themselves what the database begins with?
+const beginsAsTold = (args, env) => args.some((arg) => /^--(demo|data|config|admin-\w+)(=|$)/.test(arg)) || Object.keys(env).some((name) => /^ROSTER_(DEMO|DATA|CONFIG|ADMIN_\w+)$/.test(name));
 
 // Runs the binary, or another program, until it ends by itself.
 export function run(args, env = {}, program = binary) {
@@ -51,10 +134,22 @@ function parse(text) {
 
 export class Server {
     // Resolves once the ready line is there. Stopped after the tests of the file, and then it must
-    // have ended well and said nothing on standard error but log lines.
-    static async start(args = ['--demo'], env = {}) {
+    // have ended well. Has the world, unless told of something else: --demo, an administrator, a folder.
+    static async start(args = [], env = {}) {
+        const folder = temporaryFolder();
+        if (!beginsAsTold(args, env))
+            cpSync(await world(env), join(folder, 'data'), { recursive: true });
+        return this.startIn(folder, args, env);
+    }
+
+    // The same, with a new database in each case.
+    static startNew(args = [], env = {}) {
+        return this.startIn(temporaryFolder(), args, env);
+    }
+
+    static async startIn(folder, args, env) {
         const server = new this();
-        server.folder = temporaryFolder();
+        server.folder = folder;
         const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
         server.args = [...listen, '--data', join(server.folder, 'data'), ...args];
         server.env = { ...process.env, ...env };

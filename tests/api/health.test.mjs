@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Wire, request } from './doors.mjs';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
+const server = await Server.start(['--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
 
 // The text format: name and labels to number, after a TYPE for each name.
 async function metrics() {
@@ -129,7 +129,7 @@ test('without --metrics there are none', async () => {
 });
 
 test('while it stops it is not ready: idle connections are closed, what is in progress ends well', async () => {
-    const stopping = await Server.start(['--demo', '--io-threads', '1']), token = await stopping.admin(), where = { host: stopping.host, port: stopping.port };
+    const stopping = await Server.start(['--io-threads', '1']), token = await stopping.admin(), where = { host: stopping.host, port: stopping.port };
     const body = JSON.stringify({ ...required(await stopping.get(userId)), FullName: 'Began in time' });
     const [kept, half, busy] = [await Wire.clear(where), await Wire.clear(where), await Wire.clear(where)];
     const probe = request('GET', '/readyz');

@@ -8,7 +8,7 @@ import {
 import { head, more, rows } from './http2_rows.mjs';
 import { Server } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--http2', 'clear', '--idle-timeout', '3600']);
+const server = await Server.start(['--http2', 'clear']);
 const { END_HEADERS, END_STREAM } = flag;
 
 const sorted = (object = {}) => Object.fromEntries(Object.entries(object).sort());

@@ -11,9 +11,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const args = ['--demo', '--http2', 'clear'];
-const patient = [...args, '--idle-timeout', '3600']; // a slow machine is no idle client
-const server = await Server.start(patient);
+const args = ['--http2', 'clear'];
+const server = await Server.start(args);
 const token = await server.admin();
 const people = Array.from({ length: 100 }, (_, i) => 200000 + i);
 const MiB = 1048576;
@@ -57,7 +56,7 @@ test('a hundred GETs at once on one connection, each with its own reply', async 
 });
 
 test('over TLS all is the same, and Strict-Transport-Security is said', async () => {
-    const large = Buffer.alloc(MiB, 32), secure = await TlsServer.start(await makeCertificate(temporaryFolder(), 'one'), patient);
+    const large = Buffer.alloc(MiB, 32), secure = await TlsServer.start(await makeCertificate(temporaryFolder(), 'one'));
     const tls = connect(secure), key = await secure.admin();
     const replies = await Promise.all(people.map((_, i) => (i % 4
         ? ask(tls, 'GET', i % 2 ? '/healthz' : '/api/openapi.json', { secret: null })
@@ -73,7 +72,7 @@ test('over TLS all is the same, and Strict-Transport-Security is said', async ()
 
 test('an idle connection takes at most 48 KB with TLS, and 20 KB without', async () => {
     const isPlain = !/address|thread/.test((await run(['--version'])).stdout), each = 200;
-    const doors = { 48: await TlsServer.start(await makeCertificate(temporaryFolder(), 'two'), patient), 20: await Server.start(patient) };
+    const doors = { 48: await TlsServer.start(await makeCertificate(temporaryFolder(), 'two')), 20: await Server.start(args) };
     for (const [most, to] of Object.entries(doors)) {
         const memory = () => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${to.child.pid}/smaps_rollup`, 'utf8'))[1]);
         const open = async (count) => {
@@ -221,9 +220,10 @@ test('a stream whose body stops gets 408; others on the connection neither keep 
         }
         connection.send(last(3, 'x'), get(5));
         await connection.whole(1, 3, 5);
-        await connection.until(() => connection.closed || connection.stream(1).reset !== undefined);
+        await connection.until(() => connection.stream(1).reset !== undefined);
+        assert.deepEqual([connection.stream(1).status, connection.stream(1).reset, connection.stream(5).status], [408, code.NO_ERROR, 200]);
         if (isSteady)
-            assert.deepEqual([1, 3, 5].map((id) => [connection.stream(id).status, connection.stream(id).reset]), [[408, code.NO_ERROR], [400, undefined], [200, undefined]]);
+            assert.equal(connection.stream(3).status, 400);
         connection.close();
     }
 });
@@ -278,7 +278,7 @@ test('an idle connection is told to go, and closed; so is one that stops within 
 });
 
 test('a server that stops answers all that was sent before its second GOAWAY, and stores what it acknowledged', async () => {
-    const stopping = await Server.start(patient);
+    const stopping = await Server.start(args);
     const secret = await stopping.admin(), user = required(await stopping.get(userId, secret));
     const connection = new Connection(stopping), names = new Map();
     await connection.settle();
@@ -290,7 +290,6 @@ test('a server that stops answers all that was sent before its second GOAWAY, an
     let id = 1;
     for (; id < 50; id += 2)
         ask(id);
-    const began = Date.now();
     stopping.child.kill('SIGTERM');
     await connection.until(() => connection.goaway);
     assert.deepEqual(connection.goaway, { last: 2 ** 31 - 1, code: code.NO_ERROR });
@@ -298,13 +297,12 @@ test('a server that stops answers all that was sent before its second GOAWAY, an
         ask(id);
     const probe = connection.frames.find((one) => one.type === type.PING && !(one.flags & flag.ACK));
     connection.send(ping(probe.payload, flag.ACK));
-    const wasInTime = Date.now() - began < 500; // the server waits for a second
     for (; id < 120; id += 2)
         ask(id);
     await connection.ended();
     const { last: newest, code: why } = connection.goaway;
     assert.equal(why, code.NO_ERROR);
-    assert.ok(newest >= (wasInTime ? 99 : 49), `the last was ${newest}`);
+    assert.ok(newest >= 99, `the last was ${newest}`);
     for (const [stream] of names)
         assert.equal(connection.streams.get(stream)?.isWhole ?? false, stream <= newest, `stream ${stream} of ${newest}`);
     const done = [...names].filter(([stream]) => connection.streams.get(stream)?.status === 200);
@@ -315,7 +313,7 @@ test('a server that stops answers all that was sent before its second GOAWAY, an
 });
 
 test('a server that stops waits for a client that does not answer PING only so long', async () => {
-    const stopping = await Server.start(patient);
+    const stopping = await Server.start(args);
     const silent = new Connection(stopping), session = connect(stopping);
     await silent.settle();
     assert.equal((await ask(session, 'GET', '/healthz', { secret: null })).status, 200);

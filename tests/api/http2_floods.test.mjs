@@ -9,7 +9,7 @@ import {
 } from './frames.mjs';
 import { run, Server } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--http2', 'clear', '--idle-timeout', '3600']);
+const server = await Server.start(['--http2', 'clear']);
 const token = await server.admin();
 // The sanitizers keep what is freed.
 const isPlain = !/address|thread/.test((await run(['--version'])).stdout);

@@ -68,6 +68,7 @@ const losses = {
     'a database of 0 bytes': (folder) => change(folder, 'roster.db', ''),
     'a database whose log is lost with all that there was': (folder) => {
         remove(folder, 'roster.db');
+        change(folder, 'roster.db', '');
         sql(folder, 'PRAGMA journal_mode = WAL; PRAGMA user_version = 0');
     },
     'a database whose log is lost with its users': (folder) => sql(folder, 'DELETE FROM users; DELETE FROM roles; DELETE FROM tokens; DELETE FROM users_FullName_texts; DELETE FROM users_Email_texts;'

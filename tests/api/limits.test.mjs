@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, statuses } from './client.mjs';
 import { Server, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--idle-timeout', '300']);
+const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
 const MIB = 1048576, HEAD = 16384;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');

@@ -19,7 +19,7 @@ function blockOf(text) {
 
 // A server with very many users, who are put into its database while it is stopped.
 async function startLarge(...args) {
-    const server = await Server.start(['--demo', ...args]);
+    const server = await Server.start([...args]);
     await server.stop();
     const file = join(server.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', [file], { input: text, encoding: 'utf8' }).trim();

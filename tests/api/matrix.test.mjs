@@ -52,7 +52,7 @@ const told = createServer((request, response) => { request.resume(); response.en
 await new Promise((ready) => { told.listen(0, '127.0.0.1', ready); });
 after(() => told.close());
 const receiver = `127.0.0.1:${told.address().port}`;
-const server = await Server.start(['--demo', '--webhook-hosts', receiver, '--lockout-attempts', '3']);
+const server = await Server.start(['--webhook-hosts', receiver, '--lockout-attempts', '3']);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
 const { json: doc } = await server.call('GET', '/api/openapi.json');
@@ -262,7 +262,7 @@ test('who is nobody, or nobody any more, is told so by every operation: 401', as
 });
 
 test('a token that expired is 401 to every operation', async () => {
-    const brief = await Server.start(['--demo', '--token-lifetime', '1']);
+    const brief = await Server.start(['--token-lifetime', '1']);
     const headers = { Authorization: `Bearer ${await brief.token()}` };
     while ((await brief.call('GET', '/api/auth/me', { headers })).status === 200)
         await new Promise((wake) => { setTimeout(wake, 100); });

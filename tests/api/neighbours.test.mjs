@@ -1,9 +1,11 @@
 // What a user record points to (contract section 5), and the commands of all resources.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
+await server.update(userId, { AddedBusinesses: [302] }); // which it is not to lose
 const token = await server.admin();
 const call = (method, path, body, options) => server.call(method, path, { token, body, ...options });
 

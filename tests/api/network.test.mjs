@@ -5,12 +5,12 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, adminId, required, userId } from './harness.mjs';
+import { Server, addMembers, adminId, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--idle-timeout', '300']);
+const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
 const body = required(await server.get(userId, token));
-const people = Array.from({ length: 20 }, (_, i) => 100000101 + i);
+const people = await addMembers(server, 20);
 
 const request = (method, path, text = '', ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${token}`,
     ...(text ? [`Content-Length: ${Buffer.byteLength(text)}`] : []), ...lines, '', text].join('\r\n');

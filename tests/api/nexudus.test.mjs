@@ -1,10 +1,11 @@
 // compatibility = nexudus changes exactly what is listed, each beside the default.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertFailure, assertInvalid, fieldTable, userId } from './harness.mjs';
+import { Server, addNeighbours, assertFailure, assertInvalid, fieldTable, userId } from './harness.mjs';
 
 const roster = await Server.start();
-const nexudus = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
+const nexudus = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);
+await Promise.all([roster, nexudus].map(addNeighbours));
 
 test('a lacking role is 401 with an empty body (default: 403 with the envelope)', async () => {
     const ask = async (server) => server.call('GET', `/api/sys/users/${userId}`, { token: await server.token('lister@example.com') });

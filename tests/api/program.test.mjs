@@ -160,7 +160,7 @@ test('the first administrator comes from the environment', async () => {
 });
 
 test('else it is admin@localhost with a password that is printed once', async () => {
-    const server = await Server.start([]);
+    const server = await Server.startNew();
     const [, email, secret] = /first administrator (\S+), password (\S+) \(shown only now\)/.exec(server.stdout);
     assert.equal(email, 'admin@localhost');
     assert.equal((await server.token(email, secret)).length, 43);
@@ -169,7 +169,7 @@ test('else it is admin@localhost with a password that is printed once', async ()
 });
 
 test('the demo prints three curl lines that work as they are', async () => {
-    const server = await Server.start();
+    const server = await Server.start(['--demo']);
     const lines = server.stdout.split('\n').filter((line) => line.startsWith('  ')).map((line) => line.trim());
     assert.equal(lines.length, 3);
     const [, put, get] = execFileSync('bash', ['-c', `set -e; ${lines.join('; echo; ')}`], { encoding: 'utf8' }).split('\n');
@@ -178,14 +178,14 @@ test('the demo prints three curl lines that work as they are', async () => {
 });
 
 test('the demo has the same users, ids and values every time', async () => {
-    const [one, two] = [await Server.start(), await Server.start()];
+    const [one, two] = [await Server.start(['--demo']), await Server.start(['--demo'])];
     for (const id of [userId, 100000012, 100000139])
         assert.deepEqual(await one.get(id, await one.token()), await two.get(id, await two.token()));
 });
 
 test('without --data the demo leaves nothing behind', async () => {
     const before = readdirSync('/tmp').filter((name) => name.startsWith('roster-demo-'));
-    const server = await Server.start();
+    const server = await Server.start(['--demo']);
     await server.stop();
     server.args = ['--demo', '--listen', '127.0.0.1:0'];
     await server.spawn();

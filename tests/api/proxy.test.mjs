@@ -13,7 +13,7 @@ import { Server, adminEmail, password, run, temporaryFolder, userId } from './ha
 const unit = readFileSync(new URL('../../dist/rosterd.service', import.meta.url), 'utf8');
 const settings = Object.fromEntries([...unit.matchAll(/^Environment=(ROSTER_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
 delete settings.ROSTER_LISTEN;
-const server = await Server.start(['--demo', '--metrics'], settings);
+const server = await Server.start(['--metrics'], settings);
 const folder = temporaryFolder();
 
 const freePort = () => new Promise((resolve) => {

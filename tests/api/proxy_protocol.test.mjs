@@ -12,7 +12,7 @@ import { TlsServer, Wire, ask, makeCertificate, request } from './doors.mjs';
 import { Server, adminEmail, password, run, temporaryFolder } from './harness.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'proxied.sock');
-const proxy = '127.0.0.9', other = '127.0.0.10', attempts = 3, limit = ['--demo', '--address-attempts', `${attempts}`];
+const proxy = '127.0.0.9', other = '127.0.0.10', attempts = 3, limit = ['--address-attempts', `${attempts}`];
 const hasIpv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
 const listed = ['--proxy-protocol', `${proxy},127.0.3.0/24,unix`];
 const [server, sealed, brief] = await Promise.all([

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, held, statuses, until } from './client.mjs';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--idle-timeout', '300']);
+const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
 const MIB = 1048576;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
@@ -146,7 +146,7 @@ for (const [name, [begin, more, status]] of Object.entries(sending))
     });
 
 test('who goes on sending after a refusal is not listened to for ever, and who keeps the connection open does not keep it', { timeout: 60000 }, async () => {
-    const own = await Server.start(['--demo', '--idle-timeout', '300']);
+    const own = await Server.start(['--idle-timeout', '300']);
     const silent = await Client.connect(own), endless = await Client.connect(own, { isPaused: true });
     await silent.write(refused[400]);
     assertRefusal(await silent.reply(), 400);

@@ -1,9 +1,11 @@
 // GET /api/sys/users: contract section 3, and random searches compared with a naive model in memory.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertFailure, assertInvalid, fieldTable, staff, userId } from './harness.mjs';
+import { Server, addMembers, addNeighbours, assertFailure, assertInvalid, fieldTable, staff, userId } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
+await addMembers(server, 40);
 const token = await server.admin();
 const search = (query, options) => server.call('GET', `/api/sys/users?${query}`, { token, ...options });
 const found = async (query) => {

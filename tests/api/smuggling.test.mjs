@@ -8,7 +8,7 @@ import { hello, origin, post, rows } from './framing.mjs';
 import { Server } from './harness.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-const server = await Server.start(['--demo', '--idle-timeout', '300', '--cors-origins', origin]);
+const server = await Server.start(['--idle-timeout', '300', '--cors-origins', origin]);
 const second = 'GET /healthz?second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
 // A number below `limit`, of a generator for each row, so that rows do not depend on each other.

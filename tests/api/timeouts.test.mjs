@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { Client, assertRefusal, held, statuses, until } from './client.mjs';
 import { Server, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--idle-timeout', '2']);
+const server = await Server.start(['--idle-timeout', '2']);
 const token = await server.admin();
 const bearer = `Authorization: Bearer ${token}`;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
@@ -79,7 +79,7 @@ for (const [name, [, , ...expected]] of Object.entries(silent))
     });
 
 test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
-    const own = await Server.start(['--demo', '--idle-timeout', '2']);
+    const own = await Server.start(['--idle-timeout', '2']);
     const clients = await Promise.all(Array.from({ length: 10 }, () => Client.connect(own, { isPaused: true })));
     for (const client of clients) {
         client.socket.on('error', () => {}); // the reset that it may come to
@@ -94,7 +94,7 @@ test('who waits for an answer is not late, however long the answer takes', async
     const pictures = createServer((request, response) => setTimeout(() => response.writeHead(404).end(), 5000)).listen(0, '127.0.0.1');
     await once(pictures, 'listening');
     const host = `127.0.0.1:${pictures.address().port}`;
-    const own = await Server.start(['--demo', '--idle-timeout', '2', '--avatar-hosts', host]);
+    const own = await Server.start(['--idle-timeout', '2', '--avatar-hosts', host]);
     const body = JSON.stringify({ ...required(await own.get(userId)), NewAvatarUrl: `http://${host}/` });
     const client = await Client.connect(own);
     await client.write(head('PUT', '/api/sys/users', `Authorization: Bearer ${await own.admin()}`, `Content-Length: ${body.length}`) + body + head('GET', '/healthz', 'Connection: close'));

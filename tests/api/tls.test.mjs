@@ -8,16 +8,16 @@ import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { TlsServer, Wire, ask, inTime, makeCertificate, openssl, request, sleep, until } from './doors.mjs';
-import { Server, password, adminEmail, required, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, addMembers, adminEmail, password, required, run, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder(), concurrently = { concurrency: 8 };
 const [own, rsa] = await Promise.all([makeCertificate(folder, 'own'), makeCertificate(folder, 'rsa', ['localhost', '127.0.0.1'], 'rsa')]);
 const socket = join(folder, 'clear.sock');
 const [server, brief] = await Promise.all([
-    TlsServer.start(own, ['--demo', '--listen', '127.0.0.1:0', '--listen', `unix:${socket}`, '--redirect-listen', '127.0.0.1:0']),
-    TlsServer.start(own, ['--demo', '--idle-timeout', '1']),
+    TlsServer.start(own, ['--listen', '127.0.0.1:0', '--listen', `unix:${socket}`, '--redirect-listen', '127.0.0.1:0']),
+    TlsServer.start(own, ['--idle-timeout', '1']),
 ]);
-const token = await server.admin();
+const token = await server.admin(), members = await addMembers(server, 19);
 const servers = [server, brief];
 
 // A connection by TLS, once the handshake is done.
@@ -55,7 +55,7 @@ test('HTTPS carries what HTTP does', concurrently, async (t) => {
         }),
 
         t.test('pipelined requests are answered in their order, whatever records they come in', async () => {
-            const ids = Array.from({ length: 100 }, (_, i) => 100000101 + (7 * i) % 19);
+            const ids = Array.from({ length: 100 }, (_, i) => members[(7 * i) % 19]);
             const all = ids.map((id) => request('GET', `/api/sys/users/${id}`, { token })).join('');
             for (const piece of [all.length, 1000, 37]) {
                 const wire = await seal();

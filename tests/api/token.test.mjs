@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, totp, userId } from './harness.mjs';
 
-const server = await Server.start(['--demo', '--lockout-attempts', '3']);
+const server = await Server.start(['--lockout-attempts', '3']);
 const passwordGrant = (username, secret = password, more = {}, headers = {}) =>
     server.grant({ grant_type: 'password', username, password: secret, ...more }, headers);
 const refreshGrant = (refresh_token, more = {}, headers = {}) =>
@@ -248,7 +248,7 @@ test('no secret reached the log', () => {
 });
 
 test('an expired token is refused', async () => {
-    const short = await Server.start(['--demo', '--token-lifetime', '1', '--refresh-lifetime', '1']);
+    const short = await Server.start(['--token-lifetime', '1', '--refresh-lifetime', '1']);
     const { json } = await short.grant({ grant_type: 'password', username: adminEmail, password });
     assert.equal(json.expires_in, 1);
     await new Promise((resolve) => { setTimeout(resolve, 1200); });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Server, staff, assertFailure, assertInvalid, userId } from './harness.mjs';
 
 const origin = 'https://app.example.com';
-const server = await Server.start(['--demo', '--cors-origins', `${origin}, http://localhost:3000`]);
+const server = await Server.start(['--cors-origins', `${origin}, http://localhost:3000`]);
 const token = await server.admin();
 let made = 0;
 const person = (more) => ({ FullName: 'Repeated', Email: `repeated.${++made}@example.com`, Language: 1, PasswordSalt: '',
@@ -87,7 +87,7 @@ test('CORS: a configured origin is answered with its headers, others are not', a
 });
 
 test('CORS: any origin is answered with *, however long it is', async () => {
-    const open = await Server.start(['--demo', '--cors-origins', '*']);
+    const open = await Server.start(['--cors-origins', '*']);
     for (const from of [origin, `https://${'x'.repeat(3000)}.example.com`]) {
         const { headers } = await open.call('GET', '/healthz', { headers: { Origin: from } });
         assert.equal(headers.get('access-control-allow-origin'), '*');
@@ -109,7 +109,7 @@ test('CORS: a preflight needs no credentials and names what the path offers', as
 test('rate limits: off by default, the published figures under compatibility = nexudus, 429 with Retry-After', async () => {
     const many = (to, bearer) => Promise.all(Array.from({ length: 250 }, () => to.call('GET', `/api/sys/users/${userId}`, { token: bearer })));
     assert.ok((await many(server, token)).every((reply) => reply.status === 200));
-    const limited = await Server.start(['--demo', '--compatibility', 'nexudus']);
+    const limited = await Server.start(['--compatibility', 'nexudus']);
     const bearer = await limited.admin(), other = await limited.token('reader@example.com');
     const replies = await many(limited, bearer);
     const refused = replies.filter((reply) => reply.status === 429);
@@ -122,7 +122,7 @@ test('rate limits: off by default, the published figures under compatibility = n
 });
 
 test('rate limits: to issue a one-time token counts as a write, though its method is GET', async () => {
-    const limited = await Server.start(['--demo', '--rate-limits', 'published']);
+    const limited = await Server.start(['--rate-limits', 'published']);
     const bearer = await limited.admin();
     let issued = 0;
     // The minute may turn once on the way; reads would get to 120 in the first.
@@ -137,7 +137,7 @@ test('rate limits: to issue a one-time token counts as a write, though its metho
 });
 
 test('rate limits: 60 writes a minute', async () => {
-    const limited = await Server.start(['--demo', '--rate-limits', 'published']);
+    const limited = await Server.start(['--rate-limits', 'published']);
     const bearer = await limited.admin();
     let done = 0;
     // The minute may turn once on the way, so it may be twice as many.

@@ -1,9 +1,10 @@
 // Every statement of the page "Update User", in its order, each as a test of that name.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, assertFailure, assertInvalid, required, userId } from './harness.mjs';
+import { Server, addNeighbours, adminEmail, assertFailure, assertInvalid, required, userId } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 
 test('updates an existing User record', async () => {
     const reply = await server.update(userId, { FullName: 'Ada King' });

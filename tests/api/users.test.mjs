@@ -1,9 +1,10 @@
 // POST, DELETE and PATCH of users (contract section 2, decisions "The other operations").
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from './harness.mjs';
 
 const server = await Server.start();
+await addNeighbours(server);
 const token = await server.admin();
 const call = (method, path, options) => server.call(method, `/api/sys/users${path}`, { token, ...options });
 let made = 0;
@@ -145,7 +146,7 @@ test('patch: a required field cannot be cleared, another Id is refused, an empty
 });
 
 test('patch keeps what is omitted under compatibility = nexudus too', async () => {
-    const other = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
+    const other = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);
     const before = await other.get(staff.editor);
     const reply = await other.call('PATCH', `/api/sys/users/${staff.editor}`, { token: await other.admin(), body: { FullName: 'Kept' } });
     assert.equal(reply.status, 200, reply.text);

@@ -6,11 +6,10 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, assertFailure, assertInvalid, password, userId } from './harness.mjs';
+import { Server, addMembers, assertFailure, assertInvalid, password, userId } from './harness.mjs';
 
 // What came: { path, body, signature, type, at }; `answers` gives the status for each path, and 0 none at all.
 const came = [], answers = {};
-const people = Array.from({ length: 20 }, (_, i) => 100000101 + i);
 const listener = http.createServer((request, reply) => {
     const parts = [];
     request.on('data', (part) => parts.push(part));
@@ -29,8 +28,9 @@ const listener = http.createServer((request, reply) => {
 await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
 after(() => { listener.close(); listener.closeAllConnections(); });
 const { port } = listener.address();
-const server = await Server.start(['--demo', '--webhook-hosts', `127.0.0.1:${port}`, '--webhook-retry', '20']);
+const server = await Server.start(['--webhook-hosts', `127.0.0.1:${port}`, '--webhook-retry', '20']);
 const token = await server.admin();
+const people = await addMembers(server, 20);
 const call = (method, path, body) => server.call(method, path, { token, body });
 const actions = { create: 1001, update: 1002, delete: 1003 };
 
@@ -107,8 +107,9 @@ test('an attempt that fails is repeated with growing pauses; one user is told in
 
 // The tests below each have a server of their own, whose first pause is a millisecond.
 async function another() {
-    const own = await Server.start(['--demo', '--webhook-hosts', `127.0.0.1:${port}`, '--webhook-retry', '1']);
+    const own = await Server.start(['--webhook-hosts', `127.0.0.1:${port}`, '--webhook-retry', '1']);
     const bearer = await own.admin();
+    await addMembers(own, people.length);
     const ask = (method, path, body, headers) => own.call(method, path, { token: bearer, body, headers });
     return {
         own, ask,
