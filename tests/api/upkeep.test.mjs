@@ -193,7 +193,11 @@ async function findFaults(source, id, other) {
     assert.match(damaged.stderr, /integrity: /);
 }
 
-test('check names every fault of the demo and changes nothing', () => findFaults(join(data, 'roster.db'), userId, 100000101));
+test('check names every fault of the demo and changes nothing', async () => {
+    const demo = await Server.start(['--demo']);
+    await demo.stop();
+    await findFaults(join(demo.folder, 'data', 'roster.db'), userId, 100000101);
+});
 test('check names every fault of a database that is not the demo, and changes nothing', () => findFaults(full, 100000002, 100000003));
 
 test('a backup under load is whole, private, of one moment, and serves after a restore', async () => {
