@@ -235,6 +235,7 @@ static int write_first_data(struct server *server) {
         complain("%s: the first records cannot be written", server->directory);
         return EX_IOERR;
     }
+    log_info("%s: a new database was made", server->directory);
     if (password.at == made)
         (void)printf("rosterd: first administrator %s, password %.20s (shown only now)\n",
                      data.email.at, made);

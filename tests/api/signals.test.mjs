@@ -81,6 +81,8 @@ test('a file that may not grow further is a full disk: not ready while changes a
     assert.deepEqual(readdirSync(`${server.folder}/data`).sort(), ['roster.db', 'roster.db-shm', 'roster.db-wal', 'roster.key']);
     assert.match(server.stderr, /the disk refuses changes: is .*roster\.db full\?/);
     assert.match(server.stderr, /the disk takes changes again/);
+    const lines = server.stderr.split('\n').filter((line) => line.includes('error: database: running')), seconds = new Set(lines.map((line) => line.slice(0, 19)));
+    assert.ok(lines.length > 0 && lines.length <= seconds.size * 2, `${lines.length} lines in ${seconds.size} s`);
 });
 
 test('a backup that may not grow is refused in a line, and leaves nothing', async () => {

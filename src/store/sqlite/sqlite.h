@@ -81,6 +81,8 @@ struct store_view {
     int turns_left;      /* of a search that may only be short, in thousands of steps */
     bool access_changed; /* the running transaction decides who may do what */
     bool outbox_changed; /* the running transaction left something to be delivered */
+    int logged_code;     /* of the error that was logged last, and when */
+    int64_t logged_ms;
     struct packing *packing;
     struct view_table tables[TABLES];
     enum { HOOKS_UNKNOWN, HOOKS_NONE, HOOKS_SOME } hooks; /* of the writer: are there webhooks? */

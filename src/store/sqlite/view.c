@@ -12,15 +12,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { LOG_AGAIN_MS = 1000 };
+
 static const char *const statement_sql[STATEMENTS] = {
 #define STATEMENT(name, sql) sql,
 #include "store/sqlite/statements.def"
 #undef STATEMENT
 };
 
+/* The same error again within a second tells nothing more, and would fill a disk that is full. */
 void view_log(struct store_view *view, const char *doing) {
-    log_error("database: %s: %s (%d)", doing, sqlite3_errmsg(view->db),
-              sqlite3_extended_errcode(view->db));
+    int code = sqlite3_extended_errcode(view->db);
+    int64_t now_ms = time_monotonic_ms();
+    if (code == view->logged_code && now_ms - view->logged_ms < LOG_AGAIN_MS)
+        return;
+    view->logged_code = code;
+    view->logged_ms = now_ms;
+    log_error("database: %s: %s (%d)", doing, sqlite3_errmsg(view->db), code);
 }
 
 enum status view_run(struct store_view *view, const char *sql) {
