@@ -6,7 +6,4 @@
 /** Sets the password of the caller, who came by a reset token, and replies. All tokens go. */
 void user_set_password(struct request *request, struct text password);
 
-/** May the bearer of this token set a new password for the user now? */
-bool user_reset_is_good(const struct token *token, const struct record *user) MUST_CHECK;
-
 #endif

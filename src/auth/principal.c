@@ -82,7 +82,8 @@ static enum status read_user(struct store_view *view, struct arena *arena,
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
     if (!auth_is_admitted(&user) ||
-        (by->kind == CREDENTIAL_password && !password_stands(&user, by)))
+        (by->kind == CREDENTIAL_password && !password_stands(&user, by)) ||
+        (by->kind == CREDENTIAL_reset && !value_is_true(&user.values[USER_MustResetPassword])))
         return STATUS_UNAUTHENTICATED;
     principal->is_admin = value_is_true(&user.values[USER_IsAdmin]);
     principal->email = value_as_text(&user.values[USER_Email]);
