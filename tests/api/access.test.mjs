@@ -70,6 +70,30 @@ test('403 comes before 400, 400 before 412, and 404 before all of them', async (
     assertFailure(await server.update(userId, { Id: 5, Language: 9, IsAdmin: true }, { token, headers: stale }), 404);
 });
 
+test('nobody puts a role into a user role that the giver lacks, by whatever member and method', async () => {
+    const admin = await server.admin(), call = (method, path, body, token) => server.call(method, path, { token, body });
+    const roles = Object.fromEntries((await call('GET', '/api/security/roles?size=1000', undefined, admin)).json.Records.map(({ Name, Id }) => [Name, Id]));
+    const of = (...names) => names.map((name) => roles[name]);
+    const granted = of('UserRole-Edit', 'UserRole-Create', 'UserRole-Read', 'User-List'), beyond = of('User-Edit');
+    const made = async (body) => (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Guarded', ...body }, admin)).json.Value.Id;
+    const own = await made({ Roles: granted }), other = await made({ Roles: of('User-List') });
+    assert.equal((await call('PATCH', `/api/sys/users/${staff.creator}`, { UserRoles: [own] }, admin)).status, 200);
+    const token = await server.token('creator@example.com');
+    for (const id of [own, other])
+        for (const member of ['Roles', 'AddedRoles']) {
+            const whole = { BusinessId: 301, Name: 'Guarded', Id: id };
+            assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { [member]: beyond }, token), member);
+            assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { [member]: [...granted, ...beyond] }, token), member);
+            assertDenied(await call('PUT', '/api/security/userroles', { ...whole, [member]: beyond }, token), member);
+            assertDenied(await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'More', [member]: beyond }, token), member);
+            assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { RemovedRoles: beyond, [member]: beyond }, token), member);
+        }
+    const stored = async (id) => (await call('GET', `/api/security/userroles/${id}`, undefined, admin)).json.Roles;
+    assert.deepEqual([new Set(await stored(own)), await stored(other)], [new Set(granted), of('User-List')]);
+    assert.equal((await call('PATCH', `/api/security/userroles/${other}`, { AddedRoles: of('UserRole-Edit') }, token)).status, 200, 'what one has may be given');
+    assert.equal((await call('PATCH', `/api/security/userroles/${other}`, { RemovedRoles: of('UserRole-Edit') }, token)).status, 200);
+});
+
 test('the last active unrestricted administrator cannot be deactivated or demoted, not even by itself', async () => {
     assertInvalid(await server.update(adminId, { Active: false }), 'Active', /last active unrestricted administrator/);
     assertInvalid(await server.update(adminId, { IsAdmin: false }), 'IsAdmin', /last active unrestricted administrator/);
