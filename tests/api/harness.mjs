@@ -90,7 +90,7 @@ async function world(env) {
     const stamp = `${statSync(binary).mtimeMs}-${statSync(new URL(import.meta.url)).mtimeMs}`, place = `${binary}.world-${stamp}`;
     if (existsSync(place))
         return place;
-    for (const name of readdirSync(dirname(binary)).filter((one) => one.startsWith(`${basename(binary)}.world-`)))
+    for (const name of readdirSync(dirname(binary)).filter((one) => one.startsWith(`${basename(binary)}.world-`) && !one.startsWith(basename(place))))
         rmSync(join(dirname(binary), name), { recursive: true, force: true }); // of an older binary
     const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
     try {

@@ -68,8 +68,8 @@ test('a token of any kind that was made while the clock was ahead does not count
     const { json } = await server.grant({ grant_type: 'password', username: 'deleter@example.com', password });
     const once = (await server.call('POST', '/api/sys/users/token', { body: { email: 'deleter@example.com', password } })).json.Value;
     // Of another user: the demand for a new password ends all other tokens.
-    assert.equal((await server.call('PATCH', `/api/sys/users/${staff.reader}`, { token: await server.token(), body: { MustResetPassword: true } })).status, 200);
-    const reset = (await server.grant({ grant_type: 'password', username: 'reader@example.com', password })).json.error_description;
+    assert.equal((await server.call('PATCH', `/api/sys/users/${staff.creator}`, { token: await server.token(), body: { MustResetPassword: true } })).status, 200);
+    const reset = (await server.grant({ grant_type: 'password', username: 'creator@example.com', password })).json.error_description;
     const tries = {
         access: async () => (await server.call('GET', '/api/auth/me', { token: json.access_token })).status,
         refresh: async () => (await server.grant({ grant_type: 'refresh_token', refresh_token: json.refresh_token })).status,
