@@ -47,8 +47,8 @@ class Session {
         this.take(await server.grant({ grant_type: 'password', username: adminEmail, password, client_id: this.clientId }));
     }
 
-    show(refresh) {
-        return server.grant({ grant_type: 'refresh_token', refresh_token: refresh, client_id: this.clientId });
+    show(refresh, clientId = this.clientId) {
+        return server.grant({ grant_type: 'refresh_token', refresh_token: refresh, client_id: clientId });
     }
 
     async trade() {
@@ -65,8 +65,8 @@ class Session {
         this.isOver = true;
     }
 
-    async refused(refresh, when) {
-        const reply = await this.show(refresh);
+    async refused(refresh, when, clientId) {
+        const reply = await this.show(refresh, clientId);
         assert.deepEqual([reply.status, reply.json.error], [400, 'invalid_grant'], `${when}: ${this.clientId}: a token that is spent or revoked`);
     }
 
@@ -86,7 +86,7 @@ class Session {
             assert.equal(reply.json.error, 'invalid_grant', reply.text);
             this.isOver = true; // it had, and to show the token again ends its client's tokens
         } else if (!wasUnsure && this.spent.length && chance.next() < 0.2) {
-            await this.refused(chance.pick(this.spent), when);
+            await this.refused(chance.pick(this.spent), when, 'another client'); // its own may have it again, for 10 s
             this.isOver = true;
             seen.spent++;
         } else if (wasUnsure || chance.next() < 0.5) {
