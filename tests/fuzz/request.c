@@ -121,7 +121,7 @@ static bool take_apart(struct text input, struct fake *fake) {
         guard_see(&guard, name, text_trim(value));
     }
     for (size_t i = 0; i < line.len; i++)
-        if (!line.at[i] || strchr("\t\r\v\f", line.at[i]))
+        if (line.at[i] < ' ' || line.at[i] >= 0x7F)
             return false;
     exchange->method = method_of(text_cut(&line, ' '));
     exchange->path = line;

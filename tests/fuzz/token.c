@@ -15,8 +15,8 @@ void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,
                             void (*step)(struct exchange *exchange));
 void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,
                             void (*step)(struct exchange *exchange)) {
-    require(sign_in->email.len && sign_in->password.len && sign_in->wants_tokens);
-    require(sign_in->client_id.len > 0);
+    require(sign_in->email.at && sign_in->password.len && sign_in->wants_tokens);
+    require(!sign_in->client_id.len || validate_is_line(sign_in->client_id, CLIENT_ID_MAX));
     memset(&sign_in->grant, 'g', sizeof sign_in->grant);
     sign_in->result = sign_in->password.len % (SIGN_IN_BROKEN + 1);
     step(request->exchange);
