@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { Server, adminId, assertFailure, assertInvalid, password, required, userId } from './harness.mjs';
 
-const server = await Server.start();
+const server = await Server.start(['--demo']);
 const token = await server.admin();
 const user = `/api/sys/users/${userId}`;
 const strict = { Prefer: 'handling=strict' };

@@ -162,7 +162,8 @@ test('what is agreed on', concurrently, async (t) => {
             for (const kind of ['ECDSA', 'RSA']) {
                 const served = new Set(['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305'].map((name) => `ECDHE-${kind}-${name}`));
                 for (const cipher of all) {
-                    const result = await refusal({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: `${cipher}:@SECLEVEL=0` }, of[kind]);
+                    // Later versions of OpenSSL call the alert by another name.
+                    const result = (await refusal({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: `${cipher}:@SECLEVEL=0` }, of[kind])).replace('SSL/TLS', 'SSLV3');
                     assert.equal(result, served.delete(cipher) ? 'served' : 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', `${kind} ${cipher}`);
                 }
                 assert.deepEqual([...served], []);
