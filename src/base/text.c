@@ -5,7 +5,7 @@ bool text_starts_nocase(struct text whole, struct text start) {
     if (whole.len < start.len)
         return false;
     for (size_t i = 0; i < start.len; i++)
-        if (text_lower(whole.at[i]) != text_lower(start.at[i]))
+        if (whole.at[i] != start.at[i] && text_lower(whole.at[i]) != text_lower(start.at[i]))
             return false;
     return true;
 }

@@ -2,6 +2,8 @@
  * choose otherwise than this server: such a request is refused instead. */
 #include "http/guard.h"
 
+#include "http/bytes.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 
@@ -18,21 +20,7 @@ static void see_length(struct guard *guard, struct text value) {
 }
 
 bool guard_is_token(struct text name) {
-    for (size_t i = 0; i < name.len; i++)
-        if (!isalnum((unsigned char)name.at[i]) &&
-            !(name.at[i] && strchr("!#$%&'*+-.^_`|~", name.at[i])))
-            return false;
-    return name.len > 0;
-}
-
-/* RFC 9110 section 5.5: no control characters. Line breaks above all. */
-static bool is_field_value(struct text value) {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char byte = (unsigned char)value.at[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7F)
-            return false;
-    }
-    return true;
+    return name.len && bytes_are(name, BYTES_token);
 }
 
 static bool is_port(struct text port) {
@@ -48,19 +36,14 @@ static bool is_port(struct text port) {
 }
 
 /* A name or an IPv4 address: unreserved, sub-delims and whole escapes. */
-static bool is_name(struct text name) {
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.at[i] == '%') {
-            if (i + 2 >= name.len || !isxdigit((unsigned char)name.at[i + 1]) ||
-                !isxdigit((unsigned char)name.at[i + 2]))
-                return false;
-            i += 2;
-        } else if (!isalnum((unsigned char)name.at[i]) &&
-                   !(name.at[i] && strchr("-._~!$&'()*+,;=", name.at[i]))) {
-            return false;
-        }
+static bool is_name(struct text rest) {
+    bool is_name = bytes_are(text_cut(&rest, '%'), BYTES_host);
+    while (is_name && rest.at) {
+        struct text part = text_cut(&rest, '%');
+        is_name = part.len >= 2 && isxdigit((unsigned char)part.at[0]) &&
+                  isxdigit((unsigned char)part.at[1]) && bytes_are(part, BYTES_host);
     }
-    return true;
+    return is_name;
 }
 
 static bool is_ipv6(struct text address) {
@@ -117,7 +100,7 @@ static void see_connection(struct guard *guard, struct text value) {
 
 void guard_see(struct guard *guard, struct text name, struct text value) {
     guard->has_bad_name |= !guard_is_token(name);
-    guard->has_bad_value |= !is_field_value(value);
+    guard->has_bad_value |= !bytes_are(value, BYTES_value);
     if (name.len == 4 && text_equal_nocase(name, TEXT("Host"))) {
         guard->hosts++;
         guard->has_bad_host |= !guard_is_host(value);

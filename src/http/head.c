@@ -2,6 +2,8 @@
  * recipients may be lenient about: a head that this file lets pass reads the same everywhere. */
 #include "http/head.h"
 
+#include "http/bytes.h"
+
 #include <ctype.h>
 
 static const struct {
@@ -42,12 +44,7 @@ static bool is_version(struct text version) {
 
 /* The characters of any target; a fragment is never sent (RFC 9110 section 7.1). */
 static bool has_target_bytes(struct text target) {
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char byte = (unsigned char)target.at[i];
-        if (byte <= ' ' || byte >= 0x7F || byte == '#')
-            return false;
-    }
-    return target.len > 0;
+    return target.len && bytes_are(target, BYTES_target);
 }
 
 static enum status judge_line(struct text line, const char **reason) {
@@ -68,18 +65,12 @@ static enum status judge_line(struct text line, const char **reason) {
     return head.method == METHOD_OTHER ? STATUS_NOT_IMPLEMENTED : STATUS_OK;
 }
 
-/* No control characters but HTAB, and a CR only where LF follows or nothing has come yet. */
-static bool is_clean(const char *bytes, size_t from, size_t to, size_t size) {
-    for (size_t i = from; i < to; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte == '\r') {
-            if (i + 1 < size && bytes[i + 1] != '\n')
-                return false;
-        } else if ((byte < ' ' && byte != '\t') || byte == 0x7F) {
-            return false;
-        }
-    }
-    return true;
+/* No control characters but HTAB, and CR only at the end: there LF follows, or nothing has come
+ * yet. */
+static bool is_clean(struct text part) {
+    if (part.len && part.at[part.len - 1] == '\r')
+        part.len--;
+    return bytes_are(part, BYTES_value);
 }
 
 /* Takes a line that ends at `end` (its LF) into account. */
@@ -111,7 +102,7 @@ enum status head_scan(struct head_scan *scan, const char *bytes, size_t size, co
         const char *found = memchr(bytes + scan->scanned, '\n', limit - scan->scanned);
         size_t end = found ? (size_t)(found - bytes) : limit;
         bool breaks = scan->scanned && bytes[scan->scanned - 1] == '\r' && end > scan->scanned;
-        if (breaks || !is_clean(bytes, scan->scanned, end, limit)) {
+        if (breaks || !is_clean((struct text){ bytes + scan->scanned, end - scan->scanned })) {
             *reason = "A head must not have control characters, and CR only before LF.";
             return STATUS_BAD_INPUT;
         }
