@@ -7,6 +7,7 @@
 #include "crypto/secret.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -187,7 +188,20 @@ static const struct protocol *protocol_of(const struct client *client, const cha
     return known == sizeof preface - 1 ? &h2_protocol : NULL;
 }
 
+/* The first byte of a handshake is 22 (RFC 8446 section 5.1), that of a request a letter. */
+static bool speaks_clear(const struct client *client) {
+    char first;
+    return recv(client->fd, &first, 1, MSG_PEEK) == 1 && isalpha((unsigned char)first);
+}
+
+/* Until a byte has come, the connection takes no memory for TLS. */
 static bool begin_tls(struct client *client) {
+    if (!client->ready.can_read)
+        return false;
+    if (speaks_clear(client)) {
+        client->protocol = &h1_protocol; /* its request is refused, with the reason */
+        return false;
+    }
     client->tls = tls_begin(client->context, client->fd, &client->ready);
     tls_context_release(client->context);
     client->context = NULL;
@@ -204,7 +218,7 @@ static bool begin(struct client *client) {
         return true;
     }
     if (client->door == DOOR_tls && !client->tls && !begin_tls(client))
-        return false;
+        return client->protocol;
     size_t size = read_some(client);
     hold(client, client->loop->in, size);
     secret_wipe(client->loop->in, size);

@@ -113,7 +113,7 @@ static void refuse_head(struct client *client, struct text bytes, enum status st
     line.at += client->h1.scan.skipped;
     line.len -= client->h1.scan.skipped;
     if (served) /* RFC 9110 section 9.3.2: no reply to HEAD has a body */
-        served->is_head_only = line.len >= 5 && memcmp(line.at, "HEAD ", 5) == 0;
+        served->head.is_head = line.len >= 5 && memcmp(line.at, "HEAD ", 5) == 0;
     drop_head(&client->h1);
     if (served)
         serve_refuse(served, status, reason);
@@ -189,7 +189,6 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     run_parser(client, head);
     /* From here on the head is written to. */
     enum status status = head_parse(&served->head, scan, head, &guard, &reason);
-    served->is_head_only = served->head.is_head;
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
         return;

@@ -82,10 +82,6 @@ static int give_up(struct h2 *h2, uint32_t fault) {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- the lists of exchanges ---- */
 
 static void append(struct h2 *h2, struct served *served) {
@@ -244,7 +240,6 @@ static int take_head(struct client *client, struct served *served) {
     bool is_too_large = fields_are_too_many(&h2->fields);
     enum status status = fields_read(&h2->fields, &served->head, &guard);
     served->exchange.method = served->head.method;
-    served->is_head_only = served->head.is_head;
     fields_drop(&h2->fields);
     if (is_too_large)
         status = STATUS_HEAD_TOO_LARGE;
@@ -397,7 +392,7 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     struct client *client = user;
     struct served *served = source->ptr;
     struct text body = serve_body_of(served);
-    size_t part = least(body.len - served->sent, size);
+    size_t left = body.len - served->sent, part = left < size ? left : size;
     (void)session;
     (void)id;
     memcpy(bytes, body.at + served->sent, part);

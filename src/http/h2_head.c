@@ -147,14 +147,15 @@ static bool has_user(struct text authority) {
     return authority.len && memchr(authority.at, '@', authority.len);
 }
 
-/* :authority is what Host is in HTTP/1.1, without a user; who sends both must mean the same. */
+/* :authority is what Host is in HTTP/1.1, without a user; who sends both must mean the same. The
+ * case of a host means nothing (RFC 3986 section 3.2.2). */
 static bool set_host(struct reading *reading) {
     struct text authority = reading->pseudo[PSEUDO_authority];
     struct head *head = reading->head;
     if (has_user(authority) || has_user(reading->host))
         return false;
     if (reading->host.at || !authority.at)
-        return !authority.at || text_equal(reading->host, authority);
+        return !authority.at || text_equal_nocase(reading->host, authority);
     guard_see(reading->guard, TEXT("Host"), authority);
     head->headers[head->count++] = (struct header){ TEXT("Host"), authority };
     return true;

@@ -165,6 +165,11 @@ bool serve_head(struct served *served, const struct guard *guard) {
         serve_refuse(served, status, reason);
         return false;
     }
+    if (served->client->door == DOOR_tls && !served->client->tls) {
+        serve_refuse(served, STATUS_BAD_INPUT,
+                     "This address speaks HTTPS, and the request came without TLS.");
+        return false;
+    }
     if (served->client->door == DOOR_redirect) {
         served->is_last = true;
         redirect(served);
@@ -223,7 +228,7 @@ bool serve_has_length(const struct served *served) {
 
 struct text serve_body_of(const struct served *served) {
     struct text none = { 0 };
-    bool has_body = !served->is_head_only && serve_has_length(served);
+    bool has_body = !served->head.is_head && serve_has_length(served);
     return has_body ? served->exchange.reply.body : none;
 }
 

@@ -44,7 +44,6 @@ struct served {
     struct h2_stream h2;    /* HTTP/2 */
     bool is_suspended;      /* another thread may have it */
     bool is_gone;           /* nobody can be told the reply any more */
-    bool is_head_only;      /* HEAD */
     bool is_last;           /* the connection closes after the reply */
     bool says_keep_alive;   /* HTTP/1.0 wants to be told that it does not */
     bool is_late;           /* it came when the server had begun to stop */

@@ -168,6 +168,7 @@ export const rows = [
     ['8.3.1', 'neither :authority nor Host', ...malformed(request('GET', '/healthz', [], { ':authority': undefined }))],
     ['8.3.1', 'Host alone', get(1, [['host', 'x']], { ':authority': undefined }), replies(200)],
     ['8.3.1', 'Host and :authority that are the same', get(1, [['host', 'x']]), replies(200)],
+    ['8.3.1', 'Host and :authority that differ in case alone', get(1, [['host', 'X']]), replies(200)],
     ['8.3.1', 'Host and :authority that are not', ...malformed(request('GET', '/healthz', [['host', 'y']]))],
     ['8.3.1', 'two Hosts', ...malformed(request('GET', '/healthz', [['host', 'x'], ['host', 'x']]))],
     ['8.3.1', 'a user in :authority', ...malformed(request('GET', '/healthz', [], { ':authority': 'user@x' }))],

@@ -8,6 +8,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { TlsServer, Wire, ask, inTime, makeCertificate, openssl, request, sleep, until } from './doors.mjs';
+import { parseReply } from './client.mjs';
 import { Server, addMembers, adminEmail, password, required, run, temporaryFolder, userId } from './harness.mjs';
 
 const folder = temporaryFolder(), concurrently = { concurrency: 8 };
@@ -225,14 +226,18 @@ test('what is no TLS', concurrently, async (t) => {
     };
     const isAlertOrNothing = (bytes) => assert.ok(bytes.length === 0 || (bytes[0] === 21 && bytes.length <= 7), bytes.toString('latin1'));
     await Promise.all([
-        t.test('plain HTTP at the TLS port is closed, with an alert at most, and carries nothing out', async () => {
-            const before = (await server.get(userId)).UpdatedOn;
-            const body = JSON.stringify({ ...required(await server.get(userId)), FullName: 'By plain HTTP' });
-            isAlertOrNothing(await answer('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'));
-            isAlertOrNothing(await answer(request('PUT', '/api/sys/users', { token, body })));
-            isAlertOrNothing(await answer('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
-            assert.notEqual((await server.get(userId)).FullName, 'By plain HTTP');
-            assert.ok(before);
+        t.test('plain HTTP at a TLS address is told so once, carries nothing out, and gets no HSTS', async () => {
+            const before = await server.get(userId);
+            const body = JSON.stringify({ ...required(before), FullName: 'By plain HTTP' });
+            const get = request('GET', '/healthz'), put = request('PUT', '/api/sys/users', { token, body });
+            for (const bytes of [get, put, get + get, put + get]) {
+                const text = (await answer(bytes)).toString(), reply = parseReply(text);
+                assert.deepEqual([reply.status, reply.end, reply.headers.connection], [400, text.length, 'close'], text);
+                assert.equal(JSON.parse(reply.body).Message, 'This address speaks HTTPS, and the request came without TLS.');
+                assert.ok(!('strict-transport-security' in reply.headers));
+            }
+            assert.match((await answer('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).toString(), /^HTTP\/1\.1 505 /);
+            assert.deepEqual(await server.get(userId), before);
             await stillServes();
         }),
 
