@@ -7,6 +7,7 @@
 
 #include <crypt.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* What password_hash makes today (OWASP's first choice for argon2id); lanes are always 1. */
@@ -31,6 +32,8 @@ enum { MEMORY_KIB_MAX = 256 * 1024, LANES_MAX = 64, PASSES_MAX = 1 << 20 };
 enum { PASSWORD_USUAL = 64 };
 
 enum { BCRYPT_PASSWORD_MAX = 72 };
+
+static atomic_uint_fast64_t work_us; /* of all that was computed; any thread adds */
 
 #define DAMAGED INT64_C(-1)
 #define TOO_DEAR INT64_MAX
@@ -102,6 +105,8 @@ struct argon2_cost {
     int64_t lanes;
 };
 
+static const struct argon2_cost own_cost = { MEMORY_KIB, PASSES, LANES };
+
 /* Reads `m=19456,`: the name, a positive number, and what ends it. */
 static bool cut_number(struct text *rest, struct text name, char end, int64_t *out) {
     if (!starts(*rest, name))
@@ -124,6 +129,10 @@ static bool argon2_parse(struct text rest, struct argon2_cost *cost) {
            rest.len * 6 / 8 >= ARGON2_DIGEST_MIN;
 }
 
+static int64_t argon2_us(const struct argon2_cost *cost) {
+    return cost->memory_kib * cost->passes * ARGON2_TENTHS_US / 10;
+}
+
 static int64_t argon2_cost(struct text rest, size_t password_len) {
     struct argon2_cost cost;
     (void)password_len;
@@ -131,7 +140,7 @@ static int64_t argon2_cost(struct text rest, size_t password_len) {
         return DAMAGED;
     if (cost.memory_kib > MEMORY_KIB_MAX || cost.passes > PASSES_MAX || cost.lanes > LANES_MAX)
         return TOO_DEAR;
-    return cost.memory_kib * cost.passes * ARGON2_TENTHS_US / 10;
+    return argon2_us(&cost);
 }
 
 static bool is_digit(char c) {
@@ -212,6 +221,24 @@ static bool decode(struct text code, unsigned char *out, size_t size) {
            len == size;
 }
 
+/* Stands beside what computes a hash, and nowhere else: it counts what was done. */
+static void reckon(int64_t us) {
+    atomic_fetch_add_explicit(&work_us, (uint64_t)us, memory_order_relaxed);
+}
+
+uint64_t password_work_us(void) {
+    return atomic_load_explicit(&work_us, memory_order_relaxed);
+}
+
+/* False when memory is short. */
+static bool argon2_compute(struct text password, const unsigned char salt[crypto_pwhash_SALTBYTES],
+                           const struct argon2_cost *cost, unsigned char out[ARGON2_DIGEST]) {
+    reckon(argon2_us(cost));
+    return crypto_pwhash(out, ARGON2_DIGEST, password.at, password.len, salt,
+                         (unsigned long long)cost->passes, (size_t)cost->memory_kib * 1024,
+                         crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
 /* Computes the digest anew: libsodium's own check does not tell a wrong password from a lack of
  * memory. Hashes of another shape than password_hash makes have only that. */
 static enum password_match argon2_match(struct text password, struct text hash,
@@ -223,13 +250,12 @@ static enum password_match argon2_match(struct text password, struct text hash,
         encoded_salt = text_cut(&rest, '$');
     if (cost->lanes == LANES && decode(encoded_salt, salt, sizeof(salt)) &&
         decode(rest, digest, sizeof(digest))) {
-        if (crypto_pwhash(made, sizeof(made), password.at, password.len, salt,
-                          (unsigned long long)cost->passes, (size_t)cost->memory_kib * 1024,
-                          crypto_pwhash_ALG_ARGON2ID13) != 0)
+        if (!argon2_compute(password, salt, cost, made))
             return PASSWORD_UNCHECKED;
         return match_of(sodium_memcmp(made, digest, sizeof(made)) == 0);
     }
     memcpy(string, hash.at, hash.len);
+    reckon(argon2_us(cost));
     bool right = crypto_pwhash_str_verify(string, password.at, password.len) == 0;
     secret_wipe(string, sizeof(string));
     return match_of(right);
@@ -246,12 +272,13 @@ static enum password_match sodium_match(struct text password, struct text hash, 
 /* The work of a real check, where there is nothing to check against. */
 static void work_in_vain(struct text password) {
     static const unsigned char salt[crypto_pwhash_SALTBYTES] = "any salt will do";
-    unsigned char digest[32];
-    int failed = crypto_pwhash(digest, sizeof(digest), password.at, password.len, salt, PASSES,
-                               (size_t)MEMORY_KIB * 1024, crypto_pwhash_ALG_ARGON2ID13);
-    (void)failed; /* without memory there is no work to do, and the answer is the same */
+    unsigned char digest[ARGON2_DIGEST];
+    bool computed = argon2_compute(password, salt, &own_cost, digest);
+    (void)computed; /* without memory there is no work to do, and the answer is the same */
     secret_wipe(digest, sizeof(digest));
 }
+
+static void reckon_crypt(struct text password, struct text hash);
 
 static enum password_match crypt_match(struct text password, struct text hash, size_t digest_len) {
     struct crypt_data *data = NULL;
@@ -265,6 +292,7 @@ static enum password_match crypt_match(struct text password, struct text hash, s
         return PASSWORD_UNCHECKED;
     memcpy(data->input, password.at, password.len);
     memcpy(data->setting, hash.at, hash.len);
+    reckon_crypt(password, hash);
     struct text made = text_of(crypt_rn(data->input, data->setting, data, sizeof(*data)));
     bool right = made.len >= digest_len && secret_equal(after(made, made.len - digest_len),
                                                         after(hash, hash.len - digest_len));
@@ -305,6 +333,10 @@ static int64_t cost_us(const struct scheme *scheme, struct text hash, size_t pas
     return scheme->cost_us(after(hash, scheme->prefix.len), password_len);
 }
 
+static void reckon_crypt(struct text password, struct text hash) {
+    reckon(cost_us(scheme_of(hash), hash, password.len));
+}
+
 enum password_form password_form(struct text text) {
     const struct scheme *scheme = scheme_of(text);
     if (!scheme)
@@ -343,6 +375,7 @@ bool password_import(struct text text, char out[PASSWORD_HASH_MAX]) {
 bool password_hash(struct text password, char out[PASSWORD_HASH_MAX]) {
     const char *at = password.len ? password.at : "";
     out[0] = '\0';
+    reckon(argon2_us(&own_cost));
     return crypto_pwhash_str_alg(out, at, password.len, PASSES, (size_t)MEMORY_KIB * 1024,
                                  crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
@@ -363,9 +396,9 @@ static bool can_be_checked(const struct scheme *scheme, struct text password, st
 }
 
 bool password_is_dear(struct text password, struct text hash) {
-    const int64_t own = (int64_t)MEMORY_KIB * PASSES * ARGON2_TENTHS_US / 10;
     const struct scheme *scheme = scheme_of(hash);
-    return can_be_checked(scheme, password, hash) && cost_us(scheme, hash, password.len) > own;
+    return can_be_checked(scheme, password, hash) &&
+           cost_us(scheme, hash, password.len) > argon2_us(&own_cost);
 }
 
 bool password_is_cut(struct text password, struct text hash) {

@@ -50,6 +50,12 @@ enum password_match { PASSWORD_WRONG, PASSWORD_RIGHT, PASSWORD_RIGHT_BUT_OLD, PA
  */
 enum password_match password_verify(struct text password, struct text hash);
 
+/**
+ * What all that this process computed of password hashes costs, in us of a core: reckoned from the
+ * parameters, not measured. Any thread.
+ */
+uint64_t password_work_us(void);
+
 /** Does this check cost more than one of our own hashes? */
 bool password_is_dear(struct text password, struct text hash);
 

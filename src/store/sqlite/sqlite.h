@@ -74,7 +74,8 @@ struct store_view {
     int64_t deadline_ms;  /* of a reader that may take long: when it must end; 0: never */
     enum status ended_as; /* why it was ended early */
     bool has_snapshot;
-    uint64_t snapshot; /* the number of commits that it is known to see */
+    uint64_t snapshot;             /* the number of commits that it is known to see */
+    atomic_uint_fast64_t readings; /* of a reader; only its thread adds */
     sqlite3_stmt *statements[STATEMENTS];
     sqlite3_stmt *table_statements[TABLES][TABLE_STATEMENTS];
     sqlite3_stmt *searches[SEARCHES_KEPT]; /* the last used first */

@@ -336,10 +336,17 @@ void view_limit(struct store_view *view) {
     sqlite3_progress_handler(view->db, STEPS_BETWEEN, must_end, view);
 }
 
+/* Without a locked instruction: nobody else adds. */
+static void count_reading(struct store_view *view) {
+    uint64_t readings = atomic_load_explicit(&view->readings, memory_order_relaxed);
+    atomic_store_explicit(&view->readings, readings + 1, memory_order_relaxed);
+}
+
 enum status view_enter(struct store_view *view) {
     if (!view->is_reader)
         return STATUS_OK;
     lock_view(view);
+    count_reading(view);
     /* Counted before the snapshot is taken: it may see more than it is known to, never less. */
     uint64_t commits = store_commits(view->store);
     if (view->has_snapshot && view->snapshot == commits)

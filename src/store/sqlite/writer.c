@@ -67,6 +67,7 @@ struct store {
     bool had_room;     /* and whether there was any */
     pthread_mutex_t readers_lock;
     struct store_view *readers;
+    uint64_t readings; /* of the readers that are gone */
 };
 
 uint64_t store_access_epoch(const struct store *store) {
@@ -130,7 +131,17 @@ void store_unregister(struct store *store, struct store_view *view) {
     while (*place != view)
         place = &(*place)->next;
     *place = view->next;
+    store->readings += atomic_load_explicit(&view->readings, memory_order_relaxed);
     mutex_unlock(&store->readers_lock);
+}
+
+static uint64_t count_readings(struct store *store) {
+    mutex_lock(&store->readers_lock);
+    uint64_t count = store->readings;
+    for (const struct store_view *view = store->readers; view; view = view->next)
+        count += atomic_load_explicit(&view->readings, memory_order_relaxed);
+    mutex_unlock(&store->readers_lock);
+    return count;
 }
 
 /* False when somebody reads for long and keeps his. */
@@ -424,6 +435,7 @@ struct store_figures store_figures(struct store *store) {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
         .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
+        .readings = count_readings(store),
         .waiting = queue_length(&store->commands),
         .reads_waiting = readers_waiting(store->reader_pool),
         .log_bytes = (uint64_t)facts.st_size,
