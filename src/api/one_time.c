@@ -88,6 +88,7 @@ static void signed_in(struct exchange *exchange) {
     switch (asking->sign_in.result) {
     case SIGN_IN_OK:
         request->principal = asking->sign_in.principal;
+        request->refuse = reply_wrong_password; /* it may be another one by then */
         issue(request, request->principal.user_id, asking->lifetime_ms);
         break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;

@@ -25,13 +25,14 @@ static struct store_view *view;
 static struct auth auth;
 static struct arena arena;
 
-/* ---- Each reading of a record can be counted, and something can happen just before it (ld --wrap)
- * ---- */
+/* ---- Readings of records: counted, and something may happen just before one (ld --wrap) ---- */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker calls them so */
 enum status __real_store_load(struct store_view *from, const struct table *table, int64_t id,
                               struct arena *into, struct record *record);
 enum status __wrap_store_load(struct store_view *from, const struct table *table, int64_t id,
                               struct arena *into, struct record *record);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static unsigned readings;
 static void (*before_reading)(void);

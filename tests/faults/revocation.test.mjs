@@ -268,6 +268,21 @@ test('a reset token sets one password, also for two who come at once', async () 
     assert.equal((await server.grant({ grant_type: 'password', username: email, password: 'correct horse battery' })).status, 200);
 });
 
+test('a password that ends before the one-time token that it is to make is a wrong one', async () => {
+    const { id, email } = await person();
+    let made, ended;
+    await faults.whileHeld(touch, async () => {
+        made = call('POST', '/api/sys/users/token', { email, password }, {});
+        await untilWaiting(1); // its sign-in; the token is another command, after it
+        ended = patch({ NewPassword: 'correct horse battery' })({ id });
+        await untilWaiting(2);
+    });
+    const { status, json } = await made;
+    assert.equal((await ended).status, 200);
+    assert.deepEqual([status, json.Status, json.Value], [200, 500, null], 'as a wrong password');
+    assert.equal(sql(`SELECT count(*) FROM tokens WHERE kind = 4 AND user_id = ${id}`), '0');
+});
+
 test('who gives something up himself has his reply', async () => {
     const who = await signIn(await person());
     const reply = await call('PATCH', `/api/sys/users/${who.id}`, { NewPassword: 'correct horse battery', UserRoles: [] }, who.bearer);
