@@ -1,6 +1,7 @@
 /* GET /api/openapi.json: the OpenAPI 3.1 description of this server, derived from the table of
  * routes and the field tables, so that it cannot say anything else than they do. What depends on
- * neither stands in components.json. */
+ * neither stands in components.json and responses.json. It is written for programs that make
+ * clients of it: it says what should be sent, where the server takes more besides. */
 #include "api/resources.h"
 #include "json/json.h"
 #include "model/tables.h"
@@ -16,11 +17,21 @@ static const char *const components[] = {
 };
 enum { COMPONENTS = sizeof components / sizeof components[0] };
 
-/* What a schema is for: the same field is another thing in a body than in a record. */
-enum use { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_REPLACE, IN_PATCH };
+/* An object of replies, each in a line of its own. */
+static const char *const responses[] = {
+#include "responses_json.inc"
+};
+enum { RESPONSES = sizeof responses / sizeof responses[0] };
 
-static bool is_body(enum use use) {
-    return use != IN_RECORD && use != IN_LIST;
+/* What a schema is for: the same field is another thing in a body than in a record. */
+enum place { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_REPLACE, IN_PATCH };
+struct use {
+    enum place place;
+    bool nexudus; /* compatibility = nexudus */
+};
+
+static bool is_body(struct use use) {
+    return use.place != IN_RECORD && use.place != IN_LIST;
 }
 
 static void add_string(struct buffer *out, const char *name, struct text value) {
@@ -30,33 +41,25 @@ static void add_string(struct buffer *out, const char *name, struct text value) 
 
 /* ---- Schemas of fields ---- */
 
-static bool is_shown_empty(const struct field *field, enum use use) {
+static bool is_shown_empty(const struct field *field, struct use use) {
     return !is_body(use) && (field_is_secret(field) || field->flags & TRANSIENT);
 }
 
 /* In a body null is for what may be cleared, or left as it is; in a record for what may be empty.
  */
-static bool is_nullable(const struct field *field, enum use use) {
+static bool is_nullable(const struct field *field, struct use use) {
     if (field->type == TYPE_id || field->flags & (REQUIRED | ALWAYS))
         return false;
     return is_body(use) || (field->type != TYPE_boolean && !field_is_list(field));
 }
 
-/* Clients send digits and truth as strings: bodies take them (decisions, types). */
-static void add_types(struct buffer *out, const struct field *field, enum use use,
+static void add_types(struct buffer *out, const struct field *field, struct use use,
                       const char *type) {
-    bool is_lenient = is_body(use) && (*type == 'i' || *type == 'b');
-    bool nullable = is_nullable(field, use);
-    buffer_printf(out, is_lenient || nullable ? "\"type\":[\"%s\"" : "\"type\":\"%s\"", type);
-    if (is_lenient)
-        buffer_add(out, TEXT(",\"string\""));
-    if (nullable)
-        buffer_add(out, TEXT(",\"null\""));
-    if (is_lenient || nullable)
-        buffer_add_char(out, ']');
+    buffer_printf(out, is_nullable(field, use) ? "\"type\":[\"%s\",\"null\"]" : "\"type\":\"%s\"",
+                  type);
 }
 
-static void add_integer(struct buffer *out, const struct field *field, enum use use) {
+static void add_integer(struct buffer *out, const struct field *field, struct use use) {
     bool is_number = field->type == TYPE_integer;
     add_types(out, field, use, "integer");
     buffer_printf(out, ",\"minimum\":%d", is_number ? 0 : 1);
@@ -64,18 +67,9 @@ static void add_integer(struct buffer *out, const struct field *field, enum use 
         buffer_add(out, TEXT(",\"maximum\":9007199254740991"));
     else if (field->max)
         buffer_printf(out, ",\"maximum\":%u", field->max);
-    if (is_body(use))
-        buffer_add(out, is_number ? TEXT(",\"pattern\":\"^(0|[1-9][0-9]*)$\"")
-                                  : TEXT(",\"pattern\":\"^[1-9][0-9]*$\""));
 }
 
-static void add_boolean(struct buffer *out, const struct field *field, enum use use) {
-    add_types(out, field, use, "boolean");
-    if (is_body(use))
-        buffer_add(out, TEXT(",\"pattern\":\"^(true|false)$\""));
-}
-
-static void add_ids(struct buffer *out, const struct field *field, enum use use) {
+static void add_ids(struct buffer *out, const struct field *field, struct use use) {
     const struct field id = { .type = TYPE_id };
     add_types(out, field, use, "array");
     buffer_add(out, TEXT(",\"items\":{"));
@@ -87,19 +81,21 @@ static void add_ids(struct buffer *out, const struct field *field, enum use use)
         buffer_printf(out, ",\"maxItems\":%u", field->max);
 }
 
-static void add_choices(struct buffer *out, const struct field *field, enum use use) {
+/* The numbers as the enum, their names as the description. The hosted service takes 0 as well, and
+ * so keeps it. */
+static void add_choices(struct buffer *out, const struct field *field, struct use use) {
     struct buffer names;
     buffer_init(&names, out->arena, 128);
     add_types(out, field, use, "integer");
-    buffer_add(out, TEXT(",\"enum\":["));
+    buffer_add(out, use.nexudus ? TEXT(",\"enum\":[0,") : TEXT(",\"enum\":["));
     for (uint32_t number = 1; number <= field->max; number++)
         if (!choice_name(field, number).at)
-            buffer_printf(out, is_body(use) ? "%u,\"%u\"," : "%u,", number, number);
+            buffer_printf(out, "%u,", number);
     for (const struct choice *choice = field->choices; choice->name; choice++) {
-        buffer_printf(out, is_body(use) ? "%s%lld,\"%lld\"" : "%s%lld", names.len ? "," : "",
-                      (long long)choice->number, (long long)choice->number);
-        buffer_printf(&names, "%s%lld: %s", names.len ? ", " : "", (long long)choice->number,
-                      choice->name);
+        const char *separator = names.len ? "," : "";
+        buffer_printf(out, "%s%lld", separator, (long long)choice->number);
+        buffer_printf(&names, "%s%s%lld: %s", separator, names.len ? " " : "",
+                      (long long)choice->number, choice->name);
     }
     buffer_add(out, is_nullable(field, use) ? TEXT(",null],") : TEXT("],"));
     add_string(out, "description", buffer_text(&names));
@@ -107,7 +103,7 @@ static void add_choices(struct buffer *out, const struct field *field, enum use 
 }
 
 /* `more`: JSON Schema's further words, each after a comma. */
-static void add_text(struct buffer *out, const struct field *field, enum use use,
+static void add_text(struct buffer *out, const struct field *field, struct use use,
                      const char *more) {
     add_types(out, field, use, "string");
     buffer_add(out, text_of(more));
@@ -121,7 +117,7 @@ static void add_text(struct buffer *out, const struct field *field, enum use use
         buffer_add(out, TEXT(",\"pattern\":\"[^ \\\\t-\\\\r]\""));
 }
 
-static void add_described(struct buffer *out, const struct field *field, enum use use,
+static void add_described(struct buffer *out, const struct field *field, struct use use,
                           struct text description) {
     add_text(out, field, use, "");
     buffer_add_char(out, ',');
@@ -129,12 +125,12 @@ static void add_described(struct buffer *out, const struct field *field, enum us
 }
 
 /* JSON Schema's words for a value of the field, without the braces. */
-static void add_type(struct buffer *out, const struct field *field, enum use use) {
+static void add_type(struct buffer *out, const struct field *field, struct use use) {
     switch (field->type) {
     case TYPE_id:
     case TYPE_reference:
     case TYPE_integer: add_integer(out, field, use); break;
-    case TYPE_boolean: add_boolean(out, field, use); break;
+    case TYPE_boolean: add_types(out, field, use, "boolean"); break;
     case TYPE_date: add_text(out, field, use, ",\"format\":\"date-time\""); break;
     case TYPE_guid: add_text(out, field, use, ",\"format\":\"uuid\""); break;
     case TYPE_email: add_text(out, field, use, ",\"format\":\"idn-email\""); break;
@@ -160,7 +156,7 @@ static void add_type(struct buffer *out, const struct field *field, enum use use
     }
 }
 
-static void add_field(struct buffer *out, const struct field *field, enum use use) {
+static void add_field(struct buffer *out, const struct field *field, struct use use) {
     json_add_string(out, field->name);
     buffer_add(out, TEXT(":{"));
     if (is_shown_empty(field, use)) {
@@ -186,20 +182,20 @@ static bool is_record(const struct table *table) {
 }
 
 /* Whose parameters mean nothing yet may still be sent in bodies that are no records. */
-static bool is_used(const struct table *table, const struct field *field, enum use use) {
+static bool is_used(const struct table *table, const struct field *field, struct use use) {
     if (is_body(use))
-        return field_is_writable(field) ? use != IN_CREATE || field->type != TYPE_id
+        return field_is_writable(field) ? use.place != IN_CREATE || field->type != TYPE_id
                                         : field->type == TYPE_empty && !is_record(table);
-    return field_is_shown(field) && !(use == IN_LIST && field_is_list(field));
+    return field_is_shown(field) && !(use.place == IN_LIST && field_is_list(field));
 }
 
-static bool is_asked(const struct field *field, enum use use) {
-    if (use == IN_REPLACE && field->type == TYPE_id)
+static bool is_asked(const struct field *field, struct use use) {
+    if (use.place == IN_REPLACE && field->type == TYPE_id)
         return false; /* the path has it */
-    return !is_body(use) || (use != IN_PATCH && field->flags & REQUIRED);
+    return !is_body(use) || (use.place != IN_PATCH && field->flags & REQUIRED);
 }
 
-static void add_properties(struct buffer *out, const struct table *table, enum use use) {
+static void add_properties(struct buffer *out, const struct table *table, struct use use) {
     const char *separator = "";
     buffer_add(out, TEXT("\"properties\":{"));
     for (unsigned i = 0; i < table->count; i++) {
@@ -211,7 +207,7 @@ static void add_properties(struct buffer *out, const struct table *table, enum u
     }
 }
 
-static void add_required(struct buffer *out, const struct table *table, enum use use) {
+static void add_required(struct buffer *out, const struct table *table, struct use use) {
     const char *separator = "";
     buffer_add(out, TEXT(",\"required\":["));
     for (unsigned i = 0; i < table->count; i++) {
@@ -225,7 +221,7 @@ static void add_required(struct buffer *out, const struct table *table, enum use
 }
 
 static void add_schema(struct buffer *out, const struct table *table, const char *suffix,
-                       enum use use) {
+                       struct use use) {
     buffer_printf(out, ",\"%s%s\":{\"type\":\"object\",", table->entity, suffix);
     add_properties(out, table, use);
     buffer_add_char(out, '}');
@@ -234,7 +230,8 @@ static void add_schema(struct buffer *out, const struct table *table, const char
 }
 
 /* The caller's record, with what the service adds to it. */
-static void add_account_schema(struct buffer *out) {
+static void add_account_schema(struct buffer *out, bool nexudus) {
+    struct use use = { IN_RECORD, nexudus };
     static const char properties[] = ",\"DefaultBusinessName\":{\"type\":[\"string\",\"null\"]}"
 #define MEMBER(name) ",\"" #name "\":{\"type\":\"null\"}"
 #include "api/account_members.def"
@@ -246,14 +243,14 @@ static void add_account_schema(struct buffer *out) {
 #undef MEMBER
         ;
     buffer_add(out, TEXT(",\"Account\":{\"type\":\"object\","));
-    add_properties(out, &user_table, IN_RECORD);
+    add_properties(out, &user_table, use);
     buffer_printf(out, "%s}", properties);
-    add_required(out, &user_table, IN_RECORD);
+    add_required(out, &user_table, use);
     buffer_printf(out, "%s],\"additionalProperties\":false}", names);
 }
 
-static void add_page_schema(struct buffer *out, const struct table *table) {
-    add_schema(out, table, "Listed", IN_LIST);
+static void add_page_schema(struct buffer *out, const struct table *table, bool nexudus) {
+    add_schema(out, table, "Listed", (struct use){ IN_LIST, nexudus });
     buffer_printf(out,
                   ",\"%sPage\":{\"type\":\"object\",\"properties\":{\"Records\":{\"type\":"
                   "\"array\",\"items\":{"
@@ -274,42 +271,50 @@ static void add_page_schema(struct buffer *out, const struct table *table) {
 
 /* ---- Operations ---- */
 
-/* What a handler's route does not say. */
+/* What a handler's route does not say. In its name `*` stands for the entity, `+` for several. One
+ * that begins with a capital comes after the method's verb, as handlers of two methods have it. */
 static const struct operation {
     void (*handler)(struct request *request);
+    const char *name;          /* its operationId */
     const char *body;          /* a schema, behind the resource's name; NULL: takes none */
     const struct table *table; /* of a body that is no record */
-    const char *done;          /* a response; NULL: records of the resource */
-    const char *parameters;    /* of components.json, after blanks */
-    const char *statuses;      /* besides those of its route, after blanks */
+    const char *done; /* a line of responses.json; NULL: records of the resource; "": never 200 */
+    const char *parameters; /* of components.json, after blanks */
+    const char *statuses;   /* besides those of its route, after blanks */
 } operations[] = {
-    { resource_get, NULL, NULL, NULL, " IfNoneMatch", " 304" },
-    { resource_search, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
-    { application_search_own, NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
-    { resource_post, "Create", NULL, "Created", " IdempotencyKey IfMatch Prefer", " 409 412 422" },
-    { resource_put, "Update", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 404 409 412" },
-    { resource_put_at, "Replace", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 409 412" },
-    { resource_patch, "Patch", NULL, "Created", " IfMatch IfNoneMatch Prefer", " 409 412" },
-    { resource_delete, NULL, NULL, "Deleted", " IfMatch IfNoneMatch", " 409 412" },
-    { resource_commands, NULL, NULL, "Commands", "", "" },
-    { resource_run_command, "", &command_table, "Ran", "", "" },
-    { token_post, "GrantForm", NULL, "Granted", " ClientId", "" },
-    { account_get, NULL, NULL, "Account", "", " 404" },
-    { avatar_get, NULL, NULL, "Picture", "", "" },
-    { password_reset, "", &password_reset_table, "Created", "", " 401 404 409" },
-    { credentials_validate, "", &credentials_table, "Checked", "", " 404" },
-    { one_time_by_password, "", &one_time_request_table, "OneTimeChecked", "", " 404 409" },
-    { one_time_own, NULL, NULL, "OneTime", "", " 404 409" },
-    { one_time_of, NULL, NULL, "OneTime", "", " 409" },
-    { one_time_exchange, NULL, NULL, "Granted", " Token ValidFor", " 401" },
-    { business_by_host, NULL, NULL, "Host", " HostName", " 404" },
-    { enums_get, NULL, NULL, "Choices", " EnumName", "" },
-    { root_get, NULL, NULL, "302", "", "" },
-    { openapi_get, NULL, NULL, "Document", "", "" },
-    { docs_get, NULL, NULL, "Page", "", " 308" },
-    { health_get, NULL, NULL, "Healthy", "", "" },
-    { ready_get, NULL, NULL, "Healthy", "", "" },
-    { metrics_get, NULL, NULL, "Figures", "", " 404" },
+    { resource_get, "get*", NULL, NULL, NULL, " IfNoneMatch", " 304" },
+    { resource_search, "list+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
+    { application_search_own, "listOwn+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer",
+      "" },
+    { resource_post, "create*", "Create", NULL, "Created", " IdempotencyKey IfMatch Prefer",
+      " 409 412 422" },
+    { resource_put, "update*", "Update", NULL, "Created", " IfMatch IfNoneMatch Prefer",
+      " 404 409 412" },
+    { resource_put_at, "update*ById", "Replace", NULL, "Created", " IfMatch IfNoneMatch Prefer",
+      " 409 412" },
+    { resource_patch, "patch*", "Patch", NULL, "Created", " IfMatch IfNoneMatch Prefer",
+      " 409 412" },
+    { resource_delete, "delete*", NULL, NULL, "Deleted", " IfMatch IfNoneMatch", " 409 412" },
+    { resource_commands, "list*Commands", NULL, NULL, "Commands", "", "" },
+    { resource_run_command, "run*Command", "", &command_table, "Ran", "", "" },
+    { token_post, "signIn", "GrantForm", NULL, "Granted", " ClientId", "" },
+    { account_get, "getAccount", NULL, NULL, "Account", "", " 404" },
+    { avatar_get, "getUserAvatar", NULL, NULL, "Picture", "", "" },
+    { password_reset, "resetPassword", "", &password_reset_table, "Created", "", " 401 404 409" },
+    { credentials_validate, "validateCredentials", "", &credentials_table, "Checked", "", " 404" },
+    { one_time_by_password, "createOneTimeToken", "", &one_time_request_table, "OneTimeChecked", "",
+      " 404 409" },
+    { one_time_own, "renewOneTimeToken", NULL, NULL, "OneTime", "", " 404 409" },
+    { one_time_of, "UserOneTimeToken", NULL, NULL, "OneTime", "", " 409" },
+    { one_time_exchange, "exchangeOneTimeToken", NULL, NULL, "Granted", " Token ValidFor", " 401" },
+    { business_by_host, "getBusinessByHost", NULL, NULL, "Host", " HostName", " 404" },
+    { enums_get, "listChoices", NULL, NULL, "Choices", " EnumName", "" },
+    { root_get, "getRoot", NULL, NULL, "", "", " 302" },
+    { openapi_get, "getDescription", NULL, NULL, "Document", "", "" },
+    { docs_get, "getReference", NULL, NULL, "Page", "", " 308" },
+    { health_get, "getHealth", NULL, NULL, "Healthy", "", "" },
+    { ready_get, "getReadiness", NULL, NULL, "Healthy", "", "" },
+    { metrics_get, "getMetrics", NULL, NULL, "Figures", "", " 404" },
 };
 enum { DESCRIBED = sizeof operations / sizeof operations[0] };
 
@@ -326,6 +331,34 @@ static const char *const method_names[] = {
     [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete", [METHOD_OPTIONS] = "options",
 };
 
+static const char *const verbs[] = {
+    [METHOD_GET] = "get",     [METHOD_POST] = "create",   [METHOD_PUT] = "update",
+    [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete", [METHOD_OPTIONS] = "options",
+};
+
+/* UserRoles, of the rows "user_roles". */
+static void add_plural(struct buffer *out, const char *rows) {
+    for (size_t i = 0; rows[i]; i++)
+        if (rows[i] != '_')
+            buffer_add_char(out, i == 0 || rows[i - 1] == '_'
+                                     ? (char)toupper((unsigned char)rows[i])
+                                     : rows[i]);
+}
+
+static void add_operation_id(struct buffer *out, const struct route *route) {
+    const char *name = operation_of(route)->name;
+    buffer_printf(out, ",\"operationId\":\"%s",
+                  isupper((unsigned char)*name) ? verbs[route->method] : "");
+    for (; *name; name++)
+        if (*name == '*')
+            buffer_add(out, text_of(route->resource->table->entity));
+        else if (*name == '+')
+            add_plural(out, route->resource->table->name);
+        else
+            buffer_add_char(out, *name);
+    buffer_add_char(out, '"');
+}
+
 static bool has_id(const struct route *route) {
     return strstr(route->path.at, "{id}") != NULL;
 }
@@ -340,7 +373,7 @@ static const char reference_schema[] =
     " nothing; notnull: to something\"";
 
 static const char *filter_schema(const struct field *field) {
-    switch (field_is_searchable(field) ? field->type : TYPE_empty) {
+    switch (field->type) {
     case TYPE_id: return list_schema;
     case TYPE_reference: return reference_schema;
     case TYPE_links:
@@ -348,8 +381,10 @@ static const char *filter_schema(const struct field *field) {
     case TYPE_integer:
     case TYPE_choice: return "\"type\":\"integer\"";
     case TYPE_boolean:
-    case TYPE_no: return "\"type\":[\"boolean\",\"integer\"],\"enum\":[true,false,1,0]";
-    case TYPE_date: return "\"type\":\"string\",\"format\":\"date-time\"";
+    case TYPE_no: return "\"type\":\"boolean\"";
+    case TYPE_date:
+        return "\"type\":\"string\",\"description\":\"a date (2025-01-15), with a time or without,"
+               " to the minute or finer; UTC where no offset stands\"";
     case TYPE_guid: return "\"type\":\"string\",\"format\":\"uuid\"";
     case TYPE_text:
     case TYPE_email:
@@ -369,20 +404,29 @@ static const char *filter_schema(const struct field *field) {
     return "\"type\":\"string\",\"description\":\"finds nothing\"";
 }
 
-/* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". */
-static void add_filters(struct buffer *out, const struct table *table, struct text prefix) {
+/* Of the names that searches know a field by, the one that clients should use: the other would be
+ * the same parameter again, and in camel case often the same name. */
+static struct text filter_name(const struct field *field) {
+    return search_name(field, field->type == TYPE_reference ? 1 : 0);
+}
+
+/* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". By
+ * secrets there are none: they would find nothing. */
+static void add_filters(struct buffer *out, const struct table *table, struct text prefix,
+                        bool is_linked) {
     static const char *const bounds[] = { "", "from_", "to_" };
     out->failed |= !prefix.at;
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
+        struct text name = filter_name(field);
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
-        for (unsigned which = 0; which < 2 && field_is_shown(field); which++) {
-            struct text name = search_name(field, which);
-            for (unsigned j = 0; name.at && j < (is_range ? 3 : 1); j++)
-                buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
-                              bounds[j], (int)prefix.len, prefix.at, (int)name.len, name.at,
-                              filter_schema(field));
-        }
+        if (!field_is_shown(field) || !field_is_searchable(field) ||
+            (is_linked && field->type == TYPE_id)) /* that is the reference's own filter */
+            continue;
+        for (unsigned j = 0; j < (is_range ? 3 : 1); j++)
+            buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
+                          bounds[j], (int)prefix.len, prefix.at, (int)name.len, name.at,
+                          filter_schema(field));
     }
 }
 
@@ -404,14 +448,15 @@ static void add_search(struct buffer *out, const struct resource *resource) {
             separator = ",";
         }
     buffer_add(out, TEXT("]}}"));
-    add_filters(out, table, arena_printf(out->arena, "%s_", table->entity));
-    for (unsigned i = 0; i < table->count; i++)
-        for (unsigned which = 0; which < 2 && table->fields[i].type == TYPE_reference; which++) {
-            struct text name = search_name(&table->fields[i], which);
-            add_filters(
-                out, table->fields[i].target,
-                arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at));
-        }
+    add_filters(out, table, arena_printf(out->arena, "%s_", table->entity), false);
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        struct text name = filter_name(field);
+        if (field->type == TYPE_reference)
+            add_filters(out, field->target,
+                        arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at),
+                        true);
+    }
 }
 
 static void add_parameters(struct buffer *out, const struct route *route,
@@ -476,13 +521,62 @@ static void add_record_reply(struct buffer *out, const struct route *route) {
                       entity, entity);
 }
 
-/* The grant has words of its own for some of what went wrong (RFC 6749 section 5.2). */
-static const char *response_prefix(const struct route *route, struct text status) {
-    static const char own[] = " 400 429 500 503";
-    bool is_own = false;
-    for (struct text list = text_of(own); list.at && !is_own;)
-        is_own = text_equal(text_cut(&list, ' '), status);
-    return route->handler == token_post && is_own ? "Grant" : "";
+/* Replies that have no record: each is a component of this name, its text the line of
+ * responses.json that is called so, or, under compatibility = nexudus, otherwise. */
+static const struct failure {
+    const char *status, *name;
+    const char *nexudus; /* NULL: there is none */
+} failures[] = {
+    { "302", "Elsewhere", "Elsewhere" },
+    { "304", "NotModified", "NotModified" },
+    { "308", "Moved", "Moved" },
+    { "400", "BadRequest", "BadRequest" },
+    { "401", "Unauthorized", "EmptyUnauthorized" },
+    { "403", "Forbidden", NULL },
+    { "404", "NotFound", "BareNotFound" },
+    { "409", "Conflict", "Conflict" },
+    { "412", "PreconditionFailed", "PreconditionFailed" },
+    { "413", "ContentTooLarge", "ContentTooLarge" },
+    { "415", "UnsupportedMediaType", "UnsupportedMediaType" },
+    { "422", "UnprocessableContent", "UnprocessableContent" },
+    { "429", "TooManyRequests", "TooManyRequests" },
+    { "500", "InternalError", "InternalError" },
+    { "503", "Unavailable", "Unavailable" },
+    /* The grant has words of its own for some of what went wrong (RFC 6749 section 5.2). */
+    { "400", "GrantBadRequest", "GrantBadRequest" },
+    { "429", "GrantTooManyRequests", "GrantTooManyRequests" },
+    { "500", "GrantInternalError", "GrantInternalError" },
+    { "503", "GrantUnavailable", "GrantUnavailable" },
+};
+enum { FAILURES = sizeof failures / sizeof failures[0] };
+
+/* The object in the line of responses.json that has this name. */
+static struct text response_text(const char *name) {
+    size_t length = strlen(name);
+    for (unsigned i = 0; i < RESPONSES; i++) {
+        struct text line = text_of(responses[i]);
+        if (line.len <= length + 4 || strncmp(line.at + 1, name, length) != 0 ||
+            line.at[length + 1] != '"')
+            continue;
+        line = (struct text){ line.at + length + 4, line.len - length - 4 };
+        while (line.at[line.len - 1] != '}')
+            line.len--;
+        return line;
+    }
+    assert(!"responses.json has a line for each name");
+    return (struct text){ 0 };
+}
+
+static const char *failure_name(const struct route *route, struct text status) {
+    const char *name = NULL;
+    for (unsigned i = 0; i < FAILURES; i++) {
+        bool is_grant = text_starts_nocase(text_of(failures[i].name), TEXT("Grant"));
+        if (text_equal(text_of(failures[i].status), status) &&
+            (!is_grant || route->handler == token_post))
+            name = failures[i].name;
+    }
+    assert(name);
+    return name;
 }
 
 static bool takes_body(const struct route *route) {
@@ -490,32 +584,53 @@ static bool takes_body(const struct route *route) {
            route->method == METHOD_PATCH;
 }
 
-static void add_replies(struct buffer *out, const struct route *route,
-                        const struct operation *operation) {
-    bool is_open = route->permission == -1;
-    struct text statuses =
-        arena_printf(out->arena, "%s%s%s%s%s 400 429 500 503", operation->statuses,
-                     is_open ? "" : " 401", route->permission < 0 ? "" : " 403",
-                     has_id(route) && route->handler != avatar_get ? " 404" : "",
-                     takes_body(route)             ? " 413 415"
-                     : route->method == METHOD_GET ? ""
-                                                   : " 413");
+/* What the operation may answer but 200, after blanks. */
+static struct text failures_of(const struct route *route, bool nexudus, struct arena *arena) {
+    const char *too_large = takes_body(route)             ? " 413 415"
+                            : route->method == METHOD_GET ? ""
+                                                          : " 413";
+    return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", operation_of(route)->statuses,
+                        route->permission == -1 ? "" : " 401",
+                        route->permission < 0 || nexudus ? "" : " 403",
+                        has_id(route) && route->handler != avatar_get ? " 404" : "", too_large);
+}
+
+static void add_replies(struct buffer *out, const struct route *route, bool nexudus) {
+    const char *done = operation_of(route)->done, *separator = ",";
+    struct text statuses = failures_of(route, nexudus, out->arena);
     out->failed |= !statuses.at;
     buffer_add(out, TEXT(",\"responses\":{"));
-    if (operation->done)
-        buffer_printf(out, "\"%s\":{\"$ref\":\"#/components/responses/%s\"}",
-                      isdigit((unsigned char)*operation->done) ? operation->done : "200",
-                      operation->done);
-    else
+    if (!done) {
         add_record_reply(out, route);
+    } else if (*done) {
+        buffer_add(out, TEXT("\"200\":"));
+        buffer_add(out, response_text(done));
+    } else {
+        separator = "";
+    }
     while (statuses.at) {
         struct text status = text_cut(&statuses, ' ');
-        if (status.len)
-            buffer_printf(out, ",\"%.*s\":{\"$ref\":\"#/components/responses/%s%.*s\"}",
-                          (int)status.len, status.at, response_prefix(route, status),
-                          (int)status.len, status.at);
+        if (!status.len)
+            continue;
+        buffer_printf(out, "%s\"%.*s\":{\"$ref\":\"#/components/responses/%s\"}", separator,
+                      (int)status.len, status.at, failure_name(route, status));
+        separator = ",";
     }
     buffer_add_char(out, '}');
+}
+
+static void add_failures(struct buffer *out, bool nexudus) {
+    const char *separator = "";
+    buffer_add(out, TEXT("\"responses\":{"));
+    for (unsigned i = 0; i < FAILURES; i++) {
+        const char *line = nexudus ? failures[i].nexudus : failures[i].name;
+        if (!line)
+            continue;
+        buffer_printf(out, "%s\"%s\":", separator, failures[i].name);
+        buffer_add(out, response_text(line));
+        separator = ",";
+    }
+    buffer_add(out, TEXT("},"));
 }
 
 /* The resource that the path lies under, the server where there is none. */
@@ -528,31 +643,33 @@ static const char *tag_of(const struct route *route) {
     return "Server";
 }
 
-static void add_operation(struct buffer *out, const struct route *route) {
-    const struct operation *operation = operation_of(route);
+static void add_need(struct buffer *out, const struct route *route) {
     char role[32];
+    if (route->permission < 0) {
+        buffer_add(out, route->permission == -1
+                            ? TEXT(",\"description\":\"Needs no credentials.\"")
+                            : TEXT(",\"description\":\"Needs credentials, and no role.\""));
+        return;
+    }
+    permission_name((unsigned)route->permission, role);
+    buffer_printf(out,
+                  route_shows_users(route)
+                      ? ",\"description\":\"Needs the roles %s and User-Read.\""
+                      : ",\"description\":\"Needs the role %s.\"",
+                  role);
+}
+
+static void add_operation(struct buffer *out, const struct route *route, bool nexudus) {
+    const struct operation *operation = operation_of(route);
     buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag_of(route));
     add_string(out, "summary", text_of(route->summary));
-    if (route->permission >= 0) {
-        permission_name((unsigned)route->permission, role);
-        buffer_printf(out,
-                      route_shows_users(route)
-                          ? ",\"description\":\"Needs the roles %s and User-Read.\""
-                          : ",\"description\":\"Needs the role %s.\"",
-                      role);
-    }
-    buffer_printf(out, ",\"operationId\":\"%s", method_names[route->method]);
-    for (size_t i = 0; i < route->path.len; i++)
-        if (isalnum((unsigned char)route->path.at[i]))
-            buffer_add_char(out, route->path.at[i]);
-        else if (route->path.at[i] == '/')
-            buffer_add_char(out, '_');
-    buffer_add_char(out, '"');
+    add_need(out, route);
+    add_operation_id(out, route);
     if (route->permission == -1)
         buffer_add(out, TEXT(",\"security\":[]"));
     add_parameters(out, route, operation);
     add_body(out, route, operation);
-    add_replies(out, route, operation);
+    add_replies(out, route, nexudus);
     buffer_add_char(out, '}');
 }
 
@@ -563,7 +680,7 @@ static bool is_first_of_path(unsigned route) {
     return true;
 }
 
-static void add_paths(struct buffer *out) {
+static void add_paths(struct buffer *out, bool nexudus) {
     const char *separator = "";
     for (unsigned i = 0; i < route_count; i++) {
         if (!is_first_of_path(i))
@@ -574,7 +691,7 @@ static void add_paths(struct buffer *out) {
             if (!text_equal(routes[j].path, routes[i].path))
                 continue;
             buffer_add(out, text_of(separator));
-            add_operation(out, &routes[j]);
+            add_operation(out, &routes[j], nexudus);
             separator = ",";
         }
         buffer_add_char(out, '}');
@@ -582,44 +699,83 @@ static void add_paths(struct buffer *out) {
     }
 }
 
-static void add_schemas(struct buffer *out) {
+static void add_schemas(struct buffer *out, bool nexudus) {
+    static const struct {
+        const char *suffix;
+        enum place place;
+    } bodies[] = {
+        { "Create", IN_CREATE },
+        { "Update", IN_UPDATE },
+        { "Replace", IN_REPLACE },
+        { "Patch", IN_PATCH },
+    };
     for (unsigned i = 0; i < TABLES; i++) {
-        add_schema(out, tables[i], "", IN_RECORD);
-        add_page_schema(out, tables[i]);
+        add_schema(out, tables[i], "", (struct use){ IN_RECORD, nexudus });
+        add_page_schema(out, tables[i], nexudus);
     }
-    add_account_schema(out);
+    add_account_schema(out, nexudus);
     for (unsigned i = 0; i < route_count; i++)
-        if (routes[i].handler == resource_put) {
-            add_schema(out, routes[i].resource->table, "Create", IN_CREATE);
-            add_schema(out, routes[i].resource->table, "Update", IN_UPDATE);
-            add_schema(out, routes[i].resource->table, "Replace", IN_REPLACE);
-            add_schema(out, routes[i].resource->table, "Patch", IN_PATCH);
-        }
+        for (unsigned j = 0;
+             j < sizeof bodies / sizeof bodies[0] && routes[i].handler == resource_put; j++)
+            add_schema(out, routes[i].resource->table, bodies[j].suffix,
+                       (struct use){ bodies[j].place, nexudus });
     for (unsigned i = 0; i < DESCRIBED; i++)
         if (operations[i].table)
-            add_schema(out, operations[i].table, "", IN_CREATE);
+            add_schema(out, operations[i].table, "", (struct use){ IN_CREATE, nexudus });
+}
+
+/* One for each group of operations, in the order of their paths. */
+static void add_tags(struct buffer *out) {
+    buffer_add(out, TEXT("\"tags\":[{\"name\":\"Server\",\"description\":\"Tokens, the caller's own"
+                         " record, and the server itself\"}"));
+    for (unsigned i = 0; i < route_count; i++)
+        if (routes[i].handler == resource_search)
+            buffer_printf(out, ",{\"name\":\"%s\",\"description\":\"What is done with a %s\"}",
+                          routes[i].resource->table->entity, routes[i].resource->table->noun);
+    buffer_add(out, TEXT("],"));
+}
+
+static void add_info(struct buffer *out, bool nexudus) {
+    buffer_add(
+        out,
+        TEXT("\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
+             "\",\"summary\":\"User administration\",\"license\":{\"name\":\"Apache License 2.0\","
+             "\"identifier\":\"Apache-2.0\"},\"contact\":{\"name\":\"Who runs this server\"},"
+             "\"description\":\"Paths, and the names and"
+             " words of a query, are taken without regard to case. HEAD is answered as GET is,"
+             " without the body; a method that a path does not have with 405, and a path that is"
+             " not here with 404. What is described of bodies should be sent;"
+             " names in any case, numbers as strings, truth as 0, 1, True or False, enums by name,"
+             " an empty string for what is left out, and forms are taken besides; all but the "
+             "numbers"
+             " not under Prefer: handling=strict. In a query a reference goes by its name with Id "
+             "too,"
+             " and truth as 1 and 0."));
+    if (nexudus)
+        buffer_add(out,
+                   TEXT(" This server imitates the hosted service (compatibility = nexudus): a"
+                        " PUT resets what its body leaves out, 401 has no body and stands for 403"
+                        " too, 404 is a string, and 429 answers a caller who asks more often than"
+                        " the hosted service allows."));
+    buffer_add(out, TEXT("\"},"));
 }
 
 bool app_describe(struct app *app) {
     struct buffer *out = &app->description;
     buffer_init(out, &app->memory, (size_t)384 * 1024);
-    buffer_add(
-        out,
-        TEXT("{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
-             "\",\"summary\":\"User administration\",\"description\":\"Paths, and the names and"
-             " words of a query, are taken without regard to case. HEAD is answered as GET is,"
-             " without the body; a method that a path does not have with 405, and a path that is"
-             " not here with 404. What is described of bodies should be sent;"
-             " names in any case, truth as 0, 1, True or False, enums by name, an empty string"
-             " for what is left out, and forms are taken besides, but not under Prefer:"
-             " handling=strict.\"},"
-             "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"bearer\":[]},"
-             "{\"basic\":[]}],\"paths\":{"));
-    add_paths(out);
-    buffer_add(out, TEXT("},\"components\":"));
-    for (unsigned i = 0; i < COMPONENTS - 1; i++) /* the last line closes */
+    buffer_add(out, TEXT("{\"openapi\":\"3.1.0\","));
+    add_info(out, app->nexudus);
+    add_tags(out);
+    /* Clients that try each scheme and keep the last one should keep the token. */
+    buffer_add(out,
+               TEXT("\"servers\":[{\"url\":\"/\"}],\"security\":[{\"basic\":[]},{\"bearer\":[]}],"
+                    "\"paths\":{"));
+    add_paths(out, app->nexudus);
+    buffer_add(out, TEXT("},\"components\":{"));
+    add_failures(out, app->nexudus);
+    for (unsigned i = 1; i < COMPONENTS - 1; i++) /* the first line opens, the last one closes */
         buffer_add(out, text_of(components[i]));
-    add_schemas(out);
+    add_schemas(out, app->nexudus);
     buffer_add(out, TEXT("}}}"));
     return !out->failed && !app->memory.failed;
 }

@@ -57,7 +57,7 @@ test('an operation shows an example, its parameters, its body and every status',
 });
 
 test('a field shows its type, limits, choices and whether it is required or only written', async () => {
-    const rows = await page.evaluate(`Object.fromEntries([...document.querySelectorAll('#put_api_sys_users td:first-child code')]
+    const rows = await page.evaluate(`Object.fromEntries([...document.querySelectorAll('#updateUser td:first-child code')]
         .map((one) => [one.textContent, [...one.closest('tr').cells].slice(1).map((cell) => cell.innerText.replace(/\\s*\\n\\s*/g, ': ').trim()).filter(Boolean).join(' | ')]))`);
     assert.equal(rows.FullName, 'string, not blank, at most 255 characters | required');
     assert.equal(rows.Language, 'integer 1, 2, 3: 1: EnglishUS, 2: Spanish, 3: EnglishUK | required');
@@ -67,7 +67,7 @@ test('a field shows its type, limits, choices and whether it is required or only
 });
 
 test('what the examples say works', async () => {
-    const text = await page.evaluate("document.querySelector('#post_api_support_chatrooms pre').innerText");
+    const text = await page.evaluate("document.querySelector('#createChatRoom pre').innerText");
     const [, type] = /-H "Content-Type: ([^"]+)"/.exec(text), [, body] = /-d '([^']+)'$/.exec(text);
     const known = { ...JSON.parse(body), BusinessId: 301 };
     const reply = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: known, headers: { 'Content-Type': type } });
@@ -77,9 +77,9 @@ test('what the examples say works', async () => {
 test('a word finds the operations and schemas that have it, and a link opens what it names', async () => {
     await search('refreshtokens');
     const found = await visible();
-    assert.ok(found.includes('get_api_sys_refreshtokens') && !found.includes('put_api_sys_users'), `${found}`);
+    assert.ok(found.includes('listRefreshTokens') && !found.includes('updateUser'), `${found}`);
     await search('TwoFactorSecret');
-    assert.ok((await visible()).includes('put_api_sys_users'));
+    assert.ok((await visible()).includes('updateUser'));
     await search('nothing has this');
     assert.deepEqual(await visible(), []);
     await search('');

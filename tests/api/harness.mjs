@@ -211,13 +211,18 @@ export class Server {
         return { status: response.status, headers: response.headers, text, json };
     }
 
-    // For tests/openapi/check.py; what imitates the hosted service's quirks is not described.
+    // The server's own setting: its description depends on it.
+    get compatibility() {
+        return this.args?.includes('nexudus') ? 'nexudus' : 'roster';
+    }
+
+    // For tests/openapi/check.py.
     record({ method, path, headers = {}, body }, response, text) {
-        if (!process.env.EXCHANGES_FILE || this.args?.includes('nexudus'))
+        if (!process.env.EXCHANGES_FILE)
             return;
         const isLong = body?.length >= 65536;
         appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify({
-            method, path, headers, isLong, body: isLong ? undefined : body?.toString(), status: response.status,
+            compatibility: this.compatibility, method, path, headers, isLong, body: isLong ? undefined : body?.toString(), status: response.status,
             replyHeaders: Object.fromEntries(response.headers), size: text.length, reply: parse(text),
         })}\n`);
     }

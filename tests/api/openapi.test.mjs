@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Server, fieldTable, follow, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start();
+const imitator = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
 const { json: doc, status } = await server.call('GET', '/api/openapi.json');
 const schemas = doc.components.schemas;
 
@@ -37,7 +39,7 @@ test('what judges it would see what is wrong', () => {
     for (const [spoil, says] of [
         [(it) => { delete it.info.title; }, /^info 'title' is a required property$/m],
         [(it) => { it.paths['/api/token'].pots = {}; }, /^paths\/\/api\/token .*'pots'/m],
-        [(it) => { delete it.paths['/api/auth/me'].get.responses['200'].$ref; }, /'description' is a required property/],
+        [(it) => { delete it.paths['/api/auth/me'].get.responses['401'].$ref; }, /'description' is a required property/],
         [(it) => { it.components.schemas.User.properties.Email.type = 'text'; }, /^components\/schemas\/User\/properties\/Email\/type 'text'/m],
     ]) {
         const spoilt = structuredClone(small);
@@ -94,11 +96,51 @@ test('every field of a user is there, with its limits, as the table has it', () 
         assert.equal(body.minLength, flags.includes('FILLED') ? 1 : undefined, name);
     }
     assert.deepEqual(User.properties.Language.enum, [1, 2, 3]);
-    assert.deepEqual(UserUpdate.properties.Language.enum, [1, '1', 2, '2', 3, '3']);
+    assert.deepEqual(UserUpdate.properties.Language.enum, [1, 2, 3]);
+    assert.deepEqual([UserUpdate.properties.Active.type, UserUpdate.properties.LastHelpVisited.type], [['boolean', 'null'], 'integer']);
     const six = ['FullName', 'Email', 'Language', 'PasswordSalt', 'LastHelpVisited', 'InvalidLoginAttempts'];
     assert.deepEqual(UserUpdate.required, [...six, 'Id']);
     assert.deepEqual(UserCreate.required, six);
     assert.deepEqual(UserPatch.required, []);
+});
+
+test('programs that make clients of it find names for all, and nothing that is not used', () => {
+    const ids = (path) => Object.fromEntries(Object.entries(doc.paths[path]).map(([method, { operationId }]) => [method, operationId]));
+    assert.deepEqual(ids('/api/sys/users'), { put: 'updateUser', get: 'listUsers', post: 'createUser' });
+    assert.deepEqual(ids('/api/security/userroles/{id}'), { put: 'updateUserRoleById', get: 'getUserRole', patch: 'patchUserRole', delete: 'deleteUserRole' });
+    assert.deepEqual(ids('/api/sys/audittrailentries'), { get: 'listAuditTrailEntries' });
+    const text = JSON.stringify(doc);
+    for (const [kind, all] of Object.entries(doc.components))
+        for (const name of Object.keys(all)) {
+            assert.match(name, /^[A-Za-z][A-Za-z0-9]*$/);
+            assert.ok(kind === 'securitySchemes' || text.includes(`"$ref":"#/components/${kind}/${name}"`), `${kind}/${name}`);
+        }
+    for (const path of Object.values(doc.paths))
+        for (const one of Object.values(path)) {
+            assert.match(one.operationId, /^[a-z][A-Za-z]*$/);
+            assert.ok(one.description && doc.tags.some(({ name, description }) => name === one.tags[0] && description), one.operationId);
+            assert.equal(one.responses[200]?.$ref, undefined, `${one.operationId}: some programs do not follow references to what is right`);
+        }
+    assert.deepEqual(doc.security, [{ basic: [] }, { bearer: [] }], 'the last that a client finds is the one that it sends');
+    assert.deepEqual([doc.info.license.identifier, typeof doc.info.contact.name, doc.components.parameters.PathId.example], ['Apache-2.0', 'string', userId]);
+});
+
+test('under compatibility = nexudus it describes what is imitated, and is the same in all else', async () => {
+    const { json: other } = await imitator.call('GET', '/api/openapi.json');
+    assert.equal(judge(other), '');
+    const { Unauthorized, NotFound, Forbidden, ...same } = other.components.responses;
+    assert.equal(Forbidden, undefined);
+    assert.equal(Unauthorized.content, undefined);
+    assert.deepEqual(NotFound.content, { 'application/json': { schema: { type: 'string', const: 'Not found' } } });
+    assert.deepEqual(other.components.schemas.UserUpdate.properties.Language.enum, [0, 1, 2, 3]);
+    assert.match(other.info.description, /nexudus.*resets/);
+    const operations = Object.values(other.paths).flatMap((path) => Object.values(path));
+    assert.ok(operations.length > 50 && operations.every(({ responses }) => !responses[403] && responses[429]));
+    for (const [name, response] of Object.entries(same))
+        assert.deepEqual(response, doc.components.responses[name], name);
+    const common = (part) => JSON.parse(JSON.stringify(part), (name, value) => (name === 'enum' && value[0] === 0 ? value.slice(1) : name === '403' ? undefined : value));
+    for (const part of [({ paths }) => paths, ({ components }) => components.schemas, ({ tags }) => tags])
+        assert.ok(isDeepStrictEqual(common(part(other)), common(part(doc))), `${part}`);
 });
 
 test('what is asked for and given in headers and queries is there', () => {
@@ -111,9 +153,13 @@ test('what is asked for and given in headers and queries is there', () => {
     assert.deepEqual(asked(doc.paths['/api/sys/users/exchange'].post, 'query'), ['token', 'validForInMinutes']);
     const filters = asked(users.get, 'query');
     assert.equal(new Set(filters).size, filters.length);
-    for (const name of ['page', 'size', 'orderBy', 'dir', 'id', 'UniqueId', 'User_ClearAvatar', 'User_ClearAvatarFile', 'User_EnablePassportAccess',
-        'User_Application', 'User_ApplicationId', 'User_Businesses', 'from_User_LastAccess', 'to_User_LastAccess', 'User_PassportNumber'])
+    for (const name of ['page', 'size', 'orderBy', 'dir', 'id', 'UniqueId', 'User_ClearAvatarFile', 'User_EnablePassportAccess',
+        'User_Application', 'User_Businesses', 'from_User_LastAccess', 'to_User_LastAccess', 'User_PassportNumber', 'User_Application_Name'])
         assert.ok(filters.includes(name), name);
+    assert.deepEqual(filters.filter((name) => /^User_(New)?Password$|Secret$|AccessToken|Id_|_Id$|ClearAvatar$|[^m]Id$/.test(name) && name !== 'User_Id' && !/SystemId|UniqueId/.test(name)), [],
+        'secrets, and names that mean the same as another');
+    const types = (name) => users.get.parameters.find((one) => one.name === name).schema;
+    assert.deepEqual([types('User_LastAccess').format, types('User_Active').type], [undefined, 'boolean'], 'a date may come without a time');
     const given = (operation, code) => Object.keys(follow(doc, operation.responses[code]).headers ?? {});
     assert.deepEqual(given(users.get, 200), ['X-Ignored-Parameters']);
     assert.deepEqual(['put', 'post'].flatMap((method) => given(users[method], 200)), ['X-Ignored-Parameters', 'ETag', 'X-Ignored-Parameters', 'ETag']);
@@ -121,7 +167,6 @@ test('what is asked for and given in headers and queries is there', () => {
     assert.deepEqual([401, 409, 412, 415, 503].map((code) => given(users.put, code)), [
         ['X-Ignored-Parameters', 'WWW-Authenticate'], ['X-Ignored-Parameters', 'ETag'], ['X-Ignored-Parameters', 'ETag'], ['Accept-Encoding'],
         ['X-Ignored-Parameters', 'Retry-After']]);
-    assert.deepEqual(Object.keys(doc.components.responses['405'].headers), ['Allow']);
     const order = (path) => doc.paths[path].get.parameters.find(({ name }) => name === 'orderBy').schema;
     assert.deepEqual(['/api/sys/users', '/api/sys/audittrailentries'].map((path) => order(path).default), ['Id', 'UpdatedOn']);
 });
@@ -129,10 +174,11 @@ test('what is asked for and given in headers and queries is there', () => {
 test('what compares exchanges with the description would see what is wrong', async () => {
     const file = join(temporaryFolder(), 'exchanges');
     const token = await server.admin();
-    const exchanges = [{ method: 'GET', path: '/api/openapi.json', headers: {}, status: 200, replyHeaders: { 'content-type': 'application/json' }, size: 1, reply: doc }];
+    const exchanges = [{ compatibility: 'roster', method: 'GET', path: '/api/openapi.json', headers: {}, status: 200, replyHeaders: { 'content-type': 'application/json' }, size: 1, reply: doc }];
+    exchanges.push({ ...exchanges[0], compatibility: 'nexudus', reply: (await imitator.call('GET', '/api/openapi.json')).json });
     const note = async (method, path, body, spoil = () => {}) => {
         const { status: code, headers, text, json } = await server.call(method, path, { token, body });
-        const one = { method, path, headers: {}, body: body && JSON.stringify(body), status: code, replyHeaders: Object.fromEntries(headers), size: text.length, reply: json };
+        const one = { compatibility: server.compatibility, method, path, headers: {}, body: body && JSON.stringify(body), status: code, replyHeaders: Object.fromEntries(headers), size: text.length, reply: json };
         spoil(one);
         exchanges.push(one);
     };
@@ -153,9 +199,10 @@ test('what compares exchanges with the description would see what is wrong', asy
         ['GET', '/api/sys/users?size=1', undefined, (one) => { one.path += '&dir=up'; }, /query dir \[\]: 'up' is not one of/],
         ['GET', '/api/sys/users?size=1', undefined, (one) => { one.path += '&other=1'; }, /query other is neither described nor said to be ignored/],
         ['GET', '/api/utils/enums?name=eLanguage', undefined, (one) => { one.path = '/api/utils/enums'; }, /query name is missing/],
-        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":null,"Name":"Room"}'; }, /POST \S+ 200: body \['BusinessId'\]: None is not of type 'integer', 'string'/],
-        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":301,"Name":"Room","Active":"yes"}'; }, /body \['Active'\]: 'yes' does not match/],
+        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":null,"Name":"Room"}'; }, /POST \S+ 200: body \['BusinessId'\]: None is not of type 'integer'/],
+        ['POST', '/api/support/chatrooms', chatRoom, (one) => { one.body = '{"BusinessId":301,"Name":"Room","Active":"yes"}'; }, /body \['Active'\]: 'yes' is not of type 'boolean', 'null'/],
         ['POST', '/api/support/chatrooms', chatRoom, (one) => { delete one.body; }, /there was no body, yet it was accepted/],
+        ['GET', '/api/sys/users/6', undefined, (one) => { one.compatibility = 'nexudus'; }, /GET \/api\/sys\/users\/6 404: reply \[\]: .* is not of type 'string'/],
     ];
     const check = () => {
         writeFileSync(file, exchanges.map((one) => `${JSON.stringify(one)}\n`).join(''));
