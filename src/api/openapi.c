@@ -275,12 +275,12 @@ static void add_page_schema(struct buffer *out, const struct table *table, bool 
  * that begins with a capital comes after the method's verb, as handlers of two methods have it. */
 static const struct operation {
     void (*handler)(struct request *request);
-    const char *name;          /* its operationId */
+    const char *name;          /* its operationId; NULL: it is for people, and not described */
     const char *body;          /* a schema, behind the resource's name; NULL: takes none */
     const struct table *table; /* of a body that is no record */
-    const char *done; /* a line of responses.json; NULL: records of the resource; "": never 200 */
-    const char *parameters; /* of components.json, after blanks */
-    const char *statuses;   /* besides those of its route, after blanks */
+    const char *done;          /* a line of responses.json; NULL: records of the resource */
+    const char *parameters;    /* of components.json, after blanks */
+    const char *statuses;      /* besides those of its route, after blanks */
 } operations[] = {
     { resource_get, "get*", NULL, NULL, NULL, " IfNoneMatch", " 304" },
     { resource_search, "list+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
@@ -309,7 +309,7 @@ static const struct operation {
     { one_time_exchange, "exchangeOneTimeToken", NULL, NULL, "Granted", " Token ValidFor", " 401" },
     { business_by_host, "getBusinessByHost", NULL, NULL, "Host", " HostName", " 404" },
     { enums_get, "listChoices", NULL, NULL, "Choices", " EnumName", "" },
-    { root_get, "getRoot", NULL, NULL, "", "", " 302" },
+    { root_get, NULL, NULL, NULL, "", "", "" },
     { openapi_get, "getDescription", NULL, NULL, "Document", "", "" },
     { docs_get, "getReference", NULL, NULL, "Page", "", " 308" },
     { health_get, "getHealth", NULL, NULL, "Healthy", "", "" },
@@ -527,7 +527,6 @@ static const struct failure {
     const char *status, *name;
     const char *nexudus; /* NULL: there is none */
 } failures[] = {
-    { "302", "Elsewhere", "Elsewhere" },
     { "304", "NotModified", "NotModified" },
     { "308", "Moved", "Moved" },
     { "400", "BadRequest", "BadRequest" },
@@ -596,25 +595,21 @@ static struct text failures_of(const struct route *route, bool nexudus, struct a
 }
 
 static void add_replies(struct buffer *out, const struct route *route, bool nexudus) {
-    const char *done = operation_of(route)->done, *separator = ",";
+    const char *done = operation_of(route)->done;
     struct text statuses = failures_of(route, nexudus, out->arena);
     out->failed |= !statuses.at;
     buffer_add(out, TEXT(",\"responses\":{"));
-    if (!done) {
-        add_record_reply(out, route);
-    } else if (*done) {
+    if (done) {
         buffer_add(out, TEXT("\"200\":"));
         buffer_add(out, response_text(done));
     } else {
-        separator = "";
+        add_record_reply(out, route);
     }
     while (statuses.at) {
         struct text status = text_cut(&statuses, ' ');
-        if (!status.len)
-            continue;
-        buffer_printf(out, "%s\"%.*s\":{\"$ref\":\"#/components/responses/%s\"}", separator,
-                      (int)status.len, status.at, failure_name(route, status));
-        separator = ",";
+        if (status.len)
+            buffer_printf(out, ",\"%.*s\":{\"$ref\":\"#/components/responses/%s\"}",
+                          (int)status.len, status.at, failure_name(route, status));
     }
     buffer_add_char(out, '}');
 }
@@ -683,7 +678,7 @@ static bool is_first_of_path(unsigned route) {
 static void add_paths(struct buffer *out, bool nexudus) {
     const char *separator = "";
     for (unsigned i = 0; i < route_count; i++) {
-        if (!is_first_of_path(i))
+        if (!operation_of(&routes[i])->name || !is_first_of_path(i))
             continue;
         buffer_printf(out, "%s\"%s\":{", separator, routes[i].path.at);
         separator = "";

@@ -20,7 +20,7 @@ const uniform = {
 };
 // Whoever asks, and with whatever credentials.
 const open = {
-    'GET /': 302, 'GET /api/sys/businesses/getByHost': 400, 'GET /api/docs': 200, 'GET /api/openapi.json': 200, 'GET /healthz': 200, 'GET /readyz': 200, 'GET /metrics': 404,
+    'GET /api/sys/businesses/getByHost': 400, 'GET /api/docs': 200, 'GET /api/openapi.json': 200, 'GET /healthz': 200, 'GET /readyz': 200, 'GET /metrics': 404,
     'GET /api/sys/users/getavatar/{id}': 200, 'POST /api/token': 400, 'POST /api/auth/resetpassword': 400,
     'POST /api/sys/users/token': 200, 'POST /api/sys/users/exchange': 401,
 };

@@ -23,9 +23,11 @@ COMMON_HEADERS = {
     "access-control-expose-headers", "access-control-max-age", "cache-control", "connection", "content-length",
     "content-security-policy", "content-type", "date", "keep-alive", "pragma", "vary", "x-content-type-options",
 }  # fmt: skip
-# What may be answered where there is no operation: a path, or a method of it, that is not there; a preflight.
+# What may be answered where there is no operation: a path, or a method of it, that is not there; a preflight;
+# a path that is for people.
 ELSEWHERE = {
     204: {},
+    302: {"headers": {"Location": {"required": True, "schema": {"type": "string"}}}},
     400: {"$ref": "#/components/responses/BadRequest"},
     404: {"$ref": "#/components/responses/NotFound"},
     405: {
@@ -244,7 +246,7 @@ class Checker:
             return
         described = self.resolve(described)
         yield from self.reply(exchange, described)
-        if operation and (status < 300 or (status < 400 and "200" not in operation["responses"])):
+        if operation and status < 300:
             self.done.add((path, method))
             if path.endswith("/commands") and exchange.get("reply") == []:
                 self.commandless.add(path.replace("/commands", "/runcommand"))
