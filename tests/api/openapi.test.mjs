@@ -212,6 +212,7 @@ test('what compares exchanges with the description would see what is wrong', asy
     assert.equal(right.stdout, `${exchanges.length} exchanges, 0 not as described\n`, right.stderr);
     assert.equal(right.status, 1, 'there are operations that were never seen');
     assert.match(right.stderr, /^DELETE \/api\/apps\/applications\/\{id\} was never seen to succeed$/m);
+    assert.deepEqual(right.stderr.trimEnd().split('\n').filter((line) => !line.endsWith(' was never seen to succeed')), [], 'it says nothing else');
     for (const [method, path, body, spoil] of wrong)
         await note(method, path, body, spoil);
     const { stdout, stderr, status: code } = check();

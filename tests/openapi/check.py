@@ -11,9 +11,10 @@ are all made by the same code.
 import json
 import re
 import sys
+from functools import reduce
 from urllib.parse import parse_qsl, unquote
 
-from jsonschema import Draft202012Validator, FormatChecker, RefResolver
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
 LOOKED_AT = 3
@@ -125,7 +126,7 @@ class Checker:
     def __init__(self, document):
         self.document = document
         self.paths = matchers(document)
-        self.resolver = RefResolver("", document)
+        self.root = Draft202012Validator(document)
         self.validators = {}
         # Secrets are no parameters; a search by one is taken, and finds nothing.
         self.listed = {
@@ -139,13 +140,14 @@ class Checker:
 
     def resolve(self, node):
         while isinstance(node, dict) and "$ref" in node:
-            node = self.resolver.resolve(node["$ref"])[1]
+            node = reduce(lambda at, name: at[name], node["$ref"].removeprefix("#/").split("/"), self.document)
         return node
 
     def problem(self, schema, value, formats=None):
         key = json.dumps(schema, sort_keys=True), formats is None
         if key not in self.validators:
-            self.validators[key] = Draft202012Validator(schema, resolver=self.resolver, format_checker=formats)
+            # References in the schema lead on into the whole document.
+            self.validators[key] = self.root.evolve(schema=schema, format_checker=formats)
         error = best_match(self.validators[key].iter_errors(value))
         return error and f"{list(error.absolute_path)}: {error.message[:300]}"
 
