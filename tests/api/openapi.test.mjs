@@ -2,40 +2,43 @@
 // every exchange that the tests make.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Server, fieldTable, follow, temporaryFolder, userId } from './harness.mjs';
+import { Server, fieldTable, follow, run, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start();
 const imitator = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
 const { json: doc, status } = await server.call('GET', '/api/openapi.json');
 const schemas = doc.components.schemas;
 
+// A program of tests/openapi looks at a file. Connections are closed meanwhile, which this process is to notice.
+const look = (name, file) => run([new URL(`../openapi/${name}`, import.meta.url).pathname, file], {}, '/usr/bin/python3');
+
 // What the OpenAPI Initiative's schema says against a document.
-function judge(document) {
-    const program = new URL('../openapi/valid.py', import.meta.url).pathname;
-    const { status, stdout, stderr } = spawnSync('/usr/bin/python3', [program], { input: JSON.stringify(document), encoding: 'utf8' });
+async function judge(document) {
+    const file = join(temporaryFolder(), 'openapi.json');
+    writeFileSync(file, JSON.stringify(document));
+    const { code, stdout, stderr } = await look('valid.py', file);
     assert.equal(stderr, '');
-    assert.equal(status, stdout ? 1 : 0);
+    assert.equal(code, stdout ? 1 : 0);
     return stdout;
 }
 
-test('it is valid OpenAPI 3.1, open to all, and every reference leads somewhere', () => {
+test('it is valid OpenAPI 3.1, open to all, and every reference leads somewhere', async () => {
     assert.equal(status, 200);
     assert.equal(doc.openapi, '3.1.0');
-    assert.equal(judge(doc), '');
+    assert.equal(await judge(doc), '');
     const refs = [...JSON.stringify(doc).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path);
     assert.ok(refs.length > 100);
     for (const ref of new Set(refs))
         assert.ok(ref.split('/').reduce((at, name) => at?.[name], doc), ref);
 });
 
-test('what judges it would see what is wrong', () => {
+test('what judges it would see what is wrong', async () => {
     const { '/api/token': token, '/api/auth/me': me } = doc.paths;
     const small = { ...doc, paths: { '/api/token': token, '/api/auth/me': me }, components: { schemas: { User: schemas.User } } };
-    assert.equal(judge(small), '');
+    assert.equal(await judge(small), '');
     for (const [spoil, says] of [
         [(it) => { delete it.info.title; }, /^info 'title' is a required property$/m],
         [(it) => { it.paths['/api/token'].pots = {}; }, /^paths\/\/api\/token .*'pots'/m],
@@ -44,7 +47,7 @@ test('what judges it would see what is wrong', () => {
     ]) {
         const spoilt = structuredClone(small);
         spoil(spoilt);
-        assert.match(judge(spoilt), says);
+        assert.match(await judge(spoilt), says);
     }
 });
 
@@ -127,7 +130,7 @@ test('programs that make clients of it find names for all, and nothing that is n
 
 test('under compatibility = nexudus it describes what is imitated, and is the same in all else', async () => {
     const { json: other } = await imitator.call('GET', '/api/openapi.json');
-    assert.equal(judge(other), '');
+    assert.equal(await judge(other), '');
     const { Unauthorized, NotFound, Forbidden, ...same } = other.components.responses;
     assert.equal(Forbidden, undefined);
     assert.equal(Unauthorized.content, undefined);
@@ -206,16 +209,16 @@ test('what compares exchanges with the description would see what is wrong', asy
     ];
     const check = () => {
         writeFileSync(file, exchanges.map((one) => `${JSON.stringify(one)}\n`).join(''));
-        return spawnSync('/usr/bin/python3', [new URL('../openapi/check.py', import.meta.url).pathname, file], { encoding: 'utf8' });
+        return look('check.py', file);
     };
-    const right = check();
+    const right = await check();
     assert.equal(right.stdout, `${exchanges.length} exchanges, 0 not as described\n`, right.stderr);
-    assert.equal(right.status, 1, 'there are operations that were never seen');
+    assert.equal(right.code, 1, 'there are operations that were never seen');
     assert.match(right.stderr, /^DELETE \/api\/apps\/applications\/\{id\} was never seen to succeed$/m);
     assert.deepEqual(right.stderr.trimEnd().split('\n').filter((line) => !line.endsWith(' was never seen to succeed')), [], 'it says nothing else');
     for (const [method, path, body, spoil] of wrong)
         await note(method, path, body, spoil);
-    const { stdout, stderr, status: code } = check();
+    const { stdout, stderr, code } = await check();
     assert.equal(code, 1);
     assert.equal(stdout, `${exchanges.length} exchanges, ${wrong.length} not as described\n`, stderr);
     for (const [, , , , says] of wrong)

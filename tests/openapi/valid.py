@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""valid.py < DOCUMENT: is it OpenAPI 3.1? Judged by the OpenAPI Initiative's own schema, and each schema in
+"""valid.py FILE: is it OpenAPI 3.1? Judged by the OpenAPI Initiative's own schema, and each schema in
 it by JSON Schema's. Prints what is not; ends with 1 if anything is."""
 
 import json
@@ -24,7 +24,7 @@ def schemas(node, path=()):
 
 
 def main():
-    document = json.load(sys.stdin)
+    document = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
     official = Draft202012Validator(yaml.safe_load(OPENAPI.read_text(encoding="utf-8")))
     wrong = [(error.absolute_path, error.message) for error in official.iter_errors(document)]
     dialect = Draft202012Validator(Draft202012Validator.META_SCHEMA)
