@@ -363,14 +363,15 @@ static bool has_id(const struct route *route) {
     return strstr(route->path.at, "{id}") != NULL;
 }
 
-static const char list_schema[] =
-    "\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|"
-    "^ *\\\\[[0-9, ]*\\\\] *$\",\"description\":\"an Id, or several\"";
+#define IDS                                                                                        \
+    "\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},"                                             \
+    "{\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|^ *\\\\[[0-9, ]*\\\\] *$"
+
+static const char list_schema[] = IDS "\"}],\"description\":\"an Id, or several\"";
 
 static const char reference_schema[] =
-    "\"type\":\"string\",\"pattern\":\"^[0-9, ]*$|^ *\\\\[[0-9, ]*\\\\] *$|"
-    "^ *([Nn][Oo][Tt])?[Nn][Uu][Ll][Ll] *$\",\"description\":\"an Id, or several; null: points to"
-    " nothing; notnull: to something\"";
+    IDS "|^ *([Nn][Oo][Tt])?[Nn][Uu][Ll][Ll] *$\"}],\"description\":\"an Id, or several; null:"
+        " points to nothing; notnull: to something\"";
 
 static const char *filter_schema(const struct field *field) {
     switch (field->type) {
@@ -410,6 +411,12 @@ static struct text filter_name(const struct field *field) {
     return search_name(field, field->type == TYPE_reference ? 1 : 0);
 }
 
+/* Does another parameter say the same? Where a link leads, the Id is the reference's own filter;
+ * and a record's BusinessName is Business_Name, which is the same again in camel case. */
+static bool is_said_elsewhere(const struct field *field, bool is_linked) {
+    return field->type == (is_linked ? TYPE_id : TYPE_name);
+}
+
 /* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". By
  * secrets there are none: they would find nothing. */
 static void add_filters(struct buffer *out, const struct table *table, struct text prefix,
@@ -421,7 +428,7 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
         struct text name = filter_name(field);
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
         if (!field_is_shown(field) || !field_is_searchable(field) ||
-            (is_linked && field->type == TYPE_id)) /* that is the reference's own filter */
+            is_said_elsewhere(field, is_linked))
             continue;
         for (unsigned j = 0; j < (is_range ? 3 : 1); j++)
             buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
@@ -725,7 +732,7 @@ static void add_tags(struct buffer *out) {
                          " record, and the server itself\"}"));
     for (unsigned i = 0; i < route_count; i++)
         if (routes[i].handler == resource_search)
-            buffer_printf(out, ",{\"name\":\"%s\",\"description\":\"What is done with a %s\"}",
+            buffer_printf(out, ",{\"name\":\"%s\",\"description\":\"Records of the kind: %s\"}",
                           routes[i].resource->table->entity, routes[i].resource->table->noun);
     buffer_add(out, TEXT("],"));
 }
@@ -755,6 +762,16 @@ static void add_info(struct buffer *out, bool nexudus) {
     buffer_add(out, TEXT("\"},"));
 }
 
+static void add_schemes(struct buffer *out, bool accepts_basic) {
+    buffer_add(out, TEXT("\"securitySchemes\":{"));
+    if (accepts_basic)
+        buffer_add(out,
+                   TEXT("\"basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"an"
+                        " e-mail address and its password\"},"));
+    buffer_add(out, TEXT("\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"an"
+                         " access_token of POST /api/token\"}},"));
+}
+
 bool app_describe(struct app *app) {
     struct buffer *out = &app->description;
     buffer_init(out, &app->memory, (size_t)384 * 1024);
@@ -762,11 +779,11 @@ bool app_describe(struct app *app) {
     add_info(out, app->nexudus);
     add_tags(out);
     /* Clients that try each scheme and keep the last one should keep the token. */
-    buffer_add(out,
-               TEXT("\"servers\":[{\"url\":\"/\"}],\"security\":[{\"basic\":[]},{\"bearer\":[]}],"
-                    "\"paths\":{"));
+    buffer_printf(out, "\"servers\":[{\"url\":\"/\"}],\"security\":[%s{\"bearer\":[]}],\"paths\":{",
+                  app->accepts_basic ? "{\"basic\":[]}," : "");
     add_paths(out, app->nexudus);
     buffer_add(out, TEXT("},\"components\":{"));
+    add_schemes(out, app->accepts_basic);
     add_failures(out, app->nexudus);
     for (unsigned i = 1; i < COMPONENTS - 1; i++) /* the first line opens, the last one closes */
         buffer_add(out, text_of(components[i]));

@@ -123,9 +123,19 @@ test('programs that make clients of it find names for all, and nothing that is n
             assert.match(one.operationId, /^[a-z][A-Za-z]*$/);
             assert.ok(one.description && doc.tags.some(({ name, description }) => name === one.tags[0] && description), one.operationId);
             assert.equal(one.responses[200]?.$ref, undefined, `${one.operationId}: some programs do not follow references to what is right`);
+            const parameters = (one.parameters ?? []).map((parameter) => follow(doc, parameter));
+            const camelCase = parameters.map(({ name, in: place }) => place + name.replace(/[^a-z0-9]/gi, '').toLowerCase());
+            assert.deepEqual(camelCase.filter((name, i) => camelCase.indexOf(name) < i), [], `${one.operationId}: programs that name variables after them`);
+            assert.deepEqual(parameters.filter((parameter) => parameter.required && parameter.example === undefined), [], 'programs that try what is described');
         }
     assert.deepEqual(doc.security, [{ basic: [] }, { bearer: [] }], 'the last that a client finds is the one that it sends');
     assert.deepEqual([doc.info.license.identifier, typeof doc.info.contact.name, doc.components.parameters.PathId.example], ['Apache-2.0', 'string', userId]);
+});
+
+test('Basic is described where it is taken', async () => {
+    const { json } = await (await Server.start(['--no-basic'])).call('GET', '/api/openapi.json');
+    assert.deepEqual([json.security, Object.keys(json.components.securitySchemes)], [[{ bearer: [] }], ['bearer']]);
+    assert.deepEqual(Object.keys(doc.components.securitySchemes), ['basic', 'bearer']);
 });
 
 test('under compatibility = nexudus it describes what is imitated, and is the same in all else', async () => {
@@ -163,6 +173,8 @@ test('what is asked for and given in headers and queries is there', () => {
         'secrets, and names that mean the same as another');
     const types = (name) => users.get.parameters.find((one) => one.name === name).schema;
     assert.deepEqual([types('User_LastAccess').format, types('User_Active').type], [undefined, 'boolean'], 'a date may come without a time');
+    for (const name of ['User_Id', 'User_Application'])
+        assert.deepEqual(types(name).anyOf.map(({ type }) => type), ['integer', 'string'], `${name} is an Id, or several in a text`);
     const given = (operation, code) => Object.keys(follow(doc, operation.responses[code]).headers ?? {});
     assert.deepEqual(given(users.get, 200), ['X-Ignored-Parameters']);
     assert.deepEqual(['put', 'post'].flatMap((method) => given(users[method], 200)), ['X-Ignored-Parameters', 'ETag', 'X-Ignored-Parameters', 'ETag']);

@@ -82,8 +82,9 @@ def shorten(value):
 def typed(value, schema):
     """What a text of a query or a header stands for, by its schema."""
     kinds, text = schema.get("type", []), value.strip()
-    if "oneOf" in schema:
-        others = [typed(value, one) for one in schema["oneOf"]]
+    alternatives = schema.get("oneOf") or schema.get("anyOf")
+    if alternatives:
+        others = [typed(value, one) for one in alternatives]
         return next((one for one in others if one != value), value)
     if "integer" in kinds and re.fullmatch(r"-?\d+", text):
         return int(text)
@@ -188,7 +189,7 @@ class Checker:
 
     def is_other_name(self, name, known):
         """Is it a name that a search takes besides those that are described?"""
-        others = (re.sub(r"_?id(?=_|$)", "", name), f"{name}file")
+        others = (re.sub(r"_?id(?=_|$)", "", name), f"{name}file", re.sub("name$", "_name", name))
         return any(("query", one) in known for one in others) or name.rpartition("_")[2] in self.listed
 
     def parameters(self, exchange, operation, described):
