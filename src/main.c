@@ -3,6 +3,7 @@
 #include "api/metrics.h"
 #include "api/walk.h"
 #include "api/writing.h"
+#include "base/budget.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/time.h"
@@ -37,7 +38,7 @@ enum {
     PICTURE_QUEUE = 32,
     SEARCHES_END_MS = 1000, /* so long those that run may go on after the signal to stop */
     DRAIN_LIMIT_MS = 60 * 1000,
-    LOOK_EVERY_MS = 1000, /* whether all is well, and whether it is time to clean up */
+    LOOK_EVERY_MS = 1000, /* whether all is well, and what is to be cleaned up */
     CLEAN_EVERY_MS = 600 * 1000,
     CLEAN_PAUSE_MS = 100,
     HEAP_KEPT = 4 * 1024 * 1024,
@@ -384,6 +385,7 @@ static int enter_sandbox(const struct settings *settings) {
 
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
+    budget_set((size_t)settings->request_memory * 1024 * 1024);
     struct listen_options options = {
         .threads = settings->io_threads ? (unsigned)settings->io_threads : cores(),
         .connection_limit = connection_limit(),
@@ -393,6 +395,7 @@ static int start_listener(struct server *server) {
         .proxies = server->proxies,
         .head = dispatch_head,
         .handler = dispatch,
+        .is_vital = dispatch_is_vital,
         .refuse = dispatch_refusal,
         .replied = metrics_count,
         .ended = metrics_note_end,
@@ -469,6 +472,12 @@ static void reload(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
+/* What many requests left behind is full of holes: the C library keeps it, unless it is told. */
+static void give_memory_back(void) {
+    if (budget_has_fallen(HEAP_KEPT))
+        (void)malloc_trim(HEAP_KEPT); /* 0: there was nothing to give back */
+}
+
 /* Waits for a signal for so long; 0: none came. */
 static int wait_for_signal(const sigset_t *signals, int ms) {
     const struct timespec period = { ms / 1000, ms % 1000 * 1000000L };
@@ -490,6 +499,7 @@ static int serve(struct server *server, const sigset_t *signals) {
             log_error("stopping: only a restart can tell what is on the disk");
             return EX_IOERR;
         }
+        give_memory_back();
         if (!caught && (more || time_monotonic_ms() - cleaned_ms >= CLEAN_EVERY_MS)) {
             more = clean_up(server);
             cleaned_ms = time_monotonic_ms();

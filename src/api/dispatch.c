@@ -344,6 +344,12 @@ bool request_is_strict(const struct request *request) {
     return false;
 }
 
+bool dispatch_is_vital(const struct exchange *exchange) {
+    return exchange->method == METHOD_GET && (text_equal(exchange->path, TEXT("/healthz")) ||
+                                              text_equal(exchange->path, TEXT("/readyz")) ||
+                                              text_equal(exchange->path, TEXT("/metrics")));
+}
+
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason) {
     struct request request = { .app = exchange->app,
                                .exchange = exchange,

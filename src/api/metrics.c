@@ -3,6 +3,7 @@
 
 #include "api/request.h"
 #include "auth/sign_in.h"
+#include "base/budget.h"
 #include "base/time.h"
 
 #include <assert.h>
@@ -178,12 +179,18 @@ static uint64_t count_unsent(struct app *app) {
 static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
     struct store_figures figures = store_figures(app->store);
     struct password_figures passwords = passwords_figures(app->auth.passwords);
+    struct budget_figures budget = budget_figures();
     const struct {
         const char *name, *type, *help;
         uint64_t value;
     } rows[] = {
         { "roster_http_unsent_total", "counter",
           "Requests whose client was gone before it had the reply.", count_unsent(app) },
+        { "roster_request_memory_bytes", "gauge", "What all requests together hold.", budget.used },
+        { "roster_request_memory_limit_bytes", "gauge", "What they may hold (--request-memory).",
+          budget.limit },
+        { "roster_request_memory_refused_total", "counter",
+          "Requests that were told to come again for want of it.", budget.refused },
         { "roster_store_commands_total", "counter", "Commands that the writer ran.",
           figures.commands },
         { "roster_store_commits_total", "counter",

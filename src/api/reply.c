@@ -17,12 +17,28 @@ static void send_json(struct request *request, unsigned http_status, const struc
     reply->body = buffer_text(body);
 }
 
+static void tell_to_come_again(struct exchange *exchange) {
+    for (unsigned i = 0; i < exchange->reply.header_count; i++)
+        if (strcmp(exchange->reply.headers[i].name, "Retry-After") == 0)
+            return;
+    reply_header(exchange, "Retry-After", "1");
+}
+
 /* Where memory was short, what looked wrong to us may have been right: a client must not be told
  * that it made a mistake, nor be shown half a record. */
 void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
     send_json(request, http_status, body);
     if (!request->arena->failed)
         return;
+    if (request->arena->is_over_budget) {
+        tell_to_come_again(request->exchange);
+        request->exchange->reply.http_status = 503;
+        request->exchange->reply.body =
+            TEXT("{\"Status\":503,\"Message\":\"The server holds as much for other requests as it"
+                 " may. Wait 1 seconds and try again.\",\"Value\":null,\"Errors\":null,"
+                 "\"WasSuccessful\":false}");
+        return;
+    }
     request->exchange->reply.http_status = 500;
     request->exchange->reply.body =
         TEXT("{\"Status\":500,\"Message\":\"An error has occurred.\",\"Value\":null,"
@@ -80,8 +96,9 @@ void reply_failure(struct request *request, enum status status, const char *mess
     else
         json_add_string(&body, text_of(message ? message : status_message(status)));
     add_failure(&body, errors);
-    if (status == STATUS_BUSY || status == STATUS_UNAVAILABLE || status == STATUS_TOO_SLOW)
-        reply_header(request->exchange, "Retry-After", "1");
+    if (status == STATUS_BUSY || status == STATUS_FULL || status == STATUS_UNAVAILABLE ||
+        status == STATUS_TOO_SLOW)
+        tell_to_come_again(request->exchange);
     reply_json(request, status_http(status), &body);
 }
 

@@ -84,7 +84,8 @@ static bool find_client_id(struct request *request, struct text in_form, struct 
 }
 
 static void reply_unserved(struct request *request, enum status status) {
-    bool is_passing = status == STATUS_BUSY || status == STATUS_UNAVAILABLE;
+    bool is_passing =
+        status == STATUS_BUSY || status == STATUS_FULL || status == STATUS_UNAVAILABLE;
     reply_error(request, status_http(status),
                 is_passing ? TEXT("temporarily_unavailable") : TEXT("server_error"),
                 text_of(status_message(status)));

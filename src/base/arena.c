@@ -1,6 +1,8 @@
 /* A bump allocator in chunks: one request, one arena, one free. */
 #include "base/arena.h"
 
+#include "base/budget.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,13 @@ struct arena_chunk {
     max_align_t memory[];
 };
 
-enum { FIRST_CHUNK = 16 * 1024 - 64, ALIGNMENT = sizeof(max_align_t) };
+enum {
+    FIRST_CHUNK = 16 * 1024 - 64,
+    ALIGNMENT = sizeof(max_align_t),
+    PAGE = 4096, /* a chunk counts in the budget as it is used: the system gives it so, too */
+    OVERDRAFT = 4 * PAGE,
+};
+_Static_assert(FIRST_CHUNK / 4 + sizeof(struct arena_chunk) <= PAGE, "a page takes what is small");
 
 /* Chunks of the usual size that this thread keeps for its next arenas. The C library gives the end
  * of its heap back to the system after a batch of requests; to get it again costs page faults. */
@@ -58,6 +66,10 @@ void arena_init(struct arena *arena, size_t limit) {
     *arena = (struct arena){ .limit = limit };
 }
 
+void arena_init_counted(struct arena *arena, size_t limit) {
+    *arena = (struct arena){ .limit = limit, .counts = true, .overdraft = OVERDRAFT };
+}
+
 /* Passwords and tokens of a request lie in its arena: nothing of it is left for what gets the
  * memory next. Of the newest chunk only what was given out can hold something. */
 void arena_close(struct arena *arena) {
@@ -68,24 +80,68 @@ void arena_close(struct arena *arena) {
         give_back(chunk, (size_t)(chunk->end - (char *)chunk));
         end = next ? next->end : NULL;
     }
+    if (arena->counted)
+        budget_give(arena->counted);
     arena_init(arena, arena->limit);
 }
 
+/* Counts more bytes in the budget of all requests. */
+static bool count(struct arena *arena, size_t size) {
+    if (!arena->counts)
+        return true;
+    if (!budget_take(size)) {
+        bool is_owed = !arena->counted || (arena->failed && arena->is_over_budget);
+        if (!is_owed || size > arena->overdraft) {
+            if (!arena->is_over_budget)
+                budget_note_refusal();
+            arena->is_over_budget = true;
+            return false;
+        }
+        arena->overdraft -= size;
+        budget_force(size);
+    }
+    arena->counted += size;
+    return true;
+}
+
+/* Has the newest chunk `size` bytes that are not given out? Then they are counted. */
+static bool extend(struct arena *arena, size_t size) {
+    size_t room = (size_t)(arena->end - arena->at);
+    if (size <= room)
+        return true;
+    if (!arena->chunks || size > (size_t)(arena->chunks->end - arena->at))
+        return false;
+    size_t left = (size_t)(arena->chunks->end - arena->end);
+    size_t more = (size - room + PAGE - 1) / PAGE * PAGE;
+    more = more < left ? more : left;
+    if (!count(arena, more))
+        return false;
+    arena->end += more;
+    return true;
+}
+
+static bool has_room(const struct arena *arena, size_t size) {
+    return !arena->limit || (size <= arena->limit && arena->used <= arena->limit - size);
+}
+
 static bool add_chunk(struct arena *arena, size_t size) {
-    size_t wanted = size > FIRST_CHUNK / 4 ? size : FIRST_CHUNK;
+    bool is_large = size > FIRST_CHUNK / 4;
+    size_t wanted = is_large ? size : FIRST_CHUNK;
     if (wanted > SIZE_MAX - sizeof(struct arena_chunk))
         return false;
     wanted += sizeof(struct arena_chunk);
-    if (arena->limit && (wanted > arena->limit || arena->used > arena->limit - wanted))
+    size_t counts = is_large || !arena->counts ? wanted : PAGE;
+    if (!has_room(arena, wanted) || !count(arena, counts))
         return false;
     struct arena_chunk *chunk = new_chunk(wanted);
     if (!chunk)
-        return false;
+        return false; /* what was counted is given back with the rest */
     arena->used += wanted;
     chunk->next = arena->chunks;
     arena->chunks = chunk;
     arena->at = (char *)chunk->memory;
-    arena->end = chunk->end = (char *)chunk + wanted;
+    arena->end = (char *)chunk + counts;
+    chunk->end = (char *)chunk + wanted;
     return true;
 }
 
@@ -95,7 +151,7 @@ static void *refuse(struct arena *arena) {
 }
 
 bool arena_reserve(struct arena *arena, size_t size) {
-    if (size <= (size_t)(arena->end - arena->at) || add_chunk(arena, size))
+    if (extend(arena, size) || add_chunk(arena, size))
         return true;
     (void)refuse(arena);
     return false;
@@ -122,21 +178,49 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size) {
     return memory ? memset(memory, 0, total) : NULL;
 }
 
+/* Has the newest chunk nothing in it but `memory`, which is of `taken` bytes and large? */
+static bool is_alone(const struct arena *arena, const void *memory, size_t taken) {
+    return memory && arena->chunks && memory == arena->chunks->memory &&
+           (const char *)memory + taken == arena->at && taken > FIRST_CHUNK / 4;
+}
+
+/* Takes away the chunk behind the newest one. */
+static void drop_second(struct arena *arena) {
+    struct arena_chunk *chunk = arena->chunks->next;
+    size_t size = (size_t)(chunk->end - (char *)chunk);
+    arena->chunks->next = chunk->next;
+    explicit_bzero(chunk->memory, (size_t)(chunk->end - (char *)chunk->memory));
+    give_back(chunk, size);
+    arena->used -= size;
+    if (arena->counts) {
+        arena->counted -= size;
+        budget_give(size);
+    }
+}
+
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size) {
     size_t taken = (old_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (old && (char *)old + taken == arena->at) {
         if (size <= taken)
             return old;
-        if (size - taken <= (size_t)(arena->end - arena->at)) {
-            size_t more = (size - taken + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-            if (more <= (size_t)(arena->end - arena->at)) {
+        size_t more = size - taken;
+        if (more <= SIZE_MAX - ALIGNMENT) {
+            more = (more + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            if (extend(arena, more)) {
                 arena->at += more;
                 return old;
             }
         }
     }
+    bool moves = is_alone(arena, old, taken) && arena->end == arena->chunks->end;
     void *memory = arena_alloc(arena, size);
-    return memory && old ? memcpy(memory, old, old_size < size ? old_size : size) : memory;
+    if (!memory || !old)
+        return memory;
+    memcpy(memory, old, old_size < size ? old_size : size);
+    /* What an allocation outgrew would else be as much again, for as long as the request. */
+    if (moves && memory == arena->chunks->memory)
+        drop_second(arena);
+    return memory;
 }
 
 struct text arena_text(struct arena *arena, struct text text) {

@@ -13,15 +13,26 @@ struct arena {
     struct arena_chunk *chunks;
     char *at;
     char *end;
-    size_t used;  /* bytes asked of malloc so far */
-    size_t limit; /* refuse to go past this many bytes; 0: no limit */
-    bool failed;  /* it refused something once: what was made of it since may say anything */
+    size_t used;         /* bytes asked of malloc so far */
+    size_t limit;        /* refuse to go past this many bytes; 0: no limit */
+    bool failed;         /* it refused something once: what was made of it since may say anything */
+    bool counts;         /* in the budget of all requests (base/budget.h), and then */
+    bool is_over_budget; /* that refused it something once; */
+    size_t counted;      /* bytes of it there; */
+    size_t overdraft;    /* bytes that it may still take there in any case */
 };
 
 /** Makes an arena that takes at most `limit` bytes from the system. */
 void arena_init(struct arena *arena, size_t limit);
 
-/** Wipes and frees all that was allocated; the arena is empty afterwards and can be used again. */
+/**
+ * The same for a request: what it takes counts in the budget of all requests, which may refuse it.
+ * Its first page, and a few more once it was refused, are given in any case: a client is to be
+ * told.
+ */
+void arena_init_counted(struct arena *arena, size_t limit);
+
+/** Wipes and frees all that was allocated; the arena is empty afterwards, as after arena_init. */
 void arena_close(struct arena *arena);
 
 /**
@@ -48,8 +59,9 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size)
 bool arena_reserve(struct arena *arena, size_t size) __attribute__((warn_unused_result));
 
 /**
- * Grows the allocation `old` of `old_size` bytes to `size`, in place when it was the last one.
- * NULL as in arena_alloc; `old` stays valid then.
+ * Grows the allocation `old` of `old_size` bytes to `size`, in place when it was the last one. A
+ * large one that was the last is moved, and its old place wiped and freed. NULL as in arena_alloc;
+ * `old` stays valid then, and only then.
  */
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size)
     __attribute__((warn_unused_result));

@@ -3,6 +3,7 @@
 #include "http/h2.h"
 #include "http/proxy.h"
 
+#include "base/budget.h"
 #include "base/log.h"
 #include "crypto/secret.h"
 
@@ -38,6 +39,7 @@ struct client *client_new(const struct client_options *options) {
 /* ---- the end ---- */
 
 static void drop_held(struct client *client) {
+    budget_give(client->held_size);
     secret_free(client->held, client->held_size);
     client->held = NULL;
     client->held_at = client->held_size = 0;
@@ -111,8 +113,14 @@ static size_t read_some(struct client *client) {
 static void hold(struct client *client, const char *bytes, size_t size) {
     if (!size)
         return;
+    if (!budget_take(size)) {
+        budget_note_refusal();
+        client->is_broken = true;
+        return;
+    }
     char *held = secret_grow(client->held, client->held_size, client->held_size + size);
     if (!held) {
+        budget_give(size);
         client->is_broken = true;
         return;
     }

@@ -2,6 +2,7 @@
  * what it means; llhttp frames the body, and must have read the head in the same way. */
 #include "http/serve.h"
 
+#include "base/budget.h"
 #include "crypto/secret.h"
 
 #include <assert.h>
@@ -94,6 +95,7 @@ static bool takes(const struct client *client) {
 }
 
 static void drop_head(struct h1 *h1) {
+    budget_give(h1->head_capacity);
     secret_free(h1->head, h1->head_size);
     h1->head = NULL;
     h1->head_size = h1->head_capacity = 0;
@@ -181,7 +183,7 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     struct text head = arena_text(
         &served->arena, (struct text){ bytes + scan->skipped, scan->scanned - scan->skipped });
     if (!head.at) {
-        serve_refuse(served, STATUS_BROKEN, NULL);
+        serve_refuse(served, serve_lack(served), NULL);
         return;
     }
     h1->current = served;
@@ -202,44 +204,55 @@ static void take_head(struct client *client, const char *bytes, const struct hea
         ask_for_body(h1);
 }
 
-/* Keeps a part of a head until the rest comes. */
-static bool keep_head(struct h1 *h1, const char *bytes, size_t size) {
-    if (h1->head_size + size > h1->head_capacity) {
-        uint32_t capacity = h1->head_capacity ? h1->head_capacity : HEAD_FIRST;
-        while (capacity < h1->head_size + size)
-            capacity *= 2;
-        char *head = secret_grow(h1->head, h1->head_size, capacity);
-        if (!head)
-            return false;
-        h1->head = head;
-        h1->head_capacity = capacity;
+static enum status grow_head(struct h1 *h1, size_t size) {
+    uint32_t before = h1->head_capacity, capacity = before ? before : HEAD_FIRST;
+    while (capacity < size)
+        capacity *= 2;
+    if (!budget_take(capacity - before)) {
+        budget_note_refusal();
+        return STATUS_FULL;
     }
+    char *head = secret_grow(h1->head, h1->head_size, capacity);
+    if (!head) {
+        budget_give(capacity - before);
+        return STATUS_BROKEN;
+    }
+    h1->head = head;
+    h1->head_capacity = capacity;
+    return STATUS_OK;
+}
+
+/* Keeps a part of a head until the rest comes. */
+static enum status keep_head(struct h1 *h1, const char *bytes, size_t size) {
+    enum status status = STATUS_OK;
+    if (h1->head_size + size > h1->head_capacity)
+        status = grow_head(h1, h1->head_size + size);
+    if (status != STATUS_OK)
+        return status;
     memcpy(h1->head + h1->head_size, bytes, size);
     h1->head_size += (uint32_t)size;
-    return true;
+    return STATUS_OK;
 }
 
 static size_t feed_head(struct client *client, const char *bytes, size_t size) {
     struct h1 *h1 = &client->h1;
-    const char *reason, *all = bytes;
+    const char *reason = NULL, *all = bytes;
+    enum status status = STATUS_OK;
     size_t before = h1->head_size, more = size < HEAD_MAX - before ? size : HEAD_MAX - before;
     if (before) {
-        if (!keep_head(h1, bytes, more)) {
-            give_up(client);
-            return size;
-        }
+        status = keep_head(h1, bytes, more);
         all = h1->head;
     }
-    enum status status = head_scan(&h1->scan, all, before + more, &reason);
+    if (status == STATUS_OK)
+        status = head_scan(&h1->scan, all, before + more, &reason);
+    if (status == STATUS_OK && !h1->scan.is_whole && !before)
+        status = keep_head(h1, bytes, more);
     if (status != STATUS_OK) {
         refuse_head(client, (struct text){ all, before + more }, status, reason);
         return size;
     }
-    if (!h1->scan.is_whole) {
-        if (!before && !keep_head(h1, bytes, more))
-            give_up(client);
+    if (!h1->scan.is_whole)
         return more;
-    }
     size_t used = h1->scan.scanned - before;
     take_head(client, all, &h1->scan);
     drop_head(h1);

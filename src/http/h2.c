@@ -6,6 +6,7 @@
 #include "http/h2_head.h"
 #include "http/serve.h"
 
+#include "base/budget.h"
 #include "crypto/secret.h"
 
 #include <assert.h>
@@ -514,6 +515,7 @@ static void end(struct client *client) {
     drop_session(h2);
     end_ended(client, false);
     end_drain(client);
+    budget_give(h2->unsent_size);
     secret_free(h2->unsent, h2->unsent_size);
     free(h2);
     client->h2 = NULL;
@@ -522,8 +524,11 @@ static void end(struct client *client) {
 /* Keeps bytes that the socket does not take now. */
 static void keep(struct client *client, const char *bytes, size_t size) {
     struct h2 *h2 = client->h2;
+    budget_force(
+        size); /* it was counted as a reply, and is at most what the thread writes at once */
     char *unsent = secret_grow(h2->unsent, h2->unsent_size, h2->unsent_size + size);
     if (!unsent) {
+        budget_give(size);
         client->is_broken = true;
         return;
     }
@@ -733,6 +738,7 @@ static bool send_unsent(struct client *client) {
     h2->unsent_at += size ? send_bytes(client, h2->unsent + h2->unsent_at, size) : 0;
     if (h2->unsent_at < h2->unsent_size)
         return false;
+    budget_give(h2->unsent_size);
     secret_free(h2->unsent, h2->unsent_size);
     h2->unsent = NULL;
     h2->unsent_at = h2->unsent_size = 0;

@@ -87,9 +87,12 @@ struct listen_options {
     void (*head)(struct exchange *exchange);
     /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */
     void (*handler)(struct exchange *exchange);
+    /* Is the request to be served even if all others together hold as much as they may (see
+     * base/budget.h)? Runs when its head is there. NULL: none is. */
+    bool (*is_vital)(const struct exchange *exchange);
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (`reason` says
      * why, here and wherever the status alone does not), TIMEOUT, TOO_LARGE, TARGET_TOO_LONG,
-     * EXPECTATION, HEAD_TOO_LARGE, BROKEN, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
+     * EXPECTATION, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
     /* Called with each reply, on the I/O thread, just before it is sent. */
     void (*replied)(struct exchange *exchange);

@@ -38,10 +38,7 @@ struct limit {
     int64_t quiet_ms, whole_ms;
 };
 
-enum {
-    LOOP_BUFFER = 64 * 1024,
-    LOOP_BODIES_MAX = 256 * 1024 * 1024 /* bytes of bodies that a thread takes at a time */
-};
+enum { LOOP_BUFFER = 64 * 1024 };
 
 /** An I/O thread with a share of the connections, which no other thread touches. */
 struct loop {
@@ -57,7 +54,6 @@ struct loop {
     int64_t look_ms;         /* when the deadlines are to be looked at */
     int64_t date_s;          /* which second `date` is */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
-    size_t body_bytes;       /* of bodies whose requests have no reply yet */
     struct errand draining;  /* wakes the thread for that */
     char *in, *out;          /* LOOP_BUFFER bytes each, for whichever client has its turn */
     atomic_uint in_flight;   /* see loop_count; these three are written by this thread alone */

@@ -2,6 +2,7 @@
  * the protocol that sends it. */
 #include "http/serve.h"
 
+#include "base/budget.h"
 #include "base/buffer.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@ static struct served *served_of(const struct exchange *exchange) {
 
 struct served *serve_begin(struct client *client) {
     struct arena arena;
-    arena_init(&arena, ARENA_LIMIT);
+    arena_init_counted(&arena, ARENA_LIMIT);
     struct served *served = arena_calloc(&arena, 1, sizeof *served);
     if (!served)
         return NULL;
@@ -47,7 +48,6 @@ static void end_served(struct served *served, bool was_sent) {
     if (client->loop->options->ended)
         client->loop->options->ended(&served->exchange, was_sent);
     loop_count(client->loop, -1U);
-    client->loop->body_bytes -= served->body_counted;
     struct arena arena = served->arena;
     arena_close(&arena);
     client_release(client);
@@ -89,7 +89,7 @@ static void redirect(struct served *served) {
                                    query.at ? "?" : "", (int)query.len, query.at ? query.at : "");
     bool is_url = name.len && exchange->path.at[0] == '/'; /* "*" is no path */
     if (!is_url || !url.at) {
-        serve_refuse(served, is_url ? STATUS_BROKEN : STATUS_BAD_INPUT,
+        serve_refuse(served, is_url ? serve_lack(served) : STATUS_BAD_INPUT,
                      "This server is to be asked over HTTPS.");
         return;
     }
@@ -123,18 +123,16 @@ static bool is_answered_early(struct served *served, const struct guard *guard) 
     return true;
 }
 
-/* Counts more bytes among those that the thread takes at a time. To announce a length costs
- * nothing, and the system gives no memory before it is used: so they count as they come. False: the
- * request is refused. */
-static bool count_bytes(struct served *served, size_t size) {
-    struct loop *loop = served->client->loop;
-    if (size > LOOP_BODIES_MAX - loop->body_bytes) {
-        serve_refuse(served, STATUS_UNAVAILABLE,
-                     "Too many bodies come at once. Wait 1 seconds and try again.");
+enum status serve_lack(const struct served *served) {
+    return served->arena.is_over_budget ? STATUS_FULL : STATUS_BROKEN;
+}
+
+/* Those that have begun are to end, and who looks after the server is to learn what it is at. */
+static bool has_no_room(const struct served *served) {
+    const struct listen_options *options = served->client->loop->options;
+    if (!budget_is_full() || (options->is_vital && options->is_vital(&served->exchange)))
         return false;
-    }
-    loop->body_bytes += size;
-    served->body_counted += size;
+    budget_note_refusal();
     return true;
 }
 
@@ -144,7 +142,7 @@ bool serve_body_room(struct served *served, size_t size) {
     void *at = arena_grow(&served->arena, (void *)(uintptr_t)served->exchange.body.at,
                           served->body_capacity, size);
     if (!at) {
-        serve_refuse(served, STATUS_BROKEN, NULL);
+        serve_refuse(served, serve_lack(served), NULL);
         return false;
     }
     served->exchange.body.at = at;
@@ -161,6 +159,8 @@ bool serve_head(struct served *served, const struct guard *guard) {
     enum status status = guard_judge(guard, options->body_limit, &reason);
     if (status == STATUS_OK && served->is_late)
         status = STATUS_UNAVAILABLE;
+    if (status == STATUS_OK && has_no_room(served))
+        status = STATUS_FULL;
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
         return false;
@@ -188,7 +188,8 @@ bool serve_body_fits(struct served *served, uint64_t size) {
     return false;
 }
 
-/* What a body outgrows stays in the arena, so it grows by much at a time. */
+/* To announce a length costs nothing: memory is taken as the body comes, by much at a time, since
+ * it is copied each time. */
 static size_t next_capacity(const struct served *served, size_t wanted) {
     size_t capacity = served->body_capacity ? served->body_capacity : FIRST_UNKNOWN;
     while (capacity < wanted)
@@ -199,7 +200,7 @@ static size_t next_capacity(const struct served *served, size_t wanted) {
 bool serve_body(struct served *served, const char *bytes, size_t size) {
     struct text *body = &served->exchange.body;
     size_t wanted = body->len + size;
-    if (!serve_body_fits(served, size) || !count_bytes(served, size))
+    if (!serve_body_fits(served, size))
         return false;
     if (wanted > served->body_capacity && !serve_body_room(served, next_capacity(served, wanted)))
         return false;

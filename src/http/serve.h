@@ -38,7 +38,6 @@ struct served {
     enum serving state;
     size_t body_most; /* bytes that it may come to */
     size_t body_capacity;
-    size_t body_counted;    /* among its thread's body_bytes */
     struct text reply_head; /* the protocol's own: what is sent before the body */
     size_t sent;            /* the protocol's own: bytes of the reply that were taken */
     struct h2_stream h2;    /* HTTP/2 */
@@ -61,6 +60,9 @@ struct served *serve_begin(struct client *client) MUST_CHECK;
  * protocol->reply was called.
  */
 bool serve_head(struct served *served, const struct guard *guard) MUST_CHECK;
+
+/** Why did its arena refuse: FULL when all requests together hold too much, else BROKEN. */
+enum status serve_lack(const struct served *served) MUST_CHECK;
 
 /** Sees to it that the body may have `size` bytes. False: no memory; refused, as in serve_body. */
 bool serve_body_room(struct served *served, size_t size) MUST_CHECK;

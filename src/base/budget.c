@@ -1,0 +1,89 @@
+/* Bytes held by all requests, counted by whoever takes and gives them. */
+#include "base/budget.h"
+
+#include <stdatomic.h>
+
+enum {
+    LOT = 64 * 1024, /* bytes that a thread takes at once: one counter for all would be dear */
+    REST = 16,       /* the part of the bound that is kept for requests that have begun */
+};
+
+static size_t bound;
+static atomic_size_t used, most;
+static atomic_uint_fast64_t refused;
+
+/* What this thread has taken, but not counted for anything yet. */
+static _Thread_local size_t spare;
+
+void budget_set(size_t limit) {
+    bound = limit;
+}
+
+static void add(size_t size) {
+    size_t now = atomic_fetch_add_explicit(&used, size, memory_order_relaxed) + size;
+    size_t before = atomic_load_explicit(&most, memory_order_relaxed);
+    while (now > before && !atomic_compare_exchange_weak_explicit(
+                               &most, &before, now, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+static bool try_to_add(size_t size) {
+    size_t now = atomic_load_explicit(&used, memory_order_relaxed);
+    if (bound && (size > bound || now > bound - size))
+        return false;
+    add(size); /* another thread may do the same meanwhile: by a lot each it can be passed */
+    return true;
+}
+
+bool budget_take(size_t size) {
+    if (spare < size && size <= SIZE_MAX - LOT && try_to_add(size - spare + LOT))
+        spare = size + LOT;
+    if (spare < size) {
+        if (!try_to_add(size - spare))
+            return false;
+        spare = size;
+    }
+    spare -= size;
+    return true;
+}
+
+void budget_force(size_t size) {
+    if (spare < size) {
+        add(size - spare);
+        spare = size;
+    }
+    spare -= size;
+}
+
+void budget_give(size_t size) {
+    spare += size;
+    if (spare <= 2 * LOT)
+        return;
+    atomic_fetch_sub_explicit(&used, spare - LOT, memory_order_relaxed);
+    spare = LOT;
+}
+
+bool budget_is_full(void) {
+    return bound && atomic_load_explicit(&used, memory_order_relaxed) > bound - bound / REST;
+}
+
+void budget_note_refusal(void) {
+    atomic_fetch_add_explicit(&refused, 1, memory_order_relaxed);
+}
+
+struct budget_figures budget_figures(void) {
+    return (struct budget_figures){
+        .used = atomic_load_explicit(&used, memory_order_relaxed),
+        .limit = bound,
+        .refused = atomic_load_explicit(&refused, memory_order_relaxed),
+    };
+}
+
+bool budget_has_fallen(size_t bytes) {
+    size_t now = atomic_load_explicit(&used, memory_order_relaxed);
+    size_t greatest = atomic_load_explicit(&most, memory_order_relaxed);
+    if (greatest < now || greatest - now < bytes)
+        return false;
+    atomic_store_explicit(&most, now, memory_order_relaxed);
+    return true;
+}

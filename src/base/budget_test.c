@@ -1,0 +1,124 @@
+/* What budget.h promises, and what arenas that count in it do at its bound. */
+#include "base/budget.h"
+
+#include "base/arena.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { KIB = 1024, MIB = 1024 * KIB, SLACK = 128 * KIB /* what a thread may keep taken */ };
+
+static void what_is_taken_is_counted_and_given_back(void **state) {
+    (void)state;
+    budget_set(16 * MIB);
+    size_t before = budget_figures().used;
+    assert_true(budget_take(8 * MIB));
+    assert_in_range(budget_figures().used, before + 8 * MIB - SLACK, before + 8 * MIB + SLACK);
+    budget_give(8 * MIB);
+    assert_in_range(budget_figures().used, 0, before + SLACK);
+}
+
+static void the_bound_refuses_all_that_is_past_it(void **state) {
+    (void)state;
+    budget_set(16 * MIB);
+    assert_false(budget_take(SIZE_MAX));
+    assert_false(budget_take(17 * MIB));
+    assert_true(budget_take(15 * MIB + 512 * KIB));
+    assert_true(budget_is_full());
+    assert_false(budget_take(MIB));
+    budget_force(MIB);
+    assert_false(budget_take(SLACK + 1));
+    budget_give(MIB);
+    budget_give(15 * MIB + 512 * KIB);
+    assert_false(budget_is_full());
+    assert_true(budget_take(15 * MIB));
+    budget_give(15 * MIB);
+}
+
+static void a_fall_is_told_once(void **state) {
+    (void)state;
+    budget_set(0);
+    assert_true(budget_has_fallen(0));
+    assert_true(budget_take(8 * MIB));
+    assert_false(budget_has_fallen(4 * MIB));
+    budget_give(8 * MIB);
+    assert_true(budget_has_fallen(4 * MIB));
+    assert_false(budget_has_fallen(4 * MIB));
+}
+
+static void arenas_count_what_is_used_of_their_chunks(void **state) {
+    (void)state;
+    struct arena arena;
+    budget_set(16 * MIB);
+    arena_init_counted(&arena, 0);
+    assert_non_null(arena_alloc(&arena, 100));
+    assert_int_equal(arena.counted, 4 * KIB);
+    for (int i = 0; i < 80; i++)
+        assert_non_null(arena_alloc(&arena, 100));
+    assert_int_equal(arena.counted, 12 * KIB);
+    assert_non_null(arena_alloc(&arena, MIB));
+    assert_in_range(arena.counted, MIB + 12 * KIB, MIB + 13 * KIB);
+    arena_close(&arena);
+    assert_in_range(budget_figures().used, 0, SLACK);
+}
+
+static void what_grows_holds_its_last_size_alone(void **state) {
+    (void)state;
+    struct arena arena;
+    budget_set(16 * MIB);
+    arena_init_counted(&arena, 0);
+    size_t size = 8 * KIB;
+    char *at = arena_alloc(&arena, size);
+    assert_non_null(at);
+    memset(at, 'x', size);
+    for (; size < 4 * MIB; size *= 2) {
+        at = arena_grow(&arena, at, size, size * 2);
+        assert_non_null(at);
+        assert_int_equal(at[0], 'x');
+        assert_int_equal(at[size - 1], 'x');
+        memset(at, 'x', size * 2);
+    }
+    assert_in_range(arena.counted, size, size + 64);
+    assert_in_range(arena.used, size, size + 64);
+    arena_close(&arena);
+    assert_in_range(budget_figures().used, 0, SLACK);
+}
+
+static void what_is_refused_can_still_be_told(void **state) {
+    (void)state;
+    struct arena others, late;
+    budget_set(16 * MIB);
+    uint64_t refused = budget_figures().refused;
+    arena_init_counted(&others, 0);
+    while (arena_alloc(&others, 64 * KIB))
+        ;
+    assert_true(others.is_over_budget);
+    while (arena_alloc(&others, 1000)) /* its overdraft */
+        ;
+    arena_init_counted(&late, 0);
+    assert_non_null(arena_alloc(&late, 1000)); /* its first page */
+    assert_null(arena_alloc(&late, 64 * KIB));
+    assert_true(late.failed && late.is_over_budget);
+    assert_non_null(arena_alloc(&late, 4000));
+    assert_non_null(arena_alloc(&late, 4000));
+    assert_int_equal(budget_figures().refused, refused + 2);
+    arena_close(&late);
+    arena_close(&others);
+    assert_false(budget_is_full());
+    assert_in_range(budget_figures().used, 0, SLACK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_taken_is_counted_and_given_back),
+        cmocka_unit_test(the_bound_refuses_all_that_is_past_it),
+        cmocka_unit_test(a_fall_is_told_once),
+        cmocka_unit_test(arenas_count_what_is_used_of_their_chunks),
+        cmocka_unit_test(what_grows_holds_its_last_size_alone),
+        cmocka_unit_test(what_is_refused_can_still_be_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
