@@ -383,6 +383,11 @@ static int enter_sandbox(const struct settings *settings) {
     return EX_OSERR;
 }
 
+static void end_exchange(struct exchange *exchange, bool was_sent) {
+    metrics_note_end(exchange, was_sent);
+    dispatch_end(exchange);
+}
+
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
     budget_set((size_t)settings->request_memory * 1024 * 1024);
@@ -398,7 +403,7 @@ static int start_listener(struct server *server) {
         .is_vital = dispatch_is_vital,
         .refuse = dispatch_refusal,
         .replied = metrics_count,
-        .ended = metrics_note_end,
+        .ended = end_exchange,
         .app = &server->app,
     };
     if (listener_start(server->listener, &options) == STATUS_OK)

@@ -22,6 +22,7 @@ struct app {
     struct walks *walks;
     struct arena memory;       /* of what is made once, at start */
     struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */
+    atomic_uint unchecked;     /* large bodies of callers whose Basic password is not checked yet */
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
@@ -55,6 +56,9 @@ void dispatch_head(struct exchange *exchange);
 
 /** Is it what those ask who watch over the server: is it alive, and what is it at? */
 bool dispatch_is_vital(const struct exchange *exchange);
+
+/** Lets go of what the request held apart from its memory. Once, at its end. */
+void dispatch_end(struct exchange *exchange);
 
 /** The reply to what the listener refuses by itself. */
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason);

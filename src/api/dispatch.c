@@ -11,7 +11,13 @@ enum rights_of {
 #include "model/tables.def"
 };
 
-enum { OPEN = ROUTE_OPEN, CALLER = ROUTE_CALLER, BASIC_REMEMBERED_MS = 10 * 60 * 1000 };
+enum {
+    OPEN = ROUTE_OPEN,
+    CALLER = ROUTE_CALLER,
+    BASIC_REMEMBERED_MS = 10 * 60 * 1000,
+    STRANGER_BODY = 16 * 1024, /* bytes that may be sent without credentials */
+    UNCHECKED_BODIES = 16, /* larger ones that may come before their Basic password is checked */
+};
 
 #define PATH(path)                                                                                 \
     { path, sizeof path - 1 }
@@ -182,9 +188,16 @@ struct basic {
     struct keyed_hash remembered_as;
 };
 
+static void let_go(struct request *request) {
+    if (request->is_unchecked)
+        atomic_fetch_sub(&request->app->unchecked, 1);
+    request->is_unchecked = false;
+}
+
 static void basic_checked(struct exchange *exchange) {
     struct basic *basic = exchange->state;
     struct request *request = basic->request;
+    let_go(request);
     switch (basic->sign_in.result) {
     case SIGN_IN_OK:
         request->principal = basic->sign_in.principal;
@@ -306,18 +319,52 @@ static struct request *request_of(struct exchange *exchange) {
     return NULL;
 }
 
+static bool basic_is_remembered(struct request *request, struct text credentials) {
+    struct text pair = base64_decode(credentials, request->arena);
+    if (!pair.at)
+        return false;
+    const struct keyed_hash hash = keyed_hash(KEYED_BASIC, pair);
+    return token_cache_get(request->worker->tokens, &hash, request->arena, &request->principal);
+}
+
+/* To check a password takes long, and has to wait for the body. Until then the caller is a
+ * stranger, but one whose body is to be taken all the same: so only a few of them have a large one.
+ */
+static void admit_unchecked(struct request *request) {
+    struct exchange *exchange = request->exchange;
+    if (exchange->announced && exchange->announced <= STRANGER_BODY)
+        return;
+    request->is_unchecked = true;
+    if (atomic_fetch_add(&request->app->unchecked, 1) < UNCHECKED_BODIES)
+        return;
+    reply_failure(request, STATUS_UNAVAILABLE,
+                  "Too many large bodies come with a password that is not known yet. Wait 1 seconds"
+                  " and try again.",
+                  NULL);
+}
+
+/* Are the credentials such that a body may come? How large it may be depends on them. */
+static bool admits_body(struct request *request) {
+    struct text credentials, scheme = read_authorization(request, &credentials);
+    if (!is_basic(request, scheme))
+        return is_bearer(request, scheme, credentials);
+    if (!basic_is_remembered(request, credentials))
+        admit_unchecked(request);
+    return !request->exchange->reply.http_status;
+}
+
 /* Only what holds whatever the body is. Who may do what is decided when the body is there: a right
  * may end meanwhile. A Basic password takes too long to check twice. */
 void dispatch_head(struct exchange *exchange) {
     struct request *request = request_of(exchange);
-    struct text credentials;
     if (!request || cors_answer(request) || is_refused(request))
         return;
     if (request->route->permission != OPEN) {
-        struct text scheme = read_authorization(request, &credentials);
-        if (!is_basic(request, scheme) && !is_bearer(request, scheme, credentials))
+        if (!admits_body(request))
             return;
         request->principal = (struct principal){ 0 };
+    } else {
+        exchange->body_limit = STRANGER_BODY;
     }
     if (!exchange->reply.http_status)
         exchange->reply = (struct reply){ 0 }; /* CORS has its headers in it */
@@ -354,5 +401,12 @@ void dispatch_refusal(struct exchange *exchange, enum status status, const char 
     struct request request = { .app = exchange->app,
                                .exchange = exchange,
                                .arena = exchange->arena };
+    if (status == STATUS_TOO_LARGE && exchange->body_limit == STRANGER_BODY)
+        reason = "The body is larger than 16 KiB, and comes without credentials.";
     reply_failure(&request, status, reason, NULL);
+}
+
+void dispatch_end(struct exchange *exchange) {
+    if (exchange->request)
+        let_go(exchange->request);
 }

@@ -23,6 +23,7 @@ struct request {
     void (*step)(struct exchange *exchange); /* after the command */
     /* Replies to a credential that ended before the command; NULL: as to a bearer token. */
     void (*refuse)(struct request *request);
+    bool is_unchecked; /* counted in app->unchecked */
 };
 
 enum { ROUTE_OPEN = -1, ROUTE_CALLER = -2 };

@@ -170,8 +170,7 @@ static int give_rooms(struct client *client) {
     for (struct served *served = h2->first; served && !failed; served = served->next) {
         if (!wants_room(served))
             continue;
-        size_t limit = client->loop->options->body_limit;
-        size_t room = served->h2.length ? (size_t)served->h2.length : limit;
+        size_t room = served->h2.length ? (size_t)served->h2.length : served->exchange.body_limit;
         if (h2->room && h2->room + room > ROOM)
             break;
         failed = give_room(client, served, room);

@@ -48,6 +48,8 @@ struct exchange {
     int64_t began_us;    /* when its thread woke for it, of time_monotonic_us */
     enum method method;  /* HEAD arrives as GET; the listener leaves the body out */
     struct text path;    /* as sent, still percent-encoded, without the query */
+    size_t announced;    /* Content-Length; 0: none, or the body comes in chunks */
+    size_t body_limit;   /* listen_options.body_limit, unless `head` lowers it */
     struct text body;    /* whole; empty when there was none; may be overwritten (secrets) */
     struct reply reply;
     void (*next)(struct exchange *exchange); /* the step to run when resumed */
@@ -81,9 +83,10 @@ struct listen_options {
     size_t body_limit;         /* bytes; more is 413 */
     enum http2 http2;
     const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
-    /* Runs when the head of a request that has a body is there. May fill in the reply: it is sent
-     * without waiting for the body. Else the handler decides again once the body is there: what was
-     * right here may not be so any more. NULL: none. */
+    /* Runs when the head of a request that has a body is there. May lower the exchange's
+     * body_limit, or fill in the reply: it is sent without waiting for the body. Else the handler
+     * decides again once the body is there: what was right here may not be so any more. NULL: none.
+     */
     void (*head)(struct exchange *exchange);
     /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */
     void (*handler)(struct exchange *exchange);

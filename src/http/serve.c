@@ -175,9 +175,15 @@ bool serve_head(struct served *served, const struct guard *guard) {
         redirect(served);
         return false;
     }
+    served->exchange.body_limit = options->body_limit;
+    served->exchange.announced = guard->length;
     if ((guard->is_chunked || guard->length) && is_answered_early(served, guard))
         return false;
-    served->body_most = guard->length ? guard->length : options->body_limit;
+    if (guard->length > served->exchange.body_limit) {
+        serve_refuse(served, STATUS_TOO_LARGE, NULL);
+        return false;
+    }
+    served->body_most = guard->length ? guard->length : served->exchange.body_limit;
     return serve_body_room(served, guard->length < FIRST_KNOWN ? guard->length : FIRST_KNOWN);
 }
 

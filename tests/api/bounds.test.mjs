@@ -44,3 +44,63 @@ test('memory goes back to the system when the load is gone', async () => {
     part(wires);
     await until('they are not', () => !isJudged || resident() < before + 16 * MIB);
 });
+
+const KIB = 1024, stranger = 16 * KIB;
+const basic = (email, secret) => ({ Authorization: `Basic ${Buffer.from(`${email}:${secret}`).toString('base64')}` });
+const openRoutes = ['/api/token', '/api/sys/users/token', '/api/auth/resetpassword', '/api/sys/users/exchange'];
+
+for (const path of openRoutes)
+    test(`who is not signed in may send 16 KiB to ${path}, and more is refused at its head`, async () => {
+        const wire = await open();
+        wire.write(request('POST', path, { headers: { 'Content-Length': stranger + 1 } }));
+        const reply = await wire.reply(); // nothing of the body was sent
+        assert.equal(reply.status, 413);
+        assert.equal(JSON.parse(reply.body).Message, 'The body is larger than 16 KiB, and comes without credentials.');
+        part([wire]);
+        const { status } = await server.call('POST', path, { body: 'x'.repeat(stranger) });
+        assert.notEqual(status, 413);
+    });
+
+test('a chunked body of who is not signed in is refused as it passes 16 KiB', async () => {
+    const wire = await open();
+    wire.write(request('POST', '/api/token', { headers: { 'Transfer-Encoding': 'chunked' } }) + `4000\r\n${'x'.repeat(stranger)}\r\n`);
+    wire.write('1\r\n');
+    assert.equal((await wire.reply()).status, 413);
+    part([wire]);
+});
+
+test('wrong credentials are refused before a body is taken', async () => {
+    for (const headers of [{}, { Authorization: 'Bearer x' }, { Authorization: `Bearer ${'x'.repeat(43)}` }]) {
+        const wire = await open();
+        wire.write(request('PUT', '/api/sys/users', { headers: { ...headers, 'Content-Length': MIB } }));
+        assert.equal((await wire.reply()).status, 401);
+        part([wire]);
+    }
+});
+
+test('only 16 large bodies come before their Basic password is checked; small ones, and those of known callers, are taken', async () => {
+    const guess = (i) => basic('nobody@example.com', `guess ${i}`);
+    const put = (headers, size) => server.call('PUT', '/api/sys/users', { headers, body: ' '.repeat(size) });
+    const wires = await gather(17, (wire, i) => wire.write(request('PUT', '/api/sys/users', { headers: { ...guess(i), 'Content-Length': MIB } }) + '{'));
+    const refused = await until('one is refused', () => wires.find((wire) => wire.text));
+    const reply = await refused.reply();
+    assert.equal(reply.status, 503);
+    assert.match(reply.head, /\r\nRetry-After: 1\r\n/);
+    assert.match(JSON.parse(reply.body).Message, /^Too many large bodies come with a password that is not known yet/);
+    assert.equal((await put(guess(17), 32 * KIB)).status, 503);
+    assert.equal((await put({ Authorization: `Bearer ${token}` }, 32 * KIB)).status, 400);
+    assert.equal((await put(guess(18), stranger)).status, 401);
+    part(wires);
+    await until('there is room again', async () => (await put(guess(19), 32 * KIB)).status === 401);
+});
+
+test('200 bodies of strangers that never end stay under 16 MiB', async () => {
+    const before = resident();
+    const wires = await gather(200, (wire) => wire.write(request('POST', '/api/token', { headers: { 'Content-Length': stranger } }) + 'x'.repeat(stranger - 1)));
+    const late = await gather(200, (wire) => wire.write(request('PUT', '/api/sys/users', { headers: { 'Content-Length': MIB } }) + '{'));
+    for (const wire of late)
+        assert.equal((await wire.reply()).status, 401);
+    await until('they are held', async () => await figure('roster_request_memory_bytes') > 3 * MIB);
+    assertHolds(0, before + 16 * MIB);
+    part([...wires, ...late]);
+});

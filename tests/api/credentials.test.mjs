@@ -109,7 +109,7 @@ test('a hash that is dearer than our own has a queue of its own, and a locked ac
 test('a user name of more than 254 characters is nobody\'s, in the words and at the cost of a wrong password', async () => {
     const [wrong] = [await assertOut('nobody@example.org', 'a guess')];
     const { Email } = await newUser({ NewPassword: 'correct horse 9' });
-    for (const name of ['a'.repeat(255), 'α'.repeat(255), `${'α'.repeat(250)}@example.org`, `${'é'.repeat(5000)}@example.org`])
+    for (const name of ['a'.repeat(255), 'α'.repeat(255), `${'α'.repeat(250)}@example.org`, `${'é'.repeat(2500)}@example.org`])
         assert.deepEqual(await costs(async () => assert.deepEqual(await assertOut(name, 'a guess'), wrong)), { own: 1, dear: 0 });
     await assertIn(`${' '.repeat(300)}${Email}`, 'correct horse 9'); // white space around a name is none of it
     const basic = Buffer.from(`${'α'.repeat(255)}:a guess`).toString('base64');

@@ -58,6 +58,9 @@ export const get = (stream, more = [], instead = {}) =>
 // The head of a request with a body; the body is to come.
 export const post = (stream, more = []) =>
     frame(type.HEADERS, flag.END_HEADERS, stream, fields(request('POST', '/api/token', more)));
+// The same of one that may be large: its password is only looked at when the body is there.
+export const put = (stream, length, authorization = 'Basic bm9ib2R5OndvcmQ=') => frame(type.HEADERS, flag.END_HEADERS, stream, fields(request('PUT', '/api/sys/users',
+    [['authorization', authorization], ['content-length', String(length)]])));
 export const data = (stream, payload, flags = 0) => frame(type.DATA, flags, stream, payload);
 export const last = (stream, payload = '') => data(stream, payload, flag.END_STREAM);
 export const settings = (list = [], flags = 0) =>

@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import {
-    code, Connection, data, fields, flag, frame, get, goaway, last, ping, post, preface, request, setting, settings, type, windowUpdate,
+    code, Connection, data, fields, flag, frame, get, goaway, last, ping, post, preface, put, request, setting, settings, type, windowUpdate,
 } from './frames.mjs';
 import { head, more, rows } from './http2_rows.mjs';
 import { Server } from './harness.mjs';
@@ -178,7 +178,7 @@ test('bodies wait for room, not for each other: larger ones come one after the o
     const length = 1048576, ids = [1, 3, 5];
     await connection.settle();
     for (const id of ids)
-        connection.send(post(id, [['content-length', String(length)]]));
+        connection.send(put(id, length));
     const opened = (id) => connection.frames.filter((one) => one.type === type.WINDOW_UPDATE && one.stream === id)
         .reduce((sum, one) => sum + one.payload.readUInt32BE(0), 16384);
     await connection.until(() => opened(1) >= length && opened(3) >= length);
@@ -188,7 +188,7 @@ test('bodies wait for room, not for each other: larger ones come one after the o
     assert.equal(opened(5), 16384);
     connection.send(...Array.from({ length: 64 }, (_, i) => data(1, Buffer.alloc(16384, 32), i === 63 ? END_STREAM : 0)));
     await connection.until(() => opened(5) >= length);
-    assert.deepEqual([connection.stream(1).status, connection.stream(7).status], [400, 400]);
+    assert.deepEqual([connection.stream(1).status, connection.stream(7).status], [401, 400]);
     connection.close();
 });
 

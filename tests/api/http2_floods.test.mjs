@@ -4,7 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import {
-    acknowledge, code, Connection, data, fields, flag, frame, get, goaway, kept, last, ping, post, priority, reference, request, reset, setting,
+    acknowledge, code, Connection, data, fields, flag, frame, get, goaway, kept, last, ping, post, priority, put, reference, request, reset, setting,
     settings, type, windowUpdate,
 } from './frames.mjs';
 import { run, Server } from './harness.mjs';
@@ -143,7 +143,7 @@ test('unfinished bodies are bounded for each connection, and announced ones cost
     for (const connection of connections) {
         await connection.settle();
         for (let i = 0; i < 100; i++) {
-            connection.send(post(odd(i), [['content-length', '1048576']]), data(odd(i), Buffer.alloc(16384)));
+            connection.send(put(odd(i), 1048576, `Bearer ${token}`), data(odd(i), Buffer.alloc(16384)));
             if (i % 20 === 0)
                 await connection.settle();
         }

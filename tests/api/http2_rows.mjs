@@ -1,6 +1,6 @@
 // RFC 9113 sections 3 to 8: what a client sends, and all that may come of it.
 import {
-    acknowledge, code, data, fields, flag, frame, get, goaway, kept, last, ping, post, preface, priority, reference, request, reset, setting,
+    acknowledge, code, data, fields, flag, frame, get, goaway, kept, last, ping, post, preface, put, priority, reference, request, reset, setting,
     settings, type, windowUpdate,
 } from './frames.mjs';
 
@@ -111,7 +111,7 @@ export const rows = [
     ['6.9.1', 'a window of the connection of 2^31', windowUpdate(0, 2 ** 31 - 1), ends('FLOW_CONTROL_ERROR')],
     ['6.9.1', 'a window of a stream of 2^31', Buffer.concat([post(1), windowUpdate(1, 2 ** 31 - 1), get(3)]), resetsOne('FLOW_CONTROL_ERROR')],
     ['6.9.1', 'more than the connection\'s window', many(17, (id) => Buffer.concat([post(id), ...Array(4).fill(data(id, Buffer.alloc(16380)))])), ends('FLOW_CONTROL_ERROR'), untold],
-    ['6.9.1', 'more than a stream\'s window', Buffer.concat([acknowledge(), ...[1, 3].map((id) => post(id, [['content-length', '1048576']])), post(5), data(5, Buffer.alloc(16384)), data(5, 'x'), get(7)]), { reset: { 5: code.FLOW_CONTROL_ERROR }, status: { 7: 200 } }, untold],
+    ['6.9.1', 'more than a stream\'s window', Buffer.concat([acknowledge(), ...[1, 3].map((id) => put(id, 1048576)), post(5), data(5, Buffer.alloc(16384)), data(5, 'x'), get(7)]), { reset: { 5: code.FLOW_CONTROL_ERROR }, status: { 7: 200 } }, untold],
     // The section wants the connection ended; nghttp2 ends the streams concerned.
     ['6.9.2', 'an initial window that makes one of a stream too large', Buffer.concat([post(1), windowUpdate(1, 2 ** 31 - 1 - 65535), settings([[setting.INITIAL_WINDOW_SIZE, 2 ** 31 - 1]]), get(3)]), resetsOne('FLOW_CONTROL_ERROR')],
     ['6.10', 'CONTINUATION without HEADERS', Buffer.concat([post(1), more(1, block)]), ends('PROTOCOL_ERROR')],
