@@ -16,8 +16,10 @@ struct json_body {
  * BOOLEAN, INTEGER, TEXT, LIST, OTHER), `submitted`, `repeated`, `unknown`. Types and limits are
  * for rules/validate. The change lives in the arena and does not need `body` afterwards.
  * Names are taken without regard to case: two spellings of one are a name twice.
- * STATUS_BAD_INPUT when the body is not one JSON object of UTF-8 (RFC 8259), or nested more than
- * 64 levels deep; then `errors` has one error on the property `Body`, with line and column.
+ * It holds at most 8 times the body, or 512 KiB.
+ * STATUS_BAD_INPUT when the body is not one JSON object of UTF-8 (RFC 8259), nested more than 64
+ * levels deep, or has more than 1,000 members, or more than 10,000 values with fewer than 6 bytes
+ * for each on average; then `errors` has one error on the property `Body`, with line and column.
  * STATUS_BROKEN when memory is short.
  */
 enum status json_read_change(const struct json_body *body, const struct table *table,

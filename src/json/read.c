@@ -4,7 +4,12 @@
 
 #include <yyjson.h>
 
-enum { DEPTH_MAX = 64 };
+enum {
+    DEPTH_MAX = 64,
+    MEMBERS_MAX = 1000,    /* of the object; no resource has a tenth of it */
+    VALUES_FREE = 10000,   /* in any body; and of a longer one */
+    BYTES_FOR_A_VALUE = 6, /* at least, on average: what is made of each takes 32 */
+};
 
 static void *alloc_in_arena(void *arena, size_t size) {
     return arena_alloc(arena, size);
@@ -110,6 +115,45 @@ static bool read_members(yyjson_val *object, bool is_exact, struct change *chang
     return true;
 }
 
+struct measure {
+    size_t values; /* names and values, at most: each but the first stands behind one of four */
+    size_t depth;
+};
+
+static struct measure measure(struct text body) {
+    struct measure found = { .values = 1 };
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < body.len; i++) {
+        char c = body.at[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        if (in_string)
+            continue;
+        found.values += c == ',' || c == ':' || c == '[' || c == '{';
+        if ((c == ']' || c == '}') && depth)
+            depth--;
+        if ((c == '[' || c == '{') && ++depth > found.depth)
+            found.depth = depth;
+    }
+    return found;
+}
+
+/* What is wrong with a long body before anything is made of its values: one of nothing but "0,"
+ * would take 28 times its size. `at` NULL: nothing. */
+static struct text find_excess(struct text body) {
+    if (body.len <= VALUES_FREE)
+        return (struct text){ 0 };
+    struct measure found = measure(body);
+    if (found.depth > DEPTH_MAX)
+        return TEXT("is nested more than 64 levels deep");
+    if (found.values > VALUES_FREE && found.values > body.len / BYTES_FOR_A_VALUE)
+        return TEXT("has more than 10000 values, and fewer than 6 bytes for each");
+    return (struct text){ 0 };
+}
+
 static enum status refuse(struct errors *errors, struct arena *arena, struct text message) {
     errors_add(errors, arena, &(struct error){ .property = TEXT("Body"), .message = message });
     return errors->failed || !message.at ? STATUS_BROKEN : STATUS_BAD_INPUT;
@@ -143,6 +187,9 @@ enum status json_read_change(const struct json_body *body, const struct table *t
         return STATUS_BROKEN;
     if (text_trim(text).len == 0)
         return refuse(errors, arena, TEXT("is empty: a JSON object is required"));
+    struct text excess = find_excess(text);
+    if (excess.at)
+        return refuse(errors, arena, excess);
     /* Read without YYJSON_READ_INSITU the text is not written to. */
     yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.at, text.len,
                                             YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
@@ -153,6 +200,8 @@ enum status json_read_change(const struct json_body *body, const struct table *t
     yyjson_val *root = yyjson_doc_get_root(document);
     if (!yyjson_is_obj(root))
         return refuse(errors, arena, TEXT("must be a JSON object"));
+    if (yyjson_obj_size(root) > MEMBERS_MAX)
+        return refuse(errors, arena, TEXT("has more than 1000 members"));
     if (!is_nested_within(root, DEPTH_MAX))
         return refuse(errors, arena, TEXT("is nested more than 64 levels deep"));
     return read_members(root, body->is_exact, change, arena) ? STATUS_OK : STATUS_BROKEN;

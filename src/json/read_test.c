@@ -243,8 +243,68 @@ static void little_memory_is_no_mistake_of_the_body(void **state) {
     }
 }
 
+enum { BODY = 1024 * 1024 };
+
+/* A body of a mebibyte: `begin`, as many of `member` as go, `end`. */
+static struct text full_body(const char *begin, const char *member, const char *end) {
+    char *at = arena_alloc(&arena, BODY);
+    assert_non_null(at);
+    size_t len = strlen(begin), more = strlen(member);
+    memcpy(at, begin, len);
+    for (; len + more + strlen(end) <= BODY; len += more)
+        memcpy(at + len, member, more);
+    memcpy(at + len, end, strlen(end));
+    return (struct text){ at, len + strlen(end) };
+}
+
+static void reading_holds_at_most_8_times_the_body(void **state) {
+    static const struct {
+        const char *begin, *member, *end, *refusal;
+    } bodies[] = {
+        { "{\"Businesses\":[0", ",0", "]}", "has more than 10000 values" },
+        { "{\"Businesses\":[ 0", " ,\n   0", "]}", NULL },
+        { "{\"Businesses\":[\n        100000", ",100000", "]}", NULL },
+        { "{\"Businesses\":[123456789", ",123456789", "]}", NULL },
+        { "{\"x\":[[]", ",[]", "]}", "has more than 10000 values" },
+        { "{\"x\":[", "[", "", "is nested more than 64 levels" },
+        { "{\"x\":[{}", ",{\"\":0}", "]}", "has more than 10000 values" },
+        { "{\"a\":1", ",\"a\":1", "}", "has more than 10000 values" },
+        { "{\"a\":1", ",\"unknown member\":1", "}", "has more than 1000 members" },
+        { "{\"FullName\":\"", "\\u0041", "\"}", NULL },
+        { "{\"FullName\":\"", ",:[{\\\"", "\"}", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        const struct json_body body = { .text = full_body(bodies[i].begin, bodies[i].member,
+                                                          bodies[i].end) };
+        struct change change;
+        struct errors errors = { 0 };
+        struct arena holds = { 0 };
+        enum status status = json_read_change(&body, &user_table, &holds, &change, &errors);
+        assert_int_equal(status, bodies[i].refusal ? STATUS_BAD_INPUT : STATUS_OK);
+        if (bodies[i].refusal)
+            assert_non_null(strstr(errors.first->message.at, bodies[i].refusal));
+        assert_in_range(holds.used, 0, 8 * BODY);
+        arena_close(&holds);
+    }
+}
+
+static void small_bodies_may_have_many_values(void **state) {
+    (void)state;
+    struct buffer body;
+    buffer_init(&body, &arena, 32 * 1024);
+    buffer_printf(&body, "{\"Businesses\":[0");
+    for (int i = 0; i < 9000; i++)
+        buffer_add(&body, TEXT(",0"));
+    buffer_add(&body, TEXT("]}"));
+    buffer_add_char(&body, '\0');
+    assert_int_equal(read_user(body.at).values[USER_Businesses].len, 9001);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(reading_holds_at_most_8_times_the_body, free_arena),
+        cmocka_unit_test_teardown(small_bodies_may_have_many_values, free_arena),
         cmocka_unit_test(each_json_value_has_a_kind),
         cmocka_unit_test(what_no_int64_holds_is_no_integer),
         cmocka_unit_test(texts_are_unescaped_and_may_hold_nul),

@@ -104,3 +104,23 @@ test('200 bodies of strangers that never end stay under 16 MiB', async () => {
     assertHolds(0, before + 16 * MIB);
     part([...wires, ...late]);
 });
+
+test('reading a body of 1 MiB holds at most 8 times as much, and 40 at once are answered in the default budget', async () => {
+    const bodies = {
+        'names that nobody knows': `{${Array.from({ length: 900 }, (_, i) => `"unknown${i}":"${'x'.repeat(1000)}"`).join()}}`,
+        'nothing but zeros': `{"Businesses":[${'0,'.repeat(500000)}0]}`,
+        'ids': `{"Businesses":[${'100000,'.repeat(140000)}1]}`,
+        'spread lines': `{"Businesses":[\n        ${'0,\n        '.repeat(95000)}1]}`,
+        'empty lists': `{"x":[${'[],'.repeat(300000)}0]}`,
+    };
+    for (const [name, body] of Object.entries(bodies)) {
+        const wires = await gather(40, (wire) => wire.write(request('PUT', '/api/sys/users', { token, body })));
+        for (const wire of wires) {
+            const { status } = await wire.reply();
+            assert.ok(status === 400 || status === 503, `${name}: ${status}`);
+        }
+        part(wires);
+    }
+    assertHolds(0, 320 * MIB);
+    assert.ok(await figure('roster_request_memory_bytes') < 4 * MIB);
+});
