@@ -1,23 +1,151 @@
-/* A user's picture, as bytes; open to all, as the hosted service has it (contract section 2). */
-#include "api/request.h"
+/* A user's picture, as bytes; open to all, as the hosted service has it (contract section 2). It is
+ * held once for all who are being sent it: they may be many, and take it as slowly as they like. */
+#include "api/avatar.h"
+
+#include "base/budget.h"
+#include "base/mutex.h"
+
+#include <stdlib.h>
+
+enum { LISTS = 256, TYPE_MAX = 64 };
+
+struct picture {
+    struct picture *next; /* in its list */
+    int64_t user_id;
+    uint64_t commits; /* of the store, when it was the user's picture */
+    unsigned holders; /* the last one frees it */
+    bool is_listed;   /* the user has no other one since */
+    char type[TYPE_MAX];
+    size_t size;
+    char content[];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct picture *lists[LISTS];
+} pictures = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* All of these with the lock held. */
+
+static struct picture **place_of(int64_t user_id) {
+    struct picture **place = &pictures.lists[(uint64_t)user_id % LISTS];
+    while (*place && (*place)->user_id != user_id)
+        place = &(*place)->next;
+    return place;
+}
+
+static void take_out(struct picture **place) {
+    (*place)->is_listed = false;
+    *place = (*place)->next;
+}
+
+static struct picture *add(int64_t user_id, const struct avatar *avatar) {
+    size_t size = sizeof(struct picture) + avatar->content.len;
+    if (!budget_take(size)) {
+        budget_note_refusal();
+        return NULL;
+    }
+    struct picture *picture = malloc(size);
+    if (!picture) {
+        budget_give(size);
+        return NULL;
+    }
+    *picture =
+        (struct picture){ .user_id = user_id, .is_listed = true, .size = avatar->content.len };
+    memcpy(picture->type, avatar->type.at, avatar->type.len);
+    memcpy(picture->content, avatar->content.at, avatar->content.len);
+    struct picture **place = &pictures.lists[(uint64_t)user_id % LISTS];
+    picture->next = *place;
+    *place = picture;
+    return picture;
+}
+
+static bool is_same(const struct picture *picture, const struct avatar *avatar) {
+    return text_equal(text_of(picture->type), avatar->type) &&
+           picture->size == avatar->content.len &&
+           memcmp(picture->content, avatar->content.at, picture->size) == 0;
+}
+
+/* Somebody's picture as it was read, and as it is held. */
+struct taking {
+    int64_t user_id;
+    uint64_t commits;
+    struct picture *picture;
+};
+
+static void take(void *argument, const struct avatar *avatar) {
+    struct taking *taking = argument;
+    if (avatar->type.len >= TYPE_MAX)
+        return; /* no picture that was checked has such a type */
+    mutex_lock(&pictures.lock);
+    struct picture **place = place_of(taking->user_id), *picture = *place;
+    if (picture && !is_same(picture, avatar)) {
+        take_out(place);
+        picture = NULL;
+    }
+    if (!picture)
+        picture = add(taking->user_id, avatar);
+    if (picture) {
+        picture->holders++;
+        picture->commits = taking->commits;
+    }
+    mutex_unlock(&pictures.lock);
+    taking->picture = picture;
+}
+
+/* Takes what is held already, if nothing at all has changed in the store since. */
+static bool take_held(struct taking *taking) {
+    mutex_lock(&pictures.lock);
+    struct picture *picture = *place_of(taking->user_id);
+    if (picture && picture->commits == taking->commits) {
+        picture->holders++;
+        taking->picture = picture;
+    }
+    mutex_unlock(&pictures.lock);
+    return taking->picture;
+}
+
+static void reply_picture(struct exchange *exchange, const struct picture *picture) {
+    struct reply *reply = &exchange->reply;
+    reply->http_status = 200;
+    reply->content_type = picture->type;
+    reply->body = (struct text){ picture->content, picture->size };
+    /* The bytes come from a stranger's server: nothing may take them for a page. */
+    reply_header(exchange, "X-Content-Type-Options", "nosniff");
+    reply_header(exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
+}
 
 void avatar_get(struct request *request) {
-    struct avatar avatar;
     struct reply *reply = &request->exchange->reply;
-    enum status status = store_avatar(request->worker->view, request->id, request->arena, &avatar);
-    if (status == STATUS_BROKEN) {
-        reply_failure(request, status, NULL, NULL);
-        return;
-    }
-    reply->http_status = 200;
+    struct taking taking = { .user_id = request->id,
+                             .commits = store_commits(request->app->store) };
+    enum status status = STATUS_OK;
+    if (!take_held(&taking))
+        status = store_avatar(request->worker->view, request->id, take, &taking);
     if (status == STATUS_NOT_FOUND) {
+        reply->http_status = 200;
         reply->content_type = "application/json; charset=utf-8";
         reply->body = TEXT("null");
-        return;
+    } else if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+    } else if (!taking.picture) {
+        reply_failure(request, STATUS_FULL, NULL, NULL);
+    } else {
+        request->picture = taking.picture;
+        reply_picture(request->exchange, taking.picture);
     }
-    reply->content_type = avatar.type.at;
-    reply->body = avatar.content;
-    /* The bytes come from a stranger's server: nothing may take them for a page. */
-    reply_header(request->exchange, "X-Content-Type-Options", "nosniff");
-    reply_header(request->exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
+}
+
+void avatar_release(struct picture *picture) {
+    if (!picture)
+        return;
+    mutex_lock(&pictures.lock);
+    bool is_last = --picture->holders == 0;
+    if (is_last && picture->is_listed)
+        take_out(place_of(picture->user_id));
+    mutex_unlock(&pictures.lock);
+    if (!is_last)
+        return;
+    budget_give(sizeof *picture + picture->size);
+    free(picture);
 }

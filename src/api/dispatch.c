@@ -1,4 +1,5 @@
 /* From a request to its handler: route, caller, permission, all read from one table. */
+#include "api/avatar.h"
 #include "api/cors.h"
 #include "api/limits.h"
 #include "api/resources.h"
@@ -407,6 +408,9 @@ void dispatch_refusal(struct exchange *exchange, enum status status, const char 
 }
 
 void dispatch_end(struct exchange *exchange) {
-    if (exchange->request)
-        let_go(exchange->request);
+    struct request *request = exchange->request;
+    if (!request)
+        return;
+    let_go(request);
+    avatar_release(request->picture);
 }

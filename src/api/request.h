@@ -23,7 +23,8 @@ struct request {
     void (*step)(struct exchange *exchange); /* after the command */
     /* Replies to a credential that ended before the command; NULL: as to a bearer token. */
     void (*refuse)(struct request *request);
-    bool is_unchecked; /* counted in app->unchecked */
+    bool is_unchecked;       /* counted in app->unchecked */
+    struct picture *picture; /* that the reply's body is; api/avatar.h */
 };
 
 enum { ROUTE_OPEN = -1, ROUTE_CALLER = -2 };

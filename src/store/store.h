@@ -171,14 +171,21 @@ struct referrers {
 enum status store_referrers(struct store_view *view, const struct record *of, struct arena *arena,
                             struct referrers *referrers) MUST_CHECK;
 
+/** How many groups were committed so far: as long as it stands, nothing has changed. Any thread. */
+uint64_t store_commits(const struct store *store);
+
 struct avatar {
     struct text type; /* media type */
     struct text content;
 };
 
-/** STATUS_NOT_FOUND when the user has none, or does not exist. */
-enum status store_avatar(struct store_view *view, int64_t user_id, struct arena *arena,
-                         struct avatar *avatar) MUST_CHECK;
+/**
+ * Has `use` look at a user's picture, which is there until it returns. STATUS_NOT_FOUND when the
+ * user has none, or does not exist.
+ */
+enum status store_avatar(struct store_view *view, int64_t user_id,
+                         void (*use)(void *argument, const struct avatar *avatar),
+                         void *argument) MUST_CHECK;
 
 enum token_kind {
     TOKEN_ACCESS,

@@ -3,8 +3,11 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { deflateSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
 import { Wire, request, until } from './doors.mjs';
-import { Server, isSanitized } from './harness.mjs';
+import { Server, isSanitized, userId } from './harness.mjs';
 
 const isJudged = !isSanitized(), MIB = 1024 * 1024;
 const server = await Server.start(['--metrics']);
@@ -30,8 +33,8 @@ async function gather(count, write, where = server) {
 
 const part = (wires) => wires.forEach((wire) => wire.socket.destroy());
 
-function assertHolds(least, most) {
-    const now = resident();
+function assertHolds(least, most, where = server) {
+    const now = resident(where);
     if (isJudged)
         assert.ok(now >= least && now <= most, `${Math.round(now / MIB)} MiB are resident, where ${Math.round(most / MIB)} are allowed`);
 }
@@ -123,4 +126,66 @@ test('reading a body of 1 MiB holds at most 8 times as much, and 40 at once are 
     }
     assertHolds(0, 320 * MIB);
     assert.ok(await figure('roster_request_memory_bytes') < 4 * MIB);
+});
+
+function crc32(bytes) {
+    let crc = -1;
+    for (const byte of bytes) {
+        crc ^= byte;
+        for (let bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1;
+    }
+    return ~crc >>> 0;
+}
+
+// A PNG of 1,100 x 1,100 pixels that cannot be compressed.
+function largePicture() {
+    const side = 1100, row = 1 + 3 * side, pixels = randomBytes(side * row);
+    for (let y = 0; y < side; y++)
+        pixels[y * row] = 0; // no filter
+    const header = Buffer.alloc(13);
+    header.writeUInt32BE(side, 0);
+    header.writeUInt32BE(side, 4);
+    header.set([8, 2], 8);
+    const chunks = [['IHDR', header], ['IDAT', deflateSync(pixels, { level: 0 })], ['IEND', Buffer.alloc(0)]].map(([type, data]) => {
+        const body = Buffer.concat([Buffer.from(type), data]), out = Buffer.alloc(body.length + 8);
+        out.writeUInt32BE(data.length, 0);
+        body.copy(out, 4);
+        out.writeUInt32BE(crc32(body), body.length + 4);
+        return out;
+    });
+    return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), ...chunks]);
+}
+
+test('a picture is held once for 100 who do not read it, each of whom gets it; and a new one is another', async () => {
+    const sent = [largePicture(), largePicture()], pictures = http.createServer((asked, reply) => reply.end(sent[Number(asked.url[1])]));
+    await new Promise((resolve) => { pictures.listen(0, '127.0.0.1', resolve); });
+    const other = await Server.start(['--metrics', '--avatar-hosts', `127.0.0.1:${pictures.address().port}`]);
+    const choose = async (which) => {
+        const reply = await other.update(userId, { NewAvatarUrl: `http://127.0.0.1:${pictures.address().port}/${which}` });
+        assert.equal(reply.status, 200, reply.text);
+    };
+    try {
+        await choose(0);
+        const before = resident(other), ask = (wire) => {
+            wire.socket.pause();
+            wire.write(request('GET', `/api/sys/users/getavatar/${userId}`).repeat(4)); // the system's buffers take some
+        };
+        const old = await gather(100, ask, other);
+        await until('it is held', async () => await figure('roster_request_memory_bytes', other) > sent[0].length);
+        await choose(1);
+        const fresh = await gather(20, ask, other);
+        await until('both are held', async () => await figure('roster_request_memory_bytes', other) > 2 * sent[0].length);
+        assert.ok(await figure('roster_request_memory_bytes', other) < 2 * sent[0].length + 4 * MIB);
+        assertHolds(0, before + 24 * MIB, other);
+        for (const [wires, picture] of [[old, sent[0]], [fresh, sent[1]]])
+            for (const wire of wires.slice(0, 3)) {
+                wire.socket.resume();
+                assert.equal((await wire.reply()).body, picture.toString('latin1'));
+            }
+        part([...old, ...fresh]);
+        await until('nothing is held', async () => await figure('roster_request_memory_bytes', other) < 2 * MIB);
+    } finally {
+        pictures.close();
+    }
 });

@@ -131,9 +131,6 @@ size_t readers_waiting(struct reader_pool *pool);
 /** Runs a command on a view, if those on whose behalf it runs still may. */
 enum status command_run(struct store_view *view, struct store_command *command) MUST_CHECK;
 
-/** How many groups were committed so far. */
-uint64_t store_commits(const struct store *store);
-
 /** Does the checkpointer wait for all snapshots to end? */
 bool store_wants_no_snapshots(const struct store *store);
 

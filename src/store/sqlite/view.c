@@ -550,17 +550,25 @@ enum status store_count(struct store_view *view, const struct table *table, int6
     return statement ? one_integer(view, statement, count) : STATUS_BROKEN;
 }
 
-enum status store_avatar(struct store_view *view, int64_t user_id, struct arena *arena,
-                         struct avatar *avatar) {
+/* The bytes of a column as SQLite holds them; `at` NULL: it has no memory for them. */
+static struct text borrow_column(sqlite3_stmt *statement, int at) {
+    const void *bytes = sqlite3_column_blob(statement, at);
+    return (struct text){ bytes, (size_t)sqlite3_column_bytes(statement, at) };
+}
+
+enum status store_avatar(struct store_view *view, int64_t user_id,
+                         void (*use)(void *argument, const struct avatar *avatar), void *argument) {
     sqlite3_stmt *statement = begin_reading(view, SQL_avatar);
     if (!statement)
         return STATUS_BROKEN;
     bind_integer(statement, 1, user_id);
     enum status status = view_step(view, statement);
     if (status == STATUS_OK) {
-        avatar->type = column_text(statement, 0, arena);
-        avatar->content = column_text(statement, 1, arena);
-        if (!avatar->type.at || !avatar->content.at)
+        const struct avatar avatar = { .type = borrow_column(statement, 0),
+                                       .content = borrow_column(statement, 1) };
+        if (avatar.type.at && avatar.content.at)
+            use(argument, &avatar);
+        else
             status = STATUS_BROKEN;
     }
     finish_reading(view, statement);
