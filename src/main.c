@@ -10,6 +10,7 @@
 #include "crypto/secret.h"
 #include "first_data.h"
 #include "hooks/deliver.h"
+#include "http/address_counts.h"
 #include "http/peers.h"
 #include "rules/email.h"
 #include "rules/messages.h"
@@ -306,6 +307,12 @@ static int start_services(struct server *server) {
         complain("no memory or locks to count failed sign-ins by address");
         return EX_OSERR;
     }
+    if (settings->address_connections)
+        app->address_counts = address_counts_new((unsigned)settings->address_connections);
+    if (settings->address_connections && !app->address_counts) {
+        complain("no memory or locks to count connections by address");
+        return EX_OSERR;
+    }
     server->deliverer = deliverer_start(&(struct deliver_options){
         .store = app->store,
         .key = server->key,
@@ -397,6 +404,7 @@ static int start_listener(struct server *server) {
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,
         .http2 = http2_of(settings),
+        .address_counts = server->app.address_counts,
         .proxies = server->proxies,
         .head = dispatch_head,
         .handler = dispatch,
@@ -541,6 +549,7 @@ static void stop(struct server *server) {
     limits_free(server->app.limits);
     walks_free(server->app.walks);
     attempts_free(server->app.auth.attempts);
+    address_counts_free(server->app.address_counts);
     store_close(server->app.store);
     seal_key_free(server->key);
     if (server->is_throw_away)

@@ -20,7 +20,8 @@ struct app {
     const char *cors_origins; /* a comma-separated list; empty: none */
     struct limits *limits;    /* NULL: none */
     struct walks *walks;
-    struct arena memory;       /* of what is made once, at start */
+    struct address_counts *address_counts; /* NULL: connections are not counted by address */
+    struct arena memory;                   /* of what is made once, at start */
     struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */
     atomic_uint unchecked;     /* large bodies of callers whose Basic password is not checked yet */
     pthread_mutex_t workers_lock;

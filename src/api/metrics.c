@@ -5,6 +5,7 @@
 #include "auth/sign_in.h"
 #include "base/budget.h"
 #include "base/time.h"
+#include "http/address_counts.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -186,6 +187,9 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
     } rows[] = {
         { "roster_http_unsent_total", "counter",
           "Requests whose client was gone before it had the reply.", count_unsent(app) },
+        { "roster_http_address_refused_total", "counter",
+          "Connections that were closed because their address had too many.",
+          address_counts_refused(app->address_counts) },
         { "roster_request_memory_bytes", "gauge", "What all requests together hold.", budget.used },
         { "roster_request_memory_limit_bytes", "gauge", "What they may hold (--request-memory).",
           budget.limit },

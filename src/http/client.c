@@ -1,5 +1,6 @@
 /* A connection: what comes in goes to its protocol, what the protocol has goes out, and at the end
  * of each turn it is decided what the connection is at. */
+#include "http/address_counts.h"
 #include "http/h2.h"
 #include "http/proxy.h"
 
@@ -30,6 +31,7 @@ struct client *client_new(const struct client_options *options) {
     client->door = options->door;
     client->https_port = options->https_port;
     client->proxy_speaks = options->proxy_speaks;
+    client->is_counted = options->is_counted;
     client->ready.can_write = true;
     if (options->tls)
         client->context = tls_context_share(options->tls);
@@ -60,6 +62,9 @@ void client_end(struct client *client) {
     drop_held(client);
     if (client->is_shut)
         loop_count(client->loop, -1U);
+    if (client->is_counted)
+        address_counts_leave(client->loop->options->address_counts,
+                             (const struct sockaddr *)&client->from);
     (void)close(fd); /* nobody can be told, and nothing was promised */
     if (!client->exchanges)
         loop_free_later(client->loop, client);
@@ -171,9 +176,13 @@ static bool read_proxy_header(struct client *client) {
     client->ready.can_read = true;
     client->moved = true;
     client->proxy_speaks = false;
-    if (!header.is_local)
-        memcpy(&client->from, &header.from, header.from_size);
-    return true;
+    if (header.is_local)
+        return true; /* the proxy's own */
+    memcpy(&client->from, &header.from, header.from_size);
+    client->is_counted = address_counts_enter(client->loop->options->address_counts,
+                                              (const struct sockaddr *)&client->from);
+    client->is_broken = !client->is_counted;
+    return client->is_counted;
 }
 
 /* HTTP/2 without TLS begins with a line that HTTP/1.1 has no method for (RFC 9113 section 3.4). */

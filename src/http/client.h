@@ -71,6 +71,7 @@ struct client {
     bool moved;        /* bytes came or went in this turn */
     bool advanced;     /* a request or a reply became whole in this turn */
     bool proxy_speaks; /* the connection begins with a PROXY header */
+    bool is_counted;   /* among those of its address */
     bool has_ended;    /* the client closed its side, and all that came before was read */
     bool is_last;      /* nothing more is read as a request; closes once all is sent */
     bool is_shut;      /* the own side is closed */
@@ -90,6 +91,7 @@ struct client_options {
     uint16_t https_port;
     struct tls_context *tls; /* a reference that stays the caller's; NULL unless DOOR_tls */
     bool proxy_speaks;
+    bool is_counted; /* among those of its address; if it succeeds, its end takes that back */
 };
 
 /** The acceptor's thread: a connection. The descriptor is its own from here on. NULL without

@@ -74,6 +74,7 @@ struct listen_addresses {
     const char *unix_group; /* "": the process's own */
 };
 
+struct address_counts;
 struct peers;
 
 struct listen_options {
@@ -82,6 +83,7 @@ struct listen_options {
     unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
     size_t body_limit;         /* bytes; more is 413 */
     enum http2 http2;
+    struct address_counts *address_counts; /* of connections; NULL: any number from each */
     const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
     /* Runs when the head of a request that has a body is there. May lower the exchange's
      * body_limit, or fill in the reply: it is sent without waiting for the body. Else the handler

@@ -1,5 +1,6 @@
 /* The addresses, and the one thread that takes all connections to them and deals them out. Were the
  * I/O threads to take them from one socket, the first to wake would take them all. */
+#include "http/address_counts.h"
 #include "http/client.h"
 #include "http/peers.h"
 #include "http/socket.h"
@@ -56,6 +57,12 @@ static struct tls_context *share_tls(struct listener *listener) {
 
 static void take(struct listener *listener, enum door door, struct loop *loop, int fd,
                  const struct sockaddr_storage *from) {
+    bool proxy_speaks = peers_include(listener->options.proxies, (const struct sockaddr *)from);
+    struct address_counts *counts = proxy_speaks ? NULL : listener->options.address_counts;
+    if (!address_counts_enter(counts, (const struct sockaddr *)from)) {
+        (void)close(fd);
+        return;
+    }
     struct client_options options = {
         .loop = loop,
         .fd = fd,
@@ -64,7 +71,8 @@ static void take(struct listener *listener, enum door door, struct loop *loop, i
         .door = door,
         .https_port = listener->https_port,
         .tls = door == DOOR_tls ? share_tls(listener) : NULL,
-        .proxy_speaks = peers_include(listener->options.proxies, (const struct sockaddr *)from),
+        .proxy_speaks = proxy_speaks,
+        .is_counted = !proxy_speaks, /* a proxy's go by the address that its header names */
     };
     struct client *client = client_new(&options);
     tls_context_release(options.tls);
@@ -72,6 +80,7 @@ static void take(struct listener *listener, enum door door, struct loop *loop, i
         loop_give(loop, client);
         return;
     }
+    address_counts_leave(counts, (const struct sockaddr *)from);
     (void)close(fd);
     log_warning("a connection could not be taken: the system is short of memory");
 }

@@ -189,3 +189,45 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
         pictures.close();
     }
 });
+
+test('an address has so many connections and no more, whether it comes itself or by a proxy; others, and this machine, have theirs', async () => {
+    const other = await Server.start(['--metrics', '--address-connections', '10', '--proxy-protocol', '127.0.0.3']);
+    const from = (localAddress) => Wire.clear({ host: other.host, port: other.port, localAddress });
+    const proxied = async (address, family = 'TCP4') => {
+        const wire = await from('127.0.0.3');
+        wire.write(`PROXY ${family} ${address} ${family === 'TCP4' ? '127.0.0.1' : '::1'} 1234 80\r\n`);
+        return wire;
+    };
+    const alive = async (wire) => {
+        wire.write(request('GET', '/healthz'));
+        return until('a reply, or the end', () => wire.replies()[0]?.status ?? wire.how);
+    };
+    const ways = {
+        'an address': [() => from('127.0.0.2'), () => from('127.0.0.4')],
+        'behind a proxy': [() => proxied('192.0.2.1'), () => proxied('192.0.2.2')],
+        'a network of IPv6': [(i) => proxied(`2001:db8::${i}`, 'TCP6'), () => proxied('2001:db8:0:1::1', 'TCP6')],
+    };
+    let refused = 0;
+    for (const [name, [open_, another]] of Object.entries(ways)) {
+        const wires = [];
+        for (let i = 0; i < 10; i++) {
+            wires.push(await open_(i));
+            assert.equal(await alive(wires[i]), 200, name);
+        }
+        assert.notEqual(await alive(await open_(10)), 200, name);
+        assert.equal(await figure('roster_http_address_refused_total', other), ++refused);
+        const stranger = await another();
+        assert.equal(await alive(stranger), 200, name);
+        part([...wires, stranger]);
+        await until(`${name}: again`, async () => {
+            const wire = await open_(11), is = await alive(wire) === 200;
+            part([wire]);
+            return is;
+        });
+        refused = await figure('roster_http_address_refused_total', other);
+    }
+    const local = await gather(30, () => {}, other);
+    for (const wire of local)
+        assert.equal(await alive(wire), 200);
+    part(local);
+});
