@@ -234,8 +234,14 @@ static void password_checked(struct password_job *job) {
     sign_in->command.run = run_sign_in;
     sign_in->command.done = finish;
     sign_in->result = SIGN_IN_BROKEN;
-    if (job->failed || store_submit(sign_in->auth->store, &sign_in->command) != STATUS_OK)
-        conclude(sign_in);
+    enum status status = STATUS_BROKEN;
+    if (!job->failed)
+        status = store_submit(sign_in->auth->store, &sign_in->command);
+    if (status == STATUS_OK)
+        return;
+    if (status == STATUS_BUSY)
+        sign_in->result = SIGN_IN_BUSY;
+    conclude(sign_in);
 }
 
 enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {

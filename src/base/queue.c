@@ -30,9 +30,9 @@ void queue_destroy(struct queue *queue) {
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
-bool queue_put(struct queue *queue, struct queue_item *item) {
+static bool put(struct queue *queue, struct queue_item *item, size_t limit) {
     mutex_lock(&queue->lock);
-    bool taken = !queue->closed && (!queue->limit || queue->length < queue->limit);
+    bool taken = !queue->closed && (!limit || queue->length < limit);
     bool was_empty = !queue->first;
     if (taken) {
         item->next = NULL;
@@ -44,6 +44,14 @@ bool queue_put(struct queue *queue, struct queue_item *item) {
     if (taken && was_empty)
         (void)pthread_cond_signal(&queue->filled);
     return taken;
+}
+
+bool queue_put(struct queue *queue, struct queue_item *item) {
+    return put(queue, item, queue->limit);
+}
+
+bool queue_put_always(struct queue *queue, struct queue_item *item) {
+    return put(queue, item, 0);
 }
 
 /* With the lock held. */

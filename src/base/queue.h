@@ -33,6 +33,10 @@ void queue_destroy(struct queue *queue);
 /** Puts an item at the end. False, and the item is still the caller's, when full or closed. */
 bool queue_put(struct queue *queue, struct queue_item *item) __attribute__((warn_unused_result));
 
+/** The same whatever the limit, for the few who put on nobody's behalf. False when closed. */
+bool queue_put_always(struct queue *queue, struct queue_item *item)
+    __attribute__((warn_unused_result));
+
 /** Waits for an item and takes it; NULL once the queue is closed and empty. */
 struct queue_item *queue_take(struct queue *queue);
 

@@ -315,7 +315,10 @@ struct store_command {
     enum status status; /* what `run` returned, or BROKEN when nothing of it was kept */
 };
 
-/** Queues a command, which stays the caller's. STATUS_UNAVAILABLE when the store is closing. */
+/**
+ * Queues a command, which stays the caller's. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE
+ * when the store is closing.
+ */
 enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
 
 /**

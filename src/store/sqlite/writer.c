@@ -34,6 +34,7 @@ enum {
     PAGE_BYTES = 4096,
     TRY_EVERY_MS = 1000, /* so often room is looked for */
     SEARCH_LIMIT_MS = 10000,
+    COMMANDS_MAX = 4096, /* that may wait for the writer: about a second of its work */
 };
 
 struct store {
@@ -448,7 +449,9 @@ struct store_figures store_figures(struct store *store) {
 
 enum status store_submit(struct store *store, struct store_command *command) {
     assert(command->on_behalf_of);
-    return queue_put(&store->commands, &command->item) ? STATUS_OK : STATUS_UNAVAILABLE;
+    if (queue_put(&store->commands, &command->item))
+        return STATUS_OK;
+    return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_BUSY;
 }
 
 enum status store_read(struct store *store, struct store_command *command) {
@@ -479,14 +482,15 @@ static void wake_waiting(struct store_command *command) {
 }
 
 enum status store_run(struct store *store, struct store_command *command) {
+    assert(command->on_behalf_of);
     struct waiting waiting = {
         .command = { .on_behalf_of = command->on_behalf_of, .run = run_real, .done = wake_waiting },
         .real = command
     };
     if (sem_init(&waiting.finished, 0, 0) != 0)
         return STATUS_BROKEN;
-    enum status status = store_submit(store, &waiting.command);
-    if (status == STATUS_OK) {
+    enum status status = STATUS_UNAVAILABLE;
+    if (queue_put_always(&store->commands, &waiting.command.item)) {
         while (sem_wait(&waiting.finished) != 0)
             ; /* a signal came */
         status = waiting.command.status;
@@ -626,7 +630,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     struct store *store = calloc(1, sizeof *store);
     *exit_code = EX_OSERR;
     (void)snprintf(why, why_size, "no memory to open the database");
-    if (!store || !queue_init(&store->commands, 0) || !queue_init(&store->stop, 0) ||
+    if (!store || !queue_init(&store->commands, COMMANDS_MAX) || !queue_init(&store->stop, 0) ||
         pthread_mutex_init(&store->turn, NULL) != 0 ||
         pthread_mutex_init(&store->readers_lock, NULL) != 0 || !start_library()) {
         free(store);
