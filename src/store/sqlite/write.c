@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "crypto/token.h"
 #include "json/json.h"
 #include "rules/collections.h"
 #include "rules/fold.h"
@@ -80,6 +81,23 @@ static struct value business_of(const struct record *record) {
     return field ? record->values[field - record->table->fields] : value_null();
 }
 
+/* What a row says in place of a text that is longer: nobody can take away what the trail has, so it
+ * must not be a place to fill the disk. Whoever has the text can still see whether it was this one.
+ */
+enum { AUDIT_TEXT_MAX = 1024, DIGEST_MAX = 128 };
+
+static struct text audit_text(struct text text, char out[DIGEST_MAX]) {
+    if (text.len <= AUDIT_TEXT_MAX)
+        return text;
+    struct token_hash hash = token_hash(text);
+    int len = snprintf(out, DIGEST_MAX, "(%zu bytes, SHA-256 ", text.len);
+    for (unsigned i = 0; i < sizeof hash.bytes; i++)
+        len += snprintf(out + len, DIGEST_MAX - (size_t)len, "%02x", hash.bytes[i]);
+    len += snprintf(out + len, DIGEST_MAX - (size_t)len, ")");
+    assert(len > 0 && len < DIGEST_MAX);
+    return (struct text){ out, (size_t)len };
+}
+
 struct audit_row {
     const struct record *record;
     struct text property, before, after; /* `at` NULL: none */
@@ -94,8 +112,9 @@ static enum status add_audit_row(struct store_view *tx, const struct audit_row *
     bind_text(statement, 1, text_of(row->record->table->entity));
     bind_integer(statement, 2, record_id(row->record));
     bind_text(statement, 3, row->property);
-    bind_text(statement, 4, row->before);
-    bind_text(statement, 5, row->after);
+    char before[DIGEST_MAX], after[DIGEST_MAX];
+    bind_text(statement, 4, audit_text(row->before, before));
+    bind_text(statement, 5, audit_text(row->after, after));
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, row->type);
