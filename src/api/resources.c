@@ -105,9 +105,23 @@ static enum status revoke(const struct writing *writing, struct store_view *tx) 
     return status;
 }
 
+/* Each of them has a delivery made, within the transaction, of each change that it waits for. */
+enum { WEB_HOOKS_MAX = 100 };
+
+static enum status check_count(struct writing *writing, struct store_view *view) {
+    int64_t count = 0;
+    if (writing->kind != WRITING_create)
+        return STATUS_OK;
+    enum status status = store_count(view, &web_hook_table, &count);
+    if (status == STATUS_OK && count >= WEB_HOOKS_MAX)
+        writing_complain(writing, WEB_HOOK_URL, MESSAGE_TEXT(web_hooks_full));
+    return status;
+}
+
 const struct resource user_role_resource = { .table = &user_role_table, .permit = permit_roles };
 /* A webhook sends users' records wherever its URL says, and its deliveries have them as Payload. */
 const struct resource web_hook_resource = { .table = &web_hook_table,
+                                            .check = check_count,
                                             .shows_users =
                                                 1 << OPERATION_Create | 1 << OPERATION_Edit };
 const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,

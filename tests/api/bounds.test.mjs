@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { deflateSync } from 'node:zlib';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { Wire, request, until } from './doors.mjs';
-import { Server, isSanitized, userId } from './harness.mjs';
+import { Server, assertInvalid, isSanitized, userId } from './harness.mjs';
 
 const isJudged = !isSanitized(), MIB = 1024 * 1024;
 const server = await Server.start(['--metrics']);
@@ -230,4 +232,52 @@ test('an address has so many connections and no more, whether it comes itself or
     for (const wire of local)
         assert.equal(await alive(wire), 200);
     part(local);
+});
+
+test('a long text is in the audit trail as its length and hash, a short one as it is', async () => {
+    const long = [...'ab'].map((letter) => letter.repeat(60000)), edge = 'e'.repeat(1024);
+    for (const Devices of [...long, edge, `${edge}e`])
+        assert.equal((await server.update(userId, { Devices })).status, 200);
+    const { json } = await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_EntityId=${userId}&AuditTrailEntry_PropertyName=Devices&size=100`, { token });
+    const digest = (text) => `(${text.length} bytes, SHA-256 ${createHash('sha256').update(text).digest('hex')})`;
+    const values = json.Records.map(({ NewValue }) => NewValue);
+    for (const value of [...long.map(digest), edge, digest(`${edge}e`)])
+        assert.ok(values.includes(value), value);
+    assert.ok(json.Records.some(({ OldValue, NewValue }) => OldValue === digest(long[0]) && NewValue === digest(long[1])));
+    assert.ok(json.Records.every(({ OldValue, NewValue }) => (OldValue ?? '').length <= 1024 && NewValue.length <= 1024));
+});
+
+test('there are 100 webhooks at most, of which one that goes makes room', async () => {
+    const make = (i) => server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: `Hook ${i}`, Action: 1, URL: `http://127.0.0.1:1/${i}`, Active: false } });
+    const { json: { TotalItems } } = await server.call('GET', '/api/sys/webhooks?size=1', { token });
+    let last;
+    for (let i = TotalItems; i < 100; i++) {
+        last = await make(i);
+        assert.equal(last.status, 200, last.text);
+    }
+    assertInvalid(await make(100), 'URL', /would be one webhook more than the 100/);
+    assert.equal((await server.call('DELETE', `/api/sys/webhooks/${last.json.Value.Id}`, { token })).status, 200);
+    assert.equal((await make(100)).status, 200);
+});
+
+// Another process that writes keeps the writer waiting.
+test('when 4,096 commands wait for the writer, further ones are told to come again, and reading goes on', async () => {
+    const other = await Server.start(['--metrics']), secret = await other.token();
+    const sqlite = spawn('sqlite3', [join(other.folder, 'data', 'roster.db')]), wires = [];
+    try {
+        let said = '';
+        sqlite.stdout.on('data', (bytes) => { said += bytes; });
+        sqlite.stdin.write('BEGIN IMMEDIATE; SELECT \'held\';\n');
+        await until('the lock', () => said.includes('held'));
+        while (wires.length < 6000 && !wires.some((wire) => / 429 /.test(wire.text)))
+            wires.push(...await gather(100, (wire) => wire.write(request('POST', '/api/sys/users/token/refresh', { token: secret })), other));
+        const refused = await until('a refusal', () => wires.find((wire) => / 429 /.test(wire.text)));
+        assert.match((await refused.reply()).head, /\r\nRetry-After: 1\r\n/);
+        assert.equal((await other.call('GET', `/api/sys/users/${userId}`, { token: secret })).status, 200);
+    } finally {
+        sqlite.stdin.end('ROLLBACK;\n');
+        part(wires);
+    }
+    await until('the queue is empty', async () => await figure('roster_store_queue_length', other) === 0);
+    assert.equal((await other.update(userId, { FullName: 'Afterwards' })).status, 200);
 });
