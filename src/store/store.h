@@ -387,6 +387,10 @@ enum status store_try_room(struct store_view *tx) MUST_CHECK;
 enum status store_set_avatar(struct store_view *tx, int64_t user_id,
                              const struct avatar *avatar) MUST_CHECK;
 
+/** How many tokens of each kind a user may have. */
+enum { TOKENS_MAX = 100 };
+
+/** Adds a token; the oldest one of its user and kind goes when there are more than TOKENS_MAX. */
 enum status store_add_token(struct store_view *tx, const struct token *token) MUST_CHECK;
 
 /** Takes a token away, or turns a refresh token into a spent one. */

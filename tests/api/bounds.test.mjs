@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Wire, request, until } from './doors.mjs';
-import { Server, assertInvalid, isSanitized, userId } from './harness.mjs';
+import { Server, adminEmail, adminId, assertInvalid, isSanitized, password, userId } from './harness.mjs';
 
 const isJudged = !isSanitized(), MIB = 1024 * 1024;
 const server = await Server.start(['--metrics']);
@@ -280,4 +280,27 @@ test('when 4,096 commands wait for the writer, further ones are told to come aga
     }
     await until('the queue is empty', async () => await figure('roster_store_queue_length', other) === 0);
     assert.equal((await other.update(userId, { FullName: 'Afterwards' })).status, 200);
+});
+
+test('a user has 100 tokens of each kind, of which the oldest goes; those of others stay', async () => {
+    const other = await Server.start(), mine = await other.token('lister@example.com');
+    const file = join(other.folder, 'data', 'roster.db');
+    const count = (kind, id) => Number(execFileSync('sqlite3', [file, `SELECT count(*) FROM tokens WHERE kind = ${kind} AND user_id = ${id}`], { encoding: 'utf8' }));
+    const first = await other.token(), lives = async (token) => (await other.call('GET', '/api/auth/me', { token })).status === 200;
+    const signIns = [];
+    for (let i = 0; i < 100; i++) {
+        assert.ok(i < 99 || await lives(first), 'the hundredth is still there');
+        signIns.push(await other.token());
+    }
+    assert.ok(!await lives(first), 'the oldest has gone');
+    assert.ok(await lives(signIns[0]) && await lives(signIns[99]) && await lives(mine));
+    assert.equal(count(0, adminId), 100);
+    let { json: pair } = await other.grant({ grant_type: 'password', username: adminEmail, password });
+    for (let i = 0; i < 110; i++)
+        ({ json: pair } = await other.grant({ grant_type: 'refresh_token', refresh_token: pair.refresh_token }));
+    for (let i = 0; i < 110; i++)
+        assert.equal((await other.call('POST', '/api/sys/users/token/refresh', { token: pair.access_token })).status, 200);
+    for (const kind of [0, 1, 2, 4])
+        assert.ok(count(kind, adminId) <= 100, `kind ${kind}: ${count(kind, adminId)}`);
+    assert.ok(await lives(pair.access_token) && await lives(mine));
 });

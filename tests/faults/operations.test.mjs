@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { adminEmail, password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
+import { password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
 import { ENOSPC, Faults, ask, stride } from './faults.mjs';
 
 const picture = Buffer.from('R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
@@ -87,7 +87,7 @@ const operations = {
         },
     },
     'a refresh': {
-        prepare: async () => (await grant({ grant_type: 'password', username: adminEmail, password, client_id: `client ${++number}` })).json.refresh_token,
+        prepare: async () => (await grant({ grant_type: 'password', username: 'lister@example.com', password, client_id: `client ${++number}` })).json.refresh_token,
         act: (refresh_token, options) => grant({ grant_type: 'refresh_token', refresh_token, client_id: `client ${number}` }, options),
         // Looked up where it was not answered well: asked again, it would be done, or be the same once more.
         isDone: async (refresh_token, reply) => reply.status === 200 ? works(reply.json.access_token) : isSpent(refresh_token),

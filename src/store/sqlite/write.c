@@ -388,6 +388,22 @@ static struct text hash_bytes(const struct token_hash *hash) {
     return (struct text){ (const char *)hash->bytes, sizeof hash->bytes };
 }
 
+/* Whoever may sign in may do so as often as he likes. The newest token stays in any case: many may
+ * be of the same millisecond. */
+static enum status bound_tokens(struct store_view *tx, const struct token_hash *newest,
+                                enum token_kind kind) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_bound_tokens);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_blob(statement, 1, hash_bytes(newest));
+    bind_integer(statement, 2, kind);
+    bind_integer(statement, 3, TOKENS_MAX - 1);
+    enum status status = view_execute(tx, statement);
+    if (status == STATUS_OK && sqlite3_changes(tx->db) > 0)
+        tx->access_changed |= kind == TOKEN_ACCESS; /* the others are not remembered in memory */
+    return status;
+}
+
 enum status store_add_token(struct store_view *tx, const struct token *token) {
     sqlite3_stmt *statement = view_statement(tx, SQL_add_token);
     assert(token->family && token->expires_ms <= token->ends_ms);
@@ -402,7 +418,8 @@ enum status store_add_token(struct store_view *tx, const struct token *token) {
     bind_integer(statement, 7, token->family);
     bind_integer(statement, 8, token->parent);
     bind_integer(statement, 9, token->ends_ms);
-    return view_execute(tx, statement);
+    enum status status = view_execute(tx, statement);
+    return status == STATUS_OK ? bound_tokens(tx, &token->hash, token->kind) : status;
 }
 
 enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) {
@@ -420,7 +437,8 @@ enum status store_spend_token(struct store_view *tx, const struct token_hash *ha
         return STATUS_BROKEN;
     bind_blob(statement, 1, hash_bytes(hash));
     bind_integer(statement, 2, TOKEN_SPENT);
-    return view_execute(tx, statement);
+    enum status status = view_execute(tx, statement);
+    return status == STATUS_OK ? bound_tokens(tx, hash, TOKEN_SPENT) : status;
 }
 
 static enum status end_families(struct store_view *tx, enum statement which, int64_t of) {
