@@ -304,3 +304,16 @@ test('a user has 100 tokens of each kind, of which the oldest goes; those of oth
         assert.ok(count(kind, adminId) <= 100, `kind ${kind}: ${count(kind, adminId)}`);
     assert.ok(await lives(pair.access_token) && await lives(mine));
 });
+
+test('100 bodies of 1 MiB by strangers, and 10 sign-ins with names of 1 MB, are refused and stay under 128 MB', async () => {
+    await until('what other tests held has gone', () => !isJudged || resident() < 64 * MIB);
+    const body = `{"Email":"a@example.com","Password":[${'0,'.repeat(MIB / 2 - 30)}0]}`, form = `grant_type=password&password=x&username=${'%CE%B1'.repeat(170000)}`;
+    const wires = await gather(110, (wire, i) => wire.write(i < 100 ? request('POST', '/api/sys/users/token', { body })
+        : request('POST', '/api/token', { body: form, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })));
+    assertHolds(0, 128e6);
+    for (const wire of wires)
+        assert.equal((await wire.reply()).status, 413);
+    assertHolds(0, 128e6);
+    assert.equal(await figure('roster_password_queue_length'), 0);
+    part(wires);
+});
