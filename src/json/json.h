@@ -6,6 +6,9 @@
 #include "model/change.h"
 #include "model/record.h"
 
+/** Members that an object may have; no resource has a tenth of it. */
+enum { JSON_MEMBERS_MAX = 1000 };
+
 struct json_body {
     struct text text;
     bool is_exact; /* names only as the table spells them, and no byte order mark */

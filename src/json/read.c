@@ -6,7 +6,6 @@
 
 enum {
     DEPTH_MAX = 64,
-    MEMBERS_MAX = 1000,    /* of the object; no resource has a tenth of it */
     VALUES_FREE = 10000,   /* in any body; and of a longer one */
     BYTES_FOR_A_VALUE = 6, /* at least, on average: what is made of each takes 32 */
 };
@@ -200,7 +199,7 @@ enum status json_read_change(const struct json_body *body, const struct table *t
     yyjson_val *root = yyjson_doc_get_root(document);
     if (!yyjson_is_obj(root))
         return refuse(errors, arena, TEXT("must be a JSON object"));
-    if (yyjson_obj_size(root) > MEMBERS_MAX)
+    if (yyjson_obj_size(root) > JSON_MEMBERS_MAX)
         return refuse(errors, arena, TEXT("has more than 1000 members"));
     if (!is_nested_within(root, DEPTH_MAX))
         return refuse(errors, arena, TEXT("is nested more than 64 levels deep"));

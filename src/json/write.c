@@ -72,8 +72,20 @@ static char *put_date(char *out, int64_t ms) {
     return out;
 }
 
+/* Of a long text room is taken for what it needs, not for what it might. */
+static size_t string_room(struct text text) {
+    enum { LONG = 4096 };
+    if (text.len < LONG)
+        return string_max(text);
+    size_t room = text.len + 2;
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_plain((unsigned char)text.at[i]))
+            room += escape_of((unsigned char)text.at[i]) == 'u' ? 5 : 1;
+    return room;
+}
+
 void json_add_string(struct buffer *buffer, struct text text) {
-    if (buffer_reserve(buffer, string_max(text)))
+    if (buffer_reserve(buffer, string_room(text)))
         buffer->len = (size_t)(put_string(buffer->at + buffer->len, text) - buffer->at);
 }
 

@@ -98,6 +98,9 @@ test('what is wrong with a form is said of its members, or of the body', async (
     assertInvalid(await patch('FullName=%ff', form), 'Body', /UTF-8/);
     assertInvalid(await patch('nothing', form), 'Body', /neither a JSON object nor a form/);
     assertInvalid(await patch('', form), 'Body', /^is empty/);
+    assertInvalid(await patch(Array.from({ length: 1001 }, (_, i) => `unknown${i}=`).join('&'), form), 'Body', /^has more than 1000 members$/);
+    assertInvalid(await patch('Businesses=1&'.repeat(10001), form), 'Body', /^has more than 10000 values/);
+    assertInvalid(await patch(`FullName=${'"'.repeat(100000)}`, form), 'Body', /^is a form with too many control characters, quotes/);
     assertInvalid(await patch('[{"op":"replace"}]', form), 'Body', /^must be a JSON object$/);
     assertInvalid(await patch('{"FullName":"a"', form), 'Body', /^is not valid JSON/);
 });
