@@ -46,3 +46,55 @@ bool cors_answer(struct request *request) {
     exchange->reply.http_status = 204;
     return true;
 }
+
+/* ---- Requests that a page of another origin had the browser send ---- */
+
+static bool is_named(struct text list, struct text origin) {
+    struct text entry;
+    while (text_next(&list, &entry))
+        if (text_equal_nocase(entry, origin) && !text_equal(entry, TEXT("*")))
+            return true;
+    return false;
+}
+
+struct place {
+    struct text host, port;
+};
+
+/* Of `host[:port]`, as RFC 3986 section 3.2 has it: an IPv6 address is in brackets. */
+static struct place place_of(struct text authority, struct text usual_port) {
+    size_t end = authority.len;
+    while (end && authority.at[end - 1] >= '0' && authority.at[end - 1] <= '9')
+        end--;
+    if (!end || authority.at[end - 1] != ':')
+        return (struct place){ authority, usual_port };
+    struct text port = { authority.at + end, authority.len - end };
+    return (struct place){ { authority.at, end - 1 }, port.len ? port : usual_port };
+}
+
+/* The scheme is the one that the browser sees, which a proxy may have taken off: so over a clear
+ * connection either will do. A port that is not said is the usual one of that scheme. */
+static bool is_own(const struct exchange *exchange, struct text origin) {
+    const struct text https = TEXT("https://"), http = TEXT("http://");
+    bool is_https = text_starts_nocase(origin, https);
+    if (!is_https && (exchange_is_secure(exchange) || !text_starts_nocase(origin, http)))
+        return false;
+    struct text usual_port = is_https ? TEXT("443") : TEXT("80");
+    size_t scheme = is_https ? https.len : http.len;
+    struct text authority = { origin.at + scheme, origin.len - scheme };
+    struct place theirs = place_of(authority, usual_port);
+    struct place ours = place_of(exchange_header(exchange, "Host"), usual_port);
+    return ours.host.len && text_equal_nocase(theirs.host, ours.host) &&
+           text_equal(theirs.port, ours.port);
+}
+
+bool cors_is_foreign(const struct request *request) {
+    unsigned origins, sites;
+    struct text origin = exchange_header_list(request->exchange, "Origin", &origins);
+    struct text site = exchange_header_list(request->exchange, "Sec-Fetch-Site", &sites);
+    if (origins && is_named(text_of(request->app->cors_origins), origin))
+        return false;
+    bool is_own_site = text_equal_nocase(site, TEXT("same-origin")) ||
+                       text_equal_nocase(site, TEXT("none")); /* typed, or a bookmark */
+    return (sites && !is_own_site) || (origins && !is_own(request->exchange, origin));
+}

@@ -10,4 +10,11 @@
  */
 bool cors_answer(struct request *request) MUST_CHECK;
 
+/**
+ * Did a browser send the request for a page that is neither this server's own nor of an origin that
+ * the operator named? `*` names none. What says so (Origin, and Sec-Fetch-Site of Fetch Metadata)
+ * is the browser's own; other clients send neither, and are not foreign.
+ */
+bool cors_is_foreign(const struct request *request) MUST_CHECK;
+
 #endif

@@ -159,8 +159,7 @@ static uint64_t needs_of(const struct request *request) {
     return UINT64_C(1) << own | (uint64_t)route_shows_users(route) << PERMISSION(User, Read);
 }
 
-/* A GET that needs more than Read or List does something: it issues a one-time token. */
-static bool route_writes(const struct route *route) {
+bool route_writes(const struct route *route) {
     unsigned operation = (unsigned)route->permission % OPERATIONS;
     return route->method != METHOD_GET ||
            (route->permission >= 0 && operation != OPERATION_Read && operation != OPERATION_List);
@@ -271,6 +270,25 @@ static bool is_bearer(struct request *request, struct text scheme, struct text c
     return status == STATUS_OK;
 }
 
+/* A browser adds the Basic password that it keeps for a host to whatever any page has it send
+ * there. So what changes something needs more than that password. */
+static bool is_forged(struct request *request) {
+    struct text credentials, scheme = read_authorization(request, &credentials);
+    if (!is_basic(request, scheme) || !route_writes(request->route) || !cors_is_foreign(request))
+        return false;
+    reply_failure(request, STATUS_DENIED,
+                  "A page of another origin had the browser send this, with a Basic password, which"
+                  " it may have added by itself. Use a bearer token, or name the origin in"
+                  " --cors-origins.",
+                  NULL);
+    return true;
+}
+
+/* By what holds whatever the body is. */
+static bool is_answered(struct request *request) {
+    return cors_answer(request) || is_refused(request) || is_forged(request);
+}
+
 static void authenticate(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
     if (is_basic(request, scheme))
@@ -288,7 +306,7 @@ static const struct route *find_route(struct request *request) {
 }
 
 static void answer(struct request *request) {
-    if (cors_answer(request) || is_refused(request))
+    if (is_answered(request))
         return;
     if (request->route->permission == OPEN)
         request->route->handler(request);
@@ -358,7 +376,7 @@ static bool admits_body(struct request *request) {
  * may end meanwhile. A Basic password takes too long to check twice. */
 void dispatch_head(struct exchange *exchange) {
     struct request *request = request_of(exchange);
-    if (!request || cors_answer(request) || is_refused(request))
+    if (!request || is_answered(request))
         return;
     if (request->route->permission != OPEN) {
         if (!admits_body(request))

@@ -597,7 +597,7 @@ static struct text failures_of(const struct route *route, bool nexudus, struct a
                                                           : " 413";
     return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", operation_of(route)->statuses,
                         route->permission == -1 ? "" : " 401",
-                        route->permission < 0 || nexudus ? "" : " 403",
+                        (route->permission < 0 && !route_writes(route)) || nexudus ? "" : " 403",
                         has_id(route) && route->handler != avatar_get ? " 404" : "", too_large);
 }
 

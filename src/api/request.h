@@ -67,6 +67,12 @@ void resource_delete(struct request *request);
 void resource_commands(struct request *request);
 void resource_run_command(struct request *request);
 
+/**
+ * May the route change something? All but GETs do, and a GET that needs more than Read or List: it
+ * issues a one-time token.
+ */
+bool route_writes(const struct route *route);
+
 /** Is what the route gives a page of records? */
 bool route_searches(const struct route *route);
 
