@@ -128,9 +128,14 @@ const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery
                                                      .shows_users = 1 << OPERATION_List |
                                                                     1 << OPERATION_Read |
                                                                     1 << OPERATION_Edit };
+/* The trail has what users' members were and are, a refresh token the address of its user. */
 const struct resource audit_trail_entry_resource = { .table = &audit_trail_entry_table,
-                                                     .order = AUDIT_TRAIL_ENTRY_UpdatedOn };
+                                                     .order = AUDIT_TRAIL_ENTRY_UpdatedOn,
+                                                     .shows_users = 1 << OPERATION_List |
+                                                                    1 << OPERATION_Read };
 const struct resource refresh_token_resource = { .table = &refresh_token_table,
+                                                 .shows_users =
+                                                     1 << OPERATION_List | 1 << OPERATION_Read,
                                                  .permit = permit_revoke,
                                                  .erase = revoke };
 

@@ -45,7 +45,8 @@ enum field_flags {
     INDEXED = 1 << 9,       /* has an index, or decides what is in one */
     SEARCHED = 1 << 10,     /* text that searches look into and go by: in blocks of texts, and in
                              * an index of its order */
-    CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it */
+    CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it, and audit
+                             * rows do not have it */
     ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
 };

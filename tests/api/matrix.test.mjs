@@ -29,9 +29,9 @@ const special = {
     'GET /api/apps/applications/my': ['Application-List'],
     'POST /api/sys/users/validate': ['User-Read'], 'GET /api/sys/users/{id}/token/refresh': ['User-Edit'], 'POST /api/sys/users/{id}/token/refresh': ['User-Edit'],
 };
-// A webhook sends users' records away, and a delivery has one.
+// A webhook sends users' records away, a delivery has one, audit rows and refresh tokens have users' values.
 const showsUsers = ({ path, needs: [role] }) => (path.startsWith('/api/sys/webhooks') && /-(Create|Edit)$/.test(role))
-    || path.startsWith('/api/sys/webhookdeliveries');
+    || path.startsWith('/api/sys/webhookdeliveries') || (/^.api.sys.(audittrailentries|refreshtokens)/.test(path) && /-(List|Read)$/.test(role));
 const targets = ['own', 'other', 'admin'];
 
 // What becomes of a call that is let through.

@@ -12,8 +12,8 @@ const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'u
 const current = await Server.start();
 const latest = Number(sql(join(current.folder, 'data', 'roster.db'), 'PRAGMA user_version'));
 
-function makeOld(version) {
-    const data = join(folder, `version-${version}`), file = join(data, 'roster.db');
+function makeOld(version, name = `version-${version}`) {
+    const data = join(folder, name), file = join(data, 'roster.db');
     mkdirSync(data, { mode: 0o700 });
     execFileSync('sqlite3', [file], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
     writeFileSync(join(data, 'roster.key'), new Uint8Array(32).fill(7), { mode: 0o600 });
@@ -131,5 +131,18 @@ for (let version = 1; version < latest; version++) {
         assert.equal(room.status, 200, room.text);
     });
 }
+
+test('what is confidential is taken out of the audit trail of before, also out of the file', async () => {
+    for (let version = 1; version < latest; version++) {
+        const { data, file } = makeOld(version, `confidential-${version}`), salt = `s3cret-salt-${version}`;
+        sql(file, `INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type)
+            VALUES ('User', ${userId}, 'PasswordSalt', '${salt}-old', '${salt}-new', 'somebody@example.com', ${Date.now()}, 2)`);
+        const server = await Server.start(['--data', data]);
+        const { json } = await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_PropertyName=PasswordSalt`, { token: await server.admin() });
+        assert.deepEqual(json.Records.map(({ OldValue, NewValue }) => [OldValue, NewValue]), [[null, 'changed']], `version ${version}`);
+        await server.stop();
+        assert.ok(!readFileSync(file).includes(salt), `version ${version}`);
+    }
+});
 
 test('there was an earlier version to try', () => assert.ok(latest > 1));

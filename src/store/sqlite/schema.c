@@ -559,8 +559,28 @@ static enum status rekey_users(struct store_view *view) {
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* Audit rows had what belongs to a secret, and were searched by it. */
+static enum status blank_confidential(struct store_view *view) {
+    char sql[192];
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; status == STATUS_OK && j < tables[i]->count; j++) {
+            const struct field *field = &tables[i]->fields[j];
+            if (!(field->flags & CONFIDENTIAL))
+                continue;
+            int len = snprintf(sql, sizeof sql,
+                               "UPDATE audit SET old_value = NULL, new_value = 'changed'"
+                               " WHERE entity = '%s' AND property = '%s'",
+                               tables[i]->entity, field->name.at);
+            assert(len > 0 && (size_t)len < sizeof sql);
+            status = view_run(view, sql);
+        }
+    return status;
+}
+
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
- * spellings of one address have one key, businesses are found by their names. */
+ * spellings of one address have one key, businesses are found by their names, audit rows do not
+ * have what is confidential. */
 static enum status to_version_5(struct store_view *view) {
     enum status status = give_tokens_families(view);
     if (status == STATUS_OK)
@@ -569,6 +589,8 @@ static enum status to_version_5(struct store_view *view) {
         status = drop_accents(view);
     if (status == STATUS_OK)
         status = view_run(view, names_of_businesses);
+    if (status == STATUS_OK)
+        status = blank_confidential(view);
     return status == STATUS_OK ? rekey_users(view) : status;
 }
 

@@ -132,7 +132,7 @@ static enum status audit_change(struct store_view *tx, const struct record *befo
     char old[TIME_TEXT_MAX], new[TIME_TEXT_MAX];
     const struct field *field = &after->table->fields[which];
     struct audit_row row = { after, field->name, { 0 }, TEXT("changed"), AUDIT_UPDATE };
-    if (!field_is_secret(field)) {
+    if (field_is_searchable(field)) { /* else a search of the trail would tell what it was */
         row.before = value_shown(field, &before->values[which], old);
         row.after = value_shown(field, &after->values[which], new);
     }
