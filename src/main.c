@@ -453,11 +453,13 @@ struct cleaning {
 
 static enum status clean(struct store_view *tx, struct store_command *command) {
     struct cleaning *cleaning = (struct cleaning *)command;
-    int64_t now_ms = time_now_ms();
+    int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
     const struct outdated outdated = {
         .tokens_ms = now_ms,
         .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
         .repeats_ms = now_ms - WRITING_REPEAT_MS,
+        .audit_ms = audit_days ? now_ms - audit_days * DAY_MS : INT64_MIN,
+        .now_ms = now_ms,
     };
     return store_drop_outdated(tx, &outdated, CLEAN_AT_ONCE, &cleaning->more);
 }

@@ -450,6 +450,8 @@ struct outdated {
     int64_t tokens_ms;     /* expired */
     int64_t deliveries_ms; /* ended, one way or the other */
     int64_t repeats_ms;    /* uses of Idempotency-Keys */
+    int64_t audit_ms;      /* rows of the audit trail; INT64_MIN: none may */
+    int64_t now_ms;        /* what is of later was made while the clock was ahead */
 };
 
 /** Takes away at most `limit` of each kind; `*more`: there may be others. */

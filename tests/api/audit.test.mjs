@@ -1,6 +1,9 @@
 // The audit trail (docs/api.md, "audit trail"): who may read it, what it has, and what it does not.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { until } from './doors.mjs';
 import { Server, assertFailure, required, userId } from './harness.mjs';
 
 const server = await Server.start();
@@ -44,4 +47,29 @@ test('of what belongs to a secret the trail says "changed", and no search of it,
     assert.equal((await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_Payload=${salt}`)).json.TotalItems, 0);
     assert.equal((await call('GET', '/api/sys/webhookdeliveries?orderBy=Payload')).status, 400);
     assert.equal((await call('DELETE', `/api/sys/webhooks/${hook}`)).status, 200);
+});
+
+test('--audit-days takes away what is older, however much, and rows that a wrong clock made go with their neighbours', async () => {
+    const own = await Server.start(), file = join(own.folder, 'data', 'roster.db');
+    const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+    const rows = (days, count, name) => sql(`INSERT INTO audit (entity, entity_id, property, new_value, action_by, at_ms, type)
+        SELECT 'User', 1, '${name}', 'x', 'x@example.com', (unixepoch() - ${days} * 86400) * 1000, 2 FROM generate_series(1, ${count})`);
+    const counts = () => Object.fromEntries(sql("SELECT property, count(*) FROM audit WHERE entity_id = 1 GROUP BY property").split('\n').filter(Boolean).map((line) => line.split('|')));
+    await own.stop();
+    sql('DELETE FROM audit');
+    rows(-400, 1500, 'made while the clock was ahead');
+    rows(31, 2500, 'old');
+    rows(29, 1500, 'young');
+    rows(-1, 10, 'ahead'); // and nothing behind them is old
+    await own.spawn();
+    await own.call('PATCH', `/api/sys/users/${userId}`, { token: await own.admin(), body: { FullName: 'Kept' } });
+    await own.stop();
+    assert.deepEqual(counts(), { 'made while the clock was ahead': '1500', old: '2500', young: '1500', ahead: '10' }, 'kept for ever unless it is said');
+    own.args.push('--audit-days', '30');
+    await own.spawn();
+    await until(() => JSON.stringify(counts()), () => !counts().old);
+    await until(() => JSON.stringify(counts()), () => !counts()['made while the clock was ahead']);
+    await own.call('PATCH', `/api/sys/users/${userId}`, { token: await own.token(), body: { FullName: 'Is there' } });
+    assert.deepEqual(counts(), { young: '1500', ahead: '10' });
+    assert.ok(sql(`SELECT count(*) FROM audit WHERE entity_id = ${userId}`) >= 2);
 });

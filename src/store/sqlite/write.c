@@ -524,7 +524,8 @@ enum status store_drop_outdated(struct store_view *tx, const struct outdated *ou
         int64_t before_ms;
     } kinds[] = { { SQL_drop_expired, outdated->tokens_ms },
                   { SQL_drop_deliveries, outdated->deliveries_ms },
-                  { SQL_drop_repeats, outdated->repeats_ms } };
+                  { SQL_drop_repeats, outdated->repeats_ms },
+                  { SQL_drop_audit, outdated->audit_ms } };
     enum status status = STATUS_OK;
     *more = false;
     for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -533,6 +534,8 @@ enum status store_drop_outdated(struct store_view *tx, const struct outdated *ou
             return STATUS_BROKEN;
         bind_integer(statement, 1, kinds[i].before_ms);
         bind_integer(statement, 2, limit);
+        if (kinds[i].statement == SQL_drop_audit)
+            bind_integer(statement, 3, outdated->now_ms);
         status = view_execute(tx, statement);
         *more |= sqlite3_changes(tx->db) >= limit;
     }
