@@ -6,12 +6,15 @@
 #include "rules/messages.h"
 #include "rules/permit.h"
 
+struct running;
+
 struct command {
     const struct resource *resource;
     const char *key, *name;
     unsigned field; /* is set to `value`, where there is no action */
     int64_t value;
     enum status (*act)(struct writing *writing, struct store_view *tx);
+    enum status (*finish)(struct running *running, struct store_view *tx); /* NULL: nothing */
 };
 
 /* Who may not edit a record may not do this to it either. */
@@ -47,12 +50,26 @@ static enum status repeat_delivery(struct writing *writing, struct store_view *t
     return STATUS_CONFLICT;
 }
 
+/* What is left of somebody who was deleted before can be erased too, which erase_rest looks at. */
+static enum status erase(struct writing *writing, struct store_view *tx) {
+    if (!writing->request->principal.is_admin) {
+        writing_complain(writing, USER_Id, MESSAGE_TEXT(erase_denied));
+        return STATUS_DENIED;
+    }
+    writing->kind = WRITING_delete;
+    return writing_run(writing, tx);
+}
+
+static enum status erase_rest(struct running *running, struct store_view *tx);
+
 static const struct command commands[] = {
-#define CHANGE(of, key, name, field, value) { &of##_resource, key, name, field, value, NULL },
-#define ACTION(of, key, name, act) { &of##_resource, key, name, 0, 0, act },
+#define CHANGE(of, key, name, field, value) { &of##_resource, key, name, field, value, NULL, NULL },
+#define ACTION(of, key, name, act) { &of##_resource, key, name, 0, 0, act, NULL },
+#define FOR_ALL(of, key, name, act, finish) { &of##_resource, key, name, 0, 0, act, finish },
 #include "api/commands.def"
 #undef CHANGE
 #undef ACTION
+#undef FOR_ALL
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -102,6 +119,35 @@ struct running {
     } * outcomes; /* one for each id */
 };
 
+static enum status erase_rest(struct running *running, struct store_view *tx) {
+    struct request *request = running->request;
+    const struct value *ids = &running->body.values[COMMAND_Ids];
+    struct erased *erased = arena_calloc(request->arena, ids->len, sizeof *erased);
+    const struct author by = { request->principal.email,
+                               running->outcomes[0].writing->rules.now_ms };
+    size_t count = 0;
+    if (!erased)
+        return STATUS_BROKEN;
+    for (uint32_t i = 0; i < ids->len; i++) {
+        const struct outcome *outcome = &running->outcomes[i];
+        if (outcome->status == STATUS_OK)
+            erased[count++] = (struct erased){
+                .id = ids->ids[i],
+                .email = value_as_text(&outcome->writing->before.values[USER_Email]),
+            };
+        else if (outcome->status == STATUS_NOT_FOUND)
+            erased[count++] = (struct erased){ .id = ids->ids[i] };
+    }
+    enum status status = count ? store_erase(tx, erased, count, request->arena, &by) : STATUS_OK;
+    for (uint32_t i = 0, at = 0; i < ids->len; i++) {
+        struct outcome *outcome = &running->outcomes[i];
+        if (outcome->status != STATUS_OK && outcome->status != STATUS_NOT_FOUND)
+            continue;
+        outcome->status = erased[at++].was_known ? STATUS_OK : STATUS_NOT_FOUND;
+    }
+    return status;
+}
+
 static enum status run_one(const struct running *running, struct writing *writing,
                            struct store_view *tx) {
     writing->errors = (struct errors){ 0 }; /* this may be a second run */
@@ -121,7 +167,7 @@ static enum status run(struct store_view *tx, struct store_command *command) {
         if (outcome->status == STATUS_BROKEN)
             return STATUS_BROKEN;
     }
-    return STATUS_OK;
+    return running->command->finish ? running->command->finish(running, tx) : STATUS_OK;
 }
 
 static void resume(struct store_command *command) {
@@ -130,6 +176,8 @@ static void resume(struct store_command *command) {
 
 static struct text reason_of(const struct outcome *outcome) {
     const struct error *error = outcome->writing->errors.first;
+    if (!error && outcome->status == STATUS_CONFLICT && outcome->writing->conflict.at)
+        return outcome->writing->conflict;
     return error ? error->message : text_of(status_message(outcome->status));
 }
 

@@ -377,6 +377,24 @@ void store_change_access(struct store_view *tx);
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
 
+/** A user of whom nothing is to be left. */
+struct erased {
+    int64_t id;
+    struct text email; /* that the record had, which this transaction took away; `at` NULL: it was
+                        * gone before */
+    bool was_known;    /* out: there was such a user */
+};
+
+/**
+ * Blanks what is left of users whose records are gone: the values of audit rows about them and of
+ * deliveries, and their addresses wherever these say who did something (but for those that are
+ * another user's by now). Drops what their Idempotency-Keys were used for. An audit row for each
+ * says so. Once it is committed, the log begins anew, as soon as nobody reads from it, and then no
+ * file has any of it. It looks at all users and all audit rows, once for up to `count` users.
+ */
+enum status store_erase(struct store_view *tx, struct erased *erased, size_t count,
+                        struct arena *arena, const struct author *author) MUST_CHECK;
+
 /**
  * Would the disk take a change of the size that it refused? Looks at most once a second, by a file
  * of its own; changes nothing, store_figures neither. OK when it refused none. STATUS_UNAVAILABLE.

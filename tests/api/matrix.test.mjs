@@ -40,7 +40,7 @@ function outcome({ title, resource, suffix, key }, isAdmin, target) {
     if (title.endsWith(' /api/sys/users/{id}/token/refresh'))
         return target === 'own' || isAdmin ? 200 : 403;
     if (suffix === 'POST /runcommand')
-        return !key ? 400 : resource === '/api/sys/users' && isProtected ? 'refused' : 'done';
+        return !key ? 400 : resource === '/api/sys/users' && (isProtected || (key === 'erase' && !isAdmin)) ? 'refused' : 'done';
     if (isProtected && ((resource === '/api/sys/users' && /^(PUT|PATCH|DELETE)/.test(suffix)) || title === 'DELETE /api/sys/refreshtokens/{id}'))
         return 403;
     return title === 'DELETE /api/security/userroles/{id}' ? 409 : 200; // somebody has it

@@ -259,7 +259,7 @@ const run = (Key, Ids, options) => call('POST', '/api/sys/users/runcommand', { K
 
 test('the commands of users are described; most resources have none', async () => {
     const { json } = await call('GET', '/api/sys/users/commands');
-    assert.deepEqual(json.map((command) => command.Key), ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate']);
+    assert.deepEqual(json.map((command) => command.Key), ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate', 'erase']);
     assert.deepEqual(Object.keys(json[0]), ['Key', 'Name', 'AppliesOnlyToMultipleEntities', 'AppliesOnlyToOneEntity', 'AppliesOnlyToTwoEntities',
         'DisplayInDropdown', 'DisplayInDropdownV2', 'DisplayInGrid', 'Icon', 'NeedsEntitiesToRun', 'Order', 'RequiresParameters']);
     assert.deepEqual((await call('GET', '/api/sys/businesses/commands')).json, []);

@@ -84,7 +84,7 @@ const delivery = async () => {
         assert.ok(Date.now() < end, 'the delivery did not arrive');
     }
 };
-for (const key of ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate'])
+for (const key of ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate', 'erase'])
     table[`POST /api/sys/users/runcommand ${key}`] = run('/api/sys/users', key, () => made('/api/sys/users', newUser()));
 table['POST /api/sys/webhookdeliveries/runcommand repeat'] = run('/api/sys/webhookdeliveries', 'repeat', delivery);
 table['DELETE /api/sys/refreshtokens/{id}'] = async () => {

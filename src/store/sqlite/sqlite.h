@@ -82,6 +82,7 @@ struct store_view {
     int turns_left;      /* of a search that may only be short, in thousands of steps */
     bool access_changed; /* the running transaction decides who may do what */
     bool outbox_changed; /* the running transaction left something to be delivered */
+    bool erased;         /* the running transaction took out what no file may keep */
     int logged_code;     /* of the error that was logged last, and when */
     int64_t logged_ms;
     struct packing *packing;
@@ -200,6 +201,10 @@ enum status write_new_row(struct store_view *tx, const struct record *record) MU
 
 /** Writes what the indexes beside the rows have of a new one: links, texts, addresses. */
 enum status write_new_indexes(struct store_view *tx, const struct record *record) MUST_CHECK;
+
+/** Leaves an audit row that says that a user was erased. */
+enum status write_erasure(struct store_view *tx, int64_t user_id,
+                          const struct author *author) MUST_CHECK;
 
 /** Gives a connection the functions that searches use. */
 bool search_prepare(struct store_view *view) MUST_CHECK;

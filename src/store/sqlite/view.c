@@ -38,12 +38,14 @@ enum status view_run(struct store_view *view, const char *sql) {
     return STATUS_BROKEN;
 }
 
-/* busy_timeout comes first: switching to WAL may have to wait for another connection. */
+/* busy_timeout comes first: switching to WAL may have to wait for another connection. What is taken
+ * away is overwritten (secure_delete), so that what is erased is in no file any more. */
 static const char connection_settings[] = "PRAGMA busy_timeout = 10000;"
                                           "PRAGMA journal_mode = WAL;"
                                           "PRAGMA synchronous = FULL;"
                                           "PRAGMA wal_autocheckpoint = 0;"
                                           "PRAGMA cache_size = -2048;"
+                                          "PRAGMA secure_delete = ON;"
                                           "PRAGMA trusted_schema = OFF;";
 
 struct store_view *view_open(struct store *store, const char *path, bool may_create) {

@@ -151,6 +151,23 @@ enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct te
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
+enum status write_erasure(struct store_view *tx, int64_t user_id, const struct author *author) {
+    struct arena arena = { 0 };
+    struct record user = record_new(&user_table, &arena);
+    enum status status = STATUS_BROKEN;
+    if (user.values) {
+        user.values[USER_Id] = value_integer(user_id);
+        status = add_audit_row(tx,
+                               &(struct audit_row){ .record = &user,
+                                                    .property = TEXT("Erased"),
+                                                    .after = TEXT("erased"),
+                                                    .type = AUDIT_DELETE },
+                               author);
+    }
+    arena_close(&arena);
+    return status;
+}
+
 /* When and by whom is what every audit row says already, and the display text follows from other
  * fields. */
 static bool is_audited(const struct table *table, unsigned field) {

@@ -49,10 +49,11 @@ struct store {
     bool writer_runs, checkpointer_runs;
     struct queue commands;
     struct reader_pool *reader_pool;
-    struct queue stop;      /* nothing is put in: closing it ends the checkpointer */
-    pthread_mutex_t turn;   /* held while a group is written, or the log is begun anew */
-    atomic_bool wants_turn; /* the checkpointer waits for the turn */
-    atomic_bool wants_log;  /* and for those who read for long: the log is far past its bound */
+    struct queue stop;       /* nothing is put in: closing it ends the checkpointer */
+    pthread_mutex_t turn;    /* held while a group is written, or the log is begun anew */
+    atomic_bool wants_turn;  /* the checkpointer waits for the turn */
+    atomic_bool must_forget; /* the log has what was erased: it must begin anew, and empty */
+    atomic_bool wants_log;   /* and for those who read for long: the log is far past its bound */
     atomic_bool is_closing;
     int64_t search_limit_ms;
     atomic_bool is_broken; /* a sync failed: what reached the disk is not known any more */
@@ -246,7 +247,7 @@ static void count_group(struct store *store, unsigned size) {
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct store_view *tx = store->writer_view;
-    tx->access_changed = tx->outbox_changed = false;
+    tx->access_changed = tx->outbox_changed = tx->erased = false;
     (void)take_written(store);
     if (atomic_load(&store->is_broken))
         return false;
@@ -270,6 +271,8 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
         count_group(store, size);
     }
+    if (ok && tx->erased)
+        atomic_store(&store->must_forget, true);
     if (ok && tx->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
     if (ok && tx->outbox_changed)
@@ -400,24 +403,30 @@ static void *run_checkpointer(void *argument) {
     while (!queue_is_done(&store->stop)) {
         int pages = 0;
         (void)queue_take_all(&store->stop, store->look_every_ms);
-        if (!is_due(store, &commits, &since_ms))
+        bool must_forget = atomic_load(&store->must_forget);
+        if (!is_due(store, &commits, &since_ms) && !must_forget)
             continue;
         (void)end_snapshots(store); /* one that is kept by an idle thread would hold the log */
-        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) || pages < store->log_bound_pages)
+        if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) ||
+            (pages < store->log_bound_pages && !must_forget))
             continue;
         /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
          * each turn is shorter, and so little is left to do while it rests. */
         for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
         bool is_urgent = pages > store->log_bound_pages * 3;
-        if (begun_at == commits || (!end_snapshots(store) && !is_urgent))
+        if ((begun_at == commits && !must_forget) || (!end_snapshots(store) && !is_urgent))
             continue; /* or it begins anew with the next commit already */
         atomic_store(&store->wants_log, is_urgent);
         atomic_store(&store->wants_turn, true);
         mutex_lock(&store->turn);
         (void)end_snapshots(store);
-        if (checkpoint(store, SQLITE_CHECKPOINT_RESTART, &pages)) /* else tried again next time */
+        int mode = must_forget ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
+        if (checkpoint(store, mode, &pages)) { /* else tried again next time */
             begun_at = store_commits(store);
+            if (must_forget)
+                atomic_store(&store->must_forget, false); /* nobody commits during the turn */
+        }
         atomic_store(&store->wants_turn, false);
         atomic_store(&store->wants_log, false);
         mutex_unlock(&store->turn);

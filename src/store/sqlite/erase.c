@@ -1,0 +1,188 @@
+/* Takes out of all that is kept what is left of users whose records are gone. */
+#include "store/sqlite/sqlite.h"
+
+#include "json/json.h"
+#include "rules/email.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Stands for an address of who did something, as in statements.def. */
+#define NOBODY "erased user"
+
+struct erasing {
+    struct store_view *tx;
+    struct arena *arena;
+    struct buffer ids, addresses; /* lists in JSON, to be bound */
+};
+
+static enum status run_with(const struct erasing *erasing, sqlite3_stmt *statement,
+                            const struct buffer *first, const struct buffer *second) {
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, buffer_text(first));
+    if (second)
+        bind_text(statement, 2, buffer_text(second));
+    return view_execute(erasing->tx, statement);
+}
+
+/* ---- Whose traces they are ---- */
+
+/* One that is another user's by now stays: who reads it thinks of that one. */
+static enum status add_address(struct erasing *erasing, struct text address) {
+    int64_t owner;
+    if (!address.at || !memchr(address.at, '@', address.len))
+        return STATUS_OK;
+    struct text key = email_key(address, erasing->arena);
+    enum status status = key.at ? store_find_user(erasing->tx, key, &owner) : STATUS_BROKEN;
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    if (erasing->addresses.len > 1)
+        buffer_add_char(&erasing->addresses, ',');
+    json_add_string(&erasing->addresses, address);
+    return STATUS_OK;
+}
+
+static void note_known(struct erased *erased, size_t count, int64_t id) {
+    for (size_t i = 0; i < count; i++)
+        erased[i].was_known |= erased[i].id == id;
+}
+
+/* The trail tells who was there, and the addresses that they had before the last one. */
+static enum status read_trail(struct erasing *erasing, struct erased *erased, size_t count) {
+    sqlite3_stmt *statement = view_statement(erasing->tx, SQL_erased_trail);
+    enum status status = STATUS_BROKEN;
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_text(statement, 1, buffer_text(&erasing->ids));
+    while ((status = view_step(erasing->tx, statement)) == STATUS_OK) {
+        note_known(erased, count, sqlite3_column_int64(statement, 0));
+        status = add_address(erasing, column_text(statement, 1, erasing->arena));
+        if (status == STATUS_OK)
+            status = add_address(erasing, column_text(statement, 2, erasing->arena));
+        if (status != STATUS_OK)
+            break;
+    }
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status begin(struct erasing *erasing, struct erased *erased, size_t count) {
+    enum status status = STATUS_OK;
+    buffer_init(&erasing->ids, erasing->arena, 32);
+    buffer_init(&erasing->addresses, erasing->arena, 256);
+    buffer_add_char(&erasing->ids, '[');
+    buffer_add_char(&erasing->addresses, '[');
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        buffer_printf(&erasing->ids, "%s%lld", i ? "," : "", (long long)erased[i].id);
+        erased[i].was_known = erased[i].email.at != NULL;
+        status = add_address(erasing, erased[i].email);
+    }
+    buffer_add_char(&erasing->ids, ']');
+    if (status == STATUS_OK)
+        status = read_trail(erasing, erased, count);
+    buffer_add_char(&erasing->addresses, ']');
+    bool failed = erasing->ids.failed || erasing->addresses.failed || erasing->arena->failed;
+    return failed ? STATUS_BROKEN : status;
+}
+
+/* ---- Who changed what ---- */
+
+static enum status run_on_table(const struct erasing *erasing, const struct table *table) {
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    char sql[192];
+    int len = snprintf(sql, sizeof sql,
+                       "UPDATE %s SET Version = Version + 1, UpdatedBy = '" NOBODY "'"
+                       " WHERE UpdatedBy IN (SELECT value FROM json_each(?1))",
+                       table->name);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    if (sqlite3_prepare_v2(erasing->tx->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        status = run_with(erasing, statement, &erasing->addresses, NULL);
+    else
+        view_log(erasing->tx, "preparing to erase");
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return status;
+}
+
+static enum status rename_author(const struct erasing *erasing, int64_t id) {
+    struct arena arena = { 0 };
+    struct record before, after = record_new(&user_table, &arena);
+    enum status status = after.values ? STATUS_OK : STATUS_BROKEN;
+    if (status == STATUS_OK)
+        status = store_load(erasing->tx, &user_table, id, &arena, &before);
+    if (status == STATUS_OK) {
+        memcpy(after.values, before.values, user_table.count * sizeof *after.values);
+        after.version = before.version + 1;
+        after.values[USER_UpdatedBy] = value_text(TEXT(NOBODY));
+        status = store_note(erasing->tx, &before, &after);
+    }
+    arena_close(&arena);
+    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+}
+
+/* Records of users have it in their JSON: each is looked at, and those are written again. */
+static enum status run_on_users(const struct erasing *erasing) {
+    sqlite3_stmt *statement = NULL;
+    struct arena arena = { 0 };
+    struct buffer ids;
+    enum status status = STATUS_BROKEN;
+    char sql[160];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT Id FROM users WHERE users_member(Members, %d)"
+                   " IN (SELECT value FROM json_each(?1))",
+                   USER_UpdatedBy);
+    buffer_init(&ids, &arena, 0);
+    if (sqlite3_prepare_v2(erasing->tx->db, sql, -1, &statement, NULL) == SQLITE_OK) {
+        bind_text(statement, 1, buffer_text(&erasing->addresses));
+        while ((status = view_step(erasing->tx, statement)) == STATUS_OK) {
+            int64_t id = sqlite3_column_int64(statement, 0);
+            buffer_add(&ids, (struct text){ (const char *)&id, sizeof id });
+        }
+        status = status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_BROKEN;
+    } else
+        view_log(erasing->tx, "preparing to erase");
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    const int64_t *list = (const int64_t *)(const void *)ids.at;
+    for (size_t i = 0; status == STATUS_OK && i < ids.len / sizeof *list; i++)
+        status = rename_author(erasing, list[i]);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status erase_authors(const struct erasing *erasing) {
+    enum status status = run_with(erasing, view_statement(erasing->tx, SQL_erase_authors),
+                                  &erasing->addresses, NULL);
+    if (status == STATUS_OK)
+        status = run_with(erasing, view_statement(erasing->tx, SQL_erase_payload_authors),
+                          &erasing->addresses, NULL);
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
+        if (tables[i]->is_kept_as_json)
+            status = run_on_users(erasing);
+        else if (tables[i] != &audit_trail_entry_table && tables[i] != &refresh_token_table)
+            status = run_on_table(erasing, tables[i]);
+    return status;
+}
+
+/* ---- All of it ---- */
+
+enum status store_erase(struct store_view *tx, struct erased *erased, size_t count,
+                        struct arena *arena, const struct author *author) {
+    struct erasing erasing = { .tx = tx, .arena = arena };
+    enum status status = begin(&erasing, erased, count);
+    tx->erased = true;
+    /* The rows that say so come first: who did it may be among those who go. */
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        if (erased[i].was_known)
+            status = write_erasure(tx, erased[i].id, author);
+    if (status == STATUS_OK)
+        status = run_with(&erasing, view_statement(tx, SQL_erase_trail), &erasing.ids, NULL);
+    if (status == STATUS_OK)
+        status = run_with(&erasing, view_statement(tx, SQL_erase_deliveries), &erasing.ids, NULL);
+    if (status == STATUS_OK)
+        status = run_with(&erasing, view_statement(tx, SQL_erase_repeats), &erasing.ids,
+                          &erasing.addresses);
+    if (status == STATUS_OK)
+        status = run_with(&erasing, view_statement(tx, SQL_erase_tokens), &erasing.ids, NULL);
+    return status == STATUS_OK ? erase_authors(&erasing) : status;
+}
