@@ -1,0 +1,246 @@
+/* The outbox where a socket cannot see it: a part of what is cancelled, and a group that is rolled
+ * back. */
+#include "store/sqlite/sqlite.h"
+
+#include "model/tables.h"
+
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { HOOK = 7, USER = 1001, NOW_MS = 1000000 };
+
+static const struct author author = { { "test", 4 }, NOW_MS };
+
+/* ---- cancelling ---- */
+
+enum { LINES = 4, DELIVERIES = 17, AT_ONCE = 5 };
+
+/* The first of each line (the deliveries of a webhook and a user) is foreseen. */
+static void add_lines(struct store_view *view) {
+    for (int id = 1; id <= DELIVERIES; id++) {
+        char sql[256];
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
+                       " NextAttempt) VALUES (%d, 1, %d, %d, 1, %s)",
+                       id, HOOK, id % LINES, id <= LINES ? "0" : "NULL");
+        assert_int_equal(view_run(view, sql), STATUS_OK);
+    }
+}
+
+/* Returns how many are pending. Of what is left of a line the first one is foreseen, and no other.
+ */
+static int assert_lines_begin(struct store_view *view) {
+    sqlite3_stmt *statement = NULL;
+    bool has_begun[LINES] = { false };
+    int pending = 0;
+    assert_int_equal(sqlite3_prepare_v2(view->db,
+                                        "SELECT EntityId, NextAttempt IS NOT NULL FROM"
+                                        " web_hook_deliveries WHERE Status = 1 ORDER BY Id",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    for (; sqlite3_step(statement) == SQLITE_ROW; pending++) {
+        int line = sqlite3_column_int(statement, 0);
+        assert_int_equal(sqlite3_column_int(statement, 1), !has_begun[line]);
+        has_begun[line] = true;
+    }
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    return pending;
+}
+
+static void what_is_cancelled_in_parts_leaves_lines_that_begin(void **state) {
+    (void)state;
+    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
+    assert_non_null(view);
+    assert_int_equal(schema_migrate(view), STATUS_OK);
+    add_lines(view);
+    assert_int_equal(assert_lines_begin(view), DELIVERIES);
+    for (int left = DELIVERIES; left > 0;) {
+        assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, AT_ONCE), STATUS_OK);
+        left = left > AT_ONCE ? left - AT_ONCE : 0;
+        assert_int_equal(assert_lines_begin(view), left);
+    }
+    store_view_close(view);
+}
+
+/* ---- a group that is rolled back ---- */
+
+static char directory[] = "/tmp/roster-outbox-XXXXXX";
+
+static int make_directory(void **state) {
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state) {
+    char file[64];
+    (void)state;
+    (void)snprintf(file, sizeof file, "%s/roster.db", directory);
+    return unlink(file) == 0 ? rmdir(directory) : -1;
+}
+
+struct step {
+    struct store_command command; /* first */
+    sem_t begun, opened;          /* of the gate, which ends when it is opened */
+    sem_t finished;
+    int runs;
+};
+
+static void finish(struct store_command *command) {
+    (void)sem_post(&((struct step *)command)->finished);
+}
+
+static void begin(struct step *step,
+                  enum status (*run)(struct store_view *, struct store_command *)) {
+    *step =
+        (struct step){ .command = { .on_behalf_of = &store_nobody, .run = run, .done = finish } };
+    assert_int_equal(sem_init(&step->begun, 0, 0), 0);
+    assert_int_equal(sem_init(&step->opened, 0, 0), 0);
+    assert_int_equal(sem_init(&step->finished, 0, 0), 0);
+}
+
+static void wait_for(sem_t *semaphore) {
+    while (sem_wait(semaphore) != 0)
+        ; /* a signal */
+}
+
+static enum status end(struct step *step) {
+    wait_for(&step->finished);
+    assert_int_equal(sem_destroy(&step->begun), 0);
+    assert_int_equal(sem_destroy(&step->opened), 0);
+    assert_int_equal(sem_destroy(&step->finished), 0);
+    return step->command.status;
+}
+
+static struct record new_user(struct arena *arena) {
+    struct record user = record_new(&user_table, arena);
+    assert_non_null(user.values);
+    user.version = 1;
+    user.values[USER_Id] = value_integer(USER);
+    user.values[USER_FullName] = value_text(TEXT("Told"));
+    user.values[USER_Email] = user.values[USER_EmailKey] = value_text(TEXT("told@example.com"));
+    user.values[USER_Language] = value_integer(1);
+    user.values[USER_PasswordSalt] = value_text(TEXT(""));
+    user.values[USER_LastHelpVisited] = value_integer(0);
+    user.values[USER_InvalidLoginAttempts] = value_integer(0);
+    return user;
+}
+
+static struct record new_hook(struct arena *arena) {
+    struct record hook = record_new(&web_hook_table, arena);
+    assert_non_null(hook.values);
+    hook.version = 1;
+    hook.values[WEB_HOOK_Id] = value_integer(HOOK);
+    hook.values[WEB_HOOK_BusinessId] = value_integer(1);
+    hook.values[WEB_HOOK_Name] = value_text(TEXT("Told"));
+    hook.values[WEB_HOOK_URL] = value_text(TEXT("http://127.0.0.1:9/"));
+    hook.values[WEB_HOOK_Action] = value_integer(ACTION_USER_UPDATE);
+    hook.values[WEB_HOOK_Active] = value_integer(1);
+    return hook;
+}
+
+static enum status add_both(struct store_view *tx, struct store_command *command) {
+    struct arena arena = { 0 };
+    struct record user = new_user(&arena), hook = new_hook(&arena);
+    (void)command;
+    enum status status = store_insert(tx, &user, &author);
+    if (status == STATUS_OK)
+        status = store_insert(tx, &hook, &author);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status hold_writer(struct store_view *tx, struct store_command *command) {
+    struct step *gate = (struct step *)command;
+    (void)tx;
+    (void)sem_post(&gate->begun);
+    wait_for(&gate->opened);
+    return STATUS_OK;
+}
+
+/* The second time, by itself, it fails before it looks at anything, as when memory is short. */
+static enum status delete_hook_once(struct store_view *tx, struct store_command *command) {
+    struct arena arena = { 0 };
+    struct record hook;
+    if (((struct step *)command)->runs++)
+        return STATUS_BROKEN;
+    enum status status = store_load(tx, &web_hook_table, HOOK, &arena, &hook);
+    if (status == STATUS_OK)
+        status = store_delete(tx, &hook, &author);
+    arena_close(&arena);
+    return status;
+}
+
+static enum status change_user(struct store_view *tx, struct store_command *command) {
+    struct arena arena = { 0 };
+    struct record before, after;
+    (void)command;
+    enum status status = store_load(tx, &user_table, USER, &arena, &before);
+    if (status == STATUS_OK) {
+        after = record_new(&user_table, &arena);
+        assert_non_null(after.values);
+        memcpy(after.values, before.values, user_table.count * sizeof *after.values);
+        after.version = before.version + 1;
+        after.values[USER_FullName] = value_text(TEXT("Told of"));
+        status = store_update(tx, &before, &after, &author);
+    }
+    arena_close(&arena);
+    return status;
+}
+
+static enum status spoil(struct store_view *tx, struct store_command *command) {
+    (void)tx;
+    (void)command;
+    return STATUS_BROKEN;
+}
+
+/* In one group the only webhook is deleted and a user changed, of which nobody is to be told then;
+ * the group is rolled back, and the webhook stays, so it is told of the change after all. */
+static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
+    char why[256];
+    int code;
+    int64_t pending = -1;
+    struct step first, gate, deletion, change, spoiler;
+    struct step *const group[] = { &deletion, &change, &spoiler };
+    (void)state;
+    struct store *store =
+        store_open(&(struct store_options){ .directory = directory }, why, sizeof why, &code);
+    assert_non_null(store);
+    begin(&first, add_both);
+    begin(&gate, hold_writer);
+    begin(&deletion, delete_hook_once);
+    begin(&change, change_user);
+    begin(&spoiler, spoil);
+    assert_int_equal(store_submit(store, &first.command), STATUS_OK);
+    assert_int_equal(end(&first), STATUS_OK);
+    assert_int_equal(store_submit(store, &gate.command), STATUS_OK);
+    wait_for(&gate.begun); /* what comes now waits behind it, and is one group */
+    for (size_t i = 0; i < sizeof group / sizeof group[0]; i++)
+        assert_int_equal(store_submit(store, &group[i]->command), STATUS_OK);
+    assert_int_equal(sem_post(&gate.opened), 0);
+    assert_int_equal(end(&gate), STATUS_OK);
+    assert_int_equal(end(&deletion), STATUS_BROKEN);
+    assert_int_equal(end(&change), STATUS_OK);
+    assert_int_equal(end(&spoiler), STATUS_BROKEN);
+    assert_int_equal(deletion.runs, 2);
+    struct store_view *view = store_view_open(store);
+    assert_non_null(view);
+    assert_int_equal(store_count_pending(view, &pending), STATUS_OK);
+    assert_int_equal(pending, 1);
+    store_view_close(view);
+    store_close(store);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_cancelled_in_parts_leaves_lines_that_begin),
+        cmocka_unit_test_setup_teardown(a_webhook_whose_deletion_is_rolled_back_is_told,
+                                        make_directory, remove_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
