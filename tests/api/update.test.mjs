@@ -1,7 +1,9 @@
 // Every statement of the page "Update User", in its order, each as a test of that name.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, adminEmail, assertFailure, assertInvalid, required, userId } from './harness.mjs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Server, addNeighbours, adminEmail, adminId, assertFailure, assertInvalid, required, userId } from './harness.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
@@ -230,7 +232,6 @@ test('HEAD answers as GET does, without the body', async () => {
 
 test('audit rows say who, when, which property, from what to what; secrets only that they changed', async () => {
     await server.update(userId, { FullName: 'Audited', Active: false, AccessToken: 'tell-nobody', Businesses: [302] });
-    const { execFileSync } = await import('node:child_process');
     const rows = JSON.parse(execFileSync('sqlite3', ['-json', `${server.folder}/data/roster.db`,
         'SELECT entity, entity_id, property, old_value, new_value, action_by, at_ms, type FROM audit ORDER BY id DESC LIMIT 5']));
     const by = Object.fromEntries(rows.map((row) => [row.property, row]));
@@ -247,4 +248,25 @@ test('audit rows say who, when, which property, from what to what; secrets only 
         assert.ok(Math.abs(row.at_ms - Date.now()) < 10000);
         assert.equal(row.type, 2);
     }
+});
+
+test('of a secret of any resource the audit trail says that it changed, never from what to what', async () => {
+    const token = await server.admin(), write = async (method, path, body) => {
+        const reply = await server.call(method, `/api/${path}`, { token, body });
+        assert.equal(reply.status, 200, reply.text);
+        return reply.json.Value.Id;
+    };
+    const hook = await write('POST', 'sys/webhooks', { BusinessId: 301, Name: 'Audited', Action: 1001, URL: 'https://example.com/', SharedSecret: 'first' });
+    const application = await write('POST', 'apps/applications', { DeveloperId: adminId, Name: 'Audited', ShortDescription: 'Opens', InstallUrl: 'https://example.com/', SecretKey: 'first' });
+    for (const round of ['A', 'B']) {
+        await write('PATCH', `sys/users/${userId}`, { NewPassword: `correct horse ${round}`, AccessToken: `tell nobody ${round}`, TwoFactorSecret: round.repeat(32) });
+        await write('PATCH', `sys/webhooks/${hook}`, { SharedSecret: `a secret ${round}` });
+        await write('PATCH', `apps/applications/${application}`, { SecretKey: `a key ${round}` });
+    }
+    for (const [entity, id, properties] of [['User', userId, ['Password', 'AccessToken', 'TwoFactorSecret']], ['WebHook', hook, ['SharedSecret']], ['Application', application, ['SecretKey']]])
+        for (const property of properties) {
+            const rows = execFileSync('sqlite3', ['-json', join(server.folder, 'data', 'roster.db'), `SELECT old_value, new_value FROM audit WHERE type = 2 AND entity = '${entity}'
+                AND entity_id = ${id} AND property = '${property}' ORDER BY id DESC LIMIT 2`]);
+            assert.deepEqual(JSON.parse(rows), Array(2).fill({ old_value: null, new_value: 'changed' }), property);
+        }
 });
