@@ -373,10 +373,15 @@ test('a backup never takes the place of a file, and a failed one leaves none', a
     assert.equal((await run(['backup', '--data', data])).code, usage);
 });
 
-test('nobody else may read the data folder or anything in it', () => {
-    assert.equal(statSync(data).mode & 0o077, 0);
-    for (const name of ['roster.db', 'roster.db-wal', 'roster.db-shm', 'roster.key'])
-        assert.equal(statSync(join(data, name)).mode & 0o777, 0o600, name);
+test('nobody else may read the data folder or anything in it, whatever the umask', async () => {
+    const before = process.umask(0); // of what is started from here on
+    const other = await Server.startNew([], { ROSTER_ADMIN_PASSWORD: password }).finally(() => process.umask(before));
+    await other.token('admin@localhost'); // a change, for the log
+    const folder = join(other.folder, 'data'), names = readdirSync(folder).sort();
+    assert.deepEqual(names, ['roster.db', 'roster.db-shm', 'roster.db-wal', 'roster.key']);
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+    for (const name of names)
+        assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name);
 });
 
 test('a database that is open to others is closed to them at the start, and its folder is warned of', async () => {
