@@ -239,6 +239,12 @@ int ftruncate64(int file, off64_t size) {
     return (int)syscall(SYS_ftruncate, file, size);
 }
 
+/* Whose a file is reaches the disk with the next sync, as what is in it. */
+int fchown(int file, uid_t owner, gid_t group) {
+    note_file("write", file);
+    return (int)syscall(SYS_fchown, file, owner, group);
+}
+
 /* ---- names: one may not change, or another program's file be there just before ---- */
 
 static void appear(const char *path) {
@@ -277,7 +283,11 @@ int unlink(const char *path) {
 ssize_t write(int file, const void *bytes, size_t size) {
     struct stat status;
     bool is_regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
-    return is_regular && strikes(PLAIN) ? -1 : syscall(SYS_write, file, bytes, size);
+    if (is_regular && strikes(PLAIN))
+        return -1;
+    if (is_regular && file != changes)
+        note_file("write", file);
+    return syscall(SYS_write, file, bytes, size);
 }
 
 /* The thread that commits, as it calls itself; a checkpoint's syncs are others. */

@@ -1,4 +1,4 @@
-// A power cut at each step of a backup and of a restore, and what comes in between: what is said to be done is on the
+// A power cut at each step of a backup, of a restore and of a first start, and what comes in between: what is said to be done is on the
 // disk, and a folder has the old database with its own log, or the backup without any.
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -15,11 +15,14 @@ const put = async (FullName) => assert.equal((await server.put({ ...required(awa
 const nameIn = (folder) => storedUsers(join(folder, 'roster.db'), `Id = ${adminId}`).get(adminId).FullName;
 
 // What the disk was told, in order: [what, path, other path].
+const changesFile = () => join(temporaryFolder(), 'changes');
+const changesIn = (file) => readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => line.split(' ').map((path, i) => (i && path ? resolve(path) : path)));
+
 async function traced(args) {
-    const file = join(temporaryFolder(), 'changes');
+    const file = changesFile();
     writeFileSync(file, '');
     const result = await faults.run(args, { CHANGES_FILE: file });
-    return { ...result, changes: readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => line.split(' ').map((path, i) => (i && path ? resolve(path) : path))) };
+    return { ...result, changes: changesIn(file) };
 }
 
 // The folder after a power cut behind the first `steps` changes: each state that the disk may be in. Names that changed
@@ -122,4 +125,17 @@ test('a backup takes the place of no file, not even of one that comes at the las
     assert.equal(code, 73, stderr);
     assert.equal(readFileSync(file, 'utf8'), 'theirs');
     assert.deepEqual(readdirSync(dirname(file)), ['backup.db']);
+});
+
+test('the key of a server that says it serves outlives a power cut; before, there is none or a whole one', async () => {
+    const file = changesFile();
+    writeFileSync(file, '');
+    const own = await faults.start([], { ROSTER_ADMIN_PASSWORD: 'a-password-of-ours', CHANGES_FILE: file });
+    const changes = changesIn(file), folder = join(own.folder, 'data'), key = join(folder, 'roster.key');
+    assert.ok(changes.some(([what, , to]) => what === 'link' && to === key), `${changes}`);
+    for (let steps = 0; steps <= changes.length; steps++)
+        for (const { now, isWhole } of statesAfter(folder, [], changes, steps))
+            assert.ok(!now.has(key) || isWhole(key), `a power cut after ${changes[steps - 1]}`);
+    for (const { isWhole } of statesAfter(folder, [], changes, changes.length))
+        assert.ok(isWhole(key), 'it is there');
 });
