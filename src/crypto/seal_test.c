@@ -346,6 +346,23 @@ static void a_key_is_known_by_its_mark_which_tells_nothing_of_it(void **state) {
     seal_key_free(other);
 }
 
+static void a_body_is_recognised_under_one_key_alone(void **state) {
+    struct seal_key *one = open_key(true);
+    (void)state;
+    assert_non_null(one);
+    struct token_hash mac = seal_mac(one, TEXT("body")), again = seal_mac(one, TEXT("body"));
+    struct token_hash other_body = seal_mac(one, TEXT("bodz"));
+    assert_memory_equal(mac.bytes, again.bytes, sizeof mac.bytes);
+    assert_memory_not_equal(mac.bytes, other_body.bytes, sizeof mac.bytes);
+    assert_int_equal(unlink(path), 0);
+    struct seal_key *other = open_key(true);
+    assert_non_null(other);
+    struct token_hash other_key = seal_mac(other, TEXT("body"));
+    assert_memory_not_equal(mac.bytes, other_key.bytes, sizeof mac.bytes);
+    seal_key_free(one);
+    seal_key_free(other);
+}
+
 static void a_place_differs_by_table_id_and_field(void **state) {
     struct arena arena = { 0 };
     (void)state;
@@ -388,6 +405,7 @@ int main(void) {
         IN_FOLDER(what_was_changed_or_cut_does_not_open),
         IN_FOLDER(short_memory_gives_nothing),
         IN_FOLDER(a_key_is_known_by_its_mark_which_tells_nothing_of_it),
+        IN_FOLDER(a_body_is_recognised_under_one_key_alone),
         cmocka_unit_test(a_place_differs_by_table_id_and_field),
     };
     return cmocka_run_group_tests(tests, start, NULL);
