@@ -12,6 +12,13 @@ const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'u
 const current = await Server.start();
 const latest = Number(sql(join(current.folder, 'data', 'roster.db'), 'PRAGMA user_version'));
 
+// Tables, columns (in no order, and whether or not they may be NULL: some came later), indexes, triggers and views.
+const shapeOf = (file) => [
+    "SELECT type, name, tbl_name, iif(type = 'table', '', sql) FROM sqlite_schema ORDER BY 1, 2",
+    "SELECT s.name, c.name, c.type, c.pk FROM sqlite_schema AS s JOIN pragma_table_info(s.name) AS c WHERE s.type = 'table' ORDER BY 1, 2",
+    'PRAGMA application_id',
+].flatMap((query) => sql(file, query).split('\n'));
+
 function makeOld(version, name = `version-${version}`) {
     const data = join(folder, name), file = join(data, 'roster.db');
     mkdirSync(data, { mode: 0o700 });
@@ -84,6 +91,7 @@ for (let version = 1; version < latest; version++) {
         const server = await Server.start(['--data', data]);
         await server.stop();
         assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
+        assert.deepEqual(shapeOf(file), shapeOf(join(current.folder, 'data', 'roster.db')), 'its shape is that of a new one');
         const upgraded = unpackedCopy(file);
         for (const table of tables) {
             const found = read(table, upgraded);
