@@ -146,6 +146,31 @@ static void an_item_wakes_who_waits(void **state) {
     queue_destroy(&queue);
 }
 
+/* Several may be put before the first who is woken has taken his: only he can wake the next. */
+static void each_of_several_items_wakes_one_who_waits(void **state) {
+    (void)state;
+    enum { WAITING = 3, ROUNDS = 200, HANGS_AFTER_S = 60 };
+    struct timespec deadline;
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &deadline), 0);
+    deadline.tv_sec += HANGS_AFTER_S;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct queue queue;
+        struct number numbers[WAITING];
+        pthread_t waiting[WAITING];
+        assert_true(queue_init(&queue, 0));
+        for (size_t i = 0; i < WAITING; i++)
+            assert_int_equal(pthread_create(&waiting[i], NULL, take_one, &queue), 0);
+        (void)usleep(200); /* some wait by then */
+        put_all(&queue, numbers, WAITING);
+        for (size_t i = 0; i < WAITING; i++) {
+            void *taken = NULL;
+            assert_int_equal(pthread_timedjoin_np(waiting[i], &taken, &deadline), 0);
+            assert_non_null(taken);
+        }
+        queue_destroy(&queue);
+    }
+}
+
 static void closing_wakes_everyone_who_waits(void **state) {
     (void)state;
     enum { WAITING = 3 };
@@ -265,6 +290,7 @@ int main(void) {
         cmocka_unit_test(a_closed_queue_refuses_but_gives_what_waits),
         cmocka_unit_test(waiting_ends_when_the_time_is_up),
         cmocka_unit_test(an_item_wakes_who_waits),
+        cmocka_unit_test(each_of_several_items_wakes_one_who_waits),
         cmocka_unit_test(closing_wakes_everyone_who_waits),
         cmocka_unit_test(every_item_arrives_once),
         cmocka_unit_test(what_one_thread_puts_arrives_in_its_order),
