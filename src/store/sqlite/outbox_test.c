@@ -1,5 +1,5 @@
-/* The outbox where a socket cannot see it: a part of what is cancelled, and a group that is rolled
- * back. */
+/* The outbox where a socket cannot see it: the lines of deliveries, a part of what is cancelled,
+ * and a group that is rolled back. */
 #include "store/sqlite/sqlite.h"
 
 #include "model/tables.h"
@@ -16,6 +16,104 @@
 enum { HOOK = 7, USER = 1001, NOW_MS = 1000000 };
 
 static const struct author author = { { "test", 4 }, NOW_MS };
+
+/* ---- lines ---- */
+
+static struct store_view *opened(void) {
+    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
+    assert_non_null(view);
+    assert_int_equal(schema_migrate(view), STATUS_OK);
+    return view;
+}
+
+static void add_hook(struct store_view *view, bool is_active) {
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO web_hooks (Id, Version, BusinessId, Name, URL, Action, Active)"
+                   " VALUES (%d, 1, 1, '', 'http://127.0.0.1:9/', 1002, %d)",
+                   HOOK, is_active);
+    assert_int_equal(view_run(view, sql), STATUS_OK);
+}
+
+/* To HOOK, of USER. `next`: its NextAttempt, as SQL. */
+static void add_delivery(struct store_view *view, int id, enum delivery_status status,
+                         const char *next) {
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
+                   " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, '[]', %s)",
+                   id, HOOK, USER, (int)status, next);
+    assert_int_equal(view_run(view, sql), STATUS_OK);
+}
+
+/* Its Status, and its NextAttempt, 0 for none. */
+static void assert_is(struct store_view *view, int id, enum delivery_status status, int64_t next) {
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(view->db,
+                           "SELECT Status, NextAttempt FROM web_hook_deliveries WHERE Id = ?1", -1,
+                           &statement, NULL),
+        SQLITE_OK);
+    bind_integer(statement, 1, id);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int64(statement, 0), status);
+    assert_int_equal(sqlite3_column_int64(statement, 1), next);
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+}
+
+static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) {
+    static const int64_t next_ms[] = { NOW_MS + 5, 0 }; /* not the last attempt, and the last */
+    (void)state;
+    for (size_t i = 0; i < sizeof next_ms / sizeof next_ms[0]; i++) {
+        struct store_view *view = opened();
+        const struct delivery delivery = { .id = 1, .hook_id = HOOK, .entity_id = USER };
+        const struct attempt failed = { NOW_MS, next_ms[i], TEXT("it failed"), 10 };
+        add_hook(view, false);
+        add_delivery(view, 1, DELIVERY_PENDING, "1");
+        assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, 10), STATUS_OK);
+        assert_is(view, 1, DELIVERY_CANCELLED, 0);
+        assert_int_equal(store_not_delivered(view, &delivery, &failed), STATUS_OK);
+        assert_is(view, 1, DELIVERY_CANCELLED, 0);
+        store_view_close(view);
+    }
+}
+
+static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **state) {
+    struct arena arena = { 0 };
+    struct record young;
+    (void)state;
+    struct store_view *view = opened();
+    add_hook(view, true);
+    add_delivery(view, 1, DELIVERY_PENDING, "5000000");
+    add_delivery(view, 2, DELIVERY_DELIVERED, "NULL");
+    assert_int_equal(store_load(view, &web_hook_delivery_table, 2, &arena, &young), STATUS_OK);
+    assert_int_equal(store_repeat_delivery(view, &young, NOW_MS), STATUS_OK);
+    assert_is(view, 1, DELIVERY_PENDING, 5000000);
+    assert_is(view, 2, DELIVERY_PENDING, 0);
+    arena_close(&arena);
+    store_view_close(view);
+}
+
+static void those_due_for_longest_come_first(void **state) {
+    struct arena arena = { 0 };
+    struct due_deliveries due;
+    const struct due_query query = { HOOK, NOW_MS, 100 };
+    (void)state;
+    struct store_view *view = opened();
+    add_hook(view, true);
+    for (int id = 1; id <= DUE_MAX + 3; id++) {
+        char next[16];
+        (void)snprintf(next, sizeof next, "%d", 1000 - id);
+        add_delivery(view, id, DELIVERY_PENDING, next);
+    }
+    assert_int_equal(view_run(view, "UPDATE web_hook_deliveries SET EntityId = Id"), STATUS_OK);
+    assert_int_equal(store_due_deliveries(view, &query, &arena, &due), STATUS_OK);
+    assert_int_equal(due.count, DUE_MAX);
+    for (unsigned i = 0; i < due.count; i++)
+        assert_int_equal(due.list[i].id, DUE_MAX + 3 - i);
+    arena_close(&arena);
+    store_view_close(view);
+}
 
 /* ---- cancelling ---- */
 
@@ -55,9 +153,7 @@ static int assert_lines_begin(struct store_view *view) {
 
 static void what_is_cancelled_in_parts_leaves_lines_that_begin(void **state) {
     (void)state;
-    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
-    assert_non_null(view);
-    assert_int_equal(schema_migrate(view), STATUS_OK);
+    struct store_view *view = opened();
     add_lines(view);
     assert_int_equal(assert_lines_begin(view), DELIVERIES);
     for (int left = DELIVERIES; left > 0;) {
@@ -65,6 +161,16 @@ static void what_is_cancelled_in_parts_leaves_lines_that_begin(void **state) {
         left = left > AT_ONCE ? left - AT_ONCE : 0;
         assert_int_equal(assert_lines_begin(view), left);
     }
+    store_view_close(view);
+}
+
+static void nothing_is_cancelled_of_a_webhook_that_is_active_again(void **state) {
+    (void)state;
+    struct store_view *view = opened();
+    add_hook(view, true);
+    add_delivery(view, 1, DELIVERY_PENDING, "1");
+    assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, 10), STATUS_OK);
+    assert_is(view, 1, DELIVERY_PENDING, 1);
     store_view_close(view);
 }
 
@@ -238,7 +344,11 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_cancelled_on_its_way_stays_so_though_it_fails),
+        cmocka_unit_test(what_is_repeated_waits_behind_an_older_one_and_its_pause),
+        cmocka_unit_test(those_due_for_longest_come_first),
         cmocka_unit_test(what_is_cancelled_in_parts_leaves_lines_that_begin),
+        cmocka_unit_test(nothing_is_cancelled_of_a_webhook_that_is_active_again),
         cmocka_unit_test_setup_teardown(a_webhook_whose_deletion_is_rolled_back_is_told,
                                         make_directory, remove_directory),
     };
