@@ -145,6 +145,37 @@ test('a webhook that never answers holds no other up', async () => {
     assert.equal(new Set(to('/hangs').map(({ body }) => body[0].Id)).size, to('/hangs').length, 'one at a time of a user');
 });
 
+test('half of all places are kept for webhooks that have none yet', async () => {
+    const { hook, rename, read } = await another();
+    const hanging = Array.from({ length: 16 }, (_, i) => `/fills/${i}`), hooks = [];
+    for (const path of hanging) {
+        answers[path] = 0;
+        hooks.push(await hook(path));
+    }
+    const atOnce = () => hanging.reduce((sum, path) => sum + to(path).length, 0);
+    await Promise.all(people.slice(0, 8).map((id) => rename(id, 'Fills')));
+    await until(() => hanging.every((path) => to(path).length) && atOnce() >= 64, 'places are filled');
+    await hook('/unfilled');
+    await rename(people[8], 'Has a Place');
+    await cameTo('/unfilled');
+    for (const id of hooks)
+        assert.equal((await read(id)).LastError, null, 'none has timed out yet, which would have made room');
+    assert.ok(atOnce() <= 64 + 8, `${atOnce()} at once`);
+});
+
+test('an attempt that is cut short by the end of the server is made again, and does not count', async () => {
+    const { own, hook, rename, deliveries } = await another();
+    answers['/cut'] = 0;
+    await hook('/cut');
+    await rename(people[0], 'Cut Short');
+    await cameTo('/cut');
+    await own.restart();
+    await cameTo('/cut', 2);
+    const { Records: [delivery] } = await deliveries('');
+    assert.deepEqual([delivery.Attempts, delivery.LastError], [0, null]);
+    assert.equal(to('/cut')[1].delivery, to('/cut')[0].delivery);
+});
+
 test('many first attempts that fail at one moment do not make a webhook inactive', async () => {
     const { hook, rename, read } = await another();
     let down = people.length;
@@ -181,24 +212,30 @@ test('each pause is twice the one before, and there are ten attempts; the first 
     }
 });
 
-test('ten deliveries that failed since one arrived make a webhook inactive: not nine, not ten in all', async () => {
-    const { hook, rename, read, deliveries } = await another();
+test('ten deliveries that failed since one arrived make a webhook inactive, and change its ETag: not nine, not ten in all', async () => {
+    const { ask, hook, rename, deliveries } = await another();
     const id = await hook('/counts');
+    const read = async () => {
+        const { headers, json } = await ask('GET', `/api/sys/webhooks/${id}`);
+        return { tag: headers.get('etag'), found: [json.ErrorCount, json.Active] };
+    };
     const ended = async (state) => (await deliveries(`WebHookDelivery_Status=${state}`)).TotalItems;
-    const countAfter = async (failures) => {
+    const after = async (failures) => {
         const before = await ended(status.failed);
         answers['/counts'] = 500;
         await Promise.all(people.slice(0, failures).map((one) => rename(one, `Fails After ${before}`)));
         await until(async () => await ended(status.failed) === before + failures, `${failures} fail`);
-        const { ErrorCount, Active } = await read(id);
-        return [ErrorCount, Active];
+        return read();
     };
-    assert.deepEqual(await countAfter(9), [9, true]);
+    const { tag } = await read();
+    assert.deepEqual(await after(9), { tag, found: [9, true] });
     answers['/counts'] = 200;
     await rename(people[0], 'Arrives');
     await until(async () => await ended(status.delivered) === 1, 'one arrives');
-    assert.deepEqual(await countAfter(9), [9, true]);
-    assert.deepEqual(await countAfter(1), [10, false]);
+    assert.deepEqual(await after(9), { tag, found: [9, true] });
+    const last = await after(1);
+    assert.deepEqual(last.found, [10, false]);
+    assert.notEqual(last.tag, tag);
 });
 
 test('ten deliveries in a row that failed make a webhook inactive; what waits for it ends; who activates it starts afresh', async () => {
