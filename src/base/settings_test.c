@@ -206,6 +206,59 @@ static void numbers_are_taken_from_their_least_to_their_most(void **state) {
     assert_true(LENGTH(rows) > 10);
 }
 
+/* Each flag, from the file and as an option. */
+static void flags_are_on_or_off_in_three_words_each(void **state) {
+    static const struct {
+        const char *option;
+        size_t offset;
+    } rows[] = {
+#undef ROW_number
+#undef ROW_flag
+#define ROW_number(...)
+#define ROW_flag(member, option) { option, offsetof(struct settings, member) },
+#define SETTING(member, type, option, initial, least, most, argument, help)                        \
+    ROW_##type(member, option)
+#include "base/settings.def"
+#undef SETTING
+    };
+    static const struct {
+        const char *text, *before; /* behind the option's name, and before it: NULL in the file */
+        int code;
+        bool is_on;
+    } tries[] = {
+        { " = 1\n", NULL, 0, true },
+        { " = true\n", NULL, 0, true },
+        { " = yes\n", NULL, 0, true },
+        { " = 0\n", NULL, 0, false },
+        { " = false\n", NULL, 0, false },
+        { " = no\n", NULL, 0, false },
+        { " = on\n", NULL, EX_CONFIG, false },
+        { " = 2\n", NULL, EX_CONFIG, false },
+        { " = \n", NULL, EX_CONFIG, false },
+        { " = TRUE\n", NULL, EX_CONFIG, false },
+        { "", "--", 0, true },
+        { "", "--no-", 0, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        for (size_t j = 0; j < LENGTH(tries); j++) {
+            struct settings settings;
+            char text[96];
+            (void)snprintf(text, sizeof text, "%s%s%s", tries[j].before ? tries[j].before : "",
+                           rows[i].option, tries[j].text);
+            const struct said said = { .options = { tries[j].before ? text : NULL },
+                                       .file = tries[j].before ? NULL : text };
+            int code = read_all(&settings, "ROSTER_LISTEN", &said);
+            if (code != tries[j].code)
+                fail_msg("%s: %d", text, code);
+            if (!code)
+                assert_int_equal(*(const bool *)((const char *)&settings + rows[i].offset),
+                                 tries[j].is_on);
+            settings_free(&settings);
+        }
+    assert_true(LENGTH(rows) > 5);
+}
+
 static void variables_of_services_are_no_settings_and_unknown_ones_end_the_start(void **state) {
     static const struct {
         const char *name, *value;
@@ -297,6 +350,7 @@ int main(void) {
         TEST(a_mode_is_octal),
         TEST(without_a_source_the_defaults_count),
         TEST(numbers_are_taken_from_their_least_to_their_most),
+        TEST(flags_are_on_or_off_in_three_words_each),
         TEST(variables_of_services_are_no_settings_and_unknown_ones_end_the_start),
         TEST(a_value_in_a_file_is_whole),
         TEST(what_is_no_file_of_settings_is_refused),
