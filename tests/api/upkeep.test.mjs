@@ -163,6 +163,8 @@ async function findFaults(source, id, other) {
         [setNumber('row_counts', 'rows', 'rows + 1'), setNumber('row_counts', 'rows', count), `users: ${Number(count) + 1} rows are counted, there are ${count}`],
         ["DELETE FROM row_counts WHERE kind = 'users'", `INSERT INTO row_counts VALUES ('users', ${count})`, `users: no rows are counted, there are ${count}`],
         [setNumber('next_ids', 'next', id), setNumber('next_ids', 'next', next), `users: the next Id is ${id}, the last one was`],
+        [setNumber('next_ids', 'next', '(SELECT max(Id) FROM users)'), setNumber('next_ids', 'next', next), /users: the next Id is (\d+), the last one was \1\n/],
+        ...['realm', 'strangers'].map((table) => [`INSERT INTO ${table} SELECT * FROM ${table}`, `DELETE FROM ${table} WHERE rowid > 1`, `${table}: has 2 rows, not 1`]),
         [`INSERT INTO avatars VALUES (5, 'image/png', x'00')`, 'DELETE FROM avatars WHERE user_id = 5', 'avatar: of user 5, who is not there'],
         ["INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms) VALUES (x'00', 0, 5, '', 0, 0, 1, 1, 0, 0)", 'DELETE FROM tokens WHERE user_id = 5', 'token: of user 5, who is not there'],
         [`DELETE FROM users WHERE Id = ${other}`, null, new RegExp(`of ${other}: \\d+ is in the index of links only`)],
@@ -191,6 +193,8 @@ async function findFaults(source, id, other) {
     const damaged = await check(folder);
     assert.equal(damaged.code, dataError);
     assert.match(damaged.stderr, /integrity: /);
+    const copy = join(folder, 'copy.db'), refused = await run(['backup', copy, '--data', folder]);
+    assert.deepEqual([refused.code, readdirSync(folder).filter((name) => name.startsWith('copy'))], [dataError, []], refused.stderr);
 }
 
 test('check names every fault of the demo and changes nothing', async () => {
@@ -216,6 +220,7 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     stop = true;
     await load;
     assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual([...readFileSync(file).subarray(18, 20)], [1, 1], 'it is a single file, with no log (section 1.3 of the file format of SQLite)');
     assert.equal(sql('PRAGMA integrity_check', file), 'ok');
     const { LastHelpVisited: found, SystemId: systemId } = storedUsers(file, `Id = ${userId}`).get(userId);
     assert.ok(found >= acknowledged && found <= number);
@@ -312,6 +317,22 @@ test('a restore that is refused changes nothing', async () => {
     assert.equal((await run(['restore', '--data', data])).code, usage);
     await server.spawn();
     assert.equal((await server.get(userId)).FullName, 'Kept');
+});
+
+test('a restore over a database that another program writes to is refused and changes nothing', async () => {
+    const backup = join(server.folder, 'before.db'), folder = join(server.folder, 'used');
+    assert.equal((await restore(backup, folder)).code, 0);
+    sql("UPDATE strangers SET sign_ins = 1111; PRAGMA journal_mode = WAL", join(folder, 'roster.db'));
+    const other = spawn('sqlite3', [join(folder, 'roster.db')]), end = new Promise((resolve) => { other.on('close', resolve); });
+    other.stdin.write("BEGIN IMMEDIATE; SELECT 'begun';\n");
+    await new Promise((resolve) => { other.stdout.once('data', resolve); });
+    const { code, stderr } = await restore(backup, folder);
+    assert.equal(code, inUse, stderr);
+    assert.match(stderr, /roster\.db: .*locked; nothing is changed/);
+    other.stdin.end();
+    assert.equal(await end, 0);
+    assert.equal(sql('SELECT sign_ins FROM strangers', join(folder, 'roster.db')), '1111');
+    assert.equal((await restore(backup, folder)).code, 0);
 });
 
 test('a restore makes the folder, takes the place of what is no database, and misses the key', async () => {
