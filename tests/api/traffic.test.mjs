@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, staff, assertFailure, assertInvalid, userId } from './harness.mjs';
+import { Server, staff, assertFailure, assertInvalid, required, userId } from './harness.mjs';
 
 const origin = 'https://app.example.com';
 const server = await Server.start(['--cors-origins', `${origin}, http://localhost:3000`]);
@@ -41,12 +41,23 @@ test('Idempotency-Key: another body is 422; another caller or resource has keys 
     assertInvalid(await post({}, 'key-4'), 'FullName', /required/);
     assert.equal((await post(person(), 'key-4')).status, 200);
     assertInvalid(await post(person(), 'k'.repeat(256)), 'Idempotency-Key', /at most 255/);
+    assert.equal((await post(person(), 'k'.repeat(255))).status, 200);
     for (const [path, made] of [['businesses', { Name: 'Keyed' }], ['languages', { BusinessId: 301, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }]]) {
         const create = () => server.call('POST', `/api/sys/${path}`, { token, body: made, headers: { 'Idempotency-Key': 'key-3' } });
         const first = await create();
         assert.equal(first.status, 200, `${path}: ${first.text}`);
         assert.equal((await create()).text, first.text);
     }
+});
+
+test('Idempotency-Key: what changes a record is done each time, whatever its key', async () => {
+    const headers = { 'Idempotency-Key': 'key-8' }, change = (method, path, body) => server.call(method, `/api/sys/users${path}`, { token, body, headers });
+    const body = required(await server.get(userId));
+    for (const FullName of ['Once', 'Twice', 'Once'])
+        for (const [method, path, sent] of [['PATCH', `/${userId}`, { FullName }], ['PUT', '', { ...body, FullName: `${FullName} More` }]]) {
+            assert.equal((await change(method, path, sent)).status, 200);
+            assert.equal((await server.get(userId)).FullName, sent.FullName, method);
+        }
 });
 
 test('Idempotency-Key: the first answer again names who the caller was then', async () => {
