@@ -1,9 +1,9 @@
-// A full disk while a webhook is told something: what became of it cannot be noted.
+// A full disk while a webhook is told something: what became of it cannot be noted. And pauses for which the clock is set.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { userId } from '../api/harness.mjs';
+import { staff, userId } from '../api/harness.mjs';
 import { ENOSPC, Faults } from './faults.mjs';
 
 const faults = new Faults();
@@ -44,4 +44,40 @@ test('a receiver is not posted to over and over while the disk is full, and agai
             break;
         assert.ok(Date.now() < end, `Status ${delivery.Status}`);
     }
+});
+
+// The other deliveries are told at once, and by then an attempt that did not wait would have been made.
+test('an attempt waits for its whole pause, however long: ten minutes, and twice as long each time', async () => {
+    const minutes = 60000, first = 10 * minutes, moments = [];
+    let clock = 0;
+    const receiver = http.createServer((request, reply) => {
+        let text = '';
+        request.on('data', (part) => { text += part; });
+        request.on('end', () => {
+            const [{ Id }] = JSON.parse(text);
+            if (Id === userId)
+                moments.push(clock / minutes);
+            reply.writeHead(Id === userId ? 500 : 200).end();
+        });
+    });
+    await new Promise((ready) => receiver.listen(0, '127.0.0.1', ready));
+    after(() => { receiver.close(); receiver.closeAllConnections(); });
+    const place = `127.0.0.1:${receiver.address().port}`, own = await faults.start(['--webhook-hosts', place, '--webhook-retry', `${first}`]);
+    const token = await own.admin(), ask = (method, path, body) => own.call(method, path, { token, body });
+    const deliveries = async (query) => (await ask('GET', `/api/sys/webhookdeliveries?size=1000&${query}`)).json;
+    const until = async (condition) => {
+        for (const end = Date.now() + 60000; !await condition(); await sleep(10))
+            assert.ok(Date.now() < end, `at ${clock / minutes} minutes`);
+    };
+    assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Slow', Action: 1002, Active: true, URL: `http://${place}/` })).status, 200);
+    assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { FullName: 'Told in Vain' })).status, 200);
+    for (let attempt = 1; attempt <= 10; attempt++) {
+        await until(async () => (await deliveries(`WebHookDelivery_EntityId=${userId}`)).Records[0].Attempts === attempt);
+        assert.equal((await ask('PATCH', `/api/sys/users/${staff.reader}`, { FullName: `Told ${attempt}` })).status, 200);
+        await until(async () => (await deliveries('WebHookDelivery_Status=2')).TotalItems === attempt);
+        clock += first * 2 ** (attempt - 1);
+        faults.setClock(clock);
+    }
+    faults.setClock(0);
+    assert.deepEqual(moments, [0, 10, 30, 70, 150, 310, 630, 1270, 2550, 5110]);
 });
