@@ -1,6 +1,8 @@
 // What is good for a time by default is good until then, and not longer.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
 
@@ -159,4 +161,17 @@ test('an Idempotency-Key is remembered for 24 hours', async () => {
         assert.notEqual(next.json.Value.Id, first.json.Value.Id);
         assert.equal((await post('Twice', 'a key')).text, next.text, 'and from then on for as long again');
     });
+});
+
+test('what is over is taken away at the next start, and nothing that still counts', async () => {
+    const own = await faults.start([]), sql = (text) => execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim();
+    const { access_token: token } = (await own.grant({ grant_type: 'password', username: adminEmail, password }, { client_id: 'passes' })).json;
+    assert.equal((await own.call('POST', '/api/sys/businesses', { token, body: { Name: 'Kept' }, headers: { 'Idempotency-Key': 'passes' } })).status, 200);
+    for (const [time, keys, access, refresh] of [[0, 1, 1, 1], [day - minute, 1, 1, 1], [day + minute, 0, 1, 1], [7 * day - minute, 0, 1, 1], [7 * day + minute, 0, 0, 1], [15 * day - minute, 0, 0, 1],
+        [15 * day + minute, 0, 0, 0]]) {
+        faults.setClock(time);
+        await own.restart();
+        assert.equal(sql(`SELECT (SELECT count(*) FROM repeats), sum(kind = 0), sum(kind = 1) FROM (SELECT kind FROM tokens WHERE client_id = 'passes' UNION ALL SELECT 9)`), `${keys}|${access}|${refresh}`, `${time} ms`);
+    }
+    faults.setClock(0);
 });
