@@ -2,8 +2,8 @@
 // with a code of sysexits.h; nothing it leaves behind stops the next start.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binary, temporaryFolder } from '../api/harness.mjs';
 import { ENOSPC, Faults, stride } from './faults.mjs';
@@ -100,5 +100,33 @@ test('a disk that is full when the key or the database is made stops the start; 
         }
         console.log(`# ${kind}: ${struck} faults`);
         assert.ok(struck > 0);
+    }
+});
+
+test('an upgrade that the disk refuses leaves the old database as it was; the next start makes it', async () => {
+    for (const version of [1, 4]) {
+        const make = (folder) => {
+            mkdirSync(folder, { mode: 0o700 });
+            execFileSync('sqlite3', [join(folder, 'roster.db')], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
+            writeFileSync(join(folder, 'roster.key'), new Uint8Array(32).fill(7), { mode: 0o600 });
+        };
+        const dump = (folder) => execFileSync('sqlite3', [join(folder, 'roster.db'), 'PRAGMA user_version', '.dump'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+        let refused = 0;
+        for (let n = 1, hit = 1; hit; n += 5 * stride) {
+            const folder = join(temporaryFolder(), 'data'), where = `version ${version}, write ${n}`;
+            make(folder);
+            const before = dump(folder);
+            faults.arm('write', n, { code: ENOSPC, lasts: true });
+            const { code, signal, served, stderr } = await start(folder);
+            hit = faults.mend('write');
+            assert.equal(signal, null, `${where}: ${stderr}`);
+            if (!served) {
+                assert.ok(refusals.includes(code), `${where}: ended with ${code}: ${stderr}`);
+                assert.equal(dump(folder), before, where);
+                refused++;
+            }
+            await assertStarts(folder, `after ${where}`);
+        }
+        assert.ok(refused > 0, `version ${version}`);
     }
 });
