@@ -109,6 +109,8 @@ static void waiting_ends_when_the_time_is_up(void **state) {
     assert_null(queue_take_all(&queue, 30));
     int64_t waited = time_monotonic_ms() - start;
     assert_true(waited >= 29 && waited < 10000);
+    int to_next_second = (int)(1000 - time_monotonic_ms() % 1000);
+    assert_null(queue_take_all(&queue, to_next_second));
     queue_destroy(&queue);
 }
 
