@@ -259,6 +259,36 @@ static void flags_are_on_or_off_in_three_words_each(void **state) {
     assert_true(LENGTH(rows) > 5);
 }
 
+static void what_is_no_list_stands_once_in_a_file_whatever_its_type(void **state) {
+    enum { IS_string, IS_list, IS_choice, IS_flag, IS_number, IS_mode };
+    static const struct {
+        const char *option, *value;
+        int type;
+    } rows[] = {
+#define VALUE_string(initial) "x"
+#define VALUE_list(initial) "x"
+#define VALUE_choice(initial) initial
+#define VALUE_flag(initial) "yes"
+#define VALUE_number(initial) #initial
+#define VALUE_mode(initial) "600"
+#define SETTING(member, type, option, initial, ...) { option, VALUE_##type(initial), IS_##type },
+#include "base/settings.def"
+#undef SETTING
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        for (int times = 1; times <= 2; times++) {
+            struct settings settings;
+            char once[128], text[256];
+            (void)snprintf(once, sizeof once, "%s = %s\n", rows[i].option, rows[i].value);
+            (void)snprintf(text, sizeof text, "%s%s", once, times == 2 ? once : "");
+            int code = read_all(&settings, "ROSTER_LISTEN", &(struct said){ .file = text });
+            if (code != (times == 2 && rows[i].type != IS_list ? EX_CONFIG : 0))
+                fail_msg("%s: %d", text, code);
+            settings_free(&settings);
+        }
+}
+
 static void variables_of_services_are_no_settings_and_unknown_ones_end_the_start(void **state) {
     static const struct {
         const char *name, *value;
@@ -351,6 +381,7 @@ int main(void) {
         TEST(without_a_source_the_defaults_count),
         TEST(numbers_are_taken_from_their_least_to_their_most),
         TEST(flags_are_on_or_off_in_three_words_each),
+        TEST(what_is_no_list_stands_once_in_a_file_whatever_its_type),
         TEST(variables_of_services_are_no_settings_and_unknown_ones_end_the_start),
         TEST(a_value_in_a_file_is_whole),
         TEST(what_is_no_file_of_settings_is_refused),
