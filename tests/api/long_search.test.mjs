@@ -9,28 +9,34 @@ import { Server, assertFailure, storedUsers, userId } from './harness.mjs';
 
 const copies = 30000;
 
-// The folded texts of all copies, as store/sqlite/texts.c keeps them, but in a single block.
-function blockOf(text) {
-    const parts = [Buffer.from([copies >> 8, copies & 0xff, 0]), Buffer.alloc(copies - 1, 1)];
-    for (let i = 1; i <= copies; i++)
-        parts.push(Buffer.from(text(i)), Buffer.from([0xff]));
-    return Buffer.concat(parts).toString('hex');
+// Very many users: how many, the name of the i-th to SQL, and the same folded.
+const copied = { count: copies, name: `'Copy ' || (${copies + 1} - i)`, folded: (i) => `copy ${copies + 1 - i}` };
+
+// SQL that adds the folded texts of very many users, as store/sqlite/texts.c keeps them, but in few blocks.
+function addTexts(table, count, text) {
+    const blocks = [];
+    for (let first = 1; first <= count; first += copies) {
+        const size = Math.min(copies, count + 1 - first), parts = [Buffer.from([size >> 8, size & 0xff, 0]), Buffer.alloc(size - 1, 1)];
+        for (let i = first; i < first + size; i++)
+            parts.push(Buffer.from(text(i)), Buffer.from([0xff]));
+        blocks.push(`(${500000000 + first}, x'${Buffer.concat(parts).toString('hex')}')`);
+    }
+    return `INSERT INTO ${table} VALUES ${blocks};`;
 }
 
 // A server with very many users, who are put into its database while it is stopped.
-async function startLarge(...args) {
-    const server = await Server.start([...args]);
+async function startLarge(args = [], { count, name, folded } = copied) {
+    const server = await Server.start(args);
     await server.stop();
     const file = join(server.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', [file], { input: text, encoding: 'utf8' }).trim();
-    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: `'Copy ' || (${copies + 1} - i)`, Active: '0', IsAdmin: '0',
+    const own = { Id: '500000000 + i', EmailKey: "'copy' || i", Email: "'copy@copy' || i || '.example.com'", FullName: name, Active: '0', IsAdmin: '0',
         Members: `replace('${JSON.stringify({ ...storedUsers(file, `Id = ${userId}`).get(userId), IsAdmin: false })}', '"Id":' || Id || ',', '"Id":' || (500000000 + i) || ',')` };
     const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
-    sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
+    sql(`PRAGMA synchronous = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
         INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
         INSERT INTO users_Email_addresses SELECT 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
-        INSERT INTO users_FullName_texts VALUES (500000001, x'${blockOf((i) => `copy ${copies + 1 - i}`)}');
-        INSERT INTO users_Email_texts VALUES (500000001, x'${blockOf((i) => `copy@copy${i}.example.com`)}')`);
+        ${addTexts('users_FullName_texts', count, folded)} ${addTexts('users_Email_texts', count, (i) => `copy@copy${i}.example.com`)}`);
     await server.spawn();
     return { server, file, token: await server.admin() };
 }
@@ -39,7 +45,7 @@ async function startLarge(...args) {
 const slow = '/api/sys/users?User_Devices=nobodyhasthis';
 
 test('a search past the time limit is stopped and says so; others go on', async () => {
-    const { server, token } = await startLarge('--search-limit', '5');
+    const { server, token } = await startLarge(['--search-limit', '5']);
     const reply = await server.call('GET', slow, { token });
     assertFailure(reply, 503);
     assert.match(reply.json.Message, /took too long and was stopped/);
@@ -102,4 +108,17 @@ test('of more matches than are sorted, exact ones still come first, and all are 
     const [total] = await ids('size=1');
     assert.equal((await ids('page=2&size=1000'))[0], total);
     assert.ok(total > copies);
+});
+
+// Of 100,000 exact ones it is known which they are; the others still come after the last of all.
+test('of more exact matches than are kept all come first, page after page, and accents do not count', async () => {
+    const others = 50, exact = 100050, first = 500000001, count = others + exact;
+    const { server, token } = await startLarge([], { count, name: `CASE WHEN i <= ${others} THEN 'Twin ' || i WHEN i % 7 = 0 THEN 'Tw\u00edn' ELSE 'Twin' END`,
+        folded: (i) => (i <= others ? `twin ${i}` : 'twin') });
+    const expected = Array.from({ length: count }, (_, i) => first + (others + i) % count);
+    for (const page of [1, 5000, 5001, 5003]) {
+        const { json } = await server.call('GET', `/api/sys/users?User_FullName=twin&size=20&page=${page}`, { token });
+        assert.deepEqual([json.TotalItems, json.TotalPages, json.HasNextPage], [count, 5005, page < 5005]);
+        assert.deepEqual(json.Records.map((user) => user.Id), expected.slice((page - 1) * 20, page * 20), `page ${page}`);
+    }
 });

@@ -193,14 +193,20 @@ static void add_ids(struct query *query, const int64_t *ids, size_t count) {
     buffer_add(&query->sql, TEXT("))"));
 }
 
-/* Who fulfils a condition on texts, if that is known and they are few enough to be listed. */
-static const struct text_matches *listed(const struct query *query, const struct filter *filter) {
+/* What is known of those who fulfil a condition; NULL: nothing. */
+static const struct text_matches *matches_of(const struct query *query,
+                                             const struct filter *filter) {
     const struct candidates *candidates = query->candidates;
     while (candidates && candidates->filter != filter)
         candidates = candidates->next;
-    return candidates && candidates->matches.total <= LISTED_MAX &&
-                   candidates->matches.total == (int64_t)candidates->matches.count
-               ? &candidates->matches
+    return candidates ? &candidates->matches : NULL;
+}
+
+/* Who fulfils a condition on texts, if that is known and they are few enough to be listed. */
+static const struct text_matches *listed(const struct query *query, const struct filter *filter) {
+    const struct text_matches *matches = matches_of(query, filter);
+    return matches && matches->total <= LISTED_MAX && matches->total == (int64_t)matches->count
+               ? matches
                : NULL;
 }
 
@@ -314,12 +320,17 @@ static void add_equal(struct query *query, const struct filter *filter, const ch
     add_value(query, folded);
 }
 
+/* Pages that were cut from a list of exact matches which has not all of them know no accents
+ * (find_same): neither do those behind them. */
 static void add_exact_first(struct query *query) {
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_contains || filter->through)
             continue;
-        add_equal(query, filter, "fold_case(", filter->cased);
-        buffer_add(&query->sql, TEXT(" DESC, "));
+        const struct text_matches *matches = matches_of(query, filter);
+        if (!matches || !matches->exact_is_cut) {
+            add_equal(query, filter, "fold_case(", filter->cased);
+            buffer_add(&query->sql, TEXT(" DESC, "));
+        }
         add_equal(query, filter, "fold(", filter->value);
         buffer_add(&query->sql, TEXT(" DESC, "));
     }
