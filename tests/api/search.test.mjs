@@ -52,6 +52,13 @@ test('a listed record leaves the three collections out and shows everything else
     await server.update(userId, { Devices });
 });
 
+test('TotalPages is as many as have somebody: no page more when the last one is full, and none when nobody is found', async () => {
+    const half = await found(`Id=${people.slice(0, 10).map((user) => user.Id)}&size=5&page=2`);
+    assert.deepEqual([half.TotalItems, half.TotalPages, half.HasNextPage], [10, 2, false]);
+    for (const [query, pages] of [[`size=${people.length}`, 1], [`size=${people.length - 1}`, 2], ['User_FullName=nobody%20at%20all', 0], ['Id=5', 0]])
+        assert.equal((await found(query)).TotalPages, pages, query);
+});
+
 test('a page past the end is empty, and size is cut to 1000', async () => {
     const past = await found('page=99');
     assert.deepEqual([past.Records, past.FirstItem, past.LastItem, past.TotalItems], [[], 0, 0, people.length]);
@@ -127,6 +134,20 @@ test('every part of an address finds those that contain it, and counts them', as
     for (const id of users)
         assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
     assert.equal((await found('User_Email=maria@q.example.com')).TotalItems, 0);
+});
+
+test('an address is not found by another of which its quoted local part has the pieces', async () => {
+    const make = async (FullName, Email) => (await server.call('POST', '/api/sys/users', { token,
+        body: { FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id;
+    const quoted = [await make('Quoted', '"ilse@x@q.example.com"@q.example.net'), await make('Quoted', '"olaf@x@q.example.com"@q.example.net')];
+    const named = await make('Named', 'olaf@q.example.com');
+    for (const [needle, ids] of [['ilse@q.example.com', []], ['olaf@q.example.com', [named]], ['ilse@q.example', []], ['olaf@x@q.example.com', [quoted[1]]],
+        ['@x@q.example.com', quoted], ['@q.example.com"@q', quoted], ['x@q.example.net', []]])
+        for (const more of ['', '&User_FullName=named', '&orderBy=Id'])
+            assert.deepEqual((await found(`User_Email=${encodeURIComponent(needle)}${more}`)).Records.map((user) => user.Id),
+                more.includes('named') ? ids.filter((id) => id === named) : ids, needle + more);
+    for (const id of [...quoted, named])
+        assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
 });
 
 test('a page of more than 8 MiB is refused and names size; a smaller one is given', async () => {
