@@ -1,7 +1,9 @@
 // What one sign-in led to ends together: tokens, what was made with them, and what was made with that.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, adminId, assertFailure, password, staff } from './harness.mjs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Server, adminEmail, adminId, assertFailure, password, staff, storedUsers } from './harness.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();
@@ -118,7 +120,7 @@ test('what is made by Basic ends with the password', async () => {
 test('validForInMinutes bounds all that comes of an exchange', async () => {
     const { email } = await person(), jwt = async () => (await call('POST', '/api/sys/users/token', { token: undefined, body: { email, password } })).json.Value;
     const bounded = await trade(await jwt(), '&validForInMinutes=10');
-    assert.equal(bounded.expires_in, 600);
+    assert.ok(bounded.expires_in <= 600 && bounded.expires_in > 0, `${bounded.expires_in}`);
     const next = (await refresh(bounded.refresh_token)).json;
     assert.ok(next.expires_in <= 600 && next.expires_in > 0, `${next.expires_in}`);
     const derived = await trade(await own({ token: next.access_token }));
@@ -165,6 +167,29 @@ test('who must set a new password cannot go on by refreshing, nor by trading', a
         assertFailure(await exchange(jwt), 401);
         assertFailure(await call('GET', '/api/auth/me', basic(email, password)), 401);
     }
+});
+
+test('who may not call any more has nothing of a one-time token, nor of a refresh token', async () => {
+    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+    const allow = (APIAccess) => call('PATCH', `/api/sys/users/${id}`, { body: { APIAccess } });
+    await allow(false);
+    assertFailure(await exchange(jwt), 401);
+    assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant');
+    assert.deepEqual((await tokensOf({ id })).map(({ ClientId }) => ClientId), ['phone'], 'nothing came of it');
+    await allow(true);
+    assert.ok(await works(await trade(jwt)), 'neither was used up');
+    assert.deepEqual(await lives(session), [true, true]);
+});
+
+// Rows of a version that ended no tokens when it asked for a new password.
+test('nor has who had to set a new password before that ended tokens', async () => {
+    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+    const file = join(server.folder, 'data', 'roster.db'), user = storedUsers(file, `Id = ${id}`).get(id);
+    await server.stop();
+    execFileSync('sqlite3', [file, `UPDATE users SET Members = '${JSON.stringify({ ...user, MustResetPassword: true })}' WHERE Id = ${id}`]);
+    await server.spawn();
+    assertFailure(await exchange(jwt), 401);
+    assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant');
 });
 
 test('the administrator who did all this is signed in', async () => {
