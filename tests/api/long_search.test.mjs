@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, storedUsers, userId } from './harness.mjs';
+import { Server, assertFailure, staff, storedUsers, userId } from './harness.mjs';
 
 const copies = 30000;
 
@@ -73,6 +73,34 @@ test('too many searches at once are told to wait, and no change waits for them',
     assert.ok(statuses.filter((status) => status === 200).length >= 64, 'those in line are served');
     assert.ok(longest < 2000, `a change took ${longest} ms`);
     assert.ok(statSync(`${file}-wal`).size < 256 * 1024 * 1024);
+});
+
+test('what a search finds is for those alone who may still see it when it ends', async () => {
+    const { server, token } = await startLarge(['--metrics']), slower = `${slow}${'&from_User_LastHelpVisited=0'.repeat(15)}`;
+    const isTaken = async () => /^roster_search_queue_length 0$/m.test((await server.call('GET', '/metrics')).text);
+    const patch = (UserRoles) => server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { UserRoles } });
+    const ends = { 403: () => patch([]), 401: () => server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'revoke-tokens', Ids: [staff.lister] } }) };
+    const { UserRoles } = await server.get(staff.lister);
+    // Each thread has then sent what it had decided to send before.
+    const allThreads = () => Promise.all(Array.from({ length: 8 }, () => server.call('GET', '/healthz', { headers: { Connection: 'close' } })));
+    for (const [status, end] of Object.entries(ends)) {
+        let isOver = true;
+        for (let round = 0; isOver && round < 10; round++) {
+            assert.equal((await patch(UserRoles)).status, 200);
+            const bearer = await server.token('lister@example.com');
+            isOver = false;
+            const search = server.call('GET', slower, { token: bearer }).finally(() => { isOver = true; });
+            do
+                await allThreads();
+            while (!await isTaken());
+            assert.equal((await end()).status, 200);
+            await allThreads();
+            if (!isOver)
+                assertFailure(await search, Number(status));
+            else
+                assert.ok([200, Number(status)].includes((await search).status));
+        }
+    }
 });
 
 test('the server stops while searches run', async () => {
