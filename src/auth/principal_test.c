@@ -360,6 +360,9 @@ static void what_is_made_with_a_credential_ends_with_it(void **state) {
     assert_int_equal(other.ends_ms, ada.credential.expires_ms);
     assert_int_equal(grant_expiry(&own, now_ms, 1), now_ms + 1);
     assert_int_equal(grant_expiry(&own, now_ms, INT64_MAX), own.ends_ms);
+    ada.credential.parent = 7;
+    assert_int_equal(grant_derived(&ada, ADA).parent, 7);
+    assert_int_equal(grant_derived(&ada, BOB).parent, ada.credential.family);
     ada.credential = auth_password_credential(ADA, TEXT("hash"));
     own = grant_derived(&ada, ADA);
     assert_int_equal(own.parent, -ADA);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, adminId, assertFailure, password, staff, storedUsers } from './harness.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, storedUsers } from './harness.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();
@@ -141,9 +141,9 @@ test('what a token makes ends when the token does', async () => {
         assert.ok(made.expires_in <= 300, `${made.expires_in}`);
         assert.ok((await refresh(made.refresh_token)).json.expires_in <= 300);
     }
-    for (const { ClientId, ExpiresOn } of await tokensOf({ id }))
-        if (ClientId === 'one-time')
-            assert.ok(Date.parse(ExpiresOn) <= Date.now() + 300000);
+    const made = (await tokensOf({ id })).filter(({ ClientId }) => ClientId === 'one-time');
+    assert.equal(made.length, 1);
+    assert.ok(Date.parse(made[0].ExpiresOn) <= Date.now() + 300000);
 });
 
 test('only a one-time token is traded at exchange: 401 to refresh, access and reset tokens', async () => {
@@ -155,6 +155,19 @@ test('only a one-time token is traded at exchange: 401 to refresh, access and re
     const reset = (await server.grant({ grant_type: 'password', username: email, password })).json.error_description;
     assertFailure(await exchange(reset), 401);
     assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token: reset, NewPassword: 'correct horse battery' } })).status, 200);
+});
+
+test('only a refresh token refreshes: invalid_grant to access, one-time and reset tokens', async () => {
+    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+    const refuse = async (token) => assert.equal((await refresh(token)).json.error, 'invalid_grant');
+    for (const token of [session.access_token, jwt])
+        await refuse(token);
+    assert.ok(await works(await trade(jwt)), 'nothing came of it');
+    assert.deepEqual(await lives(session), [true, true]);
+    await call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } });
+    const Token = (await server.grant({ grant_type: 'password', username: email, password })).json.error_description;
+    await refuse(Token);
+    assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token, NewPassword: 'correct horse battery' } })).status, 200);
 });
 
 test('who must set a new password cannot go on by refreshing, nor by trading', async () => {
@@ -181,15 +194,22 @@ test('who may not call any more has nothing of a one-time token, nor of a refres
     assert.deepEqual(await lives(session), [true, true]);
 });
 
-// Rows of a version that ended no tokens when it asked for a new password.
-test('nor has who had to set a new password before that ended tokens', async () => {
+// Rows of a version that ended no tokens when it asked for a new password, or did not ask any more.
+test('nor has who had to set a new password before that ended tokens, and a reset token is good for who still has to', async () => {
     const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
-    const file = join(server.folder, 'data', 'roster.db'), user = storedUsers(file, `Id = ${id}`).get(id);
+    const other = await person({ MustResetPassword: true }), file = join(server.folder, 'data', 'roster.db');
+    const Token = (await server.grant({ grant_type: 'password', username: other.email, password })).json.error_description;
+    const set = (of, MustResetPassword) => {
+        const Members = JSON.stringify({ ...storedUsers(file, `Id = ${of}`).get(of), MustResetPassword });
+        execFileSync('sqlite3', [file, `UPDATE users SET Members = '${Members}' WHERE Id = ${of}`]);
+    };
     await server.stop();
-    execFileSync('sqlite3', [file, `UPDATE users SET Members = '${JSON.stringify({ ...user, MustResetPassword: true })}' WHERE Id = ${id}`]);
+    set(id, true);
+    set(other.id, false);
     await server.spawn();
     assertFailure(await exchange(jwt), 401);
     assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant');
+    assertInvalid(await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token, NewPassword: 'correct horse battery' } }), 'Token', /still good/);
 });
 
 test('the administrator who did all this is signed in', async () => {

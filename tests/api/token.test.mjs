@@ -55,6 +55,15 @@ test('a wrong password, an unknown user and a user without access get the same a
     await server.update(userId, { Active: true });
 });
 
+test('an unrestricted administrator needs no APIAccess', async () => {
+    assert.equal((await server.update(staff.manager, { IsAdmin: true, APIAccess: false })).status, 200);
+    const { access_token } = (await passwordGrant('manager@example.com')).json;
+    assert.equal(await status(access_token), 200);
+    await server.update(staff.manager, { IsAdmin: false });
+    assertError(await passwordGrant('manager@example.com'), 'invalid_grant', wrongText);
+    await server.update(staff.manager, { APIAccess: true });
+});
+
 test('other grants, a JSON body and a malformed form are refused as OAuth says', async () => {
     assertError(await server.grant({ grant_type: 'client_credentials' }), 'unsupported_grant_type');
     assertError(await server.grant({}), 'unsupported_grant_type');

@@ -7,7 +7,7 @@ import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from 
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();
-const server = await faults.start();
+const server = await faults.start(['--demo', '--io-threads', '1']); // what one request leaves in memory the next one finds
 const minute = 60 * 1000, hour = 60 * minute, day = 24 * hour;
 const signIn = async (client_id) => (await server.grant({ grant_type: 'password', username: adminEmail, password }, { client_id })).json;
 
