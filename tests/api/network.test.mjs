@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, addMembers, adminId, required, userId } from './harness.mjs';
+import { Server, addMembers, adminId, isSanitized, required, userId } from './harness.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
@@ -131,7 +131,12 @@ test('replies that nobody reads wait outside the server\'s memory, and hold up n
     }
     const grown = memory() - before, whole = clients * count * size;
     assert.ok(whole > 400e6, `${whole} bytes in all`);
-    assert.ok(grown < 300e6, `grew by ${grown} bytes`); // a sanitizer keeps 256 MB of what was freed
+    // 64 replies of each client may wait. What a sanitizer adds to each byte, and keeps of what was freed, is more than all replies.
+    assert.ok(isSanitized() || grown < 150e6, `grew by ${grown} bytes`);
+    const [patient] = sockets;
+    patient.resume();
+    const got = await replies(patient, count);
+    assert.ok(got.length === count && got.every(({ status, json }) => status === 200 && json.Id === userId), 'who reads at last gets all');
     sockets.forEach((socket) => socket.resetAndDestroy());
     await assertResponsive();
 });
