@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "base/time.h"
 #include "crypto/secret.h"
+#include "fetch/strip.h"
 #include "first_data.h"
 #include "hooks/deliver.h"
 #include "http/address_counts.h"
@@ -162,7 +163,8 @@ static int open_store(struct server *server) {
     struct store_options options = { .directory = server->directory,
                                      .must_exist = is_old,
                                      .checkpoint_after_ms = server->settings.checkpoint_after,
-                                     .search_limit_ms = server->settings.search_limit };
+                                     .search_limit_ms = server->settings.search_limit,
+                                     .clean_picture = image_strip };
     server->app.store = store_open(&options, why, sizeof why, &code);
     if (!server->app.store) {
         complain("%s", why);

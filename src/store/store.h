@@ -29,6 +29,10 @@ struct store_options {
     int log_bound_pages;
     int64_t checkpoint_after_ms;
     int64_t search_limit_ms; /* how long a command of store_read may take; 0: 10 s */
+    /* A picture as it is to be kept, in memory of the arena; `at` NULL: as it is. Pictures that a
+     * version stored which did not do so yet pass it when the schema is brought up to date. NULL:
+     * they stay as they are. */
+    struct text (*clean_picture)(struct text content, struct arena *arena);
 };
 
 /**

@@ -49,6 +49,22 @@ function giveAddresses(file) {
     }
 }
 
+// A picture with a comment in it, as version 4 stored them, the same without, and what is no picture.
+const plain = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+const commented = Buffer.concat([plain.subarray(0, -1), Buffer.from('\x21\xfe\x07At home\0;', 'latin1')]);
+
+test('pictures lose their metadata when the database of an older version is brought up to date', async () => {
+    const { data, file } = makeOld(4, 'pictures'), unknown = Buffer.from('no picture');
+    const stored = new Map([[100000101, [commented, plain]], [100000102, [plain, plain]], [100000103, [unknown, unknown]]]);
+    for (const [id, [before]] of stored)
+        sql(file, `INSERT OR REPLACE INTO avatars VALUES (${id}, 'image/gif', X'${before.toString('hex')}')`);
+    const server = await Server.start(['--data', data]);
+    for (const [id, [, after]] of stored) {
+        const reply = await fetch(`${server.url}/api/sys/users/getavatar/${id}`);
+        assert.deepEqual(Buffer.from(await reply.arrayBuffer()), after, `user ${id}`);
+    }
+});
+
 for (let version = 1; version < latest; version++) {
     test(`version ${version} becomes version ${latest} with all that it held`, async () => {
         const { data, file } = makeOld(version);

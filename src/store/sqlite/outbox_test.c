@@ -22,7 +22,7 @@ static const struct author author = { { "test", 4 }, NOW_MS };
 static struct store_view *opened(void) {
     struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
     assert_non_null(view);
-    assert_int_equal(schema_migrate(view), STATUS_OK);
+    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
     return view;
 }
 

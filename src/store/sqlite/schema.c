@@ -597,7 +597,44 @@ static enum status to_version_5(struct store_view *view) {
 /* Step n takes version n + 1 to n + 2. */
 static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3,
                                                              to_version_4, to_version_5 };
-enum { SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1, DICTIONARIES_SINCE = 3 };
+enum {
+    SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1,
+    DICTIONARIES_SINCE = 3,
+    CLEAN_PICTURES_SINCE = 5
+};
+
+static enum status clean_picture(struct store_view *view, sqlite3_stmt *row,
+                                 struct text (*clean)(struct text, struct arena *)) {
+    struct arena arena = { 0 };
+    sqlite3_stmt *update = NULL;
+    struct text content = column_text(row, 1, &arena), cleaned = clean(content, &arena);
+    enum status status = content.at && !arena.failed ? STATUS_OK : STATUS_BROKEN;
+    if (status == STATUS_OK && cleaned.at) {
+        status = STATUS_BROKEN;
+        if (sqlite3_prepare_v2(view->db, "UPDATE avatars SET content = ?1 WHERE user_id = ?2", -1,
+                               &update, NULL) == SQLITE_OK) {
+            bind_blob(update, 1, cleaned);
+            bind_integer(update, 2, sqlite3_column_int64(row, 0));
+            status = view_execute(view, update);
+        }
+    }
+    (void)sqlite3_finalize(update); /* repeats the error of the step */
+    arena_close(&arena);
+    return status;
+}
+
+static enum status clean_pictures(struct store_view *view,
+                                  struct text (*clean)(struct text, struct arena *)) {
+    sqlite3_stmt *row = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db, "SELECT user_id, content FROM avatars", -1, &row, NULL) ==
+        SQLITE_OK)
+        while ((status = view_step(view, row)) == STATUS_OK &&
+               (status = clean_picture(view, row, clean)) == STATUS_OK)
+            ;
+    (void)sqlite3_finalize(row); /* repeats the error of the step */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
 
 int schema_compare_version(struct store_view *view) {
     int64_t version = 0;
@@ -606,7 +643,8 @@ int schema_compare_version(struct store_view *view) {
     return (version > SCHEMA_VERSION) - (version < SCHEMA_VERSION);
 }
 
-static enum status migrate_in_transaction(struct store_view *view) {
+static enum status migrate_in_transaction(struct store_view *view,
+                                          const struct store_options *options) {
     int64_t version = 0;
     enum status status = read_pragma(view, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > SCHEMA_VERSION))
@@ -623,6 +661,9 @@ static enum status migrate_in_transaction(struct store_view *view) {
         status = create_all(view);
     else
         status = view_run(view, no_views); /* they would follow a table that is renamed */
+    if (status == STATUS_OK && version > 0 && version < CLEAN_PICTURES_SINCE &&
+        options->clean_picture)
+        status = clean_pictures(view, options->clean_picture);
     for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
         status = steps[version - 1](view);
     if (status == STATUS_OK)
@@ -639,11 +680,11 @@ bool schema_is_empty(struct store_view *view) {
     return read_pragma(view, "PRAGMA user_version", &version) == STATUS_OK && version == 0;
 }
 
-enum status schema_migrate(struct store_view *view) {
+enum status schema_migrate(struct store_view *view, const struct store_options *options) {
     enum status status = view_run(view, "BEGIN IMMEDIATE");
     if (status != STATUS_OK)
         return status;
-    status = migrate_in_transaction(view);
+    status = migrate_in_transaction(view, options);
     if (status == STATUS_OK)
         return view_run(view, "COMMIT");
     if (view_run(view, "ROLLBACK") != STATUS_OK)

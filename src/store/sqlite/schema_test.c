@@ -34,7 +34,7 @@ static int remove_directory(void **state) {
 static struct store_view *migrated(void) {
     struct store_view *view = view_open(NULL, path, true);
     assert_non_null(view);
-    assert_int_equal(schema_migrate(view), STATUS_OK);
+    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
     return view;
 }
 
@@ -85,7 +85,7 @@ static void a_newer_version_is_refused_and_left_alone(void **state) {
     (void)state;
     struct store_view *view = migrated();
     assert_int_equal(view_run(view, "PRAGMA user_version = 77"), STATUS_OK);
-    assert_int_equal(schema_migrate(view), STATUS_STALE);
+    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_STALE);
     store_view_close(view);
 }
 

@@ -220,7 +220,7 @@ void bind_integer(sqlite3_stmt *statement, int at, int64_t integer);
 struct text column_text(sqlite3_stmt *statement, int at, struct arena *arena);
 
 /** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. */
-enum status schema_migrate(struct store_view *view) MUST_CHECK;
+enum status schema_migrate(struct store_view *view, const struct store_options *options) MUST_CHECK;
 
 /** Has nothing been made in the database yet? */
 bool schema_is_empty(struct store_view *view);

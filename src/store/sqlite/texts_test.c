@@ -46,7 +46,7 @@ static void make_text(struct kept *kept) {
 static struct store_view *opened(void) {
     struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
     assert_non_null(view);
-    assert_int_equal(schema_migrate(view), STATUS_OK);
+    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
     texts = (struct texts){ view, &user_table, &user_table.fields[USER_FullName] };
     return view;
 }

@@ -591,7 +591,7 @@ static int open_database(struct store *store, const struct store_options *option
     bool is_missed =
         status == STATUS_OK && options->must_exist && schema_is_empty(store->writer_view);
     if (status == STATUS_OK && !is_missed)
-        status = schema_migrate(store->writer_view);
+        status = schema_migrate(store->writer_view, options);
     (void)umask(mask);
     if (is_missed)
         return miss_database(store, why, why_size);
