@@ -175,17 +175,18 @@ static bool start_posting(struct deliverer *deliverer, const struct delivery *de
 /* Starts what is due to one webhook, and says when to look again. A due delivery that cannot be
  * started has a running one in its line, and of those there are fewer than DUE_MAX: so what the
  * store finds is enough to fill the places. */
-static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query,
-                            struct arena *arena) {
+static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query) {
+    struct arena arena = { 0 }; /* not one for all webhooks: each has a few records in it */
     struct due_deliveries due;
     if (!has_place(deliverer, query->hook_id))
         return INT64_MAX; /* the end of one that runs is a reason to look */
-    if (store_due_deliveries(deliverer->view, query, arena, &due) != STATUS_OK)
-        return query->now_ms + BROKEN_PAUSE_MS;
-    for (unsigned i = 0; i < due.count && has_place(deliverer, query->hook_id); i++)
+    enum status status = store_due_deliveries(deliverer->view, query, &arena, &due);
+    for (unsigned i = 0;
+         status == STATUS_OK && i < due.count && has_place(deliverer, query->hook_id); i++)
         if (!is_line_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
-            return query->now_ms + BROKEN_PAUSE_MS;
-    return due.next_ms;
+            status = STATUS_BROKEN;
+    arena_close(&arena);
+    return status == STATUS_OK ? due.next_ms : query->now_ms + BROKEN_PAUSE_MS;
 }
 
 struct cancelling {
@@ -228,7 +229,7 @@ static int64_t start_due(struct deliverer *deliverer) {
         next_ms = query.now_ms + BROKEN_PAUSE_MS;
     for (size_t i = 0; i < waiting.count; i++) {
         query.hook_id = waiting.list[i].id;
-        int64_t then_ms = waiting.list[i].is_active ? start_due_to(deliverer, &query, &arena)
+        int64_t then_ms = waiting.list[i].is_active ? start_due_to(deliverer, &query)
                                                     : cancel_due_to(deliverer, &query);
         next_ms = then_ms < next_ms ? then_ms : next_ms;
     }

@@ -49,6 +49,7 @@ enum field_flags {
                              * rows do not have it */
     ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
+    SHARED = 1 << 13,       /* long text that rows may have in common: kept once, see the store */
 };
 
 struct table;

@@ -260,6 +260,26 @@ test('there are 100 webhooks at most, of which one that goes makes room', async 
     assert.equal((await make(100)).status, 200);
 });
 
+test('what is told of a change is written once, whatever the number of webhooks, is shown with each delivery, and goes with the last', async () => {
+    const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
+    const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
+    const Devices = 'd'.repeat(60000), ask = (method, path, body) => other.call(method, path, { token: secret, body });
+    for (let i = 0; i < 100; i++)
+        assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: `Hook ${i}`, Action: 1002, URL: 'http://127.0.0.1:1/', Active: true })).status, 200);
+    const pages = () => Number(sql('PRAGMA page_count'));
+    const before = pages();
+    assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { Devices })).status, 200);
+    assert.equal(sql('SELECT count(*), count(DISTINCT Payload), (SELECT count(*) FROM payloads) FROM web_hook_deliveries'), '100|1|1');
+    assert.ok((pages() - before) * 4096 < 3 * Devices.length, 'the record, its copy to be told, and little else');
+    const { json } = await ask('GET', '/api/sys/webhookdeliveries?size=100');
+    assert.deepEqual([...new Set(json.Records.map(({ Payload }) => JSON.parse(Payload)[0].Devices))], [Devices]);
+    assert.equal(json.Records.length, 100);
+    sql('DELETE FROM web_hook_deliveries WHERE Id <> (SELECT max(Id) FROM web_hook_deliveries)');
+    assert.equal(sql('SELECT count(*) FROM payloads'), '1');
+    sql('DELETE FROM web_hook_deliveries');
+    assert.equal(sql('SELECT count(*) FROM payloads'), '0');
+});
+
 // Another process that writes keeps the writer waiting.
 test('when 4,096 commands wait for the writer, further ones are told to come again, and reading goes on', async () => {
     const other = await Server.start(['--metrics']), secret = await other.token();

@@ -83,14 +83,16 @@ for (let version = 1; version < latest; version++) {
         const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
         // What was a column may have become a member of the record's JSON, where dates are texts.
-        const valueOf = (column, now) => {
+        const valueOf = (column, now, of) => {
             const member = `Members ->> '$.${column}'`;
+            if (column === 'Payload' && now.includes(column) && sql(of, "SELECT 1 FROM sqlite_schema WHERE name = 'payloads'") === '1')
+                return '(SELECT text FROM payloads WHERE payloads.id = Payload)';
             if (now.includes(column))
                 return column;
             return fieldTable().some((field) => field.name === column && field.type === 'date') ? `strftime('%s', ${member}) * 1000` : member;
         };
         const read = (table, of = file) => {
-            const now = columns(table, of), expressions = contents.get(table).columns.map((column) => valueOf(column, now));
+            const now = columns(table, of), expressions = contents.get(table).columns.map((column) => valueOf(column, now, of));
             const quoted = expressions.map((expression) => `quote(${expression})`).join(` || char(31) || `);
             return sql(of, `SELECT ${quoted} FROM ${table}`).split('\n').map((row) => row.split('\x1f'));
         };

@@ -160,6 +160,8 @@ async function findFaults(source, id, other) {
         [`UPDATE users SET Members = x'07000001107B' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
         ['INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: to 7 of 8: the oldest is not foreseen'],
         ['INSERT INTO web_hook_deliveries (Id, Version, Status) VALUES (1, 1, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: a row lacks what it is called by'],
+        ["INSERT INTO payloads VALUES (96, '[]')", 'DELETE FROM payloads WHERE id = 96', 'webhook payload: 96 is of no delivery'],
+        ['INSERT INTO web_hook_deliveries (Id, Version, Payload, Status) VALUES (1, 1, 95, 2)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'webhook payload: of 1 is not there'],
         [setNumber('row_counts', 'rows', 'rows + 1'), setNumber('row_counts', 'rows', count), `users: ${Number(count) + 1} rows are counted, there are ${count}`],
         ["DELETE FROM row_counts WHERE kind = 'users'", `INSERT INTO row_counts VALUES ('users', ${count})`, `users: no rows are counted, there are ${count}`],
         [setNumber('next_ids', 'next', id), setNumber('next_ids', 'next', next), `users: the next Id is ${id}, the last one was`],

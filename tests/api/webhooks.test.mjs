@@ -445,7 +445,8 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
     await rename(people[0], 'Waits');
     await own.stop();
     const ended = (days, first, count, state) => sql(`INSERT INTO web_hook_deliveries (Id, Version, WebHookId, Action, EntityId, Payload, Status, Attempts, UpdatedOn, CreatedOn, UniqueId, UpdatedBy, ToStringText)
-        SELECT value, 1, 1, 1002, 1, '[]', ${state}, 1, (unixepoch() - ${days} * 86400) * 1000, 0, printf('00000000-0000-0000-0000-%012d', value), '', '' FROM generate_series(${first}, ${first + count - 1})`);
+        SELECT value, 1, 1, 1002, 1, ${first}, ${state}, 1, (unixepoch() - ${days} * 86400) * 1000, 0, printf('00000000-0000-0000-0000-%012d', value), '', '' FROM generate_series(${first}, ${first + count - 1})`);
+    sql("INSERT INTO payloads VALUES (900000, '[]'), (910000, '[]'), (920000, '[]'), (930000, '[]')");
     ended(31, 900000, 2500, status.delivered);
     ended(31, 910000, 10, status.failed);
     ended(31, 920000, 10, status.cancelled);
@@ -454,6 +455,7 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
     await own.spawn();
     await until(async () => (await deliveries('')).TotalItems === 11, 'only the young ones and the one that waits are there');
     assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 1);
+    assert.equal(sql("SELECT group_concat(id) FROM (SELECT id FROM payloads WHERE text = '[]' ORDER BY id)").toString().trim(), '930000', 'what they told went with the last of them');
 });
 
 test('what a webhook must have', async () => {

@@ -5,21 +5,45 @@
 #include "json/json.h"
 
 static enum status add_delivery(struct store_view *tx, const struct event *event, int64_t hook_id,
-                                struct text payload) {
-    int64_t id;
-    enum status status = store_new_id(tx, &web_hook_delivery_table, &id);
+                                const int64_t ids[2]) {
     sqlite3_stmt *statement = view_statement(tx, SQL_add_delivery);
-    if (status != STATUS_OK || !statement)
+    if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, id);
+    bind_integer(statement, 1, ids[0]);
     bind_integer(statement, 2, hook_id);
     bind_integer(statement, 3, event->action);
     bind_integer(statement, 4, record_id(event->record));
-    bind_text(statement, 5, payload);
+    bind_integer(statement, 5, ids[1]);
     bind_integer(statement, 6, event->author->now_ms);
     bind_text(statement, 7, event->author->email);
     tx->outbox_changed = true;
     return view_execute(tx, statement);
+}
+
+/* What an event's deliveries have in common is called by the Id of the first of them. */
+static enum status add_payload(struct store_view *tx, int64_t id, struct text payload) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_add_payload);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, id);
+    bind_text(statement, 2, payload);
+    return view_execute(tx, statement);
+}
+
+static enum status add_deliveries(struct store_view *tx, const struct event *event,
+                                  const struct value *hooks, struct text payload) {
+    int64_t ids[2] = { 0 }; /* of the delivery, and of the first one */
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; status == STATUS_OK && i < hooks->len; i++) {
+        status = store_new_id(tx, &web_hook_delivery_table, &ids[0]);
+        if (status == STATUS_OK && i == 0) {
+            ids[1] = ids[0];
+            status = add_payload(tx, ids[1], payload);
+        }
+        if (status == STATUS_OK)
+            status = add_delivery(tx, event, hooks->ids[i], ids);
+    }
+    return status;
 }
 
 /* The ids of the active webhooks that wait for the action. */
@@ -75,11 +99,9 @@ enum status outbox_note(struct store_view *tx, const struct event *event) {
         buffer_add_char(&payload, '[');
         json_add_record(&payload, event->record);
         buffer_add_char(&payload, ']');
-        if (payload.failed)
-            status = STATUS_BROKEN;
+        status = payload.failed ? STATUS_BROKEN
+                                : add_deliveries(tx, event, &hooks, buffer_text(&payload));
     }
-    for (uint32_t i = 0; status == STATUS_OK && i < hooks.len; i++)
-        status = add_delivery(tx, event, hooks.ids[i], buffer_text(&payload));
     arena_close(&arena);
     return status;
 }

@@ -108,6 +108,15 @@ static const char outbox_indexes[] =
     "CREATE INDEX web_hook_deliveries_done ON web_hook_deliveries (UpdatedOn)"
     " WHERE Status <> 1;";
 
+/* What deliveries tell: once for an event, however many webhooks wait for it, and only as long as
+ * one of its deliveries is there. */
+#define payloads_table "CREATE TABLE payloads (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+#define payloads_end                                                                               \
+    "CREATE INDEX web_hook_deliveries_Payload ON web_hook_deliveries (Payload);"                   \
+    "CREATE TRIGGER payloads_unused AFTER DELETE ON web_hook_deliveries WHEN NOT EXISTS"           \
+    " (SELECT 1 FROM web_hook_deliveries WHERE Payload = OLD.Payload) BEGIN"                       \
+    " DELETE FROM payloads WHERE id = OLD.Payload; END;"
+
 static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_id] = "INTEGER PRIMARY KEY",
     [TYPE_text] = "TEXT",
@@ -125,9 +134,13 @@ static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_password] = "TEXT",
 };
 
+static const char *column_type(const struct field *field) {
+    return field->flags & SHARED ? "INTEGER" : sql_type[field->type];
+}
+
 static void add_column(struct buffer *sql, const struct field *field) {
     bool is_required = (field->flags & (REQUIRED | UNIQUE)) && field->type != TYPE_id;
-    buffer_printf(sql, ", %s %s%s", field->name.at, sql_type[field->type],
+    buffer_printf(sql, ", %s %s%s", field->name.at, column_type(field),
                   is_required ? " NOT NULL" : "");
 }
 
@@ -230,6 +243,8 @@ static enum status create_all(struct store_view *view) {
         status = view_run(view, own_tables);
     if (status == STATUS_OK)
         status = view_run(view, outbox_indexes);
+    if (status == STATUS_OK)
+        status = view_run(view, payloads_table payloads_end);
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
     return status;
@@ -578,9 +593,25 @@ static enum status blank_confidential(struct store_view *view) {
     return status;
 }
 
+/* Each delivery had its own copy of what it tells. Tables of version 1 were made as they are now.
+ */
+static enum status share_payloads(struct store_view *view) {
+    enum status status = view_run(view, payloads_table);
+    if (status == STATUS_OK && has_column(view, &web_hook_delivery_table, "Payload", TEXT("TEXT")))
+        status =
+            view_run(view, "ALTER TABLE web_hook_deliveries RENAME COLUMN Payload TO OwnPayload;"
+                           "ALTER TABLE web_hook_deliveries ADD COLUMN Payload INTEGER;"
+                           "INSERT INTO payloads SELECT Id, OwnPayload FROM web_hook_deliveries"
+                           " WHERE OwnPayload IS NOT NULL;"
+                           "UPDATE web_hook_deliveries SET Payload = Id"
+                           " WHERE OwnPayload IS NOT NULL;"
+                           "ALTER TABLE web_hook_deliveries DROP COLUMN OwnPayload;");
+    return status == STATUS_OK ? view_run(view, payloads_end) : status;
+}
+
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
  * spellings of one address have one key, businesses are found by their names, audit rows do not
- * have what is confidential. */
+ * have what is confidential, deliveries share what they tell. */
 static enum status to_version_5(struct store_view *view) {
     enum status status = give_tokens_families(view);
     if (status == STATUS_OK)
@@ -591,6 +622,8 @@ static enum status to_version_5(struct store_view *view) {
         status = view_run(view, names_of_businesses);
     if (status == STATUS_OK)
         status = blank_confidential(view);
+    if (status == STATUS_OK)
+        status = share_payloads(view);
     return status == STATUS_OK ? rekey_users(view) : status;
 }
 
@@ -706,7 +739,7 @@ static enum status check_table(struct store_view *view, const struct table *tabl
         if (!field_has_column(table, field))
             continue;
         expected++;
-        struct text type = { sql_type[field->type], strcspn(sql_type[field->type], " ") };
+        struct text type = { column_type(field), strcspn(column_type(field), " ") };
         if (!has_column(view, table, field->name.at, type)) {
             (void)snprintf(why, why_size, "%s.%s is not a column of type %.*s", table->name,
                            field->name.at, (int)type.len, type.at);

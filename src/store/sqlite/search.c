@@ -83,6 +83,9 @@ void search_add_value(struct buffer *sql, const struct table *table, const struc
     if (field->type == TYPE_name)
         buffer_printf(sql, "(SELECT named.Name FROM %s AS named WHERE named.Id = %s.%s)",
                       field->target->name, row, field[-1].name.at);
+    else if (field->flags & SHARED)
+        buffer_printf(sql, "(SELECT text FROM payloads WHERE payloads.id = %s.%s)", row,
+                      field->name.at);
     else if (field_has_column(table, field)) {
         buffer_add(sql, text_of(row));
         buffer_add_char(sql, '.');

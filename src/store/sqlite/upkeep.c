@@ -212,6 +212,13 @@ static bool references_are_sound(struct store_view *view, store_say *say) {
                       " WHERE e.WebHookId = d.WebHookId AND e.EntityId = d.EntityId"
                       " AND e.Status = 1 AND e.Id < d.Id)",
                       "pending webhook deliveries", say);
+    sound &= has_none(view,
+                      "SELECT 'of ' || Id || ' is not there' FROM web_hook_deliveries"
+                      " WHERE Payload IS NULL OR Payload NOT IN (SELECT id FROM payloads)"
+                      " UNION ALL SELECT id || ' is of no delivery' FROM payloads"
+                      " WHERE id NOT IN (SELECT Payload FROM web_hook_deliveries"
+                      " WHERE Payload IS NOT NULL)",
+                      "webhook payload", say);
     return sound;
 }
 

@@ -124,8 +124,10 @@ sqlite3_stmt *view_search_statement(struct store_view *view, const char *sql) {
 void view_add_columns(struct buffer *sql, const struct table *table) {
     buffer_add(sql, table->is_kept_as_json ? TEXT("Version, Members") : TEXT("Version"));
     for (unsigned i = 0; i < table->count; i++)
-        if (field_is_read_from_column(table, &table->fields[i]))
-            buffer_printf(sql, ", %s", table->fields[i].name.at);
+        if (field_is_read_from_column(table, &table->fields[i])) {
+            buffer_add(sql, TEXT(", "));
+            search_add_value(sql, table, &table->fields[i], table->name);
+        }
 }
 
 /* Parameters are called after fields in every statement: `?3` is the field with index 2. After
