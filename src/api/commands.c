@@ -104,8 +104,9 @@ void resource_commands(struct request *request) {
 
 /* ---- Running ---- */
 
-/* Room for the reply to what is committed then: of each id's failure, twice, and of all else. */
-enum { OUTCOME_MAX = 2 * 512, OUTCOMES_MAX = 8192 };
+/* Room for the reply to what is committed then: of each id's failure, twice, and of all else. What
+ * a failure says is escaped, and may have names in it. */
+enum { OUTCOME_MAX = 2 * 512, OUTCOMES_MAX = 8192, ESCAPED_MAX = 2 * 2 };
 
 struct running {
     struct store_command store; /* first */
@@ -156,29 +157,38 @@ static enum status run_one(const struct running *running, struct writing *writin
     return writing_run(writing, tx);
 }
 
+static struct text reason_of(const struct outcome *outcome) {
+    const struct error *error = outcome->writing->errors.first;
+    if (!error && outcome->status == STATUS_CONFLICT && outcome->writing->conflict.at)
+        return outcome->writing->conflict;
+    return error ? error->message : text_of(status_message(outcome->status));
+}
+
+static bool prepare_reply(const struct running *running) {
+    const struct value *ids = &running->body.values[COMMAND_Ids];
+    size_t size = OUTCOMES_MAX + ids->len * (size_t)OUTCOME_MAX;
+    for (uint32_t i = 0; i < ids->len; i++)
+        if (running->outcomes[i].status != STATUS_OK)
+            size += ESCAPED_MAX * reason_of(&running->outcomes[i]).len;
+    return arena_reserve(running->request->arena, size);
+}
+
 static enum status run(struct store_view *tx, struct store_command *command) {
     struct running *running = (struct running *)command;
     const struct value *ids = &running->body.values[COMMAND_Ids];
-    if (!arena_reserve(running->request->arena, OUTCOMES_MAX + ids->len * (size_t)OUTCOME_MAX))
-        return STATUS_BROKEN;
     for (uint32_t i = 0; i < ids->len; i++) {
         struct outcome *outcome = &running->outcomes[i];
         outcome->status = run_one(running, outcome->writing, tx);
         if (outcome->status == STATUS_BROKEN)
             return STATUS_BROKEN;
     }
-    return running->command->finish ? running->command->finish(running, tx) : STATUS_OK;
+    enum status status =
+        running->command->finish ? running->command->finish(running, tx) : STATUS_OK;
+    return status == STATUS_OK && prepare_reply(running) ? STATUS_OK : STATUS_BROKEN;
 }
 
 static void resume(struct store_command *command) {
     exchange_resume(((struct running *)command)->request->exchange);
-}
-
-static struct text reason_of(const struct outcome *outcome) {
-    const struct error *error = outcome->writing->errors.first;
-    if (!error && outcome->status == STATUS_CONFLICT && outcome->writing->conflict.at)
-        return outcome->writing->conflict;
-    return error ? error->message : text_of(status_message(outcome->status));
 }
 
 /* HTTP 200 even when it failed (contract section 2); Errors has one entry for each id that did. */
