@@ -302,10 +302,11 @@ static int start_services(struct server *server) {
         .counts = &server->sign_in_counts,
         .lockout_ms = settings->lockout_minutes * INT64_C(60000),
     };
+    app->auth.log = sign_in_log_new();
     if (settings->address_attempts)
         app->auth.attempts =
             attempts_new(settings->address_attempts, settings->lockout_minutes * INT64_C(60000));
-    if (settings->address_attempts && !app->auth.attempts) {
+    if (!app->auth.log || (settings->address_attempts && !app->auth.attempts)) {
         complain("no memory or locks to count failed sign-ins by address");
         return EX_OSERR;
     }
@@ -510,6 +511,7 @@ static int serve(struct server *server, const sigset_t *signals) {
     announce(server);
     for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
         caught = wait_for_signal(signals, more ? CLEAN_PAUSE_MS : LOOK_EVERY_MS);
+        sign_in_log_flush(server->app.auth.log);
         if (caught == SIGHUP)
             reload(server);
         if (store_is_broken(server->app.store)) {
@@ -554,6 +556,7 @@ static void stop(struct server *server) {
     walks_free(server->app.walks);
     attempts_free(server->app.auth.attempts);
     address_counts_free(server->app.address_counts);
+    sign_in_log_free(server->app.auth.log);
     store_close(server->app.store);
     seal_key_free(server->key);
     if (server->is_throw_away)

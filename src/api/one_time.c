@@ -142,9 +142,10 @@ static void traded(struct exchange *exchange) {
     enum status status = trading->trade.command.status;
     if (status == STATUS_OK)
         reply_grant(request, &trading->trade.grant);
-    else if (status == STATUS_UNAUTHENTICATED)
+    else if (status == STATUS_UNAUTHENTICATED) {
+        sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_token, 0, exchange_peer(exchange));
         reply_unauthenticated(request, "invalid_token");
-    else
+    } else
         reply_failure(request, status, NULL, NULL);
 }
 

@@ -112,6 +112,7 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
     struct attempts *attempts = sign_in->auth->attempts;
     int64_t wait_s = attempts_begin(attempts, sign_in->from, time_monotonic_ms());
     if (wait_s) {
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
         reply_busy(request, wait_s);
         return;
     }
@@ -120,6 +121,8 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
     if (status == STATUS_OK)
         return;
     attempts_end(attempts, sign_in->from, false, time_monotonic_ms());
+    if (status == STATUS_BUSY)
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
     sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
     exchange_resume(request->exchange);
 }

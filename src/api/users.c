@@ -201,10 +201,18 @@ static enum status write_avatar(struct user_writing *user, struct store_view *tx
     return store_set_avatar(tx, record_id(before), NULL);
 }
 
+static enum status audit_reset(const struct writing *writing, struct store_view *tx) {
+    struct author author = writing_author(writing);
+    return store_audit_tokens(tx, record_id(&writing->before), TEXT("PasswordReset"), TEXT("used"),
+                              &author);
+}
+
 static enum status write(struct writing *writing, struct store_view *tx) {
     enum status status = write_avatar(user_of(writing), tx);
     if (status == STATUS_OK)
         status = end_tokens(writing, tx);
+    if (status == STATUS_OK && writing->request->principal.credential.kind == CREDENTIAL_reset)
+        status = audit_reset(writing, tx);
     if (locks(&writing->before, &writing->after))
         store_change_access(tx); /* a Basic password that is remembered is forgotten */
     return status;

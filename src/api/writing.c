@@ -331,12 +331,20 @@ static void reply_success_to(struct writing *writing) {
     reply_success(request, message, record_id(record), &by);
 }
 
+static void succeed(struct writing *writing) {
+    const struct request *request = writing->request;
+    if (request->principal.credential.kind == CREDENTIAL_reset)
+        sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_reset, request->principal.user_id,
+                        exchange_peer(request->exchange));
+    reply_success_to(writing);
+}
+
 void writing_reply(struct writing *writing, enum status status) {
     struct request *request = writing->request;
     if ((status == STATUS_STALE || status == STATUS_CONFLICT) && writing->before.version)
         add_etag(request, &writing->before); /* the version that is there */
     switch (status) {
-    case STATUS_OK: reply_success_to(writing); break;
+    case STATUS_OK: succeed(writing); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &writing->errors); break;
     case STATUS_DENIED: reply_failure(request, status, NULL, writing->errors.first); break;
     case STATUS_CONFLICT:

@@ -40,8 +40,7 @@ void attempts_free(struct attempts *attempts) {
     free(attempts);
 }
 
-/* What an address is counted as; false: it is not. */
-static bool key_of(const struct sockaddr *from, struct in6_addr *key) {
+bool attempts_key(const struct sockaddr *from, struct in6_addr *key) {
     *key = (struct in6_addr){ 0 };
     if (from && from->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
@@ -93,7 +92,7 @@ static struct counter *find(struct attempts *attempts, const struct in6_addr *ke
 int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
-    if (!attempts || !key_of(from, &key))
+    if (!attempts || !attempts_key(from, &key))
         return 0;
     mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);
@@ -111,7 +110,7 @@ int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, i
 void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
                   int64_t now_ms) {
     struct in6_addr key;
-    if (!attempts || !key_of(from, &key))
+    if (!attempts || !attempts_key(from, &key))
         return;
     mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);

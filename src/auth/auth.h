@@ -3,6 +3,7 @@
 
 #include "auth/attempts.h"
 #include "auth/password_job.h"
+#include "auth/sign_in_log.h"
 #include "crypto/seal.h"
 #include "model/principal.h"
 #include "store/store.h"
@@ -27,6 +28,7 @@ struct auth {
     int64_t lockout_ms;
     struct sign_in_counts *counts;
     struct attempts *attempts; /* NULL: addresses are not counted */
+    struct sign_in_log *log;   /* NULL: nothing is told */
 };
 
 /**

@@ -9,7 +9,7 @@
 
 /* For so long after its first use a refresh token gives the same pair again: two tabs refresh at
  * once, and a reply may be lost on its way. */
-enum { SAME_PAIR_MS = 10 * 1000 };
+enum { SAME_PAIR_MS = 10 * 1000, HOUR_MS = 60 * 60 * 1000 };
 
 static enum status keep(struct store_view *tx, struct token *token,
                         const char text[TOKEN_TEXT_SIZE]) {
@@ -63,11 +63,24 @@ static enum status keep_pair(const struct auth *auth, struct store_view *tx,
     return status;
 }
 
+/* Signing in with the name of another client each time is no way to fill the disk: past so many
+ * sessions of an hour they are told no more. Kinds are bits. */
+static enum status audit_client(struct store_view *tx, const struct token *session,
+                                struct text email) {
+    enum { OF_CLIENTS = 1 << TOKEN_ACCESS | 1 << TOKEN_REFRESH | 1 << TOKEN_SPENT };
+    const struct author by = { email, time_now_ms() };
+    enum status status = store_is_new_client(tx, session, OF_CLIENTS, by.now_ms - HOUR_MS);
+    if (status == STATUS_OK)
+        status = store_audit_tokens(tx, session->user_id, TEXT("SignIn"), session->client_id, &by);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
-                        struct grant *grant) {
+                        struct text email, struct grant *grant) {
     token_generate(grant->access);
     token_generate(grant->refresh);
-    return keep_pair(auth, tx, session, grant);
+    enum status status = audit_client(tx, session, email);
+    return status == STATUS_OK ? keep_pair(auth, tx, session, grant) : status;
 }
 
 /* The token of a kind that follows a refresh token: as good as random to who has not the server's
@@ -140,11 +153,22 @@ static enum status find_pair(struct refresh *refresh, struct store_view *tx,
     return find_lifetime(refresh, tx, now_ms);
 }
 
+static enum status end_stolen(struct refresh *refresh, struct store_view *tx,
+                              const struct token *spent) {
+    const struct author nobody = { TEXT("unknown"), time_now_ms() };
+    enum status status = store_end_family(tx, spent->family);
+    if (status == STATUS_OK)
+        status = store_audit_tokens(tx, spent->user_id, TEXT("RefreshTokens"), TEXT("used again"),
+                                    &nobody);
+    refresh->ended_user_id = spent->user_id;
+    return status;
+}
+
 static enum status decide_again(struct refresh *refresh, struct store_view *tx,
                                 const struct token *spent) {
     enum status status = find_pair(refresh, tx, spent);
     if (status == STATUS_NOT_FOUND)
-        return store_end_family(tx, spent->family); /* it was stolen */
+        return end_stolen(refresh, tx, spent);
     if (status == STATUS_OK)
         status = judge_user(refresh, tx, spent);
     if (status == STATUS_OK)
@@ -173,6 +197,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
     struct token token;
     struct token_hash hash = token_hash(refresh->token);
     refresh->result = STATUS_UNAUTHENTICATED;
+    refresh->ended_user_id = 0; /* this may be a second run */
     enum status status = store_token(tx, &hash, refresh->arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -192,6 +217,9 @@ static void finish_refresh(struct store_command *command) {
     struct refresh *refresh = (struct refresh *)command;
     if (command->status != STATUS_OK)
         refresh->result = STATUS_BROKEN;
+    else if (refresh->ended_user_id)
+        sign_in_log_add(refresh->auth->log, SIGN_IN_EVENT_reused, refresh->ended_user_id,
+                        refresh->from);
     refresh->done(refresh);
 }
 

@@ -19,10 +19,11 @@ int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifeti
 /**
  * Issues an access and a refresh token to a client of a user, inside a transaction; the client's
  * refresh tokens so far go. Of `session`, a new one or a token of it, they take the user, the
- * client, the family with its parent, and the end. `grant` gets them in clear.
+ * client, the family with its parent, and the end. A client that is new to the user, whose address
+ * is `email`, has an audit row. `grant` gets the tokens in clear.
  */
 enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
-                        struct grant *grant) MUST_CHECK;
+                        struct text email, struct grant *grant) MUST_CHECK;
 
 /**
  * Room for the reply that hands a grant out. To be reserved before the commit: what is committed

@@ -109,7 +109,8 @@ enum status one_time_trade(struct store_view *tx, struct store_command *command)
     token.client_id = TEXT("one-time");
     token.ends_ms = grant_expiry(&token, time_now_ms(), exchange->session_ms);
     if (status == STATUS_OK)
-        status = grant_issue(exchange->auth, tx, &token, &exchange->grant);
+        status = grant_issue(exchange->auth, tx, &token, value_as_text(&user.values[USER_Email]),
+                             &exchange->grant);
     bool can_reply = !exchange->arena->failed && arena_reserve(exchange->arena, GRANT_REPLY_MAX);
     return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_BROKEN;
 }

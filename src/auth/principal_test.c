@@ -163,7 +163,7 @@ static struct grant granted;
 static enum status begin(struct store_view *tx, unsigned run_number) {
     struct token session = grant_session(ADA, TEXT("test"));
     (void)run_number;
-    enum status status = grant_issue(&auth, tx, &session, &granted);
+    enum status status = grant_issue(&auth, tx, &session, TEXT("ada@example.com"), &granted);
     return status == STATUS_OK ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : status;
 }
 

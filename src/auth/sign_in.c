@@ -11,6 +11,8 @@
 #include "rules/base32.h"
 #include "rules/email.h"
 
+#include <stdio.h>
+
 enum { RESET_LIFETIME_MS = 60 * 60 * 1000, COMPARISONS_MAX = 4 };
 
 static struct sign_in *of_job(struct password_job *job) {
@@ -97,12 +99,17 @@ static enum sign_in_result judge(struct sign_in *sign_in, const struct record *b
     sign_in->has_wrong_code = totp == TOTP_WRONG;
     failures += !right || totp == TOTP_WRONG;
     after->values[USER_InvalidLoginAttempts] = value_integer(failures);
+    sign_in->refusal = !right               ? SIGN_IN_EVENT_password
+                       : totp == TOTP_WRONG ? SIGN_IN_EVENT_code
+                                            : SIGN_IN_EVENT_code_due;
     if (!right || totp == TOTP_WRONG)
         return right ? SIGN_IN_TWO_FACTOR : SIGN_IN_WRONG;
     if (totp == TOTP_MISSING)
         return SIGN_IN_TWO_FACTOR;
+    sign_in->refusal = SIGN_IN_EVENT_admission;
     if (!auth_is_admitted(before))
         return SIGN_IN_WRONG;
+    sign_in->refusal = SIGN_IN_EVENT_reset_due;
     if (sign_in->job.match == PASSWORD_RIGHT_BUT_OLD)
         after->values[USER_Password] = value_text(text_of(sign_in->job.made));
     after->values[USER_InvalidLoginAttempts] = value_integer(0);
@@ -112,6 +119,18 @@ static enum sign_in_result judge(struct sign_in *sign_in, const struct record *b
     return SIGN_IN_OK;
 }
 
+/* That somebody has a reset token: one row for all that are had before it is used, or ends. */
+static enum status audit_demand(struct store_view *tx, const struct token *token,
+                                const struct record *user) {
+    const struct author by = { value_as_text(&user->values[USER_Email]), token->issued_ms };
+    enum status status =
+        store_is_new_client(tx, token, 1 << TOKEN_RESET, token->issued_ms - RESET_LIFETIME_MS);
+    if (status == STATUS_OK)
+        status =
+            store_audit_tokens(tx, token->user_id, TEXT("PasswordReset"), TEXT("demanded"), &by);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
                             const struct record *user) {
     struct text client_id = sign_in->client_id;
@@ -119,7 +138,8 @@ static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
         client_id = value_as_text(&user->values[USER_Email]);
     struct token token = grant_session(sign_in->user_id, client_id);
     if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
-        return grant_issue(sign_in->auth, tx, &token, &sign_in->grant);
+        return grant_issue(sign_in->auth, tx, &token, value_as_text(&user->values[USER_Email]),
+                           &sign_in->grant);
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
         return STATUS_OK;
     token.kind = TOKEN_RESET;
@@ -127,8 +147,23 @@ static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
     token.issued_ms = time_now_ms();
     token.expires_ms = token.issued_ms + RESET_LIFETIME_MS;
     /* a user has one of them, the last */
-    enum status status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
+    enum status status = audit_demand(tx, &token, user);
+    if (status == STATUS_OK)
+        status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
     return status == STATUS_OK ? grant_token(tx, &token, sign_in->grant.access) : status;
+}
+
+/* A Basic password that is remembered is forgotten. */
+static enum status lock_out(struct sign_in *sign_in, struct store_view *tx,
+                            const struct record *after) {
+    char text[64];
+    const struct author nobody = { TEXT("unknown"), after->values[USER_LastLoginAttempt].integer };
+    int len = snprintf(text, sizeof text, "after %lld failures",
+                       (long long)integer_of(&after->values[USER_InvalidLoginAttempts]));
+    store_change_access(tx);
+    sign_in->has_locked = true;
+    return store_audit_tokens(tx, sign_in->user_id, TEXT("LockOut"),
+                              (struct text){ text, (size_t)len }, &nobody);
 }
 
 static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
@@ -142,8 +177,8 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;
     enum status status = store_note(tx, before, &after);
-    if (is_locked(sign_in->auth, &after, now_ms))
-        store_change_access(tx); /* a Basic password that is remembered is forgotten */
+    if (status == STATUS_OK && is_locked(sign_in->auth, &after, now_ms))
+        status = lock_out(sign_in, tx, &after);
     if (status == STATUS_OK)
         status = hand_out(sign_in, tx, before);
     if (status != STATUS_OK || sign_in->result != SIGN_IN_OK || sign_in->wants_tokens)
@@ -171,7 +206,8 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     struct record user;
     enum status status = STATUS_NOT_FOUND;
     sign_in->result = SIGN_IN_WRONG;
-    sign_in->has_wrong_code = false; /* this may be a second run */
+    sign_in->has_wrong_code = sign_in->has_locked = false; /* this may be a second run */
+    sign_in->refusal = SIGN_IN_EVENT_unknown;
     sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
         status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
@@ -180,6 +216,8 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     /* Of who was locked when it began the password was not even compared. */
     sign_in->met_lock =
         status == STATUS_OK && (sign_in->began_locked || is_locked(sign_in->auth, &user, now_ms));
+    if (sign_in->met_lock)
+        sign_in->refusal = SIGN_IN_EVENT_locked;
     if (status == STATUS_NOT_FOUND || sign_in->met_lock)
         return store_note_stranger(tx);
     if (is_outdated(sign_in, &user))
@@ -200,13 +238,27 @@ static bool was_refused(const struct sign_in *sign_in) {
            sign_in->command.status == STATUS_DENIED;
 }
 
+/* What is the server's fault is told by whoever met it. */
+static void tell(const struct sign_in *sign_in) {
+    enum sign_in_event event = sign_in->refusal;
+    if (sign_in->result == SIGN_IN_BUSY)
+        event = SIGN_IN_EVENT_busy;
+    if (sign_in->result != SIGN_IN_OK && sign_in->result != SIGN_IN_BROKEN)
+        sign_in_log_add(sign_in->auth->log, event, sign_in->user_id, sign_in->from);
+    if (sign_in->has_locked && sign_in->result != SIGN_IN_BROKEN)
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_lock_out, sign_in->user_id,
+                        sign_in->from);
+}
+
 static void conclude(struct sign_in *sign_in) {
     bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
     unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
     bool has_failed = sign_in->result == SIGN_IN_WRONG ||
                       (sign_in->result == SIGN_IN_TWO_FACTOR && sign_in->has_wrong_code);
-    if (!was_refused(sign_in))
+    if (!was_refused(sign_in)) {
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
+        tell(sign_in);
+    }
     attempts_end(sign_in->auth->attempts, sign_in->from, has_failed, time_monotonic_ms());
     sign_in->done(sign_in);
 }

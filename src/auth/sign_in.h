@@ -49,6 +49,8 @@ struct sign_in {
     struct text other_hash; /* to compare with next; `at` NULL: none */
     unsigned comparisons;
     bool has_wrong_code;
+    enum sign_in_event refusal; /* where it is not SIGN_IN_OK: the true reason */
+    bool has_locked;            /* it was one failure too many */
 };
 
 /** Starts it, on the thread of `view`. When `done` will not be called: what to answer. */
@@ -66,11 +68,13 @@ struct refresh {
     struct arena *arena;
     struct text token;
     struct text client_id;                 /* `at` NULL: the one that the token was issued to */
+    const struct sockaddr *from;           /* of the client; NULL: not known */
     void (*done)(struct refresh *refresh); /* on the writer's thread */
     void *owner;
     /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
     enum status result;
     struct grant grant;
+    int64_t ended_user_id; /* whose family was ended, since the token came again; 0: nobody's */
 };
 
 enum status refresh_start(struct refresh *refresh) MUST_CHECK;

@@ -377,7 +377,10 @@ enum status store_note(struct store_view *tx, const struct record *before,
 /** Has all that is remembered of who may do what be looked up again, once this is committed. */
 void store_change_access(struct store_view *tx);
 
-/** Leaves an audit row on what happened to a user's tokens, which are no member of the record. */
+/**
+ * Leaves an audit row on what happened to a user that is no change of the record: tokens, sign-ins,
+ * lock-outs.
+ */
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
 
@@ -426,6 +429,14 @@ enum status store_spend_token(struct store_view *tx, const struct token_hash *ha
 enum status store_end_family(struct store_view *tx, int64_t family) MUST_CHECK;
 enum status store_end_family_of(struct store_view *tx, int64_t refresh_id) MUST_CHECK;
 enum status store_revoke_all(struct store_view *tx, int64_t user_id) MUST_CHECK;
+
+/**
+ * Is the client of `session` new to its user: has it no token of these kinds (a bit for each)?
+ * NOT_FOUND: it is not; nor is any that comes when the user has had 50 refresh tokens since
+ * `since_ms`. BROKEN.
+ */
+enum status store_is_new_client(struct store_view *tx, const struct token *session, unsigned kinds,
+                                int64_t since_ms) MUST_CHECK;
 
 /** Takes away the tokens of one kind of a user's client, and nothing that rests on them. */
 enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,

@@ -491,6 +491,22 @@ enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct t
     return view_execute(tx, statement);
 }
 
+enum status store_is_new_client(struct store_view *tx, const struct token *session, unsigned kinds,
+                                int64_t since_ms) {
+    enum { SESSIONS_MAX = 50 };
+    sqlite3_stmt *statement = view_statement(tx, SQL_new_client);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, session->user_id);
+    bind_text(statement, 2, session->client_id);
+    bind_integer(statement, 3, kinds);
+    bind_integer(statement, 4, since_ms);
+    bind_integer(statement, 5, SESSIONS_MAX);
+    enum status status = view_step(tx, statement);
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status;
+}
+
 enum status store_note_stranger(struct store_view *tx) {
     return view_execute(tx, view_statement(tx, SQL_note_stranger));
 }

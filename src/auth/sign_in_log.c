@@ -1,0 +1,153 @@
+/* What strangers do, in lines of the log that they cannot make more of than anybody reads. */
+#include "auth/sign_in_log.h"
+
+#include "auth/attempts.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/time.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT = 256, AGAIN_MS = 1000, LINES_AT_ONCE = 100 };
+
+struct told {
+    enum sign_in_event event;
+    int64_t user_id;
+    struct in6_addr key;
+    char from[INET6_ADDRSTRLEN];
+    int64_t since_ms; /* when its last line was written; 0: a free place */
+    unsigned more;    /* that came since then */
+};
+
+struct sign_in_log {
+    pthread_mutex_t lock;
+    struct told kept[KEPT];
+    int64_t since_ms; /* of the lines that are counted */
+    unsigned lines, untold;
+};
+
+static const char *const texts[SIGN_IN_EVENTS] = {
+#define EVENT(name, text) [SIGN_IN_EVENT_##name] = text,
+#include "auth/sign_in_events.def"
+#undef EVENT
+};
+
+struct sign_in_log *sign_in_log_new(void) {
+    struct sign_in_log *log = calloc(1, sizeof *log);
+    if (log && pthread_mutex_init(&log->lock, NULL) == 0)
+        return log;
+    free(log);
+    return NULL;
+}
+
+static void write_line(const struct told *told) {
+    char user[32] = "no user", count[48] = "";
+    if (told->user_id)
+        (void)snprintf(user, sizeof user, "user %lld", (long long)told->user_id);
+    if (told->more)
+        (void)snprintf(count, sizeof count, ", and %u more before", told->more);
+    log_info("sign-in: %s; %s, from %s%s", texts[told->event], user, told->from, count);
+}
+
+static void begin_second(struct sign_in_log *log, int64_t now_ms) {
+    if (log->untold)
+        log_info("sign-in: %u more events, of too many to tell one by one", log->untold);
+    log->lines = log->untold = 0;
+    log->since_ms = now_ms;
+}
+
+static void tell(struct sign_in_log *log, struct told *told, int64_t now_ms) {
+    if (now_ms - log->since_ms >= AGAIN_MS)
+        begin_second(log, now_ms);
+    if (log->lines < LINES_AT_ONCE) {
+        log->lines++;
+        write_line(told);
+    } else
+        log->untold += 1 + told->more;
+    told->since_ms = now_ms;
+    told->more = 0;
+}
+
+static bool is_same(const struct told *a, const struct told *b) {
+    return a->since_ms && a->event == b->event && a->user_id == b->user_id &&
+           memcmp(&a->key, &b->key, sizeof a->key) == 0;
+}
+
+/* Its own place, else that of the one that was told longest ago. */
+static struct told *find(struct sign_in_log *log, const struct told *wanted) {
+    struct told *oldest = log->kept;
+    for (int i = 0; i < KEPT; i++) {
+        if (is_same(&log->kept[i], wanted))
+            return &log->kept[i];
+        if (log->kept[i].since_ms < oldest->since_ms)
+            oldest = &log->kept[i];
+    }
+    return oldest;
+}
+
+static void write_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN]) {
+    const char *text = NULL;
+    if (from && from->sa_family == AF_INET)
+        text = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, out,
+                         INET6_ADDRSTRLEN);
+    else if (from && from->sa_family == AF_INET6)
+        text = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr,
+                         out, INET6_ADDRSTRLEN);
+    if (!text)
+        (void)snprintf(out, INET6_ADDRSTRLEN, "%s",
+                       from && from->sa_family == AF_UNIX ? "a UNIX socket" : "nowhere");
+}
+
+void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
+                     const struct sockaddr *from) {
+    struct told wanted = { .event = event, .user_id = user_id };
+    if (!log)
+        return;
+    (void)attempts_key(from, &wanted.key);
+    write_address(from, wanted.from);
+    int64_t now_ms = time_monotonic_ms();
+    mutex_lock(&log->lock);
+    struct told *place = find(log, &wanted);
+    if (is_same(place, &wanted) && now_ms - place->since_ms < AGAIN_MS) {
+        place->more++;
+    } else {
+        if (!is_same(place, &wanted) && place->more) {
+            place->more--; /* one of them is the line */
+            tell(log, place, now_ms);
+        }
+        if (!is_same(place, &wanted))
+            *place = wanted;
+        tell(log, place, now_ms);
+    }
+    mutex_unlock(&log->lock);
+}
+
+static void flush(struct sign_in_log *log, int64_t before_ms, int64_t now_ms) {
+    for (int i = 0; i < KEPT; i++) {
+        struct told *told = &log->kept[i];
+        if (!told->more || told->since_ms > before_ms)
+            continue;
+        told->more--; /* one of them is the line */
+        tell(log, told, now_ms);
+    }
+    if (log->since_ms <= before_ms)
+        begin_second(log, now_ms);
+}
+
+void sign_in_log_flush(struct sign_in_log *log) {
+    int64_t now_ms = time_monotonic_ms();
+    mutex_lock(&log->lock);
+    flush(log, now_ms - AGAIN_MS, now_ms);
+    mutex_unlock(&log->lock);
+}
+
+void sign_in_log_free(struct sign_in_log *log) {
+    if (!log)
+        return;
+    flush(log, INT64_MAX, time_monotonic_ms());
+    (void)pthread_mutex_destroy(&log->lock);
+    free(log);
+}
