@@ -36,7 +36,7 @@ struct auth {
  * principal's credential, its kind and proof; for a password also the user_id. Out: all of it, the
  * e-mail in the arena. STATUS_UNAUTHENTICATED, and nothing is changed: the token is unknown, of
  * another kind or expired, the password is another one or would not do without a code or a new one,
- * or the user is not admitted. STATUS_BROKEN.
+ * or the user is locked (passwords) or not admitted. STATUS_BROKEN.
  */
 enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
                         struct principal *principal) MUST_CHECK;
@@ -56,6 +56,9 @@ struct credential auth_password_credential(int64_t user_id, struct text hash);
 
 /** May this user sign in and call at all? */
 bool auth_is_admitted(const struct record *user);
+
+/** Have so many sign-ins failed, and so lately, that no password is taken just now? */
+bool auth_is_locked(const struct auth *auth, const struct record *user, int64_t now_ms);
 
 /**
  * Remembers, for one I/O thread, which credentials were valid for whom. An entry counts as long as

@@ -14,6 +14,16 @@ bool auth_is_admitted(const struct record *user) {
             value_is_true(&user->values[USER_IsAdmin]));
 }
 
+static int64_t integer_of(const struct value *value) {
+    return value->kind == VALUE_INTEGER ? value->integer : 0;
+}
+
+bool auth_is_locked(const struct auth *auth, const struct record *user, int64_t now_ms) {
+    int64_t last_ms = integer_of(&user->values[USER_LastLoginAttempt]);
+    return integer_of(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
+           last_ms <= now_ms && now_ms - last_ms < auth->lockout_ms;
+}
+
 struct credential auth_token_credential(enum credential_kind kind, struct text token) {
     struct credential credential = { .kind = kind };
     struct token_hash proof = token_hash(token);
@@ -28,10 +38,12 @@ struct credential auth_password_credential(int64_t user_id, struct text hash) {
     return credential;
 }
 
-/* A password is enough only for who needs neither a code nor a new one. */
-static bool password_stands(const struct record *user, const struct credential *by) {
+/* A password is enough only for who needs neither a code nor a new one, and is not locked. */
+static bool password_stands(const struct auth *auth, const struct record *user,
+                            const struct credential *by) {
     const struct value *stored = &user->values[USER_Password];
-    if (stored->kind != VALUE_TEXT || value_is_true(&user->values[USER_MustResetPassword]) ||
+    if (auth_is_locked(auth, user, time_now_ms()) || stored->kind != VALUE_TEXT ||
+        value_is_true(&user->values[USER_MustResetPassword]) ||
         user->values[USER_TwoFactorSecret].kind == VALUE_TEXT)
         return false;
     struct token_hash proof = token_hash(value_as_text(stored));
@@ -74,7 +86,7 @@ static enum status add_permissions(struct store_view *view, const struct record 
     return STATUS_OK;
 }
 
-static enum status read_user(struct store_view *view, struct arena *arena,
+static enum status read_user(const struct auth *auth, struct store_view *view, struct arena *arena,
                              struct principal *principal) {
     struct record user;
     const struct credential *by = &principal->credential;
@@ -82,7 +94,7 @@ static enum status read_user(struct store_view *view, struct arena *arena,
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
     if (!auth_is_admitted(&user) ||
-        (by->kind == CREDENTIAL_password && !password_stands(&user, by)) ||
+        (by->kind == CREDENTIAL_password && !password_stands(auth, &user, by)) ||
         (by->kind == CREDENTIAL_reset && !value_is_true(&user.values[USER_MustResetPassword])))
         return STATUS_UNAUTHENTICATED;
     principal->is_admin = value_is_true(&user.values[USER_IsAdmin]);
@@ -104,7 +116,7 @@ enum status auth_decide(const struct auth *auth, struct store_view *view, struct
     if (found.credential.kind != CREDENTIAL_password)
         status = read_token(view, arena, &found);
     if (status == STATUS_OK)
-        status = read_user(view, arena, &found);
+        status = read_user(auth, view, arena, &found);
     if (status == STATUS_OK)
         *principal = found;
     return status;

@@ -27,12 +27,6 @@ static int64_t integer_of(const struct value *value) {
     return value->kind == VALUE_INTEGER ? value->integer : 0;
 }
 
-static bool is_locked(const struct auth *auth, const struct record *user, int64_t now_ms) {
-    int64_t last_ms = integer_of(&user->values[USER_LastLoginAttempt]);
-    return integer_of(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
-           last_ms <= now_ms && now_ms - last_ms < auth->lockout_ms;
-}
-
 enum totp_state { TOTP_NOT_NEEDED, TOTP_MISSING, TOTP_WRONG, TOTP_RIGHT, TOTP_BROKEN };
 
 /* LastTotpStep holds the step that a code was used of and, above it, a mark of the secret that it
@@ -177,7 +171,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;
     enum status status = store_note(tx, before, &after);
-    if (status == STATUS_OK && is_locked(sign_in->auth, &after, now_ms))
+    if (status == STATUS_OK && auth_is_locked(sign_in->auth, &after, now_ms))
         status = lock_out(sign_in, tx, &after);
     if (status == STATUS_OK)
         status = hand_out(sign_in, tx, before);
@@ -214,8 +208,8 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     if (status == STATUS_BROKEN)
         return status;
     /* Of who was locked when it began the password was not even compared. */
-    sign_in->met_lock =
-        status == STATUS_OK && (sign_in->began_locked || is_locked(sign_in->auth, &user, now_ms));
+    sign_in->met_lock = status == STATUS_OK &&
+                        (sign_in->began_locked || auth_is_locked(sign_in->auth, &user, now_ms));
     if (sign_in->met_lock)
         sign_in->refusal = SIGN_IN_EVENT_locked;
     if (status == STATUS_NOT_FOUND || sign_in->met_lock)
@@ -310,7 +304,8 @@ enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
     else if (status != STATUS_OK)
         return status;
     /* A locked account costs what our own hash costs, whatever was imported for it. */
-    sign_in->began_locked = status == STATUS_OK && is_locked(sign_in->auth, &user, time_now_ms());
+    sign_in->began_locked =
+        status == STATUS_OK && auth_is_locked(sign_in->auth, &user, time_now_ms());
     if (status == STATUS_OK && !sign_in->began_locked &&
         user.values[USER_Password].kind == VALUE_TEXT)
         hash = value_as_text(&user.values[USER_Password]);

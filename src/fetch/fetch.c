@@ -238,6 +238,8 @@ static enum fetch_outcome outcome_of(const struct download *download, CURLcode r
     case CURLE_OUT_OF_MEMORY:
     case CURLE_WRITE_ERROR: return FETCH_NO_MEMORY;
     case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return FETCH_NOT_PUBLIC;     /* which names there are is not told */
     case CURLE_UNSUPPORTED_PROTOCOL: /* the URL was judged before: the answer is not HTTP */
     case CURLE_WEIRD_SERVER_REPLY: return FETCH_BAD_STATUS;
     default: return FETCH_UNREACHABLE;

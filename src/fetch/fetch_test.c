@@ -613,7 +613,7 @@ static void what_cannot_be_reached_says_so(void **state) {
     assert_int_equal(close(open_listener(&port)), 0);
     assert_true(snprintf(url, sizeof url, "http://trusted.test:%u/", port) > 0);
     assert_url(world, text_of(url), FETCH_UNREACHABLE);
-    assert_url(world, TEXT("http://unknown.test/"), FETCH_UNREACHABLE);
+    assert_url(world, TEXT("http://unknown.test/"), FETCH_NOT_PUBLIC);
     assert_page(world, "/short/", FETCH_UNREACHABLE);
 }
 

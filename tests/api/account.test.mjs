@@ -118,6 +118,8 @@ test('only an unrestricted administrator signs in as somebody else', async () =>
     await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'deactivate', Ids: [staff.lister] } });
     assertFailure(await exchange(jwt), 401);
     assertFailure(await oneTime('GET', `/${staff.lister}/token/refresh`), 409);
+    for (const id of [staff.lister, 5])
+        assertFailure(await oneTime('GET', `/${id}/token/refresh`, editor), 403); // and is not told which they are
     assertFailure(await oneTime('GET', '/5/token/refresh'), 404);
 });
 

@@ -112,6 +112,7 @@ const pages = {
     '/slow': () => {},
     '/missing': (reply) => { reply.statusCode = 404; reply.end(picture); },
     '/inside': (reply) => { reply.statusCode = 302; reply.setHeader('Location', `http://127.0.0.1:${secretPort}/x`); reply.end(); },
+    '/nowhere': (reply) => { reply.statusCode = 302; reply.setHeader('Location', 'http://nobody-has-this.invalid/x'); reply.end(); },
     '/file': (reply) => { reply.statusCode = 302; reply.setHeader('Location', 'file:///etc/passwd'); reply.end(); },
 };
 const pictures = http.createServer((request, reply) => {
@@ -181,7 +182,7 @@ test('3 redirects are followed, 4 are not', async () => {
 for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/half.png', /valid PNG/], ['/half.jpg', /valid PNG/], ['/half.webp', /valid PNG/],
     ['/half.gif', /valid PNG/], ['/wide.png', /at most 4096 x 4096/],
     ['/large.png', /larger than 5 MiB/], ['/endless', /larger than 5 MiB/], ['/missing', /status of success/], ['/slow', /takes too long/],
-    ['/inside', /not a public one/], ['/file', /http or https URL/]]) {
+    ['/inside', /no public address/], ['/file', /http or https URL/]]) {
     test(`${path} is refused and nothing is changed`, async () => {
         const before = await server.get(userId), picture = (await avatar()).bytes;
         const error = assertInvalid(await server.update(userId, { FullName: 'Not stored', NewAvatarUrl: base + path }), 'NewAvatarUrl', says);
@@ -191,10 +192,21 @@ for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/ha
     });
 }
 
+test('a name that leads to a private address and one that nobody has are answered alike, also behind a redirect', async () => {
+    const says = async (url) => {
+        const { json, status } = await server.update(userId, { NewAvatarUrl: url });
+        assert.equal(status, 400);
+        return json.Errors[0].Message;
+    };
+    const hidden = await says(`http://localhost:${secretPort}/`);
+    for (const url of ['http://nobody-has-this.invalid/', `http://nobody-has-this.invalid:${secretPort}/`, `http://10.0.0.1:${secretPort}/`, `${base}/inside`, `${base}/nowhere`])
+        assert.equal(await says(url), hidden, url);
+});
+
 for (const host of ['127.0.0.1', 'localhost', '2130706433', '0x7f000001', '0177.0.0.1', '127.1', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0',
     '[::]', '10.0.0.1', '192.168.1.1', '169.254.169.254', '[fe80::1]', '[fc00::1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]']) {
     test(`http://${host}/ is not public`, async () => {
-        assertInvalid(await server.update(userId, { NewAvatarUrl: `http://${host}:${secretPort}/` }), 'NewAvatarUrl', /not a public one/);
+        assertInvalid(await server.update(userId, { NewAvatarUrl: `http://${host}:${secretPort}/` }), 'NewAvatarUrl', /no public address/);
     });
 }
 

@@ -402,7 +402,7 @@ test('a private address is refused without a connection, unless the operator all
         const { json } = await call('GET', `/api/sys/webhooks/${made.json.Value.Id}`);
         return json.LastError && json;
     }, 'the refusal');
-    assert.match(LastError, /not a public one/);
+    assert.match(LastError, /no public address/);
     assert.equal(connections, 0);
     inside.close();
 });

@@ -209,7 +209,8 @@ const ways = {
     'a user role that loses its users': [403, ({ role, id }) => call('PATCH', `/api/security/userroles/${role}`, { RemovedUsers: [id] })],
 };
 const ofPasswords = ['a new password', 'an imported hash', 'deactivation', 'no access to the API any more', 'deletion', 'a user role that is taken away'];
-const ofBasic = { 'a demand for a new password': [401, patch({ MustResetPassword: true })], 'a second factor': [401, patch({ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' })] };
+const ofBasic = { 'a lock-out': [401, ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10, LastLoginAttempt: new Date().toISOString() })],
+     'a demand for a new password': [401, patch({ MustResetPassword: true })], 'a second factor': [401, patch({ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' })] };
 // What would undo it, by who loses it.
 const undo = {
     'demotion': ({ id }) => ['PATCH', `/api/sys/users/${id}`, { IsAdmin: true }],

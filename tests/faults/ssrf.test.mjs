@@ -25,7 +25,7 @@ writeFileSync(file, '');
 const server = await new Faults().start(['--demo', '--avatar-hosts', trusted, '--webhook-hosts', trusted], { CONNECTS_FILE: file });
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
-const refusal = /not a public one|must be an http or https URL|its server cannot be reached/;
+const refusal = /no public address|must be an http or https URL|its server cannot be reached/;
 
 // To whom the server connected meanwhile.
 async function connectsOf(work) {
@@ -108,7 +108,7 @@ test('no port, scheme or user name makes a difference, straight or by a redirect
     assert.deepEqual(await connectsOf(() => each(urls, refused)), []);
     const connects = await connectsOf(() => each(urls.filter((url) => !/^http:\/?1|[\u2215\\]/.test(url)), async (url) => {
         const reply = await picture(`http://${trusted}/${encodeURIComponent(url)}`);
-        assertInvalid(reply, 'NewAvatarUrl', /not a public one|must be an http or https URL|cannot be reached|status of success/);
+        assertInvalid(reply, 'NewAvatarUrl', /no public address|must be an http or https URL|cannot be reached|status of success/);
     }));
     assert.deepEqual([...new Set(connects)], [trusted]);
 });
@@ -143,5 +143,5 @@ test('webhooks go to none of them', { timeout: 300000 }, async () => {
     const { Records } = (await call('GET', '/api/sys/webhookdeliveries?size=1000')).json;
     assert.equal(Records.length, Math.min(made.length, 1000));
     for (const { LastError } of Records)
-        assert.match(LastError, /not a public one|cannot be reached|must be an http or https URL|status of success/);
+        assert.match(LastError, /no public address|cannot be reached|must be an http or https URL|status of success/);
 });
