@@ -102,13 +102,10 @@ static void waiting_ends_when_the_time_is_up(void **state) {
     (void)state;
     struct queue queue;
     assert_true(queue_init(&queue, 0));
-    int64_t start = time_monotonic_ms();
     assert_null(queue_take_all(&queue, 0));
-    assert_true(time_monotonic_ms() - start < 1000);
-    start = time_monotonic_ms();
+    int64_t start = time_monotonic_ms();
     assert_null(queue_take_all(&queue, 30));
-    int64_t waited = time_monotonic_ms() - start;
-    assert_true(waited >= 29 && waited < 10000);
+    assert_true(time_monotonic_ms() - start >= 29);
     int to_next_second = (int)(1000 - time_monotonic_ms() % 1000);
     assert_null(queue_take_all(&queue, to_next_second));
     queue_destroy(&queue);

@@ -22,8 +22,8 @@
 
 #include <cmocka.h>
 
-enum { CONNECTIONS_MAX = 512, REQUEST_MAX = 8192, URL_MAX = 512, SLOW_NAME_S = 3 };
-enum { MAX_SIZE = 1000, TIMEOUT_MS = 5000, JOBS_MAX = 64 };
+enum { CONNECTIONS_MAX = 512, REQUEST_MAX = 8192, URL_MAX = 512 };
+enum { MAX_SIZE = 1000, TIMEOUT_MS = 60000, JOBS_MAX = 64 };
 
 /* ---- Names ---- */
 
@@ -69,6 +69,10 @@ static int resolve_both(int (*real)(const char *, const char *, const struct add
     return real("127.0.0.1", service, req, &last->ai_next);
 }
 
+/* While they are held, nobody learns what slow.test is; and how many asked so far. */
+static atomic_bool holds_slow_names;
+static atomic_uint slow_names;
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *req,
                 struct addrinfo **pai) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
@@ -76,7 +80,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
     assert_non_null(symbol);
     memcpy(&real, &symbol, sizeof real);
     if (strcmp(name, "slow.test") == 0) {
-        (void)sleep(SLOW_NAME_S);
+        (void)atomic_fetch_add(&slow_names, 1);
+        while (atomic_load(&holds_slow_names))
+            (void)usleep(1000);
         return EAI_NONAME;
     }
     if (strcmp(name, "changing.test") == 0)
@@ -562,20 +568,16 @@ static void what_is_larger_than_allowed_is_refused(void **state) {
 
 static void what_is_announced_too_large_is_not_waited_for(void **state) {
     const struct world *world = *state;
-    int64_t began = time_monotonic_ms();
-    assert_page(world, "/promise/1001", FETCH_TOO_LARGE);
+    assert_page(world, "/promise/1001", FETCH_TOO_LARGE); /* it never comes: else TIMED_OUT */
     assert_page(world, "/promise/9223372036854775807", FETCH_TOO_LARGE);
-    assert_true(time_monotonic_ms() - began < TIMEOUT_MS / 2);
 }
 
 static void assert_times_out(const struct world *world, struct text url) {
     struct download download;
     open_download(&download, url);
     download.job.timeout_ms = 300;
-    int64_t began = time_monotonic_ms();
     start(world->fetcher, &download);
     assert_int_equal(wait_for(&download), FETCH_TIMED_OUT);
-    assert_in_range(time_monotonic_ms() - began, 250, 2000);
     close_download(&download);
 }
 
@@ -586,7 +588,9 @@ static void a_slow_server_runs_out_of_time(void **state) {
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         assert_times_out(world, url_of(world, url, paths[i]));
     }
+    atomic_store(&holds_slow_names, true);
     assert_times_out(world, TEXT("http://slow.test/"));
+    atomic_store(&holds_slow_names, false);
 }
 
 static void a_slow_name_does_not_hold_up_others(void **state) {
@@ -594,15 +598,13 @@ static void a_slow_name_does_not_hold_up_others(void **state) {
     struct download slow;
     open_download(&slow, TEXT("http://slow.test/"));
     slow.job.timeout_ms = 200;
+    atomic_store(&holds_slow_names, true);
     start(world->fetcher, &slow);
-    int64_t began = time_monotonic_ms();
-    while (time_monotonic_ms() - began < 600) {
-        int64_t asked = time_monotonic_ms();
+    for (int i = 0; i < 10; i++)
         assert_page(world, "/ok/", FETCH_OK);
-        assert_true(time_monotonic_ms() - asked < 1000);
-        (void)usleep(50000);
-    }
     assert_int_equal(wait_for(&slow), FETCH_TIMED_OUT);
+    assert_page(world, "/ok/", FETCH_OK);
+    atomic_store(&holds_slow_names, false);
     close_download(&slow);
 }
 
@@ -739,20 +741,20 @@ static void at_most_64_wait_or_run_and_a_stop_ends_them_all(void **state) {
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
     (void)usleep(300000); /* they run by now, and that is no room for more */
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
-    int64_t began = time_monotonic_ms();
     fetcher_stop(fetcher);
-    assert_true(time_monotonic_ms() - began < 2000);
-    assert_int_equal(stopped, JOBS_MAX);
+    assert_int_equal(stopped, JOBS_MAX); /* else TIMED_OUT */
 }
 
 static void a_stop_does_not_wait_for_a_slow_name(void **state) {
     struct fetcher *fetcher = start_fetcher(*state);
     atomic_uint stopped = 0;
+    unsigned asked = atomic_load(&slow_names);
+    atomic_store(&holds_slow_names, true);
     assert_int_equal(submit_short_lived(fetcher, TEXT("http://slow.test/"), &stopped), STATUS_OK);
-    (void)usleep(100000);
-    int64_t began = time_monotonic_ms();
-    fetcher_stop(fetcher);
-    assert_true(time_monotonic_ms() - began < SLOW_NAME_S * 1000 / 2);
+    while (atomic_load(&slow_names) == asked)
+        (void)usleep(1000);
+    fetcher_stop(fetcher); /* the name is still held */
+    atomic_store(&holds_slow_names, false);
     assert_int_equal(stopped, 1);
 }
 

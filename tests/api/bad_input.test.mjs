@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { Server, assertFailure, assertInvalid, required, userId } from './harness.mjs';
 
-const server = await Server.start(['--idle-timeout', '2']);
+const server = await Server.start(['--idle-timeout', '2', '--metrics']);
 const token = await server.admin();
 const valid = JSON.stringify(required(await server.get(userId)));
 const head = (lines) => `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${lines}`;
-const raw = (bytes) => server.raw(bytes, { wait: 60000 }); // until the server closes
+const raw = (bytes) => server.raw(bytes); // until the server closes
+const readings = async () => Number(/^roster_store_readings_total (\d+)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
 const statuses = (answer) => [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
 
 // Runs `attack` and sees that the record is as before and the server serves.
@@ -135,19 +136,20 @@ test('a NUL or control character in the path finds nothing', () => harmless(asyn
     assertFailure(await server.call('GET', '/api/sys/users/../users/5', { token }), 404);
 }));
 
-test('hostile lists are handled in time', () => harmless(async () => {
-    const began = Date.now();
+test('hostile lists are looked up no further than the first that is wrong', () => harmless(async () => {
+    const before = await readings();
     const many = Array.from({ length: 10000 }, (_, i) => 500000 + i);
     assertInvalid(await server.update(userId, { Businesses: many }), 'Businesses', /^no business with Id 500000 exists$/);
     assertInvalid(await server.update(userId, { Businesses: [...many, 1] }), 'Businesses', /^must have at most 10000 ids$/);
-    assert.ok(Date.now() - began < 5000);
+    const grown = await readings() - before;
+    assert.ok(grown < 100, `looked ${grown} times`);
 }));
 
 test('heads that are too long leak nothing, and do not keep the server from stopping', async () => {
     const small = await Server.start();
     for (let i = 0; i < 40; i++) {
-        await small.raw(`GET /healthz?${'a&'.repeat(10000)} HTTP/1.1\r\nHost: x\r\n\r\n`, { wait: 60000, end: true });
-        await small.raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(5000)}`, { wait: 60000, end: true });
+        await small.raw(`GET /healthz?${'a&'.repeat(10000)} HTTP/1.1\r\nHost: x\r\n\r\n`, { end: true });
+        await small.raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(5000)}`, { end: true });
     }
     assert.equal((await small.call('GET', '/healthz')).status, 200);
     await small.stop(); // with 0, so no request was waited for in vain

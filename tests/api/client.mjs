@@ -4,8 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-
-const PATIENCE = 60000; // ms; only ends a hang
+import { deadlines } from './patience.mjs';
 
 const single = new Set(['connection', 'content-length', 'content-type', 'date', 'etag', 'location']);
 
@@ -89,7 +88,7 @@ export class Client {
     async #until(look) {
         let timer;
         const late = new Promise((resolve, reject) => {
-            timer = setTimeout(() => reject(new Error(`nothing for a minute after ${JSON.stringify(this.text.slice(-500))}`)), PATIENCE);
+            timer = setTimeout(() => reject(new Error(`nothing more after ${JSON.stringify(this.text.slice(-500))}`)), deadlines.usual);
         });
         try {
             for (;;) {
@@ -175,11 +174,24 @@ export async function forEach(list, atOnce, task) {
     return outcomes;
 }
 
+// The system's connections over IPv4: a row of words each.
+const connections = () => readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+const ending = (port) => `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
+
+// How many bytes that a socket was given to send its peer, on this machine, has not read yet.
+export function queued({ localPort, remotePort }) {
+    const own = ending(localPort), other = ending(remotePort);
+    return connections().reduce((sum, [, local, remote, , queues]) => {
+        const [toSend, toRead] = queues?.split(':').map((digits) => parseInt(digits, 16)) ?? [];
+        return sum + (local?.endsWith(own) && remote.endsWith(other) ? toSend : local?.endsWith(other) && remote.endsWith(own) ? toRead : 0);
+    }, 0);
+}
+
 // The server's sides of its connections, as the system has them: those that the server holds open, and how many bytes of
 // theirs it has not read yet.
 export function held({ port }) {
-    const local = `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`, listening = '0A';
-    const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1).map((line) => line.trim().split(/\s+/))
+    const local = ending(port), listening = '0A';
+    const rows = connections()
         .filter(([, address, , state, , , , , , inode]) => address?.endsWith(local) && state !== listening && inode !== '0');
     return { count: rows.length, unread: rows.reduce((sum, [, , , , queues]) => sum + parseInt(queues.split(':')[1], 16), 0) };
 }

@@ -9,27 +9,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
 import { Server } from './harness.mjs';
+import { inTime, sleep, until } from './patience.mjs';
 
-const hang = 60000; // ms; whatever takes longer does not end at all
-
-export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
-// Waits until `condition` gives something, which is the result.
-export async function until(what, condition) {
-    for (const end = Date.now() + hang; ; await sleep(5)) {
-        const result = await condition();
-        if (result)
-            return result;
-        assert.ok(Date.now() < end, `${typeof what === 'function' ? what() : what}: not in ${hang} ms`);
-    }
-}
-
-// A promise, or an error after a while.
-export function inTime(what, promise) {
-    let timer;
-    const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error(`${what}: not in ${hang} ms`)), hang); });
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
+export { inTime, sleep, until };
 
 export const openssl = (...args) => promisify(execFile)('openssl', args);
 

@@ -1,5 +1,7 @@
 // HTTP/2 frame by frame (RFC 9113): what no ordinary client would send.
 import net from 'node:net';
+import { queued } from './client.mjs';
+import { deadlines, until } from './patience.mjs';
 
 export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const type = {
@@ -184,16 +186,21 @@ export class Connection {
             }
     }
 
-    // Resolves once the condition holds; fails after 20 s, which only ends a hang.
+    // Resolves once the condition holds.
     until(condition, what = condition.toString()) {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
                 this.close();
                 reject(new Error(`never came: ${what}; ${JSON.stringify({ goaway: this.goaway, closed: this.closed, streams: [...this.streams] }).slice(0, 500)}`));
-            }, 20000);
+            }, deadlines.usual);
             this.#waiting.add({ condition, resolve, timer });
             this.#look();
         });
+    }
+
+    // Resolves once the server has read all that was sent, or the connection is over.
+    allRead() {
+        return until('all is read', () => this.closed || queued(this.socket) === 0, { pause: 0 });
     }
 
     count(kind, flags = 0) {

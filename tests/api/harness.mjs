@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
+import { deadlines, totpStep } from './patience.mjs';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
 export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
@@ -260,7 +261,7 @@ export class Server {
     }
 
     // Bytes over a bare socket; resolves with all that came back once the server closed, or after `wait` ms.
-    raw(bytes, { wait = 1500, end = false } = {}) {
+    raw(bytes, { wait = deadlines.usual, end = false } = {}) {
         return new Promise((resolve, reject) => {
             const socket = net.connect(this.port, this.host);
             let answer = '';
@@ -283,7 +284,7 @@ export function required(user) {
 }
 
 // The code of a step of 30 s (RFC 6238) for a secret in base32.
-export function totp(secret, step = Math.floor(Date.now() / 30000)) {
+export function totp(secret, step = totpStep()) {
     const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
     const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
     const counter = Buffer.alloc(8);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { code, Connection, data, fields, flag, frame, get, last, ping, post, request as fieldsOf, type, windowUpdate } from './frames.mjs';
 import { makeCertificate, TlsServer } from './doors.mjs';
 import { adminEmail, password, required, run, Server, storedUsers, temporaryFolder, userId } from './harness.mjs';
+import { assertRecent } from './patience.mjs';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +51,7 @@ test('a hundred GETs at once on one connection, each with its own reply', async 
     assert.deepEqual(replies.map(({ status, json }) => [status, json.Id ?? json.status]), people.map((_, i) => [200, i % 2 ? userId : 'ok']));
     const { headers } = replies[0];
     assert.equal(headers['content-length'], '15');
-    assert.ok(Math.abs(Date.parse(headers.date) - Date.now()) < 3600000, headers.date);
+    assertRecent(headers.date);
     assert.equal(headers.connection, undefined);
     assert.equal(headers['strict-transport-security'], undefined);
 });
@@ -206,15 +207,11 @@ test('a connection that breaks takes its requests with it, and nothing else', as
 
 test('a stream whose body stops gets 408; others on the connection neither keep it nor go with it', async () => {
     const impatient = await Server.start([...args, '--idle-timeout', '3']);
-    // Where this process itself was held up for long, the steady stream may have been late: once more.
-    for (let isSteady = false; !isSteady;) {
+    // Where this process itself was held up for 3 s, the steady stream was late as well: once more.
+    for (let steady, tries = 0; steady !== 400; tries++) {
         const connection = new Connection(impatient);
-        isSteady = true;
         connection.send(post(1), data(1, 'x'), post(3));
-        let before = Date.now();
         while (connection.stream(1).status === undefined && !connection.closed) {
-            isSteady &&= Date.now() - before < 1500;
-            before = Date.now();
             connection.send(data(3, 'x'));
             await sleep(50);
         }
@@ -222,8 +219,8 @@ test('a stream whose body stops gets 408; others on the connection neither keep 
         await connection.whole(1, 3, 5);
         await connection.until(() => connection.stream(1).reset !== undefined);
         assert.deepEqual([connection.stream(1).status, connection.stream(1).reset, connection.stream(5).status], [408, code.NO_ERROR, 200]);
-        if (isSteady)
-            assert.equal(connection.stream(3).status, 400);
+        steady = connection.stream(3).status;
+        assert.ok(steady === 400 || (steady === 408 && tries < 10), `${steady}`);
         connection.close();
     }
 });

@@ -39,14 +39,15 @@ async function othersAreServed(work) {
     await working;
 }
 
-// Sends frames until the server closes; resolves with how many were given to the system until then.
-// Streams go out in steps, each once the one before is worked off: else they are too many at once, which is another error.
+// Sends frames until the server closes; resolves with how many it took until then, but for the last step: each is sent
+// when the server has read the one before. Of streams it must have worked it off: else they are too many at once, which
+// is another error.
 async function pour(connection, make, { count = FLOOD, inSteps = false } = {}) {
     let sent = 0;
     while (sent < count && !connection.closed) {
         const frames = Array.from({ length: inSteps ? 50 : 100 }, () => make(sent++));
         await Promise.race([connection.gone, new Promise((resolve) => { connection.socket.write(Buffer.concat(frames), resolve); })]);
-        await (inSteps ? connection.settle() : new Promise(setImmediate));
+        await (inSteps ? connection.settle() : connection.allRead());
     }
     return sent;
 }

@@ -3,6 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, adminEmail, password } from './harness.mjs';
+import { until } from './patience.mjs';
 
 const rounds = Number(process.env.REVOCATION_ROUNDS ?? 5), connections = 12;
 const server = await Server.start();
@@ -63,11 +64,6 @@ async function flood(who, kind, state) {
     }
 }
 
-async function until(condition, what) {
-    for (const end = Date.now() + 60000; !condition(); await new Promise((wake) => { setImmediate(wake); }))
-        assert.ok(Date.now() < end, what);
-}
-
 async function one(kind) {
     const who = await victim();
     await kind.prepare?.(who);
@@ -78,12 +74,12 @@ async function one(kind) {
     const state = { asked: 0, passed: 0, hasBegun: false, isOver: false };
     const all = Promise.all(Array.from({ length: connections / 2 }, () => flood(who, kind, state)));
     all.catch(() => { state.isOver = true; }); // it is thrown below
-    await until(() => state.isOver || state.passed >= connections, 'the flood does something');
+    await until('the flood does something', () => state.isOver || state.passed >= connections, { pause: 1 });
     state.hasBegun = true;
     const ended = await kind.end(who);
     assert.equal(ended.status, kind === kinds['the end of a family'] ? 400 : 200, ended.text);
     const marker = await made('/api/sys/businesses', { Name: `After ${who.id}` }), upTo = state.asked + 4 * connections;
-    await until(() => state.isOver || state.asked >= upTo, 'the flood goes on');
+    await until('the flood goes on', () => state.isOver || state.asked >= upTo, { pause: 1 });
     state.isOver = true;
     await all;
     return { who, marker };

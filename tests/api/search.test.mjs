@@ -152,12 +152,15 @@ test('an address is not found by another of which its quoted local part has the 
 
 test('a page of more than 8 MiB is refused and names size; a smaller one is given', async () => {
     const lines = (n) => `${n}`.padEnd(65536, '\n');
+    const ids = [];
     for (let n = 0; n < 70; n++)
-        assert.equal((await server.update(userId, { Devices: lines(n) })).status, 200);
-    const entries = (query) => server.call('GET', `/api/sys/audittrailentries?${query}`, { token });
-    assertInvalid(await entries('size=1000'), 'size', /more than 8 MiB/);
-    assert.equal((await entries('size=5&orderBy=Id&dir=1')).json.Records.length, 5);
-    await server.update(userId, { Devices: null });
+        ids.push((await server.call('POST', '/api/sys/users', { token, body: { FullName: `Has Devices ${n}`, Email: `devices${n}@example.com`, Devices: lines(n),
+            Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id);
+    const users = (query) => server.call('GET', `/api/sys/users?User_FullName=has+devices&${query}`, { token });
+    assertInvalid(await users('size=1000'), 'size', /more than 8 MiB/);
+    assert.equal((await users('size=5&orderBy=Id&dir=1')).json.Records.length, 5);
+    for (const id of ids)
+        assert.equal((await server.call('DELETE', `/api/sys/users/${id}`, { token })).status, 200);
 });
 
 test('foreign keys are filtered by without Id, ClearAvatarFile as ClearAvatar, names in any case', async () => {

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from './harness.mjs';
+import { moment } from './patience.mjs';
 
 const folder = temporaryFolder();
 const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
@@ -74,11 +75,11 @@ for (let version = 1; version < latest; version++) {
         // What keys were used for is kept for a day: here it was just now, and its table has a test of its own.
         const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
         if (hasRepeats)
-            sql(file, `UPDATE audit SET at_ms = ${Date.now()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
+            sql(file, `UPDATE audit SET at_ms = ${moment()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
         // Nothing of it is too old to be kept, whatever today is.
-        sql(file, `UPDATE tokens SET expires_ms = ${Date.now() + 86400000}`);
+        sql(file, `UPDATE tokens SET expires_ms = ${moment(86400000)}`);
         if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'web_hook_deliveries'") === '1')
-            sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${Date.now()}`);
+            sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${moment()}`);
         const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('repeats', 'addresses') AND name NOT GLOB 'users_*texts*' AND name <> 'users_Email_addresses'").split('\n');
         const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
@@ -162,7 +163,7 @@ test('what is confidential is taken out of the audit trail of before, also out o
     for (let version = 1; version < latest; version++) {
         const { data, file } = makeOld(version, `confidential-${version}`), salt = `s3cret-salt-${version}`;
         sql(file, `INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type)
-            VALUES ('User', ${userId}, 'PasswordSalt', '${salt}-old', '${salt}-new', 'somebody@example.com', ${Date.now()}, 2)`);
+            VALUES ('User', ${userId}, 'PasswordSalt', '${salt}-old', '${salt}-new', 'somebody@example.com', ${moment()}, 2)`);
         const server = await Server.start(['--data', data]);
         const { json } = await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_PropertyName=PasswordSalt`, { token: await server.admin() });
         assert.deepEqual(json.Records.map(({ OldValue, NewValue }) => [OldValue, NewValue]), [[null, 'changed']], `version ${version}`);

@@ -3,10 +3,10 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Server, addMembers, assertFailure, assertInvalid, password, run, userId } from './harness.mjs';
+import { sleep, until, within } from './patience.mjs';
 
 // What came: { path, body, signature, type }; `answers` gives the status for each path, or what makes it (which may take
 // its time: until then the attempt is on its way), and 0 none at all.
@@ -44,15 +44,7 @@ async function hook(path, action, more = {}) {
     return reply.json.Value.Id;
 }
 
-async function until(condition, what, ms = 20000) {
-    for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) {
-        const value = await condition();
-        if (value)
-            return value;
-    }
-    assert.fail(`not in time: ${what}`);
-}
-const cameTo = (path, count = 1) => until(() => came.filter((one) => one.path === path).length >= count, `${count} to ${path}`);
+const cameTo = (path, count = 1) => until(`${count} to ${path}`, () => came.filter((one) => one.path === path).length >= count);
 const to = (path) => came.filter((one) => one.path === path);
 
 test('create, update and delete of a user are told, as an array of one record', async () => {
@@ -124,26 +116,43 @@ async function another(args = ['--webhook-retry', '1']) {
             assert.equal(reply.status, 200, reply.text);
             return reply.json.Value.Id;
         },
-        sql: (text) => execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim(),
+        sql: (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim(),
     };
 }
 const status = { pending: 1, delivered: 2, failed: 3, cancelled: 4 };
 
-test('a webhook that never answers holds no other up', async () => {
-    const { hook, rename } = await another();
-    answers['/hangs'] = 0;
-    await hook('/hangs');
-    await hook('/beside');
+test('the pause before an attempt is repeated doubles each time', async () => {
+    const hour = 3600000, { hook, rename, deliveries, sql } = await another(['--webhook-retry', `${hour}`]);
+    answers['/down'] = 503;
+    await hook('/down');
+    await rename(people[0], 'Told At Last');
+    const pauses = [];
+    for (let attempts = 1; attempts <= 9; attempts++) {
+        const { UpdatedOn, NextAttempt } = await until(`${attempts} attempts`, async () => (await deliveries('orderBy=Id')).Records.find((one) => one.Attempts === attempts));
+        pauses.push((Date.parse(NextAttempt) - Date.parse(UpdatedOn)) / hour);
+        sql(`UPDATE web_hook_deliveries SET NextAttempt = 1 WHERE Attempts = ${attempts}`); // it is due at once
+        await rename(people[attempts], 'To Be Looked For');
+    }
+    assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
+});
+
+let tries = 0;
+test('a webhook that never answers holds no other up', () => within(9000, async () => { // it is given up after 10 s, and tried again
+    const { hook, rename } = await another(), paths = ['hangs', 'beside'].map((name) => `/${name}/${++tries}`);
+    const [hangs, beside] = paths.map((path) => () => to(path));
+    answers[paths[0]] = 0;
+    for (const path of paths)
+        await hook(path);
     const rounds = 15;
     for (let round = 0; round < rounds; round++)
         await Promise.all(people.map((id) => rename(id, `Round ${round}`)));
-    await until(() => to('/beside').length >= people.length * rounds, 'all to the one that answers');
+    await until('all to the one that answers', () => beside().length >= people.length * rounds);
     for (const id of people)
-        assert.deepEqual(to('/beside').filter(({ body }) => body[0].Id === id).map(({ body }) => body[0].FullName),
+        assert.deepEqual(beside().filter(({ body }) => body[0].Id === id).map(({ body }) => body[0].FullName),
             Array.from({ length: rounds }, (_, round) => `Round ${round}`), 'in order');
-    assert.ok(to('/hangs').length >= 1 && to('/hangs').length <= 8, `${to('/hangs').length} at once to one webhook`);
-    assert.equal(new Set(to('/hangs').map(({ body }) => body[0].Id)).size, to('/hangs').length, 'one at a time of a user');
-});
+    assert.ok(hangs().length >= 1 && hangs().length <= 8, `${hangs().length} at once to one webhook`);
+    assert.equal(new Set(hangs().map(({ body }) => body[0].Id)).size, hangs().length, 'one at a time of a user');
+}));
 
 test('half of all places are kept for webhooks that have none yet', async () => {
     const { hook, rename, read } = await another();
@@ -154,7 +163,7 @@ test('half of all places are kept for webhooks that have none yet', async () => 
     }
     const atOnce = () => hanging.reduce((sum, path) => sum + to(path).length, 0);
     await Promise.all(people.slice(0, 8).map((id) => rename(id, 'Fills')));
-    await until(() => hanging.every((path) => to(path).length) && atOnce() >= 64, 'places are filled');
+    await until('places are filled', () => hanging.every((path) => to(path).length) && atOnce() >= 64);
     await hook('/unfilled');
     await rename(people[8], 'Has a Place');
     await cameTo('/unfilled');
@@ -183,11 +192,11 @@ test('many first attempts that fail at one moment do not make a webhook inactive
     const id = await hook('/restarts');
     await Promise.all(people.map((one) => rename(one, 'While It Restarts')));
     const told = () => new Set(to('/restarts').slice(people.length).map(({ body }) => body[0].Id)).size;
-    await until(() => told() === people.length, 'each is told once it is back');
-    const found = await until(async () => {
+    await until('each is told once it is back', () => told() === people.length);
+    const found = await until('no failure is counted', async () => {
         const one = await read(id);
         return one.ErrorCount === 0 && one;
-    }, 'no failure is counted');
+    });
     assert.deepEqual([found.Active, found.LastError], [true, 'its server answered with status 503']);
 });
 
@@ -203,10 +212,10 @@ test('each pause is twice the one before, and there are ten attempts; the first 
         };
         await hook('/doubles');
         await rename(people[0], 'Not Told');
-        const after = await until(async () => {
+        const after = await until('the last attempt is noted', async () => {
             const one = await read();
             return one?.Attempts === expected.length && one;
-        }, 'the last attempt is noted');
+        });
         assert.deepEqual(pauses, expected);
         assert.deepEqual([after.Status, args.length ? after.NextAttempt : pauseOf(after)], args.length ? [status.failed, null] : [status.pending, 5000]);
     }
@@ -224,14 +233,14 @@ test('ten deliveries that failed since one arrived make a webhook inactive, and 
         const before = await ended(status.failed);
         answers['/counts'] = 500;
         await Promise.all(people.slice(0, failures).map((one) => rename(one, `Fails After ${before}`)));
-        await until(async () => await ended(status.failed) === before + failures, `${failures} fail`);
+        await until(`${failures} fail`, async () => await ended(status.failed) === before + failures);
         return read();
     };
     const { tag } = await read();
     assert.deepEqual(await after(9), { tag, found: [9, true] });
     answers['/counts'] = 200;
     await rename(people[0], 'Arrives');
-    await until(async () => await ended(status.delivered) === 1, 'one arrives');
+    await until('one arrives', async () => await ended(status.delivered) === 1);
     assert.deepEqual(await after(9), { tag, found: [9, true] });
     const last = await after(1);
     assert.deepEqual(last.found, [10, false]);
@@ -243,22 +252,22 @@ test('ten deliveries in a row that failed make a webhook inactive; what waits fo
     answers['/dead'] = 302; // a redirect is not followed
     const id = await hook('/dead');
     await rename(people[0], 'First');
-    const [first] = await until(async () => {
+    const [first] = await until('the first delivery fails', async () => {
         const { Records } = await deliveries(`WebHookDelivery_Status=${status.failed}`);
         return Records.length && Records;
-    }, 'the first delivery fails');
+    });
     assert.deepEqual([first.Attempts, first.NextAttempt, first.DeliveredOn, first.LastError], [10, null, null, 'its server answered with status 302']);
     assert.equal(to('/dead').length, 10);
     assert.equal(to('/elsewhere').length, 0);
     assert.deepEqual([(await read(id)).Active, (await read(id)).ErrorCount], [true, 1], 'one that failed is not enough');
     for (const name of ['Second', 'Third'])
         await Promise.all(people.map((one) => rename(one, name)));
-    const gone = await until(async () => {
+    const gone = await until('the webhook becomes inactive', async () => {
         const one = await read(id);
         return !one.Active && one;
-    }, 'the webhook becomes inactive');
+    });
     assert.ok(gone.ErrorCount >= 10, `${gone.ErrorCount}`);
-    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems === 0, 'nothing stays pending');
+    await until('nothing stays pending', async () => (await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems === 0);
     const { Records: all } = await deliveries(`WebHookDelivery_Status=${status.cancelled}`);
     // One that stood behind another of the same user, so no attempt of it is still on its way.
     const cancelled = all.find((one) => all.some(({ EntityId, Id }) => EntityId === one.EntityId && Id < one.Id));
@@ -273,15 +282,15 @@ test('ten deliveries in a row that failed make a webhook inactive; what waits fo
     assert.ok((await read(id)).ErrorCount <= 8, 'counted afresh; eight may have been on their way');
     const told = (person, name) => to('/dead').filter(({ body: [one] }) => one.Id === person && one.FullName === name).length;
     await rename(cancelled.EntityId, 'Alive Again');
-    await until(() => told(cancelled.EntityId, 'Alive Again') === 1, 'it is told again');
+    await until('it is told again', () => told(cancelled.EntityId, 'Alive Again') === 1);
     assert.equal(told(cancelled.EntityId, JSON.parse(cancelled.Payload)[0].FullName), 0, 'what was cancelled does not come by itself');
 
     assert.equal((await repeat(first.Id)).WasSuccessful, true);
-    await until(() => told(people[0], 'First') === 11, 'the first one is repeated');
-    const again = await until(async () => {
+    await until('the first one is repeated', () => told(people[0], 'First') === 11);
+    const again = await until('the delivery is noted as done', async () => {
         const delivery = (await ask('GET', `/api/sys/webhookdeliveries/${first.Id}`)).json;
         return delivery.DeliveredOn && delivery;
-    }, 'the delivery is noted as done');
+    });
     assert.deepEqual([again.Status, again.NextAttempt, again.LastError], [status.delivered, null, null]);
 
     await ask('DELETE', `/api/sys/webhooks/${id}`);
@@ -301,23 +310,23 @@ test('what waits for a webhook that is deleted ends', async () => {
     const { Records } = await deliveries(`WebHookDelivery_Status=${status.pending}&orderBy=Id`);
     assert.deepEqual(Records.map(({ NextAttempt }) => NextAttempt !== null), [true, false, false], 'the younger wait for the oldest');
     await ask('DELETE', `/api/sys/webhooks/${id}`);
-    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.cancelled}`)).TotalItems === 3, 'all three end');
+    await until('all three end', async () => (await deliveries(`WebHookDelivery_Status=${status.cancelled}`)).TotalItems === 3);
 });
 
 test('a repeated delivery comes before what waits behind it, and nothing is lost', async () => {
     const { hook, rename, deliveries, repeat } = await another();
     await hook('/again');
     await rename(people[0], 'Old');
-    const [old] = await until(async () => {
+    const [old] = await until('the first is delivered', async () => {
         const { Records } = await deliveries(`WebHookDelivery_Status=${status.delivered}`);
         return Records.length && Records;
-    }, 'the first is delivered');
+    });
     let failures = 4;
     answers['/again'] = () => (failures-- > 0 ? 500 : 200);
     for (const name of ['Young', 'Younger'])
         await rename(people[0], name);
     assert.equal((await repeat(old.Id)).WasSuccessful, true);
-    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 3, 'all are delivered');
+    await until('all are delivered', async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 3);
     const names = to('/again').map(({ body }) => body[0].FullName);
     assert.ok(names.lastIndexOf('Old') > 0 && names.lastIndexOf('Younger') > names.lastIndexOf('Young'), names.join());
 });
@@ -330,10 +339,10 @@ test('an attempt that fails stands back for an older delivery that was repeated 
     await rename(people[0], 'Old');
     await cameTo('/overtaken');
     answer[0](200);
-    const [old] = await until(async () => {
+    const [old] = await until('the first is delivered', async () => {
         const { Records } = await deliveries(`WebHookDelivery_Status=${status.delivered}`);
         return Records.length && Records;
-    }, 'the first is delivered');
+    });
     await rename(people[0], 'Young');
     await cameTo('/overtaken', 2);
     assert.equal((await repeat(old.Id)).WasSuccessful, true);
@@ -353,7 +362,7 @@ test('who edits a webhook is not disturbed by its deliveries', async () => {
     const id = await hook('/edited');
     const { headers } = await ask('GET', `/api/sys/webhooks/${id}`);
     await rename(people[0], 'In Between');
-    await until(async () => (await read(id)).LastTrigger, 'the delivery is noted');
+    await until('the delivery is noted', async () => (await read(id)).LastTrigger);
     const reply = await ask('PATCH', `/api/sys/webhooks/${id}`, { Name: 'Edited' }, { 'If-Match': headers.get('etag') });
     assert.equal(reply.status, 200, reply.text);
     assert.ok((await read(id)).LastTrigger);
@@ -366,10 +375,10 @@ test('a delivery whose secret cannot be read fails and says so; it is not tried 
     sql('UPDATE web_hooks SET SharedSecret = zeroblob(64)');
     await own.spawn();
     await rename(people[0], 'Unsigned');
-    const [failed] = await until(async () => {
+    const [failed] = await until('the delivery fails', async () => {
         const { Records } = await deliveries(`WebHookDelivery_Status=${status.failed}`);
         return Records.length && Records;
-    }, 'the delivery fails');
+    });
     assert.match(failed.LastError, /SharedSecret cannot be read with this server's key/);
     assert.deepEqual([failed.Attempts, (await read(id)).ErrorCount], [1, 1]);
     assert.match(own.stderr, new RegExp(`webhook ${id}: its SharedSecret cannot be read`));
@@ -398,10 +407,10 @@ test('a private address is refused without a connection, unless the operator all
     const made = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Inside', Action: actions.update, Active: true,
         URL: `http://127.0.0.1:${inside.address().port}/` });
     await server.update(userId, { FullName: 'Inward' });
-    const { LastError } = await until(async () => {
+    const { LastError } = await until('the refusal', async () => {
         const { json } = await call('GET', `/api/sys/webhooks/${made.json.Value.Id}`);
         return json.LastError && json;
-    }, 'the refusal');
+    });
     assert.match(LastError, /no public address/);
     assert.equal(connections, 0);
     inside.close();
@@ -411,10 +420,10 @@ test('who may not read users neither makes webhooks nor reads what they were sen
     const { own, ask, hook, rename, deliveries } = await another();
     const id = await hook('/private');
     await rename(people[0], 'Private Person');
-    const { Records: [delivery] } = await until(async () => {
+    const { Records: [delivery] } = await until('the delivery', async () => {
         const page = await deliveries(`WebHookDelivery_Status=${status.delivered}`);
         return page.TotalItems && page;
-    }, 'the delivery');
+    });
     assert.match(delivery.Payload, /Private Person/);
     const { Records } = (await ask('GET', '/api/security/roles?size=100')).json;
     const grant = (names) => Records.filter(({ Name }) => names.test(Name)).map(({ Id }) => Id);
@@ -453,7 +462,7 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
     ended(29, 930000, 10, status.delivered);
     sql('UPDATE web_hook_deliveries SET UpdatedOn = 0 WHERE Status = 1');
     await own.spawn();
-    await until(async () => (await deliveries('')).TotalItems === 11, 'only the young ones and the one that waits are there');
+    await until('only the young ones and the one that waits are there', async () => (await deliveries('')).TotalItems === 11);
     assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 1);
     assert.equal(sql("SELECT group_concat(id) FROM (SELECT id FROM payloads WHERE text = '[]' ORDER BY id)").toString().trim(), '930000', 'what they told went with the last of them');
 });
@@ -475,7 +484,7 @@ test('what commands change is told, one after the other', async () => {
     for (const Key of ['unlock', 'revoke-tokens', 'deactivate', 'activate', 'require-password-reset'])
         assert.equal((await ask('POST', '/api/sys/users/runcommand', { Key, Ids: [id], Parameters: [] })).json.WasSuccessful, true, Key);
     await rename(id, 'The Last');
-    await until(() => told().at(-1)?.FullName === 'The Last', 'the last change');
+    await until('the last change', () => told().at(-1)?.FullName === 'The Last');
     assert.deepEqual(told().map((user) => [user.InvalidLoginAttempts, user.Active, user.MustResetPassword]),
         [[10, true, false], [0, true, false], [0, false, false], [0, true, false], [0, true, true], [0, true, true]], 'tokens are no part of a record');
 });

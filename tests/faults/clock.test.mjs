@@ -2,8 +2,8 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { adminEmail, password, required, staff, totp, userId } from '../api/harness.mjs';
+import { totpStep, until } from '../api/patience.mjs';
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();
@@ -114,11 +114,6 @@ test('a time before 1970 or after 2100 is served too', async () => {
     faults.setClock(0);
 });
 
-async function until(condition, what) {
-    for (const end = Date.now() + 60000; !await condition(); await sleep(50))
-        assert.ok(Date.now() < end, `not in time: ${what}`);
-}
-
 test('what a webhook could not be told while the clock was ahead is told once it is right again', async () => {
     const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Clock', Action: 1002, Active: true, URL: `http://${host}/` } });
     assert.equal(hook.status, 200, hook.text);
@@ -127,16 +122,16 @@ test('what a webhook could not be told while the clock was ahead is told once it
         faults.setClock(365 * day);
         const fresh = await server.token();
         assert.equal((await server.put({ ...body, FullName: 'Told Ahead' }, { token: fresh })).status, 200);
-        await until(() => came.includes('Told Ahead'), 'the first attempt');
+        await until('the first attempt', () => came.includes('Told Ahead'));
         const pending = async () => (await server.call('GET', '/api/sys/webhookdeliveries', { token: fresh })).json.Records.find(({ Status }) => Status === 1);
-        await until(async () => (await pending()).Attempts > 0, 'it is noted');
+        await until('it is noted', async () => (await pending()).Attempts > 0);
         answer = 200;
         came.length = 0;
         faults.setClock(0);
         await again();
-        await until(() => came.includes('Told Ahead'), 'an attempt at the right time');
+        await until('an attempt at the right time', () => came.includes('Told Ahead'));
         assert.equal((await server.put({ ...body, FullName: 'Told Next' }, { token })).status, 200);
-        await until(() => came.includes('Told Next'), 'what came behind it');
+        await until('what came behind it', () => came.includes('Told Next'));
         came.length = 0;
     }
     await server.call('DELETE', `/api/sys/webhooks/${hook.json.Value.Id}`, { token });
@@ -165,14 +160,14 @@ test('a one-time code counts at its time, and not again when the clock goes back
     const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', steps = day / 30000;
     const code = (step) => server.grant({ grant_type: 'password', username: 'frontdesk@example.com', password, totp: totp(secret, step) });
     await server.update(staff.frontdesk, { TwoFactorSecret: secret }, { token });
-    const step = Math.floor(Date.now() / 30000);
+    const step = totpStep();
     faults.setClock(day);
     assert.equal((await code(step)).json.error, 'two_factor_auth_check', 'of yesterday');
     faults.setClock(0);
-    assert.equal((await code(Math.floor(Date.now() / 30000))).status, 200, 'nothing was spent');
+    assert.equal((await code(totpStep())).status, 200, 'nothing was spent');
     assert.equal((await code(step + steps)).json.error, 'two_factor_auth_check', 'of tomorrow');
     faults.setClock(day);
-    const later = Math.floor(Date.now() / 30000) + steps;
+    const later = totpStep() + steps;
     assert.equal((await code(later)).status, 200);
     faults.setClock(0);
     faults.setClock(day);

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { adminEmail, password, required, userId } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
+import { deadlines } from '../api/patience.mjs';
 
 const faults = new Faults();
 const server = await faults.start(['--demo', '--io-threads', '2']);
@@ -31,8 +32,8 @@ function connect() {
     });
 }
 
-// The status line of a request on a connection, or null when none comes in time.
-function ask(socket, wait) {
+// The status line of a request on a connection, or null when none came after so many ms.
+function ask(socket, wait = deadlines.usual) {
     return new Promise((resolve) => {
         const timer = setTimeout(() => resolve(null), wait);
         socket.once('data', (bytes) => { clearTimeout(timer); resolve(bytes.toString('latin1').split('\r\n')[0]); });
@@ -42,11 +43,11 @@ function ask(socket, wait) {
 
 test('with all descriptors in use, connected clients are served and new ones wait for their turn', async () => {
     const connected = await connect();
-    assert.equal(await ask(connected, 2000), 'HTTP/1.1 200 OK');
+    assert.equal(await ask(connected), 'HTTP/1.1 200 OK');
     setLimit(inUse());
     const waiting = await connect(); // the system takes it into the backlog
     assert.equal(await ask(waiting, 300), null);
-    assert.equal(await ask(connected, 2000), 'HTTP/1.1 200 OK');
+    assert.equal(await ask(connected), 'HTTP/1.1 200 OK');
     const served = new Promise((resolve) => { waiting.once('data', (bytes) => resolve(bytes.toString('latin1').split('\r\n')[0])); });
     setLimit(1024);
     assert.equal(await served, 'HTTP/1.1 200 OK');

@@ -2,10 +2,10 @@
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../api/harness.mjs';
+import { until } from '../api/patience.mjs';
 
 const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
@@ -51,11 +51,16 @@ export class Faults {
         this.write(this.place(kind, 'in'), n);
     }
 
+    // How often it has struck.
+    struck(kind) {
+        return this.read(this.place(kind, 'struck'));
+    }
+
     // Ends a fault; how often it has struck.
     mend(kind) {
         this.write(this.place(kind, 'lasts'), 0);
         this.write(this.place(kind, 'in'), 0);
-        return this.read(this.place(kind, 'struck'));
+        return this.struck(kind);
     }
 
     // Calls `attempt`, which arms the fault when all is ready, with one at the n-th site, for all n that
@@ -92,8 +97,7 @@ export class Faults {
         this.write(place, 1);
         const first = begin();
         try {
-            for (const end = Date.now() + 60000; this.read(place + 1) === before; await sleep(1))
-                assert.ok(Date.now() < end, 'the writer came to no sync');
+            await until('the writer comes to a sync', () => this.read(place + 1) !== before, { pause: 1 });
             await work();
         } finally {
             this.write(place, 0);

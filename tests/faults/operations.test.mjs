@@ -5,12 +5,12 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
 import { ENOSPC, Faults, ask, stride } from './faults.mjs';
+import { until } from '../api/patience.mjs';
 
 const picture = Buffer.from('R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
 const told = new Set();
@@ -143,8 +143,7 @@ test('a webhook is told what happened, whatever memory was refused on the way', 
             const FullName = `Told ${++number}`;
             assert.equal((await retry(() => call('PATCH', `/api/sys/users/${userId}`, { body: { FullName } }))).status, 200);
             arm();
-            for (const end = Date.now() + 60000; !told.has(FullName); await sleep(5))
-                assert.ok(Date.now() < end, `${FullName} was not told`);
+            await until(`${FullName} is told`, () => told.has(FullName));
             return async () => {};
         });
         context.diagnostic(`${kind}: ${struck} faults`);

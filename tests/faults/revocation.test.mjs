@@ -7,9 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { adminId, assertFailure, password, userId } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
+import { momentText, until } from '../api/patience.mjs';
 
 const told = createServer((request, reply) => { request.resume(); reply.end(); });
 await new Promise((ready) => { told.listen(0, '127.0.0.1', ready); });
@@ -31,8 +31,7 @@ const waiting = async () => Number(/^roster_store_queue_length (\d+)$/m.exec((aw
 const commands = async () => Number(/^roster_store_commands_total (\d+)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
 
 async function untilWaiting(count) {
-    for (const end = Date.now() + 60000; await waiting() < count; await sleep(2))
-        assert.ok(Date.now() < end, `${await waiting()} of ${count} wait`);
+    await until(async () => `${await waiting()} of ${count} wait`, async () => await waiting() >= count);
 }
 
 // ---- The people ----
@@ -77,12 +76,10 @@ const run = (path, Key, find) => async (caller) => ['POST', `${path}/runcommand`
 const delivery = async () => {
     const hook = await made('/api/sys/webhooks', { BusinessId: 301, Name: 'Told', Action: 1003, URL: `http://${host}/`, Active: true });
     await done('DELETE', `/api/sys/users/${await made('/api/sys/users', newUser())}`);
-    for (const end = Date.now() + 60000; ; await sleep(5)) {
+    return until('the delivery', async () => {
         const [one] = (await done('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHookId=${hook}`)).Records;
-        if (one?.Status === 2)
-            return one.Id;
-        assert.ok(Date.now() < end, 'the delivery did not arrive');
-    }
+        return one?.Status === 2 && one.Id;
+    });
 };
 for (const key of ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate', 'erase'])
     table[`POST /api/sys/users/runcommand ${key}`] = run('/api/sys/users', key, () => made('/api/sys/users', newUser()));
@@ -209,7 +206,7 @@ const ways = {
     'a user role that loses its users': [403, ({ role, id }) => call('PATCH', `/api/security/userroles/${role}`, { RemovedUsers: [id] })],
 };
 const ofPasswords = ['a new password', 'an imported hash', 'deactivation', 'no access to the API any more', 'deletion', 'a user role that is taken away'];
-const ofBasic = { 'a lock-out': [401, ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10, LastLoginAttempt: new Date().toISOString() })],
+const ofBasic = { 'a lock-out': [401, ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10, LastLoginAttempt: momentText() })],
      'a demand for a new password': [401, patch({ MustResetPassword: true })], 'a second factor': [401, patch({ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' })] };
 // What would undo it, by who loses it.
 const undo = {

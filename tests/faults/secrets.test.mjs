@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertInvalid, required } from '../api/harness.mjs';
 import { Faults } from './faults.mjs';
+import { totpStep } from '../api/patience.mjs';
 
 const totpBytes = 'abcdefghijklmnoprsu4'; // as the authenticator has it
 const secrets = {
@@ -37,7 +38,7 @@ function base32(text) {
 // RFC 6238, of now.
 function codeOf(key) {
     const step = Buffer.alloc(8);
-    step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000)));
+    step.writeBigUInt64BE(BigInt(totpStep()));
     const mac = createHmac('sha1', key).update(step).digest();
     return `${(mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000}`.padStart(6, '0');
 }

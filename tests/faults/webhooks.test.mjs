@@ -2,9 +2,9 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { staff, userId } from '../api/harness.mjs';
 import { ENOSPC, Faults } from './faults.mjs';
+import { sleep, until } from '../api/patience.mjs';
 
 const faults = new Faults();
 const waiting = []; // replies that are not given yet
@@ -21,8 +21,7 @@ const server = await faults.start(['--demo', '--webhook-hosts', host]);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
 const arrival = async (count) => {
-    for (const end = Date.now() + 20000; waiting.length < count; await sleep(20))
-        assert.ok(Date.now() < end, `${waiting.length} of ${count} came`);
+    await until(() => `${waiting.length} of ${count} came`, () => waiting.length >= count);
 };
 
 test('a receiver is not posted to over and over while the disk is full, and again once there is room', async () => {
@@ -32,18 +31,14 @@ test('a receiver is not posted to over and over while the disk is full, and agai
     await arrival(1);
     faults.arm('write', 1, { code: ENOSPC, lasts: true });
     waiting[0].end();
-    await sleep(3000);
-    assert.ok(faults.mend('write') > 0, 'the outcome was not noted');
+    await until('the outcome cannot be noted', () => /what became of webhook deliveries could not be noted/.test(server.stderr));
+    await sleep(1000); // it looks ten times a second for what is due; the next time to post is 10 s off
     assert.equal(came, 1);
-    assert.match(server.stderr, /what became of webhook deliveries could not be noted/);
+    assert.ok(faults.mend('write') > 0);
     await arrival(2);
     waiting[1].end();
-    for (const end = Date.now() + 5000; ; await sleep(50)) {
-        const [delivery] = (await call('GET', '/api/sys/webhookdeliveries')).json.Records;
-        if (delivery.Status === 2)
-            break;
-        assert.ok(Date.now() < end, `Status ${delivery.Status}`);
-    }
+    const status = async () => (await call('GET', '/api/sys/webhookdeliveries')).json.Records[0].Status;
+    await until(async () => `Status ${await status()}`, async () => await status() === 2);
 });
 
 // The other deliveries are told at once, and by then an attempt that did not wait would have been made.
@@ -65,16 +60,12 @@ test('an attempt waits for its whole pause, however long: ten minutes, and twice
     const place = `127.0.0.1:${receiver.address().port}`, own = await faults.start(['--webhook-hosts', place, '--webhook-retry', `${first}`]);
     const token = await own.admin(), ask = (method, path, body) => own.call(method, path, { token, body });
     const deliveries = async (query) => (await ask('GET', `/api/sys/webhookdeliveries?size=1000&${query}`)).json;
-    const until = async (condition) => {
-        for (const end = Date.now() + 60000; !await condition(); await sleep(10))
-            assert.ok(Date.now() < end, `at ${clock / minutes} minutes`);
-    };
     assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Slow', Action: 1002, Active: true, URL: `http://${place}/` })).status, 200);
     assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { FullName: 'Told in Vain' })).status, 200);
     for (let attempt = 1; attempt <= 10; attempt++) {
-        await until(async () => (await deliveries(`WebHookDelivery_EntityId=${userId}`)).Records[0].Attempts === attempt);
+        await until(`attempt ${attempt}`, async () => (await deliveries(`WebHookDelivery_EntityId=${userId}`)).Records[0].Attempts === attempt);
         assert.equal((await ask('PATCH', `/api/sys/users/${staff.reader}`, { FullName: `Told ${attempt}` })).status, 200);
-        await until(async () => (await deliveries('WebHookDelivery_Status=2')).TotalItems === attempt);
+        await until(`the others' delivery ${attempt}`, async () => (await deliveries('WebHookDelivery_Status=2')).TotalItems === attempt);
         clock += first * 2 ** (attempt - 1);
         faults.setClock(clock);
     }

@@ -5,8 +5,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { adminEmail, password, required, userId } from '../api/harness.mjs';
+import { deadlines, sleep, until } from '../api/patience.mjs';
 import {
     ECONNABORTED, ECONNRESET, EINTR, EMFILE, ENOBUFS, ENOMEM, EPERM, EPIPE, ETIMEDOUT, Faults, stride,
 } from './faults.mjs';
@@ -16,7 +16,6 @@ const server = await faults.start(['--demo', '--io-threads', '1']);
 const token = await server.admin();
 const original = required(await server.get(userId, token));
 const whole = (await server.call('GET', '/api/openapi.json')).text;
-const hang = 20000; // ms; ends a test that hangs
 let number = 0;
 
 // One connection, on which replies are read by their length.
@@ -34,7 +33,7 @@ class Wire {
 
     // Waits until `found` returns something. undefined when the connection ends before.
     async until(found) {
-        const timer = setTimeout(() => this.socket.destroy(new Error('nothing came')), hang);
+        const timer = setTimeout(() => this.socket.destroy(new Error('nothing came')), deadlines.usual);
         for (;;) {
             const what = found();
             if (what !== undefined || this.isOver) {
@@ -139,10 +138,7 @@ const count = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
 
 // The descriptors are those that there were; the server closes at its own pace.
 async function assertNoneLeft(before, where) {
-    const until = Date.now() + hang;
-    while (count() > before && Date.now() < until)
-        await sleep(5);
-    assert.ok(count() <= before, `${where}: ${count()} descriptors, ${before} before`);
+    await until(() => `${where}: ${count()} descriptors, ${before} before`, () => count() <= before);
 }
 
 // After each fault: others are served as before, and what was answered is stored.

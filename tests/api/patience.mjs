@@ -1,0 +1,73 @@
+// The only place of these tests that reads a clock (tools/check-clocks holds the others to that). Nothing may pass or
+// fail because a machine is slow or busy: what a test waits for is counted, or seen to happen, and time only ends a hang.
+import assert from 'node:assert/strict';
+
+// The deadlines, in ms. What takes longer than one of them does not end at all.
+export const deadlines = {
+    usual: 120000, // under a sanitizer, beside four busy programs, the slowest of what is waited for took 20 s
+    manyReceivers: 480000, // hundreds of deliveries, 8 at a time, to receivers that do not answer for 10 s
+};
+
+export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+// Waits until `condition` gives something, which is the result. `what` is a text, or gives one at the end.
+export async function until(what, condition, { deadline = deadlines.usual, pause = 5 } = {}) {
+    for (const end = Date.now() + deadline; ; await sleep(pause)) {
+        const result = await condition();
+        if (result)
+            return result;
+        assert.ok(Date.now() < end, `${typeof what === 'function' ? await what() : what}: not in ${deadline} ms`);
+    }
+}
+
+// A promise, or an error after a while.
+export function inTime(what, promise, deadline = deadlines.usual) {
+    let timer;
+    const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error(`${what}: not in ${deadline} ms`)), deadline); });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+// What the server promises only for a while (a repeated refresh, the end of a connection) can be tried only by who asks
+// within it. So an attempt that failed and took longer than `ms` says nothing and is made again; one that failed sooner fails.
+export async function within(ms, attempt, tries = 50) {
+    for (let began = Date.now(); ; began = Date.now()) {
+        try {
+            return await attempt();
+        } catch (error) {
+            if (Date.now() - began < ms || !--tries)
+                throw error;
+        }
+    }
+}
+
+// The same of what is to be asked for within one step of TOTP.
+export async function withinOneStep(attempt, tries = 20) {
+    for (let step = totpStep(); ; step = totpStep()) {
+        try {
+            return await attempt();
+        } catch (error) {
+            if (step === totpStep() || !--tries)
+                throw error;
+        }
+    }
+}
+
+// ---- The time of day, as data ----
+
+// The number of a step of 30 s (RFC 6238).
+export const totpStep = () => Math.floor(Date.now() / 30000);
+
+// A moment, so many ms from now: as a number, and as replies and bodies have it.
+export const moment = (fromNow = 0) => Date.now() + fromNow;
+export const momentText = (fromNow = 0) => new Date(moment(fromNow)).toISOString();
+
+// An end that is at most so many ms off; asked late it is the nearer.
+export function assertEndsWithin(end, ms, what = 'the end') {
+    assert.ok((typeof end === 'number' ? end : Date.parse(end)) <= moment(ms), `${what}: ${end}`);
+}
+
+// A moment that the server noted while this test ran is of today's clock, and in UTC: an hour off would be another zone.
+export function assertRecent(noted, what = 'noted') {
+    const ms = typeof noted === 'number' ? noted : Date.parse(noted);
+    assert.ok(Math.abs(ms - Date.now()) < 1800000, `${what}: ${noted}`);
+}
