@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, password, run, temporaryFolder, totp } from './harness.mjs';
+import { Server, binary, password, run, temporaryFolder, totp } from './harness.mjs';
 
 const [dataError, noInput] = [65, 66];
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
@@ -32,7 +32,8 @@ function copy() {
 
 async function assertRefused(folder, says, ...args) {
     const before = files(folder);
-    const { code, stdout, stderr } = await run(['--data', folder, '--listen', '127.0.0.1:0', ...args], env);
+    // A server that serves is ended, or it would serve for ever.
+    const { code, stdout, stderr } = await run(['60', binary, '--data', folder, '--listen', '127.0.0.1:0', ...args], env, 'timeout');
     assert.equal(code, noInput, stderr);
     assert.match(stderr, says);
     assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
@@ -113,6 +114,21 @@ test('a database from before takes the key that opens a sealed value, or any whe
     change(folder, 'roster.key', randomBytes(32));
     await (await serve(folder)).stop();
     change(folder, 'roster.key', key);
+    await assertRefused(folder, /is not the key of this database/);
+});
+
+test('one sealed value that the key opens is enough, whichever others it does not', async () => {
+    const folder = copy(), sealed = ['AccessToken', 'TwoFactorSecret'];
+    const server = await serve(folder), token = await server.token('admin@localhost');
+    assert.equal((await server.call('PATCH', '/api/sys/users/100000001', { token, body: { TwoFactorSecret: secret } })).status, 200);
+    await server.stop();
+    for (const damaged of sealed) {
+        sql(folder, `DELETE FROM seal_mark; CREATE TABLE kept AS SELECT * FROM users; UPDATE users SET ${damaged} = zeroblob(64)`);
+        assert.equal((await run(['check', '--data', folder])).code, 0, damaged);
+        await (await serve(folder)).stop();
+        sql(folder, `UPDATE users SET ${damaged} = (SELECT ${damaged} FROM kept WHERE kept.Id = users.Id); DROP TABLE kept`);
+    }
+    sql(folder, `DELETE FROM seal_mark; UPDATE users SET ${sealed.map((one) => `${one} = zeroblob(64)`)}`);
     await assertRefused(folder, /is not the key of this database/);
 });
 

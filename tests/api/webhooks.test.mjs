@@ -547,4 +547,23 @@ test('each delivery carries its Id, the same at each attempt', async () => {
     const ids = to('/named').map(({ delivery }) => Number(delivery));
     const { json } = await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHook=${id}&orderBy=Id`);
     assert.deepEqual(ids, [0, 0, 0, 1].map((n) => json.Records[n].Id));
+    const noted = await until(async () => {
+        const { Records } = (await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHook=${id}&orderBy=Id`)).json;
+        return Records.every(({ DeliveredOn }) => DeliveredOn) && Records;
+    }, 'both are noted');
+    assert.deepEqual(noted.map(({ Attempts, LastError, NextAttempt }) => [Attempts, LastError, NextAttempt]), [[3, null, null], [1, null, null]]);
+});
+
+test('an inactive webhook is told nothing, and nothing is kept for it', async () => {
+    const { ask, hook, rename, deliveries } = await another();
+    const id = await hook('/inactive', { Active: false });
+    await hook('/active');
+    await rename(people[0], 'While Inactive');
+    await cameTo('/active');
+    assert.equal((await ask('PATCH', `/api/sys/webhooks/${id}`, { Active: true })).status, 200);
+    await rename(people[0], 'While Active');
+    await cameTo('/inactive');
+    await cameTo('/active', 2);
+    assert.deepEqual(to('/inactive').map(({ body }) => body[0].FullName), ['While Active']);
+    assert.equal((await deliveries('')).TotalItems, 3);
 });
