@@ -99,10 +99,10 @@ test('an attempt that fails is repeated; one user is told in order', async () =>
 });
 
 // The tests below each have a server of their own, whose first pause is a millisecond.
-async function another(args = ['--webhook-retry', '1']) {
+async function another(members = people.length, args = ['--webhook-retry', '1']) {
     const own = await Server.start(['--webhook-hosts', `127.0.0.1:${port}`, ...args]);
     const bearer = await own.admin();
-    await addMembers(own, people.length);
+    await addMembers(own, members); // of whom each has the Id that it has among `people`
     const ask = (method, path, body, headers) => own.call(method, path, { token: bearer, body, headers });
     return {
         own, ask,
@@ -155,7 +155,7 @@ test('a webhook that never answers holds no other up', () => within(9000, async 
 }));
 
 test('half of all places are kept for webhooks that have none yet', async () => {
-    const { hook, rename, read } = await another();
+    const { hook, rename, read } = await another(9);
     const hanging = Array.from({ length: 16 }, (_, i) => `/fills/${i}`), hooks = [];
     for (const path of hanging) {
         answers[path] = 0;
@@ -173,7 +173,7 @@ test('half of all places are kept for webhooks that have none yet', async () => 
 });
 
 test('an attempt that is cut short by the end of the server is made again, and does not count', async () => {
-    const { own, hook, rename, deliveries } = await another();
+    const { own, hook, rename, deliveries } = await another(1);
     answers['/cut'] = 0;
     await hook('/cut');
     await rename(people[0], 'Cut Short');
@@ -203,7 +203,7 @@ test('many first attempts that fail at one moment do not make a webhook inactive
 // While an attempt is on its way, its delivery has what was noted of the one before.
 test('each pause is twice the one before, and there are ten attempts; the first pause is 5 s where nothing else is set', async () => {
     for (const [args, expected] of [[['--webhook-retry', '1'], [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]], [[], [0]]]) {
-        const { hook, rename, deliveries } = await another(args);
+        const { hook, rename, deliveries } = await another(1, args);
         const pauses = [], read = async () => (await deliveries('')).Records[0];
         const pauseOf = ({ NextAttempt, UpdatedOn }) => Date.parse(NextAttempt) - Date.parse(UpdatedOn);
         answers['/doubles'] = async () => {
@@ -222,7 +222,7 @@ test('each pause is twice the one before, and there are ten attempts; the first 
 });
 
 test('ten deliveries that failed since one arrived make a webhook inactive, and change its ETag: not nine, not ten in all', async () => {
-    const { ask, hook, rename, deliveries } = await another();
+    const { ask, hook, rename, deliveries } = await another(9);
     const id = await hook('/counts');
     const read = async () => {
         const { headers, json } = await ask('GET', `/api/sys/webhooks/${id}`);
@@ -301,7 +301,7 @@ test('ten deliveries in a row that failed make a webhook inactive; what waits fo
 });
 
 test('what waits for a webhook that is deleted ends', async () => {
-    const { ask, hook, rename, deliveries } = await another();
+    const { ask, hook, rename, deliveries } = await another(1);
     answers['/leaves'] = 0;
     const id = await hook('/leaves');
     for (const name of ['One', 'Two', 'Three'])
@@ -314,7 +314,7 @@ test('what waits for a webhook that is deleted ends', async () => {
 });
 
 test('a repeated delivery comes before what waits behind it, and nothing is lost', async () => {
-    const { hook, rename, deliveries, repeat } = await another();
+    const { hook, rename, deliveries, repeat } = await another(1);
     await hook('/again');
     await rename(people[0], 'Old');
     const [old] = await until('the first is delivered', async () => {
@@ -332,7 +332,7 @@ test('a repeated delivery comes before what waits behind it, and nothing is lost
 });
 
 test('an attempt that fails stands back for an older delivery that was repeated while it was on its way', async () => {
-    const { own, hook, rename, deliveries, repeat } = await another();
+    const { own, hook, rename, deliveries, repeat } = await another(1);
     const answer = [];
     answers['/overtaken'] = () => new Promise((resolve) => { answer.push(resolve); });
     await hook('/overtaken');
@@ -358,7 +358,7 @@ test('an attempt that fails stands back for an older delivery that was repeated 
 });
 
 test('who edits a webhook is not disturbed by its deliveries', async () => {
-    const { ask, hook, rename, read } = await another();
+    const { ask, hook, rename, read } = await another(1);
     const id = await hook('/edited');
     const { headers } = await ask('GET', `/api/sys/webhooks/${id}`);
     await rename(people[0], 'In Between');
@@ -369,7 +369,7 @@ test('who edits a webhook is not disturbed by its deliveries', async () => {
 });
 
 test('a delivery whose secret cannot be read fails and says so; it is not tried again', async () => {
-    const { own, hook, rename, deliveries, read, sql } = await another();
+    const { own, hook, rename, deliveries, read, sql } = await another(1);
     const id = await hook('/locked', { SharedSecret: 'a shared secret' });
     await own.stop();
     sql('UPDATE web_hooks SET SharedSecret = zeroblob(64)');
@@ -417,7 +417,7 @@ test('a private address is refused without a connection, unless the operator all
 });
 
 test('who may not read users neither makes webhooks nor reads what they were sent', async () => {
-    const { own, ask, hook, rename, deliveries } = await another();
+    const { own, ask, hook, rename, deliveries } = await another(1);
     const id = await hook('/private');
     await rename(people[0], 'Private Person');
     const { Records: [delivery] } = await until('the delivery', async () => {
@@ -448,7 +448,7 @@ test('who may not read users neither makes webhooks nor reads what they were sen
 });
 
 test('deliveries that ended long ago are taken away, however many; what is pending stays', async () => {
-    const { own, hook, rename, deliveries, sql } = await another();
+    const { own, hook, rename, deliveries, sql } = await another(1);
     answers['/kept'] = 0;
     await hook('/kept');
     await rename(people[0], 'Waits');
@@ -476,7 +476,7 @@ test('what a webhook must have', async () => {
 });
 
 test('what commands change is told, one after the other', async () => {
-    const { ask, hook, rename } = await another();
+    const { ask, hook, rename } = await another(1);
     const path = '/commanded', [id] = people;
     await hook(path);
     const told = () => to(path).filter(({ body }) => body[0].Id === id).map(({ body }) => body[0]);
@@ -490,7 +490,7 @@ test('what commands change is told, one after the other', async () => {
 });
 
 test('a user who is linked from the other side is told of', async () => {
-    const { ask, hook } = await another();
+    const { ask, hook } = await another(2);
     const path = '/linked', [one, two] = people;
     await hook(path);
     const role = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Told', Roles: [1], Users: [one] })).json.Value.Id;
@@ -505,7 +505,7 @@ test('a user who is linked from the other side is told of', async () => {
 });
 
 test('a new password by a reset token is told, without the password', async () => {
-    const { own, ask, hook } = await another();
+    const { own, ask, hook } = await another(1);
     const path = '/reset', email = 'editor@example.com';
     const user = (await ask('GET', `/api/sys/users?User_Email=${email}`)).json.Records[0];
     await ask('PATCH', `/api/sys/users/${user.Id}`, { MustResetPassword: true });
@@ -521,7 +521,7 @@ test('a new password by a reset token is told, without the password', async () =
 });
 
 test("webhooks may wait for the service's own events, 1 to 90, which never come", async () => {
-    const { ask, hook, rename } = await another();
+    const { ask, hook, rename } = await another(1);
     for (const Action of [1, 2, 3, 50, 84, 90]) {
         const id = await hook('/never', { Action });
         assert.equal((await ask('GET', `/api/sys/webhooks/${id}`)).json.Action, Action);
@@ -555,7 +555,7 @@ test('each delivery carries its Id, the same at each attempt', async () => {
 });
 
 test('an inactive webhook is told nothing, and nothing is kept for it', async () => {
-    const { ask, hook, rename, deliveries } = await another();
+    const { ask, hook, rename, deliveries } = await another(1);
     const id = await hook('/inactive', { Active: false });
     await hook('/active');
     await rename(people[0], 'While Inactive');
