@@ -364,7 +364,13 @@ test('no command follows a symbolic link in the place of the database: the file 
         assert.ok(before.equals(readFileSync(other)), `${args}`);
         assert.deepEqual(readdirSync(folder), ['roster.db']);
     }
-    assert.equal((await run(['backup', join(folder, 'roster.db'), '--data', data])).code, cannotCreate, 'nor does a backup');
+    symlinkSync(join(server.folder, 'made-by-a-link'), join(folder, 'dangling'));
+    for (const name of ['roster.db', 'dangling']) {
+        const { code, stderr } = await run(['backup', join(folder, name), '--data', data]);
+        assert.equal(code, cannotCreate, `nor does a backup: ${stderr}`);
+        assert.match(stderr, /give the name of a file that is not there yet/);
+    }
+    assert.ok(!existsSync(join(server.folder, 'made-by-a-link')));
     // The folder itself may be one: systemd makes such for the unit's.
     const link = join(server.folder, 'link');
     symlinkSync(data, link);
