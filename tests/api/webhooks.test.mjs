@@ -552,6 +552,7 @@ test('each delivery carries its Id, the same at each attempt', async () => {
         return Records.every(({ DeliveredOn }) => DeliveredOn) && Records;
     }, 'both are noted');
     assert.deepEqual(noted.map(({ Attempts, LastError, NextAttempt }) => [Attempts, LastError, NextAttempt]), [[3, null, null], [1, null, null]]);
+    assert.equal((await call('GET', `/api/sys/webhooks/${id}`)).json.LastTrigger, noted[1].DeliveredOn);
 });
 
 test('an inactive webhook is told nothing, and nothing is kept for it', async () => {
