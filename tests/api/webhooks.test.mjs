@@ -122,7 +122,7 @@ async function another(members = people.length, args = ['--webhook-retry', '1'])
 const status = { pending: 1, delivered: 2, failed: 3, cancelled: 4 };
 
 test('the pause before an attempt is repeated doubles each time', async () => {
-    const hour = 3600000, { hook, rename, deliveries, sql } = await another(['--webhook-retry', `${hour}`]);
+    const hour = 3600000, { hook, rename, deliveries, sql } = await another(people.length, ['--webhook-retry', `${hour}`]);
     answers['/down'] = 503;
     await hook('/down');
     await rename(people[0], 'Told At Last');
@@ -134,6 +134,23 @@ test('the pause before an attempt is repeated doubles each time', async () => {
         await rename(people[attempts], 'To Be Looked For');
     }
     assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
+});
+
+test('what happens is told at once, and what waits behind it next, however long pauses are', async () => {
+    const { hook, rename } = await another(1, ['--webhook-retry', '3600000']);
+    let answer;
+    answers['/at-once'] = () => new Promise((resolve) => { answer = resolve; });
+    await hook('/at-once');
+    await rename(people[0], 'First');
+    await cameTo('/at-once');
+    await rename(people[0], 'Second');
+    answer(200);
+    await cameTo('/at-once', 2);
+    answer(200);
+    await rename(people[0], 'Third');
+    await cameTo('/at-once', 3);
+    answer(200);
+    assert.deepEqual(to('/at-once').map(({ body }) => body[0].FullName), ['First', 'Second', 'Third']);
 });
 
 let tries = 0;

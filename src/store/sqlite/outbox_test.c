@@ -78,6 +78,26 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
     }
 }
 
+static void whatever_ends_the_first_of_a_line_calls_up_the_next(void **state) {
+    const struct delivery first = { .id = 1, .hook_id = HOOK, .entity_id = USER };
+    const struct attempt last = { NOW_MS, 0, TEXT("it failed"), 10 };
+    (void)state;
+    for (int arrives = 0; arrives < 2; arrives++) {
+        struct store_view *view = opened();
+        add_hook(view, true);
+        add_delivery(view, 1, DELIVERY_PENDING, "1");
+        add_delivery(view, 2, DELIVERY_PENDING, "NULL");
+        add_delivery(view, 3, DELIVERY_PENDING, "NULL");
+        enum status status = arrives ? store_delivered(view, &first, NOW_MS)
+                                     : store_not_delivered(view, &first, &last);
+        assert_int_equal(status, STATUS_OK);
+        assert_is(view, 1, arrives ? DELIVERY_DELIVERED : DELIVERY_FAILED, 0);
+        assert_is(view, 2, DELIVERY_PENDING, NOW_MS);
+        assert_is(view, 3, DELIVERY_PENDING, 0);
+        store_view_close(view);
+    }
+}
+
 static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **state) {
     struct arena arena = { 0 };
     struct record young;
@@ -345,6 +365,7 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_cancelled_on_its_way_stays_so_though_it_fails),
+        cmocka_unit_test(whatever_ends_the_first_of_a_line_calls_up_the_next),
         cmocka_unit_test(what_is_repeated_waits_behind_an_older_one_and_its_pause),
         cmocka_unit_test(those_due_for_longest_come_first),
         cmocka_unit_test(what_is_cancelled_in_parts_leaves_lines_that_begin),
