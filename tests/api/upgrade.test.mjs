@@ -17,7 +17,6 @@ const latest = Number(sql(join(current.folder, 'data', 'roster.db'), 'PRAGMA use
 const shapeOf = (file) => [
     "SELECT type, name, tbl_name, iif(type = 'table', '', sql) FROM sqlite_schema ORDER BY 1, 2",
     "SELECT s.name, c.name, c.type, c.pk FROM sqlite_schema AS s JOIN pragma_table_info(s.name) AS c WHERE s.type = 'table' ORDER BY 1, 2",
-    'PRAGMA application_id',
 ].flatMap((query) => sql(file, query).split('\n'));
 
 function makeOld(version, name = `version-${version}`) {
@@ -37,8 +36,8 @@ function unpackedCopy(file) {
 }
 
 // Addresses as version 4 kept them: with their accents where they are looked for, and in quotes that made them others than
-// those without. Of the latter one is free without quotes, and one is somebody's.
-const given = { 100000101: 'andré@example.com', 100000102: '"free"@example.com', 100000103: '"admin"@example.com' };
+// those without. Of the latter one is free without quotes, one is somebody's, and two are the same.
+const given = { 100000101: 'andré@example.com', 100000102: '"free"@example.com', 100000103: '"admin"@example.com', 100000104: '"twin"@example.com', 100000105: '"\\twin"@example.com' };
 function giveAddresses(file) {
     const hex = (text) => Buffer.from(text).toString('hex').toUpperCase();
     for (const [id, Email] of Object.entries(given)) {
@@ -80,6 +79,10 @@ for (let version = 1; version < latest; version++) {
         sql(file, `UPDATE tokens SET expires_ms = ${moment(86400000)}`);
         if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'web_hook_deliveries'") === '1')
             sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${moment()}`);
+        // One-time tokens, which have families of their own, whatever client they are for.
+        if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'") === '1')
+            sql(file, `INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms)
+                SELECT randomblob(32), 4, user_id, client_id, issued_ms, expires_ms FROM tokens, generate_series(1, 100) WHERE kind <= 2`);
         const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('repeats', 'addresses') AND name NOT GLOB 'users_*texts*' AND name <> 'users_Email_addresses'").split('\n');
         const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
@@ -110,6 +113,7 @@ for (let version = 1; version < latest; version++) {
         const server = await Server.start(['--data', data]);
         await server.stop();
         assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
+        assert.equal(Number(sql(file, 'PRAGMA application_id')).toString(16), '726f7374', 'it says whose it is: rost');
         assert.deepEqual(shapeOf(file), shapeOf(join(current.folder, 'data', 'roster.db')), 'its shape is that of a new one');
         const upgraded = unpackedCopy(file);
         for (const table of tables) {
@@ -138,7 +142,7 @@ for (let version = 1; version < latest; version++) {
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
         if (version === 4)
-            assert.equal(sql(file, `SELECT EmailKey FROM users WHERE Id IN (${Object.keys(given)}) ORDER BY Id`), 'andré@example.com\nfree@example.com\n"admin"@example.com');
+            assert.equal(sql(file, `SELECT EmailKey FROM users WHERE Id IN (${Object.keys(given)}) ORDER BY Id`), 'andré@example.com\nfree@example.com\n"admin"@example.com\ntwin@example.com\n"\\twin"@example.com');
         await server.spawn();
         const before = await server.get(userId);
         assert.equal((await server.update(userId, { FullName: 'Upgraded' })).status, 200);

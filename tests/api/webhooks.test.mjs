@@ -564,10 +564,10 @@ test('each delivery carries its Id, the same at each attempt', async () => {
     const ids = to('/named').map(({ delivery }) => Number(delivery));
     const { json } = await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHook=${id}&orderBy=Id`);
     assert.deepEqual(ids, [0, 0, 0, 1].map((n) => json.Records[n].Id));
-    const noted = await until(async () => {
+    const noted = await until('both are noted', async () => {
         const { Records } = (await call('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHook=${id}&orderBy=Id`)).json;
         return Records.every(({ DeliveredOn }) => DeliveredOn) && Records;
-    }, 'both are noted');
+    });
     assert.deepEqual(noted.map(({ Attempts, LastError, NextAttempt }) => [Attempts, LastError, NextAttempt]), [[3, null, null], [1, null, null]]);
     assert.equal((await call('GET', `/api/sys/webhooks/${id}`)).json.LastTrigger, noted[1].DeliveredOn);
 });

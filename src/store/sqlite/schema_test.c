@@ -81,11 +81,23 @@ static void every_difference_is_found(void **state) {
     store_view_close(view);
 }
 
-static void a_newer_version_is_refused_and_left_alone(void **state) {
+static void what_no_version_made_is_refused_and_left_alone(void **state) {
+    static const struct {
+        const char *sql;
+        int64_t version;
+    } cases[] = { { "PRAGMA user_version = 77", 77 }, { "PRAGMA user_version = -1", -1 } };
     (void)state;
     struct store_view *view = migrated();
-    assert_int_equal(view_run(view, "PRAGMA user_version = 77"), STATUS_OK);
-    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_STALE);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sqlite3_stmt *statement = NULL;
+        assert_int_equal(view_run(view, cases[i].sql), STATUS_OK);
+        assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_STALE);
+        assert_int_equal(sqlite3_prepare_v2(view->db, "PRAGMA user_version", -1, &statement, NULL),
+                         SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        assert_int_equal(sqlite3_column_int64(statement, 0), cases[i].version);
+        assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    }
     store_view_close(view);
 }
 
@@ -94,7 +106,7 @@ int main(void) {
         cmocka_unit_test(a_new_database_is_as_the_field_tables_say),
         cmocka_unit_test(migrating_twice_changes_nothing),
         cmocka_unit_test(every_difference_is_found),
-        cmocka_unit_test(a_newer_version_is_refused_and_left_alone),
+        cmocka_unit_test(what_no_version_made_is_refused_and_left_alone),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
