@@ -66,6 +66,9 @@ static void who_fails_too_often_waits_for_the_period_to_end(void **state) {
     assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
     note_failure(attempts, "192.0.2.7", NOW_MS + PERIOD_MS);
     assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), 0);
+    for (int i = 1; i < LIMIT; i++)
+        note_failure(attempts, "192.0.2.7", NOW_MS + PERIOD_MS);
+    assert_int_equal(wait_of(attempts, "192.0.2.7", NOW_MS + PERIOD_MS), PERIOD_MS / 1000);
     attempts_free(attempts);
 }
 

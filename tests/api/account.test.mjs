@@ -88,6 +88,19 @@ test('POST /api/sys/users/token gives a one-time JWT for a password', async () =
     assertInvalid(await server.call('POST', '/api/sys/users/token', { body: { email: 'a@example.com' } }), 'password', /required/);
 });
 
+test('who has a second factor, must set a new password or may not call has no one-time token by a password', async () => {
+    const patch = (body) => server.call('PATCH', `/api/sys/users/${staff.reader}`, { token, body });
+    const ask = async () => (await server.call('POST', '/api/sys/users/token', { body: { email: 'reader@example.com', password } })).json;
+    for (const [change, back] of [[{ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' }, { TwoFactorSecret: '' }],
+        [{ MustResetPassword: true }, { MustResetPassword: false }], [{ APIAccess: false }, { APIAccess: true }]]) {
+        assert.equal((await patch(change)).status, 200);
+        const { Status, Value, WasSuccessful } = await ask();
+        assert.deepEqual([Status, Value, WasSuccessful], [500, null, false], JSON.stringify(change));
+        assert.equal((await patch(back)).status, 200);
+        assert.ok((await ask()).Value);
+    }
+});
+
 test('it is traded for a pair of tokens, once, for as long as asked', async () => {
     const jwt = (await oneTime('POST', '/token/refresh', await server.token('reader@example.com'))).json.Value;
     assertFailure(await server.call('GET', '/api/auth/me', { token: jwt }), 401);

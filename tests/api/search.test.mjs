@@ -75,6 +75,20 @@ test('dir in all its spellings', async () => {
     assertInvalid(await search('dir=sideways'), 'dir', /must be 0, asc or Ascending/);
 });
 
+test('in any order pages follow each other without a gap, also of a search and backwards', async () => {
+    for (const query of ['orderBy=FullName', 'orderBy=FullName&dir=desc', 'orderBy=Email&User_FullName=e', 'orderBy=LastAccess&dir=desc', 'orderBy=Active&User_Email=example', 'User_FullName=member', 'orderBy=Id&dir=desc']) {
+        const all = (await found(`${query}&size=1000`)).Records.map((user) => user.Id), seen = [];
+        assert.ok(all.length > 14, query);
+        for (let page = 1, more = true; more; page++) {
+            const part = await found(`${query}&size=7&page=${page}`);
+            seen.push(...part.Records.map((user) => user.Id));
+            more = part.HasNextPage;
+            assert.deepEqual([part.TotalItems, part.TotalPages], [all.length, Math.ceil(all.length / 7)], query);
+        }
+        assert.deepEqual(seen, all, query);
+    }
+});
+
 test('orderBy takes every scalar field, and nothing else', async () => {
     const ids = people.map((user) => user.Id).sort((a, b) => a - b);
     for (const { name, type, flags } of fieldTable()) {
@@ -186,6 +200,20 @@ test('several ids in every spelling; brackets give a bare array of whole records
         assert.deepEqual(json, await Promise.all(ids.map((id) => server.get(id))), query);
     }
     assert.deepEqual(await found('id=[]'), []);
+    assert.equal((await search(`id=[${ids}]&size=1&page=2`)).json.length, 3, 'whatever the page');
+    for (const query of ['Id=-1', `Id=${ids},`, `Id=${ids[0]},-1`, 'Id=1.5', `Id=[${ids}`])
+        assertInvalid(await search(query), 'Id', /must be an Id/);
+    for (const name of ['Businesses', 'UserRoles', 'ChatRooms'])
+        for (const several of ['1,2', '[1,2]', '', '[]'])
+            assertInvalid(await search(`User_${name}=${several}`), `User_${name}`, /must be one Id/);
+});
+
+test('a boolean is asked for by true and false, or 1 and 0', async () => {
+    for (const [values, is] of [[['true', 'TRUE', ' true', '1'], true], [['false', 'False', '0'], false]])
+        for (const value of values)
+            assert.equal((await found(`User_IsAdmin=${value}&size=1`)).TotalItems, people.filter(({ IsAdmin }) => IsAdmin === is).length, value);
+    for (const value of ['2', '', 'yes', '-1', '01'])
+        assertInvalid(await search(`User_IsAdmin=${value}`), 'User_IsAdmin', /true or false/);
 });
 
 test('a batch needs User-Read, a search User-List', async () => {

@@ -135,6 +135,19 @@ test('the account is locked after wrong passwords in a row, says nothing of it, 
     assertRecent(after.LastAccess);
 });
 
+// The time tells nothing: what a commit costs is paid by all of them.
+test('a sign-in writes whoever it is: a known user, a locked one or nobody', async () => {
+    const sql = (text) => Number(execFileSync('sqlite3', [`${server.folder}/data/roster.db`, text], { encoding: 'utf8' }));
+    const written = () => sql(`SELECT (SELECT sum(sign_ins) FROM strangers) + (SELECT Version FROM users WHERE Id = ${staff.creator})`);
+    await server.update(staff.creator, { InvalidLoginAttempts: 0 });
+    for (const email of ['nobody@example.com', 'x'.repeat(300), ...Array(5).fill('creator@example.com')]) { // locked after three
+        const before = written();
+        assertError(await passwordGrant(email, 'wrong-password'), 'invalid_grant', wrongText);
+        assert.equal(written(), before + 1, email);
+    }
+    await server.update(staff.creator, { InvalidLoginAttempts: 0 });
+});
+
 test('success sets the counter to 0', async () => {
     await passwordGrant('creator@example.com', 'wrong-password');
     assert.equal((await server.get(staff.creator)).InvalidLoginAttempts, 1);

@@ -214,6 +214,19 @@ test('If-Match that does not match is 412 and changes nothing; GET and PUT give 
     }
 });
 
+// RFC 9110 section 13.1.1: compared strongly, and a list of none names none.
+test('If-Match with a weak ETag, or with none, is 412 to PUT, PATCH and DELETE', async () => {
+    const token = await server.admin(), before = await server.get(userId);
+    const etag = (await server.call('GET', `/api/sys/users/${userId}`, { token })).headers.get('etag');
+    for (const match of [`W/${etag}`, '', '"x"', etag.replaceAll('"', ''), etag.toUpperCase().replace(/-(\d+)/, '-$10')])
+        for (const [method, path, body] of [['PUT', '', required(before)], ['PATCH', `/${userId}`, { FullName: 'Weak' }], ['DELETE', `/${userId}`]]) {
+            const reply = await server.call(method, `/api/sys/users${path}`, { token, body, headers: { 'If-Match': match } });
+            assertFailure(reply, 412);
+            assert.equal(reply.headers.get('etag'), etag, match);
+        }
+    assert.deepEqual(await server.get(userId), before);
+});
+
 test('If-None-Match with the ETag is 304 without a body', async () => {
     const token = await server.admin();
     const got = await server.call('GET', `/api/sys/users/${userId}`, { token });
