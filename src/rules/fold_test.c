@@ -140,6 +140,20 @@ static void a_text_contains_its_parts_whatever_their_case(void **state) {
     }
 }
 
+/* Of any length, short ones and long ones take different ways; so does what is no ASCII. */
+static void a_text_of_any_length_contains_its_end(void **state) {
+    (void)state;
+    static char text[2000];
+    for (size_t len = 1; len < sizeof text - 8; len += len < 250 || len > 260 ? 7 : 1) {
+        memset(text, 'x', len);
+        memcpy(text + len, "EnD", 3);
+        assert_int_equal(fold_contains((struct text){ text, len + 3 }, TEXT("xend")), 1);
+        assert_int_equal(fold_contains((struct text){ text, len + 2 }, TEXT("end")), 0);
+        memcpy(text + len, "\u00C9", 2);
+        assert_int_equal(fold_contains((struct text){ text, len + 2 }, TEXT("xe")), 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spellings_of_one_text_are_the_same),
@@ -149,6 +163,7 @@ int main(void) {
         cmocka_unit_test(folded_twice_is_folded_once),
         cmocka_unit_test(what_is_no_utf8_keeps_its_bytes),
         cmocka_unit_test(a_text_contains_its_parts_whatever_their_case),
+        cmocka_unit_test(a_text_of_any_length_contains_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, staff, storedUsers, userId } from './harness.mjs';
+import { Server, assertFailure, isSanitized, staff, storedUsers, userId } from './harness.mjs';
 import { until } from './patience.mjs';
 
 const copies = 30000;
@@ -78,7 +78,7 @@ test('too many searches at once are told to wait, and no change waits for them',
 });
 
 test('what a search finds is for those alone who may still see it when it ends', async () => {
-    const { server, token } = await startLarge(), slower = `${slow}${'&from_User_LastHelpVisited=0'.repeat(15)}`;
+    const { server, token } = await startLarge(['--search-limit', '3600000']), slower = `${slow}${'&from_User_LastHelpVisited=0'.repeat(5)}`;
     const isTaken = async () => /^roster_search_queue_length 0$/m.test((await server.call('GET', '/metrics')).text);
     const patch = (UserRoles) => server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { UserRoles } });
     const ends = { 403: () => patch([]), 401: () => server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'revoke-tokens', Ids: [staff.lister] } }) };
@@ -145,9 +145,12 @@ test('of more exact matches than are kept all come first, page after page, and a
     const { server, token } = await startLarge(['--search-limit', '3600000'], { count, name: `CASE WHEN i <= ${others} THEN 'Twin ' || i WHEN i % 7 = 0 THEN 'Tw\u00edn' ELSE 'Twin' END`,
         folded: (i) => (i <= others ? `twin ${i}` : 'twin') });
     const expected = Array.from({ length: count }, (_, i) => first + (others + i) % count);
-    for (const page of [1, 5000, 5001, 5003]) {
-        const { json } = await server.call('GET', `/api/sys/users?User_FullName=twin&size=20&page=${page}`, { token });
+    const read = async (page, more = '') => {
+        const { json } = await server.call('GET', `/api/sys/users?User_FullName=twin&size=20&page=${page}${more}`, { token });
         assert.deepEqual([json.TotalItems, json.TotalPages, json.HasNextPage], [count, 5005, page < 5005]);
-        assert.deepEqual(json.Records.map((user) => user.Id), expected.slice((page - 1) * 20, page * 20), `page ${page}`);
-    }
+        return json.Records.map((user) => user.Id);
+    };
+    for (const page of isSanitized() ? [5001] : [1, 5000, 5001, 5003]) // each looks at all of them
+        assert.deepEqual(await read(page), expected.slice((page - 1) * 20, page * 20), `page ${page}`);
+    assert.deepEqual(await read(1, '&orderBy=Id&dir=desc'), Array.from({ length: 20 }, (_, i) => first + count - 1 - i), 'backwards');
 });
