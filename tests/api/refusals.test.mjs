@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, held, statuses, until } from './client.mjs';
-import { Server, assertFailure, required, userId } from './harness.mjs';
+import { Server, adminEmail, assertFailure, password, required, userId } from './harness.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
@@ -40,6 +40,16 @@ for (const [what, status, bytes] of [
         assert.deepEqual(statuses(replies), [status]);
     });
 
+test('a length that is none, one beyond all numbers, and no Host have one head each', async () => {
+    for (const bytes of [head('POST', '/api/token', 'Content-Length: +5'), head('POST', '/api/token', 'Content-Length: 18446744073709551621'), 'GET /healthz HTTP/1.1\r\n\r\n']) {
+        const replies = await ask(server, bytes);
+        assert.equal(replies.length, 1, bytes);
+        assertRefusal(replies[0], replies[0].status);
+        assert.doesNotMatch(replies[0].body, /HTTP\/1\./, 'nor a second one for a body');
+        assert.ok([400, 413].includes(replies[0].status), bytes);
+    }
+});
+
 test('what follows a refused request is never one, whether it comes with it or after the reply', async () => {
     const before = await server.get(userId);
     const body = JSON.stringify({ ...required(before), LastHelpVisited: before.LastHelpVisited + 1 });
@@ -69,7 +79,8 @@ test('a refusal says nothing of what was sent', async () => {
 
 // Method, path, headers, and the status that only the head decides.
 const early = [['POST', '/nowhere', [], 404], ['POST', '/nowhere', [bearer], 404], ['PUT', '/healthz', [], 405], ['DELETE', '/api/sys/users', [bearer], 405], ['PUT', '/api/sys/users', [], 401],
-    ['PUT', '/api/sys/users', ['Authorization: Bearer none'], 401], ['POST', '/api/sys/businesses', ['Authorization: Digest x'], 401], ['PATCH', `/api/sys/users/${userId}`, ['Authorization: Bearer'], 401]];
+    ['PUT', '/api/sys/users', ['Authorization: Bearer none'], 401], ['POST', '/api/sys/businesses', ['Authorization: Digest x'], 401], ['PATCH', `/api/sys/users/${userId}`, ['Authorization: Bearer'], 401],
+    ['PUT', '/api/sys/users', [`Authorization: Basic ${btoa(`${adminEmail}:${password}`)}`, 'Origin: https://evil.example'], 403]];
 
 const shown = (reply) => ({ status: reply.status, text: reply.body, json: JSON.parse(reply.body) });
 function assertEarly(reply, status) {
@@ -78,7 +89,7 @@ function assertEarly(reply, status) {
     assert.equal(reply.headers['www-authenticate'] !== undefined, status === 401);
 }
 
-test('401, 404 and 405 come before a body of known length, which is then dropped, and the connection goes on', async () => {
+test('401, 403 to a page of another origin, 404 and 405 come before a body of known length, which is then dropped, and the connection goes on', async () => {
     for (const [method, path, lines, status] of early)
         for (const size of [1, 1000, 65536]) {
             const client = await Client.connect(server);
