@@ -28,13 +28,13 @@ function signIn(server, from, username, secret, path = '/api/token', agent = fal
 const doors = { '/api/token': 400, '/api/sys/users/token': 200, '/api/auth/me': 401 };
 const isIn = ({ status, json }) => status === 200 && json.Value !== null;
 
-// 1,000 guesses over 100 connections that stay, by all doors; how many of them were looked at, and how often
+// So many guesses over 100 connections that stay, by all doors; how many of them were looked at, and how often
 // the server came to each result.
-async function guess(server, from, nameOf, secretOf) {
+async function guess(server, count, from, nameOf, secretOf) {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 100 });
     let next = 0, refused = 0;
     await Promise.all(Array.from({ length: 100 }, async () => {
-        while (next < 1000) {
+        while (next < count) {
             const number = next++, door = Object.keys(doors)[number % 3];
             const reply = await signIn(server, from, nameOf(number), secretOf(number), door, agent);
             assert.ok(!isIn(reply), `guess ${number} by ${door} got in: ${JSON.stringify(reply.json)}`);
@@ -52,12 +52,12 @@ async function signIns(server) {
 }
 
 test('an address that failed too often has to wait, whoever it tries, and others do not', async () => {
-    const server = await Server.start(['--address-attempts', '5', '--lockout-minutes', '1']);
+    const server = await Server.start(['--address-attempts', '5', '--lockout-minutes', '60']);
     for (let i = 0; i < 5; i++)
         assert.equal((await signIn(server, '127.0.0.2', `nobody${i}@example.com`, 'wrong')).status, 400);
     const refused = await signIn(server, '127.0.0.2', adminEmail, password);
     assert.equal(refused.status, 429);
-    assert.ok(Number(refused.headers['retry-after']) > 30 && Number(refused.headers['retry-after']) <= 60);
+    assert.ok(Number(refused.headers['retry-after']) > 1800 && Number(refused.headers['retry-after']) <= 3600);
     assert.equal((await signIn(server, '127.0.0.2', adminEmail, password, '/api/sys/users/token')).status, 429, 'by no other door');
     assert.equal((await signIn(server, '127.0.0.3', adminEmail, password)).status, 200);
     for (let i = 0; i < 8; i++)
@@ -92,7 +92,7 @@ test('wrong codes count for their address, a code that is missing does not', asy
 
 test('1,000 guesses at once from one address: as many are looked at as it may fail, not one more', { timeout: 600000 }, async () => {
     const limit = 20, server = await Server.start(['--metrics', '--address-attempts', `${limit}`]);
-    const { refused, results } = await guess(server, '127.0.0.2', (number) => `nobody${number}@example.com`, () => 'wrong');
+    const { refused, results } = await guess(server, 1000, '127.0.0.2', (number) => `nobody${number}@example.com`, () => 'wrong');
     assert.equal(results.wrong, limit);
     assert.equal(refused, 1000 - limit);
     const late = await signIn(server, '127.0.0.2', adminEmail, password);
@@ -109,15 +109,16 @@ test('right passwords at once are no failures, and what waits for them is over w
     assert.equal((await signIn(server, '127.0.0.2', adminEmail, password)).status, 200);
 });
 
-test('1,000 guesses at once for one account: as many as it may fail are looked at, then not even the right one', { timeout: 600000 }, async () => {
+// Each is hashed, so there are no more than the 100 at once and some that follow.
+test('250 guesses at once for one account: as many as it may fail are looked at, then not even the right one', { timeout: 600000 }, async () => {
     const limit = 10, server = await Server.start(['--metrics', '--lockout-attempts', `${limit}`]);
     await server.admin();
     const before = await signIns(server);
     // The right one is among them, often, but comes too late.
-    const { refused, results } = await guess(server, '127.0.0.1', () => 'editor@example.com', (number) => (number >= 400 && number % 50 < 3 ? password : `guess ${number}`));
+    const count = 250, { refused, results } = await guess(server, count, '127.0.0.1', () => 'editor@example.com', (number) => (number >= 150 && number % 25 < 3 ? password : `guess ${number}`));
     assert.equal(results.wrong, limit);
     assert.equal(results.ok, before.ok);
-    assert.equal(results.locked_out, 1000 - limit - refused);
+    assert.equal(results.locked_out, count - limit - refused);
     assert.ok(results.locked_out > 0);
     for (const door of Object.keys(doors))
         assert.equal((await signIn(server, '127.0.0.3', 'editor@example.com', password, door)).status, doors[door], 'locked, from anywhere');

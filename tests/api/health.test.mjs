@@ -93,12 +93,14 @@ test('what waits is shown, and that it waits no more', async () => {
     const waiting = async (what) => (await metrics()).get(`roster_${what}`);
     for (const what of ['store_queue_length', 'search_queue_length', 'password_queue_length', 'picture_queue_length', 'webhook_deliveries_pending'])
         assert.equal(await waiting(what), 0, what);
-    let signedIn = false;
-    const signIns = Promise.all(Array.from({ length: 30 }, () => server.token('lister@example.com'))).then(() => { signedIn = true; });
     let most = 0;
-    while (!signedIn)
-        most = Math.max(most, await waiting('password_queue_length'));
-    await signIns;
+    for (let tries = 0; !most && tries < 20; tries++) { // they may be over before this process is woken
+        let signedIn = false;
+        const signIns = Promise.all(Array.from({ length: 30 }, () => server.token('lister@example.com'))).then(() => { signedIn = true; });
+        while (!signedIn)
+            most = Math.max(most, await waiting('password_queue_length'));
+        await signIns;
+    }
     assert.ok(most > 0 && most <= 30, `${most} waited`);
     assert.equal(await waiting('password_queue_length'), 0);
 

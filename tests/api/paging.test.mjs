@@ -2,19 +2,29 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server } from './harness.mjs';
+import { Server, isSanitized } from './harness.mjs';
 
-const STABLE = 10000, PASSING = 2500, AT_ONCE = 32;
+const STABLE = isSanitized() ? 2000 : 10000, PASSING = STABLE / 4, AT_ONCE = 32;
 
 const server = await Server.start();
 const token = await server.admin();
 let made = 0;
 
+const person = (FullName) => ({ FullName, Email: `page.${made++}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
 async function create(FullName) {
-    const reply = await server.call('POST', '/api/sys/users', { token, body: { FullName, Email: `page.${made++}@example.com`,
-        Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+    const reply = await server.call('POST', '/api/sys/users', { token, body: person(FullName) });
     assert.equal(reply.status, 200, reply.text);
     return reply.json.Value.Id;
+}
+// The same of many, one after the other on a connection: much quicker than reply by reply.
+async function createAll(names) {
+    const requests = names.map((name, i) => {
+        const body = JSON.stringify(person(name));
+        return `POST /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n${i === names.length - 1 ? 'Connection: close\r\n' : ''}\r\n${body}`;
+    });
+    const ids = [...(await server.raw(requests.join(''))).matchAll(/"Value":\{"Id":(\d+)\}/g)].map(([, id]) => Number(id));
+    assert.equal(ids.length, names.length);
+    return ids;
 }
 async function remove(id) {
     const reply = await server.call('DELETE', `/api/sys/users/${id}`, { token });
@@ -25,11 +35,11 @@ async function remove(id) {
 const passing = [];
 async function fill() {
     const stable = [];
-    for (let from = 0; from < STABLE + PASSING; from += AT_ONCE)
-        await Promise.all(Array.from({ length: Math.min(AT_ONCE, STABLE + PASSING - from) }, async (_, i) => {
-            const passes = (from + i) % 5 === 0;
-            (passes ? passing : stable).push(await create(passes ? 'Passing By' : 'Staying Here'));
-        }));
+    await Promise.all(Array.from({ length: AT_ONCE }, async (_, lane) => {
+        const names = Array.from({ length: STABLE + PASSING }, (__, i) => (i % 5 === 0 ? 'Passing By' : 'Staying Here')).filter((__, i) => i % AT_ONCE === lane);
+        for (const [i, id] of (await createAll(names)).entries())
+            (names[i] === 'Passing By' ? passing : stable).push(id);
+    }));
     return new Set(stable);
 }
 const stable = await fill();
@@ -64,7 +74,7 @@ async function churn(isDone) {
     }
 }
 
-test('paging through 10,000 users neither repeats nor skips one who was there throughout, whoever comes or goes', async () => {
+test(`paging through ${STABLE} users neither repeats nor skips one who was there throughout, whoever comes or goes`, async () => {
     let done = false;
     const others = Array.from({ length: 4 }, () => churn(() => done));
     try {

@@ -304,7 +304,10 @@ const all = Array.from({ length: clients }, () => new Client());
 
 test(`${rounds} times kill -9 under mixed load (SEED=${seed}): what was acknowledged is there, what was refused is not`, async () => {
     const chance = new Chance();
-    for (let round = 0; round < rounds; round++) {
+    const isThin = () => Math.min(done.created, done.changed, done.deleted, seen.refused) <= rounds / 2 || !(done.passwords + done.granted + done.refreshed + done.revoked);
+    let round = 0;
+    for (; round < rounds || isThin(); round++) { // a slow machine has more of them
+        assert.ok(round < 20 * rounds, JSON.stringify({ ...done, ...seen }));
         const working = Promise.all(all.map((client) => client.work()));
         working.catch(() => {}); // until it is waited for
         seen.long += await chance.untilKill();
@@ -314,9 +317,7 @@ test(`${rounds} times kill -9 under mixed load (SEED=${seed}): what was acknowle
         await server.spawn();
         await Promise.all(all.map((client) => client.compare(round)));
     }
-    assert.equal(seen.unanswered, rounds * clients);
-    assert.ok(Math.min(done.created, done.changed, done.deleted, seen.refused) > rounds / 2, JSON.stringify(done));
-    assert.ok(done.passwords + done.granted + done.refreshed + done.revoked > 0, JSON.stringify(done));
+    assert.equal(seen.unanswered, round * clients);
 });
 
 test('the users are those of the journals, and the database is whole', async (context) => {

