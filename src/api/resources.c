@@ -118,10 +118,19 @@ static enum status check_count(struct writing *writing, struct store_view *view)
     return status;
 }
 
+static enum status note_maker(struct writing *writing, struct store_view *view) {
+    (void)view;
+    if (writing->kind != WRITING_delete)
+        writing->after.values[WEB_HOOK_MakerId] =
+            value_integer(writing->request->principal.user_id);
+    return STATUS_OK;
+}
+
 const struct resource user_role_resource = { .table = &user_role_table, .permit = permit_roles };
 /* A webhook sends users' records wherever its URL says, and its deliveries have them as Payload. */
 const struct resource web_hook_resource = { .table = &web_hook_table,
                                             .check = check_count,
+                                            .check_merged = note_maker,
                                             .shows_users =
                                                 1 << OPERATION_Create | 1 << OPERATION_Edit };
 const struct resource web_hook_delivery_resource = { .table = &web_hook_delivery_table,

@@ -49,6 +49,14 @@ enum status auth_decide(const struct auth *auth, struct store_view *view, struct
 enum status auth_confirm(const struct auth *auth, struct store_view *view, struct arena *arena,
                          struct principal *principal) MUST_CHECK;
 
+/**
+ * Finds out what a user may do, whatever they come with. In: the principal's user_id. Out: the
+ * rest but the credential and the epoch, the e-mail in the arena. STATUS_UNAUTHENTICATED: the user
+ * is gone or not admitted. STATUS_BROKEN.
+ */
+enum status auth_decide_user(struct store_view *view, struct arena *arena,
+                             struct principal *principal) MUST_CHECK;
+
 /** A token as a credential that auth_decide can look at, and a stored password hash as a whole one.
  */
 struct credential auth_token_credential(enum credential_kind kind, struct text token);

@@ -5,6 +5,7 @@
  * Each webhook has a few places of its own, so one that never answers fills only those. */
 #include "hooks/deliver.h"
 
+#include "auth/auth.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/hmac.h"
@@ -209,6 +210,49 @@ static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
+/* A webhook shows users to whoever its URL leads to, on behalf of who made it or changed it last.
+ */
+static enum status may_tell(struct store_view *view, const struct waiting_hook *hook) {
+    struct arena arena = { 0 };
+    struct principal maker = { .user_id = hook->maker_id };
+    enum status status = auth_decide_user(view, &arena, &maker);
+    if (status == STATUS_OK && !principal_may(&maker, PERMISSION(User, Read)))
+        status = STATUS_UNAUTHENTICATED;
+    arena_close(&arena);
+    return status;
+}
+
+struct stopping {
+    struct store_command command; /* first */
+    const struct waiting_hook *hook;
+};
+
+static enum status stop_hook(struct store_view *tx, struct store_command *command) {
+    const struct waiting_hook *hook = ((struct stopping *)command)->hook;
+    enum status status = may_tell(tx, hook);
+    if (status != STATUS_UNAUTHENTICATED)
+        return status;
+    return store_stop_hook(tx, hook,
+                           TEXT("who made or last changed it may not read users any more"));
+}
+
+/* Stops what tells more than its maker may read. When to look again; INT64_MAX: it may go on. */
+static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct waiting_hook *hook,
+                                  int64_t now_ms) {
+    struct stopping stopping = { .command = { .on_behalf_of = &store_nobody, .run = stop_hook },
+                                 .hook = hook };
+    enum status status = may_tell(deliverer->view, hook);
+    if (status == STATUS_OK)
+        return INT64_MAX;
+    if (status == STATUS_UNAUTHENTICATED)
+        status = store_run(deliverer->options.store, &stopping.command);
+    if (status == STATUS_OK)
+        return 0; /* what waits for it is to be cancelled */
+    log_error("webhook %lld: whether its maker may read users cannot be found out",
+              (long long)hook->id);
+    return now_ms + BROKEN_PAUSE_MS;
+}
+
 static int64_t pause_after(const struct deliverer *deliverer, int64_t attempts) {
     return deliverer->options.retry_ms << (attempts - 1);
 }
@@ -228,9 +272,15 @@ static int64_t start_due(struct deliverer *deliverer) {
     if (store_waiting_hooks(deliverer->view, &arena, &waiting) != STATUS_OK)
         next_ms = query.now_ms + BROKEN_PAUSE_MS;
     for (size_t i = 0; i < waiting.count; i++) {
-        query.hook_id = waiting.list[i].id;
-        int64_t then_ms = waiting.list[i].is_active ? start_due_to(deliverer, &query)
-                                                    : cancel_due_to(deliverer, &query);
+        const struct waiting_hook *hook = &waiting.list[i];
+        query.hook_id = hook->id;
+        int64_t then_ms = INT64_MAX;
+        if (hook->is_active)
+            then_ms = stop_if_it_may_not(deliverer, hook, query.now_ms);
+        if (hook->is_active && then_ms == INT64_MAX)
+            then_ms = start_due_to(deliverer, &query);
+        else if (!hook->is_active)
+            then_ms = cancel_due_to(deliverer, &query);
         next_ms = then_ms < next_ms ? then_ms : next_ms;
     }
     arena_close(&arena);

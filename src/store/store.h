@@ -253,7 +253,8 @@ struct attempt {
 
 struct waiting_hook {
     int64_t id;
-    bool is_active; /* false also when it is gone */
+    bool is_active;   /* false also when it is gone */
+    int64_t maker_id; /* whose right to read users it tells them by; 0: not known */
 };
 
 struct waiting_hooks {
@@ -473,6 +474,10 @@ enum status store_not_delivered(struct store_view *tx, const struct delivery *de
 /** Ends at most `limit` pending deliveries of a webhook, unless it is there and active. */
 enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
                                     int limit) MUST_CHECK;
+
+/** Makes a webhook inactive, if it still is the one that this user made, and says why. */
+enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *hook,
+                            struct text why) MUST_CHECK;
 
 /** Makes a delivery pending again, whatever became of it. */
 enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,

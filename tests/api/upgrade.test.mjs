@@ -139,6 +139,8 @@ for (let version = 1; version < latest; version++) {
         }
         assert.ok(familyOf.size > 0 || version === 1);
         assert.equal(new Set(familyOf.values()).size, familyOf.size, 'and to each its own');
+        assert.equal(sql(file, 'SELECT count(*) FROM web_hooks WHERE MakerId IS NOT (SELECT Id FROM users WHERE Email = web_hooks.UpdatedBy)'), '0', 'who changed a webhook last is its maker');
+        assert.ok(version === 1 || sql(file, 'SELECT count(*) FROM web_hooks WHERE MakerId > 0') !== '0');
         assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 
         if (version === 4)

@@ -464,6 +464,51 @@ test('who may not read users neither makes webhooks nor reads what they were sen
     }
 });
 
+// Whose right a webhook goes by: what takes it away, or the maker himself.
+const losses = {
+    'lost User-Read': (ask, { Id }) => ask('PATCH', `/api/sys/users/${Id}`, { UserRoles: [] }),
+    'has a user role that lost it': (ask, { role }) => ask('PATCH', `/api/security/userroles/${role}`, { RemovedRoles: [2] }),
+    'was deactivated': (ask, { Id }) => ask('PATCH', `/api/sys/users/${Id}`, { Active: false }),
+    'may not call any more': (ask, { Id }) => ask('PATCH', `/api/sys/users/${Id}`, { APIAccess: false }),
+    'was deleted': (ask, { Id }) => ask('DELETE', `/api/sys/users/${Id}`),
+};
+
+test('a webhook whose maker is gone or may not read users any more tells nothing and stops; who changes it since is its maker', async () => {
+    const { own, ask, hook, rename, deliveries, read } = await another();
+    const names = Object.keys(losses), paths = names.map((_, i) => `/maker${i}`), makers = [], hooks = [];
+    const roles = (await ask('GET', '/api/security/roles?size=1000')).json.Records, wanted = ['WebHook-Create', 'WebHook-Edit', 'User-Read'];
+    for (const [i, path] of paths.entries()) {
+        const Email = `maker${i}@example.com`, role = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: path, Roles: roles.filter(({ Name }) => wanted.includes(Name)).map(({ Id }) => Id) })).json.Value.Id;
+        const { Id } = (await ask('POST', '/api/sys/users', { FullName: path, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [role] })).json.Value;
+        makers.push({ Id, role, token: await own.token(Email, 'correct horse battery') });
+        const made = await own.call('POST', '/api/sys/webhooks', { token: makers[i].token, body: { BusinessId: 301, Name: path, Action: actions.update, Active: true, URL: `http://127.0.0.1:${port}${path}` } });
+        assert.equal(made.status, 200, made.text);
+        hooks.push(made.json.Value.Id);
+    }
+    assert.equal((await ask('PATCH', `/api/sys/webhooks/${hooks[1]}`, { Description: 'changed by another' })).status, 200);
+    assert.equal((await own.call('PATCH', `/api/sys/webhooks/${hooks[1]}`, { token: makers[1].token, body: { Description: 'and back' } })).status, 200);
+    await hook('/keeper');
+    await rename(people[0], 'While they may');
+    for (const path of [...paths, '/keeper'])
+        await cameTo(path);
+    for (const [i, name] of names.entries())
+        assert.equal((await losses[name](ask, makers[i])).status, 200, name);
+    const before = paths.map((path) => to(path).length);
+    await rename(people[0], 'When they may not');
+    await cameTo('/keeper', 2);
+    for (const [i, name] of names.entries()) {
+        await until(`${name}: stopped`, async () => !(await read(hooks[i])).Active);
+        assert.equal((await read(hooks[i])).LastError, 'who made or last changed it may not read users any more', name);
+        await until(`${name}: cancelled`, async () => (await deliveries(`WebHookDelivery_WebHookId=${hooks[i]}&WebHookDelivery_Status=${status.pending}`)).TotalItems === 0);
+    }
+    assert.deepEqual(paths.map((path) => to(path).filter(({ text }) => text.includes('When they may not')).length), paths.map(() => 0));
+    assert.equal((await read((await deliveries('size=1')).Records[0].WebHookId)).MakerId, undefined, 'nobody is shown who it is');
+    assert.equal((await ask('PATCH', `/api/sys/webhooks/${hooks[4]}`, { Active: true })).status, 200);
+    await rename(people[0], 'By another right');
+    await cameTo(paths[4], before[4] + 1);
+    assert.match(to(paths[4]).at(-1).text, /By another right/);
+});
+
 test('deliveries that ended long ago are taken away, however many; what is pending stays', async () => {
     const { own, hook, rename, deliveries, sql } = await another(1);
     answers['/kept'] = 0;

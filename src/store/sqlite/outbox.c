@@ -126,7 +126,8 @@ static enum status read_waiting(struct store_view *view, struct buffer *hooks) {
         return STATUS_BROKEN;
     while ((status = view_step(view, statement)) == STATUS_OK) {
         struct waiting_hook hook = { .id = sqlite3_column_int64(statement, 0),
-                                     .is_active = sqlite3_column_int(statement, 1) != 0 };
+                                     .is_active = sqlite3_column_int(statement, 1) != 0,
+                                     .maker_id = sqlite3_column_int64(statement, 2) };
         buffer_add(hooks, (struct text){ (const char *)&hook, sizeof hook });
     }
     (void)sqlite3_reset(statement); /* repeats the error of the step */
@@ -287,6 +288,19 @@ enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int6
     bind_integer(statement, 2, now_ms);
     bind_text(statement, 3, TEXT("the webhook was made inactive, or deleted"));
     bind_integer(statement, 4, limit);
+    return view_execute(tx, statement);
+}
+
+enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *hook,
+                            struct text why) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_stop_hook);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, hook->id);
+    bind_integer(statement, 2, hook->maker_id);
+    bind_text(statement, 3, why);
+    tx->hooks = HOOKS_UNKNOWN;
+    tx->outbox_changed = true; /* what waits for it has to end with it */
     return view_execute(tx, statement);
 }
 

@@ -38,11 +38,12 @@ static void add_hook(struct store_view *view, bool is_active) {
 /* To HOOK, of USER. `next`: its NextAttempt, as SQL. */
 static void add_delivery(struct store_view *view, int id, enum delivery_status status,
                          const char *next) {
-    char sql[256];
+    char sql[384];
     (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO payloads (id, text) VALUES (%d, '[]');"
                    "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
-                   " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, '[]', %s)",
-                   id, HOOK, USER, (int)status, next);
+                   " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, %d, %s)",
+                   id, id, HOOK, USER, (int)status, id, next);
     assert_int_equal(view_run(view, sql), STATUS_OK);
 }
 

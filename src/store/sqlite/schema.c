@@ -609,9 +609,18 @@ static enum status share_payloads(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, payloads_end) : status;
 }
 
+/* Whose right a webhook goes by was not asked: it is that of who changed it last. */
+static enum status give_hooks_makers(struct store_view *view) {
+    if (has_column(view, &web_hook_table, "MakerId", TEXT("INTEGER")))
+        return STATUS_OK; /* of version 1, made as it is now */
+    return view_run(view, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
+                          "UPDATE web_hooks SET MakerId = (SELECT Id FROM users"
+                          " WHERE Email = web_hooks.UpdatedBy);");
+}
+
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
  * spellings of one address have one key, businesses are found by their names, audit rows do not
- * have what is confidential, deliveries share what they tell. */
+ * have what is confidential, deliveries share what they tell, webhooks have makers. */
 static enum status to_version_5(struct store_view *view) {
     enum status status = give_tokens_families(view);
     if (status == STATUS_OK)
@@ -624,6 +633,8 @@ static enum status to_version_5(struct store_view *view) {
         status = blank_confidential(view);
     if (status == STATUS_OK)
         status = share_payloads(view);
+    if (status == STATUS_OK)
+        status = give_hooks_makers(view);
     return status == STATUS_OK ? rekey_users(view) : status;
 }
 
