@@ -148,12 +148,11 @@ static enum status insert_person(struct store_view *tx, int64_t id, const char *
 }
 
 static enum status set(struct store_view *tx, int64_t id, unsigned field, struct value value) {
-    struct record before, after = record_new(&user_table, &arena);
+    struct record before;
     enum status status = store_load(tx, &user_table, id, &arena, &before);
     if (status != STATUS_OK)
         return status;
-    memcpy(after.values, before.values, user_table.count * sizeof *after.values);
-    after.version = before.version + 1;
+    struct record after = record_next(&before, &arena);
     after.values[field] = value;
     return store_update(tx, &before, &after, &author);
 }

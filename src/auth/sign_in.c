@@ -162,11 +162,9 @@ static enum status lock_out(struct sign_in *sign_in, struct store_view *tx,
 
 static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
                              const struct record *before, int64_t now_ms) {
-    struct record after = record_new(before->table, sign_in->arena);
+    struct record after = record_next(before, sign_in->arena);
     if (!after.values)
         return STATUS_BROKEN;
-    memcpy(after.values, before->values, before->table->count * sizeof *after.values);
-    after.version = before->version + 1;
     sign_in->result = judge(sign_in, before, &after, now_ms);
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;

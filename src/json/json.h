@@ -41,6 +41,12 @@ void json_add_submitted(struct buffer *buffer, const struct json_value *value);
 /** Adds a record as an object: its shown members in the order of the table, secrets as null. */
 void json_add_record(struct buffer *buffer, const struct record *record);
 
+/** The same with the members that this version does not know: the JSON that a row keeps. */
+void json_add_row(struct buffer *buffer, const struct record *record);
+
+/** What stands in JSON for a field that has no value: null, false, 0 or []. */
+struct text json_nothing(const struct field *field);
+
 /** The same as a member of a list, which leaves collections out (decisions, lists). */
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
@@ -48,9 +54,11 @@ void json_add_listed(struct buffer *buffer, const struct record *record);
 void json_add_without_links(struct buffer *buffer, struct text json);
 
 /**
- * Reads what json_add_record wrote: the values of all fields that field_is_kept_in_json. Takes
+ * Reads what json_add_row wrote, in this version of Roster or in one with other fields: the values
+ * of all fields that field_is_kept_in_json. A member that is missing is read as json_nothing, and
+ * one that no field is called goes to `unknown`, if it has a value. `record` is a new one. Takes
  * `json` over, which must lie in memory that can be written and lives as long as the arena: texts
- * are parts of it, and end in a NUL. False when it is anything else, or memory is short.
+ * are parts of it, and end in a NUL. False when it is anything else, has no Id, or memory is short.
  */
 bool json_read_record(struct text json, struct arena *arena, struct record *record) MUST_CHECK;
 

@@ -1,6 +1,6 @@
-/* From a record's own JSON, as json_add_record wrote it, back to its values. Not for JSON of
- * others: members stand in the order of the table, without blanks, and only what has to be is
- * escaped. */
+/* From a record's own JSON, as json_add_row wrote it, back to its values. Not for JSON of others:
+ * there are no blanks, and only what has to be is escaped. The version of Roster that wrote it may
+ * have had other fields, in another order. */
 #include "json/json.h"
 
 #include "base/time.h"
@@ -65,13 +65,13 @@ static struct text unescape(struct text escaped, struct arena *arena) {
     return (struct text){ out, len };
 }
 
-/* What follows an opening quote: a part of the JSON when nothing in it is escaped. */
-static bool read_string(struct reading *reading, struct text *text) {
+/* What follows an opening quote, as it stands there. */
+static bool take_string(struct reading *reading, struct text *text, bool *is_escaped) {
     const char *start = reading->at, *at = start;
-    bool is_escaped = false;
+    *is_escaped = false;
     for (; at < reading->end && *at != '"'; at++)
         if (*at == '\\') {
-            is_escaped = true;
+            *is_escaped = true;
             if (++at == reading->end)
                 return false;
         }
@@ -79,6 +79,14 @@ static bool read_string(struct reading *reading, struct text *text) {
         return false;
     *text = (struct text){ start, (size_t)(at - start) };
     reading->at = at + 1;
+    return true;
+}
+
+/* The same as a text: a part of the JSON when nothing in it is escaped. */
+static bool read_string(struct reading *reading, struct text *text) {
+    bool is_escaped;
+    if (!take_string(reading, text, &is_escaped))
+        return false;
     if (is_escaped)
         *text = unescape(*text, reading->arena);
     return text->at != NULL;
@@ -100,11 +108,12 @@ static bool read_quoted(struct reading *reading, const struct field *field, stru
 }
 
 static bool read_list(struct reading *reading, struct value *value) {
-    const char *end = memchr(reading->at, ']', (size_t)(reading->end - reading->at));
-    if (!end)
-        return false;
     const char *start = reading->at - 1;
-    reading->at = end + 1;
+    while (reading->at < reading->end &&
+           (*reading->at == ',' || (*reading->at >= '0' && *reading->at <= '9')))
+        reading->at++;
+    if (!take_char(reading, ']'))
+        return false;
     *value = value_text((struct text){ start, (size_t)(reading->at - start) });
     return true;
 }
@@ -133,8 +142,33 @@ static bool read_value(struct reading *reading, const struct field *field, struc
     }
 }
 
-static bool take_name(struct reading *reading, struct text name) {
-    return take_char(reading, '"') && take(reading, name) && take(reading, TEXT("\":"));
+/* Passes over a value, and says how it stands there. No version writes objects into a record: so
+ * what find_member finds is a member of the record. */
+static bool take_value(struct reading *reading, struct text *value) {
+    const char *start = reading->at;
+    unsigned depth = 0;
+    while (reading->at < reading->end) {
+        char first = *reading->at;
+        struct text string;
+        bool is_escaped;
+        if (!depth && (first == '}' || first == ',')) {
+            *value = (struct text){ start, (size_t)(reading->at - start) };
+            return value->len > 0;
+        }
+        reading->at++;
+        if (first == '{' || first == '}' || first == ':' || (first == ']' && !depth) ||
+            (first == '"' && !take_string(reading, &string, &is_escaped)))
+            return false;
+        depth += first == '[';
+        depth -= first == ']';
+    }
+    return false;
+}
+
+static bool take_name(struct reading *reading, struct text *name) {
+    bool is_escaped;
+    return take_char(reading, '"') && take_string(reading, name, &is_escaped) && !is_escaped &&
+           take_char(reading, ':');
 }
 
 /* Texts of records end in a NUL wherever they come from; here it takes the closing quote's place.
@@ -145,23 +179,70 @@ static void terminate(struct text json, const struct value *value) {
         ((char *)(uintptr_t)json.at)[value->text - json.at + value->len] = '\0';
 }
 
-bool json_read_record(struct text json, struct arena *arena, struct record *record) {
-    char separator = '{';
-    struct reading reading = { json.at, json.at + json.len, arena };
-    for (unsigned i = 0; i < record->table->count; i++) {
-        const struct field *field = &record->table->fields[i];
-        struct value value;
-        if (!field_is_shown(field))
-            continue;
-        if (!take_char(&reading, separator) || !take_name(&reading, field->name) ||
-            !read_value(&reading, field, &value))
+/* What would be read of a missing member says nothing, so it need not be kept. */
+static bool says_nothing(struct text value) {
+    return text_equal(value, TEXT("null")) || text_equal(value, TEXT("false")) ||
+           text_equal(value, TEXT("0")) || text_equal(value, TEXT("[]"));
+}
+
+static bool keep_unknown(struct reading *reading, struct text name, struct buffer *unknown) {
+    struct text value;
+    if (!take_value(reading, &value))
+        return false;
+    if (says_nothing(value))
+        return true;
+    buffer_add(unknown, TEXT(",\""));
+    buffer_add(unknown, name);
+    buffer_add(unknown, TEXT("\":"));
+    buffer_add(unknown, value);
+    return !unknown->failed;
+}
+
+/* One member; `*expected` is the index of the field that it should be of, and then of the next. */
+static bool take_member(struct reading *reading, struct text json, struct record *record,
+                        unsigned *expected, struct buffer *unknown) {
+    struct text name;
+    struct value value;
+    if (!take_name(reading, &name))
+        return false;
+    const struct field *field = table_field(record->table, name, *expected);
+    if (!field || !field_is_shown(field))
+        return keep_unknown(reading, name, unknown);
+    unsigned at = (unsigned)(field - record->table->fields);
+    if (record->values[at].kind != VALUE_ABSENT || !read_value(reading, field, &value))
+        return false;
+    terminate(json, &value);
+    if (field_is_kept_in_json(field))
+        record->values[at] = value;
+    *expected = at + 1;
+    return true;
+}
+
+static bool read_nothing(const struct field *field, struct arena *arena, struct value *value) {
+    struct text nothing = json_nothing(field);
+    struct reading reading = { nothing.at, nothing.at + nothing.len, arena };
+    return field->type != TYPE_id && read_value(&reading, field, value);
+}
+
+static bool read_missing(struct record *record, struct arena *arena) {
+    for (unsigned i = 0; i < record->table->count; i++)
+        if (field_is_kept_in_json(&record->table->fields[i]) &&
+            record->values[i].kind == VALUE_ABSENT &&
+            !read_nothing(&record->table->fields[i], arena, &record->values[i]))
             return false;
-        terminate(json, &value);
-        if (field_is_kept_in_json(field))
-            record->values[i] = value;
-        separator = ',';
-    }
-    return take_char(&reading, '}') && reading.at == reading.end;
+    return true;
+}
+
+bool json_read_record(struct text json, struct arena *arena, struct record *record) {
+    struct reading reading = { json.at, json.at + json.len, arena };
+    struct buffer unknown;
+    unsigned expected = 0;
+    buffer_init(&unknown, arena, 0);
+    for (char separator = '{'; take_char(&reading, separator); separator = ',')
+        if (!take_member(&reading, json, record, &expected, &unknown))
+            return false;
+    record->unknown = buffer_text(&unknown);
+    return take_char(&reading, '}') && reading.at == reading.end && read_missing(record, arena);
 }
 
 /* Where a member begins, with its name in quotes; NULL when it is missing. */
@@ -180,7 +261,7 @@ bool json_read_member(struct text json, const struct field *field, struct arena 
                       struct value *value) {
     const char *found = find_member(json, field);
     if (!found)
-        return false;
+        return read_nothing(field, arena, value);
     struct reading reading = { found + field->name.len + 3, json.at + json.len, arena };
     return read_value(&reading, field, value);
 }

@@ -92,6 +92,61 @@ static void what_was_written_is_read_again(void **state) {
     }
 }
 
+/* A row as a version of Roster with other fields wrote it. */
+static bool read_row(const char *json, struct arena *arena, struct record *record) {
+    *record = record_new(&user_table, arena);
+    return json_read_record(arena_text(arena, text_of(json)), arena, record);
+}
+
+static void a_missing_member_reads_as_one_without_a_value(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct record nothing = record_new(&user_table, &arena), whole, record;
+    nothing.values[USER_Id] = value_integer(7);
+    struct text json = written(&nothing, &arena);
+    assert_true(read_row(arena_printf(&arena, "%.*s", (int)json.len, json.at).at, &arena, &whole));
+    assert_true(read_row("{\"Id\":7}", &arena, &record));
+    for (unsigned i = 0; i < user_table.count; i++) {
+        struct value member = { 0 };
+        assert_true(value_equal(&whole.values[i], &record.values[i]));
+        if (!field_is_kept_in_json(&user_table.fields[i]))
+            continue;
+        assert_true(json_read_member(TEXT("{\"Id\":7}"), &user_table.fields[i], &arena, &member));
+        assert_true(value_equal(&whole.values[i], &member));
+    }
+    assert_false(read_row("{\"FullName\":\"Nobody\"}", &arena, &record));
+    assert_false(read_row("{}", &arena, &record));
+    assert_false(read_row("{\"Id\":7,\"Id\":8}", &arena, &record));
+    assert_false(read_row("{\"Id\":7,\"Later\":{\"Email\":1}}", &arena, &record));
+    arena_close(&arena);
+}
+
+static void unknown_members_stay_in_the_row_and_are_not_shown(void **state) {
+    (void)state;
+    static const char unknown[] = ",\"Later\":\"a\\\"]}\",\"Deep\":[[1],\"]\"],\"More\":[1]";
+    struct arena arena = { 0 };
+    struct record record, again;
+    struct buffer row;
+    assert_true(read_row("{\"Later\":\"a\\\"]}\",\"Email\":\"b\",\"Deep\":[[1],\"]\"],\"Id\":7,"
+                         "\"None\":null,\"No\":false,\"Zero\":0,\"Empty\":[],\"FullName\":\"c\","
+                         "\"More\":[1]}",
+                         &arena, &record));
+    assert_true(text_equal(record.unknown, text_of(unknown)));
+    assert_true(text_equal(value_as_text(&record.values[USER_Email]), TEXT("b")));
+    assert_true(text_equal(value_as_text(&record.values[USER_FullName]), TEXT("c")));
+    buffer_init(&row, &arena, 0);
+    json_add_row(&row, &record);
+    buffer_add_char(&row, '\0');
+    assert_false(row.failed);
+    assert_true(read_row(row.at, &arena, &again));
+    assert_true(text_equal(again.unknown, text_of(unknown)));
+    for (unsigned i = 0; i < user_table.count; i++)
+        assert_true(value_equal(&record.values[i], &again.values[i]));
+    struct text shown = written(&record, &arena);
+    assert_null(memmem(shown.at, shown.len, "Later", 5));
+    arena_close(&arena);
+}
+
 static void what_is_listed_has_all_but_the_lists(void **state) {
     (void)state;
     for (int round = 0; round < 2000; round++) {
@@ -177,6 +232,8 @@ static void damage_does_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read_again),
+        cmocka_unit_test(a_missing_member_reads_as_one_without_a_value),
+        cmocka_unit_test(unknown_members_stay_in_the_row_and_are_not_shown),
         cmocka_unit_test(what_is_listed_has_all_but_the_lists),
         cmocka_unit_test(secrets_and_hidden_values_are_not_in_it),
         cmocka_unit_test(what_was_cut_off_is_refused),

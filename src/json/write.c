@@ -123,6 +123,10 @@ static const struct {
     [TYPE_no] = { AS_NULL, { "false", 5 } },
 };
 
+struct text json_nothing(const struct field *field) {
+    return field->flags & TRANSIENT ? TEXT("null") : json_type[field->type].null;
+}
+
 static size_t value_max(const struct value *value) {
     return value->kind == VALUE_TEXT ? string_max(value_as_text(value)) : VALUE_MAX;
 }
@@ -138,7 +142,7 @@ static char *put_value(char *out, const struct field *field, const struct value 
     case AS_LIST: return put(out, value_as_text(value));
     case AS_NULL: break;
     }
-    return put(out, field->flags & TRANSIENT ? TEXT("null") : json_type[field->type].null);
+    return put(out, json_nothing(field));
 }
 
 static void add_members(struct buffer *buffer, const struct record *record, bool is_listed) {
@@ -164,6 +168,15 @@ static void add_members(struct buffer *buffer, const struct record *record, bool
 
 void json_add_record(struct buffer *buffer, const struct record *record) {
     add_members(buffer, record, false);
+}
+
+void json_add_row(struct buffer *buffer, const struct record *record) {
+    add_members(buffer, record, false);
+    if (!record->unknown.len || buffer->failed)
+        return;
+    buffer->len--; /* the brace */
+    buffer_add(buffer, record->unknown);
+    buffer_add_char(buffer, '}');
 }
 
 void json_add_listed(struct buffer *buffer, const struct record *record) {

@@ -12,6 +12,15 @@ struct record record_new(const struct table *table, struct arena *arena) {
     };
 }
 
+struct record record_next(const struct record *before, struct arena *arena) {
+    struct record next = record_new(before->table, arena);
+    if (next.values)
+        memcpy(next.values, before->values, before->table->count * sizeof *next.values);
+    next.version = before->version + 1;
+    next.unknown = before->unknown;
+    return next;
+}
+
 struct value ids_from_stored(const struct value *stored, struct arena *arena) {
     struct text rest = value_as_text(stored);
     int64_t *ids = arena_calloc(arena, rest.len / 2 + 1, sizeof *ids);

@@ -10,10 +10,17 @@ struct record {
     const struct table *table;
     int64_t version;      /* 1 at first, one more with each write; the ETag */
     struct value *values; /* one for each field of the table; absent where there is no column */
+    /* Members of its row that this version of Roster has no field for, as JSON: `,"Name":value`,
+     * one after the other. A newer version wrote them; they stay when the row is written again. */
+    struct text unknown;
 };
 
 /** A record of `table` with all values absent; `values` is NULL when memory is short. */
 struct record record_new(const struct table *table, struct arena *arena);
+
+/** A copy of `before` whose values may be changed, one version on; `values` is NULL when memory is
+ * short. What values point to is still `before`'s. */
+struct record record_next(const struct record *before, struct arena *arena);
 
 static inline int64_t record_id(const struct record *record) {
     return record->values[record->table->common.id].integer;

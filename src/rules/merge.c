@@ -116,10 +116,9 @@ static int64_t later_than(const struct value *before, int64_t now_ms) {
 enum status merge(const struct record *before, const struct change *change,
                   const struct rules *rules, struct arena *arena, struct record *after) {
     const struct common_fields *common = &before->table->common;
-    *after = record_new(before->table, arena);
+    *after = record_next(before, arena);
     if (!after->values)
         return STATUS_BROKEN;
-    after->version = before->version + 1;
     for (unsigned i = 0; i < before->table->count; i++) {
         const struct field *field = &before->table->fields[i];
         if (field_is_list(field) && changes_links(change, i)) {
@@ -127,9 +126,7 @@ enum status merge(const struct record *before, const struct change *change,
             after->values[i] = ids.ids ? ids_to_stored(&ids, arena) : value_null();
             if (after->values[i].kind == VALUE_NULL)
                 return STATUS_BROKEN;
-        } else if (field_is_list(field)) {
-            after->values[i] = before->values[i];
-        } else if (field_is_stored(field)) {
+        } else if (!field_is_list(field) && field_is_stored(field)) {
             after->values[i] = merge_field(field, &before->values[i], &change->values[i], rules);
         }
     }

@@ -331,7 +331,7 @@ export function fieldTable() {
 }
 
 // Users of a database file, by Id, as replies show them. Rows are packed (src/store/sqlite/pack.h): four bytes of
-// head (which dictionary, how long the JSON is), then an LZ4 block.
+// head (which dictionary, a bit, how long the JSON is), then an LZ4 block.
 export function storedUsers(file, where = '1') {
     const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', file, sql], { encoding: 'utf8', maxBuffer: 1 << 28 }) || '[]');
     const dictionaries = new Map(rows('SELECT id, text FROM dictionaries').map(({ id, text }) => [id, Buffer.from(text)]));
@@ -341,7 +341,7 @@ export function storedUsers(file, where = '1') {
 function unpack(packed, dictionaries) {
     if (packed[0] === '{'.charCodeAt())
         return JSON.parse(packed);
-    const dictionary = dictionaries.get(packed[0]), json = Buffer.alloc(dictionary.length + packed.readUIntBE(1, 3));
+    const dictionary = dictionaries.get(packed[0]), json = Buffer.alloc(dictionary.length + (packed.readUIntBE(1, 3) & 0x7fffff));
     let from = 4, to = dictionary.copy(json);
     const extended = (length) => {
         for (let byte = length === 15 ? 255 : 0; byte === 255; length += byte)

@@ -188,10 +188,8 @@ static enum status write_record(struct store_view *tx, const struct job *job, st
     }
     if (status != STATUS_OK)
         return status;
-    after = record_new(&user_table, arena);
+    after = record_next(&before, arena);
     assert(after.values);
-    memcpy(after.values, before.values, user_table.count * sizeof *after.values);
-    after.version = before.version + 1;
     change_record(job, &after, false, arena);
     return store_update(tx, &before, &after, &author);
 }

@@ -1,4 +1,5 @@
-/* Packed rows: four bytes of head (which dictionary, how long the JSON is), then an LZ4 block. */
+/* Packed rows: four bytes of head (which dictionary; a bit that says whether there are members that
+ * are not in it; how long the JSON is), then an LZ4 block. */
 #include "store/sqlite/pack.h"
 
 #include "base/log.h"
@@ -8,14 +9,15 @@
 #include <lz4.h>
 #include <stdlib.h>
 
-enum { HEAD_SIZE = 4, DICTIONARIES_MAX = 255, JSON_MAX = (1 << 24) - 1 };
+enum { HEAD_SIZE = 4, DICTIONARIES_MAX = 255, HAS_MORE = 1 << 7, JSON_MAX = (1 << 23) - 1 };
 
 /* What a connection knows of the dictionaries. The first is number 1. */
 struct packing {
     struct arena arena;
     struct text dictionaries[DICTIONARIES_MAX + 1];
-    unsigned newest[TABLES]; /* of each table; 0: none */
-    LZ4_stream_t *stream;    /* to pack with; made by the first who packs */
+    struct text typical[TABLES]; /* what those of this version's fields are, `at` NULL: has none */
+    unsigned own[TABLES];        /* and which they are; 0: not there */
+    LZ4_stream_t *stream;        /* to pack with; made by the first who packs */
 };
 
 void packing_free(struct packing *packing) {
@@ -33,8 +35,24 @@ static unsigned table_called(struct text name) {
     return number;
 }
 
+/* The JSON of a record with nothing in it but what most have. */
+static bool make_typical(struct packing *packing, const struct table *table) {
+    struct record record = record_new(table, &packing->arena);
+    struct buffer json;
+    if (!table->is_kept_as_json)
+        return true;
+    buffer_init(&json, &packing->arena, 4096);
+    if (record.values)
+        json_add_record(&json, &record);
+    packing->typical[table->number] = buffer_text(&json);
+    return record.values && !json.failed;
+}
+
 static enum status load(struct store_view *view, struct packing *packing) {
     enum status status;
+    for (unsigned i = 0; i < TABLES; i++)
+        if (!make_typical(packing, tables[i]))
+            return STATUS_BROKEN;
     sqlite3_stmt *statement = view_statement(view, SQL_dictionaries);
     while ((status = view_step(view, statement)) == STATUS_OK) {
         int64_t number = sqlite3_column_int64(statement, 0);
@@ -45,8 +63,9 @@ static enum status load(struct store_view *view, struct packing *packing) {
             break;
         }
         packing->dictionaries[number] = text;
-        if (table < TABLES) /* else one that is no more */
-            packing->newest[table] = (unsigned)number;
+        if (table < TABLES &&
+            text_equal(text, packing->typical[table])) /* else of another version */
+            packing->own[table] = (unsigned)number;
     }
     if (statement)
         (void)sqlite3_reset(statement); /* repeats the error of the step */
@@ -62,16 +81,6 @@ static struct packing *packing_of(struct store_view *view) {
     log_error("database: the dictionaries cannot be read");
     packing_free(packing);
     return NULL;
-}
-
-/* The JSON of a record with nothing in it but what most have. */
-static struct text typical(const struct table *table, struct arena *arena) {
-    struct record record = record_new(table, arena);
-    struct buffer json;
-    buffer_init(&json, arena, 4096);
-    if (record.values)
-        json_add_record(&json, &record);
-    return record.values && !json.failed ? buffer_text(&json) : (struct text){ 0 };
 }
 
 static enum status add_dictionary(struct store_view *view, const struct table *table,
@@ -90,26 +99,18 @@ static enum status add_dictionary(struct store_view *view, const struct table *t
     return STATUS_BROKEN;
 }
 
-static enum status keep_dictionary(struct store_view *view, unsigned table) {
-    struct packing *packing = packing_of(view);
-    struct arena arena = { 0 };
-    enum status status = STATUS_BROKEN;
-    struct text wanted = typical(tables[table], &arena);
-    if (packing && wanted.at)
-        status = text_equal(packing->dictionaries[packing->newest[table]], wanted)
-                     ? STATUS_OK
-                     : add_dictionary(view, tables[table], wanted);
-    arena_close(&arena);
-    return status;
+static void forget(struct store_view *view) {
+    packing_free(view->packing); /* to be read anew, with what is new */
+    view->packing = NULL;
 }
 
 enum status pack_keep_dictionaries(struct store_view *view) {
-    enum status status = STATUS_OK;
+    struct packing *packing = packing_of(view);
+    enum status status = packing ? STATUS_OK : STATUS_BROKEN;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        if (tables[i]->is_kept_as_json)
-            status = keep_dictionary(view, i);
-    packing_free(view->packing); /* to be read anew, with what is new */
-    view->packing = NULL;
+        if (tables[i]->is_kept_as_json && !packing->own[i])
+            status = add_dictionary(view, tables[i], packing->typical[i]);
+    forget(view);
     return status;
 }
 
@@ -121,11 +122,16 @@ static int compress(struct packing *packing, struct text dictionary, struct text
                                       (int)json.len, (int)room.len, 1);
 }
 
-enum status pack(struct store_view *view, const struct table *table, struct text json,
-                 struct arena *arena, struct text *packed) {
+enum { JSON_EXPECTED = 3072 }; /* bytes; there may be more */
+
+enum status pack(struct store_view *view, const struct record *record, struct arena *arena,
+                 struct text *packed) {
     struct packing *packing = packing_of(view);
-    unsigned number = packing ? packing->newest[table->number] : 0;
-    if (!number || json.len > JSON_MAX)
+    unsigned number = packing ? packing->own[record->table->number] : 0;
+    struct buffer json;
+    buffer_init(&json, arena, JSON_EXPECTED);
+    json_add_row(&json, record);
+    if (!number || json.failed || json.len > JSON_MAX)
         return STATUS_BROKEN;
     if (!packing->stream)
         packing->stream = LZ4_createStream();
@@ -133,24 +139,36 @@ enum status pack(struct store_view *view, const struct table *table, struct text
     unsigned char *out = arena_alloc(arena, HEAD_SIZE + room);
     if (!packing->stream || !out)
         return STATUS_BROKEN;
-    int size = compress(packing, packing->dictionaries[number], json,
+    int size = compress(packing, packing->dictionaries[number], buffer_text(&json),
                         (struct text){ (char *)out + HEAD_SIZE, room });
     if (size <= 0)
         return STATUS_BROKEN;
     out[0] = (unsigned char)number;
-    out[1] = (unsigned char)(json.len >> 16);
+    out[1] = (unsigned char)(json.len >> 16 | (record->unknown.len ? HAS_MORE : 0));
     out[2] = (unsigned char)(json.len >> 8);
     out[3] = (unsigned char)json.len;
     *packed = (struct text){ (char *)out, HEAD_SIZE + (size_t)size };
     return STATUS_OK;
 }
 
-static bool decompress(const struct packing *packing, struct text packed, struct buffer *json) {
+/* Another version may have added one since they were loaded. */
+static struct text dictionary_called(struct store_view *view, unsigned number) {
+    struct packing *packing = packing_of(view);
+    if (packing && !packing->dictionaries[number].at) {
+        forget(view);
+        packing = packing_of(view);
+    }
+    return packing ? packing->dictionaries[number] : (struct text){ 0 };
+}
+
+static bool decompress(struct store_view *view, struct text packed, struct buffer *json) {
     const unsigned char *head = (const unsigned char *)packed.at;
-    if (packed.len < HEAD_SIZE || packed.len > INT_MAX || !packing->dictionaries[head[0]].at)
+    if (packed.len < HEAD_SIZE || packed.len > INT_MAX)
         return false;
-    struct text dictionary = packing->dictionaries[head[0]];
-    int len = head[1] << 16 | head[2] << 8 | head[3];
+    struct text dictionary = dictionary_called(view, head[0]);
+    int len = (head[1] & ~HAS_MORE) << 16 | head[2] << 8 | head[3];
+    if (!dictionary.at)
+        return false;
     if (!buffer_reserve(json, (size_t)len))
         return false;
     int got = LZ4_decompress_safe_usingDict(packed.at + HEAD_SIZE, json->at + json->len,
@@ -164,16 +182,23 @@ static bool decompress(const struct packing *packing, struct text packed, struct
 
 enum status unpack(struct store_view *view, sqlite3_value *members, struct buffer *json) {
     struct text stored = { sqlite3_value_blob(members), 0 };
-    struct packing *packing = packing_of(view);
     stored.len = (size_t)sqlite3_value_bytes(members);
-    if (!packing || !stored.at)
+    if (!stored.at)
         return STATUS_BROKEN;
     if (sqlite3_value_type(members) == SQLITE_TEXT) {
         buffer_add(json, stored);
         return json->failed ? STATUS_BROKEN : STATUS_OK;
     }
-    if (decompress(packing, stored, json))
+    if (decompress(view, stored, json))
         return STATUS_OK;
     log_error("database: a row cannot be unpacked");
     return STATUS_BROKEN;
+}
+
+bool pack_is_as_shown(struct store_view *view, const struct table *table, sqlite3_value *members) {
+    const struct packing *packing = packing_of(view);
+    const unsigned char *head = sqlite3_value_blob(members);
+    return packing && head && sqlite3_value_type(members) == SQLITE_BLOB &&
+           sqlite3_value_bytes(members) >= HEAD_SIZE && head[0] == packing->own[table->number] &&
+           !(head[1] & HAS_MORE);
 }

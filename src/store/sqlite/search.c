@@ -68,10 +68,11 @@ static void member(sqlite3_context *context, int count, sqlite3_value **argument
 static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct view_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };
-    struct text json = { (const char *)sqlite3_value_text(arguments[0]), 0 }, packed = { 0 };
+    struct record record = record_new(of->table, &arena);
+    struct text packed = { 0 };
     (void)count;
-    json.len = (size_t)sqlite3_value_bytes(arguments[0]);
-    if (json.at && pack(of->view, of->table, json, &arena, &packed) == STATUS_OK)
+    if (record.values && view_read_members(of->view, arguments[0], &arena, &record) &&
+        pack(of->view, &record, &arena, &packed) == STATUS_OK)
         sqlite3_result_blob64(context, packed.at, packed.len, SQLITE_TRANSIENT);
     else
         sqlite3_result_error(context, "a row cannot be packed", -1);
@@ -520,9 +521,9 @@ static enum status add_members(struct store_view *view, sqlite3_value *members,
                                const struct search *search, struct found *found) {
     struct buffer *whole = &found->row;
     if (search->is_whole)
-        return unpack(view, members, found->json);
+        return view_add_members(view, search->table, members, found->json);
     whole->len = 0;
-    enum status status = unpack(view, members, whole);
+    enum status status = view_add_members(view, search->table, members, whole);
     if (status == STATUS_OK)
         json_add_without_links(found->json, buffer_text(whole));
     return status;

@@ -189,6 +189,14 @@ void view_add_columns(struct buffer *sql, const struct table *table);
 enum status view_complete(struct store_view *view, struct record *record, struct arena *arena,
                           bool whole) MUST_CHECK;
 bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *value) MUST_CHECK;
+/**
+ * Of a column of Members: adds the record as replies show it to `json`, or reads it. STATUS_BROKEN,
+ * false are logged.
+ */
+enum status view_add_members(struct store_view *view, const struct table *table,
+                             sqlite3_value *members, struct buffer *json) MUST_CHECK;
+bool view_read_members(struct store_view *view, sqlite3_value *members, struct arena *arena,
+                       struct record *record) MUST_CHECK;
 bool view_read_record(struct store_view *view, sqlite3_stmt *statement, struct arena *arena,
                       struct record *record) MUST_CHECK;
 

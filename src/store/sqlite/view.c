@@ -275,8 +275,8 @@ bool view_read_value(sqlite3_value *from, struct arena *arena, struct value *val
     }
 }
 
-static bool read_members(struct store_view *view, sqlite3_value *members, struct arena *arena,
-                         struct record *record) {
+bool view_read_members(struct store_view *view, sqlite3_value *members, struct arena *arena,
+                       struct record *record) {
     struct buffer json;
     buffer_init(&json, arena, 0);
     if (unpack(view, members, &json) != STATUS_OK)
@@ -287,13 +287,28 @@ static bool read_members(struct store_view *view, sqlite3_value *members, struct
     return false;
 }
 
+enum status view_add_members(struct store_view *view, const struct table *table,
+                             sqlite3_value *members, struct buffer *json) {
+    if (pack_is_as_shown(view, table, members))
+        return unpack(view, members, json);
+    struct arena arena = { 0 };
+    struct record record = record_new(table, &arena);
+    enum status status = STATUS_BROKEN;
+    if (record.values && view_read_members(view, members, &arena, &record)) {
+        json_add_record(json, &record);
+        status = json->failed ? STATUS_BROKEN : STATUS_OK;
+    }
+    arena_close(&arena);
+    return status;
+}
+
 bool view_read_record(struct store_view *view, sqlite3_stmt *statement, struct arena *arena,
                       struct record *record) {
     const struct table *table = record->table;
     int column = 0;
     record->version = sqlite3_column_int64(statement, column++);
     if (table->is_kept_as_json &&
-        !read_members(view, sqlite3_column_value(statement, column++), arena, record))
+        !view_read_members(view, sqlite3_column_value(statement, column++), arena, record))
         return false;
     for (unsigned i = 0; i < table->count; i++)
         if (field_is_read_from_column(table, &table->fields[i]) &&
@@ -501,7 +516,7 @@ enum status store_show(struct store_view *view, const struct table *table, int64
     enum status status = view_step(view, statement);
     if (status == STATUS_OK) {
         *version = sqlite3_column_int64(statement, 0);
-        status = unpack(view, sqlite3_column_value(statement, 1), json);
+        status = view_add_members(view, table, sqlite3_column_value(statement, 1), json);
     }
     finish_reading(view, statement);
     return status;

@@ -15,8 +15,6 @@
 
 static const struct value none = { .kind = VALUE_NULL };
 
-enum { MEMBERS_EXPECTED = 3072 }; /* bytes of a record's JSON; there may be more */
-
 static void bind_value(sqlite3_stmt *statement, int at, const struct field *field,
                        const struct value *value) {
     if (value->kind == VALUE_INTEGER)
@@ -36,7 +34,6 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
                                    const struct record *record, bool with_indexed) {
     const struct table *table = record->table;
     struct arena arena = { 0 };
-    struct buffer json;
     struct text packed = { 0 };
     for (unsigned i = 0; i < table->count; i++)
         if (field_has_column(table, &table->fields[i]) &&
@@ -45,10 +42,7 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
     bind_integer(statement, view_parameter(table, ROW_VERSION), record->version);
     if (!table->is_kept_as_json)
         return view_execute(tx, statement);
-    buffer_init(&json, &arena, MEMBERS_EXPECTED);
-    json_add_record(&json, record);
-    enum status status =
-        json.failed ? STATUS_BROKEN : pack(tx, table, buffer_text(&json), &arena, &packed);
+    enum status status = pack(tx, record, &arena, &packed);
     bind_blob(statement, view_parameter(table, ROW_MEMBERS), packed);
     if (status == STATUS_OK)
         status = view_execute(tx, statement);
