@@ -52,6 +52,15 @@ enum field_flags {
     SHARED = 1 << 13,       /* long text that rows may have in common: kept once, see the store */
 };
 
+/*
+ * One more of the flags, for a field that came after schema version 5: the first version whose
+ * databases have what it needs beside Members, a column, an index or links. A start adds that to a
+ * database without it (store/sqlite/schema.c). The greatest one of all is the schema's version, and
+ * a program leaves a database of a greater one alone.
+ */
+enum { SINCE_SHIFT = 16 };
+#define SINCE(version) ((unsigned)(version) << SINCE_SHIFT)
+
 struct table;
 
 struct choice {
@@ -62,9 +71,9 @@ struct choice {
 struct field {
     struct text name; /* in JSON, SQL, errors: the one name */
     enum field_type type;
-    uint32_t max; /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
-                   * are allowed whether they have a name or not */
-    unsigned flags;
+    uint32_t max;   /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
+                     * are allowed whether they have a name or not */
+    unsigned flags; /* enum field_flags, SINCE */
     const struct table *target;   /* of references and links */
     const struct choice *choices; /* of a choice; ends with a NULL name */
 };
@@ -87,6 +96,11 @@ struct table {
      * their own are only for what replies do not show, and copies for indexes. */
     bool is_kept_as_json;
 };
+
+/** The schema version that it came with; 0: it has been there since version 5, or needs nothing. */
+static inline unsigned field_since(const struct field *field) {
+    return field->flags >> SINCE_SHIFT;
+}
 
 /** Does a record of the store have a value for it? */
 static inline bool field_is_stored(const struct field *field) {

@@ -142,11 +142,13 @@ async function findFaults(source, id, other) {
     const setNumber = (table, column, value) => `UPDATE ${table} SET ${column} = ${value} WHERE kind = 'users'`;
     const texts = Object.fromEntries(['FullName', 'Email'].map((field) => [field, sql(`SELECT hex(texts) FROM users_${field}_texts`, file)]));
     const address = sql(`SELECT address FROM users_Email_addresses WHERE owner = ${id}`, file);
+    const [role, roles] = sql('SELECT Id, Roles FROM user_roles ORDER BY Id LIMIT 1', file).split('|'), setRoles = (list) => `UPDATE user_roles SET Roles = '${list}' WHERE Id = ${role}`;
     const [count, next] = [sql('SELECT count(*) FROM users', file), sql("SELECT next FROM next_ids WHERE kind = 'users'", file)];
     const faults = [
         [setMembers({ PreferredLanguageId: 99 }), setMembers({}), `users.PreferredLanguageId: of ${id} refers to 99, which is not there`],
         [setMembers({ ApplicationId: 98 }), setMembers({}), `users.ApplicationId: of ${id} is not as in the index of links`],
-        [setMembers({ UserRoles: [null] }), setMembers({}), `users.UserRoles: of ${id} names null, which is not there`],
+        [setMembers({ UserRoles: [null] }), setMembers({}), `users: the row of ${id} cannot be read`],
+        [setRoles('[null]'), setRoles(roles), `user_roles.Roles: of ${role} names null, which is not there`],
         [setMembers({ ChatRooms: [97] }), setMembers({}), `users.ChatRooms: of ${id} names 97, which is not there`],
         ["INSERT INTO links VALUES ('users.Businesses', 303, 5)", 'DELETE FROM links WHERE owner = 5', 'users.Businesses: of 5: 303 is in the index of links only'],
         [`DELETE FROM links WHERE field = 'users.Businesses' AND owner = ${id}`, user.Businesses.map((one) => `INSERT INTO links VALUES ('users.Businesses', ${one}, ${id})`).join(';'),
@@ -157,9 +159,9 @@ async function findFaults(source, id, other) {
         [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), 'texts of users.Email: it cannot be read'],
         [`DELETE FROM users_Email_addresses WHERE owner = ${id}`, `INSERT INTO users_Email_addresses VALUES ('${address}', ${id})`, `addresses of users: ${id} is not found by its address`],
         ["INSERT INTO users_Email_addresses VALUES ('eve@example.com', 5)", 'DELETE FROM users_Email_addresses WHERE owner = 5', `addresses of users: there are ${Number(count) + 1}, of records ${count}`],
-        [`UPDATE users SET Members = '{}' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
-        [`UPDATE users SET Members = x'0100FFFF00' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
-        [`UPDATE users SET Members = x'07000001107B' WHERE Id = ${id}`, setMembers({}), 'a row cannot be read'],
+        [`UPDATE users SET Members = '{}' WHERE Id = ${id}`, setMembers({}), `users: the row of ${id} cannot be read`],
+        [`UPDATE users SET Members = x'0100FFFF00' WHERE Id = ${id}`, setMembers({}), `users: the row of ${id} cannot be read`],
+        [`UPDATE users SET Members = x'07000001107B' WHERE Id = ${id}`, setMembers({}), `users: the row of ${id} cannot be read`],
         ['INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status) VALUES (1, 1, 7, 8, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: to 7 of 8: the oldest is not foreseen'],
         ['INSERT INTO web_hook_deliveries (Id, Version, Status) VALUES (1, 1, 1)', 'DELETE FROM web_hook_deliveries WHERE Id = 1', 'pending webhook deliveries: a row lacks what it is called by'],
         ["INSERT INTO payloads VALUES (96, '[]')", 'DELETE FROM payloads WHERE id = 96', 'webhook payload: 96 is of no delivery'],

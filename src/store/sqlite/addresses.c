@@ -68,7 +68,7 @@ struct address_range address_range(struct text needle, struct arena *arena) {
 void addresses_add_table(struct buffer *sql, const struct table *table) {
     if (!email_of(table))
         return;
-    buffer_add(sql, TEXT("CREATE TABLE "));
+    buffer_add(sql, TEXT("CREATE TABLE IF NOT EXISTS "));
     add_name(sql, table);
     buffer_add(sql, TEXT(" (address TEXT NOT NULL, owner INTEGER NOT NULL,"
                          " PRIMARY KEY (address, owner)) STRICT, WITHOUT ROWID;"));

@@ -29,7 +29,7 @@ struct address_range address_range(struct text needle, struct arena *arena);
  */
 bool addresses_are_certain(struct text row) MUST_CHECK;
 
-/** Adds the statement that makes a table's index; nothing when it has none. */
+/** Adds the statement that makes a table's index, if it is missing; nothing when it has none. */
 void addresses_add_table(struct buffer *sql, const struct table *table);
 
 /**

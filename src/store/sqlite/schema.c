@@ -134,14 +134,47 @@ static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_password] = "TEXT",
 };
 
-static const char *column_type(const struct field *field) {
+static const char *stored_type(const struct field *field) {
     return field->flags & SHARED ? "INTEGER" : sql_type[field->type];
 }
 
+static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
+    sqlite3_stmt *statement = NULL;
+    enum status status = STATUS_BROKEN;
+    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        status = view_step(view, statement);
+    if (status == STATUS_OK)
+        *number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return status;
+}
+
+static const struct text any_type = { NULL, 0 };
+
+static bool has_column(struct store_view *view, const char *table, const char *name,
+                       struct text type) {
+    int64_t found = 0;
+    char sql[192];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
+                   " (type='%.*s' OR %d)",
+                   table, name, (int)type.len, type.at ? type.at : "", !type.at);
+    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+}
+
+/* Rows that were there before a field, and those of programs that do not know it, have no value. */
 static void add_column(struct buffer *sql, const struct field *field) {
     bool is_required = (field->flags & (REQUIRED | UNIQUE)) && field->type != TYPE_id;
-    buffer_printf(sql, ", %s %s%s", field->name.at, column_type(field),
-                  is_required ? " NOT NULL" : "");
+    buffer_printf(sql, "%s %s%s", field->name.at, stored_type(field),
+                  is_required && !field_since(field) ? " NOT NULL" : "");
+}
+
+/* By which no two rows have the same, or which searches go by as their order. */
+static void add_index(struct buffer *sql, const struct table *table, const struct field *field) {
+    if (field->flags & (UNIQUE | SEARCHED))
+        buffer_printf(sql, "CREATE %s IF NOT EXISTS %s_%s ON %s (%s%s);",
+                      field->flags & UNIQUE ? "UNIQUE INDEX" : "INDEX", table->name, field->name.at,
+                      table->name, field->name.at, field->flags & UNIQUE ? "" : " COLLATE NOCASE");
 }
 
 static enum status create_table(struct store_view *view, const struct table *table) {
@@ -150,16 +183,16 @@ static enum status create_table(struct store_view *view, const struct table *tab
     buffer_init(&sql, &arena, 4096);
     buffer_printf(&sql, "CREATE TABLE %s (Version INTEGER NOT NULL", table->name);
     for (unsigned i = 0; i < table->count; i++)
-        if (field_has_column(table, &table->fields[i]))
+        if (field_has_column(table, &table->fields[i])) {
+            buffer_add(&sql, TEXT(", "));
             add_column(&sql, &table->fields[i]);
+        }
     /* The last, since what comes after something long takes longer to be read. */
     if (table->is_kept_as_json)
         buffer_add(&sql, TEXT(", Members ANY NOT NULL"));
     buffer_add(&sql, TEXT(") STRICT;"));
     for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].flags & UNIQUE)
-            buffer_printf(&sql, "CREATE UNIQUE INDEX %s_%s ON %s (%s);", table->name,
-                          table->fields[i].name.at, table->name, table->fields[i].name.at);
+        add_index(&sql, table, &table->fields[i]);
     buffer_add_char(&sql, '\0');
     enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
     arena_close(&arena);
@@ -197,11 +230,6 @@ static enum status count_all_rows(struct store_view *view) {
     return status;
 }
 
-/* Orders that searches ask for. */
-#define orders_of_users                                                                            \
-    "CREATE INDEX users_FullName ON users (FullName COLLATE NOCASE);"                              \
-    "CREATE INDEX users_Email ON users (Email COLLATE NOCASE);"
-
 /* What searches look into. */
 static enum status create_texts(struct store_view *view) {
     struct arena arena = { 0 };
@@ -233,8 +261,6 @@ static enum status create_all(struct store_view *view) {
             status = create_resource(view, tables[i]);
     if (status == STATUS_OK)
         status = count_all_rows(view);
-    if (status == STATUS_OK)
-        status = view_run(view, orders_of_users);
     if (status == STATUS_OK)
         status = view_run(view, names_of_businesses);
     if (status == STATUS_OK)
@@ -273,6 +299,12 @@ static enum status copy_row(struct store_view *view, sqlite3_stmt *statement) {
     return status;
 }
 
+/* A field may be younger than the table that its record is copied from. */
+static const char *column_or_null(struct store_view *view, const char *from,
+                                  const struct field *field) {
+    return has_column(view, from, field->name.at, any_type) ? field->name.at : "NULL";
+}
+
 static enum status copy_rows(struct store_view *view, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
@@ -282,7 +314,7 @@ static enum status copy_rows(struct store_view *view, const char *from) {
     buffer_add(&sql, TEXT("SELECT Version"));
     for (unsigned i = 0; i < user_table.count; i++)
         if (field_is_stored(&user_table.fields[i]))
-            buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
+            buffer_printf(&sql, ", %s", column_or_null(view, from, &user_table.fields[i]));
     buffer_printf(&sql, " FROM %s", from);
     buffer_add_char(&sql, '\0');
     if (!sql.failed && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
@@ -303,35 +335,11 @@ static enum status keep_users_as_json(struct store_view *view) {
     if (status == STATUS_OK)
         status = create_table(view, &user_table);
     if (status == STATUS_OK)
-        status = view_run(view, orders_of_users);
-    if (status == STATUS_OK)
         status = create_texts(view);
     if (status == STATUS_OK)
         status = copy_rows(view, "users_by_column");
     return status == STATUS_OK ? view_run(view, "DROP TABLE users_by_column;" administrators)
                                : status;
-}
-
-static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement = NULL;
-    enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
-        status = view_step(view, statement);
-    if (status == STATUS_OK)
-        *number = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
-    return status;
-}
-
-static bool has_column(struct store_view *view, const struct table *table, const char *name,
-                       struct text type) {
-    int64_t found = 0;
-    char sql[192];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
-                   " (type='%.*s' OR %d)",
-                   table->name, name, (int)type.len, type.at, is_view(table));
-    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
 }
 
 /* References were found by looking at every row. Those of users were written with their rows, and
@@ -345,7 +353,7 @@ static enum status link_references(struct store_view *view) {
             const char *name = table->fields[j].name.at;
             if (is_view(table) || table->is_kept_as_json || !field_is_linked(&table->fields[j]) ||
                 table->fields[j].type != TYPE_reference ||
-                !has_column(view, table, name, TEXT("INTEGER")))
+                !has_column(view, table->name, name, TEXT("INTEGER")))
                 continue;
             int len = snprintf(sql, sizeof sql,
                                "INSERT INTO links (field, target, owner)"
@@ -399,20 +407,23 @@ static enum status copy_packed(struct store_view *view, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 2048);
-    buffer_add(&sql, TEXT("INSERT INTO users SELECT Version"));
+    buffer_add(&sql, TEXT("Version"));
     for (unsigned i = 0; i < user_table.count; i++)
-        if (field_has_column(&user_table, &user_table.fields[i]))
+        if (field_has_column(&user_table, &user_table.fields[i]) &&
+            has_column(view, from, user_table.fields[i].name.at, any_type))
             buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
-    buffer_printf(&sql, ", users_pack(Members) FROM %s", from);
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    struct text copy = arena_printf(
+        &arena, "INSERT INTO users (%s, Members) SELECT %s, users_pack(Members) FROM %s",
+        sql.failed ? "" : sql.at, sql.failed ? "" : sql.at, from);
+    enum status status = sql.failed || !copy.at ? STATUS_BROKEN : view_run(view, copy.at);
     arena_close(&arena);
     return status;
 }
 
 /* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
 static enum status pack_users(struct store_view *view) {
-    if (has_column(view, &user_table, "Members", TEXT("ANY")))
+    if (has_column(view, user_table.name, "Members", TEXT("ANY")))
         return STATUS_OK;
     enum status status = view_run(view, "DROP INDEX users_EmailKey;"
                                         "DROP INDEX users_administrators;"
@@ -426,9 +437,8 @@ static enum status pack_users(struct store_view *view) {
     if (status == STATUS_OK)
         status = copy_packed(view, "users_unpacked");
     if (status == STATUS_OK)
-        status = view_run(
-            view, "DROP TABLE users_unpacked;"
-                  "DELETE FROM row_counts WHERE kind = 'users';" orders_of_users administrators);
+        status = view_run(view, "DROP TABLE users_unpacked;"
+                                "DELETE FROM row_counts WHERE kind = 'users';" administrators);
     return status == STATUS_OK ? count_rows(view, &user_table) : status;
 }
 
@@ -484,7 +494,7 @@ static enum status to_version_4(struct store_view *view) {
                                 " FROM addresses WHERE field = 'users.Email';"
                                 "DROP TABLE addresses;");
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++)
-        if (user_table.fields[i].flags & SEARCHED)
+        if (user_table.fields[i].flags & SEARCHED && !field_since(&user_table.fields[i]))
             status = texts_fill(&(struct texts){ view, &user_table, &user_table.fields[i] });
     return status;
 }
@@ -525,7 +535,7 @@ static enum status drop_accents(struct store_view *view) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++) {
         const struct texts texts = { view, &user_table, &user_table.fields[i] };
-        if (!(texts.field->flags & SEARCHED))
+        if (!(texts.field->flags & SEARCHED) || field_since(texts.field))
             continue;
         sqlite3_stmt *row = texts_accented(&texts);
         while ((status = view_step(view, row)) == STATUS_OK &&
@@ -597,7 +607,8 @@ static enum status blank_confidential(struct store_view *view) {
  */
 static enum status share_payloads(struct store_view *view) {
     enum status status = view_run(view, payloads_table);
-    if (status == STATUS_OK && has_column(view, &web_hook_delivery_table, "Payload", TEXT("TEXT")))
+    if (status == STATUS_OK &&
+        has_column(view, web_hook_delivery_table.name, "Payload", TEXT("TEXT")))
         status =
             view_run(view, "ALTER TABLE web_hook_deliveries RENAME COLUMN Payload TO OwnPayload;"
                            "ALTER TABLE web_hook_deliveries ADD COLUMN Payload INTEGER;"
@@ -611,7 +622,7 @@ static enum status share_payloads(struct store_view *view) {
 
 /* Whose right a webhook goes by was not asked: it is that of who changed it last. */
 static enum status give_hooks_makers(struct store_view *view) {
-    if (has_column(view, &web_hook_table, "MakerId", TEXT("INTEGER")))
+    if (has_column(view, web_hook_table.name, "MakerId", TEXT("INTEGER")))
         return STATUS_OK; /* of version 1, made as it is now */
     return view_run(view, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
                           "UPDATE web_hooks SET MakerId = (SELECT Id FROM users"
@@ -642,7 +653,7 @@ static enum status to_version_5(struct store_view *view) {
 static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3,
                                                              to_version_4, to_version_5 };
 enum {
-    SCHEMA_VERSION = sizeof steps / sizeof steps[0] + 1,
+    LAST_STEP = sizeof steps / sizeof steps[0] + 1,
     DICTIONARIES_SINCE = 3,
     CLEAN_PICTURES_SINCE = 5
 };
@@ -680,18 +691,102 @@ static enum status clean_pictures(struct store_view *view,
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* The last step's, or what the youngest field came with. */
+static int64_t schema_version(void) {
+    unsigned version = LAST_STEP;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++)
+            if (field_since(&tables[i]->fields[j]) > version)
+                version = field_since(&tables[i]->fields[j]);
+    return version;
+}
+
+/* A column may be missing in a database of the version that its field came with too: a program of
+ * that version may not have the field. */
+static bool lacks_field(struct store_view *view, const struct table *table,
+                        const struct field *field, int64_t version) {
+    return field_since(field) > version ||
+           (field_since(field) && !is_view(table) && field_has_column(table, field) &&
+            !has_column(view, table->name, field->name.at, any_type));
+}
+
 int schema_compare_version(struct store_view *view) {
-    int64_t version = 0;
+    int64_t version = 0, own = schema_version();
     if (read_pragma(view, "PRAGMA user_version", &version) != STATUS_OK)
         return -1; /* the check of its pages says why */
-    return (version > SCHEMA_VERSION) - (version < SCHEMA_VERSION);
+    if (version > own)
+        return 1;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++)
+            if (lacks_field(view, tables[i], &tables[i]->fields[j], version))
+                return -1;
+    return version < own ? -1 : 0;
+}
+
+/* Programs that did not know the field may have kept its values among the members of users. */
+static void add_known_values(struct buffer *sql, const struct table *table,
+                             const struct field *field) {
+    int at = (int)(field - table->fields);
+    buffer_printf(sql,
+                  "UPDATE %s SET %s = %s_member(Members, %d)"
+                  " WHERE %s IS NOT %s_member(Members, %d);",
+                  table->name, field->name.at, table->name, at, field->name.at, table->name, at);
+}
+
+static void add_known_links(struct buffer *sql, const struct table *table,
+                            const struct field *field) {
+    const bool is_list = field->type == TYPE_links;
+    buffer_printf(sql,
+                  "INSERT OR IGNORE INTO links (field, target, owner)"
+                  " SELECT '%s.%s', %s, owner FROM (SELECT t.Id AS owner, ",
+                  table->name, field->name.at, is_list ? "value" : "stored");
+    search_add_value(sql, table, field, "t");
+    buffer_printf(sql, " AS stored FROM %s AS t)%s WHERE stored IS NOT NULL;", table->name,
+                  is_list ? ", json_each(stored)" : "");
+}
+
+/* What a field brings into a database that was made without it. */
+static enum status add_field(struct store_view *view, const struct table *table,
+                             const struct field *field) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 1024);
+    if (field_has_column(table, field) &&
+        !has_column(view, table->name, field->name.at, any_type)) {
+        buffer_printf(&sql, "ALTER TABLE %s ADD COLUMN ", table->name);
+        add_column(&sql, field);
+        buffer_add_char(&sql, ';');
+    }
+    if (field_has_column(table, field) && !field_is_read_from_column(table, field))
+        add_known_values(&sql, table, field);
+    add_index(&sql, table, field);
+    if (field_is_linked(field))
+        add_known_links(&sql, table, field);
+    buffer_add_char(&sql, '\0');
+    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    if (status == STATUS_OK && field->flags & SEARCHED)
+        status = create_texts(view);
+    if (status == STATUS_OK && field->flags & SEARCHED)
+        status = texts_fill(&(struct texts){ view, table, field });
+    arena_close(&arena);
+    return status;
+}
+
+static enum status add_fields(struct store_view *view, int64_t version) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; status == STATUS_OK && !is_view(tables[i]) && j < tables[i]->count;
+             j++)
+            if (lacks_field(view, tables[i], &tables[i]->fields[j], version))
+                status = add_field(view, tables[i], &tables[i]->fields[j]);
+    return status;
 }
 
 static enum status migrate_in_transaction(struct store_view *view,
                                           const struct store_options *options) {
-    int64_t version = 0;
+    int64_t version = 0, own = schema_version();
     enum status status = read_pragma(view, "PRAGMA user_version", &version);
-    if (status == STATUS_OK && (version < 0 || version > SCHEMA_VERSION))
+    if (status == STATUS_OK && (version < 0 || version > own))
         return STATUS_STALE;
     if (status != STATUS_OK)
         return status;
@@ -699,8 +794,10 @@ static enum status migrate_in_transaction(struct store_view *view,
         status = view_run(view, dictionaries_table);
     if (status == STATUS_OK)
         status = pack_keep_dictionaries(view);
-    if (status != STATUS_OK || version == SCHEMA_VERSION)
+    if (status != STATUS_OK)
         return status;
+    if (version == own)
+        return add_fields(view, version);
     if (version == 0)
         status = create_all(view);
     else
@@ -708,13 +805,15 @@ static enum status migrate_in_transaction(struct store_view *view,
     if (status == STATUS_OK && version > 0 && version < CLEAN_PICTURES_SINCE &&
         options->clean_picture)
         status = clean_pictures(view, options->clean_picture);
-    for (; status == STATUS_OK && version > 0 && version < SCHEMA_VERSION; version++)
-        status = steps[version - 1](view);
+    for (int64_t at = version; status == STATUS_OK && at > 0 && at < LAST_STEP; at++)
+        status = steps[at - 1](view);
+    if (status == STATUS_OK && version > 0)
+        status = add_fields(view, version);
     if (status == STATUS_OK)
         status = view_run(view, views);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
-                       SCHEMA_VERSION, APPLICATION_ID);
+                       (int)own, APPLICATION_ID);
     assert(len > 0 && (size_t)len < sizeof sql);
     return status == STATUS_OK ? view_run(view, sql) : status;
 }
@@ -736,12 +835,16 @@ enum status schema_migrate(struct store_view *view, const struct store_options *
     return status;
 }
 
-static enum status check_table(struct store_view *view, const struct table *table, char *why,
-                               size_t why_size) {
-    int64_t found = 0;
-    unsigned expected = 1 + table->is_kept_as_json; /* Version, Members */
-    char sql[192];
-    if (table->is_kept_as_json && !has_column(view, table, "Members", TEXT("ANY"))) {
+/* The type of a field's column; a view's columns have none. */
+static struct text column_type(const struct table *table, const struct field *field) {
+    if (is_view(table))
+        return any_type;
+    return (struct text){ stored_type(field), strcspn(stored_type(field), " ") };
+}
+
+static enum status check_columns(struct store_view *view, const struct table *table, char *why,
+                                 size_t why_size) {
+    if (table->is_kept_as_json && !has_column(view, table->name, "Members", TEXT("ANY"))) {
         (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
         return STATUS_BROKEN;
     }
@@ -749,26 +852,97 @@ static enum status check_table(struct store_view *view, const struct table *tabl
         const struct field *field = &table->fields[i];
         if (!field_has_column(table, field))
             continue;
-        expected++;
-        struct text type = { column_type(field), strcspn(column_type(field), " ") };
-        if (!has_column(view, table, field->name.at, type)) {
-            (void)snprintf(why, why_size, "%s.%s is not a column of type %.*s", table->name,
-                           field->name.at, (int)type.len, type.at);
-            return STATUS_BROKEN;
+        struct text type = column_type(table, field);
+        if (has_column(view, table->name, field->name.at, type))
+            continue;
+        (void)snprintf(why, why_size, "%s.%s is not a column%s%.*s", table->name, field->name.at,
+                       type.at ? " of type " : "", (int)type.len, type.at ? type.at : "");
+        return STATUS_BROKEN;
+    }
+    return STATUS_OK;
+}
+
+static bool knows_column(const struct table *table, struct text name) {
+    if (text_equal(name, TEXT("Version")) || text_equal(name, TEXT("Members")))
+        return true;
+    for (unsigned i = 0; i < table->count; i++)
+        if (text_equal(table->fields[i].name, name))
+            return field_has_column(table, &table->fields[i]);
+    return false;
+}
+
+/* Columns of a table that no field has: those of a version of Roster that has more fields. */
+struct unknown_columns {
+    struct text names; /* "A, B"; `at` NULL: there are none */
+    bool must_be_set;  /* a row cannot be made without a value for one of them */
+};
+
+static enum status find_unknown(struct store_view *view, const struct table *table,
+                                struct arena *arena, struct unknown_columns *unknown) {
+    sqlite3_stmt *statement = NULL;
+    struct buffer names;
+    enum status status = STATUS_BROKEN;
+    struct text sql = arena_printf(arena,
+                                   "SELECT name, \"notnull\" AND dflt_value IS NULL"
+                                   " FROM pragma_table_info('%s')",
+                                   table->name);
+    buffer_init(&names, arena, 0);
+    *unknown = (struct unknown_columns){ 0 };
+    if (sql.at && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
+        while ((status = view_step(view, statement)) == STATUS_OK) {
+            struct text name = column_text(statement, 0, arena);
+            if (knows_column(table, name))
+                continue;
+            buffer_add(&names, names.len ? TEXT(", ") : TEXT(""));
+            buffer_add(&names, name);
+            unknown->must_be_set |= sqlite3_column_int(statement, 1) != 0;
+        }
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    unknown->names = buffer_text(&names);
+    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
+}
+
+void schema_tell_unknown(struct store_view *view, store_say *say) {
+    for (unsigned i = 0; i < TABLES; i++) {
+        struct arena arena = { 0 };
+        struct unknown_columns unknown;
+        struct text line = { 0 };
+        if (find_unknown(view, tables[i], &arena, &unknown) == STATUS_OK && unknown.names.at)
+            line = arena_printf(&arena,
+                                "%s: columns that this version does not know are left alone: %.*s",
+                                tables[i]->name, (int)unknown.names.len, unknown.names.at);
+        if (line.at)
+            say(line.at);
+        arena_close(&arena);
+    }
+}
+
+/* What this version does not know stays as it is, if new rows can do without. */
+static enum status check_table(struct store_view *view, const struct table *table, char *why,
+                               size_t why_size) {
+    struct arena arena = { 0 };
+    struct unknown_columns unknown;
+    enum status status = check_columns(view, table, why, why_size);
+    if (status == STATUS_OK) {
+        (void)snprintf(why, why_size, "the columns of %s cannot be read", table->name);
+        status = find_unknown(view, table, &arena, &unknown);
+        if (status == STATUS_OK && unknown.must_be_set) {
+            (void)snprintf(why, why_size,
+                           "%s has columns that this version does not know, and must have a value"
+                           " in them: %.*s",
+                           table->name, (int)unknown.names.len, unknown.names.at);
+            status = STATUS_BROKEN;
         }
     }
-    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM pragma_table_info('%s')", table->name);
-    enum status status = read_pragma(view, sql, &found);
-    if (status == STATUS_OK && found == expected)
-        return STATUS_OK;
-    (void)snprintf(why, why_size, "%s has %lld columns, the field table %u", table->name,
-                   (long long)found, expected);
-    return STATUS_BROKEN;
+    arena_close(&arena);
+    return status;
 }
 
 enum status schema_check(struct store_view *view, char *why, size_t why_size) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         status = check_table(view, tables[i], why, why_size);
+    if (status == STATUS_OK && why_size)
+        why[0] = '\0';
     return status;
 }

@@ -64,6 +64,19 @@ static void member(sqlite3_context *context, int count, sqlite3_value **argument
     arena_close(&arena);
 }
 
+/* For the check. */
+static void reading(sqlite3_context *context, int count, sqlite3_value **arguments) {
+    const struct view_table *of = sqlite3_user_data(context);
+    struct arena arena = { 0 };
+    struct record record = record_new(of->table, &arena);
+    enum reading_of_row found = ROW_UNREADABLE;
+    (void)count;
+    if (record.values && view_read_members(of->view, arguments[0], &arena, &record))
+        found = record.unknown.len ? ROW_HAS_UNKNOWN : ROW_READABLE;
+    sqlite3_result_int(context, found);
+    arena_close(&arena);
+}
+
 /* For the migration that packs rows. */
 static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct view_table *of = sqlite3_user_data(context);
@@ -114,6 +127,8 @@ bool search_prepare(struct store_view *view) {
             continue;
         (void)snprintf(name, sizeof name, "%s_member", tables[i]->name);
         added = add_function(view->db, name, 2, member, &view->tables[i]);
+        (void)snprintf(name, sizeof name, "%s_reading", tables[i]->name);
+        added &= add_function(view->db, name, 1, reading, &view->tables[i]);
         (void)snprintf(name, sizeof name, "%s_pack", tables[i]->name);
         added &= add_function(view->db, name, 1, pack_members, &view->tables[i]);
     }

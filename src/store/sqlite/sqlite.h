@@ -7,6 +7,7 @@
 #include "crypto/seal.h"
 #include "model/tables.h"
 #include "store/store.h"
+#include "store/upkeep.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -214,6 +215,9 @@ enum status write_new_indexes(struct store_view *tx, const struct record *record
 enum status write_erasure(struct store_view *tx, int64_t user_id,
                           const struct author *author) MUST_CHECK;
 
+/** What the SQL function users_reading says of a column of Members. */
+enum reading_of_row { ROW_UNREADABLE, ROW_READABLE, ROW_HAS_UNKNOWN };
+
 /** Gives a connection the functions that searches use. */
 bool search_prepare(struct store_view *view) MUST_CHECK;
 
@@ -233,14 +237,18 @@ enum status schema_migrate(struct store_view *view, const struct store_options *
 /** Has nothing been made in the database yet? */
 bool schema_is_empty(struct store_view *view);
 
-/** Below 0: the database is of an older version than this program's; above 0: of a newer one. */
+/** Below 0: the database is of an older version than this program's, or lacks a field that a start
+ * adds; above 0: of a newer one. */
 int schema_compare_version(struct store_view *view);
 
 /**
  * Compares the database with the field tables: STATUS_OK, or STATUS_BROKEN with the first
- * difference in `why`.
+ * difference in `why` that this program cannot do with.
  */
 enum status schema_check(struct store_view *view, char *why, size_t why_size) MUST_CHECK;
+
+/** Says which columns there are that no field has: those of a version that has more fields. */
+void schema_tell_unknown(struct store_view *view, store_say *say);
 
 /**
  * Opens a data folder and locks it for this process alone, until `*opened` is closed (-1: was not

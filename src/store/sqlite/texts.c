@@ -351,7 +351,7 @@ void texts_add_tables(struct buffer *sql, const struct table *table) {
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].flags & SEARCHED)
             buffer_printf(sql,
-                          "CREATE TABLE %s_%s_texts (first INTEGER PRIMARY KEY,"
+                          "CREATE TABLE IF NOT EXISTS %s_%s_texts (first INTEGER PRIMARY KEY,"
                           " texts BLOB NOT NULL) STRICT;",
                           table->name, table->fields[i].name.at);
 }

@@ -29,7 +29,8 @@ struct text_matches {
     int64_t total;
 };
 
-/** Adds the statements that make the tables of the searched fields of `table`. */
+/** Adds the statements that make the tables of the searched fields of `table`, if they are missing.
+ */
 void texts_add_tables(struct buffer *sql, const struct table *table);
 
 /**

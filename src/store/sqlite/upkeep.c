@@ -181,6 +181,37 @@ static bool bookkeeping_is_sound(struct store_view *view, const char *table, sto
     return sound;
 }
 
+/* Of tables that are kept as JSON: each row can be read. */
+static bool rows_are_readable(struct store_view *view, store_say *say) {
+    char sql[192];
+    bool readable = true;
+    for (unsigned i = 0; i < TABLES; i++) {
+        if (!tables[i]->is_kept_as_json)
+            continue;
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT 'the row of ' || Id || ' cannot be read' FROM %s"
+                       " WHERE %s_reading(Members) = %d",
+                       tables[i]->name, tables[i]->name, ROW_UNREADABLE);
+        readable &= has_none(view, sql, tables[i]->name, say);
+    }
+    return readable;
+}
+
+/* What a version with more fields wrote is no fault; it stays, whatever this one changes. */
+static void tell_unknown(struct store_view *view, store_say *say) {
+    char sql[256];
+    schema_tell_unknown(view, say);
+    for (unsigned i = 0; i < TABLES; i++) {
+        if (!tables[i]->is_kept_as_json)
+            continue;
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT count(*) || ' rows have members that this version does not know;"
+                       " they are kept' FROM %s WHERE %s_reading(Members) = %d HAVING count(*)",
+                       tables[i]->name, tables[i]->name, ROW_HAS_UNKNOWN);
+        (void)has_none(view, sql, tables[i]->name, say); /* it says why when it cannot look */
+    }
+}
+
 static bool references_are_sound(struct store_view *view, store_say *say) {
     bool sound = true;
     for (unsigned i = 0; i < TABLES; i++)
@@ -276,6 +307,9 @@ static int check_view(struct store_view *view, const char *directory, store_say 
         sayf(say, "schema: %s", why);
         return EX_DATAERR;
     }
+    if (!rows_are_readable(view, say))
+        return EX_DATAERR; /* all else looks into them */
+    tell_unknown(view, say);
     bool sound = references_are_sound(view, say);
     sound &= texts_are_sound(view, say);
     sound &= key_fits(view, directory, "this database", say);

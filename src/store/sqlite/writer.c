@@ -569,6 +569,10 @@ static int miss_database(const struct store *store, char *why, size_t why_size) 
     return EX_NOINPUT;
 }
 
+static void log_unknown(const char *line) {
+    log_info("database: %s", line);
+}
+
 static int open_database(struct store *store, const struct store_options *options, char *why,
                          size_t why_size) {
     struct stat facts;
@@ -613,6 +617,7 @@ static int open_database(struct store *store, const struct store_options *option
                        difference);
         return EX_DATAERR;
     }
+    schema_tell_unknown(store->writer_view, log_unknown);
     (void)sqlite3_wal_hook(store->writer_view->db, note_log, store); /* there was none before */
     store->checkpoint_view = view_open(store, store->path, false);
     store->database = open(store->path, O_RDWR | O_CLOEXEC);
