@@ -134,6 +134,8 @@ function parse(text) {
 }
 
 export class Server {
+    program = binary;
+
     // Resolves once the ready line is there. Stopped after the tests of the file, and then it must
     // have ended well. Has the world, unless told of something else: --demo, an administrator, a folder.
     static async start(args = [], env = {}) {
@@ -162,7 +164,7 @@ export class Server {
     // `url`, `host` and `port` are the first address's, `urls` has all of them.
     spawn() {
         this.stdout = this.stderr = '';
-        this.child = spawn(binary, this.args, { env: this.env });
+        this.child = spawn(this.program, this.args, { env: this.env });
         this.ended = new Promise((resolve) => {
             this.child.on('close', (code, signal) => resolve({ code, signal }));
         });
@@ -222,7 +224,7 @@ export class Server {
 
     // For tests/openapi/check.py.
     record({ method, path, headers = {}, body }, response, text) {
-        if (!process.env.EXCHANGES_FILE)
+        if (!process.env.EXCHANGES_FILE || this.program !== binary)
             return;
         const isLong = body?.length >= 65536;
         appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify({
