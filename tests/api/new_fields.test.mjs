@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Server, addNeighbours, adminEmail, binary, password, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, addNeighbours, adminEmail, binary, fieldTable, password, run, temporaryFolder, userId } from './harness.mjs';
 
 const programs = { today: binary, more: join(dirname(binary), 'rosterd-more-fields'), next: join(dirname(binary), 'rosterd-next-schema') };
 const sql = (data, text) => execFileSync('sqlite3', [join(data, 'roster.db'), text], { encoding: 'utf8' }).trim();
@@ -46,6 +46,22 @@ const entities = { '/api/sys/users': 'User', '/api/sys/businesses': 'Business', 
 const readAll = async (server) => Object.fromEntries(await Promise.all(Object.entries(records).map(async ([path, id]) => [path, await ask(server, 'GET', `${path}/${id}`)])));
 const lastPayload = async (server) => JSON.parse((await ask(server, 'GET', '/api/sys/webhookdeliveries?orderBy=Id&dir=1')).Records[0].Payload)[0];
 const audited = async (server) => (await ask(server, 'GET', '/api/sys/audittrailentries?size=1000')).Records.filter(({ PropertyName }) => isNew(PropertyName ?? ''));
+
+const fixture = (data, version) => {
+    mkdirSync(data, { mode: 0o700 });
+    execFileSync('sqlite3', [join(data, 'roster.db')], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
+};
+
+// Without a column nothing else would tell: what lacks a column ends the start of every test of an upgrade.
+test('a reference or list of users says which version of the schema it came with', () => {
+    const data = join(temporaryFolder(), 'data');
+    fixture(data, 4);
+    const members = JSON.parse(sql(data, "SELECT text FROM dictionaries WHERE kind = 'users' ORDER BY id DESC LIMIT 1"));
+    const linked = fieldTable().filter(({ type, flags }) => /^(reference|links)$/.test(type) && !flags.includes('READ_ONLY'));
+    assert.ok(linked.length >= 5);
+    for (const { name, flags } of linked)
+        assert.ok(name in members || flags.some((flag) => /^SINCE\(\d+\)$/.test(flag)), name);
+});
 
 // A database of this version with one of everything.
 async function makeDatabase() {
@@ -205,10 +221,27 @@ async function useLater(server, data) {
     assert.equal((await found('orderBy=LaterName&dir=1'))[0], userId);
     for (const id of [first, second, third])
         assert.equal((await server.call('DELETE', `/api/sys/languages/${id}`, { token: await server.admin() })).status, 409, 'somebody refers to it');
+    await useParcels(server);
     assert.equal((await check('next', data)).code, 0);
 }
 
-test('a field that is searched, unique or linked comes with a version of the schema, and what older versions kept of it', async () => {
+// A resource that came with that version: its table, its roles, and links from it.
+async function useParcels(server) {
+    const roles = (await ask(server, 'GET', '/api/security/roles?size=1000&Role_Name=Parcel')).Records;
+    assert.deepEqual(roles.map(({ Id, Name, ToStringText }) => [Id, Name, ToStringText]), ['List', 'Read', 'Create', 'Edit', 'Delete'].map((name, i) => [51 + i, `Parcel-${name}`, `Parcel-${name}`]));
+    for (const { UniqueId, CreatedOn, UpdatedBy } of roles)
+        assert.ok(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(UniqueId) && CreatedOn && UpdatedBy);
+    assert.equal(new Set(roles.map(({ UniqueId }) => UniqueId)).size, 5);
+    const { Value: { Id: receiver } } = await ask(server, 'POST', '/api/sys/users', { FullName: 'Receiver', Email: 'receiver@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+    const { Value: { Id } } = await ask(server, 'POST', '/api/sys/parcels', { Name: 'Box', ReceiverId: receiver });
+    assert.equal((await ask(server, 'GET', `/api/sys/parcels?Parcel_Receiver=${receiver}`)).Records[0].Id, Id);
+    assert.equal((await server.call('DELETE', `/api/sys/users/${receiver}`, { token: await server.admin() })).status, 409);
+    await ask(server, 'PATCH', `/api/sys/parcels/${Id}`, { Name: 'Crate' });
+    assert.equal((await ask(server, 'GET', `/api/sys/parcels/${Id}`)).Name, 'Crate');
+    assert.equal((await ask(server, 'GET', '/api/sys/parcels')).TotalItems, 1);
+}
+
+test('what is searched, unique or linked, and a resource, come with a version of the schema, with what older versions kept of it', async () => {
     const { data } = await makeDatabase(), kept = { LaterName: 'Zoë of old', LaterIndexed: '2026-02-03T04:05:06Z' };
     const plain = await start('more', data);
     await ask(plain, 'PATCH', `/api/sys/users/${userId}`, kept);
@@ -244,7 +277,7 @@ test('a field that is searched, unique or linked comes with a version of the sch
     assert.equal(sql(data, '.sha3sum'), before);
 });
 
-test('a new database has what such fields need', async () => {
+test('a new database has what they need', async () => {
     const data = join(temporaryFolder(), 'data'), server = await start('next', data, ['--demo']);
     await useLater(server, data);
     await server.stop();
@@ -255,8 +288,7 @@ for (const version of [1, 2, 3, 4])
     for (const program of ['more', 'next'])
         test(`a database of version ${version} takes the fields of ${program}`, async () => {
             const data = join(temporaryFolder(), 'data');
-            mkdirSync(data, { mode: 0o700 });
-            execFileSync('sqlite3', [join(data, 'roster.db')], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
+            fixture(data, version);
             writeFileSync(join(data, 'roster.key'), new Uint8Array(32).fill(7), { mode: 0o600 });
             const server = await start(program, data);
             for (const path of ['/api/sys/users', '/api/sys/businesses', '/api/apps/applications'])

@@ -7,6 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/time.h"
+#include "model/permission.h"
 #include "rules/email.h"
 
 #include <assert.h>
@@ -22,6 +24,12 @@ static const char next_ids_table[] =
 static const char dictionaries_table[] =
     "CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL)"
     " STRICT;";
+
+/* RFC 9562 section 5.4. */
+#define RANDOM_GUID                                                                                \
+    "hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2)"     \
+    " || '-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-'"     \
+    " || hex(randomblob(6))"
 
 /* How many rows a table has: to count a million of them takes longer than a search may. */
 static const char row_counts_table[] =
@@ -162,6 +170,15 @@ static bool has_column(struct store_view *view, const char *table, const char *n
     return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
 }
 
+static bool has_table(struct store_view *view, const struct table *table) {
+    int64_t found = 0;
+    char sql[128];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='%s'",
+                   table->name);
+    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+}
+
 /* Rows that were there before a field, and those of programs that do not know it, have no value. */
 static void add_column(struct buffer *sql, const struct field *field) {
     bool is_required = (field->flags & (REQUIRED | UNIQUE)) && field->type != TYPE_id;
@@ -225,7 +242,7 @@ static enum status count_rows(struct store_view *view, const struct table *table
 static enum status count_all_rows(struct store_view *view) {
     enum status status = view_run(view, row_counts_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        if (!is_view(tables[i]))
+        if (has_table(view, tables[i]))
             status = count_rows(view, tables[i]);
     return status;
 }
@@ -772,13 +789,52 @@ static enum status add_field(struct store_view *view, const struct table *table,
     return status;
 }
 
-static enum status add_fields(struct store_view *view, int64_t version) {
+static enum status add_fields(struct store_view *view, const struct table *table, int64_t version) {
     enum status status = STATUS_OK;
-    for (unsigned i = 0; i < TABLES; i++)
-        for (unsigned j = 0; status == STATUS_OK && !is_view(tables[i]) && j < tables[i]->count;
-             j++)
-            if (lacks_field(view, tables[i], &tables[i]->fields[j], version))
-                status = add_field(view, tables[i], &tables[i]->fields[j]);
+    for (unsigned i = 0; status == STATUS_OK && i < table->count; i++)
+        if (lacks_field(view, table, &table->fields[i], version))
+            status = add_field(view, table, &table->fields[i]);
+    return status;
+}
+
+/* What may be done to a resource, as roles that are there say it (see model/permission.h). */
+static enum status add_roles(struct store_view *view, const struct table *table) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < OPERATIONS; i++) {
+        char sql[512], name[32];
+        unsigned number = permission(table->rights, i);
+        permission_name(number, name);
+        int len = snprintf(
+            sql, sizeof sql,
+            "INSERT OR IGNORE INTO roles (Version, Name, Id, UpdatedOn, CreatedOn, UniqueId,"
+            " UpdatedBy, ToStringText) SELECT 1, '%s', %u, %lld, %lld, lower(" RANDOM_GUID "),"
+            " UpdatedBy, '%s' FROM roles WHERE Id = 1",
+            name, number + 1, (long long)time_now_ms(), (long long)time_now_ms(), name);
+        assert(len > 0 && (size_t)len < sizeof sql);
+        status = view_run(view, sql);
+    }
+    return status;
+}
+
+/* A resource that came after the database. */
+static enum status add_resource(struct store_view *view, const struct table *table) {
+    enum status status = create_resource(view, table);
+    if (status == STATUS_OK)
+        status = create_texts(view);
+    if (status == STATUS_OK)
+        status = count_rows(view, table);
+    return status == STATUS_OK ? add_roles(view, table) : status;
+}
+
+/* Only a newer version of the schema has more tables: what is missing else was lost. */
+static enum status add_what_is_new(struct store_view *view, int64_t version) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++) {
+        if (is_view(tables[i]))
+            continue;
+        bool is_new = version < schema_version() && !has_table(view, tables[i]);
+        status = is_new ? add_resource(view, tables[i]) : add_fields(view, tables[i], version);
+    }
     return status;
 }
 
@@ -797,7 +853,7 @@ static enum status migrate_in_transaction(struct store_view *view,
     if (status != STATUS_OK)
         return status;
     if (version == own)
-        return add_fields(view, version);
+        return add_what_is_new(view, version);
     if (version == 0)
         status = create_all(view);
     else
@@ -808,7 +864,7 @@ static enum status migrate_in_transaction(struct store_view *view,
     for (int64_t at = version; status == STATUS_OK && at > 0 && at < LAST_STEP; at++)
         status = steps[at - 1](view);
     if (status == STATUS_OK && version > 0)
-        status = add_fields(view, version);
+        status = add_what_is_new(view, version);
     if (status == STATUS_OK)
         status = view_run(view, views);
     char sql[96];
