@@ -42,7 +42,7 @@ enum field_flags {
     MULTI_LINE = 1 << 5,    /* may hold line breaks and tabs */
     UNIQUE = 1 << 6,        /* no two rows have it */
     STICKY = 1 << 7,        /* kept when omitted, under compatibility = nexudus too */
-    INDEXED = 1 << 9,       /* has an index, or decides what is in one */
+    INDEXED = 1 << 9,       /* has an index, or (IsAdmin, Active) decides what is in one */
     SEARCHED = 1 << 10,     /* text that searches look into and go by: in blocks of texts, and in
                              * an index of its order */
     CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it, and audit

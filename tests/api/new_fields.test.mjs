@@ -222,6 +222,8 @@ async function useLater(server, data) {
     for (const id of [first, second, third])
         assert.equal((await server.call('DELETE', `/api/sys/languages/${id}`, { token: await server.admin() })).status, 409, 'somebody refers to it');
     await useParcels(server);
+    assert.deepEqual(sql(data, "SELECT name FROM sqlite_schema WHERE type = 'index' AND name GLOB 'users_Later*' ORDER BY 1").split('\n'),
+        ['users_LaterIndexed', 'users_LaterName', 'users_LaterUnique']);
     assert.equal((await check('next', data)).code, 0);
 }
 

@@ -186,12 +186,16 @@ static void add_column(struct buffer *sql, const struct field *field) {
                   is_required && !field_since(field) ? " NOT NULL" : "");
 }
 
-/* By which no two rows have the same, or which searches go by as their order. */
+/* By which no two rows have the same, or which searches go by. Those INDEXED fields that say no
+ * SINCE are in the index of administrators. */
 static void add_index(struct buffer *sql, const struct table *table, const struct field *field) {
-    if (field->flags & (UNIQUE | SEARCHED))
+    const bool is_unique = field->flags & UNIQUE;
+    const bool is_text =
+        !is_unique && field_has_column(table, field) && strcmp(sql_type[field->type], "TEXT") == 0;
+    if (is_unique || field->flags & SEARCHED || (field->flags & INDEXED && field_since(field)))
         buffer_printf(sql, "CREATE %s IF NOT EXISTS %s_%s ON %s (%s%s);",
-                      field->flags & UNIQUE ? "UNIQUE INDEX" : "INDEX", table->name, field->name.at,
-                      table->name, field->name.at, field->flags & UNIQUE ? "" : " COLLATE NOCASE");
+                      is_unique ? "UNIQUE INDEX" : "INDEX", table->name, field->name.at,
+                      table->name, field->name.at, is_text ? " COLLATE NOCASE" : "");
 }
 
 static enum status create_table(struct store_view *view, const struct table *table) {
