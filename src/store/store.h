@@ -134,7 +134,10 @@ enum status store_exists(struct store_view *view, const struct table *table, int
 /** Is there an active unrestricted administrator besides `id`? STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_other_administrator(struct store_view *view, int64_t id) MUST_CHECK;
 
-/** The number of rows of a table. */
+/**
+ * The number of rows of a table. STATUS_NOT_FOUND for those whose rows the store makes itself
+ * (audit trail entries, refresh tokens): a search counts them. STATUS_BROKEN.
+ */
 enum status store_count(struct store_view *view, const struct table *table,
                         int64_t *count) MUST_CHECK;
 
@@ -346,31 +349,42 @@ struct author {
     int64_t now_ms;
 };
 
-/** An id for a new record of `table`, never given before. */
+/**
+ * An id for a new record of `table`, which has Ids of its own: greater than that of any record that
+ * was ever kept, whether it was given or made up. A command that is not kept gives its Ids back.
+ */
 enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) MUST_CHECK;
 
-/** Writes a new record with its links, and an audit row. The record has its Id. */
+/**
+ * Writes a new record with its links, and an audit row. The record has its Id, and version 1. What
+ * it refers to is not looked at, nor whether anybody has the value of a UNIQUE field: that is for
+ * the command to find out first, in the same transaction. STATUS_BROKEN when a record of the table
+ * has the Id or such a value.
+ */
 enum status store_insert(struct store_view *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;
 
 /**
  * Replaces `before`, as this transaction loaded it, by `after`: row, links, one audit row for each
  * changed field that is shown (secrets as "changed"). `after->version` must be one more.
- * STATUS_STALE, and nothing is written, when the stored record is not of before's version.
+ * STATUS_STALE, and nothing is written, when the stored record is not of before's version, or gone.
+ * STATUS_BROKEN also when another record has the value of a UNIQUE field.
  */
 enum status store_update(struct store_view *tx, const struct record *before,
                          const struct record *after, const struct author *author) MUST_CHECK;
 
 /**
- * Takes a record away: row and links, and an audit row. STATUS_STALE, and nothing is written, when
- * the stored record is not of its version (any more).
+ * Takes a record away: row and links, and an audit row. What points to it, and a user's avatar and
+ * tokens, are for the command to look at. STATUS_STALE, and nothing is written, when the stored
+ * record is not of its version (any more), or gone.
  */
 enum status store_delete(struct store_view *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;
 
 /**
- * Like store_update for what a sign-in notes down (counters, times, a re-hashed password): no
- * audit rows, and no new access epoch.
+ * Like store_update for what a sign-in notes down (counters, times, a re-hashed password), which no
+ * search looks into and no link is made of: no audit rows, no events for webhooks, and no new
+ * access epoch. STATUS_STALE as there.
  */
 enum status store_note(struct store_view *tx, const struct record *before,
                        const struct record *after) MUST_CHECK;

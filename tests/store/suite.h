@@ -1,0 +1,134 @@
+#ifndef ROSTER_TESTS_STORE_SUITE_H
+#define ROSTER_TESTS_STORE_SUITE_H
+
+/*
+ * What the programs of this folder share. Each test gets an empty store in a folder of its own, and
+ * holds it to a promise of store.h. The suite knows nothing of what is behind that header: another
+ * engine passes the same tests when suite_open makes a store of it. cmocka.h comes first.
+ */
+
+#include "model/tables.h"
+#include "store/store.h"
+
+#include <semaphore.h>
+
+struct suite_transaction;
+
+struct suite {
+    char directory[64];
+    struct store *store;
+    struct store_view *view;               /* the test's own: of its thread, a reader's */
+    struct arena arena;                    /* ends with the test */
+    struct suite_transaction *transaction; /* NULL: none is open */
+};
+
+#define assert_ok(status) assert_int_equal(status, STATUS_OK)
+#define assert_text(found, expected)                                                               \
+    do {                                                                                           \
+        const struct text found_ = found, expected_ = expected;                                    \
+        assert_int_equal(found_.len, expected_.len);                                               \
+        assert_memory_equal(found_.at, expected_.at, expected_.len);                               \
+    } while (0)
+
+/** A test of its own with a store of its own. */
+#define suite_test(name) cmocka_unit_test_setup_teardown(name, suite_begin, suite_end)
+
+int suite_begin(void **state);
+int suite_end(void **state);
+
+/** Opens the store that is in a folder, or makes one there. NULL with `why` and `*exit_code`. */
+struct store *suite_open(const char *directory, struct store_options options, char *why,
+                         size_t why_size, int *exit_code);
+
+/** Closes the store, and opens it again as `options` say (their directory is the suite's). */
+void suite_reopen(struct suite *suite, struct store_options options);
+
+/** Waits for a semaphore, whatever signals come. */
+void suite_wait(sem_t *semaphore);
+void suite_post(sem_t *semaphore);
+
+/**
+ * Begins a command whose `run` waits meanwhile: its view is the test's until suite_commit answers
+ * with the command's status, or suite_roll_back has it fail. One at a time.
+ */
+struct store_view *suite_write(struct suite *suite);
+enum status suite_commit(struct suite *suite) MUST_CHECK;
+void suite_roll_back(struct suite *suite);
+
+/** Who writes here, at this moment of his clock. */
+#define SUITE_NOW_MS INT64_C(1700000000000)
+extern const struct author suite_author;
+
+/** A new record with what each record has and what its table requires, the same for the same Id. */
+struct record suite_record(struct suite *suite, const struct table *table, int64_t id);
+
+/** The same of a user, whose address is userID@example.com. */
+struct record suite_user(struct suite *suite, int64_t id);
+
+/** A copy with the next version. */
+struct record suite_next(struct suite *suite, const struct record *record);
+
+/** Sets a list of links. */
+void suite_link(struct suite *suite, struct record *record, unsigned field, const int64_t *ids,
+                size_t count);
+
+/** One command with one step each. */
+enum status suite_insert(struct suite *suite, const struct record *record);
+enum status suite_update(struct suite *suite, const struct record *before,
+                         const struct record *after);
+enum status suite_delete(struct suite *suite, const struct record *record);
+
+/** Adds users with the Ids from `first` on. */
+void suite_add_users(struct suite *suite, int64_t first, unsigned count);
+
+/** Loads what must be there, through the test's own view. */
+struct record suite_load(struct suite *suite, const struct table *table, int64_t id);
+
+int64_t suite_count(struct suite *suite, const struct table *table);
+
+/** A page of a search, and the Ids on it in their order. */
+struct suite_page {
+    enum status status;
+    struct found found;
+    struct buffer json;
+    int64_t ids[2048];
+    size_t count;
+};
+
+/** Runs a search on a view. NULL `page->json.at` only where nothing was found. */
+void suite_search_on(struct suite *suite, struct store_view *view, const struct search *search,
+                     struct suite_page *page);
+struct suite_page *suite_search(struct suite *suite, const struct search *search);
+
+/** All records of a table by Id. */
+struct search suite_all(const struct table *table);
+
+/* ---- races ---- */
+
+enum { RACE_ROUNDS = 24, RACERS_MAX = 8 };
+
+/** One of several commands that start at once. */
+struct racer {
+    struct store_command command; /* first */
+    unsigned number;              /* in the race, from 0 on */
+    const void *of;               /* what the test gives it */
+    int64_t id;                   /* and what it tells the test, anew with each run */
+    struct race *race;
+    sem_t finished;
+};
+
+/**
+ * Lets commands start at once, each from a thread of its own, and waits for all. By the number of
+ * the round: they come as they come; they all wait before the first one is run; or that, and the
+ * last one fails after all others were run, who must then run a second time.
+ */
+void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigned count);
+
+/** How many ended so. */
+unsigned race_count(const struct racer *racers, unsigned count, enum status status);
+
+/** Makes racers that all do the same. */
+void race_prepare(struct racer *racers, unsigned count,
+                  enum status (*run)(struct store_view *, struct store_command *), const void *of);
+
+#endif
