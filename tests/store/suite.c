@@ -40,10 +40,10 @@ int suite_begin(void **state) {
     return 0;
 }
 
-/* A test's folder has files, and folders with files. */
-static int remove_folder(const char *directory) {
+/* There may be anything in it. */
+int suite_remove(const struct suite *suite) {
     char command[96];
-    int len = snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    int len = snprintf(command, sizeof command, "rm -rf '%s'", suite->directory);
     return len > 0 && (size_t)len < sizeof command ? system(command) : -1;
 }
 
@@ -54,7 +54,7 @@ int suite_end(void **state) {
     store_view_close(suite->view);
     store_close(suite->store);
     arena_close(&suite->arena);
-    return remove_folder(suite->directory);
+    return suite_remove(suite);
 }
 
 void suite_wait(sem_t *semaphore) {

@@ -43,6 +43,9 @@ struct store *suite_open(const char *directory, struct store_options options, ch
 /** Closes the store, and opens it again as `options` say (their directory is the suite's). */
 void suite_reopen(struct suite *suite, struct store_options options);
 
+/** Removes the folder with all that is in it. 0: it is gone. */
+int suite_remove(const struct suite *suite);
+
 /** Waits for a semaphore, whatever signals come. */
 void suite_wait(sem_t *semaphore);
 void suite_post(sem_t *semaphore);
