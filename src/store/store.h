@@ -119,7 +119,7 @@ enum status store_complete(struct store_view *view, struct record *record,
 enum status store_show(struct store_view *view, const struct table *table, int64_t id,
                        struct buffer *json, int64_t *version) MUST_CHECK;
 
-/** The user whose e-mail has this key (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** The user whose EmailKey this is (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) MUST_CHECK;
 
 /**
@@ -175,6 +175,7 @@ struct referrers {
     bool is_cut;       /* there are more than `names` has */
 };
 
+/** Finds who points to a record by a link or a reference. STATUS_BROKEN. */
 enum status store_referrers(struct store_view *view, const struct record *of, struct arena *arena,
                             struct referrers *referrers) MUST_CHECK;
 
@@ -265,10 +266,10 @@ struct waiting_hooks {
     size_t count;
 };
 
-/** Counts the deliveries that are pending. */
+/** Counts the deliveries that are pending, to whatever webhook. */
 enum status store_count_pending(struct store_view *view, int64_t *count) MUST_CHECK;
 
-/** Finds the webhooks that something is pending for. */
+/** Finds the webhooks that something is pending for, by Id, those among them that are gone. */
 enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
                                 struct waiting_hooks *waiting) MUST_CHECK;
 
@@ -394,7 +395,7 @@ void store_change_access(struct store_view *tx);
 
 /**
  * Leaves an audit row on what happened to a user that is no change of the record: tokens, sign-ins,
- * lock-outs.
+ * lock-outs. STATUS_BROKEN also when there is no such user.
  */
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
@@ -423,17 +424,23 @@ enum status store_erase(struct store_view *tx, struct erased *erased, size_t cou
  */
 enum status store_try_room(struct store_view *tx) MUST_CHECK;
 
-/** `avatar` NULL removes it. */
+/** Keeps a user's avatar in the place of the one before; NULL removes it, if there is one. */
 enum status store_set_avatar(struct store_view *tx, int64_t user_id,
                              const struct avatar *avatar) MUST_CHECK;
 
 /** How many tokens of each kind a user may have. */
 enum { TOKENS_MAX = 100 };
 
-/** Adds a token; the oldest one of its user and kind goes when there are more than TOKENS_MAX. */
+/**
+ * Keeps a new token; the oldest one of its user and kind goes when there are more than TOKENS_MAX.
+ * STATUS_BROKEN also when there is one of that hash.
+ */
 enum status store_add_token(struct store_view *tx, const struct token *token) MUST_CHECK;
 
-/** Takes a token away, or turns a refresh token into a spent one. */
+/**
+ * Takes a token away, or turns a refresh token into a spent one. OK also when there is none: the
+ * command finds that out first.
+ */
 enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
 enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
 
@@ -472,20 +479,29 @@ struct repeat {
  */
 enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
                               struct arena *arena) MUST_CHECK;
+
+/** Keeps a use, in the place of an earlier one of the same caller and key. */
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
 
-/** Notes that a delivery arrived. */
+/**
+ * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its line is due.
+ * STATUS_BROKEN, as all that writes.
+ */
 enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
                             int64_t now_ms) MUST_CHECK;
 
 /**
- * Notes that an attempt failed; when it was the last one, that the delivery did. At the `limit`th
- * delivery in a row that failed the webhook is made inactive.
+ * Notes that an attempt failed; when it was the last one, that the delivery did: then the next one
+ * of its line is due. At the `limit`th delivery in a row that failed the webhook is made inactive.
+ * OK, and nothing is noted, of a delivery that is not pending any more.
  */
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
                                 const struct attempt *attempt) MUST_CHECK;
 
-/** Ends at most `limit` pending deliveries of a webhook, unless it is there and active. */
+/**
+ * Ends at most `limit` pending deliveries of a webhook as cancelled, the youngest of each line
+ * first, unless it is there and active.
+ */
 enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
                                     int limit) MUST_CHECK;
 
@@ -493,7 +509,10 @@ enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int6
 enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *hook,
                             struct text why) MUST_CHECK;
 
-/** Makes a delivery pending again, whatever became of it. */
+/**
+ * Makes a delivery pending again, whatever became of it, with no attempts so far. In its line it
+ * comes before those that are younger.
+ */
 enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
                                   int64_t now_ms) MUST_CHECK;
 
@@ -506,7 +525,10 @@ struct outdated {
     int64_t now_ms;        /* what is of later was made while the clock was ahead */
 };
 
-/** Takes away at most `limit` of each kind; `*more`: there may be others. */
+/**
+ * Takes away at most `limit` of each kind, before its moment and not at it; `*more`: there may be
+ * others. Deliveries that are pending stay.
+ */
 enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
                                 bool *more) MUST_CHECK;
 

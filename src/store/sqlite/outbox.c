@@ -245,6 +245,7 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
     return status == STATUS_OK ? call_up(tx, delivery, now_ms) : status;
 }
 
+/* NOT_FOUND: the delivery has ended already, so there is nothing to note. */
 static enum status note_failed_attempt(struct store_view *tx, const struct delivery *delivery,
                                        const struct attempt *attempt) {
     sqlite3_stmt *again =
@@ -261,6 +262,8 @@ static enum status note_failed_attempt(struct store_view *tx, const struct deliv
     bind_integer(hook, 2, attempt->now_ms);
     bind_text(hook, 3, attempt->error);
     enum status status = view_execute(tx, again);
+    if (status == STATUS_OK && sqlite3_changes(tx->db) != 1)
+        return STATUS_NOT_FOUND;
     return status == STATUS_OK ? view_execute(tx, hook) : status;
 }
 
@@ -268,7 +271,7 @@ enum status store_not_delivered(struct store_view *tx, const struct delivery *de
                                 const struct attempt *attempt) {
     enum status status = note_failed_attempt(tx, delivery, attempt);
     if (status != STATUS_OK || attempt->next_ms)
-        return status;
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     sqlite3_stmt *hook = view_statement(tx, SQL_hook_failed);
     if (!hook)
         return STATUS_BROKEN;
