@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Server, fieldTable, follow, run, temporaryFolder, userId } from './harness.mjs';
 
 const server = await Server.start();
-const imitator = await Server.start(['--demo', '--compatibility', 'nexudus', '--rate-limits', 'off']);
+const imitator = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);
 const { json: doc, status } = await server.call('GET', '/api/openapi.json');
 const schemas = doc.components.schemas;
 
