@@ -20,7 +20,8 @@ int store_check(const char *directory, store_say *say);
 /**
  * Copies the database in `directory`, as it is at one moment, to the new file `path` (mode 0600),
  * which appears under its name only when it is whole and on the disk. EX_OK; EX_NOINPUT;
- * EX_CANTCREAT; EX_IOERR; EX_DATAERR, the copy is not whole. A failure is said.
+ * EX_CANTCREAT, also when there is something of that name; EX_IOERR; EX_DATAERR, the copy is not
+ * whole. A failure is said.
  */
 int store_backup(const char *directory, const char *path, store_say *say);
 
@@ -29,7 +30,7 @@ int store_backup(const char *directory, const char *path, store_say *say);
  * Whatever ends it early, the folder has either the old database whole, or the backup. EX_OK;
  * EX_NOINPUT, no backup there; EX_DATAERR, it is not whole or none of Roster's; EX_CONFIG, a newer
  * version made it; EX_TEMPFAIL, somebody uses the folder; EX_CANTCREAT; EX_IOERR. A failure is
- * said.
+ * said; so it is when the key of the sealed fields is not in the folder, which no backup has.
  */
 int store_restore(const char *directory, const char *path, store_say *say);
 
