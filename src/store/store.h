@@ -357,10 +357,11 @@ struct author {
 enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) MUST_CHECK;
 
 /**
- * Writes a new record with its links, and an audit row. The record has its Id, and version 1. What
- * it refers to is not looked at, nor whether anybody has the value of a UNIQUE field: that is for
- * the command to find out first, in the same transaction. STATUS_BROKEN when a record of the table
- * has the Id or such a value.
+ * Writes a new record with its links, and an audit row; of a table whose rows the store makes
+ * itself (audit trail, refresh tokens, deliveries) there is none. The record has its Id, and
+ * version 1. What it refers to is not looked at, nor whether anybody has the value of a UNIQUE
+ * field: that is for the command to find out first, in the same transaction. STATUS_BROKEN when a
+ * record of the table has the Id or such a value.
  */
 enum status store_insert(struct store_view *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;

@@ -437,7 +437,9 @@ static void a_delivery_that_arrived_has_arrived_whatever_became_of_it_meanwhile(
 
 static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **state) {
     struct suite *suite = *state;
-    const struct outdated all = { 0, SUITE_NOW_MS + 10, 0 };
+    const struct outdated all = { .deliveries_ms = SUITE_NOW_MS + 10,
+                                  .audit_ms = INT64_MIN,
+                                  .now_ms = SUITE_NOW_MS };
     bool more;
     begin_with_a_hook(suite);
     for (int i = 0; i < 4; i++)

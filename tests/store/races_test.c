@@ -863,7 +863,11 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
 /* ---- upkeep ---- */
 
 static enum status clean_up(struct store_view *tx, struct store_command *command) {
-    const struct outdated outdated = { SUITE_NOW_MS, SUITE_NOW_MS, SUITE_NOW_MS };
+    const struct outdated outdated = { .tokens_ms = SUITE_NOW_MS,
+                                       .deliveries_ms = SUITE_NOW_MS,
+                                       .repeats_ms = SUITE_NOW_MS,
+                                       .audit_ms = INT64_MIN,
+                                       .now_ms = SUITE_NOW_MS };
     bool more;
     (void)command;
     return store_drop_outdated(tx, &outdated, 4, &more);

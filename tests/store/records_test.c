@@ -56,15 +56,10 @@ static void assert_same_record(const struct record *found, const struct record *
     }
 }
 
-/* Those whose rows the store makes itself. */
-static bool is_written_by_the_store(const struct table *table) {
-    return table == &audit_trail_entry_table || table == &refresh_token_table;
-}
-
 static void a_record_is_loaded_as_it_was_inserted_hidden_and_secret_values_too(void **state) {
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         struct record record = full_record(suite, tables[i], 7);
         assert_ok(suite_insert(suite, &record));
@@ -85,7 +80,7 @@ static struct value value_of_nothing(const struct table *table, const struct fie
 static void a_value_that_was_not_set_is_loaded_as_nothing(void **state) {
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         struct record record = suite_record(suite, tables[i], 7);
         assert_ok(suite_insert(suite, &record));
@@ -119,7 +114,7 @@ static void a_record_is_shown_as_json_of_the_whole_record(void **state) {
     for (unsigned i = 0; i < TABLES; i++) {
         struct buffer shown, expected;
         int64_t version = 0;
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         struct record record = full_record(suite, tables[i], 7), next = suite_next(suite, &record);
         assert_ok(suite_insert(suite, &record));
@@ -139,7 +134,7 @@ static void rows_are_counted(void **state) {
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
         int64_t count = -1;
-        if (is_written_by_the_store(tables[i]))
+        if (tables[i] == &audit_trail_entry_table || tables[i] == &refresh_token_table)
             assert_int_equal(store_count(suite->view, tables[i], &count), STATUS_NOT_FOUND);
         else
             assert_int_equal(suite_count(suite, tables[i]), 0);
@@ -186,14 +181,14 @@ static void each_table_has_ids_of_its_own(void **state) {
     int64_t id = new_id(suite, &user_table);
     (void)new_id(suite, &user_table);
     for (unsigned i = 0; i < TABLES; i++)
-        if (tables[i] != &user_table && !is_written_by_the_store(tables[i]))
+        if (tables[i] != &user_table && !suite_is_made_by_store(tables[i]))
             assert_int_equal(new_id(suite, tables[i]), id);
 }
 
 static void an_update_replaces_every_value(void **state) {
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         struct record bare = suite_record(suite, tables[i], 7);
         struct record full = full_record(suite, tables[i], 7);
@@ -213,7 +208,7 @@ static void an_update_replaces_every_value(void **state) {
 static void a_record_of_another_version_is_neither_updated_nor_noted_nor_deleted(void **state) {
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         struct record first = full_record(suite, tables[i], 7);
         assert_ok(suite_insert(suite, &first));
@@ -263,7 +258,7 @@ static void a_deleted_record_is_gone_and_its_id_can_be_given_by_hand(void **stat
     struct suite *suite = *state;
     for (unsigned i = 0; i < TABLES; i++) {
         struct record record;
-        if (is_written_by_the_store(tables[i]))
+        if (suite_is_made_by_store(tables[i]))
             continue;
         record = full_record(suite, tables[i], 7);
         assert_ok(suite_insert(suite, &record));
@@ -313,26 +308,39 @@ static void store_avatar_of(struct suite *suite, int64_t id, const struct avatar
     assert_ok(suite_commit(suite));
 }
 
+static void is_avatar(void *argument, const struct avatar *found) {
+    const struct avatar *expected = argument;
+    assert_text(found->type, expected->type);
+    assert_text(found->content, expected->content);
+}
+
+static void is_none(void *argument, const struct avatar *found) {
+    (void)argument;
+    (void)found;
+    fail_msg("there is a picture");
+}
+
+static void assert_avatar(struct suite *suite, int64_t id, struct avatar *expected) {
+    enum status status = store_avatar(suite->view, id, expected ? is_avatar : is_none, expected);
+    assert_int_equal(status, expected ? STATUS_OK : STATUS_NOT_FOUND);
+}
+
 static void an_avatar_is_kept_replaced_and_removed(void **state) {
     enum { LARGEST = 5 * 1024 * 1024 };
     struct suite *suite = *state;
-    struct avatar first = { TEXT("image/png"), TEXT("\x89PNG\0\xFF") }, found;
+    struct avatar first = { TEXT("image/png"), TEXT("\x89PNG\0\xFF") };
     struct avatar second = { TEXT("image/jpeg"),
                              { arena_calloc(&suite->arena, LARGEST, 1), LARGEST } };
     suite_add_users(suite, 7, 2);
-    assert_int_equal(store_avatar(suite->view, 7, &suite->arena, &found), STATUS_NOT_FOUND);
-    assert_int_equal(store_avatar(suite->view, 77, &suite->arena, &found), STATUS_NOT_FOUND);
+    assert_avatar(suite, 7, NULL);
+    assert_avatar(suite, 77, NULL);
     store_avatar_of(suite, 7, &first);
-    assert_ok(store_avatar(suite->view, 7, &suite->arena, &found));
-    assert_text(found.type, first.type);
-    assert_text(found.content, first.content);
-    assert_int_equal(store_avatar(suite->view, 8, &suite->arena, &found), STATUS_NOT_FOUND);
+    assert_avatar(suite, 7, &first);
+    assert_avatar(suite, 8, NULL);
     store_avatar_of(suite, 7, &second);
-    assert_ok(store_avatar(suite->view, 7, &suite->arena, &found));
-    assert_text(found.type, second.type);
-    assert_text(found.content, second.content);
+    assert_avatar(suite, 7, &second);
     store_avatar_of(suite, 7, NULL);
-    assert_int_equal(store_avatar(suite->view, 7, &suite->arena, &found), STATUS_NOT_FOUND);
+    assert_avatar(suite, 7, NULL);
     store_avatar_of(suite, 7, NULL);
 }
 

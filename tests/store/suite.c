@@ -229,6 +229,11 @@ struct record suite_load(struct suite *suite, const struct table *table, int64_t
     return record;
 }
 
+bool suite_is_made_by_store(const struct table *table) {
+    return table == &audit_trail_entry_table || table == &refresh_token_table ||
+           table == &web_hook_delivery_table;
+}
+
 int64_t suite_count(struct suite *suite, const struct table *table) {
     int64_t count = -1;
     assert_ok(store_count(suite->view, table, &count));

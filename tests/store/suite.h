@@ -87,6 +87,9 @@ void suite_add_users(struct suite *suite, int64_t first, unsigned count);
 /** Loads what must be there, through the test's own view. */
 struct record suite_load(struct suite *suite, const struct table *table, int64_t id);
 
+/** Does the store make the rows of this table itself? Nobody inserts them. */
+bool suite_is_made_by_store(const struct table *table);
+
 int64_t suite_count(struct suite *suite, const struct table *table);
 
 /** A page of a search, and the Ids on it in their order. */

@@ -396,6 +396,13 @@ static bool drop_outdated(struct suite *suite, struct outdated outdated, int lim
     return more;
 }
 
+static struct outdated before(int64_t tokens_ms, int64_t repeats_ms) {
+    return (struct outdated){ .tokens_ms = tokens_ms,
+                              .repeats_ms = repeats_ms,
+                              .audit_ms = INT64_MIN,
+                              .now_ms = SUITE_NOW_MS };
+}
+
 static void what_ended_before_its_moment_is_dropped_and_nothing_else(void **state) {
     struct suite *suite = *state;
     struct token a = token_of("a", TOKEN_ACCESS, 1), b = token_of("b", TOKEN_SPENT, 1);
@@ -404,10 +411,10 @@ static void what_ended_before_its_moment_is_dropped_and_nothing_else(void **stat
     add_token(suite, &b);
     add_repeat(suite, repeat_of(1, TEXT("k")), 11, 500);
     add_repeat(suite, repeat_of(1, TEXT("l")), 12, 501);
-    assert_false(drop_outdated(suite, (struct outdated){ a.expires_ms, 0, 500 }, 100));
+    assert_false(drop_outdated(suite, before(a.expires_ms, 500), 100));
     assert_string_equal(those_there(suite, "ab"), "ab");
     assert_int_equal(record_of(suite, 1, TEXT("k"), 0), 11);
-    assert_false(drop_outdated(suite, (struct outdated){ b.expires_ms, 0, 501 }, 100));
+    assert_false(drop_outdated(suite, before(b.expires_ms, 501), 100));
     assert_string_equal(those_there(suite, "ab"), "b");
     assert_int_equal(record_of(suite, 1, TEXT("k"), 0), 0);
     assert_int_equal(record_of(suite, 1, TEXT("l"), 0), 12);
@@ -416,7 +423,7 @@ static void what_ended_before_its_moment_is_dropped_and_nothing_else(void **stat
 static void no_more_is_dropped_at_once_than_the_limit_of_each_kind(void **state) {
     struct suite *suite = *state;
     static const char *const names[] = { "a", "b", "c", "d", "e" };
-    const struct outdated all = { TOKEN_ENDLESS, 0, TOKEN_ENDLESS };
+    const struct outdated all = before(TOKEN_ENDLESS, TOKEN_ENDLESS);
     for (int i = 0; i < 5; i++) {
         struct token token = token_of(names[i], TOKEN_ACCESS, 1);
         add_token(suite, &token);
