@@ -31,6 +31,10 @@ static struct worker *worker_new(struct app *app) {
     return NULL;
 }
 
+void app_note_refusal(struct app *app, enum refusal refusal) {
+    atomic_fetch_add_explicit(&app->refused[refusal], 1, memory_order_relaxed);
+}
+
 void app_lock_workers(struct app *app) {
     mutex_lock(&app->workers_lock);
 }

@@ -9,6 +9,15 @@
 #include <pthread.h>
 
 /** What the handlers work with; filled in by main at start, then only read (but `workers`). */
+/** What is refused here, and not by a queue that counts by itself. */
+enum refusal {
+    REFUSAL_body,       /* of a stranger, and larger than one may send */
+    REFUSAL_large_body, /* too many large ones come with a password that is not known yet */
+    REFUSAL_rate,
+    REFUSAL_attempts, /* to sign in, from one address */
+    REFUSALS
+};
+
 struct app {
     struct store *store;
     struct auth auth;
@@ -24,6 +33,7 @@ struct app {
     struct arena memory;                   /* of what is made once, at start */
     struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */
     atomic_uint unchecked;     /* large bodies of callers whose Basic password is not checked yet */
+    atomic_uint_fast64_t refused[REFUSALS];
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
@@ -38,6 +48,9 @@ struct worker {
 
 /** The calling I/O thread's worker, made at its first request. NULL when the system refuses. */
 struct worker *app_worker(struct app *app);
+
+/** Counts what was refused. Any thread. */
+void app_note_refusal(struct app *app, enum refusal refusal);
 
 /** For whoever walks the list of workers. */
 void app_lock_workers(struct app *app);

@@ -170,6 +170,7 @@ static void run_if_permitted(struct request *request) {
     int64_t wait_s = limits_count(request->app->limits, request->principal.user_id,
                                   route_writes(route), time_monotonic_ms());
     if (wait_s) {
+        app_note_refusal(request->app, REFUSAL_rate);
         reply_busy(request, wait_s);
         return;
     }
@@ -356,6 +357,7 @@ static void admit_unchecked(struct request *request) {
     request->is_unchecked = true;
     if (atomic_fetch_add(&request->app->unchecked, 1) < UNCHECKED_BODIES)
         return;
+    app_note_refusal(request->app, REFUSAL_large_body);
     reply_failure(request, STATUS_UNAVAILABLE,
                   "Too many large bodies come with a password that is not known yet. Wait 1 seconds"
                   " and try again.",
@@ -420,8 +422,10 @@ void dispatch_refusal(struct exchange *exchange, enum status status, const char 
     struct request request = { .app = exchange->app,
                                .exchange = exchange,
                                .arena = exchange->arena };
-    if (status == STATUS_TOO_LARGE && exchange->body_limit == STRANGER_BODY)
+    if (status == STATUS_TOO_LARGE && exchange->body_limit == STRANGER_BODY) {
+        app_note_refusal(request.app, REFUSAL_body);
         reason = "The body is larger than 16 KiB, and comes without credentials.";
+    }
     reply_failure(&request, status, reason, NULL);
 }
 

@@ -187,14 +187,12 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
     } rows[] = {
         { "roster_http_unsent_total", "counter",
           "Requests whose client was gone before it had the reply.", count_unsent(app) },
-        { "roster_http_address_refused_total", "counter",
-          "Connections that were closed because their address had too many.",
-          address_counts_refused(app->address_counts) },
         { "roster_request_memory_bytes", "gauge", "What all requests together hold.", budget.used },
         { "roster_request_memory_limit_bytes", "gauge", "What they may hold (--request-memory).",
           budget.limit },
-        { "roster_request_memory_refused_total", "counter",
-          "Requests that were told to come again for want of it.", budget.refused },
+        { "roster_unchecked_bodies", "gauge",
+          "Large bodies that come before their password is checked.",
+          atomic_load(&app->unchecked) },
         { "roster_store_commands_total", "counter", "Commands that the writer ran.",
           figures.commands },
         { "roster_store_commits_total", "counter",
@@ -219,6 +217,8 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
           password_work_us() },
         { "roster_picture_queue_length", "gauge", "Pictures that wait to be looked at.",
           pool_waiting(app->pictures) },
+        { "roster_picture_fetches", "gauge", "Pictures that are being fetched.",
+          fetch_figures(app->fetcher).pending },
         { "roster_webhook_deliveries_pending", "gauge",
           "Deliveries to webhooks that are due or"
           " will be.",
@@ -232,6 +232,33 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
         buffer_printf(body, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
     }
     add_groups(body, &figures);
+}
+
+/* What was refused although nothing was wrong with it but that there was too much. */
+static void add_refusals(struct buffer *body, struct app *app) {
+    const struct store_figures store = store_figures(app->store);
+    const struct password_figures passwords = passwords_figures(app->auth.passwords);
+    const struct {
+        const char *reason;
+        uint64_t count;
+    } rows[] = {
+        { "memory", budget_figures().refused },
+        { "connections", address_counts_refused(app->address_counts) },
+        { "body", atomic_load(&app->refused[REFUSAL_body]) },
+        { "large_body", atomic_load(&app->refused[REFUSAL_large_body]) },
+        { "rate", atomic_load(&app->refused[REFUSAL_rate]) },
+        { "attempts", atomic_load(&app->refused[REFUSAL_attempts]) },
+        { "changes", store.refused },
+        { "searches", store.reads_refused },
+        { "passwords", passwords.refused },
+        { "dear_passwords", passwords.dear_refused },
+        { "picture_fetches", fetch_figures(app->fetcher).refused },
+        { "pictures", pool_refused(app->pictures) },
+    };
+    add_head(body, "roster_refused_total", "counter", "What was refused because it was too much.");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        buffer_printf(body, "roster_refused_total{reason=\"%s\"} %llu\n", rows[i].reason,
+                      (unsigned long long)rows[i].count);
 }
 
 static void add_sign_ins(struct buffer *body, const struct sign_in_counts *counts) {
@@ -271,6 +298,7 @@ void metrics_get(struct request *request) {
     add_times(&body, app);
     app_unlock_workers(app);
     add_figures(&body, app, (uint64_t)pending);
+    add_refusals(&body, app);
     add_sign_ins(&body, app->auth.counts);
     reply_json(request, 200, &body);
     if (request->exchange->reply.http_status == 200)

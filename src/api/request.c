@@ -113,6 +113,7 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
     int64_t wait_s = attempts_begin(attempts, sign_in->from, time_monotonic_ms());
     if (wait_s) {
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
+        app_note_refusal(request->app, REFUSAL_attempts);
         reply_busy(request, wait_s);
         return;
     }

@@ -35,8 +35,10 @@ struct password_figures passwords_figures(struct passwords *passwords) {
     return (struct password_figures){
         .done = atomic_load_explicit(&passwords->own_done, memory_order_relaxed),
         .waiting = pool_waiting(passwords->own),
+        .refused = pool_refused(passwords->own),
         .dear_done = atomic_load_explicit(&passwords->dear_done, memory_order_relaxed),
         .dear_waiting = pool_waiting(passwords->dear),
+        .dear_refused = pool_refused(passwords->dear),
     };
 }
 

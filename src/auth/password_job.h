@@ -23,8 +23,8 @@ void passwords_stop(struct passwords *passwords);
 
 /** Figures for those who watch over a server. Any thread. */
 struct password_figures {
-    uint64_t done, waiting;           /* hashed or checked at our own cost since the start */
-    uint64_t dear_done, dear_waiting; /* checked at a higher one */
+    uint64_t done, waiting, refused; /* hashed or checked at our own cost since the start */
+    uint64_t dear_done, dear_waiting, dear_refused; /* checked at a higher one */
 };
 
 struct password_figures passwords_figures(struct passwords *passwords);

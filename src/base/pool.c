@@ -65,3 +65,7 @@ enum status pool_submit(struct pool *pool, struct job *job) {
 size_t pool_waiting(struct pool *pool) {
     return queue_length(&pool->queue);
 }
+
+uint64_t pool_refused(struct pool *pool) {
+    return queue_refused(&pool->queue);
+}

@@ -28,4 +28,7 @@ enum status pool_submit(struct pool *pool, struct job *job) MUST_CHECK;
 /** How many jobs wait, apart from those that run. */
 size_t pool_waiting(struct pool *pool);
 
+/** How many jobs were refused. */
+uint64_t pool_refused(struct pool *pool);
+
 #endif

@@ -34,6 +34,7 @@ static bool put(struct queue *queue, struct queue_item *item, size_t limit) {
     mutex_lock(&queue->lock);
     bool taken = !queue->closed && (!limit || queue->length < limit);
     bool was_empty = !queue->first;
+    queue->refused += !taken && !queue->closed;
     if (taken) {
         item->next = NULL;
         *queue->last = item;
@@ -118,6 +119,13 @@ size_t queue_length(struct queue *queue) {
     size_t length = queue->length;
     mutex_unlock(&queue->lock);
     return length;
+}
+
+uint64_t queue_refused(struct queue *queue) {
+    mutex_lock(&queue->lock);
+    uint64_t refused = queue->refused;
+    mutex_unlock(&queue->lock);
+    return refused;
 }
 
 bool queue_is_done(struct queue *queue) {

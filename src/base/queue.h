@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** To be the first member of what is queued. */
 struct queue_item {
@@ -18,6 +19,7 @@ struct queue {
     struct queue_item **last;
     size_t length;
     size_t limit; /* 0: none */
+    uint64_t refused;
     bool closed;
 };
 
@@ -51,6 +53,9 @@ void queue_close(struct queue *queue);
 
 /** How many items wait. */
 size_t queue_length(struct queue *queue);
+
+/** How many items were refused because it was full. */
+uint64_t queue_refused(struct queue *queue);
 
 /** Is it closed and empty? */
 bool queue_is_done(struct queue *queue);

@@ -70,11 +70,13 @@ static void a_full_queue_refuses_until_something_is_taken(void **state) {
     assert_ptr_equal(item->next->next, &more);
     put_all(&queue, numbers, 3);
     assert_false(queue_put(&queue, &more.item));
+    assert_int_equal(queue_refused(&queue), 3);
     assert_true(queue_put_always(&queue, &more.item));
     assert_int_equal(queue_length(&queue), 4);
     assert_non_null(queue_take_all(&queue, 0));
     queue_close(&queue);
     assert_false(queue_put_always(&queue, &more.item));
+    assert_int_equal(queue_refused(&queue), 3);
     queue_destroy(&queue);
 }
 

@@ -25,6 +25,7 @@ struct fetcher {
     unsigned jobs_max;
     struct download *running;
     atomic_uint count; /* of jobs, waiting or running */
+    atomic_uint_fast64_t refused;
 };
 
 /* One job on its way through its hops. */
@@ -106,10 +107,11 @@ static bool is_success(const struct download *download, long status) {
     return download->job->post.at ? status >= 200 && status < 300 : status == 200;
 }
 
-/* What comes with a redirect or an error is let go. */
+/* What comes with a redirect or an error is let go, and so is what a post is answered with. */
 static bool keeps_body(struct download *download) {
     long status = 0;
-    return curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+    return !download->job->post.at &&
+           curl_easy_getinfo(download->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
            is_success(download, status);
 }
 
@@ -380,8 +382,14 @@ enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
     if (atomic_fetch_add(&fetcher->count, 1) >= fetcher->jobs_max ||
         !queue_put(&fetcher->jobs, &job->item)) {
         (void)atomic_fetch_sub(&fetcher->count, 1);
+        (void)atomic_fetch_add(&fetcher->refused, 1);
         return STATUS_BUSY;
     }
     (void)curl_multi_wakeup(fetcher->multi); /* it wakes by itself within POLL_MS */
     return STATUS_OK;
+}
+
+struct fetch_figures fetch_figures(const struct fetcher *fetcher) {
+    return (struct fetch_figures){ .pending = atomic_load(&fetcher->count),
+                                   .refused = atomic_load(&fetcher->refused) };
 }

@@ -43,7 +43,7 @@ struct fetch_job {
     int timeout_ms;                      /* for all of it, redirects included */
     void (*done)(struct fetch_job *job); /* once, on the fetcher's thread */
     enum fetch_outcome outcome;
-    struct text body; /* when outcome is FETCH_OK (HTTP status 200; for a post any 2xx) */
+    struct text body; /* of a GET, when outcome is FETCH_OK (HTTP status 200; for a post any 2xx) */
     int http_status;  /* 0: none came */
 };
 
@@ -55,5 +55,12 @@ void fetcher_stop(struct fetcher *fetcher);
 
 /** Queues a download. STATUS_BUSY when `jobs_max` wait or run; then `done` is never called. */
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
+
+/** How many wait or run, and how many were refused since the start. Any thread. */
+struct fetch_figures {
+    uint64_t pending, refused;
+};
+
+struct fetch_figures fetch_figures(const struct fetcher *fetcher);
 
 #endif

@@ -81,10 +81,10 @@ enum { STORE_GROUP_SIZES = 9 };
 struct store_figures {
     uint64_t commands, commits;                  /* run and committed since the start */
     uint64_t groups[STORE_GROUP_SIZES], grouped; /* commits by size, and the commands in them */
-    uint64_t readings;      /* by views of store_view_open: times that one looked */
-    uint64_t waiting;       /* commands in the queue */
-    uint64_t reads_waiting; /* what was given to store_read */
-    uint64_t log_bytes;     /* the log's file */
+    uint64_t readings;                     /* by views of store_view_open: times that one looked */
+    uint64_t waiting, refused;             /* commands in the queue, and what was full for */
+    uint64_t reads_waiting, reads_refused; /* the same of what was given to store_read */
+    uint64_t log_bytes;                    /* the log's file */
     /* The disk refused a change, and has taken none of that size since; or it refused a sync. */
     bool refuses;
 };

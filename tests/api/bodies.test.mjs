@@ -45,7 +45,7 @@ test('bodies that are announced but do not come leave all room to others', async
 for (const [name, headers, chunk] of [['announced', { 'Content-Length': megabyte }, '{'.repeat(megabyte - 1)],
     ['chunked', { 'Transfer-Encoding': 'chunked' }, `e1000\r\n${'{'.repeat(0xe1000)}\r\n`]])
     test(`more bodies than all requests may hold, ${name}: new requests are told to come again, /metrics and /healthz are served, and then they can`, async () => {
-        const refusedBefore = await figure('roster_request_memory_refused_total'), holding = [];
+        const refusedBefore = await figure('roster_refused_total{reason="memory"}'), holding = [];
         while (holding.length < 120 && !holding.some((wire) => wire.text)) {
             const wire = await open();
             wire.write(request('POST', '/api/sys/users', { token, headers }) + chunk);
@@ -59,7 +59,7 @@ for (const [name, headers, chunk] of [['announced', { 'Content-Length': megabyte
             assert.match(JSON.parse(reply.body).Message, /^The server holds as much for other requests as it may\. Wait 1 seconds/);
         }
         assert.equal((await ask(request('GET', '/healthz'))).status, 200);
-        assert.ok(await figure('roster_request_memory_refused_total') > refusedBefore);
+        assert.ok(await figure('roster_refused_total{reason="memory"}') > refusedBefore);
         assert.ok(await figure('roster_request_memory_bytes') <= await figure('roster_request_memory_limit_bytes') + megabyte);
         for (const wire of holding)
             wire.socket.destroy();

@@ -23,6 +23,8 @@ async function figure(name, where = server) {
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 
+const refused = (reason, where = server) => figure(`roster_refused_total{reason="${reason}"}`, where);
+
 async function gather(count, write, where = server) {
     const wires = [];
     while (wires.length < count) {
@@ -56,12 +58,13 @@ const openRoutes = ['/api/token', '/api/sys/users/token', '/api/auth/resetpasswo
 
 for (const path of openRoutes)
     test(`who is not signed in may send 16 KiB to ${path}, and more is refused at its head`, async () => {
-        const wire = await open();
+        const before = await refused('body'), wire = await open();
         wire.write(request('POST', path, { headers: { 'Content-Length': stranger + 1 } }));
         const reply = await wire.reply(); // nothing of the body was sent
         assert.equal(reply.status, 413);
         assert.equal(JSON.parse(reply.body).Message, 'The body is larger than 16 KiB, and comes without credentials.');
         part([wire]);
+        assert.equal(await refused('body'), before + 1);
         const { status } = await server.call('POST', path, { body: 'x'.repeat(stranger) });
         assert.notEqual(status, 413);
     });
@@ -87,8 +90,10 @@ test('only 16 large bodies come before their Basic password is checked; small on
     const guess = (i) => basic('nobody@example.com', `guess ${i}`);
     const put = (headers, size) => server.call('PUT', '/api/sys/users', { headers, body: ' '.repeat(size) });
     const wires = await gather(17, (wire, i) => wire.write(request('PUT', '/api/sys/users', { headers: { ...guess(i), 'Content-Length': MIB } }) + '{'));
-    const refused = await until('one is refused', () => wires.find((wire) => wire.text));
-    const reply = await refused.reply();
+    const one = await until('one is refused', () => wires.find((wire) => wire.text));
+    const reply = await one.reply();
+    await until('the others are counted', async () => await figure('roster_unchecked_bodies') === 16);
+    assert.equal(await refused('large_body'), 1);
     assert.equal(reply.status, 503);
     assert.match(reply.head, /\r\nRetry-After: 1\r\n/);
     assert.match(JSON.parse(reply.body).Message, /^Too many large bodies come with a password that is not known yet/);
@@ -209,7 +214,7 @@ test('an address has so many connections and no more, whether it comes itself or
         'behind a proxy': [() => proxied('192.0.2.1'), () => proxied('192.0.2.2')],
         'a network of IPv6': [(i) => proxied(`2001:db8::${i}`, 'TCP6'), () => proxied('2001:db8:0:1::1', 'TCP6')],
     };
-    let refused = 0;
+    let count = 0;
     for (const [name, [open_, another]] of Object.entries(ways)) {
         const wires = [];
         for (let i = 0; i < 10; i++) {
@@ -217,7 +222,7 @@ test('an address has so many connections and no more, whether it comes itself or
             assert.equal(await alive(wires[i]), 200, name);
         }
         assert.notEqual(await alive(await open_(10)), 200, name);
-        assert.equal(await figure('roster_http_address_refused_total', other), ++refused);
+        assert.equal(await refused('connections', other), ++count);
         const stranger = await another();
         assert.equal(await alive(stranger), 200, name);
         part([...wires, stranger]);
@@ -226,7 +231,7 @@ test('an address has so many connections and no more, whether it comes itself or
             part([wire]);
             return is;
         });
-        refused = await figure('roster_http_address_refused_total', other);
+        count = await refused('connections', other);
     }
     const local = await gather(30, () => {}, other);
     for (const wire of local)
@@ -291,8 +296,9 @@ test('when 4,096 commands wait for the writer, further ones are told to come aga
         await until('the lock', () => said.includes('held'));
         while (wires.length < 6000 && !wires.some((wire) => / 429 /.test(wire.text)))
             wires.push(...await gather(100, (wire) => wire.write(request('POST', '/api/sys/users/token/refresh', { token: secret })), other));
-        const refused = await until('a refusal', () => wires.find((wire) => / 429 /.test(wire.text)));
-        assert.match((await refused.reply()).head, /\r\nRetry-After: 1\r\n/);
+        const one = await until('a refusal', () => wires.find((wire) => / 429 /.test(wire.text)));
+        assert.ok(await refused('changes', other) > 0);
+        assert.match((await one.reply()).head, /\r\nRetry-After: 1\r\n/);
         assert.equal((await other.call('GET', `/api/sys/users/${userId}`, { token: secret })).status, 200);
     } finally {
         sqlite.stdin.end('ROLLBACK;\n');

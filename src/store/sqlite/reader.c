@@ -69,3 +69,7 @@ enum status readers_submit(struct reader_pool *pool, struct store_command *comma
 size_t readers_waiting(struct reader_pool *pool) {
     return queue_length(&pool->commands);
 }
+
+uint64_t readers_refused(struct reader_pool *pool) {
+    return queue_refused(&pool->commands);
+}

@@ -129,6 +129,7 @@ struct reader_pool *readers_start(struct store *store, unsigned threads,
 void readers_stop(struct reader_pool *pool);
 enum status readers_submit(struct reader_pool *pool, struct store_command *command) MUST_CHECK;
 size_t readers_waiting(struct reader_pool *pool);
+uint64_t readers_refused(struct reader_pool *pool);
 
 /** Runs a command on a view, if those on whose behalf it runs still may. */
 enum status command_run(struct store_view *view, struct store_command *command) MUST_CHECK;

@@ -447,7 +447,9 @@ struct store_figures store_figures(struct store *store) {
         .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
         .readings = count_readings(store),
         .waiting = queue_length(&store->commands),
+        .refused = queue_refused(&store->commands),
         .reads_waiting = readers_waiting(store->reader_pool),
+        .reads_refused = readers_refused(store->reader_pool),
         .log_bytes = (uint64_t)facts.st_size,
         .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
     };
