@@ -481,7 +481,13 @@ struct repeat {
 enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
                               struct arena *arena) MUST_CHECK;
 
-/** Keeps a use, in the place of an earlier one of the same caller and key. */
+/** How many uses of keys are remembered of a caller (more, where some are of the same moment). */
+enum { REPEATS_MAX = 10000 };
+
+/**
+ * Remembers a use, in the place of an earlier one of the same caller and key; the oldest ones of its
+ * caller go when there are more than REPEATS_MAX.
+ */
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
 
 /**

@@ -331,6 +331,26 @@ test('a user has 100 tokens of each kind, of which the oldest goes; those of oth
     assert.ok(await lives(pair.access_token) && await lives(mine));
 });
 
+test('of a user 10,000 Idempotency-Keys are remembered, of which the oldest goes; those of others stay', async () => {
+    const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
+    const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
+    const make = (key) => other.call('POST', '/api/sys/languages', { token: secret, headers: { 'Idempotency-Key': key }, body: { BusinessId: 301, Name: 'Keyed', Culture: 'xx', DisplayOrder: 1, Active: true } });
+    const first = await make('first');
+    assert.equal(first.status, 200, first.text);
+    const at = Number(sql('SELECT at_ms FROM repeats'));
+    sql(`INSERT INTO repeats SELECT c.value, 'Language made ' || s.value, zeroblob(32), 1, ${at} - 20000 + s.value, '' FROM generate_series(1, 9999) AS s,
+        (SELECT ${adminId} AS value UNION ALL SELECT ${userId}) AS c`);
+    sql(`UPDATE repeats SET at_ms = ${at} - 19990 WHERE key = 'Language first'`);
+    assert.equal((await make('first')).json.Value.Id, first.json.Value.Id, 'it is the 10,000th');
+    assert.equal((await make('one more')).status, 200);
+    assert.equal(sql(`SELECT count(*), min(at_ms) - ${at} FROM repeats WHERE caller = ${adminId}`), '10000|-19998');
+    for (let i = 0; i < 100; i++)
+        assert.equal((await make(`more ${i}`)).status, 200);
+    assert.ok(Number(sql(`SELECT count(*) FROM repeats WHERE caller = ${adminId}`)) < 10010);
+    assert.equal(sql(`SELECT count(*) FROM repeats WHERE caller = ${userId}`), '9999');
+    assert.notEqual((await make('first')).json.Value.Id, first.json.Value.Id);
+});
+
 test('100 bodies of 1 MiB by strangers, and 10 sign-ins with names of 1 MB, are refused and stay under 128 MB', async () => {
     await until('what other tests held has gone', () => !isJudged || resident() < 64 * MIB);
     const body = `{"Email":"a@example.com","Password":[${'0,'.repeat(MIB / 2 - 30)}0]}`, form = `grant_type=password&password=x&username=${'%CE%B1'.repeat(170000)}`;

@@ -102,6 +102,10 @@ static const char repeats_table[] =
     " PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX repeats_at ON repeats (at_ms);";
 
+/* Which are the oldest of a caller. */
+static const char repeats_of_callers[] =
+    "CREATE INDEX repeats_of_callers ON repeats (caller, at_ms);";
+
 static bool is_view(const struct table *table) {
     return table == &audit_trail_entry_table || table == &refresh_token_table;
 }
@@ -294,7 +298,7 @@ static enum status create_all(struct store_view *view) {
         status = view_run(view, payloads_table payloads_end);
     if (status == STATUS_OK)
         status = view_run(view, repeats_table);
-    return status;
+    return status == STATUS_OK ? view_run(view, repeats_of_callers) : status;
 }
 
 /* Reads the record of a row that has all of its fields in columns, after Version. */
@@ -667,6 +671,8 @@ static enum status to_version_5(struct store_view *view) {
         status = share_payloads(view);
     if (status == STATUS_OK)
         status = give_hooks_makers(view);
+    if (status == STATUS_OK)
+        status = view_run(view, repeats_of_callers);
     return status == STATUS_OK ? rekey_users(view) : status;
 }
 

@@ -531,6 +531,15 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
     return status;
 }
 
+static enum status bound_repeats(struct store_view *tx, int64_t caller) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_bound_repeats);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, caller);
+    bind_integer(statement, 2, REPEATS_MAX - 1);
+    return view_execute(tx, statement);
+}
+
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) {
     sqlite3_stmt *statement = view_statement(tx, SQL_add_repeat);
     if (!statement)
@@ -541,7 +550,8 @@ enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat)
     bind_integer(statement, 4, repeat->record_id);
     bind_integer(statement, 5, repeat->at_ms);
     bind_text(statement, 6, repeat->author);
-    return view_execute(tx, statement);
+    enum status status = view_execute(tx, statement);
+    return status == STATUS_OK ? bound_repeats(tx, repeat->caller) : status;
 }
 
 enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
