@@ -164,6 +164,7 @@ static int open_store(struct server *server) {
                                      .must_exist = is_old,
                                      .checkpoint_after_ms = server->settings.checkpoint_after,
                                      .search_limit_ms = server->settings.search_limit,
+                                     .user_tokens = server->settings.user_tokens,
                                      .clean_picture = image_strip };
     server->app.store = store_open(&options, why, sizeof why, &code);
     if (!server->app.store) {

@@ -29,6 +29,7 @@ struct store_options {
     int log_bound_pages;
     int64_t checkpoint_after_ms;
     int64_t search_limit_ms; /* how long a command of store_read may take; 0: 10 s */
+    int64_t user_tokens;     /* of each kind that a user may have; 0: 100 */
     /* A picture as it is to be kept, in memory of the arena; `at` NULL: as it is. Pictures that a
      * version stored which did not do so yet pass it when the schema is brought up to date. NULL:
      * they stay as they are. */
@@ -429,12 +430,9 @@ enum status store_try_room(struct store_view *tx) MUST_CHECK;
 enum status store_set_avatar(struct store_view *tx, int64_t user_id,
                              const struct avatar *avatar) MUST_CHECK;
 
-/** How many tokens of each kind a user may have. */
-enum { TOKENS_MAX = 100 };
-
 /**
- * Keeps a new token; the oldest one of its user and kind goes when there are more than TOKENS_MAX.
- * STATUS_BROKEN also when there is one of that hash.
+ * Keeps a new token; the oldest one of its user and kind goes where there are more than there may
+ * be. STATUS_BROKEN also when there is one of that hash.
  */
 enum status store_add_token(struct store_view *tx, const struct token *token) MUST_CHECK;
 
@@ -485,8 +483,8 @@ enum status store_find_repeat(struct store_view *view, struct repeat *repeat, in
 enum { REPEATS_MAX = 10000 };
 
 /**
- * Remembers a use, in the place of an earlier one of the same caller and key; the oldest ones of its
- * caller go when there are more than REPEATS_MAX.
+ * Remembers a use, in the place of an earlier one of the same caller and key; the oldest ones of
+ * its caller go when there are more than REPEATS_MAX.
  */
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
 

@@ -331,6 +331,14 @@ test('a user has 100 tokens of each kind, of which the oldest goes; those of oth
     assert.ok(await lives(pair.access_token) && await lives(mine));
 });
 
+test('how many tokens a user has is a setting', async () => {
+    const other = await Server.start(['--user-tokens', '2']), tokens = [];
+    for (let i = 0; i < 3; i++)
+        tokens.push(await other.token());
+    const alive = await Promise.all(tokens.map(async (one) => (await other.call('GET', '/api/auth/me', { token: one })).status));
+    assert.deepEqual(alive, [401, 200, 200]);
+});
+
 test('of a user 10,000 Idempotency-Keys are remembered, of which the oldest goes; those of others stay', async () => {
     const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();

@@ -134,6 +134,9 @@ uint64_t readers_refused(struct reader_pool *pool);
 /** Runs a command on a view, if those on whose behalf it runs still may. */
 enum status command_run(struct store_view *view, struct store_command *command) MUST_CHECK;
 
+/** How many tokens of each kind a user may have. */
+int64_t store_user_tokens(const struct store *store);
+
 /** Does the checkpointer wait for all snapshots to end? */
 bool store_wants_no_snapshots(const struct store *store);
 

@@ -408,7 +408,7 @@ static enum status bound_tokens(struct store_view *tx, const struct token_hash *
         return STATUS_BROKEN;
     bind_blob(statement, 1, hash_bytes(newest));
     bind_integer(statement, 2, kind);
-    bind_integer(statement, 3, TOKENS_MAX - 1);
+    bind_integer(statement, 3, store_user_tokens(tx->store) - 1);
     enum status status = view_execute(tx, statement);
     if (status == STATUS_OK && sqlite3_changes(tx->db) > 0)
         tx->access_changed |= kind == TOKEN_ACCESS; /* the others are not remembered in memory */

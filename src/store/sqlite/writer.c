@@ -34,6 +34,7 @@ enum {
     PAGE_BYTES = 4096,
     TRY_EVERY_MS = 1000, /* so often room is looked for */
     SEARCH_LIMIT_MS = 10000,
+    USER_TOKENS = 100,
     COMMANDS_MAX = 4096, /* that may wait for the writer: about a second of its work */
 };
 
@@ -56,6 +57,7 @@ struct store {
     atomic_bool wants_log;   /* and for those who read for long: the log is far past its bound */
     atomic_bool is_closing;
     int64_t search_limit_ms;
+    int64_t user_tokens;
     atomic_bool is_broken; /* a sync failed: what reached the disk is not known any more */
     atomic_bool keeps_log; /* a checkpoint's: only the log has all that was acknowledged */
     atomic_uint_fast64_t access_epoch;
@@ -95,6 +97,10 @@ struct authority store_nobody = { confirm_nobody };
 enum status command_run(struct store_view *view, struct store_command *command) {
     enum status status = command->on_behalf_of->confirm(view, command->on_behalf_of);
     return status == STATUS_OK ? command->run(view, command) : status;
+}
+
+int64_t store_user_tokens(const struct store *store) {
+    return store->user_tokens;
 }
 
 uint64_t store_commits(const struct store *store) {
@@ -658,6 +664,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
         options->checkpoint_after_ms ? options->checkpoint_after_ms : CHECKPOINT_AFTER_MS;
     store->log_bound_pages = options->log_bound_pages ? options->log_bound_pages : WAL_BOUND_PAGES;
     store->search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS;
+    store->user_tokens = options->user_tokens ? options->user_tokens : USER_TOKENS;
     atomic_init(&store->access_epoch, 1);
     *exit_code = directory_lock(options->directory, &store->directory, why, why_size);
     if (*exit_code == EX_OK)
