@@ -197,6 +197,28 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
     }
 });
 
+test('replies that nobody reads are in the account of all requests, past which others are told to come again until they go', async () => {
+    const other = await Server.start(['--metrics', '--request-memory', '32', '--idle-timeout', '600']), secret = await other.admin();
+    for (let i = 0; i < 40; i++)
+        assert.equal((await other.call('POST', '/api/sys/webhooks', { token: secret, body: { BusinessId: 301, Name: `Long ${i}`, Action: 1, URL: 'http://127.0.0.1:1/', Description: '\n'.repeat(65536) } })).status, 200);
+    const wires = await gather(40, (wire) => {
+        wire.socket.pause();
+        wire.write(request('GET', '/api/sys/webhooks?size=100', { token: secret })); // 5 MiB, of which the system's buffers take some
+    }, other);
+    const held = () => figure('roster_request_memory_bytes', other);
+    await until('all that may be held is', async () => await held() > 24 * MIB && await refused('memory', other) > 0);
+    assert.ok(await held() <= 33 * MIB);
+    assert.equal((await other.call('GET', '/healthz')).status, 200);
+    wires.forEach((wire) => wire.socket.resume());
+    const statuses = [];
+    for (const wire of wires)
+        statuses.push((await wire.reply()).status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 503]);
+    part(wires);
+    await until('nothing is held', async () => await held() < 2 * MIB);
+    assert.equal((await other.call('GET', '/api/sys/webhooks?size=100', { token: secret })).status, 200);
+});
+
 test('an address has so many connections and no more, whether it comes itself or by a proxy; others, and this machine, have theirs', async () => {
     const other = await Server.start(['--metrics', '--address-connections', '10', '--proxy-protocol', '127.0.0.3']);
     const from = (localAddress) => Wire.clear({ host: other.host, port: other.port, localAddress });
