@@ -1,5 +1,5 @@
 -- load.lua JOB TOKEN FIRST COUNT [check]: what wrk asks for. JOB: fixed, same, pipelined, get, put, email,
--- login, or one of the searches below. With `check`, each reply's body is looked at, which costs the load
+-- login, guess, greek, or one of the searches below. With `check`, each reply's body is looked at, which costs the load
 -- generator too much to do for all. Prints replies a second, p50 and p99 in ms, how many were wrong, and
 -- how many there were.
 local threads, job, token, first, count, checking = {}, nil, nil, nil, nil, false
@@ -36,8 +36,8 @@ local function body(id)
       random(100, 999), truth[random(2)], truth[random(2)], random(100000000, 999999999))
 end
 
-local function sign_in()
-   local form = "grant_type=password&username=admin@example.com&password=demo-password"
+local function sign_in(username, password)
+   local form = "grant_type=password&username=" .. username .. "&password=" .. password
    return "POST /api/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
       .. "Content-Length: " .. #form .. "\r\n\r\n" .. form
 end
@@ -57,7 +57,7 @@ local searches = {
 
 -- Those with an odd number get new e-mails: the other jobs would change them back.
 local function make()
-   if job == "login" then return sign_in() end
+   if job == "login" then return sign_in("admin@example.com", "demo-password") end
    local id = first + math.random(0, math.floor(count / 2) - 1) * 2 + (job == "email" and 1 or 0)
    if job == "get" or job == "fixed" then
       head = head or "Host: localhost\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
@@ -78,11 +78,17 @@ local made, used = {}, 0
 
 -- `same` and `pipelined` ask for one thing again and again: wrk makes it once and writes it at once, so that
 -- the limits of the HTTP layer are the server's. wrk counts the requests in what it is given, and then each
--- reply.
-local repeated = { same = 1, pipelined = 16 }
+-- reply. So are what others try meanwhile: a password of the first user, and a name of 500,000 letters.
+local repeated = { same = 1, pipelined = 16, guess = 1, greek = 1 }
+
+local function one()
+   if job == "guess" then return sign_in("user." .. first .. "@example.com", "a guess") end
+   if job == "greek" then return sign_in(("\206\177"):rep(500000), "a guess") end
+   return ("GET /api/sys/users/%d HTTP/1.1\r\nHost: localhost\r\n\r\n"):format(first)
+end
 
 local function repeat_one(times)
-   local all = ("GET /api/sys/users/%d HTTP/1.1\r\nHost: localhost\r\n\r\n"):format(first):rep(times)
+   local all = one():rep(times)
    request = nil
    wrk.format = function() return all end
 end

@@ -79,6 +79,10 @@ END {
     row("Email contains what all have", "all_emails", "")
     row("sign-in with a password, 8 connections", "login", "")
     row("GET by id, 1 connection, beside those", "get_beside", "")
+    row("GET by id, 1 connection", "alone", "")
+    row("beside 6 with names of 500,000 Greek letters", "greek_beside", "")
+    row("sign-in, 1 connection", "login_alone", "")
+    row("beside 6 guesses at the dearest imported hash", "guess_beside", "")
     if (has("rest_idle", 1)) {
         gap()
         printf "| %-48s | %8s | %8s |\n|---|---:|---:|\n", "memory of each of 10,000 connections, bytes", "Pss", "Rss"
