@@ -5,6 +5,7 @@
 #include "base/budget.h"
 #include "base/mutex.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { LISTS = 256, TYPE_MAX = 64 };
@@ -35,6 +36,7 @@ static struct picture **place_of(int64_t user_id) {
 }
 
 static void take_out(struct picture **place) {
+    assert(*place);
     (*place)->is_listed = false;
     *place = (*place)->next;
 }

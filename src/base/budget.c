@@ -57,7 +57,7 @@ void budget_force(size_t size) {
 
 void budget_give(size_t size) {
     spare += size;
-    if (spare <= 2 * LOT)
+    if (spare <= (size_t)2 * LOT)
         return;
     atomic_fetch_sub_explicit(&used, spare - LOT, memory_order_relaxed);
     spare = LOT;

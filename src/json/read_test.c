@@ -292,7 +292,7 @@ static void reading_holds_at_most_8_times_the_body(void **state) {
 static void small_bodies_may_have_many_values(void **state) {
     (void)state;
     struct buffer body;
-    buffer_init(&body, &arena, 32 * 1024);
+    buffer_init(&body, &arena, (size_t)32 * 1024);
     buffer_printf(&body, "{\"Businesses\":[0");
     for (int i = 0; i < 9000; i++)
         buffer_add(&body, TEXT(",0"));
