@@ -36,8 +36,10 @@ static void read_log(void (*work)(struct sign_in_log *log)) {
 /* How many lines there are, and how many events they tell of. */
 static unsigned long count(unsigned long *lines) {
     unsigned long events = 0;
+    char *rest = NULL;
     *lines = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), (*lines)++) {
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest), (*lines)++) {
         const char *more = strstr(line, ", and "), *untold = strstr(line, "sign-in: ");
         assert_non_null(untold);
         if (strstr(line, "more events"))
