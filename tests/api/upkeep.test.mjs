@@ -155,6 +155,7 @@ async function findFaults(source, id, other) {
             `users.Businesses: of ${id}: ${user.Businesses[0]} is not in the index of links`],
         ["INSERT INTO links VALUES ('users.ApplicationId', 701, 5)", 'DELETE FROM links WHERE owner = 5', 'users.ApplicationId: of 5 is in the index of links only'],
         [`UPDATE users SET FullName = 'Eve' WHERE Id = ${id}`, `UPDATE users SET FullName = '${user.FullName}' WHERE Id = ${id}`, `users.FullName: of ${id} is not what its Members say`],
+        [setMembers({ FullName: null }), setMembers({}), `users.FullName: of ${id} is not what its Members say`],
         [setTexts('FullName', texts.FullName.replace(hex('ada'), hex('eve'))), setTexts('FullName', texts.FullName), `texts of users.FullName: ${id} is not found by what it has`],
         [setTexts('Email', `00${texts.Email}`), setTexts('Email', texts.Email), 'texts of users.Email: it cannot be read'],
         [`DELETE FROM users_Email_addresses WHERE owner = ${id}`, `INSERT INTO users_Email_addresses VALUES ('${address}', ${id})`, `addresses of users: ${id} is not found by its address`],
