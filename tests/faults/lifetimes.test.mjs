@@ -168,8 +168,8 @@ test('what is over is taken away at the next start, and nothing that still count
     const own = await faults.start([]), sql = (text) => execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim();
     const { access_token: token } = (await own.grant({ grant_type: 'password', username: adminEmail, password }, { client_id: 'passes' })).json;
     assert.equal((await own.call('POST', '/api/sys/businesses', { token, body: { Name: 'Kept' }, headers: { 'Idempotency-Key': 'passes' } })).status, 200);
-    for (const [time, keys, access, refresh] of [[0, 1, 1, 1], [day - minute, 1, 1, 1], [day + minute, 0, 1, 1], [7 * day - minute, 0, 1, 1], [7 * day + minute, 0, 0, 1], [15 * day - minute, 0, 0, 1],
-        [15 * day + minute, 0, 0, 0]]) {
+    for (const [time, keys, access, refresh] of [[0, 1, 1, 1], [day - hour, 1, 1, 1], [day + hour, 0, 1, 1], [7 * day - hour, 0, 1, 1], [7 * day + hour, 0, 0, 1], [15 * day - hour, 0, 0, 1],
+        [15 * day + hour, 0, 0, 0]]) {
         faults.setClock(time);
         await own.restart();
         assert.equal(sql(`SELECT (SELECT count(*) FROM repeats), sum(kind = 0), sum(kind = 1) FROM (SELECT kind FROM tokens WHERE client_id = 'passes' UNION ALL SELECT 9)`), `${keys}|${access}|${refresh}`, `${time} ms`);
