@@ -139,7 +139,7 @@ test('the pause before an attempt is repeated doubles each time', async () => {
 });
 
 test('what happens is told at once, and what waits behind it next, however long pauses are', async () => {
-    const { hook, rename } = await another(1, ['--webhook-retry', '3600000']);
+    const { hook, rename, deliveries } = await another(1, ['--webhook-retry', '3600000']);
     let answer;
     answers['/at-once'] = () => new Promise((resolve) => { answer = resolve; });
     await hook('/at-once');
@@ -149,6 +149,8 @@ test('what happens is told at once, and what waits behind it next, however long 
     answer(200);
     await cameTo('/at-once', 2);
     answer(200);
+    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 2, 'both are noted');
+    await sleep(500); // what was noted is no reason to look any more
     await rename(people[0], 'Third');
     await cameTo('/at-once', 3);
     answer(200);
