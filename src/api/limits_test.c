@@ -90,6 +90,15 @@ static void at_most_5000_writes_in_a_day(void **state) {
     limits_free(limits);
 }
 
+static void reads_are_no_writes(void **state) {
+    struct limits *limits = started();
+    (void)state;
+    for (int64_t i = 0; i < 100; i++)
+        assert_int_equal(limits_count(limits, SOMEBODY, false, start_ms + i * 100), 0);
+    assert_int_equal(limits_count(limits, SOMEBODY, true, start_ms + 100 * 100), 0);
+    limits_free(limits);
+}
+
 static void without_bursts_the_rest_holds(void **state) {
     struct limits *limits = limits_new(LIMITS_but_bursts);
     (void)state;
@@ -129,6 +138,7 @@ int main(void) {
         cmocka_unit_test(at_most_5000_in_each_hour_of_a_day),
         cmocka_unit_test(at_most_60_writes_in_a_minute),
         cmocka_unit_test(at_most_5000_writes_in_a_day),
+        cmocka_unit_test(reads_are_no_writes),
         cmocka_unit_test(without_bursts_the_rest_holds),
         cmocka_unit_test(to_wait_as_told_helps),
         cmocka_unit_test(each_caller_is_counted_alone),

@@ -107,12 +107,12 @@ static void updated_on_is_later_even_when_the_clock_stands_still(void **state) {
 }
 
 static void lists_are_replaced_then_added_to_then_taken_from(void **state) {
-    static const int64_t whole[] = { 3, 1 }, added[] = { 2, 1, 9 }, removed[] = { 3, 5 };
+    static const int64_t whole[] = { 3, 1 }, added[] = { 2, 1, 9, 5 }, removed[] = { 3, 5 };
     (void)state;
     struct record user = new_user();
     struct change change = change_new(&user_table, &arena);
     change.values[USER_Businesses] = value_ids(whole, 2);
-    change.values[USER_AddedBusinesses] = value_ids(added, 3);
+    change.values[USER_AddedBusinesses] = value_ids(added, 4);
     change.values[USER_RemovedBusinesses] = value_ids(removed, 2);
     user = merged(&user, &change, &rules);
     assert_text(&user.values[USER_Businesses], "[1,2,9]");

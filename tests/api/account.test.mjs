@@ -60,6 +60,18 @@ test('must_reset_password hands out a token that sets a new password, once', asy
     assert.deepEqual([user.MustResetPassword, user.UpdatedBy], [false, 'frontdesk@example.com']);
 });
 
+test('who must set a new password is told so by validate, and keeps the token for it whoever tries the old one', async () => {
+    await server.update(staff.manager, { MustResetPassword: true });
+    const { error_description } = (await signIn('manager@example.com', password)).json;
+    const validated = await server.call('POST', '/api/sys/users/validate', { token, body: { Email: 'manager@example.com', Password: password } });
+    assert.deepEqual([validated.json.Status, validated.json.Value.Id, validated.json.Value.MustResetPassword], [200, staff.manager, true]);
+    const basic = { Authorization: `Basic ${btoa(`manager@example.com:${password}`)}` };
+    assertFailure(await server.call('GET', '/api/auth/me', { headers: basic }), 401);
+    assert.equal((await server.call('POST', '/api/sys/users/token', { body: { email: 'manager@example.com', password } })).json.Value, null);
+    assert.equal((await reset(error_description, 'correct horse battery')).status, 200);
+    await server.update(staff.manager, { NewPassword: password });
+});
+
 test('an access token resets nothing, and a reset token is no bearer', async () => {
     assertInvalid(await reset(token, 'correct horse battery'), 'Token', /still good/);
     assertInvalid(await reset('', 'correct horse battery'), 'Token', /required/);

@@ -217,6 +217,16 @@ test('a reader may use another connection for each page, new ones or those of a 
     }
 });
 
+test('a connection may ask for any page after any other', async () => {
+    const agent = connection(), query = 'orderBy=Id&User_FullName=e';
+    const ids = async (more) => (await get(agent, `/api/sys/users?${query}&${more}`)).Records.map((user) => user.Id);
+    const all = await ids('size=1000');
+    assert.equal(all.length, 1000);
+    for (const number of [1, 3, 2, 4, 7, 1, 2, 6])
+        assert.deepEqual(await ids(`size=50&page=${number}`), all.slice((number - 1) * 50, number * 50), `page ${number}`);
+    agent.destroy();
+});
+
 test('a reader with a token of its own has a place of its own, whatever connections it uses', async () => {
     const people = await crowd('Credentials'), other = await server.token();
     const ask = async (bearer, number) => (await server.call('GET', `/api/sys/users?${people.query}&page=${number}`, { token: bearer })).json.Records.map((user) => user.Id);

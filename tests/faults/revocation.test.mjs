@@ -281,6 +281,15 @@ test('a password that ends before the one-time token that it is to make is a wro
     assert.equal(sql(`SELECT count(*) FROM tokens WHERE kind = 4 AND user_id = ${id}`), '0');
 });
 
+test('a password that has to be changed is not changed to one that was set meanwhile', async () => {
+    const { id, email } = await person({ MustResetPassword: true });
+    const set = (NewPassword) => patch({ NewPassword, MustResetPassword: true })({ id });
+    const [ended, acted] = await race(modes[0], () => set('correct horse battery'), () => patch({ NewPassword: 'another horse battery' })({ id }));
+    assert.deepEqual([ended.status, acted.status], [200, 409], acted.text);
+    assertFailure(acted, 409);
+    assert.equal((await server.grant({ grant_type: 'password', username: email, password: 'correct horse battery' })).json.error, 'must_reset_password');
+});
+
 test('who gives something up himself has his reply', async () => {
     const who = await signIn(await person());
     const reply = await call('PATCH', `/api/sys/users/${who.id}`, { NewPassword: 'correct horse battery', UserRoles: [] }, who.bearer);
