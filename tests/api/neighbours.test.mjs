@@ -293,6 +293,12 @@ test('one failing id does not hide the others', async () => {
     assert.equal((await server.get(adminId)).Active, true);
 });
 
+test('a command is of one resource, and no other one knows it', async () => {
+    for (const [path, Key, id] of [['sys/users', 'repeat', userId], ['sys/webhookdeliveries', 'unlock', 1], ['sys/webhookdeliveries', 'deactivate', 1],
+        ['security/userroles', 'revoke-tokens', 401], ['sys/businesses', 'activate', 301]])
+        assertInvalid(await server.call('POST', `/api/${path}/runcommand`, { token: await server.admin(), body: { Key, Ids: [id] } }), 'Key', /command/);
+});
+
 test('bad runs are 400, and runs need the role', async () => {
     assertInvalid(await run('explode', [userId]), 'Key', /is not a command/);
     assertInvalid(await run('unlock', []), 'Ids', /required/);

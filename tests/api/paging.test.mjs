@@ -224,6 +224,14 @@ test('a connection may ask for any page after any other', async () => {
     assert.equal(all.length, 1000);
     for (const number of [1, 3, 2, 4, 7, 1, 2, 6])
         assert.deepEqual(await ids(`size=50&page=${number}`), all.slice((number - 1) * 50, number * 50), `page ${number}`);
+    await ids('size=10&page=1');
+    assert.deepEqual(await ids('size=25&page=2'), all.slice(25, 50), 'pages of another size are another search');
+    const entries = async (more) => (await get(agent, `/api/sys/audittrailentries?${more}`)).Records.map((entry) => entry.Id);
+    await get(agent, '/api/sys/users?size=10&page=1');
+    assert.deepEqual(await entries('size=10&page=2'), (await entries('size=20')).slice(10), 'and so are those of another resource');
+    const more = [...all, ...(await ids('size=100&page=11'))];
+    assert.equal(more.length, 1100);
+    assert.deepEqual((await get(agent, `/api/sys/users?id=[${more}]`)).map((user) => user.Id), all, 'a batch is of 1000');
     agent.destroy();
 });
 
