@@ -50,6 +50,7 @@ test('members that mean nothing are named in X-Ignored-Parameters, whatever beco
 test('handling=strict keeps to the letter: names, booleans, marks, forms', async () => {
     assertInvalid(await patch({ active: true }, strict), 'active', /^is not a property that can be set$/);
     assertInvalid(await patch({ Active: 'True' }, strict), 'Active', /^must be true or false$/);
+    assertInvalid(await patch({ Language: 'EnglishUS' }, strict), 'Language', /^must be one of/);
     assertInvalid(await patch('\ufeff{"Active":true}', strict), 'Body', /^is not valid JSON/);
     assertInvalid(await patch('Active=true', { ...form, ...strict }), 'Body', /^is not valid JSON/);
     assertInvalid(await ask('POST', '/api/sys/users/validate', { email: 'x@example.org', Password: 'y' }, strict), 'email', /not a property/);
@@ -247,7 +248,7 @@ test('null and notnull find references that point to nothing, or to something', 
     await patch({ PreferredLanguageId: 601 });
     const all = (await ask('GET', '/api/sys/users')).json.TotalItems;
     const total = async (query) => (await ask('GET', `/api/sys/users?${query}`)).json.TotalItems;
-    const none = await total('User_PreferredLanguage=null'), some = await total('User_PreferredLanguageId=NotNull');
+    const none = await total('User_PreferredLanguage=NULL'), some = await total('User_PreferredLanguageId=NotNull');
     assert.ok(some >= 1);
     assert.equal(none + some, all);
     assert.equal(await total(`User_PreferredLanguage=null&id=${userId}`), 0);

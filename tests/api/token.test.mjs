@@ -72,6 +72,10 @@ test('other grants, a JSON body and a malformed form are refused as OAuth says',
     assertError(await server.grant({ grant_type: 'password', username: adminEmail }), 'invalid_request');
     assertError(await server.call('POST', '/api/token', { body: 'grant_type=password&grant_type=password' }), 'invalid_request');
     assertError(await server.call('POST', '/api/token', { body: 'grant_type=%zz' }), 'invalid_request');
+    const form = new URLSearchParams({ grant_type: 'password', username: adminEmail, password }).toString();
+    assert.equal((await server.call('POST', '/api/token', { body: form })).status, 200);
+    for (const twice of ['grant_type=password', `username=${adminEmail}`, `password=${password}`, 'totp=&totp=', 'client_id=a&client_id=a'])
+        assertError(await server.call('POST', '/api/token', { body: `${form}&${twice}` }), 'invalid_request');
     assertError(await server.grant({ grant_type: 'refresh_token' }), 'invalid_request');
 });
 
