@@ -79,6 +79,11 @@ test('it takes the right to change the users as well', async () => {
     await call('PATCH', `${rolesPath}/${keeperRole}`, { body: { AddedRoles: idsOf('User-Edit') } });
     assert.equal((await patch({ AddedUsers: [userId] }, keeper)).status, 200);
     assertFailure(await patch({ AddedUsers: [adminId] }, keeper), 403);
+    assert.equal((await patch({ AddedUsers: [adminId] }, token)).status, 200);
+    for (const without of [{ RemovedUsers: [adminId] }, { Users: [] }, { Users: [userId] }])
+        assertFailure(await patch(without, keeper), 403);
+    assert.deepEqual((await get(rolesPath, role)).Users.sort(), [adminId, userId].sort(), 'nor is anything taken from who may not be changed');
+    assert.equal((await patch({ RemovedUsers: [userId] }, keeper)).status, 200);
     const stronger = await make(rolesPath, { Roles: idsOf('User-Delete') });
     assertFailure(await call('PATCH', `${rolesPath}/${stronger}`, { token: keeper, body: { AddedUsers: [staff.lister] } }), 403);
     assert.deepEqual((await get(rolesPath, stronger)).Users, []);
