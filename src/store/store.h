@@ -100,16 +100,23 @@ bool store_is_broken(const struct store *store);
 
 /* ---- reading: any view; sees all that was answered before ---- */
 
-/** A view for the calling thread. NULL when there is no memory or descriptor left. */
+/**
+ * A view for the calling thread, which no time limit of the store's ends. NULL when there is no
+ * memory or descriptor left.
+ */
 struct store_view *store_view_open(struct store *store) MUST_CHECK;
 
+/** Any thread that nobody else uses the view on. Takes NULL. */
 void store_view_close(struct store_view *view);
 
 /** Loads a record whole, hidden and secret values as stored. STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_load(struct store_view *view, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) MUST_CHECK;
 
-/** Fills in what a record shows but other rows keep: its owners, and names of referenced rows. */
+/**
+ * Fills in what a record shows but other rows keep: its owners by Id, and the names of rows that it
+ * refers to (null where there is no such row). STATUS_BROKEN.
+ */
 enum status store_complete(struct store_view *view, struct record *record,
                            struct arena *arena) MUST_CHECK;
 
@@ -129,10 +136,11 @@ enum status store_find_user(struct store_view *view, struct text email_key, int6
  */
 enum status store_find_business(struct store_view *view, struct text name, int64_t *id) MUST_CHECK;
 
-/** Is there a row with this id? STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** OK: there is a row with this id. STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_exists(struct store_view *view, const struct table *table, int64_t id) MUST_CHECK;
 
-/** Is there an active unrestricted administrator besides `id`? STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** OK: there is an active unrestricted administrator besides `id`. STATUS_NOT_FOUND, STATUS_BROKEN.
+ */
 enum status store_other_administrator(struct store_view *view, int64_t id) MUST_CHECK;
 
 /**
@@ -320,21 +328,23 @@ struct store_command {
      * another command of its group failed and was rolled back with it: it must then start afresh.
      */
     enum status (*run)(struct store_view *tx, struct store_command *command);
-    /* On the writer's thread, once, after what `run` wrote became durable (or did not). */
+    /* On the writer's thread, once, after what `run` wrote became durable (or did not): every view
+     * sees it by then. */
     void (*done)(struct store_command *command);
     enum status status; /* what `run` returned, or BROKEN when nothing of it was kept */
 };
 
 /**
- * Queues a command, which stays the caller's. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE
- * when the store is closing.
+ * Queues a command, which stays the caller's: it must live until `done`. Any thread. STATUS_BUSY when
+ * too many wait, STATUS_UNAVAILABLE when the store is closing: then `done` is not called.
  */
 enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
 
 /**
  * Queues a command that only reads, and may take long: it runs on one of a few threads of the
- * store's own, with a view of theirs, and is answered there. STATUS_BUSY when too many wait,
- * STATUS_UNAVAILABLE when closing. What it reads by ends early, as TOO_SLOW after the time limit,
+ * store's own, with a view of theirs, and is answered there; it waits for nobody who writes. Any
+ * thread. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE when closing: then `done` is not
+ * called. What it reads by ends early, as TOO_SLOW after the time limit,
  * as BUSY when the log cannot begin anew for it, as UNAVAILABLE when closing.
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
@@ -342,7 +352,10 @@ enum status store_read(struct store *store, struct store_command *command) MUST_
 /** From here on what store_read was given, or is given, ends early as STATUS_UNAVAILABLE. */
 void store_end_reading(struct store *store);
 
-/** Submits and waits: for start-up and tools, never on an I/O thread. The command's status. */
+/**
+ * Submits and waits: for start-up and tools, never on an I/O thread. The command's status; its
+ * `done` is not called, and its `status` not set.
+ */
 enum status store_run(struct store *store, struct store_command *command) MUST_CHECK;
 
 /** Who writes, for UpdatedBy and the audit rows. */

@@ -217,6 +217,20 @@ static void no_more_is_due_at_once_than_may_be_sent_and_the_oldest_comes_first(v
     assert_int_equal(due.next_ms, SUITE_NOW_MS - DUE_MAX);
 }
 
+static void what_is_due_for_longest_comes_first_not_what_is_oldest(void **state) {
+    struct suite *suite = *state;
+    begin_with_a_hook(suite);
+    suite_add_users(suite, USER + 1, 1);
+    touch(suite, USER);
+    struct delivery oldest = only_due(suite);
+    touch(suite, USER + 1);
+    miss(suite, &oldest, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late"), 10 });
+    struct due_deliveries due = due_of(suite, HOOK, SUITE_NOW_MS + 600);
+    assert_int_equal(due.count, 2);
+    assert_int_equal(due.list[0].entity_id, USER + 1);
+    assert_int_equal(due.list[1].id, oldest.id);
+}
+
 static void a_delivery_that_arrived_says_so(void **state) {
     struct suite *suite = *state;
     begin_with_a_hook(suite);
@@ -473,6 +487,7 @@ int main(void) {
         suite_test(the_outbox_says_that_something_may_be_due),
         suite_test(of_one_user_only_the_oldest_delivery_is_due),
         suite_test(no_more_is_due_at_once_than_may_be_sent_and_the_oldest_comes_first),
+        suite_test(what_is_due_for_longest_comes_first_not_what_is_oldest),
         suite_test(a_delivery_that_arrived_says_so),
         suite_test(an_attempt_that_failed_is_made_again_when_it_is_due),
         suite_test(what_would_wait_longer_than_any_pause_is_due),
