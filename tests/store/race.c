@@ -92,8 +92,8 @@ void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigne
     enum kind kind = round % KINDS;
     struct race race = { .store = suite->store };
     struct marshal first, last;
-    pthread_t threads[RACERS_MAX];
-    assert_true(count <= RACERS_MAX);
+    pthread_t threads[RACERS];
+    assert_true(count <= RACERS);
     assert_int_equal(pthread_barrier_init(&race.start, NULL, count + 1), 0);
     assert_int_equal(pthread_barrier_init(&race.all_wait, NULL, count + 1), 0);
     if (kind != COMES_FREELY) {
@@ -124,9 +124,60 @@ void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigne
     (void)pthread_barrier_destroy(&race.all_wait);
 }
 
+void race_for_one(struct suite *suite, unsigned round, struct racer *racers, enum status lost) {
+    race_run(suite, round, racers, RACERS);
+    assert_int_equal(race_count(racers, RACERS, STATUS_OK), 1);
+    assert_int_equal(race_count(racers, RACERS, lost), RACERS - 1);
+}
+
+const struct racer *race_winner(const struct racer *racers) {
+    for (unsigned i = 0; i < RACERS; i++)
+        if (racers[i].command.status == STATUS_OK)
+            return &racers[i];
+    fail_msg("nobody won");
+    return NULL;
+}
+
 unsigned race_count(const struct racer *racers, unsigned count, enum status status) {
     unsigned ended = 0;
     for (unsigned i = 0; i < count; i++)
         ended += racers[i].command.status == status;
     return ended;
+}
+
+/* ---- what racers do ---- */
+
+struct record race_next(const struct record *record, struct arena *arena) {
+    struct record next = record_new(record->table, arena);
+    if (next.values)
+        memcpy(next.values, record->values, record->table->count * sizeof *next.values);
+    next.version = record->version + 1;
+    return next;
+}
+
+enum status race_rewrite(struct store_view *tx, const struct table *table, int64_t id,
+                         race_change *change, const struct racer *racer) {
+    struct arena arena = { 0 };
+    struct record before, after;
+    enum status status = store_load(tx, table, id, &arena, &before);
+    if (status == STATUS_OK) {
+        after = race_next(&before, &arena);
+        status = after.values ? STATUS_OK : STATUS_BROKEN;
+    }
+    if (status == STATUS_OK) {
+        change(&after, racer, &arena);
+        status = store_update(tx, &before, &after, &suite_author);
+    }
+    arena_close(&arena);
+    return status;
+}
+
+void race_set_next_number(struct record *user, const struct racer *racer, struct arena *arena) {
+    (void)racer;
+    (void)arena;
+    user->values[USER_LastHelpVisited].integer++;
+}
+
+enum status race_count_up(struct store_view *tx, struct store_command *command) {
+    return race_rewrite(tx, &user_table, RACE_USER, race_set_next_number, (struct racer *)command);
 }

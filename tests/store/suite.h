@@ -4,7 +4,8 @@
 /*
  * What the programs of this folder share. Each test gets an empty store in a folder of its own, and
  * holds it to a promise of store.h. The suite knows nothing of what is behind that header: another
- * engine passes the same tests when suite_open makes a store of it. cmocka.h comes first.
+ * engine passes the same tests when suite_open makes a store of it. Who includes this includes
+ * cmocka.h too.
  */
 
 #include "model/tables.h"
@@ -111,7 +112,8 @@ struct search suite_all(const struct table *table);
 
 /* ---- races ---- */
 
-enum { RACE_ROUNDS = 24, RACERS_MAX = 8 };
+/* Users of races have the Ids from RACE_USER on. */
+enum { RACE_ROUNDS = 24, RACERS = 6, RACE_USER = 1000 };
 
 /** One of several commands that start at once. */
 struct racer {
@@ -130,11 +132,31 @@ struct racer {
  */
 void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigned count);
 
+/** The same of a race that one must win, and all others lose as `lost`. */
+void race_for_one(struct suite *suite, unsigned round, struct racer *racers, enum status lost);
+
+/** Who won it. */
+const struct racer *race_winner(const struct racer *racers);
+
 /** How many ended so. */
 unsigned race_count(const struct racer *racers, unsigned count, enum status status);
 
-/** Makes racers that all do the same. */
+/** Makes racers that all do the same, on behalf of nobody. */
 void race_prepare(struct racer *racers, unsigned count,
                   enum status (*run)(struct store_view *, struct store_command *), const void *of);
+
+/* On the writer's thread: they have no suite, and no arena but the command's own. */
+
+/** A copy with the next version; `values` NULL when memory is short. */
+struct record race_next(const struct record *record, struct arena *arena);
+
+/** Loads a record, has `change` change it, and writes it. */
+typedef void race_change(struct record *record, const struct racer *racer, struct arena *arena);
+enum status race_rewrite(struct store_view *tx, const struct table *table, int64_t id,
+                         race_change *change, const struct racer *racer);
+
+/** Changes that add one to a number of a user, and the command that does so to RACE_USER. */
+void race_set_next_number(struct record *user, const struct racer *racer, struct arena *arena);
+enum status race_count_up(struct store_view *tx, struct store_command *command);
 
 #endif
