@@ -400,6 +400,7 @@ static void who_may_not_read_any_more_is_refused(void **state) {
     struct guard guard = { { confirm_role }, 77, 0 };
     prepare_reading(suite, &reading, find_first);
     reading.command.on_behalf_of = &guard.authority;
+    suite_post(&reading.opened); /* should it run all the same */
     assert_ok(store_read(suite->store, &reading.command));
     suite_wait(&reading.finished);
     assert_int_equal(reading.command.status, STATUS_UNAUTHENTICATED);

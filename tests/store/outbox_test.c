@@ -157,6 +157,20 @@ static void what_was_not_kept_or_only_noted_is_not_told(void **state) {
     assert_int_equal(store_outbox_changes(suite->store), changes);
 }
 
+/* Whether there is anybody to tell is known as of what was kept. */
+static void events_are_told_when_the_deletion_of_their_webhook_was_taken_back(void **state) {
+    struct suite *suite = *state;
+    begin_with_a_hook(suite);
+    struct record hook = suite_load(suite, &web_hook_table, HOOK);
+    struct record user = suite_load(suite, &user_table, USER), next = suite_next(suite, &user);
+    struct store_view *tx = suite_write(suite);
+    assert_ok(store_delete(tx, &hook, &suite_author));
+    assert_ok(store_update(tx, &user, &next, &suite_author));
+    suite_roll_back(suite);
+    touch(suite, USER);
+    assert_int_equal(count_pending(suite), 1);
+}
+
 static void the_outbox_says_that_something_may_be_due(void **state) {
     struct suite *suite = *state;
     begin_with_a_hook(suite);
@@ -484,6 +498,7 @@ int main(void) {
         suite_test(what_is_delivered_is_the_record_as_the_change_left_it),
         suite_test(a_webhooks_secret_comes_with_its_deliveries_as_it_is_kept),
         suite_test(what_was_not_kept_or_only_noted_is_not_told),
+        suite_test(events_are_told_when_the_deletion_of_their_webhook_was_taken_back),
         suite_test(the_outbox_says_that_something_may_be_due),
         suite_test(of_one_user_only_the_oldest_delivery_is_due),
         suite_test(no_more_is_due_at_once_than_may_be_sent_and_the_oldest_comes_first),
