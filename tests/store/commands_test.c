@@ -361,11 +361,13 @@ static enum status search_once(struct reading *reading, struct store_view *view)
     return search_all(view);
 }
 
+/* As often as takes far longer than the limit on any machine. */
 static enum status search_on(struct reading *reading, struct store_view *view) {
-    enum status status;
+    enum { MOST = 10000 };
+    enum status status = STATUS_OK;
     (void)reading;
-    while ((status = search_all(view)) == STATUS_OK)
-        ;
+    for (int i = 0; status == STATUS_OK && i < MOST; i++)
+        status = search_all(view);
     return status;
 }
 
@@ -421,14 +423,15 @@ static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
         prepare_reading(suite, &readings[accepted], find_first);
         status = store_read(suite->store, &readings[accepted].command);
     }
-    assert_int_equal(status, STATUS_BUSY);
-    assert_in_range(store_figures(suite->store).reads_waiting, 1, accepted);
+    uint64_t waiting = store_figures(suite->store).reads_waiting;
     for (unsigned i = 0; i < accepted; i++)
         suite_post(&readings[i].opened);
     for (unsigned i = 0; i < accepted; i++) {
         suite_wait(&readings[i].finished);
         assert_ok(readings[i].command.status);
     }
+    assert_int_equal(status, STATUS_BUSY);
+    assert_in_range(waiting, 1, accepted);
     free(readings);
 }
 
