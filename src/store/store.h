@@ -168,8 +168,8 @@ enum status store_search(struct store_view *view, const struct search *search,
                          struct found *found) MUST_CHECK;
 
 /**
- * The same for an I/O thread: STATUS_TOO_SLOW, and nothing is found, when the search is not one
- * that an index answers within a millisecond or so.
+ * The same for an I/O thread: STATUS_TOO_SLOW when the search is not one that an index answers
+ * within a millisecond or so. Whatever it fails with, nothing is added to `found->json`.
  */
 enum status store_search_quickly(struct store_view *view, const struct search *search,
                                  struct found *found) MUST_CHECK;
