@@ -335,8 +335,8 @@ struct store_command {
 };
 
 /**
- * Queues a command, which stays the caller's: it must live until `done`. Any thread. STATUS_BUSY when
- * too many wait, STATUS_UNAVAILABLE when the store is closing: then `done` is not called.
+ * Queues a command, which stays the caller's: it must live until `done`. Any thread. STATUS_BUSY
+ * when too many wait, STATUS_UNAVAILABLE when the store is closing: then `done` is not called.
  */
 enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
 
