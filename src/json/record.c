@@ -179,6 +179,21 @@ static void terminate(struct text json, const struct value *value) {
         ((char *)(uintptr_t)json.at)[value->text - json.at + value->len] = '\0';
 }
 
+/* The field whose turn it is, if the next member is called so: in most rows it always is. */
+static const struct field *take_expected(struct reading *reading, const struct table *table,
+                                         unsigned expected) {
+    const char *start = reading->at;
+    while (expected < table->count && !field_is_shown(&table->fields[expected]))
+        expected++;
+    if (expected == table->count)
+        return NULL;
+    const struct field *field = &table->fields[expected];
+    if (take_char(reading, '"') && take(reading, field->name) && take(reading, TEXT("\":")))
+        return field;
+    reading->at = start;
+    return NULL;
+}
+
 /* What would be read of a missing member says nothing, so it need not be kept. */
 static bool says_nothing(struct text value) {
     return text_equal(value, TEXT("null")) || text_equal(value, TEXT("false")) ||
@@ -203,9 +218,12 @@ static bool take_member(struct reading *reading, struct text json, struct record
                         unsigned *expected, struct buffer *unknown) {
     struct text name;
     struct value value;
-    if (!take_name(reading, &name))
-        return false;
-    const struct field *field = table_field(record->table, name, *expected);
+    const struct field *field = take_expected(reading, record->table, *expected);
+    if (!field) {
+        if (!take_name(reading, &name))
+            return false;
+        field = table_field(record->table, name, *expected);
+    }
     if (!field || !field_is_shown(field))
         return keep_unknown(reading, name, unknown);
     unsigned at = (unsigned)(field - record->table->fields);
