@@ -149,7 +149,7 @@ test('what happens is told at once, and what waits behind it next, however long 
     answer(200);
     await cameTo('/at-once', 2);
     answer(200);
-    await until(async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 2, 'both are noted');
+    await until('both are noted', async () => (await deliveries(`WebHookDelivery_Status=${status.delivered}`)).TotalItems === 2);
     await sleep(500); // what was noted is no reason to look any more
     await rename(people[0], 'Third');
     await cameTo('/at-once', 3);

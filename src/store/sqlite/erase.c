@@ -154,9 +154,6 @@ static enum status erase_authors(const struct erasing *erasing) {
     enum status status = run_with(erasing, view_statement(erasing->tx, SQL_erase_authors),
                                   &erasing->addresses, NULL);
     if (status == STATUS_OK)
-        status = run_with(erasing, view_statement(erasing->tx, SQL_erase_delivery_authors),
-                          &erasing->addresses, NULL);
-    if (status == STATUS_OK)
         status = run_with(erasing, view_statement(erasing->tx, SQL_erase_payload_authors),
                           &erasing->addresses, NULL);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
@@ -180,8 +177,6 @@ enum status store_erase(struct store_view *tx, struct erased *erased, size_t cou
             status = write_erasure(tx, erased[i].id, author);
     if (status == STATUS_OK)
         status = run_with(&erasing, view_statement(tx, SQL_erase_trail), &erasing.ids, NULL);
-    if (status == STATUS_OK)
-        status = run_with(&erasing, view_statement(tx, SQL_erase_deliveries), &erasing.ids, NULL);
     if (status == STATUS_OK)
         status = run_with(&erasing, view_statement(tx, SQL_erase_payloads), &erasing.ids, NULL);
     if (status == STATUS_OK)

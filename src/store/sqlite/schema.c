@@ -127,7 +127,9 @@ static const char outbox_indexes[] =
     "CREATE INDEX web_hook_deliveries_Payload ON web_hook_deliveries (Payload);"                   \
     "CREATE TRIGGER payloads_unused AFTER DELETE ON web_hook_deliveries WHEN NOT EXISTS"           \
     " (SELECT 1 FROM web_hook_deliveries WHERE Payload = OLD.Payload) BEGIN"                       \
-    " DELETE FROM payloads WHERE id = OLD.Payload; END;"
+    " DELETE FROM payloads WHERE id = OLD.Payload; END;"                                           \
+    "CREATE TRIGGER payloads_changed AFTER UPDATE ON payloads BEGIN"                               \
+    " UPDATE web_hook_deliveries SET Version = Version + 1 WHERE Payload = NEW.id; END;"
 
 static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_id] = "INTEGER PRIMARY KEY",
