@@ -10,7 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
 import { ENOSPC, Faults, ask, stride } from './faults.mjs';
-import { until } from '../api/patience.mjs';
+import { deadlines, until } from '../api/patience.mjs';
 
 const picture = Buffer.from('R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
 const told = new Set();
@@ -34,7 +34,7 @@ let number = 0;
 
 // A connection each, or one that a fault closed would be used again.
 const call = (method, path, options = {}) => server.call(method, path, { token, ...options,
-    headers: { Connection: 'close', ...options.headers }, signal: AbortSignal.timeout(options.timeout ?? 60000) });
+    headers: { Connection: 'close', ...options.headers }, signal: AbortSignal.timeout(options.timeout ?? deadlines.usual) });
 const grant = (form, options) => call('POST', '/api/token', { ...options, token: undefined, body: new URLSearchParams(form).toString(), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
 const user = (id) => call('GET', `/api/sys/users/${id}`);
 const works = async (bearer) => (await call('GET', '/api/auth/me', { token: bearer })).status === 200;
