@@ -107,16 +107,15 @@ static enum status run_on_table(const struct erasing *erasing, const struct tabl
 
 static enum status rename_author(const struct erasing *erasing, int64_t id) {
     struct arena arena = { 0 };
-    struct record before, after = record_new(&user_table, &arena);
-    enum status status = after.values ? STATUS_OK : STATUS_BROKEN;
+    struct record before, after = { 0 };
+    enum status status = store_load(erasing->tx, &user_table, id, &arena, &before);
     if (status == STATUS_OK)
-        status = store_load(erasing->tx, &user_table, id, &arena, &before);
-    if (status == STATUS_OK) {
-        memcpy(after.values, before.values, user_table.count * sizeof *after.values);
-        after.version = before.version + 1;
+        after = record_next(&before, &arena);
+    if (after.values) {
         after.values[USER_UpdatedBy] = value_text(TEXT(NOBODY));
         status = store_note(erasing->tx, &before, &after);
-    }
+    } else
+        status = STATUS_BROKEN;
     arena_close(&arena);
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }

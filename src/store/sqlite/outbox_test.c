@@ -309,10 +309,8 @@ static enum status change_user(struct store_view *tx, struct store_command *comm
     (void)command;
     enum status status = store_load(tx, &user_table, USER, &arena, &before);
     if (status == STATUS_OK) {
-        after = record_new(&user_table, &arena);
+        after = record_next(&before, &arena);
         assert_non_null(after.values);
-        memcpy(after.values, before.values, user_table.count * sizeof *after.values);
-        after.version = before.version + 1;
         after.values[USER_FullName] = value_text(TEXT("Told of"));
         status = store_update(tx, &before, &after, &author);
     }

@@ -204,10 +204,11 @@ static void tell_unknown(struct store_view *view, store_say *say) {
     for (unsigned i = 0; i < TABLES; i++) {
         if (!tables[i]->is_kept_as_json)
             continue;
-        (void)snprintf(sql, sizeof sql,
-                       "SELECT count(*) || ' rows have members that this version does not know;"
-                       " they are kept' FROM %s WHERE %s_reading(Members) = %d HAVING count(*)",
-                       tables[i]->name, tables[i]->name, ROW_HAS_UNKNOWN);
+        (void)snprintf(
+            sql, sizeof sql,
+            "SELECT 'rows with members that this version does not know, which are"
+            " kept: ' || count(*) FROM %s WHERE %s_reading(Members) = %d HAVING count(*)",
+            tables[i]->name, tables[i]->name, ROW_HAS_UNKNOWN);
         (void)has_none(view, sql, tables[i]->name, say); /* it says why when it cannot look */
     }
 }
