@@ -27,7 +27,7 @@ struct issuing {
 static enum status issue(struct store_view *tx, struct store_command *command) {
     struct issuing *issuing = (struct issuing *)command;
     struct token session = grant_session(ADMINISTRATOR, TEXT("bench"));
-    return grant_issue(issuing->auth, tx, &session, &issuing->grant);
+    return grant_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->grant);
 }
 
 static double now_ns(void) {

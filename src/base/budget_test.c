@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
-enum { KIB = 1024, MIB = 1024 * KIB, SLACK = 128 * KIB /* what a thread may keep taken */ };
+#define KIB ((size_t)1024)
+#define MIB (1024 * KIB)
+#define SLACK (128 * KIB) /* what a thread may keep taken */
 
 static void what_is_taken_is_counted_and_given_back(void **state) {
     (void)state;

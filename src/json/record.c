@@ -216,7 +216,7 @@ static bool keep_unknown(struct reading *reading, struct text name, struct buffe
 /* One member; `*expected` is the index of the field that it should be of, and then of the next. */
 static bool take_member(struct reading *reading, struct text json, struct record *record,
                         unsigned *expected, struct buffer *unknown) {
-    struct text name;
+    struct text name = { 0 };
     struct value value;
     const struct field *field = take_expected(reading, record->table, *expected);
     if (!field) {
