@@ -7,11 +7,12 @@
 #include "rules/email.h"
 
 /* No JSON object or array is mistaken for a form: forms escape brackets in names. */
-static bool is_form(const struct request *request) {
+static bool is_form(const struct request *request, struct text body) {
     struct text type = exchange_header(request->exchange, "Content-Type");
-    struct text media = text_trim(text_cut(&type, ';')), body = text_trim(request->exchange->body);
+    struct text media = text_trim(text_cut(&type, ';'));
+    body = text_trim(body);
     return text_equal_nocase(media, TEXT("application/x-www-form-urlencoded")) && body.len &&
-           !strchr("{[", body.at[0]) && !text_starts_nocase(body, TEXT("\xEF\xBB\xBF"));
+           !strchr("{[", body.at[0]);
 }
 
 /* By all replies: whatever became of the rest, this was not looked at. */
@@ -27,8 +28,9 @@ enum status request_body(struct request *request, const struct table *table, str
                          struct errors *errors) {
     bool is_strict = request_is_strict(request);
     struct json_body body = { request->exchange->body, is_strict };
-    enum status status = !is_strict && is_form(request)
-                             ? form_read_change(body.text, table, request->arena, change, errors)
+    struct text form = text_without_mark(body.text);
+    enum status status = !is_strict && is_form(request, form)
+                             ? form_read_change(form, table, request->arena, change, errors)
                              : json_read_change(&body, table, request->arena, change, errors);
     if (status == STATUS_OK)
         name_ignored(request, change);

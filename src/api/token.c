@@ -15,6 +15,8 @@ struct token_form {
 
 static bool read_form(const struct request *request, struct token_form *form) {
     struct text rest = request->exchange->body, name, value;
+    if (!request_is_strict(request))
+        rest = text_without_mark(rest);
     const struct {
         struct text name;
         struct text *value;

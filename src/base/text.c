@@ -28,6 +28,13 @@ struct text text_trim(struct text text) {
     return text;
 }
 
+struct text text_without_mark(struct text text) {
+    static const char mark[] = { '\xEF', '\xBB', '\xBF' };
+    if (text.len < sizeof mark || memcmp(text.at, mark, sizeof mark) != 0)
+        return text;
+    return (struct text){ text.at + sizeof mark, text.len - sizeof mark };
+}
+
 struct text text_cut(struct text *rest, char separator) {
     struct text part = *rest;
     const char *found = part.len ? memchr(part.at, separator, part.len) : NULL;

@@ -38,6 +38,9 @@ bool text_starts_nocase(struct text whole, struct text start);
 /** `text` without ASCII white space at both ends. */
 struct text text_trim(struct text text);
 
+/** `text` less a byte order mark of UTF-8 at its start, which some editors write. */
+struct text text_without_mark(struct text text);
+
 /**
  * Cuts the part of `*rest` before the first `separator` off and returns it; `*rest` becomes what
  * follows the separator, or an empty text with `at` NULL when there was none.

@@ -166,19 +166,11 @@ static struct text place_of(struct text body, const yyjson_read_err *error, stru
                         column);
 }
 
-/* RFC 8259 section 8.1: a byte order mark may be ignored, and editors write it. */
-static struct text without_mark(const struct json_body *body) {
-    static const struct text mark = { "\xEF\xBB\xBF", 3 };
-    struct text text = body->text;
-    if (!body->is_exact && text.len >= mark.len && memcmp(text.at, mark.at, mark.len) == 0)
-        return (struct text){ text.at + mark.len, text.len - mark.len };
-    return text;
-}
-
 enum status json_read_change(const struct json_body *body, const struct table *table,
                              struct arena *arena, struct change *change, struct errors *errors) {
     const yyjson_alc memory = { alloc_in_arena, grow_in_arena, leave_to_arena, arena };
-    const struct text text = without_mark(body);
+    /* RFC 8259 section 8.1: a byte order mark may be ignored. */
+    const struct text text = body->is_exact ? body->text : text_without_mark(body->text);
     yyjson_read_err error;
 
     *change = change_new(table, arena);

@@ -60,6 +60,9 @@ test('a byte order mark before a body is skipped', async () => {
     assert.equal((await patch('\ufeff{"FullName":"Marked"}')).status, 200);
     assert.equal((await server.get(userId)).FullName, 'Marked');
     assert.equal((await patch('\ufeff {"FullName":"Marked"}', form)).status, 200, 'also of JSON that is called a form');
+    assert.equal((await patch('\ufeffFullName=A+form', form)).status, 200);
+    assert.equal((await server.get(userId)).FullName, 'A form');
+    assert.equal((await server.call('POST', '/api/token', { headers: form, body: `\ufeffgrant_type=password&username=admin@example.com&password=${password}` })).status, 200);
     assertInvalid(await patch('\ufeff'), 'Body', /^is empty/);
     assertInvalid(await patch('\ufeff\ufeff{}'), 'Body', /^is not valid JSON/);
 });
