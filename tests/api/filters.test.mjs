@@ -35,7 +35,7 @@ for (const [path, names, orders] of lists) {
     const ids = (records) => records.map(({ Id }) => Id);
 
     // References are filtered by without Id.
-    const shown = (record, name) => record[field(name)] ?? record[`${field(name)}Id`];
+    const shown = (record, name) => record[field(name)] ?? record[`${field(name)}Id`] ?? null;
     // What has to be found by a value: texts contain it, a moment is all of the second that it is written to.
     const matches = (value) => {
         if (typeof value !== 'string')
