@@ -217,6 +217,16 @@ static struct text take_number(struct searching *searching, const struct paramet
     return (struct text){ 0 };
 }
 
+/* By its name too, as in bodies. */
+static struct text take_choice(struct searching *searching, const struct parameter *parameter) {
+    int64_t number;
+    if (searching->is_strict ||
+        !choice_number(parameter->field, text_trim(parameter->value), &number))
+        return take_number(searching, parameter);
+    add_filter(searching, parameter, parameter->match, value_integer(number));
+    return (struct text){ 0 };
+}
+
 static struct text take_boolean(struct searching *searching, const struct parameter *parameter) {
     struct text text = text_trim(parameter->value);
     bool is_true = text_equal_nocase(text, TEXT("true")) || text_equal(text, TEXT("1"));
@@ -276,8 +286,8 @@ static struct text take_condition(struct searching *searching, const struct para
     case TYPE_reference: return take_reference(searching, parameter);
     case TYPE_links: return take_number_list(searching, parameter, MATCH_linked);
     case TYPE_owners: return take_number_list(searching, parameter, MATCH_owned);
-    case TYPE_integer:
-    case TYPE_choice: return take_number(searching, parameter);
+    case TYPE_integer: return take_number(searching, parameter);
+    case TYPE_choice: return take_choice(searching, parameter);
     case TYPE_boolean:
     case TYPE_no: return take_boolean(searching, parameter);
     case TYPE_date: return take_date(searching, parameter);

@@ -177,6 +177,9 @@ unsigned field_other_side(const struct table *table, const struct field *field);
 /** What a number of a choice is called; `at` NULL: it has no name, or is none of the choice's. */
 struct text choice_name(const struct field *field, int64_t number);
 
+/** The number of a choice that is called so, in any case. False: none is, and `*number` stays. */
+bool choice_number(const struct field *field, struct text name, int64_t *number);
+
 /** The field of that name (case matters), NULL when there is none. Starts to look at `hint`. */
 const struct field *table_field(const struct table *table, struct text name, unsigned hint);
 

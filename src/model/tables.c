@@ -119,6 +119,15 @@ struct text choice_name(const struct field *field, int64_t number) {
     return (struct text){ 0 };
 }
 
+bool choice_number(const struct field *field, struct text name, int64_t *number) {
+    for (const struct choice *choice = field->choices; choice->name; choice++)
+        if (text_equal_nocase(text_of(choice->name), name)) {
+            *number = choice->number;
+            return true;
+        }
+    return false;
+}
+
 const struct field *table_field(const struct table *table, struct text name, unsigned hint) {
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[(hint + i) % table->count];

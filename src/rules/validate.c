@@ -94,12 +94,8 @@ static struct text say_choices(const struct check *check) {
 
 /* By its name, in any case: clients that were generated have the names only. */
 static bool take_choice_name(const struct check *check, int64_t *number) {
-    const struct choice *choice = check->field->choices;
-    struct text name = value_as_text(check->value);
-    while (choice->name && !text_equal_nocase(text_of(choice->name), name))
-        choice++;
-    *number = choice->number;
-    return choice->name && !check->rules->strict;
+    return !check->rules->strict &&
+           choice_number(check->field, value_as_text(check->value), number);
 }
 
 static struct text check_choice(const struct check *check) {

@@ -261,6 +261,18 @@ test('null and notnull find references that point to nothing, or to something', 
     assert.equal(assertInvalid(await ask('GET', '/api/sys/users?User_PreferredLanguage=none'), 'User_PreferredLanguage', /must be an Id/).AttemptedValue, 'none');
 });
 
+test('a filter takes an enum by its name, in any case, as by its number', async () => {
+    const found = async (path, query) => (await ask('GET', `${path}?${query}`)).json;
+    await patch({ Language: 2 });
+    for (const [path, query, number, name] of [['/api/sys/users', 'User_Language', 2, 'SPANISH'], ['/api/sys/audittrailentries', 'AuditTrailEntry_AuditType', 1, 'create']]) {
+        const by = await found(path, `${query}=${number}`);
+        assert.ok(by.TotalItems > 0);
+        assert.deepEqual(await found(path, `${query}=%20${name}`), by, query);
+        assertInvalid(await ask('GET', `${path}?${query}=nothing`), query, /^must be an integer$/);
+        assertInvalid(await ask('GET', `${path}?${query}=${name}`, undefined, strict), query, /^must be an integer$/);
+    }
+});
+
 test('getByHost says without credentials which business it is, and how this server is reached', async () => {
     const path = '/api/sys/businesses/getByHost', get = (query, headers) => server.call('GET', path + query, { headers });
     const own = `http://127.0.0.1:${server.port}`;
