@@ -381,6 +381,23 @@ test('no command follows a symbolic link in the place of the database: the file 
     assert.deepEqual(await run(['backup', join(link, '..', 'through-a-link.db'), '--data', link]), { code: 0, stdout: '', stderr: '' });
 });
 
+test('a start follows no symbolic link in the place of the log or its index: the file behind it stays as it was, mode and all', async () => {
+    for (const name of ['roster.db-wal', 'roster.db-shm']) {
+        const folder = join(server.folder, `started-${name}`), target = join(server.folder, `behind-${name}`);
+        cpSync(join(server.folder, 'before.db'), target);
+        mkdirSync(folder, { mode: 0o700 });
+        cpSync(join(server.folder, 'before.db'), join(folder, 'roster.db'));
+        cpSync(join(data, 'roster.key'), join(folder, 'roster.key'));
+        symlinkSync(target, join(folder, name));
+        chmodSync(target, 0o644);
+        const before = readFileSync(target);
+        const { code, stderr } = await run(['--data', folder, '--listen', '127.0.0.1:0']);
+        assert.equal(code, 74, `${name}: ${stderr}`);
+        assert.equal(statSync(target).mode & 0o777, 0o644, name);
+        assert.ok(before.equals(readFileSync(target)), name);
+    }
+});
+
 test('a restore by root into a folder that is not there is for the owner of the folder around it', async () => {
     if (process.getuid() !== 0)
         return; // who may give files to others

@@ -561,9 +561,12 @@ static void close_to_others(const char *database) {
     struct stat facts;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", database, endings[i]);
-        if (stat(path, &facts) != 0 || !(facts.st_mode & 077))
+        /* SQLite opens no log through a link, and what is behind one is none of ours. */
+        int links = i ? AT_SYMLINK_NOFOLLOW : 0;
+        if (fstatat(AT_FDCWD, path, &facts, links) != 0 || S_ISLNK(facts.st_mode) ||
+            !(facts.st_mode & 077))
             continue;
-        bool closed = chmod(path, facts.st_mode & 0700) == 0;
+        bool closed = fchmodat(AT_FDCWD, path, facts.st_mode & 0700, links) == 0;
         log_warning("%s: was open to others (mode %04o), %s", path, facts.st_mode & 07777u,
                     closed ? "and is not any more" : strerror(errno));
     }
