@@ -116,17 +116,29 @@ static void refuse_method(struct request *request) {
     reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
 }
 
-/* What no handler is asked about. Two Authorization headers: which of them counts would depend on
- * who reads them (RFC 9110 section 5.3: it is no list). A body in a coding (section 8.4) is
- * nothing that is understood here. */
+/* Which of two counts would depend on who reads them (RFC 9110 section 5.3: they are no lists). */
+static bool is_ambiguous(struct request *request) {
+    static const struct {
+        const char *header, *message;
+    } single[] = { { "Authorization", "A request must have one Authorization header." },
+                   { "Content-Type", "A request must have one Content-Type header." } };
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        unsigned count;
+        (void)exchange_header_list(request->exchange, single[i].header, &count);
+        if (count > 1) {
+            reply_failure(request, STATUS_BAD_INPUT, single[i].message, NULL);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no handler is asked about. A body in a coding (RFC 9110 section 8.4) is nothing that is
+ * understood here. */
 static bool is_refused(struct request *request) {
     unsigned count;
-    (void)exchange_header_list(request->exchange, "Authorization", &count);
-    if (count > 1) {
-        reply_failure(request, STATUS_BAD_INPUT, "A request must have one Authorization header.",
-                      NULL);
+    if (is_ambiguous(request))
         return true;
-    }
     if (!request->route) {
         refuse_method(request);
         return true;

@@ -65,15 +65,15 @@ static struct text client_of_basic(const struct request *request) {
  * it, and what is sent without a value counts as left out (RFC 6749 section 3.2). False: it is none
  * that can be kept, or they do not agree, and that was replied. */
 static bool find_client_id(struct request *request, struct text in_form, struct text *client_id) {
-    const struct text sources[] = { exchange_header(request->exchange, "client_id"), in_form,
-                                    client_of_basic(request) };
+    unsigned count;
+    const struct text sources[] = { exchange_header_list(request->exchange, "client_id", &count),
+                                    in_form, client_of_basic(request) };
     *client_id = (struct text){ 0 };
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         if (!sources[i].len)
             continue;
-        if (client_id->len && !text_equal(*client_id, sources[i])) {
-            reply_error(request, 400, TEXT("invalid_request"),
-                        TEXT("client_id is given twice, and differs."));
+        if (count > 1 || (client_id->len && !text_equal(*client_id, sources[i]))) {
+            reply_error(request, 400, TEXT("invalid_request"), TEXT("client_id is given twice."));
             return false;
         }
         *client_id = sources[i];

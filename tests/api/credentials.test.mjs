@@ -172,6 +172,10 @@ test('a client_id that cannot be kept, or of which two sources say different thi
     for (const [form, headers] of [[{ client_id: 'a' }, { client_id: 'b' }], [{ client_id: 'a' }, basic('b')], [{}, { client_id: 'a', ...basic('b') }],
         [{ client_id: 'a' }, { client_id: 'a', ...basic('b') }]])
         assert.equal((await ask(form, headers)).json.error, 'invalid_request');
+    const form = new URLSearchParams({ grant_type: 'password', username: Email, password: 'correct horse 9' }).toString();
+    for (const second of ['a', 'b', ''])
+        assert.match(await server.raw(`POST /api/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${form.length}\r\n`
+            + `client_id: a\r\nclient_id: ${second}\r\n\r\n${form}`), /^HTTP\/1.1 400 [^]*"invalid_request"/, 'the header twice');
     for (const [form, headers] of [[{ client_id: 'a' }, { client_id: 'a', ...basic('a') }], [{ client_id: '' }, { client_id: 'a' }], [{ client_id: 'a' }, basic('')]]) {
         const { json } = await ask(form, headers);
         const refresh = (more) => server.grant({ grant_type: 'refresh_token', refresh_token: json.refresh_token, ...more });

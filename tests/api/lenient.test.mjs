@@ -167,6 +167,16 @@ test('two Authorization headers are 400, whichever comes first', async () => {
         }
 });
 
+test('two Content-Type headers are 400, whichever comes first', async () => {
+    const types = ['Content-Type: application/json\r\n', 'content-type: application/x-www-form-urlencoded\r\n'];
+    for (const both of [types.join(''), types.toReversed().join(''), types[0] + types[0]])
+        for (const [head, body] of [[`PATCH ${user}`, 'LastHelpVisited=3'], ['POST /api/token', 'grant_type=password'], ['POST /api/auth/resetpassword', '{}']]) {
+            const answer = await server.raw(`${head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n${both}`
+                + `Authorization: Bearer ${token}\r\n\r\n${body}`, { wait: 10000 });
+            assert.match(answer, /^HTTP\/1.1 400 [^]*"Message":"A request must have one Content-Type header\."/);
+        }
+});
+
 test('two Idempotency-Key headers are 400', async () => {
     const body = JSON.stringify({ Name: 'Twice', Culture: 'tw', DisplayOrder: 1 });
     const answer = await server.raw(`POST /api/sys/languages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n`
