@@ -4,11 +4,13 @@
 #include <stdatomic.h>
 
 enum {
-    LOT = 64 * 1024, /* bytes that a thread takes at once: one counter for all would be dear */
-    REST = 16,       /* the part of the bound that is kept for requests that have begun */
+    LOT_MOST = 64 * 1024, /* bytes that a thread takes at once: one counter for all would be dear */
+    LOT_LEAST = 4 * 1024,
+    LOTS = 4096, /* in the bound at least: what hundreds of threads keep is to be little of it */
+    REST = 16,   /* the part of the bound that is kept for requests that have begun */
 };
 
-static size_t bound;
+static size_t bound, lot = LOT_MOST;
 static atomic_size_t used, most;
 static atomic_uint_fast64_t refused;
 
@@ -17,6 +19,11 @@ static _Thread_local size_t spare;
 
 void budget_set(size_t limit) {
     bound = limit;
+    lot = limit / LOTS;
+    if (!limit || lot > LOT_MOST)
+        lot = LOT_MOST;
+    else if (lot < LOT_LEAST)
+        lot = LOT_LEAST;
 }
 
 static void add(size_t size) {
@@ -36,8 +43,8 @@ static bool try_to_add(size_t size) {
 }
 
 bool budget_take(size_t size) {
-    if (spare < size && size <= SIZE_MAX - LOT && try_to_add(size - spare + LOT))
-        spare = size + LOT;
+    if (spare < size && size <= SIZE_MAX - lot && try_to_add(size - spare + lot))
+        spare = size + lot;
     if (spare < size) {
         if (!try_to_add(size - spare))
             return false;
@@ -57,10 +64,10 @@ void budget_force(size_t size) {
 
 void budget_give(size_t size) {
     spare += size;
-    if (spare <= (size_t)2 * LOT)
+    if (spare <= 2 * lot)
         return;
-    atomic_fetch_sub_explicit(&used, spare - LOT, memory_order_relaxed);
-    spare = LOT;
+    atomic_fetch_sub_explicit(&used, spare - lot, memory_order_relaxed);
+    spare = lot;
 }
 
 bool budget_is_full(void) {

@@ -10,7 +10,8 @@
  * them, replies that nobody has read yet. What one request may hold has bounds of its own; without
  * this one the number of requests would be the bound.
  *
- * Threads take from it in lots, so the figures may be off by 128 KiB for each thread.
+ * Threads take from it in lots, so the figures may be off by 128 KiB for each thread, and by no
+ * more than a 2,048th of the bound, or 8 KiB.
  */
 
 struct budget_figures {

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -49,6 +50,50 @@ static void a_fall_is_told_once(void **state) {
     budget_give(8 * MIB);
     assert_true(budget_has_fallen(4 * MIB));
     assert_false(budget_has_fallen(4 * MIB));
+}
+
+enum { THREADS = 512 };
+
+struct idle {
+    pthread_barrier_t have_given, end;
+};
+
+static void *take_and_give(void *argument) {
+    struct idle *idle = argument;
+    bool taken = budget_take(4 * KIB);
+    if (taken)
+        budget_give(4 * KIB);
+    (void)pthread_barrier_wait(&idle->have_given);
+    (void)pthread_barrier_wait(&idle->end);
+    return taken ? idle : NULL;
+}
+
+/* The threads are those of --io-threads 256 and --password-threads 256. */
+static void many_threads_that_hold_nothing_leave_room(void **state) {
+    (void)state;
+    struct idle idle;
+    pthread_t threads[THREADS];
+    pthread_attr_t small;
+    budget_set(16 * MIB);
+    size_t before = budget_figures().used;
+    assert_int_equal(pthread_attr_init(&small), 0);
+    assert_int_equal(pthread_attr_setstacksize(&small, 256 * KIB), 0);
+    assert_int_equal(pthread_barrier_init(&idle.have_given, NULL, THREADS + 1), 0);
+    assert_int_equal(pthread_barrier_init(&idle.end, NULL, THREADS + 1), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], &small, take_and_give, &idle), 0);
+    (void)pthread_barrier_wait(&idle.have_given);
+    bool is_full = budget_is_full();
+    size_t used = budget_figures().used;
+    (void)pthread_barrier_wait(&idle.end);
+    for (int i = 0; i < THREADS; i++) {
+        void *taken = NULL;
+        assert_int_equal(pthread_join(threads[i], &taken), 0);
+        assert_non_null(taken);
+    }
+    budget_give(used - before); /* what ended threads kept would be lost */
+    assert_false(is_full);
+    assert_true(used <= 4 * MIB + SLACK);
 }
 
 static void arenas_count_what_is_used_of_their_chunks(void **state) {
@@ -118,6 +163,7 @@ int main(void) {
         cmocka_unit_test(what_is_taken_is_counted_and_given_back),
         cmocka_unit_test(the_bound_refuses_all_that_is_past_it),
         cmocka_unit_test(a_fall_is_told_once),
+        cmocka_unit_test(many_threads_that_hold_nothing_leave_room),
         cmocka_unit_test(arenas_count_what_is_used_of_their_chunks),
         cmocka_unit_test(what_grows_holds_its_last_size_alone),
         cmocka_unit_test(what_is_refused_can_still_be_told),
