@@ -82,7 +82,10 @@ void arena_close(struct arena *arena) {
     }
     if (arena->counted)
         budget_give(arena->counted);
-    arena_init(arena, arena->limit);
+    if (arena->counts)
+        arena_init_counted(arena, arena->limit);
+    else
+        arena_init(arena, arena->limit);
 }
 
 /* Counts more bytes in the budget of all requests. */

@@ -96,6 +96,18 @@ static void many_threads_that_hold_nothing_leave_room(void **state) {
     assert_true(used <= 4 * MIB + SLACK);
 }
 
+static void an_arena_that_was_closed_counts_what_it_holds_next(void **state) {
+    (void)state;
+    struct arena arena;
+    budget_set(16 * MIB);
+    arena_init_counted(&arena, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(arena_alloc(&arena, MIB));
+        assert_in_range(arena.counted, MIB, MIB + 4 * KIB);
+        arena_close(&arena);
+    }
+}
+
 static void arenas_count_what_is_used_of_their_chunks(void **state) {
     (void)state;
     struct arena arena;
@@ -164,6 +176,7 @@ int main(void) {
         cmocka_unit_test(the_bound_refuses_all_that_is_past_it),
         cmocka_unit_test(a_fall_is_told_once),
         cmocka_unit_test(many_threads_that_hold_nothing_leave_room),
+        cmocka_unit_test(an_arena_that_was_closed_counts_what_it_holds_next),
         cmocka_unit_test(arenas_count_what_is_used_of_their_chunks),
         cmocka_unit_test(what_grows_holds_its_last_size_alone),
         cmocka_unit_test(what_is_refused_can_still_be_told),
