@@ -92,7 +92,7 @@ void arena_close(struct arena *arena) {
 static bool count(struct arena *arena, size_t size) {
     if (!arena->counts)
         return true;
-    if (!budget_take(size)) {
+    if (!budget_take(size) && !(arena->is_vital && budget_take_beyond(size))) {
         bool is_owed = !arena->counted || (arena->failed && arena->is_over_budget);
         if (!is_owed || size > arena->overdraft) {
             if (!arena->is_over_budget)

@@ -20,6 +20,7 @@ struct arena {
     bool is_over_budget; /* that refused it something once; */
     size_t counted;      /* bytes of it there; */
     size_t overdraft;    /* bytes that it may still take there in any case */
+    bool is_vital;       /* it may take some past the bound too (budget_take_beyond) */
 };
 
 /** Makes an arena that takes at most `limit` bytes from the system. */

@@ -54,6 +54,15 @@ bool budget_take(size_t size) {
     return true;
 }
 
+bool budget_take_beyond(size_t size) {
+    size_t most_now = bound + bound / REST;
+    size_t now = atomic_load_explicit(&used, memory_order_relaxed);
+    if (bound && (size > most_now || now > most_now - size))
+        return false;
+    budget_force(size);
+    return true;
+}
+
 void budget_force(size_t size) {
     if (spare < size) {
         add(size - spare);

@@ -26,6 +26,12 @@ void budget_set(size_t limit);
  */
 bool budget_take(size_t size) __attribute__((warn_unused_result));
 
+/**
+ * The same for who is to be served even then: a sixteenth more than the bound is for all of those.
+ * Any thread.
+ */
+bool budget_take_beyond(size_t size) __attribute__((warn_unused_result));
+
 /** Counts `size` more bytes, whether or not they pass the bound. Any thread. */
 void budget_force(size_t size);
 

@@ -170,6 +170,27 @@ static void what_is_refused_can_still_be_told(void **state) {
     assert_in_range(budget_figures().used, 0, SLACK);
 }
 
+static void who_is_vital_goes_past_the_bound_by_a_sixteenth(void **state) {
+    (void)state;
+    struct arena others, vital;
+    budget_set(16 * MIB);
+    arena_init_counted(&others, 0);
+    while (arena_alloc(&others, 64 * KIB))
+        ;
+    arena_init_counted(&vital, 0);
+    vital.is_vital = true;
+    for (int i = 0; i < 12; i++)
+        assert_non_null(arena_alloc(&vital, 64 * KIB));
+    assert_false(vital.failed);
+    for (int i = 0; i < 12; i++)
+        (void)!arena_alloc(&vital, 64 * KIB);
+    assert_true(vital.is_over_budget);
+    assert_true(budget_figures().used <= 17 * MIB + SLACK);
+    arena_close(&vital);
+    arena_close(&others);
+    assert_in_range(budget_figures().used, 0, SLACK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_taken_is_counted_and_given_back),
@@ -180,6 +201,7 @@ int main(void) {
         cmocka_unit_test(arenas_count_what_is_used_of_their_chunks),
         cmocka_unit_test(what_grows_holds_its_last_size_alone),
         cmocka_unit_test(what_is_refused_can_still_be_told),
+        cmocka_unit_test(who_is_vital_goes_past_the_bound_by_a_sixteenth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

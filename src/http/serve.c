@@ -128,9 +128,12 @@ enum status serve_lack(const struct served *served) {
 }
 
 /* Those that have begun are to end, and who looks after the server is to learn what it is at. */
-static bool has_no_room(const struct served *served) {
+static bool has_no_room(struct served *served) {
     const struct listen_options *options = served->client->loop->options;
-    if (!budget_is_full() || (options->is_vital && options->is_vital(&served->exchange)))
+    if (!budget_is_full())
+        return false;
+    served->arena.is_vital = options->is_vital && options->is_vital(&served->exchange);
+    if (served->arena.is_vital)
         return false;
     budget_note_refusal();
     return true;

@@ -66,3 +66,29 @@ for (const [name, headers, chunk] of [['announced', { 'Content-Length': megabyte
         await until('room again', async () => await status() === 200);
         await until('nothing is held any more', async () => await figure('roster_request_memory_bytes') < 2 * megabyte);
     });
+
+test('when not a byte more may be held, /healthz, /readyz and /metrics are served, and nothing else is', async () => {
+    const other = await Server.start(['--metrics', '--request-memory', '16', '--io-threads', '1']), holding = [];
+    const openThere = () => Wire.clear({ host: other.host, port: other.port });
+    const held = async () => Number(/^roster_request_memory_bytes (\d+)$/m.exec((await other.call('GET', '/metrics')).text)[1]);
+    const fill = async (bytes, most) => { // until one is refused
+        const group = [];
+        while (group.length < most && !group.some((wire) => wire.text)) {
+            const wire = await openThere();
+            wire.write(bytes);
+            group.push(wire);
+        }
+        holding.push(...group);
+        await until('a refusal', () => group.some((wire) => wire.text));
+    };
+    await fill(request('POST', '/api/sys/users', { token: await other.admin(), headers: { 'Content-Length': megabyte } }) + '{'.repeat(megabyte - 1), 60);
+    for (const size of [8000, 0]) // heads that do not end take what bodies left
+        await fill(`GET /healthz HTTP/1.1\r\nX: ${'x'.repeat(size)}`, 500);
+    for (const path of ['/healthz', '/readyz', '/metrics'])
+        assert.equal((await other.call('GET', path)).status, 200, path);
+    assert.equal((await other.call('GET', '/api/openapi.json')).status, 503);
+    assert.ok(await held() <= 17 * megabyte);
+    for (const wire of holding)
+        wire.socket.destroy();
+    await until('nothing is held any more', async () => await held() < megabyte);
+});
