@@ -127,7 +127,7 @@ static void note_reply(struct exchange *exchange) {
     struct text none = { 0 };
     require(now->replies < REPLIES_MAX && reply->http_status >= 200);
     bool has_length = reply->http_status != 204 && reply->http_status != 304;
-    struct text body = has_length && !served->is_head_only ? reply->body : none;
+    struct text body = has_length && !served->head.is_head ? reply->body : none;
     now->expected[now->replies++] =
         (struct expected){ .status = reply->http_status,
                            .length = body.len,

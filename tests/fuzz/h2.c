@@ -147,7 +147,7 @@ static bool resume_last(void) {
 static void settle(void) {
     for (unsigned idle = 0; idle < 2;) {
         turns_take();
-        require(turns_loop()->body_bytes <= BODIES_MAX);
+        require(budget_figures().used <= BODIES_MAX);
         bool moved = !now.waits && read_some(SIZE_MAX);
         moved |= resume_last();
         idle = moved || turns_loop()->again ? 0 : idle + 1;
