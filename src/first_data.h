@@ -3,7 +3,8 @@
 
 #include "store/store.h"
 
-/** The demo's administrator, its password, and the user of the contract's examples. */
+/** The demo's administrator, its password, and the user whose Id the reference's examples have
+ * (docs/contract.md section 1.1). */
 #define DEMO_EMAIL "admin@example.com"
 #define DEMO_PASSWORD "demo-password"
 #define DEMO_USER_ID 87654321

@@ -1,4 +1,4 @@
-/* What people do with their own account, besides signing in (contract section 1.6). */
+/* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
 #include "api/users.h"
 #include "auth/sign_in.h"
 #include "base/time.h"

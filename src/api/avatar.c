@@ -1,5 +1,5 @@
-/* A user's picture, as bytes; open to all, as the hosted service has it (contract section 2). It is
- * held once for all who are being sent it: they may be many, and take it as slowly as they like. */
+/* A user's picture, as bytes, which anybody may read (docs/contract.md section 3.1). It is held
+ * once for all who are being sent it: they may be many, and take it as slowly as they like. */
 #include "api/avatar.h"
 
 #include "base/budget.h"

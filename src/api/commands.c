@@ -1,5 +1,5 @@
-/* Commands on records (contract section 5): what they are, and running them. All ids of a run are
- * in one transaction, each with an outcome of its own. */
+/* Commands on records (docs/contract.md section 3.3): what they are, and running them. All ids of a
+ * run are in one transaction, each with an outcome of its own. */
 #include "api/resources.h"
 #include "json/json.h"
 #include "model/tables.h"
@@ -191,7 +191,8 @@ static void resume(struct store_command *command) {
     exchange_resume(((struct running *)command)->request->exchange);
 }
 
-/* HTTP 200 even when it failed (contract section 2); Errors has one entry for each id that did. */
+/* HTTP 200 even when it failed (docs/contract.md section 4.3); Errors has one entry for each id
+ * that did. */
 static void reply_outcomes(struct running *running) {
     struct request *request = running->request;
     const struct value *ids = &running->body.values[COMMAND_Ids];

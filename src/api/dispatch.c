@@ -64,7 +64,7 @@ static size_t path_common(struct text pattern, struct text path) {
     return same;
 }
 
-/* Without regard to case (contract section 2); {id} takes a segment that is a positive number. */
+/* Without regard to case (docs/contract.md section 3.2). {id} takes a positive number. */
 static bool path_matches(struct text pattern, struct text path, int64_t *id) {
     if (path.len > 1 && path.at[path.len - 1] == '/')
         path.len--;

@@ -1,4 +1,4 @@
-/* What the numbers of a choice mean (contract section 5): derived from the field tables. */
+/* What the numbers of a choice mean (docs/contract.md section 7.2), from the field tables. */
 #include "api/request.h"
 #include "json/json.h"
 #include "model/tables.h"

@@ -1,4 +1,4 @@
-/* The published figures (contract section 6), each by a caller who keeps to all the others. */
+/* The published figures (docs/contract.md section 8.1), each by a caller that keeps the others. */
 #include "api/limits.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Links that sign somebody in, as far as this server has them: one-time tokens, made and traded
- * (contract section 1.6). */
+ * (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
 #include "api/request.h"
 #include "auth/sign_in.h"

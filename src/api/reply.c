@@ -60,7 +60,7 @@ static bool reply_bare(struct request *request, enum status status) {
     return true;
 }
 
-/* `Property: text` of each, joined by "; " (decisions, errors). */
+/* `Property: text` of each, joined by "; " (docs/decisions.md section 1.1). */
 static void add_summary(struct buffer *body, const struct error *errors) {
     struct buffer summary;
     buffer_init(&summary, body->arena, 256);

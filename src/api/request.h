@@ -144,7 +144,7 @@ void reply_json(struct request *request, unsigned http_status, const struct buff
 /**
  * Sends the envelope of a failure: Status, Message (NULL: the status's own), Value null, Errors
  * (null, or those given), WasSuccessful false. Under compatibility = nexudus some of them are
- * bare (decisions on authentication).
+ * bare (docs/api.md "bodies of 401, 403, 404, 405, 412, 413, 429, 500").
  */
 void reply_failure(struct request *request, enum status status, const char *message,
                    const struct error *errors);
@@ -153,7 +153,8 @@ void reply_failure(struct request *request, enum status status, const char *mess
 struct grant;
 void reply_grant(struct request *request, const struct grant *grant);
 
-/** Sends what the service says of a wrong e-mail address or password (contract section 1.6). */
+/** Sends what the service says of a wrong e-mail address or password (docs/contract.md
+ * section 6.6). */
 void reply_wrong_password(struct request *request);
 
 /**
@@ -175,17 +176,18 @@ bool request_read(struct request *request, const struct table *table,
 /** Sends 429 with Retry-After, to who asks too often. */
 void reply_busy(struct request *request, int64_t wait_s);
 
-/** Sends the seed's body for invalid input: Message, Value, Errors, WasSuccessful; no Status. */
+/** Sends the body for invalid input (docs/contract.md section 1.3): it has no Status. */
 void reply_invalid(struct request *request, const struct errors *errors);
 
 /** Makes room for a reply_success; false when memory is short. To be called before the commit. */
 bool reply_prepare(struct request *request) MUST_CHECK;
 
-/** Sends the seed's eleven members of what is committed, after a reply_prepare. */
+/** Sends the action envelope (docs/contract.md section 1.2) of what is committed, after a
+ * reply_prepare. */
 void reply_success(struct request *request, struct text message, int64_t id,
                    const struct author *by);
 
-/** What an action came to: the envelope of contract section 2.2, with eleven members. */
+/** What an action came to: the envelope of docs/contract.md section 4.1, with eleven members. */
 struct action {
     unsigned http_status; /* as `Status` says it; the reply itself is a 200 */
     struct text message;  /* `at` NULL: none */

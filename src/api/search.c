@@ -1,5 +1,5 @@
 /* Searches: from a query string to conditions on fields, and from a page of records to the envelope
- * (contract section 3). Every name and type comes from the field table. */
+ * (docs/contract.md section 5). Every name and type comes from the field table. */
 #include "api/ignored.h"
 #include "api/walk.h"
 #include "api/writing.h"

@@ -165,7 +165,7 @@ static bool falls(const struct record *before, const struct record *after, unsig
 }
 
 /* A changed password, the demand for one, deactivation, demotion and deletion end every session
- * (decisions, tokens). */
+ * (docs/api.md "tokens"). */
 static bool ends_sessions(const struct record *before, const struct record *after) {
     return before->version &&
            (!value_equal(&before->values[USER_Password], &after->values[USER_Password]) ||

@@ -8,8 +8,9 @@
 
 /**
  * Where the pages of searches in the order of Ids ended, for ten minutes: so that who reads page
- * after page (contract section 3) neither gets a record twice nor misses one, whatever is created
- * or deleted meanwhile. Counted from the beginning, the next page would shift with each deletion.
+ * after page (docs/api.md "paging") neither gets a record twice nor misses one, whatever is
+ * created or deleted meanwhile. Counted from the beginning, the next page would shift with each
+ * deletion.
  *
  * A page goes on from the page before it on the same connection, if that is the last that was read
  * there; else from the last reading of the page before it by the same credential. So readers who

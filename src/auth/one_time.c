@@ -1,4 +1,4 @@
-/* One-time sign-in tokens (contract section 1.6). */
+/* One-time sign-in tokens (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
 
 #include "base/buffer.h"

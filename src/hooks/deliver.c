@@ -60,8 +60,8 @@ static void post_ended(struct fetch_job *job) {
     (void)put;
 }
 
-/* X-Nexudus-Hook-Signature: HMAC-SHA256 of the body under the shared secret (contract section 7).
- * False when memory is short. */
+/* X-Nexudus-Hook-Signature: HMAC-SHA256 of the body under the shared secret (docs/contract.md
+ * section 9). False when memory is short. */
 static bool sign(struct posting *posting) {
     const struct delivery *delivery = &posting->delivery;
     struct arena *arena = &posting->arena;

@@ -8,8 +8,8 @@
 /**
  * Brings what lies in the outbox to the webhooks' URLs: at least once, and one user's events to one
  * webhook in order. An attempt that fails is repeated with growing pauses, ten in all; ten
- * deliveries in a row that failed so make their webhook inactive (contract section 7). A webhook
- * that does not answer holds no other one up.
+ * deliveries in a row that failed so make their webhook inactive (docs/contract.md section 9). A
+ * webhook that does not answer holds no other one up.
  */
 struct deliverer;
 

@@ -47,7 +47,7 @@ void json_add_row(struct buffer *buffer, const struct record *record);
 /** What stands in JSON for a field that has no value: null, false, 0 or []. */
 struct text json_nothing(const struct field *field);
 
-/** The same as a member of a list, which leaves collections out (decisions, lists). */
+/** The same as a record of a page, which leaves collections out (docs/api.md "lists"). */
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
 /** The same of the JSON that json_add_record wrote. */

@@ -114,7 +114,8 @@ static inline bool field_is_list(const struct field *field) {
     return field->type == TYPE_links || field->type == TYPE_owners;
 }
 
-/** Does a record in a reply have a member for it? (contract: Added and Removed are left out) */
+/** Does a record in a reply have a member for it? Not for Added and Removed (docs/decisions.md
+ * section 2). */
 static inline bool field_is_shown(const struct field *field) {
     return !(field->flags & HIDDEN) && field->type != TYPE_added && field->type != TYPE_removed;
 }

@@ -18,7 +18,7 @@
     ;
 #include "model/tables.def"
 
-/** What an audit row tells of (contract section 5). */
+/** What an audit row is about (docs/contract.md section 7.3). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
 /** What a webhook waits for. The service's own numbers, 1 to 90, can be waited for but never

@@ -192,7 +192,7 @@ static const struct {
 } pairs[] = {
     { SPELLING("jane@example.com"), SPELLING("JANE@Example.COM") },
     { SPELLING("j\xC3\xBCrgen@b\xC3\xBC"
-               "cher.example"), /* the address of the decisions */
+               "cher.example"), /* an IDN, and its ASCII spelling */
       SPELLING("J\xC3\x9CRGEN@xn--bcher-kva.example") },
     { SPELLING("jane@b\xC3\xBC"
                "cher.example"),

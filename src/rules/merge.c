@@ -48,7 +48,8 @@ static struct value merge_field(const struct field *field, const struct value *b
     }
 }
 
-/* "Full Name - email" for a user (contract section 2.4), the name for all else, if it has one. */
+/* "Full Name - email" for a user (docs/decisions.md section 2), the name for all else, if it has
+ * one. */
 static struct value display_text(const struct record *record, struct arena *arena) {
     struct buffer text;
     const struct table *table = record->table;

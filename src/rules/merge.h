@@ -7,11 +7,11 @@
 #include "rules/validate.h"
 
 /**
- * What a record becomes by a valid change: omitted and null fields as the contract for PUT
- * says (kept, or reset by compatibility; null clears, except credentials and collections), lists
- * replaced, added to and taken from in this order. UpdatedOn is `rules->now_ms`, or a millisecond
- * after the last one; UpdatedBy is `rules->author`. Sealed fields and the password of the change
- * must hold what is to be stored. What other fields follow from is brought up to date.
+ * What a record becomes by a valid change: omitted and null fields as docs/api.md "omitted optional
+ * field" says (kept, or reset by compatibility; null clears, except credentials and collections),
+ * lists replaced, added to and taken from in this order. UpdatedOn is `rules->now_ms`, or a
+ * millisecond after the last one; UpdatedBy is `rules->author`. Sealed fields and the password of
+ * the change must hold what is to be stored. What other fields follow from is brought up to date.
  * STATUS_BROKEN when memory is short.
  */
 enum status merge(const struct record *before, const struct change *change,

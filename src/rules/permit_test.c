@@ -1,4 +1,4 @@
-/* Who may change what about whom (decisions, escalation). */
+/* Who may change what about whom (docs/api.md "escalation"). */
 #include "rules/permit.h"
 
 #include "model/tables.h"

@@ -31,7 +31,7 @@ struct check {
 
 static const struct text fine = { NULL, 0 };
 
-/* Digit strings pass as integers: clients in the wild send them (contract section 4.7). */
+/* Digit strings pass as integers: clients in the wild send them (docs/contract.md section 1.7). */
 static bool take_integer(const struct value *value, int64_t *out) {
     if (value->kind == VALUE_TEXT)
         return text_to_int64(value_as_text(value), out);
@@ -104,7 +104,7 @@ static struct text check_choice(const struct check *check) {
     if (take_choice_name(check, &number)) {
         right = true;
     } else if (take_integer(check->value, &number)) {
-        /* The hosted service's own examples use 0 (contract, conflict 15). */
+        /* The reference's own example sends 0 (docs/contract.md section 1.1). */
         right = number == 0 && check->rules->nexudus;
         right |= choice_name(check->field, number).at != NULL;
         right |= number >= 1 && number <= check->field->max;
@@ -338,14 +338,14 @@ static struct text check_field(const struct check *check, unsigned field) {
     return checks[check->field->type](check);
 }
 
-/* The Id first, then the required fields, then the optional ones (the seed's order). */
+/* The Id, then the required fields, then the optional ones (docs/decisions.md section 1.1). */
 static unsigned order_of(const struct table *table, unsigned field) {
     if (table->fields[field].type == TYPE_id)
         return 0;
     return 1 + field + (table->fields[field].flags & REQUIRED ? 0 : table->count);
 }
 
-/* A link that is missing goes by its name without Id (contract section 2.3). */
+/* A link that is missing goes by its name without Id (docs/contract.md section 1.3). */
 static struct text property_of(const struct field *field, struct text message) {
     return text_equal(message, MESSAGE_TEXT(required)) ? field_link_name(field) : field->name;
 }

@@ -1,4 +1,4 @@
-// What people do with their own account (contract section 1.6), and the end of must_reset_password.
+// What people do with their own account (docs/contract.md section 6.6), and the end of must_reset_password.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff } from './harness.mjs';

@@ -1,4 +1,4 @@
-// What is particular about applications (contract section 5): their developers, their secret and the roles they ask for.
+// What is particular about applications (docs/api.md "applications"): their developers, their secret and the roles they ask for.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// What a user record points to (contract section 5), and the commands of all resources.
+// What a user record points to (docs/contract.md section 7.1), and the commands of all resources.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';

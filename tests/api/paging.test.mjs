@@ -1,4 +1,4 @@
-// Page after page of a search ordered by Id (contract section 3), while users come and go.
+// Page after page of a search ordered by Id (docs/api.md "paging"), while users come and go.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,4 +1,4 @@
-// Filters by a path through a link, Entity_ForeignKey_Property (contract section 3.4), compared with a naive model.
+// Filters by a path through a link, Entity_ForeignKey_Property (docs/contract.md section 5.4), compared with a naive model.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, addMembers, addNeighbours, adminId, assertFailure, assertInvalid, follow, staff, userId } from './harness.mjs';

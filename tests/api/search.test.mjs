@@ -1,4 +1,4 @@
-// GET /api/sys/users: contract section 3, and random searches compared with a naive model in memory.
+// GET /api/sys/users: docs/contract.md section 5, and random searches compared with a naive model in memory.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, addMembers, addNeighbours, assertFailure, assertInvalid, fieldTable, staff, userId } from './harness.mjs';

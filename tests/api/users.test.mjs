@@ -1,4 +1,4 @@
-// POST, DELETE and PATCH of users (contract section 2, decisions "The other operations").
+// POST, DELETE and PATCH of users (docs/contract.md section 3.1, docs/api.md "The other operations").
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server, addNeighbours, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from './harness.mjs';

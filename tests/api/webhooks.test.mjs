@@ -1,4 +1,4 @@
-// Webhooks (contract section 7): real deliveries to a server beside ours.
+// Webhooks (docs/contract.md section 9): real deliveries to a server beside ours.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';

@@ -94,7 +94,7 @@ enum status outbox_note(struct store_view *tx, const struct event *event) {
         return status;
     status = find_hooks(tx, event->action, &arena, &hooks);
     if (status == STATUS_OK && hooks.len) {
-        /* An array of one record (contract section 7). */
+        /* An array of one record (docs/contract.md section 9). */
         buffer_init(&payload, &arena, 4096);
         buffer_add_char(&payload, '[');
         json_add_record(&payload, event->record);

@@ -67,7 +67,7 @@ static const char own_tables[] =
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
     "CREATE INDEX tokens_expires ON tokens (expires_ms);" token_ids token_families
-    /* type: 1 created, 2 updated, 3 deleted (contract section 5) */
+    /* type: 1 created, 2 updated, 3 deleted (docs/contract.md section 7.3) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;"
