@@ -118,8 +118,8 @@ int request_lacking(const struct request *request) MUST_CHECK;
 struct authority *request_authority(struct request *request);
 
 /**
- * Rests until the exchange is resumed, then runs `step`. To be called before the hand-over, and
- * after the exchange was put off (which the requests of routes that write are).
+ * Suspends the request until its exchange is resumed; `step` then goes on with it. To be called
+ * before the hand-over: afterwards the other thread may have finished already. The I/O thread only.
  */
 void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
 
