@@ -16,8 +16,8 @@
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
-#include "sandbox.h"
 #include "store/upkeep.h"
+#include "syscall_filter.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -386,10 +386,10 @@ static int refuse_root(const struct settings *settings) {
 }
 
 /* Before the first client is heard. */
-static int enter_sandbox(const struct settings *settings) {
-    if (!settings->sandbox || sandbox_enter())
+static int install_seccomp(const struct settings *settings) {
+    if (!settings->seccomp || syscall_filter_install())
         return EX_OK;
-    complain("the system refuses a seccomp filter: %s; --no-sandbox serves without",
+    complain("the system refuses a seccomp filter: %s; --no-seccomp serves without",
              strerror(errno));
     return EX_OSERR;
 }
@@ -581,7 +581,7 @@ static int start(struct server *server) {
     if (code == EX_OK)
         code = start_services(server);
     if (code == EX_OK)
-        code = enter_sandbox(&server->settings);
+        code = install_seccomp(&server->settings);
     return code == EX_OK ? start_listener(server) : code;
 }
 

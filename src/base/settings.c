@@ -65,10 +65,15 @@ static const struct setting rows[] = {
 #undef SETTING
 };
 
+/* What settings were called before. Who still says so is told their names of today. */
+static const struct renamed { const char *option, *now; } renamed[] = { { "sandbox", "seccomp" } };
+
 enum {
     ROWS = sizeof rows / sizeof rows[0],
+    RENAMED = sizeof renamed / sizeof renamed[0],
     OPTION_BASE = 256,
     CONFIG_KEY = 1000,
+    RENAMED_BASE = 1001,
     SOURCE_MAX = 512,
     NAME_MAX_LEN = 64, /* of an option that is compared with one that is not known */
     LINE_BYTES = 8192, /* of the file, with its end */
@@ -247,11 +252,15 @@ static unsigned edits(struct text name, struct text other) {
     return row[len];
 }
 
-/* The option that is most like one that is none, in `known_as`' spelling. */
+/* The option that is most like one that is none, or took its place, in `known_as`' spelling. */
 static void nearest(struct text name, bool (*known_as)(const char *, char *, size_t), char *out,
                     size_t size) {
     unsigned fewest = UINT_MAX;
     char known[NAME_MAX_LEN];
+    for (size_t i = 0; i < RENAMED; i++)
+        if (known_as(renamed[i].option, known, sizeof known) && text_equal(name, text_of(known)) &&
+            known_as(renamed[i].now, out, size))
+            return;
     for (size_t i = 0; i < ROWS; i++) {
         if (!known_as(rows[i].option, known, sizeof known))
             continue;
@@ -421,6 +430,15 @@ static void read_word(struct reading *reading, const char *word) {
     }
 }
 
+static void refuse_renamed(struct reading *reading, int key) {
+    char source[SOURCE_MAX], message[SOURCE_MAX];
+    const struct renamed *row = &renamed[(key - RENAMED_BASE) / 2];
+    const char *no = (key - RENAMED_BASE) % 2 ? "no-" : "";
+    (void)snprintf(source, sizeof source, "--%s%s", no, row->option);
+    (void)snprintf(message, sizeof message, "is called --%s%s now", no, row->now);
+    (void)complain(reading, EX_USAGE, source, message);
+}
+
 static error_t read_option(int key, char *argument, struct argp_state *state) {
     struct reading *reading = state->input;
     char source[SOURCE_MAX];
@@ -430,6 +448,8 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
         return read_word(reading, argument), 0;
     if (key == CONFIG_KEY)
         reading->config = argument;
+    if (key >= RENAMED_BASE && key < RENAMED_BASE + 2 * (int)RENAMED)
+        return refuse_renamed(reading, key), 0;
     if (key < OPTION_BASE || key >= OPTION_BASE + 2 * (int)ROWS)
         return key == CONFIG_KEY ? 0 : ARGP_ERR_UNKNOWN;
     size_t at = (size_t)(key - OPTION_BASE) / 2;
@@ -461,8 +481,8 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
 }
 
 static int read_options(struct reading *reading, int argc, char **argv) {
-    struct argp_option options[2 * ROWS + 2] = { { 0 } };
-    char help[ROWS][256], negated[ROWS][40];
+    struct argp_option options[2 * ROWS + 2 * RENAMED + 2] = { { 0 } };
+    char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];
     size_t count = 0;
     options[count++] = (struct argp_option){
         "config", CONFIG_KEY, "FILE", 0, "file of settings, one `setting = value` a line", 0
@@ -479,6 +499,15 @@ static int read_options(struct reading *reading, int argc, char **argv) {
             options[count++] = (struct argp_option){ .name = negated[i],
                                                      .key = OPTION_BASE + 2 * (int)i + 1,
                                                      .doc = "the opposite" };
+    }
+    for (size_t i = 0; i < RENAMED; i++) {
+        const int key = RENAMED_BASE + 2 * (int)i;
+        (void)snprintf(negated_before[i], sizeof negated_before[i], "no-%s", renamed[i].option);
+        options[count++] =
+            (struct argp_option){ .name = renamed[i].option, .key = key, .flags = OPTION_HIDDEN };
+        options[count++] = (struct argp_option){ .name = negated_before[i],
+                                                 .key = key + 1,
+                                                 .flags = OPTION_HIDDEN };
     }
     const struct argp argp = { .options = options,
                                .parser = read_option,

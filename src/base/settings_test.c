@@ -48,7 +48,7 @@ static int read_all(struct settings *settings, const char *variable, const struc
 }
 
 static int set_up(void **state) {
-    static const char *const variables[] = { "ROSTER_ALLOW_ROOT", "ROSTER_SANDBOX",
+    static const char *const variables[] = { "ROSTER_ALLOW_ROOT", "ROSTER_SECCOMP",
                                              "ROSTER_CONFIG" };
     (void)state;
     for (size_t i = 0; i < LENGTH(variables); i++)

@@ -125,11 +125,17 @@ test('root is refused with a way out, but for the demo; others are not', async (
     assert.equal((await demo.call('GET', '/healthz')).status, 200);
 });
 
+test('a setting that was renamed ends the start with its name of today', async () => {
+    for (const [flag, now] of [['--sandbox', '--seccomp'], ['--no-sandbox', '--no-seccomp']])
+        await assertRefused(['--data', join(temporaryFolder(), 'data'), flag], usage, new RegExp(`^rosterd: ${flag} is called ${now} now$`, 'm'));
+    await assertRefused(['--data', join(temporaryFolder(), 'data')], usage, /^rosterd: ROSTER_SANDBOX: no such setting; the nearest is ROSTER_SECCOMP /m, { ROSTER_SANDBOX: 'no' });
+});
+
 test('a server gives up the system calls that it has no use for', async () => {
     const status = (server) => Object.fromEntries(readFileSync(`/proc/${server.child.pid}/status`, 'utf8').split('\n').map((line) => line.split(':\t')));
-    const bare = await Server.start(['--demo', '--no-sandbox']);
+    const bare = await Server.start(['--demo', '--no-seccomp']);
     assert.equal(status(bare).Seccomp, '0');
-    if (process.env.ROSTER_SANDBOX === 'no')
+    if (process.env.ROSTER_SECCOMP === 'no')
         return; // the sanitizers' builds, of which the one before was true as well
     const server = await Server.start();
     assert.equal(status(server).Seccomp, '2');

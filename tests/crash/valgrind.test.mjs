@@ -34,7 +34,7 @@ test('start, update and stop leak nothing and read nothing wrong', { timeout: 24
     const server = new Server();
     const folder = temporaryFolder();
     const arguments_ = ['--quiet', '--leak-check=full', '--show-leak-kinds=definite,indirect,possible', '--errors-for-leak-kinds=all',
-        '--error-exitcode=99', `--log-file=${join(folder, 'valgrind.log')}`, binary, '--demo', '--no-sandbox', '--listen', '127.0.0.1:0', '--data', join(folder, 'data')];
+        '--error-exitcode=99', `--log-file=${join(folder, 'valgrind.log')}`, binary, '--demo', '--no-seccomp', '--listen', '127.0.0.1:0', '--data', join(folder, 'data')];
     server.child = spawn('valgrind', arguments_);
     server.stderr = '';
     server.child.stderr.on('data', (bytes) => { server.stderr += bytes; });

@@ -11,10 +11,10 @@ import { ENOSPC, Faults, stride } from './faults.mjs';
 const faults = new Faults();
 const refusals = [65, 66, 71, 73, 74]; // data, key file, system, cannot create, i/o
 
-// (libseccomp, which makes the sandbox, does not bear a lack of memory: SECURITY.md says so.)
+// (libseccomp, which makes the filter, does not bear a lack of memory: SECURITY.md says so.)
 // Starts a server, and stops it once it serves. How it ended, and what it said.
 function start(folder, [program, ...before] = [binary]) {
-    const args = [...before, '--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-sandbox'];
+    const args = [...before, '--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-seccomp'];
     const child = spawn(program, args, { env: { ...process.env, ...faults.env } });
     return new Promise((resolve) => {
         let stdout = '', stderr = '', served = false;

@@ -1,5 +1,5 @@
-#ifndef ROSTER_SANDBOX_H
-#define ROSTER_SANDBOX_H
+#ifndef ROSTER_SYSCALL_FILTER_H
+#define ROSTER_SYSCALL_FILTER_H
 
 #include <stdbool.h>
 
@@ -9,6 +9,6 @@
  * end it; all else that is not on the list fails with EPERM. False, with errno, when the system
  * refuses.
  */
-bool sandbox_enter(void);
+bool syscall_filter_install(void);
 
 #endif

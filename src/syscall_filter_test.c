@@ -1,7 +1,7 @@
 /* What is left to a process that gave up its system calls. Each is tried in a child, since there is
  * no way back. That a server does without the others is seen by all that is tested through a
  * socket. */
-#include "sandbox.h"
+#include "syscall_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +21,9 @@
 #include <cmocka.h>
 
 /* How a child says that the system would not take its calls from it. */
-enum { NO_SANDBOX = 255 };
+enum { NO_SECCOMP = 255 };
 
-/* What waitpid says of a child that enters the sandbox, or does not, and ends with what `attempt`
+/* What waitpid says of a child that installs the filter, or does not, and ends with what `attempt`
  * returns: the errno of a call, 0 when it was granted. */
 static int ended(int (*attempt)(void), bool inside) {
     int how = 0;
@@ -31,8 +31,8 @@ static int ended(int (*attempt)(void), bool inside) {
     assert_true(child >= 0);
     if (child == 0) {
         const struct rlimit none = { 0, 0 };
-        if (setrlimit(RLIMIT_CORE, &none) != 0 || (inside && !sandbox_enter()))
-            _exit(NO_SANDBOX);
+        if (setrlimit(RLIMIT_CORE, &none) != 0 || (inside && !syscall_filter_install()))
+            _exit(NO_SECCOMP);
         _exit(attempt());
     }
     assert_int_equal(waitpid(child, &how, 0), child);
@@ -108,8 +108,8 @@ static int pair(void) {
     return socketpair(AF_TIPC, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0 ? 0 : errno;
 }
 
-/* Else the tests below would see the system refuse, not the sandbox. */
-static void without_the_sandbox_they_are_granted(void **state) {
+/* Else the tests below would see the system refuse, not the filter. */
+static void without_the_filter_they_are_granted(void **state) {
     (void)state;
     int (*const attempts[])(void) = { start_a_program, be_traced, watch_files, send_a_signal };
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
@@ -148,7 +148,7 @@ static void files_and_sockets_are_still_granted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_the_sandbox_they_are_granted),
+        cmocka_unit_test(without_the_filter_they_are_granted),
         cmocka_unit_test(to_start_a_program_ends_it),
         cmocka_unit_test(to_trace_and_look_into_processes_ends_it),
         cmocka_unit_test(to_leave_a_namespace_ends_it),
