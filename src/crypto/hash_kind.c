@@ -222,6 +222,9 @@ static const char *database_kind(struct text text) {
         return "MD5 as PostgreSQL writes it";
     if (is_hex_after(text, "0x0100", 48) || is_hex_after(text, "0x0200", 48))
         return "SHA as SQL Server writes it";
+    bool is_binary = text_starts_nocase(text, TEXT("0x")) || text_starts_nocase(text, TEXT("\\x"));
+    if (is_binary && hex_kind(after(text, 2)))
+        return "digest in hex as a database writes it";
     if (text.len >= 68 && text_starts_nocase(text, TEXT("AQAAAA")) && span(text, "+/=") == text.len)
         return "PBKDF2 as ASP.NET Identity writes it";
     if (text.len == 41 && text.at[0] == '!' && span(after(text, 1), "") == 40)
@@ -229,10 +232,17 @@ static const char *database_kind(struct text text) {
     return NULL;
 }
 
+/* `_`, four characters of rounds, four of salt and eleven of digest (crypt(5)). */
+static const char *extended_des_kind(struct text text) {
+    if (text.len != 20 || text.at[0] != '_' || span(after(text, 1), "./") != 19)
+        return NULL;
+    return "extended DES crypt";
+}
+
 static const char *plain_kind(struct text text) {
-    static const char *(*const kinds[])(struct text) = { modular_kind,    scheme_kind,
-                                                         framework_kind,  hex_kind,
-                                                         salted_hex_kind, database_kind };
+    static const char *(*const kinds[])(
+        struct text) = { modular_kind,    scheme_kind,   framework_kind,   hex_kind,
+                         salted_hex_kind, database_kind, extended_des_kind };
     const char *kind = NULL;
     for (size_t i = 0; !kind && i < LENGTH(kinds); i++)
         kind = kinds[i](text);
@@ -265,6 +275,19 @@ static const char *line_kind(struct text text) {
     return is_hash ? "line of a password file" : NULL;
 }
 
+/* ---- What programs wrap around a hash: quotes, a version, escapes, JSON ---- */
+
+static const char *wrapped_kind(struct text text) {
+    struct text last = { 0 };
+    if (count_of(text, '$') < 2)
+        return NULL;
+    for (struct text rest = text; rest.at;)
+        last = text_cut(&rest, '$');
+    while (last.len && is_one_of(last.at[last.len - 1], "'\"]}),;"))
+        last.len--;
+    return is_digest(last) ? "hash with something around it" : NULL;
+}
+
 const char *hash_kind(struct text text) {
     text = text_trim(text);
     if (!text.len || memchr(text.at, '\0', text.len))
@@ -272,5 +295,7 @@ const char *hash_kind(struct text text) {
     const char *kind = line_kind(text);
     if (!kind)
         kind = plain_kind(text);
-    return kind ? kind : locked_kind(text);
+    if (!kind)
+        kind = locked_kind(text);
+    return kind ? kind : wrapped_kind(text);
 }

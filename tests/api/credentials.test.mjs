@@ -63,6 +63,7 @@ test('what has the form of a hash and cannot be imported is refused by the name 
         ['pbkdf2_sha256$20000$H0dPx8NeajVu$GiC4k5kqbbR9qWBlsRgDywNqC2vd9kqfk7zdorEnNas=', /cannot be imported \(PBKDF2\)/],
         ['{SSHA}AZKja92fbuuB9SpRlHqaoXxbTc43Mzc2MDM1Ng==', /cannot be imported \(LDAP's \{SSHA\}\)/],
         [`!${bcrypt}`, /cannot be imported \(locked entry of a shadow file\)/],
+        [`b'${bcrypt}'`, /cannot be imported \(hash with something around it\)/],
         ['b89eaac7e61417341b710b727768294d0e6a277b', /cannot be imported \(SHA-1\)/],
     ]) {
         const { reply } = await newUser({ Password });
