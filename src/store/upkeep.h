@@ -13,13 +13,13 @@ typedef void store_say(const char *line);
  * Looks whether the database in `directory` is whole: its pages and indexes (integrity_check), its
  * shape against the field tables, whether all that rows refer to is there, and whether the texts
  * that searches look into are those of the records. Each fault is said. EX_OK; EX_DATAERR with
- * faults; EX_NOINPUT, there is none; EX_CONFIG, another version made it.
+ * faults; EX_NOINPUT, there is none, or an empty one; EX_CONFIG, another version made it.
  */
 int store_check(const char *directory, store_say *say);
 
 /**
  * Copies the database in `directory`, as it is at one moment, to the new file `path` (mode 0600),
- * which appears under its name only when it is whole and on the disk. EX_OK; EX_NOINPUT;
+ * which appears under its name only when it is whole and on the disk. EX_OK; EX_NOINPUT, as above;
  * EX_CANTCREAT, also when there is something of that name; EX_IOERR; EX_DATAERR, the copy is not
  * whole. A failure is said.
  */

@@ -20,6 +20,22 @@ test('check finds nothing wrong while it serves, and with none to check says so'
     assert.equal((await run(['check', 'surplus'])).code, usage);
 });
 
+test('an empty database is none to check or to back up, so that no copy of nothing takes the place of a good one', async () => {
+    const folder = join(server.folder, 'emptied'), file = join(folder, 'roster.db'), copy = join(server.folder, 'of-nothing.db');
+    mkdirSync(folder, { mode: 0o700 });
+    for (const [content, make] of [['0 bytes', () => writeFileSync(file, '')], ['pages and no more', () => sql('PRAGMA journal_mode = WAL', file)], ['tables of others', () => sql('CREATE TABLE notes (text)', file)]]) {
+        make();
+        const before = readFileSync(file);
+        for (const args of [['check'], ['backup', copy]]) {
+            const { code, stderr } = await run([...args, '--data', folder]);
+            assert.equal(code, noInput, `${args} of ${content}: ${stderr}`);
+            assert.match(stderr, /^rosterd: .*roster\.db: is empty.*\n$/);
+        }
+        assert.ok(!existsSync(copy), content);
+        assert.ok(content === 'tables of others' || before.equals(readFileSync(file)), content);
+    }
+});
+
 const template = async () => ({ ...required(await server.get(userId)), Id: undefined });
 const create = async (token, members) => {
     const { json, text } = await server.call('POST', '/api/sys/users', { token, body: members });

@@ -44,6 +44,7 @@ static bool is_link(const char *path) {
 /* Opens the database of a folder; NULL with `*code` when that cannot be. */
 static struct store_view *open_existing(const char *directory, store_say *say, int *code) {
     char resolved[PATH_MAX], path[PATH_MAX + 16];
+    struct stat facts;
     *code = EX_NOINPUT;
     if (!resolve(directory, resolved, say))
         return NULL;
@@ -52,10 +53,16 @@ static struct store_view *open_existing(const char *directory, store_say *say, i
         sayf(say, "%s/roster.db: %s", directory, strerror(errno));
         return NULL;
     }
-    *code = EX_DATAERR;
-    struct store_view *view = view_open(NULL, path, false);
-    if (!view)
+    struct store_view *view = NULL;
+    bool is_empty = stat(path, &facts) == 0 && !facts.st_size; /* opening it would write to it */
+    if (!is_empty && !(view = view_open(NULL, path, false))) {
+        *code = EX_DATAERR;
         sayf(say, "%s: not a database that can be read", path);
+    } else if (is_empty || schema_is_empty(view)) {
+        sayf(say, "%s: is empty, or not of Roster; is the right folder mounted?", path);
+        store_view_close(view);
+        view = NULL;
+    }
     return view;
 }
 
