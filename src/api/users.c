@@ -6,9 +6,12 @@
 #include "auth/auth.h"
 #include "base/time.h"
 #include "crypto/password.h"
+#include "crypto/seal.h"
+#include "crypto/secret.h"
 #include "fetch/image.h"
 #include "fetch/strip.h"
 #include "model/tables.h"
+#include "rules/base32.h"
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
@@ -128,6 +131,36 @@ static void forget_failures(struct writing *writing) {
         after[USER_InvalidLoginAttempts] = value_integer(0);
 }
 
+/* 0: it does not open, or is none that works. */
+static size_t totp_bits(const struct writing *writing, const struct value *sealed,
+                        unsigned char bits[TOTP_SECRET_MAX]) {
+    struct request *request = writing->request;
+    struct text place =
+        seal_place(&user_table, record_id(&writing->before), USER_TwoFactorSecret, request->arena);
+    struct text secret =
+        unseal(request->app->auth.key, value_as_text(sealed), place, request->arena);
+    /* Older versions took longer ones, which never worked. */
+    if (!secret.at || base32_decode(secret, NULL) > TOTP_SECRET_MAX)
+        return 0;
+    return base32_decode(secret, bits);
+}
+
+/* The same second factor again, however it is spelled, changes nothing; sealed anew it would
+ * differ. Before it is sealed, when what is certain to fail is looked for, it does not matter. */
+static void keep_second_factor(struct writing *writing) {
+    unsigned char old_bits[TOTP_SECRET_MAX], new_bits[TOTP_SECRET_MAX];
+    const struct value *old = &writing->before.values[USER_TwoFactorSecret];
+    const struct value *new = &writing->change.values[USER_TwoFactorSecret];
+    if (!writing->before.version || !old->len || old->kind != VALUE_TEXT || !new->len ||
+        new->kind != VALUE_TEXT)
+        return;
+    size_t len = totp_bits(writing, old, old_bits);
+    if (len && len == totp_bits(writing, new, new_bits) && !memcmp(old_bits, new_bits, len))
+        writing->after.values[USER_TwoFactorSecret] = *old;
+    secret_wipe(old_bits, sizeof old_bits);
+    secret_wipe(new_bits, sizeof new_bits);
+}
+
 /* What the change does to the picture is no value of the body's. */
 static bool merge_avatar(struct user_writing *user) {
     struct writing *writing = &user->writing;
@@ -148,6 +181,7 @@ static enum status check_merged(struct writing *writing, struct store_view *view
     if (writing->kind != WRITING_delete) {
         check_personal(writing);
         forget_failures(writing);
+        keep_second_factor(writing);
     }
     if (!permit_ends_administrator(before, after))
         return STATUS_OK;

@@ -218,6 +218,19 @@ test('a used code stays used, whatever becomes of its secret; a code of another 
     await assertIn(Email, 'correct horse 9', { totp: totp(otherSecret) });
 });
 
+test('the same second factor again, however it is spelled, is no change of it', async () => {
+    const { Id } = await newUser({ TwoFactorSecret: secret });
+    const changes = async () => (await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_EntityId=${Id}&AuditTrailEntry_PropertyName=TwoFactorSecret`, { token: await server.admin() })).json.TotalItems;
+    const before = await changes();
+    for (const one of [secret, secret.toLowerCase(), `${secret}====`, ` ${secret.slice(0, 4)} ${secret.slice(4)}`]) {
+        assert.equal((await patch(Id, { TwoFactorSecret: one })).status, 200);
+        assert.equal((await server.update(Id, { TwoFactorSecret: one })).status, 200);
+        assert.equal(await changes(), before, one);
+    }
+    assert.equal((await patch(Id, { TwoFactorSecret: otherSecret })).status, 200);
+    assert.equal(await changes(), before + 1);
+});
+
 test('a secret of 80 to 512 bits of any length and spelling that is taken works, and its codes may have blanks', async () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
     const { Email, Id } = await newUser({ NewPassword: 'correct horse 9' });
