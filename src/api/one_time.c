@@ -1,6 +1,7 @@
 /* Links that sign somebody in, as far as this server has them: one-time tokens, made and traded
  * (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
+#include "api/ignored.h"
 #include "api/request.h"
 #include "auth/sign_in.h"
 #include "json/json.h"
@@ -156,15 +157,18 @@ static void resume_traded(struct store_command *command) {
 /* False when `validForInMinutes` is there and no number of minutes up to a week. */
 static bool read_query(struct request *request, struct text *token, int64_t *minutes) {
     struct text rest = exchange_query(request->exchange), name, value;
+    struct ignored ignored;
     bool ok = true;
-    while (form_next(&rest, request->arena, &name, &value)) {
-        if (!name.at || !value.at)
-            continue;
+    ignored_init(&ignored, request->arena);
+    while (form_next(&rest, request->arena, &name, &value))
         if (text_equal_nocase(name, TEXT("token")))
             *token = value;
         else if (text_equal_nocase(name, TEXT("validForInMinutes")))
-            ok = text_to_int64(value, minutes) && *minutes >= 1 && *minutes <= EXCHANGE_MINUTES_MAX;
-    }
+            ok = ok && text_to_int64(value, minutes) && *minutes >= 1 &&
+                 *minutes <= EXCHANGE_MINUTES_MAX;
+        else if (name.len)
+            ignored_add(&ignored, name);
+    ignored_reply(&ignored, request);
     return ok;
 }
 

@@ -124,8 +124,10 @@ test('it is traded for a pair of tokens, once, for as long as asked', async () =
     assert.equal((await server.call('GET', '/api/auth/me', { token: json.access_token })).json.Id, staff.reader);
     assertFailure(await exchange(`${jwt}x`), 401);
     assertFailure(await exchange(''), 401);
-    for (const minutes of ['0', '-1', '10081', '1.5', 'x', ''])
+    for (const minutes of ['0', '-1', '10081', '1.5', 'x', '', '%zz', '0&validForInMinutes=5'])
         assertInvalid(await exchange(jwt, `&validForInMinutes=${minutes}`), 'validForInMinutes', /from 1 to 10080/);
+    const misspelled = await exchange('', '&validityInMinutes=5&ValidForInMinutes=5');
+    assert.equal(misspelled.headers.get('x-ignored-parameters'), 'validityInMinutes', 'a bound that is none is not taken in silence');
     const again = (await oneTime('POST', '/token/refresh')).json.Value;
     assert.equal((await exchange(again)).json.expires_in, 86400);
     for (const minutes of [1, 10080]) {
