@@ -89,13 +89,22 @@ static struct text new_password(const struct user_writing *user, unsigned *field
     return password_form(password) == PASSWORD_PLAIN ? password : (struct text){ 0 };
 }
 
+/* In another spelling of what is one address too: a domain in A-labels, quotes, blanks around it.
+ */
+static bool is_address(struct text password, struct text email, struct arena *arena) {
+    struct text given = email_key(text_trim(password), arena), own = email_key(email, arena);
+    return given.len && text_equal(given, own);
+}
+
 /* Beside what the record will have, whether the change says it or not. */
 static void check_personal(struct writing *writing) {
     unsigned field;
     struct text password = new_password(user_of(writing), &field);
     const struct value *after = writing->after.values;
-    if (password.at && password_is_personal(password, value_as_text(&after[USER_Email]),
-                                            value_as_text(&after[USER_FullName])))
+    struct text email = value_as_text(&after[USER_Email]);
+    if (password.at &&
+        (password_is_personal(password, email, value_as_text(&after[USER_FullName])) ||
+         is_address(password, email, writing->request->arena)))
         writing_complain(writing, field, MESSAGE_TEXT(password_personal));
 }
 

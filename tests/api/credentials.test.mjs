@@ -331,6 +331,10 @@ test('a password is not the e-mail address or the name that the record will have
         }
     assertInvalid(await patch(Id, { FullName: 'Somebody Else', NewPassword: 'somebody else' }), 'NewPassword', personal);
     assertInvalid(await patch(Id, { Email: 'somebody.else@example.org', Password: 'Somebody.Else' }), 'Password', personal);
+    const idn = await newUser({ NewPassword: 'correct horse 9' });
+    assert.equal((await patch(idn.Id, { Email: 'quill@bücher.example' })).status, 200);
+    for (const spelled of ['quill@xn--bcher-kva.example', 'QUILL@XN--BCHER-KVA.example', '"quill"@bücher.example', ' quill@bu\u0308cher.example '])
+        assertInvalid(await patch(idn.Id, { NewPassword: spelled }), 'NewPassword', personal);
     assertInvalid((await newUser({ FullName: 'Orpheus Quill', NewPassword: 'orpheus quill' })).reply, 'NewPassword', personal);
     await assertIn(Email, 'correct horse 9');
     assert.equal((await patch(Id, { FullName: 'Somebody Else', NewPassword: 'persephone quill' })).status, 200, 'nobody is called so any more');
