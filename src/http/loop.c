@@ -2,6 +2,7 @@
  * all replies that a group commit made ready, and nothing of a connection is shared. */
 #include "http/client.h"
 
+#include "base/budget.h"
 #include "base/log.h"
 #include "base/time.h"
 
@@ -16,11 +17,20 @@
 #include <unistd.h>
 
 enum {
-    LOOK_EVERY_MS = 500, /* at the deadlines */
-    EVENTS = 256,        /* that are taken at once */
-    IO_NICE = -5,        /* the writer's, for which all changes wait, is lower */
-    KEPT_CHUNKS = 80,    /* pieces of requests' memory that wait for the next ones */
+    LOOK_EVERY_MS = 500,   /* at the deadlines */
+    EVENTS = 256,          /* that are taken at once */
+    IO_NICE = -5,          /* the writer's, for which all changes wait, is lower */
+    SHORT_QUIET_MS = 2000, /* for a reply, while requests are refused for want of memory, */
+    SHORT_WHOLE_MS = 10000,
+    KEPT_CHUNKS = 80, /* pieces of requests' memory that wait for the next ones */
 };
+
+/* Replies that nobody reads cost their client nothing: they are not to keep others out for long. */
+static struct limit reply_limit(const struct loop *loop, int64_t usual_ms) {
+    if (loop->is_short && usual_ms > SHORT_QUIET_MS)
+        return (struct limit){ SHORT_QUIET_MS, SHORT_WHOLE_MS };
+    return (struct limit){ usual_ms, 10 * usual_ms };
+}
 
 /* Time-outs follow --idle-timeout, within what is usual for each phase. A head is short, so it has
  * to come in one go; who sends a body, or takes a reply, a byte now and then is ended as well. */
@@ -33,7 +43,7 @@ struct limit loop_limit(const struct loop *loop, enum phase phase) {
     case PHASE_head: return (struct limit){ brief_ms, brief_ms };
     case PHASE_idle: return (struct limit){ idle_ms, 0 };
     case PHASE_body: return (struct limit){ usual_ms, 4 * usual_ms };
-    case PHASE_reply: return (struct limit){ usual_ms, 10 * usual_ms };
+    case PHASE_reply: return reply_limit(loop, usual_ms);
     case PHASE_linger: return (struct limit){ 2000, 2000 };
     case PHASE_work:
     case PHASES: break; /* that is the server's own time */
@@ -197,6 +207,9 @@ static void look_at_deadlines(struct loop *loop) {
     if (loop->now_ms < loop->look_ms)
         return;
     loop->look_ms = loop->now_ms + LOOK_EVERY_MS;
+    uint64_t refused = budget_figures().refused;
+    loop->is_short = refused != loop->refused;
+    loop->refused = refused;
     for (enum phase phase = 0; phase < PHASES; phase++) {
         int64_t quiet_ms = loop_limit(loop, phase).quiet_ms;
         struct client *client, *last = NULL;

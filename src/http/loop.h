@@ -52,6 +52,8 @@ struct loop {
     struct client *over;     /* clients that are gone, with all their exchanges; not freed yet */
     int64_t now_us, now_ms;  /* as of when the thread last woke */
     int64_t look_ms;         /* when the deadlines are to be looked at */
+    uint64_t refused;        /* requests for want of memory, when they were looked at last, */
+    bool is_short;           /* and were there more of them than before? */
     int64_t date_s;          /* which second `date` is */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
     struct errand draining;  /* wakes the thread for that */
