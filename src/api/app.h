@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 
-/** What the handlers work with; filled in by main at start, then only read (but `workers`). */
 /** What is refused here, and not by a queue that counts by itself. */
 enum refusal {
     REFUSAL_body,       /* of a stranger, and larger than one may send */
@@ -18,6 +17,8 @@ enum refusal {
     REFUSALS
 };
 
+/** What the handlers work with; filled in by main at start, then only read (but what is counted,
+ * and `workers`). */
 struct app {
     struct store *store;
     struct auth auth;
