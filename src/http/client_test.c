@@ -2,6 +2,8 @@
  * socket that is full at the worst moment, or of an end at one. */
 #include "http/serve.h"
 
+#include "base/budget.h"
+
 /* So that its turns can be taken one by one. */
 #include "http/loop.c" // NOLINT(bugprone-suspicious-include)
 
@@ -42,6 +44,7 @@ static void handle(struct exchange *exchange) {
 static void refuse(struct exchange *exchange, enum status status, const char *reason) {
     (void)reason;
     exchange->reply.http_status = status_http(status);
+    exchange->reply.body = TEXT("refused");
 }
 
 static void ignore(struct exchange *exchange) {
@@ -292,10 +295,59 @@ static int end(void **state) {
     return close(loop.poll);
 }
 
+/* ---- a head meets a full account ---- */
+
+static size_t fill_account(void) {
+    size_t taken = 0;
+    budget_set((size_t)16 * 1024 * 1024);
+    for (size_t size = 1024 * 1024; size; size /= 2)
+        while (budget_take(size))
+            taken += size;
+    return taken;
+}
+
+/* What came of it first, and then the rest, for which there is no memory. */
+static void refuse_in_two(struct peer *peer, const char *first, const char *rest) {
+    (void)open_peer(peer, false);
+    say(peer, first);
+    take_turn();
+    size_t taken = fill_account();
+    say(peer, rest);
+    for (int i = 0; i < 3; i++)
+        take_turn();
+    hear(peer);
+    budget_give(taken);
+    budget_set(0);
+    peer->heard[peer->size] = '\0';
+    assert_non_null(strstr(peer->heard, "HTTP/1.1 503 "));
+}
+
+static void what_asks_for_no_body_gets_none_though_its_head_had_no_room(void **state) {
+    static struct peer peer;
+    char rest[1024] = "AD / HTTP/1.1\r\nX: ";
+    (void)state;
+    memset(rest + strlen(rest), 'x', 700);
+    refuse_in_two(&peer, "HE", rest);
+    assert_null(strstr(peer.heard, "refused"));
+    close_peer(&peer);
+}
+
+static void a_head_that_has_no_room_behind_empty_lines_is_refused(void **state) {
+    static struct peer peer;
+    char lines[513] = "";
+    (void)state;
+    for (int i = 0; i < 512; i += 2)
+        memcpy(lines + i, "\r\n", 3);
+    refuse_in_two(&peer, lines, "GET / HTTP/1.1\r\n");
+    close_peer(&peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_socket),
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_tls_connection),
+        cmocka_unit_test(what_asks_for_no_body_gets_none_though_its_head_had_no_room),
+        cmocka_unit_test(a_head_that_has_no_room_behind_empty_lines_is_refused),
         cmocka_unit_test(the_end_of_one_connection_takes_the_turn_of_no_other),
     };
     return cmocka_run_group_tests(tests, begin, end);

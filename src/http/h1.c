@@ -222,16 +222,18 @@ static enum status grow_head(struct h1 *h1, size_t size) {
     return STATUS_OK;
 }
 
-/* Keeps a part of a head until the rest comes. */
+/* Keeps a part of a head until the rest comes; without memory as much as there is room for. */
 static enum status keep_head(struct h1 *h1, const char *bytes, size_t size) {
     enum status status = STATUS_OK;
     if (h1->head_size + size > h1->head_capacity)
         status = grow_head(h1, h1->head_size + size);
-    if (status != STATUS_OK)
-        return status;
-    memcpy(h1->head + h1->head_size, bytes, size);
+    size_t room = h1->head_capacity - h1->head_size;
+    if (size > room)
+        size = room;
+    if (size)
+        memcpy(h1->head + h1->head_size, bytes, size);
     h1->head_size += (uint32_t)size;
-    return STATUS_OK;
+    return status;
 }
 
 static size_t feed_head(struct client *client, const char *bytes, size_t size) {
@@ -242,6 +244,8 @@ static size_t feed_head(struct client *client, const char *bytes, size_t size) {
     if (before) {
         status = keep_head(h1, bytes, more);
         all = h1->head;
+        if (status != STATUS_OK)
+            more = h1->head_size - before;
     }
     if (status == STATUS_OK)
         status = head_scan(&h1->scan, all, before + more, &reason);
