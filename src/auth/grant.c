@@ -11,6 +11,10 @@
  * once, and a reply may be lost on its way. */
 enum { SAME_PAIR_MS = 10 * 1000, HOUR_MS = 60 * 60 * 1000 };
 
+/* Refresh tokens of a family that may be spent before it ends: every five minutes in 15 days. None
+ * of them is forgotten, or who stole one would refresh until it is. */
+enum { SPENT_MAX = 5000 };
+
 static enum status keep(struct store_view *tx, struct token *token,
                         const char text[TOKEN_TEXT_SIZE]) {
     token->hash = token_hash((struct text){ text, TOKEN_TEXT_SIZE });
@@ -153,14 +157,17 @@ static enum status find_pair(struct refresh *refresh, struct store_view *tx,
     return find_lifetime(refresh, tx, now_ms);
 }
 
-static enum status end_stolen(struct refresh *refresh, struct store_view *tx,
-                              const struct token *spent) {
+static enum status end_family(struct refresh *refresh, struct store_view *tx,
+                              const struct token *token, enum sign_in_event why) {
     const struct author nobody = { TEXT("unknown"), time_now_ms() };
-    enum status status = store_end_family(tx, spent->family);
+    bool is_stolen = why == SIGN_IN_EVENT_reused;
+    enum status status = store_end_family(tx, token->family);
     if (status == STATUS_OK)
-        status = store_audit_tokens(tx, spent->user_id, TEXT("RefreshTokens"), TEXT("used again"),
-                                    &nobody);
-    refresh->ended_user_id = spent->user_id;
+        status =
+            store_audit_tokens(tx, token->user_id, TEXT("RefreshTokens"),
+                               is_stolen ? TEXT("used again") : TEXT("used too often"), &nobody);
+    refresh->ended_user_id = token->user_id;
+    refresh->ended_by = why;
     return status;
 }
 
@@ -168,7 +175,7 @@ static enum status decide_again(struct refresh *refresh, struct store_view *tx,
                                 const struct token *spent) {
     enum status status = find_pair(refresh, tx, spent);
     if (status == STATUS_NOT_FOUND)
-        return end_stolen(refresh, tx, spent);
+        return end_family(refresh, tx, spent, SIGN_IN_EVENT_reused);
     if (status == STATUS_OK)
         status = judge_user(refresh, tx, spent);
     if (status == STATUS_OK)
@@ -184,6 +191,11 @@ static enum status trade(struct refresh *refresh, struct store_view *tx,
     enum status status = judge_user(refresh, tx, token);
     if (status != STATUS_OK)
         return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
+    status = store_has_spent(tx, token->family, SPENT_MAX);
+    if (status == STATUS_OK)
+        return end_family(refresh, tx, token, SIGN_IN_EVENT_worn);
+    if (status != STATUS_NOT_FOUND)
+        return status;
     follow_with_pair(refresh);
     status = store_spend_token(tx, &token->hash);
     if (status == STATUS_OK)
@@ -218,7 +230,7 @@ static void finish_refresh(struct store_command *command) {
     if (command->status != STATUS_OK)
         refresh->result = STATUS_BROKEN;
     else if (refresh->ended_user_id)
-        sign_in_log_add(refresh->auth->log, SIGN_IN_EVENT_reused, refresh->ended_user_id,
+        sign_in_log_add(refresh->auth->log, refresh->ended_by, refresh->ended_user_id,
                         refresh->from);
     refresh->done(refresh);
 }

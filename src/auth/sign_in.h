@@ -74,7 +74,8 @@ struct refresh {
     /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
     enum status result;
     struct grant grant;
-    int64_t ended_user_id; /* whose family was ended, since the token came again; 0: nobody's */
+    int64_t ended_user_id;       /* whose family was ended; 0: nobody's */
+    enum sign_in_event ended_by; /* and why */
 };
 
 enum status refresh_start(struct refresh *refresh) MUST_CHECK;

@@ -451,10 +451,14 @@ enum status store_add_token(struct store_view *tx, const struct token *token) MU
 
 /**
  * Takes a token away, or turns a refresh token into a spent one. OK also when there is none: the
- * command finds that out first.
+ * command finds that out first. Spent ones have no bound here, see store_has_spent; they go when
+ * their family has no refresh token of that client any more.
  */
 enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
 enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
+
+/** OK: so many tokens of the family, 1 or more, are spent. NOT_FOUND: fewer. BROKEN. */
+enum status store_has_spent(struct store_view *tx, int64_t family, int64_t count) MUST_CHECK;
 
 /**
  * Takes away all tokens of a family and of those that rest on it: of one, of that of a refresh

@@ -1,5 +1,7 @@
 // What of signing in is left for those who look later: rows of the audit trail (docs/api.md, "evidence") and lines of
 // the log (docs/reliability.md), with the true reason, which no reply has, and with nothing that somebody typed.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { ask, until } from './doors.mjs';
@@ -107,6 +109,38 @@ test('a refresh token that comes again later, or from elsewhere, is a row and a 
     assert.deepEqual(await trail(who.id, 'RefreshTokens'), [['used again', 'unknown']]);
     await untilTold(1, 'a refresh token came again, and its sessions were ended', who.id);
     assert.ok(!server.stderr.includes(json.refresh_token));
+});
+
+test('no number of refreshes makes the server forget a refresh token that was stolen', async () => {
+    const who = await person(), { json: stolen } = await grant(who.email, undefined, { client_id: 'phone' });
+    const refresh = (refresh_token, client_id = 'phone') => server.grant({ grant_type: 'refresh_token', refresh_token, client_id });
+    let thief = stolen;
+    for (let i = 0; i < 120; i++)
+        thief = (await refresh(thief.refresh_token)).json;
+    assert.equal((await refresh(stolen.refresh_token, 'another')).status, 400); // of the same it may be a repetition, for 10 s
+    assert.deepEqual(await trail(who.id, 'RefreshTokens'), [['used again', 'unknown']]);
+    assert.equal((await refresh(thief.refresh_token)).status, 400);
+    assert.equal((await server.call('GET', '/api/auth/me', { token: thief.access_token })).status, 401);
+});
+
+test('a session is refreshed 5,000 times, then it ends, with a row and a line; what was spent goes with it, or with the next sign-in', async () => {
+    const who = await person(), file = join(server.folder, 'data', 'roster.db');
+    const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
+    const spent = () => Number(sql(`SELECT count(*) FROM tokens WHERE user_id = ${who.id} AND kind = 2`));
+    const refresh = (pair) => server.grant({ grant_type: 'refresh_token', refresh_token: pair.refresh_token, client_id: 'phone' });
+    let { json: pair } = await grant(who.email, undefined, { client_id: 'phone' });
+    ({ json: pair } = await refresh(pair));
+    ({ json: pair } = await grant(who.email, undefined, { client_id: 'phone' }));
+    assert.equal(spent(), 0);
+    sql(`INSERT INTO tokens SELECT randomblob(32), 2, user_id, client_id, issued_ms, expires_ms, NULL, family, parent, ends_ms FROM tokens,
+        generate_series(1, 4999) WHERE user_id = ${who.id} AND kind = 1`);
+    const last = await refresh(pair);
+    assert.equal(last.status, 200, last.text);
+    assert.equal((await refresh(last.json)).status, 400);
+    assert.equal((await server.call('GET', '/api/auth/me', { token: last.json.access_token })).status, 401);
+    assert.equal(spent(), 0);
+    assert.deepEqual(await trail(who.id, 'RefreshTokens'), [['used too often', 'unknown']]);
+    await untilTold(1, 'sessions were refreshed 5,000 times, and ended', who.id);
 });
 
 test('a one-time token that is made for somebody else is a row, the own is none', async () => {

@@ -129,6 +129,26 @@ static void a_refresh_token_that_was_spent_is_known_as_such(void **state) {
     assert_int_equal(found.kind, TOKEN_REFRESH);
 }
 
+static void what_was_spent_stays_until_its_client_has_no_refresh_token(void **state) {
+    struct suite *suite = *state;
+    struct token a = token_of("a", TOKEN_REFRESH, 1), b = token_of("b", TOKEN_REFRESH, 1),
+                 c = token_of("c", TOKEN_REFRESH, 1);
+    c.client_id = TEXT("another");
+    add_token(suite, &a);
+    add_token(suite, &b);
+    add_token(suite, &c);
+    struct store_view *tx = suite_write(suite);
+    assert_ok(store_spend_token(tx, &a.hash));
+    assert_ok(store_has_spent(tx, 1, 1));
+    assert_int_equal(store_has_spent(tx, 1, 2), STATUS_NOT_FOUND);
+    assert_int_equal(store_has_spent(tx, 2, 1), STATUS_NOT_FOUND);
+    assert_ok(store_drop_token(tx, &c.hash));
+    assert_ok(store_has_spent(tx, 1, 1));
+    assert_ok(store_drop_token(tx, &b.hash));
+    assert_int_equal(store_has_spent(tx, 1, 1), STATUS_NOT_FOUND);
+    assert_ok(suite_commit(suite));
+}
+
 /* a, b: family 1. c rests on 1, d on c's, e on nothing, f on the user's password, g on f's; h is
  * another user's, and rests on his password. */
 static void add_families(struct suite *suite) {
@@ -445,6 +465,7 @@ int main(void) {
         cmocka_unit_test(a_token_is_current_until_its_end_and_not_long_before_its_issue),
         suite_test(a_token_that_was_dropped_is_gone_and_no_other),
         suite_test(a_refresh_token_that_was_spent_is_known_as_such),
+        suite_test(what_was_spent_stays_until_its_client_has_no_refresh_token),
         suite_test(a_family_ends_with_all_that_rests_on_it),
         suite_test(a_family_ends_by_the_id_of_its_refresh_token),
         suite_test(revoking_all_of_a_user_ends_what_rests_on_his_password_too),

@@ -38,9 +38,13 @@ static const char row_counts_table[] =
 /* By which a refresh token is called in the API, since its hash is not shown. */
 #define token_ids "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
 
-/* By which what rests on each other ends together (see struct token in store.h). */
+/* By which what rests on each other ends together (see struct token in store.h). What was spent
+ * tells of a theft for as long as there is something to end: the refresh token that came of it. */
 #define token_families                                                                             \
-    "CREATE INDEX tokens_family ON tokens (family);"                                               \
+    "CREATE INDEX tokens_family ON tokens (family, kind);"                                         \
+    "CREATE TRIGGER tokens_spent AFTER DELETE ON tokens WHEN OLD.kind = 1 BEGIN"                   \
+    " DELETE FROM tokens WHERE family = OLD.family AND kind = 2 AND client_id = OLD.client_id;"    \
+    " END;"                                                                                        \
     "CREATE INDEX tokens_parent ON tokens (parent) WHERE parent <> 0;"
 
 /* What keeps GUIDs that follow from an Id apart from those of other databases. */

@@ -448,8 +448,18 @@ enum status store_spend_token(struct store_view *tx, const struct token_hash *ha
         return STATUS_BROKEN;
     bind_blob(statement, 1, hash_bytes(hash));
     bind_integer(statement, 2, TOKEN_SPENT);
-    enum status status = view_execute(tx, statement);
-    return status == STATUS_OK ? bound_tokens(tx, hash, TOKEN_SPENT) : status;
+    return view_execute(tx, statement);
+}
+
+enum status store_has_spent(struct store_view *tx, int64_t family, int64_t count) {
+    sqlite3_stmt *statement = view_statement(tx, SQL_spent_of_family);
+    if (!statement)
+        return STATUS_BROKEN;
+    bind_integer(statement, 1, family);
+    bind_integer(statement, 2, count);
+    enum status status = view_step(tx, statement);
+    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    return status;
 }
 
 static enum status end_families(struct store_view *tx, enum statement which, int64_t of) {
