@@ -165,6 +165,15 @@ for (let version = 1; version < latest; version++) {
     });
 }
 
+test('a webhook of before goes by the right of who changed it last, also when their address is another one by now', async () => {
+    const { data, file } = makeOld(4, 'makers'), id = sql(file, 'SELECT min(Id) FROM users');
+    sql(file, `UPDATE web_hooks SET UpdatedBy = 'former@example.com';
+        INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type)
+        SELECT 'User', ${id}, 'Email', 'former@example.com', 'later@example.com', 'later@example.com', 1, 2`);
+    await (await Server.start(['--data', data])).stop();
+    assert.equal(sql(file, 'SELECT DISTINCT MakerId FROM web_hooks'), id);
+});
+
 test('what is confidential is taken out of the audit trail of before, also out of the file', async () => {
     for (let version = 1; version < latest; version++) {
         const { data, file } = makeOld(version, `confidential-${version}`), salt = `s3cret-salt-${version}`;

@@ -651,13 +651,17 @@ static enum status share_payloads(struct store_view *view) {
     return status == STATUS_OK ? view_run(view, payloads_end) : status;
 }
 
-/* Whose right a webhook goes by was not asked: it is that of who changed it last. */
+/* Whose right a webhook goes by was not asked: it is that of who changed it last, whose address may
+ * be another one by now, as the trail has it. */
 static enum status give_hooks_makers(struct store_view *view) {
     if (has_column(view, web_hook_table.name, "MakerId", TEXT("INTEGER")))
         return STATUS_OK; /* of version 1, made as it is now */
     return view_run(view, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
-                          "UPDATE web_hooks SET MakerId = (SELECT Id FROM users"
-                          " WHERE Email = web_hooks.UpdatedBy);");
+                          "UPDATE web_hooks SET MakerId = ifnull((SELECT Id FROM users"
+                          " WHERE Email = web_hooks.UpdatedBy), (SELECT u.Id FROM audit AS a"
+                          " JOIN users AS u ON u.Id = a.entity_id WHERE a.entity = 'User'"
+                          " AND a.property = 'Email' AND a.old_value = web_hooks.UpdatedBy"
+                          " ORDER BY a.id DESC LIMIT 1));");
 }
 
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
