@@ -332,6 +332,32 @@ static void what_asks_for_no_body_gets_none_though_its_head_had_no_room(void **s
     close_peer(&peer);
 }
 
+/* Its socket is full of the first reply: requests with long heads come behind that, and have short
+ * ones. */
+static void who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte(void **state) {
+    enum { REQUESTS = 40, HEAD = 4000 };
+    static struct peer peer;
+    char request[HEAD + 1] = "HEAD / HTTP/1.1\r\nHost: a\r\nX: ";
+    (void)state;
+    memset(request + strlen(request), 'x', HEAD - 4 - strlen(request));
+    memcpy(request + HEAD - 4, "\r\n\r\n", 5);
+    budget_set((size_t)16 * 1024 * 1024);
+    size_t before = budget_figures().used;
+    (void)open_peer(&peer, false);
+    long_size = (size_t)70 * 1024;
+    say(&peer, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    take_turn();
+    long_size = 10;
+    for (int i = 0; i < REQUESTS; i++) {
+        say(&peer, request);
+        take_turn();
+    }
+    size_t held = budget_figures().used - before;
+    close_peer(&peer);
+    budget_set(0);
+    assert_in_range(held, (size_t)100 * 1024, (size_t)256 * 1024);
+}
+
 static void a_head_that_has_no_room_behind_empty_lines_is_refused(void **state) {
     static struct peer peer;
     char lines[513] = "";
@@ -347,6 +373,7 @@ int main(void) {
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_socket),
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_tls_connection),
         cmocka_unit_test(what_asks_for_no_body_gets_none_though_its_head_had_no_room),
+        cmocka_unit_test(who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte),
         cmocka_unit_test(a_head_that_has_no_room_behind_empty_lines_is_refused),
         cmocka_unit_test(the_end_of_one_connection_takes_the_turn_of_no_other),
     };

@@ -12,6 +12,7 @@
 enum {
     REPLIES_AT_ONCE = 64,     /* that may wait; then no further request is read */
     REPLY_BYTES = 256 * 1024, /* that may wait, but for the reply that passes them; likewise */
+    HELD_BYTES = 128 * 1024,  /* that those may hold with their requests; likewise */
     FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, and */
     FRAMING_FOR_EACH = 8,     /* so many more for each byte of the body */
     HEAD_FIRST = 512,         /* bytes of room for a head that comes in pieces */
@@ -91,7 +92,7 @@ static const llhttp_settings_t callbacks = {
 static bool takes(const struct client *client) {
     const struct h1 *h1 = &client->h1;
     return !client->is_last && h1->next != H1_work && h1->replies < REPLIES_AT_ONCE &&
-           h1->reply_bytes < REPLY_BYTES;
+           h1->reply_bytes < REPLY_BYTES && h1->held_bytes < HELD_BYTES;
 }
 
 static void drop_head(struct h1 *h1) {
@@ -412,6 +413,7 @@ static void reply(struct served *served) {
     h1->last = served;
     h1->replies++;
     h1->reply_bytes += size_of(served);
+    h1->held_bytes += served->arena.counted; /* takes nothing more from here on */
     client->is_last |= served->is_last;
     if (h1->next == H1_work)
         begin_request(h1);
@@ -465,6 +467,7 @@ static void note_sent(struct client *client, size_t sent) {
         if (!h1->first)
             h1->last = NULL;
         h1->replies--;
+        h1->held_bytes -= served->arena.counted;
         client->advanced = true;
         serve_sent(served, true);
     }

@@ -27,11 +27,12 @@ struct h1 {
     uint32_t head_size, head_capacity;
     struct served *current;      /* whose reply is not there yet */
     struct served *first, *last; /* with their replies, in the order of their requests */
-    unsigned replies;            /* of these, and their bytes that are not sent yet */
-    size_t reply_bytes;
-    uint32_t continue_left; /* bytes of "100 Continue" that are to be sent for `current` */
-    bool gave_continue;     /* they were given to the socket, whether or not it took any */
-    uint64_t body, framing; /* bytes of this body, and of what frames it */
+    unsigned replies;            /* of these, */
+    size_t reply_bytes;          /* their bytes that are not sent yet, */
+    size_t held_bytes;           /* and what they hold in the account of all requests */
+    uint32_t continue_left;      /* bytes of "100 Continue" that are to be sent for `current` */
+    bool gave_continue;          /* they were given to the socket, whether or not it took any */
+    uint64_t body, framing;      /* bytes of this body, and of what frames it */
     bool saw_head, is_complete, is_refused; /* what the parser told by its callbacks */
     uint8_t trailer_size;
     char trailer[H1_TRAILER_MAX]; /* the name of the trailer that is read, as far as it fits */
