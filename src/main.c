@@ -95,12 +95,28 @@ static int check_demo(const struct settings *settings) {
     return EX_OK;
 }
 
+/* The first administrator's address in the form in which requests' are kept. `at` NULL: it is none.
+ */
+static struct text first_address(const struct settings *settings, struct arena *arena) {
+    struct text email = email_normal(text_trim(text_of(settings->admin_email)), arena);
+    if (!email.at || email.len > EMAIL_MAX || !email_is_valid(email))
+        return (struct text){ 0 };
+    return arena_printf(arena, "%.*s", (int)email.len, email.at);
+}
+
+static bool has_first_address(const struct settings *settings) {
+    struct arena arena = { 0 };
+    bool has_one = first_address(settings, &arena).at;
+    arena_close(&arena);
+    return has_one;
+}
+
 static int check_settings(const struct settings *settings) {
     if (strcmp(settings->database, "sqlite") != 0) {
         complain("--database %s: this version knows only sqlite", settings->database);
         return EX_USAGE;
     }
-    if (!email_is_valid(text_of(settings->admin_email))) {
+    if (!has_first_address(settings)) {
         complain("--admin-email must be an e-mail address");
         return EX_USAGE;
     }
@@ -216,18 +232,11 @@ static struct text first_password(const struct settings *settings, char made[TOK
     return (struct text){ made, 20 };
 }
 
-static int write_first_data(struct server *server) {
+static int write_records(struct server *server, struct text email) {
     const struct settings *settings = &server->settings;
     char hash[PASSWORD_HASH_MAX], made[TOKEN_TEXT_SIZE] = "", room[PASSWORD_NORMAL_MAX];
-    bool is_due = false;
-    if (first_data_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
-        return EX_OK;
-    bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
     struct text password = first_password(settings, made);
-    struct first_data data = {
-        .email = has_own_email ? text_of(settings->admin_email) : TEXT(DEMO_EMAIL),
-        .with_demo = settings->demo,
-    };
+    struct first_data data = { .email = email, .with_demo = settings->demo };
     struct text normal = password_normal(password, room);
     bool is_hashed = normal.at && password_hash(normal, hash);
     secret_wipe(room, sizeof room);
@@ -246,6 +255,23 @@ static int write_first_data(struct server *server) {
                      data.email.at, made);
     secret_wipe(made, sizeof made);
     return EX_OK;
+}
+
+static int write_first_data(struct server *server) {
+    const struct settings *settings = &server->settings;
+    struct arena arena = { 0 };
+    bool is_due = false;
+    if (first_data_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
+        return EX_OK;
+    bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
+    struct text email = has_own_email ? first_address(settings, &arena) : TEXT(DEMO_EMAIL);
+    int code = EX_OSERR;
+    if (email.at)
+        code = write_records(server, email);
+    else
+        complain("there is no memory for the first address");
+    arena_close(&arena);
+    return code;
 }
 
 static void wipe_text(const char *text) {

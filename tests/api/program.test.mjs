@@ -165,6 +165,15 @@ test('the first administrator comes from the environment', async () => {
     assert.equal((await server.token('boss@example.org', 'bosses-own-word')).length, 43);
 });
 
+test('its address is one as in requests: kept in NFC and without needless quotes, and refused where those are', async () => {
+    for (const [given, kept] of [['jose\u0301@example.org', 'josé@example.org'], ['"boss"@example.org', 'boss@example.org'], [' boss@example.org ', 'boss@example.org']]) {
+        const server = await Server.startNew(['--admin-email', given, '--admin-password', 'bosses-own-word']);
+        assert.equal((await server.get(100000001, await server.token(kept, 'bosses-own-word'))).Email, kept);
+    }
+    for (const none of ['boss', 'boss\u200b@example.org', `${'l'.repeat(64)}@${'d.'.repeat(95)}example`])
+        await assertRefused(['--listen', '127.0.0.1:0', '--data', `${temporaryFolder()}/data`, '--admin-email', none], usage, /--admin-email must be an e-mail address/);
+});
+
 test('else it is admin@localhost with a password that is printed once', async () => {
     const server = await Server.startNew();
     const [, email, secret] = /first administrator (\S+), password (\S+) \(shown only now\)/.exec(server.stdout);
