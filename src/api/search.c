@@ -263,10 +263,16 @@ static struct text take_guid(struct searching *searching, const struct parameter
     return (struct text){ 0 };
 }
 
+/* Is a blank in what is looked for the plus of an address? Words in place of one have blanks. */
+static bool is_plus_missing(const struct field *field, struct text text) {
+    return field->type == TYPE_email ||
+           (field->flags & ADDRESS && text.len && memchr(text.at, '@', text.len));
+}
+
 static struct text take_text(struct searching *searching, const struct parameter *parameter) {
     struct arena *arena = searching->request->arena;
     struct text text = parameter->value;
-    if (parameter->field->type == TYPE_email && !searching->is_strict)
+    if (is_plus_missing(parameter->field, text) && !searching->is_strict)
         text = email_with_plus(text, arena);
     struct text folded = fold(text, arena), cased = fold_case(text, arena);
     if (!folded.at || !cased.at)

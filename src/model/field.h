@@ -50,6 +50,7 @@ enum field_flags {
     ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
     SHARED = 1 << 13,       /* long text that rows may have in common: kept once, see the store */
+    ADDRESS = 1 << 14,      /* text that is a user's e-mail address, or words in place of one */
 };
 
 /*

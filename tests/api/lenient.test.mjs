@@ -235,6 +235,17 @@ test('a blank where an address cannot have one is the plus it was', async () => 
     }
     assert.equal((await server.call('POST', '/api/sys/users/token', { body: `email=${Email}&password=${password}`, headers })).json.WasSuccessful, true);
     assert.equal((await ask('GET', `/api/sys/users?User_Email=${Email}`, undefined, strict)).json.TotalItems, 0);
+    // by whom: an address in another field
+    const { Id } = made.json.Value;
+    assert.equal((await server.call('PATCH', `/api/sys/users/${Id}`, { token: await server.token(Email), body: { FullName: 'By Plus' } })).status, 403);
+    assert.equal((await ask('PATCH', `/api/sys/users/${Id}`, { IsAdmin: true })).status, 200);
+    assert.equal((await server.call('PATCH', `/api/sys/users/${Id}`, { token: await server.token(Email), body: { FullName: 'By Plus' } })).status, 200);
+    const total = async (query) => (await ask('GET', `/api/${query}`)).json.TotalItems;
+    assert.equal(await total(`sys/users?User_UpdatedBy=${Email}`), 1);
+    assert.ok(await total(`sys/audittrailentries?AuditTrailEntry_ActionBy=${Email}`) >= 1);
+    assert.ok(await total(`sys/refreshtokens?RefreshToken_Subject=${Email}`) >= 1);
+    assert.equal((await ask('POST', '/api/sys/users/runcommand', { Key: 'erase', Ids: [Id] })).json.WasSuccessful, true);
+    assert.ok(await total('sys/audittrailentries?AuditTrailEntry_ActionBy=erased+user') >= 1, 'words stay words');
 });
 
 test('a blank before an offset of a query is the plus it was', async () => {
