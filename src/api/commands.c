@@ -159,7 +159,8 @@ static enum status run_one(const struct running *running, struct writing *writin
 
 static struct text reason_of(const struct outcome *outcome) {
     const struct error *error = outcome->writing->errors.first;
-    if (!error && outcome->status == STATUS_CONFLICT && outcome->writing->conflict.at)
+    bool is_told = outcome->status == STATUS_CONFLICT || outcome->status == STATUS_STALE;
+    if (!error && is_told && outcome->writing->conflict.at)
         return outcome->writing->conflict;
     return error ? error->message : text_of(status_message(outcome->status));
 }

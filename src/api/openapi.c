@@ -282,7 +282,7 @@ static const struct operation {
     const char *parameters;    /* of components.json, after blanks */
     const char *statuses;      /* besides those of its route, after blanks */
 } operations[] = {
-    { resource_get, "get*", NULL, NULL, NULL, " IfNoneMatch", " 304" },
+    { resource_get, "get*", NULL, NULL, NULL, " IfMatch IfNoneMatch", " 304 412" },
     { resource_search, "list+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
     { application_search_own, "listOwn+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer",
       "" },

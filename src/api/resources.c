@@ -31,8 +31,12 @@ void resource_get(struct request *request) {
     struct text etag = record_etag(request->id, version, request->arena);
     if (etag.at)
         reply_header(request->exchange, "ETag", etag.at);
+    /* RFC 9110 section 13.2.2: in this order */
+    struct text wanted = exchange_header_list(request->exchange, "If-Match", &count);
     struct text known = exchange_header_list(request->exchange, "If-None-Match", &count);
-    if (etag_is_listed(known, etag, ETAG_WEAK))
+    if (wanted.at && !etag_is_listed(wanted, etag, ETAG_STRONG))
+        reply_failure(request, STATUS_STALE, NULL, NULL);
+    else if (etag_is_listed(known, etag, ETAG_WEAK))
         request->exchange->reply.http_status = 304;
     else
         reply_json(request, 200, &body);

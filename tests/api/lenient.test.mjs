@@ -210,6 +210,9 @@ test('If-None-Match keeps PUT, PATCH and DELETE from what it names: 412, and not
         }
         assert.deepEqual(await server.get(userId), before);
         assertFailure(await ask('DELETE', user, undefined, headers), 412);
+        const command = await ask('POST', '/api/sys/users/runcommand', { Key: 'activate', Ids: [userId] }, headers);
+        assert.match(command.json.Errors[0].Message, /^If-None-Match/);
+        assert.deepEqual(await server.get(userId), before);
     }
     const language = { Name: 'New', Culture: 'nn', DisplayOrder: 1 };
     const made = await ask('POST', '/api/sys/languages', { ...language, BusinessId: 301 }, { 'If-None-Match': '*' });

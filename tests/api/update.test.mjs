@@ -215,6 +215,23 @@ test('If-Match that does not match is 412 and changes nothing; GET and PUT give 
 });
 
 // RFC 9110 section 13.1.1: compared strongly, and a list of none names none.
+test('a GET or HEAD whose If-Match does not match is 412, and comes before If-None-Match', async () => {
+    const path = `/api/sys/users/${userId}`, token = await server.admin();
+    const ask = (method, headers) => server.call(method, path, { token, headers });
+    const etag = (await ask('GET')).headers.get('etag');
+    for (const match of ['"87654321-0"', `W/${etag}`, '']) {
+        for (const headers of [{ 'If-Match': match }, { 'If-Match': match, 'If-None-Match': etag }]) {
+            const reply = await ask('GET', headers);
+            assertFailure(reply, 412);
+            assert.equal(reply.headers.get('etag'), etag);
+            assert.equal((await ask('HEAD', headers)).status, 412);
+        }
+    }
+    for (const match of [etag, '*', `"x", ${etag}`])
+        assert.equal((await ask('GET', { 'If-Match': match })).status, 200);
+    assert.equal((await ask('GET', { 'If-Match': etag, 'If-None-Match': etag })).status, 304);
+});
+
 test('If-Match with a weak ETag, or with none, is 412 to PUT, PATCH and DELETE', async () => {
     const token = await server.admin(), before = await server.get(userId);
     const etag = (await server.call('GET', `/api/sys/users/${userId}`, { token })).headers.get('etag');
