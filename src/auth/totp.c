@@ -4,18 +4,22 @@
 
 #include "crypto/secret.h"
 #include "rules/base32.h"
+#include "rules/precis.h"
 
 #include <liboath/oath.h>
 
 enum { DIGITS = 6, STEP_MS = 30000, DRIFT = 1 };
 
-/* As apps show it, "123 456", too. False: these are not six digits. */
+/* As apps and pages show it, "123 456", too. False: these are not six digits. */
 static bool read_code(struct text text, char code[DIGITS]) {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (c == ' ' || c == '\t')
+        size_t blank = precis_blank_size((struct text){ text.at + i, text.len - i });
+        if (blank) {
+            i += blank - 1;
             continue;
+        }
+        char c = text.at[i];
         if (c < '0' || c > '9' || len == DIGITS)
             return false;
         code[len++] = c;

@@ -99,13 +99,24 @@ static void secrets_come_in_any_case_padded_or_not(void **state) {
 static void malformed_codes_are_wrong(void **state) {
     (void)state;
     static const struct text codes[] = {
-        { NULL, 0 },       { "", 0 },
-        { "28708", 5 },    { "2870820", 7 },
-        { "94287082", 8 }, { "28708a", 6 },
-        { " 28708", 6 },   { "2 8 7 0 8", 9 },
-        { "+87082", 6 },   { "-87082", 6 },
-        { "28708\0", 6 },  { "287 0822", 8 },
-        { "287083", 6 },   { "\xd9\xa2!!!!", 6 },
+        { NULL, 0 },
+        { "", 0 },
+        { "28708", 5 },
+        { "2870820", 7 },
+        { "94287082", 8 },
+        { "28708a", 6 },
+        { " 28708", 6 },
+        { "2 8 7 0 8", 9 },
+        { "+87082", 6 },
+        { "-87082", 6 },
+        { "28708\0", 6 },
+        { "287 0822", 8 },
+        { "287083", 6 },
+        { "\xd9\xa2!!!!", 6 },
+        { "287082\xc2", 7 },
+        { "287\xe2\x80\x8b"
+          "082",
+          9 },
     };
     for (size_t i = 0; i < LENGTH(codes); i++)
         assert_int_equal(step_of(TEXT(SECRET), codes[i], 59000, -1), NO_STEP);
@@ -114,8 +125,18 @@ static void malformed_codes_are_wrong(void **state) {
 static void a_code_may_have_blanks(void **state) {
     (void)state;
     static const struct text codes[] = {
-        { "287 082", 7 },  { " 287082", 7 },    { "287082 ", 7 },
-        { "28 70 82", 8 }, { "287\t082\t", 8 },
+        { "287 082", 7 },
+        { " 287082", 7 },
+        { "287082 ", 7 },
+        { "28 70 82", 8 },
+        { "287\t082\t", 8 },
+        { "287082\r\n", 8 },
+        { "287\xc2\xa0"
+          "082",
+          8 },
+        { "287\xe2\x80\xaf"
+          "082",
+          9 },
     };
     for (size_t i = 0; i < LENGTH(codes); i++)
         assert_int_equal(step_of(TEXT(SECRET), codes[i], 59000, -1), 1);

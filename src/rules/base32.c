@@ -1,6 +1,8 @@
 /* Base32, as the secrets of one-time passwords are written. */
 #include "rules/base32.h"
 
+#include "rules/precis.h"
+
 static int digit(char c) {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -12,11 +14,15 @@ static int digit(char c) {
 size_t base32_decode(struct text text, unsigned char *out) {
     size_t digits = 0, bytes = 0;
     unsigned bits = 0, held = 0;
+    text = text_trim(text);
     while (text.len && text.at[text.len - 1] == '=')
         text.len--;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] == ' ')
+        size_t blank = precis_blank_size((struct text){ text.at + i, text.len - i });
+        if (blank) {
+            i += blank - 1;
             continue;
+        }
         int value = digit(text.at[i]);
         if (value < 0)
             return 0;

@@ -8,8 +8,9 @@ enum { TOTP_SECRET_MIN = 10, TOTP_SECRET_MAX = 64 };
 
 /**
  * The number of bytes that a base32 text (RFC 4648 section 6) holds; padding is optional, case does
- * not matter, blanks between groups are allowed as authenticator apps show them. 0 when it is not
- * base32. With `out` not NULL also writes the bytes there (room: as many as it said).
+ * not matter, white space (Unicode) is allowed, between groups as authenticator apps show them. 0
+ * when it is not base32. With `out` not NULL also writes the bytes there (room: as many as it
+ * said).
  */
 size_t base32_decode(struct text text, unsigned char *out);
 

@@ -29,6 +29,10 @@ static const struct {
     { "MzXw6yTbOi======", "foobar" },
     { "MZXW 6YTB OI", "foobar" },
     { "MZXW 6YTB OI ======", "foobar" },
+    { "\tMZXW\xC2\xA0"
+      "6YTB\xE2\x80\x89OI======\r\n",
+      "foobar" },
+    { "MZXW6\nYTBOI", "foobar" },
     { "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "12345678901234567890" },
 };
 
@@ -45,7 +49,7 @@ static const struct text bad[] = {
     SPELLING("MZXW6YT0"),
     SPELLING("MZXW6YT8"),
     SPELLING("MZXW-6YTB"),
-    SPELLING("MZXW6\nYTB"),
+    SPELLING("MZXW6\xE2\x80\x8BYTB"),
     SPELLING("MZXW6YT\0"),
     SPELLING("MZ=W6YTB"),
     SPELLING("=MZXW6YTB"),

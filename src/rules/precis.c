@@ -10,6 +10,14 @@ bool precis_is_ignorable(uint32_t character) {
     return uc_is_property_default_ignorable_code_point(character);
 }
 
+size_t precis_blank_size(struct text text) {
+    ucs4_t character;
+    if (!text.len)
+        return 0;
+    size_t size = (size_t)u8_mbtouc(&character, (const uint8_t *)text.at, text.len);
+    return uc_is_property_white_space(character) ? size : 0;
+}
+
 static bool is_one_of(uint32_t character, const uint32_t *list, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (list[i] == character)

@@ -15,6 +15,10 @@ bool precis_is_identifier(struct text utf8);
 /** Is there a character that is seen: no white space, mark, format or blank alone (Unicode)? */
 bool precis_has_visible(struct text utf8);
 
+/** The size in bytes of the white space (Unicode) at the begin of a text; 0: it begins with none.
+ */
+size_t precis_blank_size(struct text text);
+
 /** Is it a Default_Ignorable_Code_Point, which is not seen? */
 bool precis_is_ignorable(uint32_t character);
 
