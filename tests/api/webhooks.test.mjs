@@ -70,11 +70,15 @@ test('create, update and delete of a user are told, as an array of one record', 
 test('the signature is HMAC-SHA256 of the body under the shared secret, in upper-case hex, at each attempt; none without one', async () => {
     let failures = 1;
     answers['/signed'] = () => (failures-- > 0 ? 500 : 200);
-    await hook('/signed', 'update', { SharedSecret: 'a shared secret' });
-    await server.update(userId, { FullName: 'Signed' });
+    const SharedSecret = 'a shared sécret 🔑', id = await hook('/signed', 'update', { SharedSecret });
+    const { json } = await server.call('GET', `/api/sys/webhooks/${id}`, { token });
+    assert.equal((await server.call('PUT', '/api/sys/webhooks', { token, body: json })).status, 200, 'written back as it was read');
+    await server.update(userId, { FullName: 'Jörg 😀' });
     await cameTo('/signed', 2);
-    for (const { text, signature } of to('/signed'))
-        assert.equal(signature, crypto.createHmac('sha256', 'a shared secret').update(text).digest('hex').toUpperCase());
+    for (const { text, signature } of to('/signed')) {
+        assert.equal(signature, crypto.createHmac('sha256', SharedSecret).update(text).digest('hex').toUpperCase());
+        assert.equal(JSON.parse(text)[0].FullName, 'Jörg 😀');
+    }
     await cameTo('/update', 2);
     assert.equal(to('/update').at(-1).signature, undefined);
 });
