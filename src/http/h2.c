@@ -801,16 +801,18 @@ static void flush(struct client *client) {
 
 static enum phase phase(const struct client *client) {
     const struct h2 *h2 = client->h2;
-    bool has_work = false;
+    bool has_work = false, has_body = false;
     if (h2->unsent_size)
         return PHASE_reply;
     for (const struct served *served = h2->first; served; served = served->next) {
-        if (waits_for_client(client, served))
-            return PHASE_body;
+        bool waits = waits_for_client(client, served);
+        if (waits && served->state == SERVING_reply)
+            return PHASE_window;
+        has_body |= waits;
         has_work |= !served->h2.is_ended;
     }
-    if (has_work)
-        return PHASE_work;
+    if (has_body || has_work)
+        return has_body ? PHASE_body : PHASE_work;
     if (h2->first || h2->drains) /* the rest of a request is to come, or the answer to PING */
         return PHASE_linger;
     return floods_is_within_frame(&h2->floods) ? PHASE_head : PHASE_idle;

@@ -43,7 +43,8 @@ struct limit loop_limit(const struct loop *loop, enum phase phase) {
     case PHASE_head: return (struct limit){ brief_ms, brief_ms };
     case PHASE_idle: return (struct limit){ idle_ms, 0 };
     case PHASE_body: return (struct limit){ usual_ms, 4 * usual_ms };
-    case PHASE_reply: return reply_limit(loop, usual_ms);
+    case PHASE_reply:
+    case PHASE_window: return reply_limit(loop, usual_ms);
     case PHASE_linger: return (struct limit){ 2000, 2000 };
     case PHASE_work:
     case PHASES: break; /* that is the server's own time */

@@ -24,6 +24,7 @@ enum phase {
     PHASE_body,
     PHASE_work, /* the server's own time */
     PHASE_reply,
+    PHASE_window, /* HTTP/2: a reply waits for the client to open its window */
     PHASE_linger, /* the last byte was sent; the client has not closed its side yet */
     PHASES
 };

@@ -4,6 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
@@ -224,6 +225,28 @@ test('replies that nobody reads are in the account of all requests, past which o
         part(wires);
     });
     await until('nothing is held', async () => await held() < 2 * MIB);
+});
+
+test('so are those of HTTP/2 whose window stays closed', async () => {
+    const other = await Server.start(['--metrics', '--request-memory', '16', '--idle-timeout', '600', '--http2', 'clear']), sessions = [], codes = [];
+    const open100 = () => {
+        const session = http2.connect(other.url, { settings: { initialWindowSize: 0 } }).on('error', () => {});
+        sessions.push(session);
+        for (let i = 0; i < 100; i++) {
+            const stream = session.request({ ':path': '/api/nothing', x: 'x'.repeat(15000) });
+            stream.on('error', () => {}).on('close', () => codes.push(stream.rstCode));
+        }
+    };
+    await within(25000, async () => { // where nobody is refused they are ended after 30 s
+        await until('some are ended', () => {
+            open100();
+            return codes.includes(http2.constants.NGHTTP2_CANCEL);
+        }, { deadline: 20000, pause: 200 });
+        assert.ok(await refused('memory', other) > 0);
+    });
+    assert.ok(await figure('roster_request_memory_bytes', other) <= 17 * MIB);
+    for (const session of sessions)
+        session.destroy();
 });
 
 test('an address has so many connections and no more, whether it comes itself or by a proxy; others, and this machine, have theirs', async () => {
