@@ -300,7 +300,7 @@ static int end(void **state) {
 static size_t fill_account(void) {
     size_t taken = 0;
     budget_set((size_t)16 * 1024 * 1024);
-    for (size_t size = 1024 * 1024; size; size /= 2)
+    for (size_t size = (size_t)1024 * 1024; size; size /= 2)
         while (budget_take(size))
             taken += size;
     return taken;
