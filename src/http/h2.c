@@ -617,11 +617,12 @@ static void refuse_rest(struct client *client, const struct served *served) {
         reset(client, served, NGHTTP2_NO_ERROR);
 }
 
-/* Does the client take too long to take the reply? */
+/* Does the client take too long to take the reply? One that sends nothing more opens no window. */
 static bool is_reply_late(const struct client *client, const struct served *served) {
     const struct limit limit = loop_limit(client->loop, PHASE_reply);
     int64_t now = now_ms(client);
-    return is_past(now, stuck_since(client, served), limit.quiet_ms) ||
+    return (client->is_finished && is_stuck(client->h2, served)) ||
+           is_past(now, stuck_since(client, served), limit.quiet_ms) ||
            (served->sent && is_past(now, served->h2.since_ms, limit.whole_ms));
 }
 
@@ -698,9 +699,9 @@ static int tell_last(struct client *client) {
 /* What is due by the clock, once all that came is read: it may have come in time. */
 static int keep_time(struct client *client) {
     struct h2 *h2 = client->h2;
-    if (client->ready.can_read)
+    if (client->ready.can_read && !client->is_finished)
         return 0;
-    if (h2->first && now_ms(client) >= h2->look_ms)
+    if (h2->first && (client->is_finished || now_ms(client) >= h2->look_ms))
         look_at_streams(client);
     h2->has_heard |= h2->drains && now_ms(client) - h2->drain_ms >= ROUND_TRIP_MS;
     return h2->has_heard && !h2->is_told_last ? tell_last(client) : 0;

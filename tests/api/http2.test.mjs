@@ -7,6 +7,7 @@ import {
 } from './frames.mjs';
 import { head, more, rows } from './http2_rows.mjs';
 import { Server } from './harness.mjs';
+import { within } from './patience.mjs';
 
 const server = await Server.start(['--http2', 'clear']);
 const { END_HEADERS, END_STREAM } = flag;
@@ -199,6 +200,18 @@ test('a client that has closed its own side gets the replies to whole requests; 
     await connection.ended();
     assert.deepEqual([1, 3].map((id) => connection.stream(id).status), [200, 400]);
 });
+
+test('a reply that waits for a window ends when the client has closed its own side: none will be opened', () => within(25000, async () => { // any ends after 30 s
+    const [open, closed] = [1, 2].map(() => new Connection(server, { list: [[setting.INITIAL_WINDOW_SIZE, 0]] }));
+    open.send(get(1));
+    await open.until(() => open.stream(1).status === 200);
+    closed.send(get(1));
+    closed.socket.end();
+    await closed.ended();
+    assert.equal(closed.stream(1).status, 200);
+    assert.deepEqual([open.closed, open.stream(1).reset], [false, undefined], 'the other has waited for longer');
+    open.close();
+}, 3));
 
 test('nothing behind an error of the connection is done', async () => {
     const connection = new Connection(server);
