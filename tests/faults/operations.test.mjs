@@ -28,7 +28,7 @@ after(() => { listener.close(); listener.closeAllConnections(); });
 const host = `127.0.0.1:${listener.address().port}`;
 
 const faults = new Faults();
-const server = await faults.start(['--demo', '--avatar-hosts', host, '--webhook-hosts', host, '--webhook-retry', '20']);
+const server = await faults.start(['--demo', '--avatar-hosts', host, '--webhook-hosts', host, '--webhook-retry', '20', '--user-tokens', '100000']); // so many are asked for
 const token = await server.admin();
 let number = 0;
 

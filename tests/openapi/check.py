@@ -105,7 +105,7 @@ def as_said(value, schema):
         return None
     if "integer" in kinds and re.fullmatch(r"0|[1-9][0-9]*", value):
         return int(value)
-    names = dict(pair.split(": ")[::-1] for pair in schema.get("description", "").split(", ") if "enum" in schema)
+    names = dict(pair.split(": ")[::-1] for pair in schema.get("description", "").split(", ") if "enum" in schema and ": " in pair)
     numbers = {name.lower(): int(number) for name, number in names.items()}
     return numbers.get(value.lower(), value)
 
@@ -135,6 +135,13 @@ class Checker:
             for schema, one in document["components"]["schemas"].items()
             for name in one.get("properties", {})
             if schema.endswith("Listed")
+        }
+        # A filter takes what a field calls its numbers, too.
+        self.named = {
+            name.lower(): field
+            for one in document["components"]["schemas"].values()
+            for name, field in one.get("properties", {}).items()
+            if "enum" in field and "integer" in field.get("type", [])
         }
         self.done = set()
         self.commandless = set()
@@ -201,7 +208,10 @@ class Checker:
         for place, pairs in given.items():
             for name, value in pairs:
                 one = known.get((place, name.lower()))
-                problem = one and self.problem(one["schema"], typed(value, one["schema"]))
+                is_integer = one and "integer" in one["schema"].get("type", [])
+                field = self.named.get(name.lower().partition("_")[2]) if is_integer else None
+                value = as_said(value.strip(), field) if field else value
+                problem = one and self.problem(one["schema"], typed(str(value), one["schema"]))
                 if problem:
                     yield f"{place} {name} {problem}"
         names = {name.lower() for name, _ in given["query"]}
@@ -233,7 +243,7 @@ class Checker:
             yield "there was no body, yet it was accepted"
             return
         if kind.endswith("form-urlencoded"):
-            value = dict(parse_qsl(value, keep_blank_values=True))
+            value = dict(parse_qsl(value.lstrip("\ufeff"), keep_blank_values=True))
         else:
             value = self.said(exchange, value, self.resolve(content["schema"]))
         problem = self.problem(content["schema"], value)
