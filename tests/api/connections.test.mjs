@@ -8,7 +8,7 @@ import { Server, addMembers, required, userId } from './harness.mjs';
 
 // Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
 const server = await Server.start(['--idle-timeout', '300']);
-const token = await server.admin();
+const token = await server.admin(), people = await addMembers(server, 20);
 const bearer = `Authorization: Bearer ${token}`;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
 const old = (method, path, ...lines) => head(method, path, ...lines).replace('HTTP/1.1', 'HTTP/1.0');
@@ -96,7 +96,6 @@ test('HEAD of a conditional GET that finds nothing new is 304, without a body', 
 
 // ---- Pipelining ----
 
-const people = await addMembers(server, 20);
 const person = (i) => head('GET', `/api/sys/users/${people[i % people.length]}`, bearer);
 const assertPeople = (replies, count) => assert.deepEqual(replies.map(({ status, body }) => [status, JSON.parse(body).Id]), Array.from({ length: count }, (_, i) => [200, people[i % people.length]]));
 

@@ -7,6 +7,7 @@ import { Server, required, userId } from './harness.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
+const text = JSON.stringify({ ...required(await server.get(userId)), Language: 99 });
 const MIB = 1048576, HEAD = 16384;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
 const bearer = `Authorization: Bearer ${token}`;
@@ -86,7 +87,6 @@ test('it is 413 whoever asks and wherever: also without credentials and where no
         assertRefusal(await only(head(method, path, `Content-Length: ${MIB + 1}`)), 413);
 });
 
-const text = JSON.stringify({ ...required(await server.get(userId)), Language: 99 });
 // A user whose Language is wrong, of so many bytes, which says that all of it was read.
 const sized = (size) => text.replace('}', `,"x":"${'y'.repeat(size - text.length - 7)}"}`);
 const chunksOf = (bytes, size) => {

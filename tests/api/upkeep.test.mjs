@@ -14,6 +14,8 @@ const sql = (text, file = join(data, 'roster.db')) => execFileSync('sqlite3', [f
 const check = (folder = data) => run(['check', '--data', folder]);
 const restore = (file, folder = data) => run(['restore', file, '--data', folder]);
 
+const full = await populate();
+
 test('check finds nothing wrong while it serves, and with none to check says so', async () => {
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
     assert.equal((await check(join(server.folder, 'nowhere'))).code, noInput);
@@ -94,8 +96,6 @@ async function populate() {
     sql(`${picture}; INSERT INTO repeats VALUES (${adminId}, 'User key', x'00', 100000002, 1, 'admin@localhost')`, file);
     return file;
 }
-
-const full = await populate();
 
 // The tables whose rows would refer to nothing without those of another one, and the fields that do.
 const followers = { businesses: ['languages', 'user_roles', 'chat_rooms', 'web_hooks'], users: ['applications', 'tokens', 'avatars', 'users_FullName_texts', 'users_Email_texts', 'users_Email_addresses'],
