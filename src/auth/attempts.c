@@ -3,6 +3,7 @@
 #include "auth/attempts.h"
 
 #include "base/mutex.h"
+#include "base/network.h"
 #include "crypto/token.h"
 
 #include <netinet/in.h>
@@ -40,26 +41,6 @@ void attempts_free(struct attempts *attempts) {
     free(attempts);
 }
 
-bool attempts_key(const struct sockaddr *from, struct in6_addr *key) {
-    *key = (struct in6_addr){ 0 };
-    if (from && from->sa_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
-        key->s6_addr[10] = key->s6_addr[11] =
-            0xFF; /* as IPv6 writes it, RFC 4291 section 2.5.5.2 */
-        memcpy(key->s6_addr + 12, &four->sin_addr, 4);
-        return four->sin_addr.s_addr != htonl(INADDR_LOOPBACK);
-    }
-    if (!from || from->sa_family != AF_INET6)
-        return false;
-    *key = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
-    if (IN6_IS_ADDR_LOOPBACK(key))
-        return false;
-    if (IN6_IS_ADDR_V4MAPPED(key))
-        return memcmp(key->s6_addr + 12, "\x7F\0\0\1", 4) != 0;
-    memset(key->s6_addr + 8, 0, 8);
-    return true;
-}
-
 static int64_t weight(const struct counter *counter) {
     return counter->failures + counter->pending;
 }
@@ -92,7 +73,7 @@ static struct counter *find(struct attempts *attempts, const struct in6_addr *ke
 int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
-    if (!attempts || !attempts_key(from, &key))
+    if (!attempts || !network_key_of(from, &key))
         return 0;
     mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);
@@ -110,7 +91,7 @@ int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, i
 void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
                   int64_t now_ms) {
     struct in6_addr key;
-    if (!attempts || !attempts_key(from, &key))
+    if (!attempts || !network_key_of(from, &key))
         return;
     mutex_lock(&attempts->lock);
     struct counter *counter = find(attempts, &key, now_ms);

@@ -15,10 +15,6 @@
  */
 struct attempts;
 
-/** What an address is counted as. False: it is not counted. */
-struct in6_addr;
-bool attempts_key(const struct sockaddr *from, struct in6_addr *key);
-
 /** `limit` failures within `period_ms` and further ones have to wait. NULL when memory is short. */
 struct attempts *attempts_new(int64_t limit, int64_t period_ms) MUST_CHECK;
 void attempts_free(struct attempts *attempts);

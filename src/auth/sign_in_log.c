@@ -1,9 +1,9 @@
 /* What strangers do, in lines of the log that they cannot make more of than anybody reads. */
 #include "auth/sign_in_log.h"
 
-#include "auth/attempts.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/network.h"
 #include "base/time.h"
 
 #include <arpa/inet.h>
@@ -106,7 +106,7 @@ void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t 
     struct told wanted = { .event = event, .user_id = user_id };
     if (!log)
         return;
-    (void)attempts_key(from, &wanted.key);
+    (void)network_key_of(from, &wanted.key);
     write_address(from, wanted.from);
     int64_t now_ms = time_monotonic_ms();
     mutex_lock(&log->lock);

@@ -1,4 +1,4 @@
-/* Networks: addresses with a prefix in common. */
+/* Networks, which are addresses with a prefix in common, and what clients are counted by. */
 #include "base/network.h"
 
 #include <string.h>
@@ -9,4 +9,23 @@ bool network_includes(const struct network *network, const unsigned char *addres
         return false;
     unsigned char mask = (unsigned char)(0xFF00U >> rest);
     return rest == 0 || ((address[whole] ^ network->prefix[whole]) & mask) == 0;
+}
+
+bool network_key_of(const struct sockaddr *from, struct in6_addr *key) {
+    *key = (struct in6_addr){ 0 };
+    if (from && from->sa_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
+        key->s6_addr[10] = key->s6_addr[11] = 0xFF; /* RFC 4291 section 2.5.5.2 */
+        memcpy(key->s6_addr + 12, &four->sin_addr, 4);
+    } else if (from && from->sa_family == AF_INET6) {
+        *key = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+    } else {
+        return false;
+    }
+    if (IN6_IS_ADDR_LOOPBACK(key))
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(key))
+        return memcmp(key->s6_addr + 12, "\x7F\0\0\1", 4) != 0;
+    memset(key->s6_addr + 8, 0, 8);
+    return true;
 }

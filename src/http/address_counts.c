@@ -3,6 +3,7 @@
 #include "http/address_counts.h"
 
 #include "base/mutex.h"
+#include "base/network.h"
 #include "crypto/token.h"
 
 #include <netinet/in.h>
@@ -46,26 +47,6 @@ void address_counts_free(struct address_counts *counts) {
     free(counts);
 }
 
-/* What an address is counted as; false: it is not. */
-static bool key_of(const struct sockaddr *from, struct in6_addr *key) {
-    *key = (struct in6_addr){ 0 };
-    if (from->sa_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
-        key->s6_addr[10] = key->s6_addr[11] = 0xFF; /* RFC 4291 section 2.5.5.2 */
-        memcpy(key->s6_addr + 12, &four->sin_addr, 4);
-    } else if (from->sa_family == AF_INET6) {
-        *key = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
-    } else {
-        return false;
-    }
-    if (IN6_IS_ADDR_LOOPBACK(key))
-        return false;
-    if (IN6_IS_ADDR_V4MAPPED(key))
-        return memcmp(key->s6_addr + 12, "\x7F\0\0\1", 4) != 0;
-    memset(key->s6_addr + 8, 0, 8);
-    return true;
-}
-
 /* A stranger chooses his address: the hash has a key, so that he cannot make one list of them. */
 static struct count **place_of(struct address_counts *counts, const struct in6_addr *key) {
     struct keyed_hash hash =
@@ -92,7 +73,7 @@ static bool enter(struct address_counts *counts, const struct in6_addr *key) {
 
 bool address_counts_enter(struct address_counts *counts, const struct sockaddr *from) {
     struct in6_addr key;
-    if (!counts || !key_of(from, &key))
+    if (!counts || !network_key_of(from, &key))
         return true;
     mutex_lock(&counts->lock);
     bool may = enter(counts, &key);
@@ -103,7 +84,7 @@ bool address_counts_enter(struct address_counts *counts, const struct sockaddr *
 
 void address_counts_leave(struct address_counts *counts, const struct sockaddr *from) {
     struct in6_addr key;
-    if (!counts || !key_of(from, &key))
+    if (!counts || !network_key_of(from, &key))
         return;
     mutex_lock(&counts->lock);
     struct count **place = place_of(counts, &key), *count = *place;
