@@ -22,15 +22,22 @@ static struct text full_body(struct arena *arena, const char *begin, const char 
     return (struct text){ at, len };
 }
 
-/* Reads it where all requests together may hold `most` bytes. */
-static void assert_reads(struct text body, size_t most, const char *refusal) {
+/* Reads it where all requests together may hold `most` bytes. `holds` is for the caller to close.
+ */
+static enum status read_within(struct text body, size_t most, struct arena *holds,
+                               struct errors *errors) {
     struct change change;
+    arena_init_counted(holds, 0);
+    budget_set(most);
+    enum status status = form_read_change(body, &user_table, holds, &change, errors);
+    budget_set(0);
+    return status;
+}
+
+static void assert_reads(struct text body, size_t most, const char *refusal) {
     struct errors errors = { 0 };
     struct arena holds;
-    arena_init_counted(&holds, 0);
-    budget_set(most);
-    enum status status = form_read_change(body, &user_table, &holds, &change, &errors);
-    budget_set(0);
+    enum status status = read_within(body, most, &holds, &errors);
     assert_int_equal(status, refusal ? STATUS_BAD_INPUT : STATUS_OK);
     assert_int_equal(errors.first != NULL, refusal != NULL);
     if (refusal)
@@ -86,13 +93,9 @@ static void little_memory_is_no_mistake_of_the_form(void **state) {
     struct text body = full_body(&arena, "FullName=", "x");
     (void)state;
     for (size_t most = SLACK / 2; most < (size_t)4 * BODY; most += (size_t)2 * SLACK) {
-        struct change change;
         struct errors errors = { 0 };
         struct arena holds;
-        arena_init_counted(&holds, 0);
-        budget_set(most);
-        enum status status = form_read_change(body, &user_table, &holds, &change, &errors);
-        budget_set(0);
+        enum status status = read_within(body, most, &holds, &errors);
         assert_int_equal(status == STATUS_OK, !holds.failed);
         assert_true(status == STATUS_OK || (status == STATUS_BROKEN && holds.is_over_budget));
         arena_close(&holds);
