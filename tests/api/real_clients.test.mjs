@@ -211,8 +211,11 @@ test('one reset token that is sent with five passwords at once sets one of them'
     const secrets = ['one', 'two', 'three', 'four', 'five'].map((one) => `fresh password ${one}`);
     const replies = await Promise.all(secrets.map((NewPassword) => server.call('POST', '/api/auth/resetpassword', { body: { Token, NewPassword } })));
     assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 400, 400, 400, 400]);
-    for (const [i, { status }] of replies.entries())
-        assert.equal(await me(basic(Email, secrets[i])), status === 200 ? 200 : 401);
+    const winner = replies.findIndex(({ status }) => status === 200);
+    for (const loser of [0, 1, 2, 3, 4].filter((i) => i !== winner)) {
+        assert.equal(await me(basic(Email, secrets[loser])), 401);
+        assert.equal(await me(basic(Email, secrets[winner])), 200); // also ends the row of failures before the lock-out
+    }
 });
 
 test('a one-time token that was tampered with is never traded, and the right one once', async () => {
