@@ -16,8 +16,8 @@
 #include "rules/email.h"
 #include "rules/messages.h"
 #include "rules/password.h"
+#include "server/seccomp.h"
 #include "store/upkeep.h"
-#include "syscall_filter.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -413,7 +413,7 @@ static int refuse_root(const struct settings *settings) {
 
 /* Before the first client is heard. */
 static int install_seccomp(const struct settings *settings) {
-    if (!settings->seccomp || syscall_filter_install())
+    if (!settings->seccomp || seccomp_filter_install())
         return EX_OK;
     complain("the system refuses a seccomp filter: %s; --no-seccomp serves without",
              strerror(errno));

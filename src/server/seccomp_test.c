@@ -1,7 +1,7 @@
 /* What is left to a process that gave up its system calls. Each is tried in a child, since there is
  * no way back. That a server does without the others is seen by all that is tested through a
  * socket. */
-#include "syscall_filter.h"
+#include "server/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static int ended(int (*attempt)(void), bool inside) {
     assert_true(child >= 0);
     if (child == 0) {
         const struct rlimit none = { 0, 0 };
-        if (setrlimit(RLIMIT_CORE, &none) != 0 || (inside && !syscall_filter_install()))
+        if (setrlimit(RLIMIT_CORE, &none) != 0 || (inside && !seccomp_filter_install()))
             _exit(NO_SECCOMP);
         _exit(attempt());
     }

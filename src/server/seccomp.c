@@ -1,6 +1,6 @@
 /* The system calls that a server needs, found by tracing its tests, and nothing else (seccomp(2)).
  */
-#include "syscall_filter.h"
+#include "server/seccomp.h"
 
 #include <errno.h>
 #include <linux/prctl.h>
@@ -189,7 +189,7 @@ static int add_rules(scmp_filter_ctx filter) {
     return failed;
 }
 
-bool syscall_filter_install(void) {
+bool seccomp_filter_install(void) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int failed = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
     if (!failed)

@@ -1,5 +1,5 @@
-#ifndef ROSTER_SYSCALL_FILTER_H
-#define ROSTER_SYSCALL_FILTER_H
+#ifndef ROSTER_SERVER_SECCOMP_H
+#define ROSTER_SERVER_SECCOMP_H
 
 #include <stdbool.h>
 
@@ -9,6 +9,6 @@
  * end it; all else that is not on the list fails with EPERM. False, with errno, when the system
  * refuses.
  */
-bool syscall_filter_install(void);
+bool seccomp_filter_install(void);
 
 #endif
