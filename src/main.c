@@ -1,7 +1,7 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
-#include "api/limits.h"
-#include "api/metrics.h"
-#include "api/walk.h"
+#include "api/ops/metrics.h"
+#include "api/page_cursor.h"
+#include "api/rate_limit.h"
 #include "api/writing.h"
 #include "base/budget.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* Each I/O thread's own connection to the store and memory of tokens. */
 #include "api/app.h"
 
-#include "api/metrics.h"
+#include "api/ops/metrics.h"
 
 #include "base/log.h"
 #include "base/mutex.h"

@@ -1,8 +1,8 @@
 /* From a request to its handler: route, caller, permission, all read from one table. */
-#include "api/avatar.h"
 #include "api/cors.h"
-#include "api/limits.h"
-#include "api/resources.h"
+#include "api/nexudus/avatar.h"
+#include "api/nexudus/resources.h"
+#include "api/rate_limit.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "crypto/base64.h"

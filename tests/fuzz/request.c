@@ -11,8 +11,8 @@
 #include "exchange.h"
 
 #include "api/app.h"
-#include "api/metrics.h"
-#include "api/walk.h"
+#include "api/ops/metrics.h"
+#include "api/page_cursor.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
 #include "first_data.h"

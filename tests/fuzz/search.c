@@ -2,9 +2,9 @@
  * which resource, and whether unknown names are let pass. */
 #include "exchange.h"
 
+#include "api/nexudus/resources.h"
+#include "api/page_cursor.h"
 #include "api/request.h"
-#include "api/resources.h"
-#include "api/walk.h"
 #include "base/status.h"
 #include "crypto/secret.h"
 #include "model/tables.h"

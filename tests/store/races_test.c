@@ -118,7 +118,7 @@ struct wanted_address {
     struct record like;
 };
 
-/* Who has an address keeps it: the others are told (api/users check_email). */
+/* Who has an address keeps it: the others are told (api/nexudus/users check_email). */
 static enum status take_address(struct store_view *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     const struct wanted_address *wanted = racer->of;

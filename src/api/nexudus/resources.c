@@ -1,5 +1,5 @@
 /* The handlers that all resources share, and the resources that need few rules or none. */
-#include "api/resources.h"
+#include "api/nexudus/resources.h"
 
 #include "json/json.h"
 #include "model/tables.h"

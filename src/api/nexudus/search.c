@@ -1,7 +1,7 @@
 /* Searches: from a query string to conditions on fields, and from a page of records to the envelope
  * (docs/contract.md section 5). Every name and type comes from the field table. */
 #include "api/ignored.h"
-#include "api/walk.h"
+#include "api/page_cursor.h"
 #include "api/writing.h"
 
 #include "json/json.h"

@@ -1,5 +1,5 @@
 /* GET /metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
-#include "api/metrics.h"
+#include "api/ops/metrics.h"
 
 #include "api/request.h"
 #include "auth/sign_in.h"

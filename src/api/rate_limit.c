@@ -1,5 +1,5 @@
 /* Requests counted in windows of fixed length, for each caller. */
-#include "api/limits.h"
+#include "api/rate_limit.h"
 
 #include "base/mutex.h"
 
@@ -11,7 +11,7 @@ static const struct {
     bool only_writes;
 } windows[] = {
 #define LIMIT(period_ms, most, only_writes) { period_ms, most, only_writes },
-#include "api/limits.def"
+#include "api/rate_limit.def"
 #undef LIMIT
 };
 enum { WINDOWS = sizeof windows / sizeof windows[0], SHARDS = 64 };

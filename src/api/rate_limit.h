@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** How often one caller may ask: the figures that the hosted service publishes (limits.def). */
+/** How often one caller may ask: the figures that the hosted service publishes (rate_limit.def). */
 struct limits;
 
 enum limits_kind { LIMITS_all, LIMITS_but_bursts /* without the one of 100 ms */ };

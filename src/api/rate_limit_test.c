@@ -1,5 +1,5 @@
 /* The published figures (docs/contract.md section 8.1), each by a caller that keeps the others. */
-#include "api/limits.h"
+#include "api/rate_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* A table of fixed size: what is forgotten too early only costs the position being counted again.
  */
-#include "api/walk.h"
+#include "api/page_cursor.h"
 
 #include "base/mutex.h"
 #include "base/time.h"

@@ -2,7 +2,7 @@
  * routes and the field tables, so that it cannot say anything else than they do. What depends on
  * neither stands in components.json and responses.json. It is written for programs that make
  * clients of it: it says what should be sent, where the server takes more besides. */
-#include "api/resources.h"
+#include "api/nexudus/resources.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
@@ -234,12 +234,12 @@ static void add_account_schema(struct buffer *out, bool nexudus) {
     struct use use = { IN_RECORD, nexudus };
     static const char properties[] = ",\"DefaultBusinessName\":{\"type\":[\"string\",\"null\"]}"
 #define MEMBER(name) ",\"" #name "\":{\"type\":\"null\"}"
-#include "api/account_members.def"
+#include "api/nexudus/account_members.def"
 #undef MEMBER
         ;
     static const char names[] = ",\"DefaultBusinessName\""
 #define MEMBER(name) ",\"" #name "\""
-#include "api/account_members.def"
+#include "api/nexudus/account_members.def"
 #undef MEMBER
         ;
     buffer_add(out, TEXT(",\"Account\":{\"type\":\"object\","));
@@ -437,7 +437,7 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
     }
 }
 
-/* The order and the filters that api/search.c takes. */
+/* The order and the filters that nexudus/search.c takes. */
 static void add_search(struct buffer *out, const struct resource *resource) {
     const struct table *table = resource->table;
     unsigned order = resource->order ? resource->order : table->common.id;

@@ -1,5 +1,5 @@
 /* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
-#include "api/users.h"
+#include "api/nexudus/users.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "json/json.h"
@@ -10,7 +10,7 @@
 
 static const char unknown_members[] =
 #define MEMBER(name) ",\"" #name "\":null"
-#include "api/account_members.def"
+#include "api/nexudus/account_members.def"
 #undef MEMBER
     "}";
 

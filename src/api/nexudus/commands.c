@@ -1,6 +1,6 @@
 /* Commands on records (docs/contract.md section 3.3): what they are, and running them. All ids of a
  * run are in one transaction, each with an outcome of its own. */
-#include "api/resources.h"
+#include "api/nexudus/resources.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
@@ -66,7 +66,7 @@ static const struct command commands[] = {
 #define CHANGE(of, key, name, field, value) { &of##_resource, key, name, field, value, NULL, NULL },
 #define ACTION(of, key, name, act) { &of##_resource, key, name, 0, 0, act, NULL },
 #define FOR_ALL(of, key, name, act, finish) { &of##_resource, key, name, 0, 0, act, finish },
-#include "api/commands.def"
+#include "api/nexudus/commands.def"
 #undef CHANGE
 #undef ACTION
 #undef FOR_ALL

@@ -1,8 +1,8 @@
 /* What is particular about users: who may change whom, the e-mail address, the last administrator,
  * the password and the picture. */
-#include "api/users.h"
+#include "api/nexudus/users.h"
 
-#include "api/resources.h"
+#include "api/nexudus/resources.h"
 #include "auth/auth.h"
 #include "base/time.h"
 #include "crypto/password.h"
