@@ -1,8 +1,8 @@
 // What people do with their own account (docs/contract.md section 6.6), and the end of must_reset_password.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff } from './harness.mjs';
-import { assertRecent } from './patience.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff } from '../lib/server.mjs';
+import { assertRecent } from '../lib/wait.mjs';
 
 const server = await Server.start();
 const token = await server.admin();

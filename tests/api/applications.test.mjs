@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

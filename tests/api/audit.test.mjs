@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { until } from './doors.mjs';
-import { Server, assertFailure, required, userId } from './harness.mjs';
+import { until } from '../lib/tls.mjs';
+import { Server, assertFailure, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();

@@ -3,7 +3,7 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import zlib from 'node:zlib';
-import { Server, assertFailure, assertInvalid, userId } from './harness.mjs';
+import { Server, assertFailure, assertInvalid, userId } from '../lib/server.mjs';
 
 function chunk(type, data) {
     const body = Buffer.concat([Buffer.from(type), data]);

@@ -2,7 +2,7 @@
 // cannot escape. What PUT of users makes of more of them is in bad_input.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, follow } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, follow } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

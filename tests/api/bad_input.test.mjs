@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { Server, assertFailure, assertInvalid, required, userId } from './harness.mjs';
+import { Server, assertFailure, assertInvalid, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '2', '--metrics']);
 const token = await server.admin();

@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
-import { TlsServer, ask, makeCertificate } from './doors.mjs';
-import { Server, adminEmail, assertFailure, password, required, staff, temporaryFolder, userId } from './harness.mjs';
+import { TlsServer, ask, makeCertificate } from '../lib/tls.mjs';
+import { Server, adminEmail, assertFailure, password, required, staff, temporaryFolder, userId } from '../lib/server.mjs';
 
 const listed = 'https://app.example.com', evil = 'https://evil.example.org';
 const Basic = (secret = password) => `Basic ${Buffer.from(`${adminEmail}:${secret}`).toString('base64')}`;

@@ -2,8 +2,8 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, adminEmail, password, staff, totp } from './harness.mjs';
-import { totpStep } from './patience.mjs';
+import { Server, adminEmail, password, staff, totp } from '../lib/server.mjs';
+import { totpStep } from '../lib/wait.mjs';
 
 // A sign-in over a connection of its own (or of an agent's), from one of this machine's addresses.
 function signIn(server, from, username, secret, path = '/api/token', agent = false, more = {}) {

@@ -6,9 +6,9 @@ import { X509Certificate, createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Page } from './browser.mjs';
-import { TlsServer, makeCertificate } from './doors.mjs';
-import { Server, adminEmail, password, required, temporaryFolder, userId } from './harness.mjs';
+import { Page } from '../lib/browser.mjs';
+import { TlsServer, makeCertificate } from '../lib/tls.mjs';
+import { Server, adminEmail, password, required, temporaryFolder, userId } from '../lib/server.mjs';
 
 const run = promisify(execFile), folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'roster.sock');
 const [clear, sealed, proxied] = await Promise.all([

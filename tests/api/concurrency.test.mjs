@@ -1,7 +1,7 @@
 // 64 clients at once.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, assertFailure, required, userId } from './harness.mjs';
+import { Server, addMembers, assertFailure, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const token = await server.admin();

@@ -3,8 +3,8 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, ask, assertRefusal, forEach, statuses } from './client.mjs';
-import { Server, addMembers, required, userId } from './harness.mjs';
+import { Client, ask, assertRefusal, forEach, statuses } from '../lib/client.mjs';
+import { Server, addMembers, required, userId } from '../lib/server.mjs';
 
 // Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
 const server = await Server.start(['--idle-timeout', '300']);

@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Server, assertFailure, assertInvalid, fieldTable, password, staff, totp } from './harness.mjs';
-import { momentText, totpStep, within } from './patience.mjs';
+import { Server, assertFailure, assertInvalid, fieldTable, password, staff, totp } from '../lib/server.mjs';
+import { momentText, totpStep, within } from '../lib/wait.mjs';
 
 const server = await Server.start(['--demo', '--metrics']);
 const signIn = (username, secret, more = {}) => server.grant({ grant_type: 'password', username, password: secret, ...more });

@@ -1,8 +1,8 @@
 // GET /api/docs in a real browser: it shows all of the description, and asks nobody else for anything.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Page } from './browser.mjs';
-import { Server, follow } from './harness.mjs';
+import { Page } from '../lib/browser.mjs';
+import { Server, follow } from '../lib/server.mjs';
 
 const server = await Server.start();
 const { json: doc } = await server.call('GET', '/api/openapi.json');

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { TlsServer, Wire, ask, makeCertificate, request, sleep, until } from './doors.mjs';
-import { Server, addMembers, adminEmail, password, required, temporaryFolder, userId } from './harness.mjs';
-import { within } from './patience.mjs';
+import { TlsServer, Wire, ask, makeCertificate, request, sleep, until } from '../lib/tls.mjs';
+import { Server, addMembers, adminEmail, password, required, temporaryFolder, userId } from '../lib/server.mjs';
+import { within } from '../lib/wait.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own');
 const probe = request('GET', '/healthz');

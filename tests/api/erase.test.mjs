@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertRecent, until } from './patience.mjs';
-import { Server, adminEmail, adminId, assertFailure, password, required, run, staff, userId } from './harness.mjs';
+import { assertRecent, until } from '../lib/wait.mjs';
+import { Server, adminEmail, adminId, assertFailure, password, required, run, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const data = join(server.folder, 'data'), file = join(data, 'roster.db');

@@ -1,8 +1,8 @@
 // Expect: 100-continue (RFC 9110 section 10.1.1): a client that waits is told to go on, or told at once that it need not.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Client, ask, assertRefusal, statuses } from './client.mjs';
-import { Server } from './harness.mjs';
+import { Client, ask, assertRefusal, statuses } from '../lib/client.mjs';
+import { Server } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

@@ -2,7 +2,7 @@
 // refused. Derived from the table, so a new field is tested the day it is declared.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, fieldTable, userId } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, fieldTable, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

@@ -1,9 +1,9 @@
 // Every filter and order of every resource, from the server's own description: a new field is tested
 // the day it is declared. What users are found by is in search.test.mjs too, compared with a model,
-// and paths through a link in paths.test.mjs.
+// and paths through a link in linked_filters.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, follow } from './harness.mjs';
+import { Server, addNeighbours, assertInvalid, follow } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

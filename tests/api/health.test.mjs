@@ -2,8 +2,8 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Wire, request } from './doors.mjs';
-import { Server, assertFailure, required, userId } from './harness.mjs';
+import { Wire, request } from '../lib/tls.mjs';
+import { Server, assertFailure, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
 

@@ -4,10 +4,10 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import {
     code, Connection, data, fields, flag, frame, get, goaway, last, ping, post, preface, put, request, setting, settings, type, windowUpdate,
-} from './frames.mjs';
+} from '../lib/frames.mjs';
 import { head, more, rows } from './http2_rows.mjs';
-import { Server } from './harness.mjs';
-import { within } from './patience.mjs';
+import { Server } from '../lib/server.mjs';
+import { within } from '../lib/wait.mjs';
 
 const server = await Server.start(['--http2', 'clear']);
 const { END_HEADERS, END_STREAM } = flag;

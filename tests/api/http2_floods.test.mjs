@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import {
     acknowledge, code, Connection, data, fields, flag, frame, get, goaway, kept, last, ping, post, priority, put, reference, request, reset, setting,
     settings, type, windowUpdate,
-} from './frames.mjs';
-import { run, Server } from './harness.mjs';
+} from '../lib/frames.mjs';
+import { run, Server } from '../lib/server.mjs';
 
 const server = await Server.start(['--http2', 'clear']);
 const token = await server.admin();

@@ -2,7 +2,7 @@
 import {
     acknowledge, code, data, fields, flag, frame, get, goaway, kept, last, ping, post, preface, put, priority, reference, request, reset, setting,
     settings, type, windowUpdate,
-} from './frames.mjs';
+} from '../lib/frames.mjs';
 
 const { END_HEADERS, END_STREAM, PADDED } = flag;
 export const head = (id, list, flags = END_HEADERS | END_STREAM) => frame(type.HEADERS, flags, id, Buffer.isBuffer(list) ? list : fields(list));

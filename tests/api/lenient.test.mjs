@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { Server, adminId, assertFailure, assertInvalid, password, required, userId } from './harness.mjs';
+import { Server, adminId, assertFailure, assertInvalid, password, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--demo']);
 const token = await server.admin();

@@ -6,8 +6,8 @@ import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync 
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { TlsServer, ask, makeCertificate, until } from './doors.mjs';
-import { Server, run, required, temporaryFolder, userId } from './harness.mjs';
+import { TlsServer, ask, makeCertificate, until } from '../lib/tls.mjs';
+import { Server, run, required, temporaryFolder, userId } from '../lib/server.mjs';
 
 const folder = temporaryFolder(), [usage, unavailable] = [64, 69];
 const hasIpv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, isSanitized, staff, storedUsers, userId } from './harness.mjs';
-import { until } from './patience.mjs';
+import { Server, assertFailure, isSanitized, staff, storedUsers, userId } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
 
 const copies = 30000;
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, addMembers, adminId, isSanitized, required, userId } from './harness.mjs';
+import { Server, addMembers, adminId, isSanitized, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Server, addNeighbours, adminEmail, binary, fieldTable, password, run, staff, temporaryFolder, userId } from './harness.mjs';
+import { Server, addNeighbours, adminEmail, binary, fieldTable, password, run, staff, temporaryFolder, userId } from '../lib/server.mjs';
 
 const programs = { today: binary, more: join(dirname(binary), 'rosterd-more-fields'), next: join(dirname(binary), 'rosterd-next-schema') };
 const sql = (data, text) => execFileSync('sqlite3', [join(data, 'roster.db'), text], { encoding: 'utf8' }).trim();

@@ -1,7 +1,7 @@
 // compatibility = nexudus changes exactly what is listed, each beside the default.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertFailure, assertInvalid, fieldTable, userId } from './harness.mjs';
+import { Server, addNeighbours, assertFailure, assertInvalid, fieldTable, userId } from '../lib/server.mjs';
 
 const roster = await Server.start();
 const nexudus = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);

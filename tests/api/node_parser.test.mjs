@@ -5,7 +5,7 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { Client, forEach } from './client.mjs';
+import { Client, forEach } from '../lib/client.mjs';
 import { rows } from './framing.mjs';
 
 const last = 'GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Server, fieldTable, follow, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, fieldTable, follow, run, temporaryFolder, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const imitator = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);

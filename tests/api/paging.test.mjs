@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, isSanitized } from './harness.mjs';
+import { Server, isSanitized } from '../lib/server.mjs';
 
 const STABLE = isSanitized() ? 2000 : 10000, PASSING = STABLE / 4, AT_ONCE = 32;
 

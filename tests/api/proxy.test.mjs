@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import net from 'node:net';
 import tls from 'node:tls';
 import { rows } from './framing.mjs';
-import { Server, adminEmail, password, run, temporaryFolder, userId } from './harness.mjs';
-import { until } from './patience.mjs';
+import { Server, adminEmail, password, run, temporaryFolder, userId } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
 
 // With what the unit says of how it is to be run, but for the address.
 const unit = readFileSync(new URL('../../dist/rosterd.service', import.meta.url), 'utf8');

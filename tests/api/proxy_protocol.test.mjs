@@ -8,8 +8,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { TlsServer, Wire, ask, makeCertificate, request } from './doors.mjs';
-import { Server, adminEmail, password, run, temporaryFolder } from './harness.mjs';
+import { TlsServer, Wire, ask, makeCertificate, request } from '../lib/tls.mjs';
+import { Server, adminEmail, password, run, temporaryFolder } from '../lib/server.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'proxied.sock');
 const proxy = '127.0.0.9', other = '127.0.0.10', attempts = 3, limit = ['--address-attempts', `${attempts}`];

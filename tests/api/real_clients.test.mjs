@@ -1,8 +1,8 @@
 // What real clients send and rely on, as reports about other servers tell: each promise stands in docs/api.md.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertFailure, assertInvalid, password, required, staff, totp, userId } from './harness.mjs';
-import { totpStep, withinOneStep } from './patience.mjs';
+import { Server, assertFailure, assertInvalid, password, required, staff, totp, userId } from '../lib/server.mjs';
+import { totpStep, withinOneStep } from '../lib/wait.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3']);
 const token = await server.admin();

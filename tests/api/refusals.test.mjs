@@ -2,8 +2,8 @@
 // that every failure has, and so that the client gets to read it.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Client, ask, assertRefusal, held, statuses, until } from './client.mjs';
-import { Server, adminEmail, assertFailure, password, required, userId } from './harness.mjs';
+import { Client, ask, assertRefusal, held, statuses, until } from '../lib/client.mjs';
+import { Server, adminEmail, assertFailure, password, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

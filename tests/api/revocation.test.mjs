@@ -2,8 +2,8 @@
 // acts any more. The audit trail says what came before it and what after. REVOCATION_ROUNDS says how often.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, password } from './harness.mjs';
-import { until } from './patience.mjs';
+import { Server, adminEmail, password } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
 
 const rounds = Number(process.env.REVOCATION_ROUNDS ?? 5), connections = 12;
 const server = await Server.start();

@@ -1,7 +1,7 @@
 // No two users look the same: what is one address, which is none, and what is no name.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertInvalid, password, userId } from './harness.mjs';
+import { Server, assertInvalid, password, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const token = await server.admin();

@@ -1,7 +1,7 @@
 // GET /api/sys/users: docs/contract.md section 5, and random searches compared with a naive model in memory.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, addNeighbours, assertFailure, assertInvalid, fieldTable, staff, userId } from './harness.mjs';
+import { Server, addMembers, addNeighbours, assertFailure, assertInvalid, fieldTable, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, storedUsers } from './harness.mjs';
-import { assertEndsWithin } from './patience.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, storedUsers } from '../lib/server.mjs';
+import { assertEndsWithin } from '../lib/wait.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();

@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, binary, password, required, run } from './harness.mjs';
-import { until } from './patience.mjs';
+import { Server, binary, password, required, run } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--metrics'], { ROSTER_ADMIN_PASSWORD: password });
 const token = await server.token('admin@localhost');

@@ -4,9 +4,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { Client, assertRefusal, forEach, statuses } from './client.mjs';
+import { Client, assertRefusal, forEach, statuses } from '../lib/client.mjs';
 import { hello, origin, post, rows } from './framing.mjs';
-import { Server } from './harness.mjs';
+import { Server } from '../lib/server.mjs';
 
 const seed = Number(process.env.SEED ?? randomInt(1e9));
 const server = await Server.start(['--idle-timeout', '300', '--cors-origins', origin]);

@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { Client, assertRefusal, held, statuses, until } from './client.mjs';
-import { Server, required, userId } from './harness.mjs';
+import { Client, assertRefusal, held, statuses, until } from '../lib/client.mjs';
+import { Server, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '2']);
 const token = await server.admin();

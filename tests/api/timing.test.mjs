@@ -6,7 +6,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, password, staff, userId } from './harness.mjs';
+import { Server, adminEmail, password, staff, userId } from '../lib/server.mjs';
 
 const samples = Number(process.env.TIMING_SAMPLES ?? 0), COUNTED = 3;
 const OWN_HASH_US = 19456 * 2 * 6 / 10 | 0; // KiB, passes and what one of both takes (src/crypto/password.c)

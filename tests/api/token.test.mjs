@@ -2,8 +2,8 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, totp, userId } from './harness.mjs';
-import { assertRecent, totpStep, until, withinOneStep } from './patience.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, totp, userId } from '../lib/server.mjs';
+import { assertRecent, totpStep, until, withinOneStep } from '../lib/wait.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3']);
 const passwordGrant = (username, secret = password, more = {}, headers = {}) =>

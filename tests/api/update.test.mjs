@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, addNeighbours, adminEmail, adminId, assertFailure, assertInvalid, required, userId } from './harness.mjs';
-import { assertRecent } from './patience.mjs';
+import { Server, addNeighbours, adminEmail, adminId, assertFailure, assertInvalid, required, userId } from '../lib/server.mjs';
+import { assertRecent } from '../lib/wait.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

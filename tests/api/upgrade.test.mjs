@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from './harness.mjs';
-import { moment } from './patience.mjs';
+import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from '../lib/server.mjs';
+import { moment } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
 const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();

@@ -1,7 +1,7 @@
 // POST, DELETE and PATCH of users (docs/contract.md section 3.1, docs/api.md "The other operations").
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

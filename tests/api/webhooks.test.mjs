@@ -5,8 +5,8 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, addMembers, assertFailure, assertInvalid, password, run, userId } from './harness.mjs';
-import { sleep, until, within } from './patience.mjs';
+import { Server, addMembers, assertFailure, assertInvalid, password, run, userId } from '../lib/server.mjs';
+import { sleep, until, within } from '../lib/wait.mjs';
 
 // What came: { path, body, signature, type }; `answers` gives the status for each path, or what makes it (which may take
 // its time: until then the attempt is on its way), and 0 none at all.

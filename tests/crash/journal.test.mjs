@@ -5,7 +5,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, adminEmail, assertFailure, assertInvalid, binary, password } from '../api/harness.mjs';
+import { Server, adminEmail, assertFailure, assertInvalid, binary, password } from '../lib/server.mjs';
 import { Chance, seed } from './chance.mjs';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 25), clients = 8;

@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, required } from '../api/harness.mjs';
+import { Server, required } from '../lib/server.mjs';
 import { Chance, seed } from './chance.mjs';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 15);

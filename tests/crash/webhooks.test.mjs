@@ -4,9 +4,9 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { join } from 'node:path';
-import { Server, run } from '../api/harness.mjs';
+import { Server, run } from '../lib/server.mjs';
 import { Chance, seed } from './chance.mjs';
-import { until } from '../api/patience.mjs';
+import { until } from '../lib/wait.mjs';
 
 const rounds = 15;
 const chance = new Chance();

@@ -2,8 +2,8 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { adminEmail, password, required, staff, totp, userId } from '../api/harness.mjs';
-import { totpStep, until } from '../api/patience.mjs';
+import { adminEmail, password, required, staff, totp, userId } from '../lib/server.mjs';
+import { totpStep, until } from '../lib/wait.mjs';
 import { Faults } from './faults.mjs';
 
 const faults = new Faults();

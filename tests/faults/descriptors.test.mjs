@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
-import { adminEmail, password, required, userId } from '../api/harness.mjs';
+import { adminEmail, password, required, userId } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
-import { deadlines } from '../api/patience.mjs';
+import { deadlines } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const server = await faults.start(['--demo', '--io-threads', '2']);

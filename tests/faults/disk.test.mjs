@@ -2,9 +2,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { required, assertFailure, userId } from '../api/harness.mjs';
+import { required, assertFailure, userId } from '../lib/server.mjs';
 import { EIO, ENOSPC, Faults, ask } from './faults.mjs';
-import { until } from '../api/patience.mjs';
+import { until } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const server = await faults.start();

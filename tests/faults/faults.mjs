@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { constants } from 'node:os';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, run, temporaryFolder } from '../api/harness.mjs';
-import { until } from '../api/patience.mjs';
+import { Server, run, temporaryFolder } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
 
 const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];

@@ -3,9 +3,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from '../api/harness.mjs';
+import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
-import { totpStep } from '../api/patience.mjs';
+import { totpStep } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const server = await faults.start(['--demo', '--io-threads', '1']); // what one request leaves in memory the next one finds

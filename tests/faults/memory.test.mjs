@@ -3,7 +3,7 @@
 // is served.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { adminEmail, password, required, userId } from '../api/harness.mjs';
+import { adminEmail, password, required, userId } from '../lib/server.mjs';
 import { Faults, ask, stride } from './faults.mjs';
 
 const faults = new Faults();

@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { password, required, staff, userId, temporaryFolder } from '../api/harness.mjs';
+import { password, required, staff, userId, temporaryFolder } from '../lib/server.mjs';
 import { ENOSPC, Faults, ask, stride } from './faults.mjs';
-import { deadlines, until } from '../api/patience.mjs';
+import { deadlines, until } from '../lib/wait.mjs';
 
 const picture = Buffer.from('R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
 const told = new Set();

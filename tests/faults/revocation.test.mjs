@@ -7,9 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { adminId, assertFailure, password, userId } from '../api/harness.mjs';
+import { adminId, assertFailure, password, userId } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
-import { momentText, until } from '../api/patience.mjs';
+import { momentText, until } from '../lib/wait.mjs';
 
 const told = createServer((request, reply) => { request.resume(); reply.end(); });
 await new Promise((ready) => { told.listen(0, '127.0.0.1', ready); });

@@ -8,9 +8,9 @@ import http from 'node:http';
 import { closeSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assertInvalid, required } from '../api/harness.mjs';
+import { assertInvalid, required } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
-import { totpStep } from '../api/patience.mjs';
+import { totpStep } from '../lib/wait.mjs';
 
 const totpBytes = 'abcdefghijklmnoprsu4'; // as the authenticator has it
 const secrets = {

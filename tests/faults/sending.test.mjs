@@ -3,8 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { Wire, makeCertificate, request, until } from '../api/doors.mjs';
-import { required, storedUsers, temporaryFolder, userId } from '../api/harness.mjs';
+import { Wire, makeCertificate, request, until } from '../lib/tls.mjs';
+import { required, storedUsers, temporaryFolder, userId } from '../lib/server.mjs';
 import { EAGAIN, Faults } from './faults.mjs';
 
 const faults = new Faults();

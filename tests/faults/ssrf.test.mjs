@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertInvalid, temporaryFolder, userId } from '../api/harness.mjs';
+import { assertInvalid, temporaryFolder, userId } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
-import { deadlines, until } from '../api/patience.mjs';
+import { deadlines, until } from '../lib/wait.mjs';
 
 // The operator's own host, the only one on this machine that may be reached: it sends everybody elsewhere.
 const requests = [];

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { binary, temporaryFolder } from '../api/harness.mjs';
+import { binary, temporaryFolder } from '../lib/server.mjs';
 import { ENOSPC, Faults, stride } from './faults.mjs';
 
 const faults = new Faults();

@@ -2,9 +2,9 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { staff, userId } from '../api/harness.mjs';
+import { staff, userId } from '../lib/server.mjs';
 import { ENOSPC, Faults } from './faults.mjs';
-import { sleep, until } from '../api/patience.mjs';
+import { sleep, until } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const waiting = []; // replies that are not given yet

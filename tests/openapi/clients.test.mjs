@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminEmail, password, temporaryFolder } from '../api/harness.mjs';
+import { Server, adminEmail, password, temporaryFolder } from '../lib/server.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const tools = join(here, 'node_modules');

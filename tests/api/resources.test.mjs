@@ -1,7 +1,7 @@
 // What a user record points to (docs/contract.md section 7.1), and the commands of all resources.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';
+import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

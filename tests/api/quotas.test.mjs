@@ -9,9 +9,9 @@ import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Wire, request, until } from './doors.mjs';
-import { within } from './patience.mjs';
-import { Server, adminEmail, adminId, assertInvalid, isSanitized, password, userId } from './harness.mjs';
+import { Wire, request, until } from '../lib/tls.mjs';
+import { within } from '../lib/wait.mjs';
+import { Server, adminEmail, adminId, assertInvalid, isSanitized, password, userId } from '../lib/server.mjs';
 
 const isJudged = !isSanitized(), MIB = 1024 * 1024;
 const server = await Server.start(['--metrics']);

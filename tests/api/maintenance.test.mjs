@@ -5,7 +5,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { Server, adminId, binary, password, required, run, storedUsers, userId } from './harness.mjs';
+import { Server, adminId, binary, password, required, run, storedUsers, userId } from '../lib/server.mjs';
 
 const [usage, dataError, noInput, cannotCreate, inUse, config] = [64, 65, 66, 73, 75, 78];
 const server = await Server.start();

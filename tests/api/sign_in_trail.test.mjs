@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { ask, until } from './doors.mjs';
-import { Server, adminEmail, assertFailure, password, required, staff, totp, userId } from './harness.mjs';
+import { ask, until } from '../lib/tls.mjs';
+import { Server, adminEmail, assertFailure, password, required, staff, totp, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3', '--address-attempts', '40']);
 const admin = await server.admin();

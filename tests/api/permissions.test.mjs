@@ -1,7 +1,7 @@
 // Who may do what: roles, escalation, the last administrator.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, assertFailure, assertInvalid, password, staff, userId } from './harness.mjs';
+import { Server, adminId, assertFailure, assertInvalid, password, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const editor = await server.token('editor@example.com');

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { deadlines, totpStep } from './patience.mjs';
+import { deadlines, totpStep } from './wait.mjs';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
 export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;

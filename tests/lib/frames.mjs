@@ -1,7 +1,7 @@
 // HTTP/2 frame by frame (RFC 9113): what no ordinary client would send.
 import net from 'node:net';
 import { queued } from './client.mjs';
-import { deadlines, until } from './patience.mjs';
+import { deadlines, until } from './wait.mjs';
 
 export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const type = {

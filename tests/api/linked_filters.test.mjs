@@ -1,7 +1,7 @@
 // Filters by a path through a link, Entity_ForeignKey_Property (docs/contract.md section 5.4), compared with a naive model.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, addNeighbours, adminId, assertFailure, assertInvalid, follow, staff, userId } from './harness.mjs';
+import { Server, addMembers, addNeighbours, adminId, assertFailure, assertInvalid, follow, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

@@ -2,8 +2,8 @@
 // same to the byte; here it is seen that nothing of what is allowed gets lost, and when a body is refused.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Client, ask, assertRefusal, statuses } from './client.mjs';
-import { Server, required, userId } from './harness.mjs';
+import { Client, ask, assertRefusal, statuses } from '../lib/client.mjs';
+import { Server, required, userId } from '../lib/server.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, staff, assertFailure, assertInvalid, required, userId } from './harness.mjs';
+import { Server, staff, assertFailure, assertInvalid, required, userId } from '../lib/server.mjs';
 
 const origin = 'https://app.example.com';
 const server = await Server.start(['--cors-origins', `${origin}, http://localhost:3000`]);

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, binary, password, run, temporaryFolder, totp } from './harness.mjs';
+import { Server, binary, password, run, temporaryFolder, totp } from '../lib/server.mjs';
 
 const [dataError, noInput] = [65, 66];
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';

@@ -1,7 +1,7 @@
 // What one may not do, learn or break by the ways around the front door.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, adminEmail, assertFailure, password, staff, userId } from './harness.mjs';
+import { Server, adminId, adminEmail, assertFailure, password, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const token = await server.admin();

@@ -2,7 +2,7 @@
 // of roles; and the names of what a record refers to.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, staff, userId } from './harness.mjs';
+import { Server, adminEmail, adminId, assertFailure, assertInvalid, staff, userId } from '../lib/server.mjs';
 
 const server = await Server.start();
 const token = await server.admin();

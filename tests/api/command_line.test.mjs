@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, assertFailure, binary, required, run, temporaryFolder, userId } from './harness.mjs';
+import { Server, adminEmail, assertFailure, binary, required, run, temporaryFolder, userId } from '../lib/server.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder, 'data');

@@ -8,8 +8,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
-import { Server } from './harness.mjs';
-import { inTime, sleep, until } from './patience.mjs';
+import { Server } from './server.mjs';
+import { inTime, sleep, until } from './wait.mjs';
 
 export { inTime, sleep, until };
 

@@ -4,8 +4,8 @@
 import test, { afterEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Client, assertRefusal, forEach, held, statuses, until } from './client.mjs';
-import { Server, isSanitized, required, userId } from './harness.mjs';
+import { Client, assertRefusal, forEach, held, statuses, until } from '../lib/client.mjs';
+import { Server, isSanitized, required, userId } from '../lib/server.mjs';
 
 // A sanitizer sees the same of fewer.
 const isJudged = !isSanitized(), MANY = isJudged ? 10000 : 1000, AT_ONCE = 200, KIB = 1024;

@@ -5,8 +5,8 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Server, adminEmail, adminId, assertFailure, isSanitized, staff } from './harness.mjs';
-import { momentText } from './patience.mjs';
+import { Server, adminEmail, adminId, assertFailure, isSanitized, staff } from '../lib/server.mjs';
+import { momentText } from '../lib/wait.mjs';
 
 // ---- The rules ----
 

@@ -4,7 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { required, storedUsers, temporaryFolder } from '../api/harness.mjs';
+import { required, storedUsers, temporaryFolder } from '../lib/server.mjs';
 import { EIO, Faults } from './faults.mjs';
 
 const faults = new Faults();

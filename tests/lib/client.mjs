@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { deadlines } from './patience.mjs';
+import { deadlines } from './wait.mjs';
 
 const single = new Set(['connection', 'content-length', 'content-type', 'date', 'etag', 'location']);
 
