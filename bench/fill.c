@@ -2,9 +2,9 @@
 #include "base/time.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
-#include "first_data.h"
 #include "model/tables.h"
 #include "rules/merge.h"
+#include "service/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +69,8 @@ int main(int argc, char **argv) {
         store_open(&(struct store_options){ .directory = argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
     check(password_hash(TEXT(DEMO_PASSWORD), hash), "no memory");
-    struct first_data data = { TEXT(DEMO_EMAIL), text_of(hash), true };
-    check(first_data_write(store, &data) == STATUS_OK, "the folder is not empty");
+    struct seed data = { TEXT(DEMO_EMAIL), text_of(hash), true };
+    check(seed_write(store, &data) == STATUS_OK, "the folder is not empty");
     int64_t end = FIRST_USER + strtoll(argv[2], NULL, 10);
     for (int64_t id = FIRST_USER; id < end; id += AT_ONCE) {
         struct filling filling = { .command = { .on_behalf_of = &store_nobody, .run = add_users },

@@ -9,7 +9,6 @@
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "fetch/strip.h"
-#include "first_data.h"
 #include "hooks/deliver.h"
 #include "http/address_counts.h"
 #include "http/peers.h"
@@ -17,6 +16,7 @@
 #include "rules/messages.h"
 #include "rules/password.h"
 #include "server/seccomp.h"
+#include "service/seed.h"
 #include "store/upkeep.h"
 
 #include <errno.h>
@@ -187,7 +187,7 @@ static int open_store(struct server *server) {
         complain("%s", why);
         return code;
     }
-    if (first_data_is_due(server->app.store, &is_empty) != STATUS_OK) {
+    if (seed_is_due(server->app.store, &is_empty) != STATUS_OK) {
         complain("%s: the database cannot be read", server->directory);
         return EX_IOERR;
     }
@@ -236,7 +236,7 @@ static int write_records(struct server *server, struct text email) {
     const struct settings *settings = &server->settings;
     char hash[PASSWORD_HASH_MAX], made[TOKEN_TEXT_SIZE] = "", room[PASSWORD_NORMAL_MAX];
     struct text password = first_password(settings, made);
-    struct first_data data = { .email = email, .with_demo = settings->demo };
+    struct seed data = { .email = email, .with_demo = settings->demo };
     struct text normal = password_normal(password, room);
     bool is_hashed = normal.at && password_hash(normal, hash);
     secret_wipe(room, sizeof room);
@@ -245,7 +245,7 @@ static int write_records(struct server *server, struct text email) {
         return EX_OSERR;
     }
     data.password_hash = text_of(hash);
-    if (first_data_write(server->app.store, &data) != STATUS_OK) {
+    if (seed_write(server->app.store, &data) != STATUS_OK) {
         complain("%s: the first records cannot be written", server->directory);
         return EX_IOERR;
     }
@@ -257,11 +257,11 @@ static int write_records(struct server *server, struct text email) {
     return EX_OK;
 }
 
-static int write_first_data(struct server *server) {
+static int write_seed(struct server *server) {
     const struct settings *settings = &server->settings;
     struct arena arena = { 0 };
     bool is_due = false;
-    if (first_data_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
+    if (seed_is_due(server->app.store, &is_due) == STATUS_OK && !is_due)
         return EX_OK;
     bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
     struct text email = has_own_email ? first_address(settings, &arena) : TEXT(DEMO_EMAIL);
@@ -600,7 +600,7 @@ static int start(struct server *server) {
     if (code == EX_OK)
         code = open_store(server);
     if (code == EX_OK)
-        code = write_first_data(server);
+        code = write_seed(server);
     forget_first_password(&server->settings);
     if (code == EX_OK)
         code = open_key(server);

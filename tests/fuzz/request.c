@@ -15,8 +15,8 @@
 #include "api/page_cursor.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
-#include "first_data.h"
 #include "http/guard.h"
+#include "service/seed.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -207,8 +207,8 @@ static void begin_world(void) {
     (void)snprintf(path, sizeof path, "%s/roster.key", world->directory);
     world->key = seal_key_open(path, true, why, sizeof why);
     require(app->store && world->key && password_hash(TEXT(DEMO_PASSWORD), hash));
-    struct first_data data = { TEXT(DEMO_EMAIL), text_of(hash), true };
-    require(first_data_write(app->store, &data) == STATUS_OK);
+    struct seed data = { TEXT(DEMO_EMAIL), text_of(hash), true };
+    require(seed_write(app->store, &data) == STATUS_OK);
     app->accepts_basic = app->shows_metrics = true;
     app->cors_origins = "https://a.example, https://b.example";
     app->walks = walks_new();

@@ -1,5 +1,5 @@
-#ifndef ROSTER_FIRST_DATA_H
-#define ROSTER_FIRST_DATA_H
+#ifndef ROSTER_SERVICE_SEED_H
+#define ROSTER_SERVICE_SEED_H
 
 #include "store/store.h"
 
@@ -10,18 +10,18 @@
 #define DEMO_USER_ID 87654321
 
 /** What a new database begins with. */
-struct first_data {
+struct seed {
     struct text email, password_hash; /* the first administrator */
     bool with_demo;                   /* also the made-up businesses, roles and users */
 };
 
 /** Is the database without users? */
-enum status first_data_is_due(struct store *store, bool *is_due) MUST_CHECK;
+enum status seed_is_due(struct store *store, bool *is_due) MUST_CHECK;
 
 /**
  * Fills an empty database with the system's roles and its first administrator, and the demo's
  * users if wanted: the same ids and values every time. All of it or nothing.
  */
-enum status first_data_write(struct store *store, const struct first_data *data) MUST_CHECK;
+enum status seed_write(struct store *store, const struct seed *data) MUST_CHECK;
 
 #endif

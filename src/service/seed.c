@@ -1,6 +1,6 @@
 /* What a new database begins with. Rows are made through the same changes and rules as those that
  * come in by HTTP. */
-#include "first_data.h"
+#include "service/seed.h"
 
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -17,7 +17,7 @@ enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100
 
 struct writing {
     struct store_command command; /* first */
-    const struct first_data *data;
+    const struct seed *data;
     struct store_view *tx;
     struct arena arena;
     struct rules rules;
@@ -226,7 +226,7 @@ static enum status write_all(struct store_view *tx, struct store_command *comman
     return status;
 }
 
-enum status first_data_write(struct store *store, const struct first_data *data) {
+enum status seed_write(struct store *store, const struct seed *data) {
     struct writing writing = {
         .command = { .on_behalf_of = &store_nobody, .run = write_all },
         .data = data,
@@ -238,7 +238,7 @@ enum status first_data_write(struct store *store, const struct first_data *data)
     return status;
 }
 
-enum status first_data_is_due(struct store *store, bool *is_due) {
+enum status seed_is_due(struct store *store, bool *is_due) {
     int64_t users = 0;
     struct store_view *view = store_view_open(store);
     enum status status = view ? store_count(view, &user_table, &users) : STATUS_BROKEN;
