@@ -106,6 +106,54 @@ void request_read_on(struct request *request, struct store_command *command,
     tell_refusal(request, command, store_read(request->app->store, command));
 }
 
+/* ---- Questions ---- */
+
+static struct request *of_question(struct store_command *question) {
+    return (struct request *)((char *)question - offsetof(struct request, question));
+}
+
+static enum status run_question(struct store_view *session, struct store_command *question) {
+    struct request *request = of_question(question);
+    return request->ask(session, request);
+}
+
+static void resume_question(struct store_command *question) {
+    exchange_resume(of_question(question)->exchange);
+}
+
+static void take_answer(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    if (is_refused(request))
+        reply_refusal(request);
+    else
+        request->answered(request, request->question.status);
+}
+
+void request_ask_as(struct request *request, struct authority *authority,
+                    enum status (*ask)(struct store_view *session, struct request *request),
+                    void (*answered)(struct request *request, enum status status)) {
+    request->question = (struct store_command){ .on_behalf_of = authority,
+                                                .run = run_question,
+                                                .done = resume_question };
+    request->ask = ask;
+    request->answered = answered;
+    request->refusal = STATUS_OK;
+    request->command = &request->question;
+    enum status status = store_ask(request->worker->view, &request->question);
+    if (status == STATUS_PENDING) {
+        request_suspend(request, take_answer);
+        return;
+    }
+    request->question.status = status;
+    take_answer(request->exchange);
+}
+
+void request_ask(struct request *request,
+                 enum status (*ask)(struct store_view *session, struct request *request),
+                 void (*answered)(struct request *request, enum status status)) {
+    request_ask_as(request, request_authority(request), ask, answered);
+}
+
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
     sign_in->from = exchange_peer(request->exchange);

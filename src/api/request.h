@@ -21,6 +21,9 @@ struct request {
     struct store_command *command; /* that it waits for */
     enum status refusal;           /* what the caller's authority said when it last was to run */
     void (*step)(struct exchange *exchange); /* after the command */
+    struct store_command question;           /* of request_ask, one at a time */
+    enum status (*ask)(struct store_view *session, struct request *request);
+    void (*answered)(struct request *request, enum status status);
     /* Replies to a credential that ended before the command; NULL: as to a bearer token. */
     void (*refuse)(struct request *request);
     bool is_unchecked;       /* counted in app->unchecked */
@@ -132,6 +135,21 @@ void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange));
 void request_read_on(struct request *request, struct store_command *command,
                      void (*step)(struct exchange *exchange));
+
+/**
+ * Has `ask` read something short from the store, on behalf of the caller, and then calls `answered`
+ * with what it returned. With SQLite both run before this call returns. Another engine may run
+ * `ask` on a thread of its own; the request rests meanwhile, and `answered` runs on its I/O thread
+ * in a later step. So `ask` keeps what it finds in `exchange->state`, and the call stands at the
+ * end of a step. A caller who may not do it any more is refused, and neither is called for BUSY or
+ * UNAVAILABLE but `answered`. request_ask_as: on somebody else's behalf.
+ */
+void request_ask(struct request *request,
+                 enum status (*ask)(struct store_view *session, struct request *request),
+                 void (*answered)(struct request *request, enum status status));
+void request_ask_as(struct request *request, struct authority *authority,
+                    enum status (*ask)(struct store_view *session, struct request *request),
+                    void (*answered)(struct request *request, enum status status));
 
 /** The same with a sign-in and its `result`. */
 struct sign_in;

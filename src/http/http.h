@@ -182,7 +182,9 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
 /**
  * Lets the exchange rest until exchange_resume. Set `next`, call this, then hand the exchange to
  * the other thread. From that hand-over on only the step `next`, which runs once exchange_resume
- * was called, may touch the exchange. The I/O thread only.
+ * was called, may touch the exchange. The I/O thread only. Where the hand-over itself says whether
+ * the exchange has to rest, both come right after it, in the same step: `next` runs in a later one,
+ * and the other thread touches neither.
  */
 void exchange_suspend(struct exchange *exchange);
 

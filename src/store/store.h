@@ -331,7 +331,9 @@ struct store_command {
     /* On the writer's thread, once, after what `run` wrote became durable (or did not): every view
      * sees it by then. */
     void (*done)(struct store_command *command);
-    enum status status; /* what `run` returned, or BROKEN when nothing of it was kept */
+    /* What `run` returned; BROKEN when nothing of it was kept; UNKNOWN when the database went away
+     * during the commit: it may have been kept. SQLite always knows. */
+    enum status status;
 };
 
 /**
@@ -348,6 +350,18 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
  * as BUSY when the log cannot begin anew for it, as UNAVAILABLE when closing.
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
+
+/**
+ * Asks a short question: a command that only reads. `run` may be called on any thread, with a
+ * session of that thread, after `confirm` on the same; so neither may touch what the asking thread
+ * touches meanwhile. To be called on the session's own thread. The answer comes in one of two ways:
+ * - At once: the command's status is returned, and `done` is not called. SQLite always answers so,
+ *   without a queue or a copy.
+ * - Later: STATUS_PENDING is returned, and the store calls `done` once, on a thread of its own,
+ *   perhaps before this call returns. Answers need not come in the order of the questions.
+ * STATUS_BUSY, STATUS_UNAVAILABLE as for store_submit: the store did not call `run`.
+ */
+enum status store_ask(struct store_view *session, struct store_command *command) MUST_CHECK;
 
 /** From here on what store_read was given, or is given, ends early as STATUS_UNAVAILABLE. */
 void store_end_reading(struct store *store);

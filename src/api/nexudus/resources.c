@@ -17,18 +17,26 @@ bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how
     return false;
 }
 
-void resource_get(struct request *request) {
+/* A record on its way to the reply. */
+struct shown {
     struct buffer body;
-    int64_t version = 0;
+    int64_t version;
+};
+
+static enum status show(struct store_view *session, struct request *request) {
+    struct shown *shown = request->exchange->state;
+    return store_show(session, request->route->resource->table, request->id, &shown->body,
+                      &shown->version);
+}
+
+static void reply_shown(struct request *request, enum status status) {
+    const struct shown *shown = request->exchange->state;
     unsigned count;
-    buffer_init(&body, request->arena, 4096);
-    enum status status = store_show(request->worker->view, request->route->resource->table,
-                                    request->id, &body, &version);
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
     }
-    struct text etag = record_etag(request->id, version, request->arena);
+    struct text etag = record_etag(request->id, shown->version, request->arena);
     if (etag.at)
         reply_header(request->exchange, "ETag", etag.at);
     /* RFC 9110 section 13.2.2: in this order */
@@ -39,7 +47,18 @@ void resource_get(struct request *request) {
     else if (etag_is_listed(known, etag, ETAG_WEAK))
         request->exchange->reply.http_status = 304;
     else
-        reply_json(request, 200, &body);
+        reply_json(request, 200, &shown->body);
+}
+
+void resource_get(struct request *request) {
+    struct shown *shown = arena_alloc(request->arena, sizeof *shown);
+    if (!shown) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    buffer_init(&shown->body, request->arena, 4096);
+    request->exchange->state = shown;
+    request_ask(request, show, reply_shown);
 }
 
 void resource_post(struct request *request) {

@@ -36,6 +36,10 @@ static void *read_on(void *argument) {
     return NULL;
 }
 
+enum status store_ask(struct store_view *session, struct store_command *command) {
+    return command_run(session, command);
+}
+
 struct reader_pool *readers_start(struct store *store, unsigned threads, int64_t limit_ms) {
     struct reader_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
     if (!pool || !queue_init(&pool->commands, WAITING_MAX)) {
