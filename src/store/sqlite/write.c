@@ -3,10 +3,7 @@
 #include "store/sqlite/pack.h"
 #include "store/sqlite/texts.h"
 
-#include "base/log.h"
-#include "base/time.h"
-#include "crypto/token.h"
-#include "json/json.h"
+#include "rules/audit.h"
 #include "rules/collections.h"
 #include "rules/fold.h"
 
@@ -50,124 +47,49 @@ static enum status run_with_record(struct store_view *tx, sqlite3_stmt *statemen
     return status;
 }
 
-/* What an audit row says of a value. */
-static struct text value_shown(const struct field *field, const struct value *value,
-                               char out[TIME_TEXT_MAX]) {
-    if (value->kind == VALUE_TEXT)
-        return value_as_text(value);
-    if (value->kind != VALUE_INTEGER)
-        return (struct text){ 0 };
-    if (field->type == TYPE_boolean)
-        return value->integer ? TEXT("true") : TEXT("false");
-    if (field->type == TYPE_date)
-        return (struct text){ out, time_format(value->integer, out) };
-    return (struct text){ out, text_from_int64(value->integer, out) };
-}
-
-/* Where a record belongs, as the audit rows of it say: to its business, a user to its default one.
- */
-static struct value business_of(const struct record *record) {
-    if (record->table == &user_table)
-        return record->values[USER_DefaultBusinessId];
-    if (record->table == &business_table)
-        return record->values[BUSINESS_Id];
-    const struct field *field = table_field(record->table, TEXT("BusinessId"), 0);
-    return field ? record->values[field - record->table->fields] : value_null();
-}
-
-/* What a row says in place of a text that is longer: nobody can take away what the trail has, so it
- * must not be a place to fill the disk. Whoever has the text can still see whether it was this one.
- */
-enum { AUDIT_TEXT_MAX = 1024, DIGEST_MAX = 128 };
-
-static struct text audit_text(struct text text, char out[DIGEST_MAX]) {
-    if (text.len <= AUDIT_TEXT_MAX)
-        return text;
-    struct token_hash hash = token_hash(text);
-    int len = snprintf(out, DIGEST_MAX, "(%zu bytes, SHA-256 ", text.len);
-    for (unsigned i = 0; i < sizeof hash.bytes; i++)
-        len += snprintf(out + len, DIGEST_MAX - (size_t)len, "%02x", hash.bytes[i]);
-    len += snprintf(out + len, DIGEST_MAX - (size_t)len, ")");
-    assert(len > 0 && len < DIGEST_MAX);
-    return (struct text){ out, (size_t)len };
-}
-
-struct audit_row {
-    const struct record *record;
-    struct text property, before, after; /* `at` NULL: none */
-    enum audit_type type;
-};
-
 static enum status add_audit_row(struct store_view *tx, const struct audit_row *row,
                                  const struct author *author) {
     sqlite3_stmt *statement = view_statement(tx, SQL_audit);
     if (!statement)
         return STATUS_BROKEN;
-    bind_text(statement, 1, text_of(row->record->table->entity));
-    bind_integer(statement, 2, record_id(row->record));
+    bind_text(statement, 1, text_of(row->entity));
+    bind_integer(statement, 2, row->entity_id);
     bind_text(statement, 3, row->property);
-    char before[DIGEST_MAX], after[DIGEST_MAX];
-    bind_text(statement, 4, audit_text(row->before, before));
-    bind_text(statement, 5, audit_text(row->after, after));
+    bind_text(statement, 4, row->before);
+    bind_text(statement, 5, row->after);
     bind_text(statement, 6, author->email);
     bind_integer(statement, 7, author->now_ms);
     bind_integer(statement, 8, row->type);
-    struct value business = business_of(row->record);
-    if (business.kind == VALUE_INTEGER)
-        bind_integer(statement, 9, business.integer);
+    if (row->business.kind == VALUE_INTEGER)
+        bind_integer(statement, 9, row->business.integer);
     else
         (void)sqlite3_bind_null(statement, 9); /* cannot fail on a ready statement */
     return view_execute(tx, statement);
 }
 
-static enum status audit_change(struct store_view *tx, const struct record *before,
-                                const struct record *after, unsigned which,
-                                const struct author *author) {
-    char old[TIME_TEXT_MAX], new[TIME_TEXT_MAX];
-    const struct field *field = &after->table->fields[which];
-    struct audit_row row = { after, field->name, { 0 }, TEXT("changed"), AUDIT_UPDATE };
-    if (field_is_searchable(field)) { /* else a search of the trail would tell what it was */
-        row.before = value_shown(field, &before->values[which], old);
-        row.after = value_shown(field, &after->values[which], new);
-    }
+static enum status audit_whole(struct store_view *tx, const struct record *record,
+                               enum audit_type type, const struct author *author) {
+    struct audit_row row = audit_record(record, type);
     return add_audit_row(tx, &row, author);
 }
 
 enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) {
     struct arena arena = { 0 };
+    struct audit_room room;
     struct record user;
     enum status status = store_load(tx, &user_table, user_id, &arena, &user);
-    if (status == STATUS_OK)
-        status = add_audit_row(
-            tx, &(struct audit_row){ &user, property, { 0 }, value, AUDIT_UPDATE }, author);
+    if (status == STATUS_OK) {
+        struct audit_row row = audit_event(&user, property, value, &room);
+        status = add_audit_row(tx, &row, author);
+    }
     arena_close(&arena);
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
 enum status write_erasure(struct store_view *tx, int64_t user_id, const struct author *author) {
-    struct arena arena = { 0 };
-    struct record user = record_new(&user_table, &arena);
-    enum status status = STATUS_BROKEN;
-    if (user.values) {
-        user.values[USER_Id] = value_integer(user_id);
-        status = add_audit_row(tx,
-                               &(struct audit_row){ .record = &user,
-                                                    .property = TEXT("Erased"),
-                                                    .after = TEXT("erased"),
-                                                    .type = AUDIT_DELETE },
-                               author);
-    }
-    arena_close(&arena);
-    return status;
-}
-
-/* When and by whom is what every audit row says already, and the display text follows from other
- * fields. */
-static bool is_audited(const struct table *table, unsigned field) {
-    const struct common_fields *common = &table->common;
-    return field_is_shown(&table->fields[field]) && field != common->updated_on &&
-           field != common->updated_by && field != common->to_string_text;
+    struct audit_row row = audit_erasure(user_id);
+    return add_audit_row(tx, &row, author);
 }
 
 static enum status change_link(struct store_view *tx, enum statement how,
@@ -247,15 +169,17 @@ static enum status write_difference(struct store_view *tx, const struct record *
                                     const struct record *after, unsigned field,
                                     const struct author *author) {
     const struct field *which = &after->table->fields[field];
+    struct audit_room room;
     enum status status = STATUS_OK;
     if (value_equal(&before->values[field], &after->values[field]))
         return STATUS_OK;
     tx->access_changed |= (which->flags & ACCESS) != 0;
     if (field_is_linked(which))
         status = change_links(tx, after, field, &before->values[field], &after->values[field]);
-    if (status == STATUS_OK && is_audited(after->table, field))
-        status = audit_change(tx, before, after, field, author);
-    return status;
+    if (status != STATUS_OK || !audit_covers(after->table, field))
+        return status;
+    struct audit_row row = audit_field(before, after, field, &room);
+    return add_audit_row(tx, &row, author);
 }
 
 /* What searches look into. */
@@ -324,8 +248,7 @@ enum status store_delete(struct store_view *tx, const struct record *record,
             status = change_links(tx, record, i, &record->values[i], &none);
     }
     if (status == STATUS_OK)
-        status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_DELETE },
-                               author);
+        status = audit_whole(tx, record, AUDIT_DELETE, author);
     if (status == STATUS_OK)
         status = index_texts(tx, record, record->values, NULL);
     if (status == STATUS_OK)
@@ -364,8 +287,7 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = skip_id(tx, record);
     if (status == STATUS_OK)
-        status = add_audit_row(tx, &(struct audit_row){ .record = record, .type = AUDIT_CREATE },
-                               author);
+        status = audit_whole(tx, record, AUDIT_CREATE, author);
     if (status == STATUS_OK)
         status = outbox_note(tx, &(struct event){ ACTION_USER_CREATE, record, author });
     return status;
