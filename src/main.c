@@ -17,7 +17,7 @@
 #include "rules/password.h"
 #include "server/seccomp.h"
 #include "service/seed.h"
-#include "store/upkeep.h"
+#include "store/maintenance.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -13,7 +13,7 @@ const copies = 30000;
 // Very many users: how many, the name of the i-th to SQL, and the same folded.
 const copied = { count: copies, name: `'Copy ' || (${copies + 1} - i)`, folded: (i) => `copy ${copies + 1 - i}` };
 
-// SQL that adds the folded texts of very many users, as store/sqlite/texts.c keeps them, but in few blocks.
+// SQL that adds the folded texts of very many users, as store/sqlite/text_index.c keeps them, but in few blocks.
 function addTexts(table, count, text) {
     const blocks = [];
     for (let first = 1; first <= count; first += copies) {

@@ -332,7 +332,7 @@ export function fieldTable() {
     })).filter((field) => !field.flags.includes('HIDDEN'));
 }
 
-// Users of a database file, by Id, as replies show them. Rows are packed (src/store/sqlite/pack.h): four bytes of
+// Users of a database file, by Id, as replies show them. Rows are packed (src/store/row_compression.h): four bytes of
 // head (which dictionary, a bit, how long the JSON is), then an LZ4 block.
 export function storedUsers(file, where = '1') {
     const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', file, sql], { encoding: 'utf8', maxBuffer: 1 << 28 }) || '[]');

@@ -1,9 +1,9 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/pack.h"
-#include "store/sqlite/texts.h"
+#include "store/email_index.h"
+#include "store/row_compression.h"
+#include "store/sqlite/text_index.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -20,7 +20,7 @@ enum { APPLICATION_ID = 0x726f7374 };
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-/* What rows of Members are packed against (see pack.h). */
+/* What rows of Members are packed against (see row_compression.h). */
 static const char dictionaries_table[] =
     "CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL)"
     " STRICT;";

@@ -7,7 +7,7 @@
 #include "crypto/seal.h"
 #include "model/tables.h"
 #include "store/store.h"
-#include "store/upkeep.h"
+#include "store/maintenance.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -30,7 +30,7 @@
 /* Statements that are the same for all tables' sake; their SQL stands in statements.def. */
 enum statement {
 #define STATEMENT(name, sql) SQL_##name,
-#include "store/sqlite/statements.def"
+#include "store/statements.def"
 #undef STATEMENT
     STATEMENTS
 };
@@ -63,7 +63,7 @@ struct view_table {
     const struct table *table;
 };
 
-struct packing; /* see pack.h */
+struct packing; /* see row_compression.h */
 
 struct store_view {
     sqlite3 *db;

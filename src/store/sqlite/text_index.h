@@ -1,5 +1,5 @@
-#ifndef ROSTER_STORE_SQLITE_TEXTS_H
-#define ROSTER_STORE_SQLITE_TEXTS_H
+#ifndef ROSTER_STORE_SQLITE_TEXT_INDEX_H
+#define ROSTER_STORE_SQLITE_TEXT_INDEX_H
 
 #include "store/sqlite/sqlite.h"
 

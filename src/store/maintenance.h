@@ -1,5 +1,5 @@
-#ifndef ROSTER_STORE_UPKEEP_H
-#define ROSTER_STORE_UPKEEP_H
+#ifndef ROSTER_STORE_MAINTENANCE_H
+#define ROSTER_STORE_MAINTENANCE_H
 
 /*
  * What an operator does to a data folder from outside. Checks and backups change nothing in it, and

@@ -1,8 +1,8 @@
 /* Searches: SQL put together from the field table. Values are always bound, never written into it.
  */
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/pack.h"
-#include "store/sqlite/texts.h"
+#include "store/email_index.h"
+#include "store/row_compression.h"
+#include "store/sqlite/text_index.h"
 
 #include "base/buffer.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* Blocks of folded texts. A block is the size of its list of Ids in two bytes; the Ids, each as its
  * distance to the one before (the first one's to the block's key) in groups of seven bits; and the
  * texts, each with a byte behind it that UTF-8 never has. */
-#include "store/sqlite/texts.h"
+#include "store/sqlite/text_index.h"
 
 #include "base/log.h"
 #include "rules/fold.h"

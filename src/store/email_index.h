@@ -1,5 +1,5 @@
-#ifndef ROSTER_STORE_SQLITE_ADDRESSES_H
-#define ROSTER_STORE_SQLITE_ADDRESSES_H
+#ifndef ROSTER_STORE_EMAIL_INDEX_H
+#define ROSTER_STORE_EMAIL_INDEX_H
 
 #include "store/sqlite/sqlite.h"
 

@@ -1,6 +1,6 @@
 /* Packed rows: four bytes of head (which dictionary; a bit that says whether there are members that
  * are not in it; how long the JSON is), then an LZ4 block. */
-#include "store/sqlite/pack.h"
+#include "store/row_compression.h"
 
 #include "base/log.h"
 #include "json/json.h"

@@ -1,7 +1,7 @@
 /* What an operator does to a data folder: checks, backups, and putting them back. */
 #include "suite.h"
 
-#include "store/upkeep.h"
+#include "store/maintenance.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

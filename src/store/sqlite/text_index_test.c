@@ -1,5 +1,5 @@
 /* Blocks of texts against a list of what they should hold: random changes, then every needle. */
-#include "store/sqlite/texts.h"
+#include "store/sqlite/text_index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#ifndef ROSTER_STORE_SQLITE_PACK_H
-#define ROSTER_STORE_SQLITE_PACK_H
+#ifndef ROSTER_STORE_ROW_COMPRESSION_H
+#define ROSTER_STORE_ROW_COMPRESSION_H
 
 #include "store/sqlite/sqlite.h"
 

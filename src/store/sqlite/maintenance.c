@@ -1,10 +1,10 @@
 /* Checking and copying a database from outside. */
-#include "store/upkeep.h"
+#include "store/maintenance.h"
 
 #include "base/buffer.h"
 #include "crypto/seal.h"
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/texts.h"
+#include "store/email_index.h"
+#include "store/sqlite/text_index.h"
 
 #include <errno.h>
 #include <fcntl.h>

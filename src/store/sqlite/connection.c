@@ -1,6 +1,6 @@
 /* A connection, its prepared statements, and all that reads. */
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/pack.h"
+#include "store/email_index.h"
+#include "store/row_compression.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
@@ -16,7 +16,7 @@ enum { LOG_AGAIN_MS = 1000 };
 
 static const char *const statement_sql[STATEMENTS] = {
 #define STATEMENT(name, sql) sql,
-#include "store/sqlite/statements.def"
+#include "store/statements.def"
 #undef STATEMENT
 };
 

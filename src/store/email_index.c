@@ -1,6 +1,6 @@
 /* The index of e-mail addresses. */
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/texts.h"
+#include "store/email_index.h"
+#include "store/sqlite/text_index.h"
 
 #include "base/buffer.h"
 

@@ -1,7 +1,7 @@
 /* All that writes, inside the transaction of the writer. */
-#include "store/sqlite/addresses.h"
-#include "store/sqlite/pack.h"
-#include "store/sqlite/texts.h"
+#include "store/email_index.h"
+#include "store/row_compression.h"
+#include "store/sqlite/text_index.h"
 
 #include "rules/audit.h"
 #include "rules/collections.h"
