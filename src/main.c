@@ -1,4 +1,6 @@
 /* rosterd: reads the settings, wires the rooms together, serves until it is told to stop. */
+#include "api/dispatch.h"
+#include "api/docs/openapi.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
 #include "api/rate_limit.h"

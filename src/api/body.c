@@ -1,6 +1,7 @@
 /* Bodies as clients send them: JSON whatever Content-Type says (curl -d calls it a form), or a
  * form.
  */
+#include "api/body.h"
 #include "api/form_body.h"
 #include "api/ignored.h"
 

@@ -1,8 +1,12 @@
 /* From a request to its handler: route, caller, permission, all read from one table. */
+#include "api/dispatch.h"
+
 #include "api/cors.h"
 #include "api/nexudus/avatar.h"
 #include "api/nexudus/resources.h"
 #include "api/rate_limit.h"
+#include "api/reply.h"
+#include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "crypto/base64.h"
@@ -407,21 +411,6 @@ void dispatch(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     if (request)
         answer(request);
-}
-
-bool request_is_strict(const struct request *request) {
-    unsigned count;
-    struct text list = exchange_header_list(request->exchange, "Prefer", &count);
-    while (list.at) {
-        struct text value = text_cut(&list, ','), name = text_cut(&value, '=');
-        value = text_trim(value);
-        if (value.len > 2 && value.at[0] == '"')
-            value = (struct text){ value.at + 1, value.len - 2 };
-        if (text_equal_nocase(text_trim(name), TEXT("handling")) &&
-            text_equal_nocase(value, TEXT("strict")))
-            return true;
-    }
-    return false;
 }
 
 bool dispatch_is_vital(const struct exchange *exchange) {

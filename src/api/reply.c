@@ -1,5 +1,5 @@
 /* The envelopes, and the bare bodies that stand for them in the hosted service. */
-#include "api/request.h"
+#include "api/reply.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "json/json.h"

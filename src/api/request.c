@@ -1,19 +1,20 @@
-/* On whose behalf a request acts, and how it rests while others work for it. Once something is
- * handed over it may be done, and the request gone on, before the call returns: so only a refusal
- * is still the caller's to tell. */
+/* What a request is asked by handlers and by what lies below them. */
 #include "api/request.h"
 
-#include "auth/sign_in.h"
-#include "base/time.h"
-
-#include <assert.h>
-
-void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
-    request->exchange->next = step;
-    exchange_suspend(request->exchange);
+bool request_is_strict(const struct request *request) {
+    unsigned count;
+    struct text list = exchange_header_list(request->exchange, "Prefer", &count);
+    while (list.at) {
+        struct text value = text_cut(&list, ','), name = text_cut(&value, '=');
+        value = text_trim(value);
+        if (value.len > 2 && value.at[0] == '"')
+            value = (struct text){ value.at + 1, value.len - 2 };
+        if (text_equal_nocase(text_trim(name), TEXT("handling")) &&
+            text_equal_nocase(value, TEXT("strict")))
+            return true;
+    }
+    return false;
 }
-
-/* ---- Authority ---- */
 
 int request_lacking(const struct request *request) {
     uint64_t missing = request->needs & ~request->principal.permissions;
@@ -21,157 +22,4 @@ int request_lacking(const struct request *request) {
     if (!missing)
         return -1;
     return own >= 0 && missing >> own & 1 ? own : __builtin_ctzll(missing);
-}
-
-/* On the thread, and the view, that is about to act. */
-static enum status confirm(struct store_view *view, struct authority *authority) {
-    struct request *request = (struct request *)authority;
-    request->refusal = auth_confirm(&request->app->auth, view, request->arena, &request->principal);
-    if (request->refusal == STATUS_OK && request_lacking(request) >= 0)
-        request->refusal = STATUS_DENIED;
-    return request->refusal;
-}
-
-struct authority *request_authority(struct request *request) {
-    request->authority.confirm = confirm;
-    if (request->principal.user_id)
-        return &request->authority;
-    assert(request->route->permission == ROUTE_OPEN);
-    return &store_nobody;
-}
-
-static void reply_refusal(struct request *request) {
-    if (request->refusal == STATUS_DENIED)
-        reply_forbidden(request, (unsigned)request_lacking(request));
-    else if (request->refuse)
-        request->refuse(request);
-    else
-        reply_unauthenticated(request, "invalid_token");
-}
-
-/* Was the command refused to the caller, and the refusal not rolled back with what led to it? */
-static bool is_refused(const struct request *request) {
-    return request->command->status == request->refusal &&
-           (request->refusal == STATUS_UNAUTHENTICATED || request->refusal == STATUS_DENIED);
-}
-
-/* Any other failure is the step's to tell. */
-static void go_on(struct exchange *exchange) {
-    struct request *request = exchange->request;
-    if (is_refused(request))
-        reply_refusal(request);
-    else
-        request->step(exchange);
-}
-
-/* A search may take its time, and what it found is for those alone who may still see it. */
-static void go_on_reading(struct exchange *exchange) {
-    struct request *request = exchange->request;
-    struct authority *authority = request->command->on_behalf_of;
-    if (request->command->status == STATUS_OK)
-        request->command->status = authority->confirm(request->worker->view, authority);
-    go_on(exchange);
-}
-
-/* ---- Rest ---- */
-
-static void rest(struct request *request, struct store_command *command,
-                 void (*step)(struct exchange *exchange)) {
-    request->refusal = STATUS_OK;
-    request->command = command;
-    request->step = step;
-    request_suspend(request, go_on);
-}
-
-static void tell_refusal(struct request *request, struct store_command *command,
-                         enum status status) {
-    if (status == STATUS_OK)
-        return;
-    command->status = status;
-    exchange_resume(request->exchange);
-}
-
-void request_submit(struct request *request, struct store_command *command,
-                    void (*step)(struct exchange *exchange)) {
-    command->on_behalf_of = request_authority(request);
-    rest(request, command, step);
-    tell_refusal(request, command, store_submit(request->app->store, command));
-}
-
-void request_read_on(struct request *request, struct store_command *command,
-                     void (*step)(struct exchange *exchange)) {
-    command->on_behalf_of = request_authority(request);
-    rest(request, command, step);
-    request->exchange->next = go_on_reading;
-    tell_refusal(request, command, store_read(request->app->store, command));
-}
-
-/* ---- Questions ---- */
-
-static struct request *of_question(struct store_command *question) {
-    return (struct request *)((char *)question - offsetof(struct request, question));
-}
-
-static enum status run_question(struct store_view *session, struct store_command *question) {
-    struct request *request = of_question(question);
-    return request->ask(session, request);
-}
-
-static void resume_question(struct store_command *question) {
-    exchange_resume(of_question(question)->exchange);
-}
-
-static void take_answer(struct exchange *exchange) {
-    struct request *request = exchange->request;
-    if (is_refused(request))
-        reply_refusal(request);
-    else
-        request->answered(request, request->question.status);
-}
-
-void request_ask_as(struct request *request, struct authority *authority,
-                    enum status (*ask)(struct store_view *session, struct request *request),
-                    void (*answered)(struct request *request, enum status status)) {
-    request->question = (struct store_command){ .on_behalf_of = authority,
-                                                .run = run_question,
-                                                .done = resume_question };
-    request->ask = ask;
-    request->answered = answered;
-    request->refusal = STATUS_OK;
-    request->command = &request->question;
-    enum status status = store_ask(request->worker->view, &request->question);
-    if (status == STATUS_PENDING) {
-        request_suspend(request, take_answer);
-        return;
-    }
-    request->question.status = status;
-    take_answer(request->exchange);
-}
-
-void request_ask(struct request *request,
-                 enum status (*ask)(struct store_view *session, struct request *request),
-                 void (*answered)(struct request *request, enum status status)) {
-    request_ask_as(request, request_authority(request), ask, answered);
-}
-
-void request_sign_in(struct request *request, struct sign_in *sign_in,
-                     void (*step)(struct exchange *exchange)) {
-    sign_in->from = exchange_peer(request->exchange);
-    struct attempts *attempts = sign_in->auth->attempts;
-    int64_t wait_s = attempts_begin(attempts, sign_in->from, time_monotonic_ms());
-    if (wait_s) {
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
-        app_note_refusal(request->app, REFUSAL_attempts);
-        reply_busy(request, wait_s);
-        return;
-    }
-    rest(request, &sign_in->command, step);
-    enum status status = sign_in_start(sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    attempts_end(attempts, sign_in->from, false, time_monotonic_ms());
-    if (status == STATUS_BUSY)
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
-    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
 }

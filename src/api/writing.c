@@ -1,6 +1,9 @@
 /* A change of a record. What looks at the stored record is decided inside the transaction, where
  * nobody can change it meanwhile. */
+#include "api/body.h"
 #include "api/owners.h"
+#include "api/reply.h"
+#include "api/wait.h"
 
 #include "auth/auth.h"
 #include "base/time.h"

@@ -11,6 +11,8 @@
 #include "exchange.h"
 
 #include "api/app.h"
+#include "api/dispatch.h"
+#include "api/docs/openapi.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
 #include "crypto/password.h"

@@ -2,7 +2,10 @@
  * routes and the field tables, so that it cannot say anything else than they do. What depends on
  * neither stands in components.json and responses.json. It is written for programs that make
  * clients of it: it says what should be sent, where the server takes more besides. */
+#include "api/docs/openapi.h"
+
 #include "api/nexudus/resources.h"
+#include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"

@@ -1,5 +1,8 @@
 /* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
+#include "api/body.h"
 #include "api/nexudus/users.h"
+#include "api/reply.h"
+#include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "json/json.h"

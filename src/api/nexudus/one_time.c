@@ -1,8 +1,10 @@
 /* Links that sign somebody in, as far as this server has them: one-time tokens, made and traded
  * (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
+#include "api/body.h"
 #include "api/ignored.h"
-#include "api/request.h"
+#include "api/reply.h"
+#include "api/wait.h"
 #include "auth/sign_in.h"
 #include "json/json.h"
 #include "model/tables.h"

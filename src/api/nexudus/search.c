@@ -2,6 +2,8 @@
  * (docs/contract.md section 5). Every name and type comes from the field table. */
 #include "api/ignored.h"
 #include "api/page_cursor.h"
+#include "api/reply.h"
+#include "api/wait.h"
 #include "api/writing.h"
 
 #include "json/json.h"

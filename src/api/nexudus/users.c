@@ -1,6 +1,8 @@
 /* What is particular about users: who may change whom, the e-mail address, the last administrator,
  * the password and the picture. */
 #include "api/nexudus/users.h"
+#include "api/reply.h"
+#include "api/wait.h"
 
 #include "api/nexudus/resources.h"
 #include "auth/auth.h"

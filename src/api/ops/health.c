@@ -1,5 +1,6 @@
 /* What those ask who watch over the server: is it alive, may it be sent requests? */
-#include "api/request.h"
+#include "api/reply.h"
+#include "api/wait.h"
 
 void health_get(struct request *request) {
     struct buffer body;

@@ -1,5 +1,6 @@
 /* GET /metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "api/ops/metrics.h"
+#include "api/reply.h"
 
 #include "api/request.h"
 #include "auth/sign_in.h"
