@@ -26,6 +26,15 @@ static size_t escape(const char *text, char *out, size_t room) {
     return len;
 }
 
+void print_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("rosterd: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+}
+
 void log_line(enum log_level level, const char *format, ...) {
     static const char *const names[] = { "error", "warning", "info", "debug" };
     if (level > highest)

@@ -12,6 +12,12 @@ void log_set_level(enum log_level level);
  */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/**
+ * Writes "rosterd: " and one line to standard error: for the person who starts the program and has
+ * to change something, not for the log. Any thread.
+ */
+void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #define log_error(...) log_line(LOG_LEVEL_error, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_warning, __VA_ARGS__)
 #define log_info(...) log_line(LOG_LEVEL_info, __VA_ARGS__)

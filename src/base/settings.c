@@ -411,15 +411,30 @@ static void read_file(struct reading *reading) {
     explicit_bzero(buffer, sizeof buffer);
 }
 
-/* The words that are no options: `check`, or `backup` or `restore` and a file. */
+static const struct {
+    const char *name, *use;
+} subcommands[] = {
+#define SUBCOMMAND(name, use) [SUBCOMMAND_##name] = { #name, use },
+#include "base/subcommands.def"
+#undef SUBCOMMAND
+};
+
+/* SUBCOMMAND_none: there is none of that name. */
+static enum subcommand find_subcommand(const char *name) {
+    for (size_t i = SUBCOMMAND_none + 1; i < sizeof subcommands / sizeof subcommands[0]; i++)
+        if (strcmp(name, subcommands[i].name) == 0)
+            return (enum subcommand)i;
+    return SUBCOMMAND_none;
+}
+
+/* The words that are no options: a sub-command, and the file that it takes. */
 static void read_word(struct reading *reading, const char *word) {
     struct settings *settings = reading->settings;
     char source[SOURCE_MAX];
-    bool takes_file = settings->command && strcmp(settings->command, "check") != 0;
-    if (!settings->command && (strcmp(word, "check") == 0 || strcmp(word, "backup") == 0 ||
-                               strcmp(word, "restore") == 0)) {
-        settings->command = word;
-    } else if (takes_file && !settings->operand) {
+    enum subcommand named = find_subcommand(word);
+    if (!settings->subcommand && named) {
+        settings->subcommand = named;
+    } else if (subcommands[settings->subcommand].use && !settings->operand) {
         settings->operand = word;
     } else {
         (void)snprintf(source, sizeof source, "%s:", word);

@@ -3,6 +3,14 @@
 
 #include <stdbool.h>
 
+/** What to do instead of serving. */
+enum subcommand {
+    SUBCOMMAND_none,
+#define SUBCOMMAND(name, use) SUBCOMMAND_##name,
+#include "base/subcommands.def"
+#undef SUBCOMMAND
+};
+
 /** What the program was told, by settings.def; each text is NUL-terminated and never NULL. */
 struct settings {
 #define SETTING_string const char *
@@ -20,10 +28,9 @@ struct settings {
 #undef SETTING_flag
 #undef SETTING_number
 #undef SETTING_mode
-    /* What is to be done instead of serving, and with which file: `backup FILE`, `restore FILE`.
-     * NULL: nothing. */
-    const char *command, *operand;
-    void *memory; /* what the texts lie in, if not in argv or the environment */
+    enum subcommand subcommand;
+    const char *operand; /* the file named after the sub-command; NULL: none */
+    void *memory;        /* what the texts lie in, if not in argv or the environment */
 };
 
 /**

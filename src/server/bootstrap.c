@@ -1,0 +1,131 @@
+/* The data folder at start and stop: the folder itself, the database, the key.
+ *
+ * The order tells a new folder from one that lost its database. The key is made last, after the
+ * first records were written. So a key without a database, or with one that has no users, means
+ * that a disk is not mounted or that only a part of the folder was copied. A new database in its
+ * place would hide the loss, and the start is refused (--init overrides it). */
+#include "server/bootstrap.h"
+
+#include "base/log.h"
+#include "fetch/strip.h"
+#include "server/first_admin.h"
+#include "service/seed.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define KEY_NAME "roster.key"
+
+/* The path of a file of the folder. */
+static const char *path_in(const struct data_folder *folder, const char *name,
+                           char path[PATH_MAX]) {
+    (void)snprintf(path, PATH_MAX, "%s/%s", folder->path,
+                   name); /* fits, see DATA_FOLDER_PATH_MAX */
+    return path;
+}
+
+static int make_folder(struct data_folder *folder, const struct settings *settings) {
+    const char *wanted = settings->data;
+    folder->is_temporary = settings->demo && !*wanted;
+    if (folder->is_temporary)
+        wanted = "/tmp/roster-demo-XXXXXX";
+    else if (!*wanted)
+        wanted = DEFAULT_DATA_FOLDER;
+    int len = snprintf(folder->path, sizeof folder->path, "%s", wanted);
+    if (len < 0 || (size_t)len >= sizeof folder->path) {
+        print_error("--data: the path is too long");
+        return EX_USAGE;
+    }
+    bool is_made = folder->is_temporary ? mkdtemp(folder->path) != NULL
+                                        : mkdir(folder->path, 0700) == 0 || errno == EEXIST;
+    if (is_made)
+        return EX_OK;
+    print_error("--data %s: %s; give a folder that can be made and written", folder->path,
+                strerror(errno));
+    folder->is_temporary = false;
+    return EX_CANTCREAT;
+}
+
+static void remove_folder(const struct data_folder *folder) {
+    static const char *const names[] = { "roster.db", "roster.db-wal", "roster.db-shm", KEY_NAME };
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (unlink(path_in(folder, names[i], path)) != 0 && errno != ENOENT)
+            log_warning("%s stays behind: %s", path, strerror(errno));
+    if (rmdir(folder->path) != 0)
+        log_warning("%s stays behind: %s", folder->path, strerror(errno));
+}
+
+/* `*is_empty`: the database has no users, and it is right that it has none. */
+static int open_store(struct data_folder *folder, const struct settings *settings, bool *is_empty) {
+    char why[PATH_MAX + 256], path[PATH_MAX];
+    int code;
+    bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
+    const struct store_options options = { .directory = folder->path,
+                                           .must_exist = must_exist,
+                                           .checkpoint_after_ms = settings->checkpoint_after,
+                                           .search_limit_ms = settings->search_limit,
+                                           .user_tokens = settings->user_tokens,
+                                           .clean_picture = image_strip };
+    folder->store = store_open(&options, why, sizeof why, &code);
+    if (!folder->store) {
+        print_error("%s", why);
+        return code;
+    }
+    if (seed_is_due(folder->store, is_empty) != STATUS_OK) {
+        print_error("%s: the database cannot be read", folder->path);
+        return EX_IOERR;
+    }
+    if (!must_exist || !*is_empty)
+        return EX_OK;
+    print_error("%s/roster.db: has no users, though there is a key; was it copied without its log?"
+                " --init begins anew",
+                folder->path);
+    return EX_NOINPUT;
+}
+
+/* Reads the key. Makes one unless the database remembers that it had one. */
+static int open_key(struct data_folder *folder) {
+    char why[512], path[PATH_MAX];
+    bool had_key;
+    if (store_had_key(folder->store, &had_key) != STATUS_OK) {
+        print_error("%s: the database cannot be read", folder->path);
+        return EX_IOERR;
+    }
+    folder->key = seal_key_open(path_in(folder, KEY_NAME, path), !had_key, why, sizeof why);
+    if (!folder->key) {
+        print_error("%s", why);
+        return EX_NOINPUT;
+    }
+    switch (store_claim_key(folder->store, folder->key)) {
+    case STATUS_OK: return EX_OK;
+    case STATUS_DENIED:
+        print_error("%s: is not the key of this database; put the key there that was beside it",
+                    path);
+        return EX_NOINPUT;
+    default: print_error("%s: the key cannot be noted", folder->path); return EX_IOERR;
+    }
+}
+
+int bootstrap_open(struct data_folder *folder, const struct settings *settings) {
+    bool is_empty = false;
+    int code = make_folder(folder, settings);
+    if (code == EX_OK)
+        code = open_store(folder, settings, &is_empty);
+    if (code == EX_OK && is_empty)
+        code = first_admin_write(folder->store, settings, folder->path);
+    return code == EX_OK ? open_key(folder) : code;
+}
+
+void bootstrap_close(struct data_folder *folder) {
+    store_close(folder->store);
+    seal_key_free(folder->key);
+    if (folder->is_temporary)
+        remove_folder(folder);
+}

@@ -1,0 +1,33 @@
+#ifndef ROSTER_SERVER_BOOTSTRAP_H
+#define ROSTER_SERVER_BOOTSTRAP_H
+
+#include "base/settings.h"
+#include "crypto/seal.h"
+#include "store/store.h"
+
+/** Where the data are when --data does not say. */
+#define DEFAULT_DATA_FOLDER "./roster-data"
+
+enum {
+    DATA_FOLDER_PATH_MAX = 4096 - 16
+}; /* with the NUL; leaves room for the names of its files */
+
+/** The data folder of a running server, and what lies in it. */
+struct data_folder {
+    char path[DATA_FOLDER_PATH_MAX];
+    bool is_temporary; /* the demo's own: it is removed at the end */
+    struct store *store;
+    struct seal_key *key;
+};
+
+/**
+ * Chooses the data folder and makes it if need be, opens the database, fills an empty one with its
+ * first records, and reads the key or makes it. `*folder` is zeroed before. EX_OK, or a code of
+ * sysexits.h after a line on standard error. Main thread, once, before all that needs the store.
+ */
+int bootstrap_open(struct data_folder *folder, const struct settings *settings) MUST_CHECK;
+
+/** Closes the store, frees the key, and removes a temporary folder. Takes what is half open. */
+void bootstrap_close(struct data_folder *folder);
+
+#endif

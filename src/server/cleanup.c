@@ -1,0 +1,37 @@
+#include "server/cleanup.h"
+
+#include "api/writing.h"
+#include "base/log.h"
+#include "base/time.h"
+
+enum { BATCH_ROWS = 1000 }; /* of each kind: a longer transaction would hold up all other writes */
+
+static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
+
+struct cleaning {
+    struct store_command command; /* first */
+    const struct settings *settings;
+    bool has_more;
+};
+
+static enum status delete_batch(struct store_view *tx, struct store_command *command) {
+    struct cleaning *cleaning = (struct cleaning *)command;
+    int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
+    const struct outdated outdated = {
+        .tokens_ms = now_ms,
+        .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
+        .repeats_ms = now_ms - WRITING_REPEAT_MS,
+        .audit_ms = audit_days ? now_ms - audit_days * DAY_MS : INT64_MIN,
+        .now_ms = now_ms,
+    };
+    return store_drop_outdated(tx, &outdated, BATCH_ROWS, &cleaning->has_more);
+}
+
+bool cleanup_run(struct store *store, const struct settings *settings) {
+    struct cleaning cleaning = { .command = { .on_behalf_of = &store_nobody, .run = delete_batch },
+                                 .settings = settings };
+    if (store_run(store, &cleaning.command) == STATUS_OK)
+        return cleaning.has_more;
+    log_warning("what is expired or old could not be taken away");
+    return false;
+}

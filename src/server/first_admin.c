@@ -1,0 +1,112 @@
+/* The first administrator of a new database: from --admin-email and --admin-password, from the
+ * demo, or with a password that is generated here. */
+#include "server/first_admin.h"
+
+#include "base/log.h"
+#include "crypto/password.h"
+#include "crypto/secret.h"
+#include "rules/email.h"
+#include "rules/messages.h"
+#include "rules/password.h"
+#include "service/seed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { GENERATED_PASSWORD_LENGTH = 20 };
+
+/* The address as requests' are kept: trimmed, and its domain in one form. `at` is NULL when it is
+ * not a valid address, or when there is no memory. */
+static struct text first_email(const struct settings *settings, struct arena *arena) {
+    struct text email = email_normal(text_trim(text_of(settings->admin_email)), arena);
+    if (!email.at || email.len > EMAIL_MAX || !email_is_valid(email))
+        return (struct text){ 0 };
+    return arena_printf(arena, "%.*s", (int)email.len, email.at);
+}
+
+static bool has_valid_email(const struct settings *settings) {
+    struct arena arena = { 0 };
+    bool is_valid = first_email(settings, &arena).at;
+    arena_close(&arena);
+    return is_valid;
+}
+
+int first_admin_check(const struct settings *settings) {
+    if (!has_valid_email(settings)) {
+        print_error("--admin-email must be an e-mail address");
+        return EX_USAGE;
+    }
+    struct text password = text_of(settings->admin_password);
+    if (password.len && password_judge(password, text_of(settings->admin_email),
+                                       TEXT("Administrator")) != PASSWORD_FINE) {
+        print_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and not be a common"
+                    " password");
+        return EX_USAGE;
+    }
+    return EX_OK;
+}
+
+/* From the settings, else the demo's, else generated into `generated`. */
+static struct text first_password(const struct settings *settings,
+                                  char generated[TOKEN_TEXT_SIZE]) {
+    if (*settings->admin_password)
+        return text_of(settings->admin_password);
+    if (settings->demo)
+        return TEXT(DEMO_PASSWORD);
+    token_generate(generated);
+    return (struct text){ generated, GENERATED_PASSWORD_LENGTH };
+}
+
+static bool hash_password(struct text password, char hash[PASSWORD_HASH_MAX]) {
+    char room[PASSWORD_NORMAL_MAX];
+    struct text normal = password_normal(password, room);
+    bool is_hashed = normal.at && password_hash(normal, hash);
+    secret_wipe(room, sizeof room);
+    return is_hashed;
+}
+
+static int write_records(struct store *store, const struct settings *settings, const char *folder,
+                         struct text email) {
+    char hash[PASSWORD_HASH_MAX], generated[TOKEN_TEXT_SIZE] = "";
+    struct text password = first_password(settings, generated);
+    if (!hash_password(password, hash)) {
+        print_error("there is no memory to hash the first password");
+        return EX_OSERR;
+    }
+    struct seed seed = { email, text_of(hash), .with_demo = settings->demo };
+    if (seed_write(store, &seed) != STATUS_OK) {
+        print_error("%s: the first records cannot be written", folder);
+        return EX_IOERR;
+    }
+    log_info("%s: a new database was made", folder);
+    if (password.at == generated)
+        (void)printf("rosterd: first administrator %s, password %.*s (shown only now)\n", email.at,
+                     GENERATED_PASSWORD_LENGTH, generated);
+    secret_wipe(generated, sizeof generated);
+    return EX_OK;
+}
+
+int first_admin_write(struct store *store, const struct settings *settings, const char *folder) {
+    struct arena arena = { 0 };
+    bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
+    struct text email = has_own_email ? first_email(settings, &arena) : TEXT(DEMO_EMAIL);
+    int code = EX_OSERR;
+    if (email.at)
+        code = write_records(store, settings, folder, email);
+    else
+        print_error("there is no memory for the first address");
+    arena_close(&arena);
+    return code;
+}
+
+static void wipe_text(const char *text) {
+    if (text)
+        secret_wipe((char *)(uintptr_t)text, strlen(text));
+}
+
+void first_admin_forget_password(const struct settings *settings) {
+    wipe_text(settings->admin_password);
+    wipe_text(getenv("ROSTER_ADMIN_PASSWORD"));
+}

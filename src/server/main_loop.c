@@ -1,0 +1,95 @@
+/* What the main thread does while the others serve. */
+#include "server/main_loop.h"
+
+#include "base/budget.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "server/cleanup.h"
+#include "service/seed.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+
+enum {
+    ROUND_MS = 1000,               /* between two looks at what there is to do */
+    CLEANUP_EVERY_MS = 600 * 1000, /* between the last batch and the next first one */
+    CLEANUP_PAUSE_MS = 100,        /* between batches: requests' own writes come between */
+};
+
+static void print_demo_lines(const char *url) {
+    (void)printf(
+        "\nTry it:\n"
+        "  TOKEN=$(curl -s %s/api/token -d grant_type=password -d username=" DEMO_EMAIL
+        " -d password=" DEMO_PASSWORD " | jq -r .access_token)\n"
+        "  curl -s -X PUT %s/api/sys/users -H \"Authorization: Bearer $TOKEN\""
+        " -d '{\"Id\":%d,\"FullName\":\"Ada Lovelace\",\"Email\":\"ada@example.com\","
+        "\"Language\":1,\"PasswordSalt\":\"\",\"LastHelpVisited\":0,\"InvalidLoginAttempts\":0}'\n"
+        "  curl -s %s/api/sys/users/%d -H \"Authorization: Bearer $TOKEN\"\n\n",
+        url, url, DEMO_USER_ID, url, DEMO_USER_ID);
+}
+
+static void announce(const struct server *server) {
+    const char *url, *first = NULL; /* the first that curl takes as it is, unlike a UNIX socket */
+    for (unsigned i = 0; (url = listener_url(server->listener, i)); i++) {
+        (void)printf("rosterd: listening on %s\n", url);
+        if (!first && strncmp(url, "http", 4) == 0)
+            first = url;
+    }
+    if (server->settings.demo && first)
+        print_demo_lines(first);
+    (void)fflush(stdout);
+    (void)sd_notify(0, "READY=1");
+}
+
+/* Invalid certificates leave those in use that are. */
+static void reload_certificates(const struct server *server) {
+    char why[512];
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)time_monotonic_us());
+    if (!*server->settings.tls_cert)
+        log_info("SIGHUP: there are no certificates to read again");
+    else if (!listener_reload(server->listener, why, sizeof why))
+        log_error("the certificates stay as they were: %s", why);
+    else
+        log_info("the certificates were read again");
+    (void)sd_notify(0, "READY=1");
+}
+
+/* Many requests at once leave a heap full of holes. The C library keeps free memory inside the heap
+ * until malloc_trim asks for it. */
+static void give_memory_back(void) {
+    if (budget_has_fallen(HEAP_KEPT_BYTES))
+        (void)malloc_trim(HEAP_KEPT_BYTES); /* 0: there was nothing to give back */
+}
+
+/* Returns the signal that came within `ms`, or 0. */
+static int wait_for_signal(const sigset_t *signals, int ms) {
+    const struct timespec period = { ms / 1000, ms % 1000 * 1000000L };
+    int caught = sigtimedwait(signals, NULL, &period);
+    return caught > 0 ? caught : 0;
+}
+
+int main_loop_run(struct server *server, const sigset_t *signals) {
+    struct store *store = server->data.store;
+    bool has_more = cleanup_run(store, &server->settings);
+    int64_t cleaned_ms = time_monotonic_ms();
+    announce(server);
+    for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
+        caught = wait_for_signal(signals, has_more ? CLEANUP_PAUSE_MS : ROUND_MS);
+        sign_in_log_flush(server->app.auth.log);
+        if (caught == SIGHUP)
+            reload_certificates(server);
+        if (store_is_broken(store)) { /* who started the server is expected to start it again */
+            log_error("stopping: only a restart can tell what is on the disk");
+            return EX_IOERR;
+        }
+        give_memory_back();
+        if (!caught && (has_more || time_monotonic_ms() - cleaned_ms >= CLEANUP_EVERY_MS)) {
+            has_more = cleanup_run(store, &server->settings);
+            cleaned_ms = time_monotonic_ms();
+        }
+    }
+    return EX_OK;
+}

@@ -1,0 +1,410 @@
+/* Start and stop of a server.
+ *
+ * `parts` is the one place where the order stands: server_start goes down the table and
+ * server_stop goes back up from where the start came to. A part may use those above it.
+ *
+ * The addresses are opened early, before anything is made in the data folder: a wrong address
+ * should leave no trace. Clients can connect from then on, and wait. They are served once the
+ * listener's threads have started, as the last part, when seccomp has taken away the system calls
+ * that no thread needs any more. */
+#include "server/server.h"
+
+#include "api/dispatch.h"
+#include "api/docs/openapi.h"
+#include "api/ops/metrics.h"
+#include "api/page_cursor.h"
+#include "api/rate_limit.h"
+#include "base/budget.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "http/address_counts.h"
+#include "http/peers.h"
+#include "server/first_admin.h"
+#include "server/seccomp.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum {
+    BODY_LIMIT = 1024 * 1024,
+    PASSWORD_QUEUE = 256,
+    PICTURE_THREADS = 1,
+    PICTURE_QUEUE = 32,
+    SEARCHES_END_MS = 1000, /* how long searches may go on after the signal to stop */
+    DRAIN_LIMIT_MS = 60 * 1000,
+    DRAIN_POLL_US = 2000,
+    OTHER_DESCRIPTORS = 256, /* of files, pools and requests to others, beside the connections */
+    CONNECTIONS_MAX = 1000000,
+    WHY_SIZE = 512,
+};
+
+/* ---- Settings ---- */
+
+/* The demo's data are thrown away, and it is how people try a server for the first time. */
+static int check_user(const struct settings *settings) {
+    if (geteuid() != 0 || settings->demo || settings->allow_root)
+        return EX_OK;
+    print_error("no server needs to be root: start it as a user of its own (dist/rosterd.service"
+                " does), or say --allow-root");
+    return EX_USAGE;
+}
+
+static bool is_loopback(struct text address) {
+    return text_starts_nocase(address, TEXT("127.")) ||
+           text_starts_nocase(address, TEXT("[::1]")) ||
+           text_starts_nocase(address, TEXT("localhost:")) ||
+           text_starts_nocase(address, TEXT("unix:"));
+}
+
+/* Everybody knows the demo's password: others reach it only with --demo-public. */
+static int check_demo(const struct settings *settings) {
+    struct text rest = text_of(settings->listen), address;
+    while (settings->demo && !settings->demo_public && text_next(&rest, &address)) {
+        if (is_loopback(address))
+            continue;
+        print_error("--demo on %.*s would let anyone in with a known password; add --demo-public"
+                    " if that is meant",
+                    (int)address.len, address.at);
+        return EX_USAGE;
+    }
+    return EX_OK;
+}
+
+static int check_settings(struct server *server) {
+    const struct settings *settings = &server->settings;
+    int code = check_user(settings);
+    if (code == EX_OK && strcmp(settings->database, "sqlite") != 0) {
+        print_error("--database %s: this version knows only sqlite", settings->database);
+        code = EX_USAGE;
+    }
+    if (code == EX_OK)
+        code = first_admin_check(settings);
+    return code == EX_OK ? check_demo(settings) : code;
+}
+
+/* ---- Addresses and data ---- */
+
+static enum http2 http2_of(const struct settings *settings) {
+    if (strcmp(settings->http2, "off") == 0)
+        return HTTP2_off;
+    return strcmp(settings->http2, "clear") == 0 ? HTTP2_clear : HTTP2_tls;
+}
+
+static int open_addresses(struct server *server) {
+    char why[WHY_SIZE];
+    int code;
+    const struct settings *settings = &server->settings;
+    const struct listen_addresses addresses = {
+        .listen = settings->listen,
+        .redirect = settings->redirect_listen,
+        .tls = { settings->tls_cert, settings->tls_key, http2_of(settings) != HTTP2_off },
+        .unix_mode = (unsigned)settings->unix_mode,
+        .unix_group = settings->unix_group,
+    };
+    server->proxies = peers_parse(settings->proxy_protocol, why, sizeof why);
+    if (!server->proxies) {
+        print_error("--proxy-protocol: %s", why);
+        return EX_USAGE;
+    }
+    server->listener = listener_open(&addresses, why, sizeof why, &code);
+    if (server->listener)
+        return EX_OK;
+    print_error("%s", why);
+    return code;
+}
+
+/* Stops the listener's threads, if they run, and closes its addresses. */
+static void stop_listener(struct server *server) {
+    listener_stop(server->listener);
+    server->listener = NULL;
+}
+
+static void close_addresses(struct server *server) {
+    stop_listener(server); /* unless it is done */
+    peers_free(server->proxies);
+}
+
+static int open_data(struct server *server) {
+    int code = bootstrap_open(&server->data, &server->settings);
+    first_admin_forget_password(&server->settings);
+    server->app.store = server->data.store;
+    return code;
+}
+
+static void close_data(struct server *server) {
+    bootstrap_close(&server->data);
+}
+
+/* ---- What requests need ---- */
+
+/* What is no part of its own: choices of the settings, and the description of the API. */
+static int describe_app(struct server *server) {
+    struct app *app = &server->app;
+    const struct settings *settings = &server->settings;
+    app->nexudus = strcmp(settings->compatibility, "nexudus") == 0;
+    app->accepts_basic = settings->basic;
+    app->cors_origins = settings->cors_origins;
+    app->shows_metrics = settings->metrics;
+    if (app_describe(app))
+        return EX_OK;
+    print_error("no memory for the description of the API");
+    return EX_OSERR;
+}
+
+static void free_description(struct server *server) {
+    arena_close(&server->app.memory);
+}
+
+static int start_limits(struct server *server) {
+    struct app *app = &server->app;
+    const char *chosen = server->settings.rate_limits;
+    bool all = strcmp(chosen, "published") == 0;
+    if (!all && !(app->nexudus && strcmp(chosen, "auto") == 0))
+        return EX_OK;
+    app->limits = limits_new(all ? LIMITS_all : LIMITS_but_bursts);
+    if (app->limits)
+        return EX_OK;
+    print_error("no memory or locks for the rate limits");
+    return EX_OSERR;
+}
+
+static void free_limits(struct server *server) {
+    limits_free(server->app.limits);
+}
+
+static int start_page_cursors(struct server *server) {
+    server->app.walks = walks_new();
+    if (server->app.walks)
+        return EX_OK;
+    print_error("no memory or locks for the ends of pages");
+    return EX_OSERR;
+}
+
+static void free_page_cursors(struct server *server) {
+    walks_free(server->app.walks);
+}
+
+static int start_auth(struct server *server) {
+    const struct settings *settings = &server->settings;
+    struct auth *auth = &server->app.auth;
+    const int64_t lockout_ms = settings->lockout_minutes * INT64_C(60000);
+    *auth = (struct auth){
+        .store = server->data.store,
+        .key = server->data.key,
+        .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
+        .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
+        .lockout_attempts = settings->lockout_attempts,
+        .counts = &server->sign_in_counts,
+        .lockout_ms = lockout_ms,
+        .log = sign_in_log_new(),
+    };
+    if (settings->address_attempts)
+        auth->attempts = attempts_new(settings->address_attempts, lockout_ms);
+    if (auth->log && (auth->attempts || !settings->address_attempts))
+        return EX_OK;
+    print_error("no memory or locks to count failed sign-ins by address");
+    return EX_OSERR;
+}
+
+static void free_auth(struct server *server) {
+    attempts_free(server->app.auth.attempts);
+    sign_in_log_free(server->app.auth.log);
+}
+
+static int start_address_counts(struct server *server) {
+    unsigned limit = (unsigned)server->settings.address_connections;
+    if (!limit)
+        return EX_OK;
+    server->app.address_counts = address_counts_new(limit);
+    if (server->app.address_counts)
+        return EX_OK;
+    print_error("no memory or locks to count connections by address");
+    return EX_OSERR;
+}
+
+static void free_address_counts(struct server *server) {
+    address_counts_free(server->app.address_counts);
+}
+
+/* ---- Threads ---- */
+
+static unsigned cores(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
+static int thread_result(bool is_started) {
+    if (is_started)
+        return EX_OK;
+    print_error("the system refuses threads");
+    return EX_OSERR;
+}
+
+/* Each I/O thread makes its worker when it serves its first request. */
+static int start_workers(struct server *server) {
+    return thread_result(pthread_mutex_init(&server->app.workers_lock, NULL) == 0);
+}
+
+static void free_workers(struct server *server) {
+    app_free_workers(&server->app);
+}
+
+static int start_pictures(struct server *server) {
+    server->app.pictures = pool_start(PICTURE_THREADS, PICTURE_QUEUE);
+    return thread_result(server->app.pictures);
+}
+
+static void stop_pictures(struct server *server) {
+    pool_stop(server->app.pictures);
+}
+
+static int start_passwords(struct server *server) {
+    long threads = server->settings.password_threads;
+    server->app.auth.passwords =
+        passwords_start(threads ? (unsigned)threads : cores(), PASSWORD_QUEUE);
+    return thread_result(server->app.auth.passwords);
+}
+
+static void stop_passwords(struct server *server) {
+    passwords_stop(server->app.auth.passwords);
+}
+
+static int start_fetcher(struct server *server) {
+    server->app.fetcher =
+        fetcher_start(&(struct fetch_options){ .allowed_hosts = server->settings.avatar_hosts });
+    return thread_result(server->app.fetcher);
+}
+
+static void stop_fetcher(struct server *server) {
+    fetcher_stop(server->app.fetcher);
+}
+
+static int start_deliverer(struct server *server) {
+    server->deliverer = deliverer_start(&(struct deliver_options){
+        .store = server->data.store,
+        .key = server->data.key,
+        .allowed_hosts = server->settings.webhook_hosts,
+        .retry_ms = server->settings.webhook_retry,
+    });
+    return thread_result(server->deliverer);
+}
+
+static void stop_deliverer(struct server *server) {
+    deliverer_stop(server->deliverer);
+}
+
+/* ---- The listener ---- */
+
+static int install_seccomp(struct server *server) {
+    if (!server->settings.seccomp || seccomp_filter_install())
+        return EX_OK;
+    print_error("the system refuses a seccomp filter: %s; --no-seccomp serves without",
+                strerror(errno));
+    return EX_OSERR;
+}
+
+/* As many connections as the system lets this process have descriptors. */
+static unsigned connection_limit(void) {
+    struct rlimit limit = { .rlim_cur = 1024 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            limit.rlim_cur = before;
+    }
+    if (limit.rlim_cur > CONNECTIONS_MAX)
+        return CONNECTIONS_MAX;
+    return limit.rlim_cur / 2 > OTHER_DESCRIPTORS ? (unsigned)limit.rlim_cur - OTHER_DESCRIPTORS
+                                                  : OTHER_DESCRIPTORS;
+}
+
+static void end_exchange(struct exchange *exchange, bool was_sent) {
+    metrics_note_end(exchange, was_sent);
+    dispatch_end(exchange);
+}
+
+static int start_listener(struct server *server) {
+    const struct settings *settings = &server->settings;
+    budget_set((size_t)settings->request_memory * 1024 * 1024);
+    struct listen_options options = {
+        .threads = settings->io_threads ? (unsigned)settings->io_threads : cores(),
+        .connection_limit = connection_limit(),
+        .idle_timeout_s = (unsigned)settings->idle_timeout,
+        .body_limit = BODY_LIMIT,
+        .http2 = http2_of(settings),
+        .address_counts = server->app.address_counts,
+        .proxies = server->proxies,
+        .head = dispatch_head,
+        .handler = dispatch,
+        .is_vital = dispatch_is_vital,
+        .refuse = dispatch_refusal,
+        .replied = metrics_count,
+        .ended = end_exchange,
+        .app = &server->app,
+    };
+    if (listener_start(server->listener, &options) == STATUS_OK)
+        return EX_OK;
+    print_error("the system refuses threads or memory to listen");
+    return EX_OSERR;
+}
+
+/* ---- All together ---- */
+
+/* `start` returns EX_OK, or a code of sysexits.h after a line on standard error. `stop` also runs
+ * after a `start` of its part that failed, and takes what is missing. NULL: there is nothing to
+ * stop. */
+static const struct part {
+    int (*start)(struct server *server);
+    void (*stop)(struct server *server);
+} parts[] = {
+    { check_settings, NULL },
+    { open_addresses, close_addresses },
+    { open_data, close_data },
+    { start_auth, free_auth },
+    { start_address_counts, free_address_counts },
+    { start_page_cursors, free_page_cursors },
+    { describe_app, free_description },
+    { start_limits, free_limits },
+    { start_workers, free_workers },
+    { start_pictures, stop_pictures },
+    { start_passwords, stop_passwords },
+    { start_fetcher, stop_fetcher },
+    { start_deliverer, stop_deliverer },
+    { install_seccomp, NULL },
+    { start_listener, stop_listener },
+};
+
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+int server_start(struct server *server) {
+    int code = EX_OK;
+    while (code == EX_OK && server->parts_started < PARTS)
+        code = parts[server->parts_started++].start(server);
+    return code;
+}
+
+void server_drain(struct server *server) {
+    (void)sd_notify(0, "STOPPING=1");
+    listener_drain(server->listener);
+    int64_t began = time_monotonic_ms(), took = 0;
+    for (; listener_in_flight(server->listener) && took < DRAIN_LIMIT_MS;
+         took = time_monotonic_ms() - began) {
+        if (took > SEARCHES_END_MS)
+            store_end_reading(server->app.store);
+        (void)usleep(DRAIN_POLL_US);
+    }
+    if (!listener_in_flight(server->listener))
+        return;
+    log_error("%u requests did not end in time", listener_in_flight(server->listener));
+    _exit(EX_SOFTWARE); /* what is committed is safe; the rest cannot be waited for */
+}
+
+void server_stop(struct server *server) {
+    while (server->parts_started)
+        if (parts[--server->parts_started].stop)
+            parts[server->parts_started].stop(server);
+}
