@@ -11,6 +11,8 @@
 #include "crypto/hmac.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
+#include "rules/messages.h"
+#include "rules/webhook.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -19,9 +21,7 @@
 
 enum {
     LOOK_EVERY_MS = 100, /* at a counter in memory */
-    ATTEMPTS_MAX = 10,
-    FAILURES_MAX = 10, /* deliveries in a row */
-    PLACES = 128,      /* for all webhooks */
+    PLACES = 128,        /* for all webhooks */
     CANCEL_AT_ONCE = 500,
     POST_TIMEOUT_MS = 10000,
     REPLY_MAX = 1024 * 1024,
@@ -74,7 +74,7 @@ static bool sign(struct posting *posting) {
     if (arena->failed)
         return false;
     if (!secret.at) {
-        posting->obstacle = "its SharedSecret cannot be read with this server's key; set it again";
+        posting->obstacle = message_web_hook_secret;
         return true;
     }
     hmac_sha256_hex(secret, delivery->payload, hex);
@@ -210,13 +210,11 @@ static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
-/* A webhook shows users to whoever its URL leads to, on behalf of who made it or changed it last.
- */
 static enum status may_tell(struct store_view *view, const struct waiting_hook *hook) {
     struct arena arena = { 0 };
     struct principal maker = { .user_id = hook->maker_id };
     enum status status = auth_decide_user(view, &arena, &maker);
-    if (status == STATUS_OK && !principal_may(&maker, PERMISSION(User, Read)))
+    if (status == STATUS_OK && !webhook_may_tell(&maker))
         status = STATUS_UNAUTHENTICATED;
     arena_close(&arena);
     return status;
@@ -232,8 +230,7 @@ static enum status stop_hook(struct store_view *tx, struct store_command *comman
     enum status status = may_tell(tx, hook);
     if (status != STATUS_UNAUTHENTICATED)
         return status;
-    return store_stop_hook(tx, hook,
-                           TEXT("who made or last changed it may not read users any more"));
+    return store_stop_hook(tx, hook, MESSAGE_TEXT(web_hook_maker));
 }
 
 /* Stops what tells more than its maker may read. When to look again; INT64_MAX: it may go on. */
@@ -253,13 +250,9 @@ static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct wait
     return now_ms + BROKEN_PAUSE_MS;
 }
 
-static int64_t pause_after(const struct deliverer *deliverer, int64_t attempts) {
-    return deliverer->options.retry_ms << (attempts - 1);
-}
-
 /* Whoever waits for longer began to while the clock was ahead. */
 static int64_t longest_pause(const struct deliverer *deliverer) {
-    return pause_after(deliverer, ATTEMPTS_MAX - 1) + UNNOTED_PAUSE_MS;
+    return webhook_longest_pause(deliverer->options.retry_ms) + UNNOTED_PAUSE_MS;
 }
 
 /* Starts what is due. When to look again: as a moment of the wall clock. */
@@ -312,18 +305,17 @@ static enum status settle(struct store_view *tx, struct store_command *command) 
 
 /* What is to be noted if it failed. */
 static struct attempt attempt_of(struct posting *posting) {
-    struct attempt attempt = { .now_ms = time_now_ms(), .limit = FAILURES_MAX };
-    int64_t attempts = posting->delivery.attempts + 1;
+    struct attempt attempt = { .now_ms = time_now_ms() };
     if (posting->obstacle) {
         attempt.error = text_of(posting->obstacle);
         return attempt;
     }
-    if (attempts < ATTEMPTS_MAX)
-        attempt.next_ms = attempt.now_ms + pause_after(posting->deliverer, attempts);
+    attempt.next_ms = webhook_next_attempt(attempt.now_ms, posting->deliverer->options.retry_ms,
+                                           posting->delivery.attempts + 1);
     attempt.error = text_of(fetch_reason(posting->job.outcome));
     if (posting->job.outcome == FETCH_BAD_STATUS)
-        attempt.error = arena_printf(&posting->arena, "its server answered with status %d",
-                                     posting->job.http_status);
+        attempt.error =
+            arena_printf(&posting->arena, message_web_hook_status, posting->job.http_status);
     return attempt;
 }
 

@@ -24,6 +24,7 @@ enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 /** What a webhook waits for. The service's own numbers, 1 to 90, can be waited for but never
  * happen. */
 enum web_hook_action {
+    ACTION_NONE,
     ACTION_USER_CREATE = 1001,
     ACTION_USER_UPDATE,
     ACTION_USER_DELETE,

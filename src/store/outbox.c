@@ -2,7 +2,8 @@
  * one transaction, so that neither exists without the other. */
 #include "store/sqlite/sqlite.h"
 
-#include "json/json.h"
+#include "rules/messages.h"
+#include "rules/webhook.h"
 
 static enum status add_delivery(struct store_view *tx, const struct event *event, int64_t hook_id,
                                 const int64_t ids[2]) {
@@ -11,7 +12,7 @@ static enum status add_delivery(struct store_view *tx, const struct event *event
         return STATUS_BROKEN;
     bind_integer(statement, 1, ids[0]);
     bind_integer(statement, 2, hook_id);
-    bind_integer(statement, 3, event->action);
+    bind_integer(statement, 3, webhook_action(event->record->table, event->change));
     bind_integer(statement, 4, record_id(event->record));
     bind_integer(statement, 5, ids[1]);
     bind_integer(statement, 6, event->author->now_ms);
@@ -82,23 +83,21 @@ enum status outbox_note(struct store_view *tx, const struct event *event) {
     struct arena arena = { 0 };
     struct buffer payload;
     struct value hooks = { 0 };
+    enum web_hook_action action = webhook_action(event->record->table, event->change);
     bool any;
     if (event->record->table == &web_hook_table) {
         tx->hooks = HOOKS_UNKNOWN;
         tx->outbox_changed = true; /* what waited for it may go, or has to end with it */
     }
-    if (event->record->table != &user_table)
+    if (action == ACTION_NONE)
         return STATUS_OK;
     enum status status = has_hooks(tx, &any);
     if (status != STATUS_OK || !any)
         return status;
-    status = find_hooks(tx, event->action, &arena, &hooks);
+    status = find_hooks(tx, action, &arena, &hooks);
     if (status == STATUS_OK && hooks.len) {
-        /* An array of one record (docs/contract.md section 9). */
         buffer_init(&payload, &arena, 4096);
-        buffer_add_char(&payload, '[');
-        json_add_record(&payload, event->record);
-        buffer_add_char(&payload, ']');
+        webhook_add_payload(&payload, event->record);
         status = payload.failed ? STATUS_BROKEN
                                 : add_deliveries(tx, event, &hooks, buffer_text(&payload));
     }
@@ -267,18 +266,34 @@ static enum status note_failed_attempt(struct store_view *tx, const struct deliv
     return status == STATUS_OK ? view_execute(tx, hook) : status;
 }
 
+/* Counts a delivery that failed, and makes its webhook inactive when there were too many in a row.
+ * A webhook that was deleted meanwhile has no count. */
+static enum status count_failure(struct store_view *tx, int64_t hook_id) {
+    sqlite3_stmt *failed = view_statement(tx, SQL_hook_failed);
+    sqlite3_stmt *idle = view_statement(tx, SQL_make_hook_idle);
+    int64_t failures = 0;
+    if (!failed || !idle)
+        return STATUS_BROKEN;
+    bind_integer(failed, 1, hook_id);
+    enum status status = view_step(tx, failed);
+    if (status == STATUS_OK)
+        failures = sqlite3_column_int64(failed, 0);
+    (void)sqlite3_reset(failed); /* repeats the error of the step */
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    if (webhook_stays_active(failures))
+        return STATUS_OK;
+    bind_integer(idle, 1, hook_id);
+    tx->hooks = HOOKS_UNKNOWN;
+    return view_execute(tx, idle);
+}
+
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
                                 const struct attempt *attempt) {
     enum status status = note_failed_attempt(tx, delivery, attempt);
     if (status != STATUS_OK || attempt->next_ms)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    sqlite3_stmt *hook = view_statement(tx, SQL_hook_failed);
-    if (!hook)
-        return STATUS_BROKEN;
-    bind_integer(hook, 1, delivery->hook_id);
-    bind_integer(hook, 2, attempt->limit);
-    tx->hooks = HOOKS_UNKNOWN;
-    status = view_execute(tx, hook);
+    status = count_failure(tx, delivery->hook_id);
     return status == STATUS_OK ? call_up(tx, delivery, attempt->now_ms) : status;
 }
 
@@ -289,7 +304,7 @@ enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int6
         return STATUS_BROKEN;
     bind_integer(statement, 1, hook_id);
     bind_integer(statement, 2, now_ms);
-    bind_text(statement, 3, TEXT("the webhook was made inactive, or deleted"));
+    bind_text(statement, 3, MESSAGE_TEXT(web_hook_stopped));
     bind_integer(statement, 4, limit);
     return view_execute(tx, statement);
 }

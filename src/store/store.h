@@ -261,7 +261,6 @@ struct attempt {
     int64_t now_ms;
     int64_t next_ms;   /* when the next one is; 0: never */
     struct text error; /* why */
-    int64_t limit;     /* of deliveries in a row that failed for good */
 };
 
 struct waiting_hook {
@@ -528,7 +527,7 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
 
 /**
  * Notes that an attempt failed; when it was the last one, that the delivery did: then the next one
- * of its line is due. At the `limit`th delivery in a row that failed the webhook is made inactive.
+ * of its line is due, and the webhook may be made inactive (rules/webhook.h).
  * OK, and nothing is noted, of a delivery that is not pending any more.
  */
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,

@@ -228,7 +228,7 @@ enum status store_update(struct store_view *tx, const struct record *before,
     if (status == STATUS_OK)
         status = index_texts(tx, after, before->values, after->values);
     if (status == STATUS_OK)
-        status = outbox_note(tx, &(struct event){ ACTION_USER_UPDATE, after, author });
+        status = outbox_note(tx, &(struct event){ AUDIT_UPDATE, after, author });
     return status;
 }
 
@@ -252,7 +252,7 @@ enum status store_delete(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = index_texts(tx, record, record->values, NULL);
     if (status == STATUS_OK)
-        status = outbox_note(tx, &(struct event){ ACTION_USER_DELETE, record, author });
+        status = outbox_note(tx, &(struct event){ AUDIT_DELETE, record, author });
     return status;
 }
 
@@ -289,7 +289,7 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     if (status == STATUS_OK)
         status = audit_whole(tx, record, AUDIT_CREATE, author);
     if (status == STATUS_OK)
-        status = outbox_note(tx, &(struct event){ ACTION_USER_CREATE, record, author });
+        status = outbox_note(tx, &(struct event){ AUDIT_CREATE, record, author });
     return status;
 }
 

@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "json/json.h"
+#include "rules/webhook.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,8 +64,8 @@ static void miss(struct suite *suite, const struct delivery *delivery, struct at
     assert_ok(suite_commit(suite));
 }
 
-static struct attempt last_attempt(int64_t limit) {
-    return (struct attempt){ SUITE_NOW_MS, 0, TEXT("refused"), limit };
+static struct attempt last_attempt(void) {
+    return (struct attempt){ SUITE_NOW_MS, 0, TEXT("refused") };
 }
 
 static struct record delivery_of(struct suite *suite, int64_t id) {
@@ -238,7 +239,7 @@ static void what_is_due_for_longest_comes_first_not_what_is_oldest(void **state)
     touch(suite, USER);
     struct delivery oldest = only_due(suite);
     touch(suite, USER + 1);
-    miss(suite, &oldest, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late"), 10 });
+    miss(suite, &oldest, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
     struct due_deliveries due = due_of(suite, HOOK, SUITE_NOW_MS + 600);
     assert_int_equal(due.count, 2);
     assert_int_equal(due.list[0].entity_id, USER + 1);
@@ -250,7 +251,7 @@ static void a_delivery_that_arrived_says_so(void **state) {
     begin_with_a_hook(suite);
     touch(suite, USER);
     struct delivery delivery = only_due(suite);
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late"), 10 });
+    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     arrive(suite, &delivery, SUITE_NOW_MS + 5);
     struct record kept = delivery_of(suite, delivery.id);
     assert_int_equal(kept.values[WEB_HOOK_DELIVERY_Status].integer, DELIVERY_DELIVERED);
@@ -272,7 +273,7 @@ static void an_attempt_that_failed_is_made_again_when_it_is_due(void **state) {
     touch(suite, USER);
     touch(suite, USER);
     struct delivery delivery = only_due(suite), again;
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late"), 1 });
+    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
     struct due_deliveries due = due_of(suite, HOOK, SUITE_NOW_MS + 499);
     assert_int_equal(due.count, 0); /* and the one behind it waits too */
     assert_int_equal(due.next_ms, SUITE_NOW_MS + 500);
@@ -298,7 +299,7 @@ static void what_would_wait_longer_than_any_pause_is_due(void **state) {
     touch(suite, USER);
     struct delivery delivery = only_due(suite);
     int64_t next_ms = SUITE_NOW_MS + PAUSE_MS;
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, next_ms, TEXT("late"), 10 });
+    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, next_ms, TEXT("late") });
     assert_int_equal(due_of(suite, HOOK, SUITE_NOW_MS).count, 0);
     assert_int_equal(due_of(suite, HOOK, SUITE_NOW_MS - 1).count, 1);
 }
@@ -309,7 +310,7 @@ static void a_delivery_that_failed_for_good_gives_way_to_the_next(void **state) 
     touch(suite, USER);
     touch(suite, USER);
     struct delivery first = only_due(suite);
-    miss(suite, &first, last_attempt(10));
+    miss(suite, &first, last_attempt());
     struct record kept = delivery_of(suite, first.id);
     assert_int_equal(kept.values[WEB_HOOK_DELIVERY_Status].integer, DELIVERY_FAILED);
     assert_int_equal(kept.values[WEB_HOOK_DELIVERY_NextAttempt].kind, VALUE_NULL);
@@ -327,15 +328,16 @@ static void a_delivery_that_failed_for_good_gives_way_to_the_next(void **state) 
 static void a_webhook_is_made_inactive_at_the_limit_of_failures_in_a_row(void **state) {
     struct suite *suite = *state;
     begin_with_a_hook(suite);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i <= WEBHOOK_FAILURES_MAX; i++)
         touch(suite, USER);
-    for (int failures = 1; failures <= 3; failures++) {
+    for (int failures = 1; failures <= WEBHOOK_FAILURES_MAX; failures++) {
+        bool stays_active = failures < WEBHOOK_FAILURES_MAX;
         struct delivery delivery = only_due(suite);
-        miss(suite, &delivery, last_attempt(3));
+        miss(suite, &delivery, last_attempt());
         struct record hook = suite_load(suite, &web_hook_table, HOOK);
         assert_int_equal(hook.values[WEB_HOOK_ErrorCount].integer, failures);
-        assert_int_equal(value_is_true(&hook.values[WEB_HOOK_Active]), failures < 3);
-        assert_int_equal(hook.version, failures < 3 ? 1 : 2); /* an edit for who has its ETag */
+        assert_int_equal(value_is_true(&hook.values[WEB_HOOK_Active]), stays_active);
+        assert_int_equal(hook.version, stays_active ? 1 : 2); /* an edit for who has its ETag */
     }
     assert_int_equal(due_of(suite, HOOK, SUITE_NOW_MS).count, 0);
     touch(suite, USER); /* nobody waits for it any more */
@@ -417,13 +419,13 @@ static void a_delivery_that_ended_can_be_repeated_before_those_behind_it(void **
     assert_text(again.payload, first.payload);
     assert_int_equal(count_pending(suite), 3);
     /* One that was on its way meanwhile does not go before it. */
-    miss(suite, &second, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late"), 10 });
+    miss(suite, &second, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     assert_int_equal(only_due(suite).id, first.id);
     arrive(suite, &again, SUITE_NOW_MS);
     assert_int_equal(only_due(suite).id, second.id);
     arrive(suite, &second, SUITE_NOW_MS);
     struct delivery third = only_due(suite);
-    miss(suite, &third, last_attempt(10));
+    miss(suite, &third, last_attempt());
     repeat_delivery(suite, third.id);
     assert_int_equal(only_due(suite).id, third.id);
     repeat_delivery(suite, third.id); /* it is pending */
@@ -440,13 +442,13 @@ static void a_failure_that_comes_late_changes_nothing_of_what_has_ended(void **s
     struct delivery first = only_due(suite), second;
     arrive(suite, &first, SUITE_NOW_MS);
     second = only_due(suite);
-    miss(suite, &first, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late"), 10 });
+    miss(suite, &first, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     assert_int_equal(status_of(suite, first.id), DELIVERY_DELIVERED);
     assert_int_equal(only_due(suite).id, second.id);
-    miss(suite, &first, last_attempt(10));
+    miss(suite, &first, last_attempt());
     assert_int_equal(status_of(suite, first.id), DELIVERY_DELIVERED);
-    miss(suite, &second, last_attempt(10));
-    miss(suite, &second, last_attempt(10));
+    miss(suite, &second, last_attempt());
+    miss(suite, &second, last_attempt());
     struct record hook = suite_load(suite, &web_hook_table, HOOK);
     assert_int_equal(hook.values[WEB_HOOK_ErrorCount].integer, 1); /* of one delivery */
 }
@@ -475,7 +477,7 @@ static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **sta
     struct delivery first = only_due(suite), second, third;
     arrive(suite, &first, SUITE_NOW_MS + 9);
     second = due_of(suite, HOOK, SUITE_NOW_MS + 9).list[0];
-    miss(suite, &second, last_attempt(10));
+    miss(suite, &second, last_attempt());
     third = due_of(suite, HOOK, SUITE_NOW_MS + 9).list[0];
     assert_true(first.id < second.id && second.id < third.id);
     arrive(suite, &third, SUITE_NOW_MS + 10); /* at the moment itself */

@@ -91,9 +91,9 @@ struct store_view {
     enum { HOOKS_UNKNOWN, HOOKS_NONE, HOOKS_SOME } hooks; /* of the writer: are there webhooks? */
 };
 
-/** Something that webhooks may wait for. */
+/** A change of a record, that webhooks may wait for. */
 struct event {
-    enum web_hook_action action;
+    enum audit_type change;
     const struct record *record;
     const struct author *author;
 };
