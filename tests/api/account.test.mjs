@@ -1,7 +1,10 @@
 // What people do with their own account (docs/contract.md section 6.6), and the end of must_reset_password.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff } from '../lib/server.mjs';
+import { adminId, staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
 import { assertRecent } from '../lib/wait.mjs';
 
 const server = await Server.start();

@@ -3,7 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff } from '../lib/server.mjs';
+import { adminId, businessId, staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { userBody } from '../lib/users.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
@@ -66,7 +70,7 @@ test('RequiredRoles: replaced, added to and taken from; roles that do not exist 
 });
 
 test('GET /api/apps/applications/my: a search of those that the caller develops', async () => {
-    const role = (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Developers', Roles: [31] })).json.Value.Id;
+    const role = (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Developers', Roles: [31] })).json.Value.Id;
     await server.update(staff.reader, { AddedUserRoles: [role] });
     const reader = await server.token('reader@example.com');
     const mine = async (query = '') => (await call('GET', `${path}/my?${query}`, undefined, { token: reader })).json;
@@ -93,8 +97,7 @@ test('GET /api/apps/applications/my: a search of those that the caller develops'
 });
 
 test('who develops an application is not deleted, and the message says which', async () => {
-    const made = await call('POST', '/api/sys/users', { FullName: 'Devi Developer', Email: 'devi@example.com', Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+    const made = await call('POST', '/api/sys/users', userBody({ FullName: 'Devi Developer', Email: 'devi@example.com' }));
     const developer = made.json.Value.Id, id = await make({ DeveloperId: developer });
     assert.match(assertFailure(await call('DELETE', `/api/sys/users/${developer}`), 409).Message, new RegExp(`still used by 1 application: Lockers \\(${id}\\)`));
     await call('DELETE', `${path}/${id}`);

@@ -3,8 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { until } from '../lib/tls.mjs';
-import { Server, assertFailure, required, userId } from '../lib/server.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();
@@ -17,7 +20,7 @@ let people = 0;
 // Somebody who may do these things and no more.
 async function holder(...names) {
     const email = `holder${++people}@example.com`;
-    const role = (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: email, Roles: names.map((name) => roles[name]) })).json.Value.Id;
+    const role = (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: email, Roles: names.map((name) => roles[name]) })).json.Value.Id;
     const made = await call('POST', '/api/sys/users', { ...required(await server.get(userId)), FullName: 'Holder', Email: email, Active: true, APIAccess: true, NewPassword: 'holds-few-rights', UserRoles: [role] });
     assert.equal(made.status, 200, made.text);
     return { id: made.json.Value.Id, email, token: await server.token(email, 'holds-few-rights') };
@@ -36,7 +39,7 @@ test('rows with users\' values, of the audit trail and of refresh tokens, are fo
 });
 
 test('of what belongs to a secret the trail says "changed", and no search of it, or of deliveries, finds the value', async () => {
-    const salt = 'Nacl-5f3c', hook = (await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Told', Action: 1002, URL: 'https://example.com/', Active: true })).json.Value.Id;
+    const salt = 'Nacl-5f3c', hook = (await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action: 1002, URL: 'https://example.com/', Active: true })).json.Value.Id;
     for (const value of [salt, `${salt}-2`, ''])
         assert.equal((await call('PATCH', `/api/sys/users/${userId}`, { PasswordSalt: value })).status, 200);
     const rows = await of(userId, 'PasswordSalt');

@@ -3,7 +3,9 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import zlib from 'node:zlib';
-import { Server, assertFailure, assertInvalid, userId } from '../lib/server.mjs';
+import { adminId, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
 
 function chunk(type, data) {
     const body = Buffer.concat([Buffer.from(type), data]);
@@ -233,7 +235,7 @@ test('ClearAvatarFile removes the picture; NewAvatarUrl wins over it', async () 
 
 test('what is refused by other rules is not downloaded', async () => {
     const token = await server.token('editor@example.com');
-    const reply = await server.update(100000001, { NewAvatarUrl: `${base}/a.png` }, { token });
+    const reply = await server.update(adminId, { NewAvatarUrl: `${base}/a.png` }, { token });
     assert.equal(reply.status, 403);
     assertInvalid(await server.update(userId, { Language: 9, NewAvatarUrl: `${base}/a.png` }), 'Language', /one of/);
     assertFailure(await server.update(userId, { NewAvatarUrl: `${base}/a.png` }, { headers: { 'If-Match': '"0-0"' } }), 412);

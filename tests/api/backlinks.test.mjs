@@ -2,7 +2,10 @@
 // of roles; and the names of what a record refers to.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, staff, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail } from '../lib/users.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -10,7 +13,7 @@ const call = (method, path, options) => server.call(method, path, { token, ...op
 const rolesPath = '/api/security/userroles', roomsPath = '/api/support/chatrooms';
 const get = async (path, id) => (await call('GET', `${path}/${id}`)).json;
 const make = async (path, body) => {
-    const reply = await call('POST', path, { body: { BusinessId: 301, Name: 'Made', ...body } });
+    const reply = await call('POST', path, { body: { BusinessId: businessId, Name: 'Made', ...body } });
     assert.equal(reply.status, 200, reply.text);
     return reply.json.Value.Id;
 };
@@ -63,7 +66,7 @@ test('users who do not exist, and too many at once, are refused, and nothing is 
     assertInvalid(await patch({ Users: 'all' }), 'Users', /must be/);
     assertInvalid(await patch({ AddedUsers: Array.from({ length: 1001 }, (_, i) => i + 1) }), 'AddedUsers', /1000/);
     assert.deepEqual((await get(rolesPath, role)).Users, []);
-    assertInvalid(await call('POST', rolesPath, { body: { BusinessId: 301, Name: 'New', Users: [5] } }), 'Users', /no user with Id 5 exists/);
+    assertInvalid(await call('POST', rolesPath, { body: { BusinessId: businessId, Name: 'New', Users: [5] } }), 'Users', /no user with Id 5 exists/);
 });
 
 test('it takes the right to change the users as well', async () => {
@@ -74,7 +77,7 @@ test('it takes the right to change the users as well', async () => {
     const role = await make(rolesPath, { Roles: idsOf('UserRole-Read') });
     const patch = (body, bearer) => call('PATCH', `${rolesPath}/${role}`, { token: bearer, body });
     assert.equal((await patch({ Name: 'By the keeper' }, keeper)).status, 200);
-    assert.equal((await call('POST', rolesPath, { token: keeper, body: { BusinessId: 301, Name: 'Own' } })).status, 200, 'with no users');
+    assert.equal((await call('POST', rolesPath, { token: keeper, body: { BusinessId: businessId, Name: 'Own' } })).status, 200, 'with no users');
     assertFailure(await patch({ AddedUsers: [userId] }, keeper), 403);
     await call('PATCH', `${rolesPath}/${keeperRole}`, { body: { AddedRoles: idsOf('User-Edit') } });
     assert.equal((await patch({ AddedUsers: [userId] }, keeper)).status, 200);

@@ -2,14 +2,17 @@
 // cannot escape. What PUT of users makes of more of them is in bad_input.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, follow } from '../lib/server.mjs';
+import { businessId } from '../lib/ids.mjs';
+import { assertInvalid, follow } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
 const token = await server.admin();
 const { json: doc } = await server.call('GET', '/api/openapi.json');
 // A record that is there, so that it is the body that is judged.
-const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' } });
+const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: 'Events', Action: 1001, URL: 'https://example.com/x' } });
 assert.equal(hook.status, 200, hook.text);
 const existing = {};
 for (const path of Object.keys(doc.paths).filter((one) => doc.paths[one].patch))

@@ -1,8 +1,10 @@
 // What all requests together may hold (--request-memory), and what they may not take from others.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Wire, request, until } from '../lib/tls.mjs';
-import { Server, adminEmail, password } from '../lib/server.mjs';
+import { Wire, request } from '../lib/tls.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--metrics', '--request-memory', '64']);
 const megabyte = 1024 * 1024;

@@ -7,7 +7,10 @@ import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
 import { TlsServer, ask, makeCertificate } from '../lib/tls.mjs';
-import { Server, adminEmail, assertFailure, password, required, staff, temporaryFolder, userId } from '../lib/server.mjs';
+import { staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 
 const listed = 'https://app.example.com', evil = 'https://evil.example.org';
 const Basic = (secret = password) => `Basic ${Buffer.from(`${adminEmail}:${secret}`).toString('base64')}`;

@@ -2,7 +2,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, adminEmail, password, staff, totp } from '../lib/server.mjs';
+import { staff } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, totp } from '../lib/users.mjs';
 import { totpStep } from '../lib/wait.mjs';
 
 // A sign-in over a connection of its own (or of an agent's), from one of this machine's addresses.

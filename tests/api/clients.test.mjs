@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Page } from '../lib/browser.mjs';
 import { TlsServer, makeCertificate } from '../lib/tls.mjs';
-import { Server, adminEmail, password, required, temporaryFolder, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 
 const run = promisify(execFile), folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'roster.sock');
 const [clear, sealed, proxied] = await Promise.all([

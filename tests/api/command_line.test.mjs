@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, assertFailure, binary, required, run, temporaryFolder, userId } from '../lib/server.mjs';
+import { adminId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, required } from '../lib/users.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder, 'data');
@@ -157,7 +160,7 @@ test('a lost or open key file stops the start in one line', async () => {
 test('the first administrator comes from the environment', async () => {
     const server = await Server.start([], { ROSTER_ADMIN_EMAIL: 'boss@example.org', ROSTER_ADMIN_PASSWORD: 'bosses-own-word' });
     const token = await server.token('boss@example.org', 'bosses-own-word');
-    const boss = await server.get(100000001, token);
+    const boss = await server.get(adminId, token);
     assert.equal(boss.Email, 'boss@example.org');
     assert.equal(boss.IsAdmin, true);
     assertFailure(await server.call('GET', `/api/sys/users/${userId}`, { token }), 404);
@@ -168,7 +171,7 @@ test('the first administrator comes from the environment', async () => {
 test('its address is one as in requests: kept in NFC and without needless quotes, and refused where those are', async () => {
     for (const [given, kept] of [['jose\u0301@example.org', 'josé@example.org'], ['"boss"@example.org', 'boss@example.org'], [' boss@example.org ', 'boss@example.org']]) {
         const server = await Server.startNew(['--admin-email', given, '--admin-password', 'bosses-own-word']);
-        assert.equal((await server.get(100000001, await server.token(kept, 'bosses-own-word'))).Email, kept);
+        assert.equal((await server.get(adminId, await server.token(kept, 'bosses-own-word'))).Email, kept);
     }
     for (const none of ['boss', 'boss\u200b@example.org', `${'l'.repeat(64)}@${'d.'.repeat(95)}example`])
         await assertRefused(['--listen', '127.0.0.1:0', '--data', `${temporaryFolder()}/data`, '--admin-email', none], usage, /--admin-email must be an e-mail address/);
@@ -194,7 +197,7 @@ test('the demo prints three curl lines that work as they are', async () => {
 
 test('the demo has the same users, ids and values every time', async () => {
     const [one, two] = [await Server.start(['--demo']), await Server.start(['--demo'])];
-    for (const id of [userId, 100000012, 100000139])
+    for (const id of [userId, staff.reader, 100000139])
         assert.deepEqual(await one.get(id, await one.token()), await two.get(id, await two.token()));
 });
 

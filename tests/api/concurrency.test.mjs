@@ -1,7 +1,11 @@
 // 64 clients at once.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, assertFailure, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { required, userBody } from '../lib/users.mjs';
+import { addMembers } from '../lib/world.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -79,8 +83,7 @@ test('a created, a changed and a deleted user is so at once for reads, searches 
     const all = (count) => Array(clients).fill(count);
     for (let round = 0; round < 3; round++) {
         const Email = `round.${round}@read.example.com`;
-        const made = await server.call('POST', '/api/sys/users', { token, body: { FullName: 'Read At Once', Email, Language: 1, PasswordSalt: '',
-            LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: secret } });
+        const made = await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: 'Read At Once', Email, Active: true, APIAccess: true, NewPassword: secret }) });
         assert.equal(made.status, 200, made.text);
         const path = `/api/sys/users/${made.json.Value.Id}`;
         const statuses = (to, bearer) => together(async () => (await server.call('GET', to, { token: bearer })).status);

@@ -2,9 +2,12 @@
 // that close their own side, HEAD. network.test.mjs has those that misbehave.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, ask, assertRefusal, forEach, statuses } from '../lib/client.mjs';
-import { Server, addMembers, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
+import { sleep } from '../lib/wait.mjs';
+import { addMembers } from '../lib/world.mjs';
 
 // Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
 const server = await Server.start(['--idle-timeout', '300']);

@@ -3,7 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Server, assertFailure, assertInvalid, fieldTable, password, staff, totp } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password, totp, userBody } from '../lib/users.mjs';
 import { momentText, totpStep, within } from '../lib/wait.mjs';
 
 const server = await Server.start(['--demo', '--metrics']);
@@ -13,8 +17,7 @@ let number = 0;
 // A new user with API access; `more` are members of the body.
 async function newUser(more = {}) {
     const Email = `person${++number}@example.org`;
-    const reply = await server.call('POST', '/api/sys/users', { token: await server.admin(), body: { FullName: `Person ${number}`, Email, Language: 1,
-        PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, ...more } });
+    const reply = await server.call('POST', '/api/sys/users', { token: await server.admin(), body: userBody({ FullName: `Person ${number}`, Email, Active: true, APIAccess: true, ...more }) });
     return { Email, Id: reply.json?.Value?.Id, reply };
 }
 const patch = async (id, body, token) => server.call('PATCH', `/api/sys/users/${id}`, { token: token ?? await server.admin(), body });

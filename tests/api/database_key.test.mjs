@@ -6,7 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, binary, password, run, temporaryFolder, totp } from '../lib/server.mjs';
+import { adminId } from '../lib/ids.mjs';
+import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
+import { password, totp, userBody } from '../lib/users.mjs';
 
 const [dataError, noInput] = [65, 66];
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
@@ -19,7 +21,7 @@ const serve = (folder, ...args) => Server.start(['--data', folder, ...args], env
 const origin = await (async () => {
     const server = await Server.start([], env);
     const token = await server.token('admin@localhost');
-    assert.equal((await server.call('PATCH', '/api/sys/users/100000001', { token, body: { AccessToken: 'a sealed text' } })).status, 200);
+    assert.equal((await server.call('PATCH', `/api/sys/users/${adminId}`, { token, body: { AccessToken: 'a sealed text' } })).status, 200);
     await server.stop();
     return join(server.folder, 'data');
 })();
@@ -120,7 +122,7 @@ test('a database from before takes the key that opens a sealed value, or any whe
 test('one sealed value that the key opens is enough, whichever others it does not', async () => {
     const folder = copy(), sealed = ['AccessToken', 'TwoFactorSecret'];
     const server = await serve(folder), token = await server.token('admin@localhost');
-    assert.equal((await server.call('PATCH', '/api/sys/users/100000001', { token, body: { TwoFactorSecret: secret } })).status, 200);
+    assert.equal((await server.call('PATCH', `/api/sys/users/${adminId}`, { token, body: { TwoFactorSecret: secret } })).status, 200);
     await server.stop();
     for (const damaged of sealed) {
         sql(folder, `DELETE FROM seal_mark; CREATE TABLE kept AS SELECT * FROM users; UPDATE users SET ${damaged} = zeroblob(64)`);
@@ -148,8 +150,7 @@ test("restore says that the key there is not the backup's", async () => {
 test('a sealed value that is moved to another row, or another field, is not what it was', async () => {
     const folder = copy();
     const server = await serve(folder), token = await server.token('admin@localhost');
-    const make = async (name) => (await server.call('POST', '/api/sys/users', { token, body: { FullName: name, Email: `${name}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0,
-        InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: password, TwoFactorSecret: secret, AccessToken: secret } })).json.Value.Id;
+    const make = async (name) => (await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: name, Email: `${name}@example.com`, Active: true, APIAccess: true, NewPassword: password, TwoFactorSecret: secret, AccessToken: secret }) })).json.Value.Id;
     const [first, second, third] = [await make('first'), await make('second'), await make('third')];
     await server.stop();
     sql(folder, `UPDATE users SET TwoFactorSecret = (SELECT TwoFactorSecret FROM users WHERE Id = ${first}) WHERE Id = ${second};`

@@ -2,7 +2,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Page } from '../lib/browser.mjs';
-import { Server, follow } from '../lib/server.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { follow } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
 
 const server = await Server.start();
 const { json: doc } = await server.call('GET', '/api/openapi.json');
@@ -46,7 +48,7 @@ test('an operation shows an example, its parameters, its body and every status',
         const text = await opened(operationId);
         const says = (what) => assert.ok(text.includes(what), `${method} ${path}: ${what}\n${text}`);
         says(summary);
-        says(`curl${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "${server.url}${path.replace('{id}', '87654321')}`);
+        says(`curl${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "${server.url}${path.replace('{id}', userId)}`);
         for (const one of parameters.map((each) => follow(doc, each)).filter(({ name }) => !/^[A-Z]\w*_|^(from|to)_/.test(name)))
             says(one.name);
         for (const { schema } of Object.values(requestBody?.content ?? {}))
@@ -69,7 +71,7 @@ test('a field shows its type, limits, choices and whether it is required or only
 test('what the examples say works', async () => {
     const text = await page.evaluate("document.querySelector('#createChatRoom pre').innerText");
     const [, type] = /-H "Content-Type: ([^"]+)"/.exec(text), [, body] = /-d '([^']+)'$/.exec(text);
-    const known = { ...JSON.parse(body), BusinessId: 301 };
+    const known = { ...JSON.parse(body), BusinessId: businessId };
     const reply = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: known, headers: { 'Content-Type': type } });
     assert.equal(reply.status, 200, reply.text);
 });

@@ -4,9 +4,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { TlsServer, Wire, ask, makeCertificate, request, sleep, until } from '../lib/tls.mjs';
-import { Server, addMembers, adminEmail, password, required, temporaryFolder, userId } from '../lib/server.mjs';
-import { within } from '../lib/wait.mjs';
+import { TlsServer, Wire, ask, makeCertificate, request } from '../lib/tls.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
+import { addMembers } from '../lib/world.mjs';
+import { sleep, until, within } from '../lib/wait.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own');
 const probe = request('GET', '/healthz');

@@ -1,11 +1,13 @@
 // The command `erase` (docs/api.md, "erase"): nothing of an erased user is left, in what is shown and in the files.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertRecent, until } from '../lib/wait.mjs';
-import { Server, adminEmail, adminId, assertFailure, password, required, run, staff, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { run, Server } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 
 const server = await Server.start();
 const data = join(server.folder, 'data'), file = join(data, 'roster.db');
@@ -30,7 +32,7 @@ async function somebody({ email } = {}) {
     const words = ['name', 'former', 'salt', 'device', 'system', 'client', 'support'].map((what) => `${mark}${what}`), [name, former, salt, device, system, client, support] = words;
     const address = email ?? `${name}@example.com`;
     const made = await call('POST', '/api/sys/users', { FullName: `${former} Doe`, Email: `${former}@example.com`, Language: 1, PasswordSalt: salt, LastHelpVisited: 0, InvalidLoginAttempts: 0, IsAdmin: true, Active: true,
-        NewPassword: 'to-be-forgotten', Devices: `${device} one`, SystemId: `${system}1`, SupportTeamUserEmail: `${support}@example.com`, Businesses: [301] });
+        NewPassword: 'to-be-forgotten', Devices: `${device} one`, SystemId: `${system}1`, SupportTeamUserEmail: `${support}@example.com`, Businesses: [businessId] });
     assert.equal(made.status, 200, made.text);
     const id = made.json.Value.Id, path = `/api/sys/users/${id}`;
     for (const change of [{ FullName: `${name} Doe` }, { Email: address }, { Devices: `${device} two` }, { SystemId: `${system}2` }, { PasswordSalt: `${salt}2` }])
@@ -41,14 +43,14 @@ async function somebody({ email } = {}) {
 
 // What he did: a role of his making, a user that he changed, a webhook of his, a key that he used.
 async function works(who, on) {
-    const role = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: `Of ${who.id}`, Roles: [1] }, who.token, { 'Idempotency-Key': `of ${who.id}` });
+    const role = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: `Of ${who.id}`, Roles: [1] }, who.token, { 'Idempotency-Key': `of ${who.id}` });
     assert.equal(role.status, 200, role.text);
     assert.equal((await call('PATCH', `/api/sys/users/${on}`, { FullName: `Changed by ${who.id}` }, who.token)).status, 200);
     return role.json.Value.Id;
 }
 
 test('nothing is left of who is erased, in any record, in the trail, in deliveries or in the files', async () => {
-    const hook = async (Action, URL) => (await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Told', Action, URL, Active: true })).json.Value.Id;
+    const hook = async (Action, URL) => (await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action, URL, Active: true })).json.Value.Id;
     const hooks = [await hook(1001, 'https://example.invalid/'), await hook(1002, 'https://example.invalid/'), await hook(1003, 'https://example.invalid/')];
     const who = await somebody(), role = await works(who, userId);
     assert.equal((await trail(who.id)).length > 5, true);
@@ -111,7 +113,7 @@ test('an address that is another user\'s by now stays his', async () => {
 
 test('only unrestricted administrators erase, though others may delete', async () => {
     const roles = (await call('GET', '/api/security/roles?size=1000')).json.Records.map(({ Id }) => Id);
-    const role = (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Everything', Roles: roles })).json.Value.Id;
+    const role = (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Everything', Roles: roles })).json.Value.Id;
     assert.equal((await call('PATCH', `/api/sys/users/${staff.manager}`, { UserRoles: [role] })).status, 200);
     const who = await somebody(), token = await server.token('manager@example.com'), before = await trail(who.id);
     for (const id of [who.id, staff.manager, 999999998]) {

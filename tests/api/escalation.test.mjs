@@ -1,7 +1,10 @@
 // What one may not do, learn or break by the ways around the front door.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, adminEmail, assertFailure, password, staff, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -13,10 +16,9 @@ const auditOf = async (id, property) => (await call('GET',
 async function userWith(name, ...permissions) {
     const roles = (await call('GET', '/api/security/roles?size=200')).json.Records;
     const ids = permissions.map((permission) => roles.find((role) => role.Name === permission).Id);
-    const role = (await call('POST', '/api/security/userroles', { body: { BusinessId: 301, Name: name, Roles: ids } })).json.Value.Id;
+    const role = (await call('POST', '/api/security/userroles', { body: { BusinessId: businessId, Name: name, Roles: ids } })).json.Value.Id;
     const email = `${name}@example.com`;
-    const user = await call('POST', '/api/sys/users', { body: { FullName: name, Email: email, Language: 1, PasswordSalt: '', LastHelpVisited: 0,
-        InvalidLoginAttempts: 0, NewPassword: password, Active: true, APIAccess: true, UserRoles: [role], Businesses: [301] } });
+    const user = await call('POST', '/api/sys/users', { body: userBody({ FullName: name, Email: email, NewPassword: password, Active: true, APIAccess: true, UserRoles: [role], Businesses: [businessId] }) });
     assert.equal(user.status, 200, user.text);
     return { id: user.json.Value.Id, role, email, token: await server.token(email) };
 }
@@ -100,7 +102,7 @@ test('names that are no UTF-8 are refused in a reply that is', async () => {
 test('an unchanged Roles list of a user role needs no more than UserRole-Edit', async () => {
     const keeper = await userWith('keeper', 'UserRole-Edit', 'UserRole-Read');
     const other = await userWith('richer', 'User-Delete', 'User-Edit');
-    const put = (Roles, Name) => call('PUT', '/api/security/userroles', { token: keeper.token, body: { Id: other.role, BusinessId: 301, Name, Roles } });
+    const put = (Roles, Name) => call('PUT', '/api/security/userroles', { token: keeper.token, body: { Id: other.role, BusinessId: businessId, Name, Roles } });
     const { Roles } = (await call('GET', `/api/security/userroles/${other.role}`)).json;
     const renamed = await put(Roles, 'renamed');
     assert.equal(renamed.status, 200, renamed.text);

@@ -3,7 +3,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { Server, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
 
 const server = await Server.start();
 const folder = new URL('../examples/', import.meta.url).pathname;

@@ -2,7 +2,11 @@
 // refused. Derived from the table, so a new field is tested the day it is declared.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, fieldTable, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);

@@ -3,13 +3,16 @@
 // and paths through a link in linked_filters.test.mjs.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertInvalid, follow } from '../lib/server.mjs';
+import { businessId } from '../lib/ids.mjs';
+import { assertInvalid, follow } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
-const made = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' });
+const made = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Events', Action: 1001, URL: 'https://example.com/x' });
 assert.equal(made.status, 200, made.text);
 const { json: doc } = await call('GET', '/api/openapi.json');
 // Deliveries change by themselves, so they have their tests in webhooks.test.mjs.

@@ -3,7 +3,10 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Wire, request } from '../lib/tls.mjs';
-import { Server, assertFailure, required, userId } from '../lib/server.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 
 const server = await Server.start(['--metrics', '--lockout-attempts', '2', '--password-threads', '1', '--webhook-hosts', '127.0.0.1:9']);
 
@@ -105,7 +108,7 @@ test('what waits is shown, and that it waits no more', async () => {
     assert.equal(await waiting('password_queue_length'), 0);
 
     const token = await server.admin();
-    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Nobody listens', Action: 1002, Active: true, URL: 'http://127.0.0.1:9/' } });
+    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: 'Nobody listens', Action: 1002, Active: true, URL: 'http://127.0.0.1:9/' } });
     assert.equal(hook.status, 200, hook.text);
     assert.equal((await server.update(userId, { FullName: 'To be told' })).status, 200);
     assert.equal(await waiting('webhook_deliveries_pending'), 1);

@@ -2,11 +2,13 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { code, Connection, data, fields, flag, frame, get, last, ping, post, request as fieldsOf, type, windowUpdate } from '../lib/frames.mjs';
 import { makeCertificate, TlsServer } from '../lib/tls.mjs';
-import { adminEmail, password, required, run, Server, storedUsers, temporaryFolder, userId } from '../lib/server.mjs';
-import { assertRecent } from '../lib/wait.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { userId } from '../lib/ids.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
+import { assertRecent, sleep } from '../lib/wait.mjs';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,6 +8,7 @@ import {
     settings, type, windowUpdate,
 } from '../lib/frames.mjs';
 import { run, Server } from '../lib/server.mjs';
+import { userBody } from '../lib/users.mjs';
 
 const server = await Server.start(['--http2', 'clear']);
 const token = await server.admin();
@@ -164,10 +165,9 @@ test('unfinished bodies are bounded for each connection, and announced ones cost
 test('large replies that nobody reads wait in a bounded number, and come when they are read', async () => {
     const count = 20;
     for (let i = 0; i < count; i++) {
-        const reply = await server.call('POST', '/api/sys/users', { token, body: {
-            FullName: 'Large', Email: `large-${i}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0,
-            Devices: 'x'.repeat(60000),
-        } });
+        const reply = await server.call('POST', '/api/sys/users', { token, body: userBody({
+            FullName: 'Large', Email: `large-${i}@example.com`, Devices: 'x'.repeat(60000),
+        }) });
         assert.equal(reply.status, 200, reply.text);
     }
     const path = '/api/sys/users?size=100&orderBy=Id', size = (await server.call('GET', path, { token })).text.length;

@@ -3,14 +3,17 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, staff, assertFailure, assertInvalid, required, userId } from '../lib/server.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { required, userBody } from '../lib/users.mjs';
+import { sleep } from '../lib/wait.mjs';
 
 const origin = 'https://app.example.com';
 const server = await Server.start(['--cors-origins', `${origin}, http://localhost:3000`]);
 const token = await server.admin();
 let made = 0;
-const person = (more) => ({ FullName: 'Repeated', Email: `repeated.${++made}@example.com`, Language: 1, PasswordSalt: '',
-    LastHelpVisited: 0, InvalidLoginAttempts: 0, NewPassword: 'correct horse battery', ...more });
+const person = (more) => userBody({ FullName: 'Repeated', Email: `repeated.${++made}@example.com`, NewPassword: 'correct horse battery', ...more });
 const post = (body, key, options = {}) => server.call('POST', '/api/sys/users', { token, body, headers: { 'Idempotency-Key': key }, ...options });
 
 test('Idempotency-Key: the same key and body get the first answer again, and one record is made', async () => {
@@ -42,7 +45,7 @@ test('Idempotency-Key: another body is 422; another caller or resource has keys 
     assert.equal((await post(person(), 'key-4')).status, 200);
     assertInvalid(await post(person(), 'k'.repeat(256)), 'Idempotency-Key', /at most 255/);
     assert.equal((await post(person(), 'k'.repeat(255))).status, 200);
-    for (const [path, made] of [['businesses', { Name: 'Keyed' }], ['languages', { BusinessId: 301, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }]]) {
+    for (const [path, made] of [['businesses', { Name: 'Keyed' }], ['languages', { BusinessId: businessId, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }]]) {
         const create = () => server.call('POST', `/api/sys/${path}`, { token, body: made, headers: { 'Idempotency-Key': 'key-3' } });
         const first = await create();
         assert.equal(first.status, 200, `${path}: ${first.text}`);
@@ -138,7 +141,7 @@ test('rate limits: to issue a one-time token counts as a write, though its metho
     let issued = 0;
     // The minute may turn once on the way; reads would get to 120 in the first.
     for (; issued <= 120; issued++) {
-        await new Promise((resolve) => setTimeout(resolve, 101));
+        await sleep(101);
         const { status } = await limited.call('GET', `/api/sys/users/${staff.manager}/token/refresh`, { token: bearer });
         if (status === 429)
             break;
@@ -153,7 +156,7 @@ test('rate limits: 60 writes a minute', async () => {
     let done = 0;
     // The minute may turn once on the way, so it may be twice as many.
     for (; done <= 120; done++) {
-        await new Promise((go) => setTimeout(go, 101));
+        await sleep(101);
         const { status } = await limited.call('PATCH', `/api/sys/users/${userId}`, { token: bearer, body: { LastHelpVisited: done } });
         if (status === 429)
             break;

@@ -3,7 +3,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, statuses } from '../lib/client.mjs';
-import { Server, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

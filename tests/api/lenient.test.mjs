@@ -2,7 +2,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { Server, adminId, assertFailure, assertInvalid, password, required, userId } from '../lib/server.mjs';
+import { adminId, businessId, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password, required } from '../lib/users.mjs';
 
 const server = await Server.start(['--demo']);
 const token = await server.admin();
@@ -215,7 +218,7 @@ test('If-None-Match keeps PUT, PATCH and DELETE from what it names: 412, and not
         assert.deepEqual(await server.get(userId), before);
     }
     const language = { Name: 'New', Culture: 'nn', DisplayOrder: 1 };
-    const made = await ask('POST', '/api/sys/languages', { ...language, BusinessId: 301 }, { 'If-None-Match': '*' });
+    const made = await ask('POST', '/api/sys/languages', { ...language, BusinessId: businessId }, { 'If-None-Match': '*' });
     assert.equal(made.status, 200, made.text);
     const { Id } = made.json.Value;
     assertFailure(await ask('DELETE', `/api/sys/languages/${Id}`, undefined, { 'If-None-Match': '*' }), 412);

@@ -1,7 +1,10 @@
 // Filters by a path through a link, Entity_ForeignKey_Property (docs/contract.md section 5.4), compared with a naive model.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, addNeighbours, adminId, assertFailure, assertInvalid, follow, staff, userId } from '../lib/server.mjs';
+import { businessId, staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid, follow } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addMembers, addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
@@ -97,7 +100,7 @@ test('whoever may not search what a link leads to does not search it through the
     const lister = await server.token('lister@example.com');
     assert.match(assertFailure(await search(users, 'User_PreferredLanguage_Name=en', { token: lister }), 403).Message, /Language-List/);
     assert.equal((await search(users, 'User_PreferredLanguage=601', { token: lister })).status, 200);
-    const role = (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Linguists', Roles: [26] })).json.Value.Id;
+    const role = (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Linguists', Roles: [26] })).json.Value.Id;
     await server.update(staff.lister, { AddedUserRoles: [role] });
     assert.equal((await search(users, 'User_PreferredLanguage_Name=en', { token: lister })).json.TotalItems,
         tables[users].filter((user) => user.PreferredLanguageId === 601).length);

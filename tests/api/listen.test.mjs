@@ -6,8 +6,11 @@ import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync 
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { TlsServer, ask, makeCertificate, until } from '../lib/tls.mjs';
-import { Server, run, required, temporaryFolder, userId } from '../lib/server.mjs';
+import { TlsServer, ask, makeCertificate } from '../lib/tls.mjs';
+import { userId } from '../lib/ids.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const folder = temporaryFolder(), [usage, unavailable] = [64, 69];
 const hasIpv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');

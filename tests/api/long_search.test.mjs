@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, assertFailure, isSanitized, staff, storedUsers, userId } from '../lib/server.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { isSanitized, Server } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 
 const copies = 30000;

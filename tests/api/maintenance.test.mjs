@@ -4,8 +4,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { Server, adminId, binary, password, required, run, storedUsers, userId } from '../lib/server.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { adminId, userId } from '../lib/ids.mjs';
+import { binary, run, Server } from '../lib/server.mjs';
+import { password, required, userBody } from '../lib/users.mjs';
+import { sleep } from '../lib/wait.mjs';
 
 const [usage, dataError, noInput, cannotCreate, inUse, config] = [64, 65, 66, 73, 75, 78];
 const server = await Server.start();
@@ -88,8 +91,8 @@ async function populate() {
     const room = await post('support/chatrooms', { BusinessId, Name: 'Hall' });
     await post('sys/webhooks', { BusinessId, Name: 'Told', Action: 1001, Active: true, URL: 'http://127.0.0.1:9/' });
     for (let i = 0; i < 3; i++)
-        await post('sys/users', { FullName: `Ada Number ${i}`, Email: `ada${i}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, NewPassword: 'a-password-of-hers',
-            PreferredLanguageId: language, ApplicationId: application, Businesses: [BusinessId], UserRoles: [role], ChatRooms: [room] });
+        await post('sys/users', userBody({ FullName: `Ada Number ${i}`, Email: `ada${i}@example.com`, NewPassword: 'a-password-of-hers',
+            PreferredLanguageId: language, ApplicationId: application, Businesses: [BusinessId], UserRoles: [role], ChatRooms: [room] }));
     await other.stop();
     const file = join(other.folder, 'data', 'roster.db');
     const picture = "INSERT INTO avatars VALUES (100000002, 'image/png', x'00')";
@@ -238,7 +241,7 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     })();
     const file = join(server.folder, 'backup.db');
     while (number < 5)
-        await setTimeout(5);
+        await sleep(5);
     const acknowledged = number - 1;
     assert.deepEqual(await run(['backup', file, '--data', data]), { code: 0, stdout: '', stderr: '' });
     stop = true;
@@ -290,7 +293,7 @@ test('a restore that is killed leaves the old database, log and all, or the back
         cpSync(data, folder, { recursive: true });
         const child = spawn(binary, ['restore', file, '--data', folder], { stdio: 'ignore' });
         const end = new Promise((resolve) => { child.on('close', resolve); });
-        await setTimeout(after);
+        await sleep(after);
         child.kill('SIGKILL');
         const code = await end;
         ended += code === 0;

@@ -4,8 +4,11 @@
 import test, { afterEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Client, assertRefusal, forEach, held, statuses, until } from '../lib/client.mjs';
-import { Server, isSanitized, required, userId } from '../lib/server.mjs';
+import { Client, assertRefusal, forEach, held, statuses } from '../lib/client.mjs';
+import { userId } from '../lib/ids.mjs';
+import { isSanitized, Server } from '../lib/server.mjs';
+import { required, userBody } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 // A sanitizer sees the same of fewer.
 const isJudged = !isSanitized(), MANY = isJudged ? 10000 : 1000, AT_ONCE = 200, KIB = 1024;
@@ -36,7 +39,7 @@ function disperse(clients) {
 // The server's own memory, and that once it has read all that was sent to it.
 const memoryNow = (server) => KIB * Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]);
 async function memory(server) {
-    await until(() => held(server).unread === 0);
+    await until('all is read', () => held(server).unread === 0);
     return memoryNow(server);
 }
 
@@ -85,7 +88,7 @@ test(`${MANY} connections that rest take 2 KB each and keep nobody out, and each
         assert.equal((await client.reply()).status, 200);
     });
     disperse([...clients, kept]);
-    await until(() => held(server).count <= 4); // those of fetch
+    await until('their connections are gone', () => held(server).count <= 4); // those of fetch
 });
 
 test(`${MANY} heads that were only begun take 8 KB each and keep nobody out, and each is told that it was late`, async () => {
@@ -147,7 +150,7 @@ test('1,000 bodies that were only announced, of 1 MiB each, take 16 KB each and 
 test('50 clients that do not read a reply of more than 1 MiB take no more than twice that each, keep nobody out, and get all of it when they read', async () => {
     const world = await start(), { server, token, bearer } = world, kept = await Client.connect(server);
     await forEach(Array.from({ length: 700 }), 50, async (_, i) => {
-        const made = await server.call('POST', '/api/sys/users', { token, body: { FullName: `One of Many ${i}`, Email: `many.${i}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+        const made = await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: `One of Many ${i}`, Email: `many.${i}@example.com` }) });
         assert.equal(made.status, 200, made.text);
     });
     const page = head('GET', '/api/sys/users?size=1000&orderBy=Id', bearer, 'Connection: close');
@@ -207,6 +210,6 @@ test(`${2 * MANY} connections, one after the other and many at once, leave nothi
     await round();
     const before = await memory(server);
     await round();
-    await until(() => held(server).count <= 4); // those of fetch
+    await until('their connections are gone', () => held(server).count <= 4); // those of fetch
     assertGrown(before, await memory(server), MANY, 100);
 });

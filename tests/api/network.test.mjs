@@ -4,8 +4,11 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, addMembers, adminId, isSanitized, required, userId } from '../lib/server.mjs';
+import { adminId, userId } from '../lib/ids.mjs';
+import { isSanitized, Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
+import { sleep } from '../lib/wait.mjs';
+import { addMembers } from '../lib/world.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();

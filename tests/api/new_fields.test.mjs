@@ -6,7 +6,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Server, addNeighbours, adminEmail, binary, fieldTable, password, run, staff, temporaryFolder, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
+import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const programs = { today: binary, more: join(dirname(binary), 'rosterd-more-fields'), next: join(dirname(binary), 'rosterd-next-schema') };
 const sql = (data, text) => execFileSync('sqlite3', [join(data, 'roster.db'), text], { encoding: 'utf8' }).trim();
@@ -68,7 +72,7 @@ async function makeDatabase() {
     const server = await Server.start(), data = join(server.folder, 'data');
     await addNeighbours(server);
     // One that is told of changes, so that there are payloads, and one of which attempts to deliver them change nothing.
-    const hook = { BusinessId: 301, Name: 'Changes', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
+    const hook = { BusinessId: businessId, Name: 'Changes', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
     await ask(server, 'POST', '/api/sys/webhooks', hook);
     records['/api/sys/webhooks'] = (await ask(server, 'POST', '/api/sys/webhooks', { ...hook, Name: 'Nothing', Action: 2 })).Value.Id;
     await ask(server, 'PATCH', `/api/sys/users/${userId}`, { PreferredLanguageId: 601, ChatRooms: [501], Devices: 'a\n"b"' });
@@ -155,7 +159,7 @@ test('versions with and without a field serve one database in turn, and nothing 
             await ask(old, 'POST', '/api/sys/users/runcommand', { Key: 'erase', Ids: [staff.editor] });
             assert.equal((await old.get(userId)).UpdatedBy, 'erased user');
         }
-        const { Value: { Id: added } } = await ask(old, 'POST', '/api/sys/users', { FullName: `Round ${round}`, Email: `round${round}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+        const { Value: { Id: added } } = await ask(old, 'POST', '/api/sys/users', userBody({ FullName: `Round ${round}`, Email: `round${round}@example.com` }));
         const { Value: { Id: business } } = await ask(old, 'POST', '/api/sys/businesses', { Name: `Round ${round}` });
         assert.equal((await audited(old)).length, rows);
         assert.equal((await ask(old, 'GET', '/api/sys/users?User_FullName=Round')).TotalItems, round);
@@ -199,7 +203,7 @@ test('versions with and without a field serve one database in turn, and nothing 
 test('a version that lacks a field serves a database that began with it', async () => {
     const data = join(temporaryFolder(), 'data');
     const server = await start('more', data, ['--admin-email', adminEmail, '--admin-password', password]);
-    const { Value: { Id } } = await ask(server, 'POST', '/api/sys/users', { FullName: 'Ada', Email: 'ada@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, ...values });
+    const { Value: { Id } } = await ask(server, 'POST', '/api/sys/users', userBody({ FullName: 'Ada', Email: 'ada@example.com', ...values }));
     await server.stop();
     const old = await start('today', data);
     assert.deepEqual(Object.keys(await old.get(Id)).filter(isNew), []);
@@ -240,7 +244,7 @@ async function useParcels(server) {
     for (const { UniqueId, CreatedOn, UpdatedBy } of roles)
         assert.ok(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(UniqueId) && CreatedOn && UpdatedBy);
     assert.equal(new Set(roles.map(({ UniqueId }) => UniqueId)).size, 5);
-    const { Value: { Id: receiver } } = await ask(server, 'POST', '/api/sys/users', { FullName: 'Receiver', Email: 'receiver@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+    const { Value: { Id: receiver } } = await ask(server, 'POST', '/api/sys/users', userBody({ FullName: 'Receiver', Email: 'receiver@example.com' }));
     const { Value: { Id } } = await ask(server, 'POST', '/api/sys/parcels', { Name: 'Box', ReceiverId: receiver });
     assert.equal((await ask(server, 'GET', `/api/sys/parcels?Parcel_Receiver=${receiver}`)).Records[0].Id, Id);
     assert.equal((await server.call('DELETE', `/api/sys/users/${receiver}`, { token: await server.admin() })).status, 409);

@@ -1,7 +1,11 @@
 // compatibility = nexudus changes exactly what is listed, each beside the default.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, assertFailure, assertInvalid, fieldTable, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const roster = await Server.start();
 const nexudus = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);
@@ -38,7 +42,7 @@ test('Language 0 is taken (default: refused)', async () => {
 
 test('omitted optional fields are reset, but credentials, collections and SystemId (default: all are kept)', async () => {
     const full = { PreferredLanguageId: 601, ApplicationId: 701, Active: true, APIAccess: true, LastAccess: '2025-01-15T10:30:00Z',
-        Devices: 'phone', OnNewEmail: true, EmailCallBackGuid: '01234567-89ab-cdef-0123-456789abcdef', Businesses: [301],
+        Devices: 'phone', OnNewEmail: true, EmailCallBackGuid: '01234567-89ab-cdef-0123-456789abcdef', Businesses: [businessId],
         UserRoles: [402], SystemId: 'mine', SupportTeamUserEmail: 'help@example.com', NewPassword: 'quite-good-pass',
         TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' };
     for (const server of [roster, nexudus]) {

@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Server, fieldTable, follow, run, temporaryFolder, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { follow } from '../lib/replies.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
 
 const server = await Server.start();
 const imitator = await Server.start(['--compatibility', 'nexudus', '--rate-limits', 'off']);
@@ -197,7 +200,7 @@ test('what compares exchanges with the description would see what is wrong', asy
         spoil(one);
         exchanges.push(one);
     };
-    const chatRoom = { BusinessId: 301, Name: 'Room' };
+    const chatRoom = { BusinessId: businessId, Name: 'Room' };
     await note('GET', `/api/sys/users/${userId}`);
     await note('GET', '/api/sys/users?size=2&User_Active=TRUE&nothing=1');
     await note('POST', '/api/support/chatrooms', chatRoom);

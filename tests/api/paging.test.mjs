@@ -3,6 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { Server, isSanitized } from '../lib/server.mjs';
+import { userBody } from '../lib/users.mjs';
 
 const STABLE = isSanitized() ? 2000 : 10000, PASSING = STABLE / 4, AT_ONCE = 32;
 
@@ -10,7 +11,7 @@ const server = await Server.start();
 const token = await server.admin();
 let made = 0;
 
-const person = (FullName) => ({ FullName, Email: `page.${made++}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+const person = (FullName) => userBody({ FullName, Email: `page.${made++}@example.com` });
 async function create(FullName) {
     const reply = await server.call('POST', '/api/sys/users', { token, body: person(FullName) });
     assert.equal(reply.status, 200, reply.text);

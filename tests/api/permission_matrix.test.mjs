@@ -5,8 +5,11 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Server, adminEmail, adminId, assertFailure, isSanitized, staff } from '../lib/server.mjs';
-import { momentText } from '../lib/wait.mjs';
+import { adminId, businessId, staff } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { isSanitized, Server } from '../lib/server.mjs';
+import { adminEmail } from '../lib/users.mjs';
+import { momentText, until } from '../lib/wait.mjs';
 
 // ---- The rules ----
 
@@ -89,7 +92,7 @@ for (const one of described.filter(({ isOpen }) => !isOpen)) {
 }
 
 let count = 0;
-const known = { BusinessId: 301, DeveloperId: adminId };
+const known = { BusinessId: businessId, DeveloperId: adminId };
 function sample(name, schema) {
     const { type, format, minimum, enum: values } = resolve(schema);
     if (known[name] || values)
@@ -128,12 +131,12 @@ const made = async (path, body) => {
     assert.equal(reply.status, 200, reply.text);
     return reply.json.Value.Id;
 };
-const userRole = (Name, Roles) => made('/api/security/userroles', { BusinessId: 301, Name, Roles });
+const userRole = (Name, Roles) => made('/api/security/userroles', { BusinessId: businessId, Name, Roles });
 const single = {}; // for each role, a user role that has it alone
 for (const [name, id] of Object.entries(roles))
     single[name] = await userRole(name, [id]);
 const plain = { own: await userRole('own', []), other: await userRole('other', []), admin: await userRole('admin', []) };
-await made('/api/sys/webhooks', { BusinessId: 301, Name: 'Matrix', Action: 1001, URL: `http://${receiver}/`, Active: true });
+await made('/api/sys/webhooks', { BusinessId: businessId, Name: 'Matrix', Action: 1001, URL: `http://${receiver}/`, Active: true });
 
 async function person(target, permissions, more = {}) {
     const body = bodyOf({ schema: creation('/api/sys/users') });
@@ -275,8 +278,7 @@ test('who is nobody, or nobody any more, is told so by every operation: 401', as
 test('a token that expired is 401 to every operation', async () => {
     const brief = await Server.start(['--token-lifetime', '1']);
     const headers = { Authorization: `Bearer ${await brief.token()}` };
-    while ((await brief.call('GET', '/api/auth/me', { headers })).status === 200)
-        await new Promise((wake) => { setTimeout(wake, 100); });
+    await until('the token expires', async () => (await brief.call('GET', '/api/auth/me', { headers })).status !== 200, { pause: 100 });
     await inParallel(closed, async (one) => {
         for (const id of [adminId, staff.editor])
             assertFailure(await ask(one, headers, id, other, brief), 401);

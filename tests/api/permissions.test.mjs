@@ -1,7 +1,10 @@
 // Who may do what: roles, escalation, the last administrator.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminId, assertFailure, assertInvalid, password, staff, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password } from '../lib/users.mjs';
 
 const server = await Server.start();
 const editor = await server.token('editor@example.com');
@@ -75,17 +78,17 @@ test('nobody puts a role into a user role that the giver lacks, by whatever memb
     const roles = Object.fromEntries((await call('GET', '/api/security/roles?size=1000', undefined, admin)).json.Records.map(({ Name, Id }) => [Name, Id]));
     const of = (...names) => names.map((name) => roles[name]);
     const granted = of('UserRole-Edit', 'UserRole-Create', 'UserRole-Read', 'User-List'), beyond = of('User-Edit');
-    const made = async (body) => (await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Guarded', ...body }, admin)).json.Value.Id;
+    const made = async (body) => (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Guarded', ...body }, admin)).json.Value.Id;
     const own = await made({ Roles: granted }), other = await made({ Roles: of('User-List') });
     assert.equal((await call('PATCH', `/api/sys/users/${staff.creator}`, { UserRoles: [own] }, admin)).status, 200);
     const token = await server.token('creator@example.com');
     for (const id of [own, other])
         for (const member of ['Roles', 'AddedRoles']) {
-            const whole = { BusinessId: 301, Name: 'Guarded', Id: id };
+            const whole = { BusinessId: businessId, Name: 'Guarded', Id: id };
             assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { [member]: beyond }, token), member);
             assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { [member]: [...granted, ...beyond] }, token), member);
             assertDenied(await call('PUT', '/api/security/userroles', { ...whole, [member]: beyond }, token), member);
-            assertDenied(await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'More', [member]: beyond }, token), member);
+            assertDenied(await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'More', [member]: beyond }, token), member);
             assertDenied(await call('PATCH', `/api/security/userroles/${id}`, { RemovedRoles: beyond, [member]: beyond }, token), member);
         }
     const stored = async (id) => (await call('GET', `/api/security/userroles/${id}`, undefined, admin)).json.Roles;

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import net from 'node:net';
 import tls from 'node:tls';
 import { rows } from './framing.mjs';
-import { Server, adminEmail, password, run, temporaryFolder, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
 // With what the unit says of how it is to be run, but for the address.
@@ -46,15 +48,13 @@ async function start() {
     nginx.stderr.on('data', (bytes) => { said += bytes; });
     const ended = new Promise((resolve) => { nginx.on('close', resolve); });
     after(async () => { nginx.kill('SIGTERM'); await ended; });
-    for (let tries = 0; ; tries++) {
-        const open = await new Promise((resolve) => {
+    await until(() => `nginx listens: ${said}`, () => {
+        assert.equal(nginx.exitCode, null, `nginx ended: ${said}`);
+        return new Promise((resolve) => {
             const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); }).on('error', () => resolve(false));
         });
-        if (open)
-            return port;
-        assert.ok(tries < 2400 && nginx.exitCode === null, `nginx does not listen: ${said}`);
-        await new Promise((resolve) => { setTimeout(resolve, 50); });
-    }
+    }, { pause: 50 });
+    return port;
 }
 const port = await start();
 
@@ -134,8 +134,7 @@ test('a client is served through nginx: a token, an update, the record', async (
     const granted = await send(request('POST', '/api/token', { body: `grant_type=password&username=${adminEmail}&password=${password}` }));
     assert.equal(statusOf(granted), 200, granted);
     const token = bodyOf(granted).access_token;
-    const body = JSON.stringify({ Id: userId, FullName: 'Ada Lovelace', Email: 'ada@example.com', Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+    const body = JSON.stringify(userBody({ Id: userId, FullName: 'Ada Lovelace', Email: 'ada@example.com' }));
     assert.equal(bodyOf(await send(request('PUT', '/api/sys/users', { token, body }))).WasSuccessful, true);
     assert.equal(bodyOf(await send(request('GET', `/api/sys/users/${userId}`, { token }))).FullName, 'Ada Lovelace');
     assert.equal(statusOf(await send(request('PUT', '/api/sys/users', { token, body: 'x'.repeat(1024 * 1024 + 1) }))), 413);

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { TlsServer, Wire, ask, makeCertificate, request } from '../lib/tls.mjs';
-import { Server, adminEmail, password, run, temporaryFolder } from '../lib/server.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
 
 const folder = temporaryFolder(), own = await makeCertificate(folder, 'own'), socket = join(folder, 'proxied.sock');
 const proxy = '127.0.0.9', other = '127.0.0.10', attempts = 3, limit = ['--address-attempts', `${attempts}`];

@@ -9,9 +9,12 @@ import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Wire, request, until } from '../lib/tls.mjs';
-import { within } from '../lib/wait.mjs';
-import { Server, adminEmail, adminId, assertInvalid, isSanitized, password, userId } from '../lib/server.mjs';
+import { Wire, request } from '../lib/tls.mjs';
+import { until, within } from '../lib/wait.mjs';
+import { adminId, businessId, userId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { isSanitized, Server } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
 
 const isJudged = !isSanitized(), MIB = 1024 * 1024;
 const server = await Server.start(['--metrics']);
@@ -202,7 +205,7 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
 test('replies that nobody reads are in the account of all requests, past which others are told to come again, and then they are ended', async () => {
     const other = await Server.start(['--metrics', '--request-memory', '32', '--idle-timeout', '600']), secret = await other.admin();
     for (let i = 0; i < 40; i++)
-        assert.equal((await other.call('POST', '/api/sys/webhooks', { token: secret, body: { BusinessId: 301, Name: `Long ${i}`, Action: 1, URL: 'http://127.0.0.1:1/', Description: '\n'.repeat(65536) } })).status, 200);
+        assert.equal((await other.call('POST', '/api/sys/webhooks', { token: secret, body: { BusinessId: businessId, Name: `Long ${i}`, Action: 1, URL: 'http://127.0.0.1:1/', Description: '\n'.repeat(65536) } })).status, 200);
     const held = () => figure('roster_request_memory_bytes', other), again = () => other.call('GET', '/api/sys/webhooks?size=100', { token: secret });
     await within(25000, async () => { // where nobody is refused they are ended after 30 s
         const wires = [];
@@ -305,7 +308,7 @@ test('a long text is in the audit trail as its length and hash, a short one as i
 });
 
 test('there are 100 webhooks at most, of which one that goes makes room', async () => {
-    const make = (i) => server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: `Hook ${i}`, Action: 1, URL: `http://127.0.0.1:1/${i}`, Active: false } });
+    const make = (i) => server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: `Hook ${i}`, Action: 1, URL: `http://127.0.0.1:1/${i}`, Active: false } });
     const { json: { TotalItems } } = await server.call('GET', '/api/sys/webhooks?size=1', { token });
     let last;
     for (let i = TotalItems; i < 100; i++) {
@@ -322,7 +325,7 @@ test('what is told of a change is written once, whatever the number of webhooks,
     const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
     const Devices = 'd'.repeat(60000), ask = (method, path, body) => other.call(method, path, { token: secret, body });
     for (let i = 0; i < 100; i++)
-        assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: `Hook ${i}`, Action: 1002, URL: 'http://127.0.0.1:1/', Active: true })).status, 200);
+        assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: `Hook ${i}`, Action: 1002, URL: 'http://127.0.0.1:1/', Active: true })).status, 200);
     const pages = () => Number(sql('PRAGMA page_count'));
     const before = pages();
     assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { Devices })).status, 200);
@@ -394,7 +397,7 @@ test('how many tokens a user has is a setting', async () => {
 test('of a user 10,000 Idempotency-Keys are remembered, of which the oldest goes; those of others stay', async () => {
     const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
-    const make = (key) => other.call('POST', '/api/sys/languages', { token: secret, headers: { 'Idempotency-Key': key }, body: { BusinessId: 301, Name: 'Keyed', Culture: 'xx', DisplayOrder: 1, Active: true } });
+    const make = (key) => other.call('POST', '/api/sys/languages', { token: secret, headers: { 'Idempotency-Key': key }, body: { BusinessId: businessId, Name: 'Keyed', Culture: 'xx', DisplayOrder: 1, Active: true } });
     const first = await make('first');
     assert.equal(first.status, 200, first.text);
     const at = Number(sql('SELECT at_ms FROM repeats'));

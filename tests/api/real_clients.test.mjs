@@ -1,7 +1,10 @@
 // What real clients send and rely on, as reports about other servers tell: each promise stands in docs/api.md.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertFailure, assertInvalid, password, required, staff, totp, userId } from '../lib/server.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password, required, totp, userBody } from '../lib/users.mjs';
 import { totpStep, withinOneStep } from '../lib/wait.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3']);
@@ -13,7 +16,7 @@ const signIn = (username, secret, more = {}) => server.grant({ grant_type: 'pass
 const basic = (email, secret) => ({ headers: { Authorization: `Basic ${Buffer.from(`${email}:${secret}`).toString('base64')}` } });
 const me = async (more) => (await server.call('GET', '/api/auth/me', more)).status;
 const statuses = async (replies) => (await Promise.all(replies)).map(({ status }) => status).sort();
-const plain = { FullName: 'Somebody', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true };
+const plain = userBody({ FullName: 'Somebody', Active: true, APIAccess: true });
 let number = 0;
 
 async function newUser(more = {}) {
@@ -37,7 +40,7 @@ test('who reads a record, changes something and writes all of it back leaves the
 });
 
 test('what an update leaves out stays: nobody is deactivated by it', async () => {
-    const { Id } = await newUser({ Businesses: [301], Devices: 'one' });
+    const { Id } = await newUser({ Businesses: [businessId], Devices: 'one' });
     assert.equal((await server.update(Id, { FullName: 'Changed' })).status, 200);
     const { Active, APIAccess, Businesses, Devices } = await server.get(Id);
     assert.deepEqual([Active, APIAccess, Businesses, Devices], [true, true, [301], 'one']);

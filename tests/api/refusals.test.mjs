@@ -2,8 +2,12 @@
 // that every failure has, and so that the client gets to read it.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Client, ask, assertRefusal, held, statuses, until } from '../lib/client.mjs';
-import { Server, adminEmail, assertFailure, password, required, userId } from '../lib/server.mjs';
+import { Client, ask, assertRefusal, held, statuses } from '../lib/client.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--idle-timeout', '300']);
 const token = await server.admin();
@@ -165,6 +169,6 @@ test('who goes on sending after a refusal is not listened to for ever, and who k
     for (await endless.write(refused[400]); taken < 100 && !endless.isOver; taken++)
         await endless.write('x'.repeat(MIB)).catch(() => {}); // the reset that it comes to
     assert.ok(taken < 100, `${taken} MiB were taken`);
-    await until(() => held(own).count === 0);
+    await until('its connections are gone', () => held(own).count === 0);
     silent.close();
 });

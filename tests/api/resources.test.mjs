@@ -1,7 +1,10 @@
 // What a user record points to (docs/contract.md section 7.1), and the commands of all resources.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, staff, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
@@ -12,11 +15,11 @@ const call = (method, path, body, options) => server.call(method, path, { token,
 // A valid body of each resource, a change of it, and the entity that its filters and roles are called by.
 const resources = {
     '/api/sys/businesses': ['Business', { Name: 'Quay House' }, { Name: 'Quay Houses' }],
-    '/api/security/userroles': ['UserRole', { BusinessId: 301, Name: 'Greeters', Roles: [1, 2] }, { Roles: [2] }],
+    '/api/security/userroles': ['UserRole', { BusinessId: businessId, Name: 'Greeters', Roles: [1, 2] }, { Roles: [2] }],
     '/api/support/chatrooms': ['ChatRoom', { BusinessId: 302, Name: 'Lobby', Active: true }, { Active: false }],
-    '/api/sys/languages': ['Language', { BusinessId: 301, Name: 'Deutsch', Culture: 'de-DE', DisplayOrder: 4 }, { DisplayOrder: 5 }],
-    '/api/apps/applications': ['Application', { DeveloperId: 100000001, Name: 'Doors', ShortDescription: 'Opens doors', InstallUrl: 'https://example.com/' }, { Published: true }],
-    '/api/sys/webhooks': ['WebHook', { BusinessId: 301, Name: 'Events', Action: 1001, URL: 'https://example.com/x' }, { Description: 'Two\nlines' }],
+    '/api/sys/languages': ['Language', { BusinessId: businessId, Name: 'Deutsch', Culture: 'de-DE', DisplayOrder: 4 }, { DisplayOrder: 5 }],
+    '/api/apps/applications': ['Application', { DeveloperId: adminId, Name: 'Doors', ShortDescription: 'Opens doors', InstallUrl: 'https://example.com/' }, { Published: true }],
+    '/api/sys/webhooks': ['WebHook', { BusinessId: businessId, Name: 'Events', Action: 1001, URL: 'https://example.com/x' }, { Description: 'Two\nlines' }],
 };
 
 for (const [path, [entity, body, change]] of Object.entries(resources)) {
@@ -69,7 +72,7 @@ test('roles are read-only: one for each entity and operation', async () => {
 });
 
 test('a chat room needs no name', async () => {
-    const made = await call('POST', '/api/support/chatrooms', { BusinessId: 301 });
+    const made = await call('POST', '/api/support/chatrooms', { BusinessId: businessId });
     assert.equal(made.status, 200, made.text);
     const path = `/api/support/chatrooms/${made.json.Value.Id}`, { json } = await call('GET', path);
     assert.deepEqual([json.Name, json.ToStringText], [null, '']);
@@ -100,7 +103,7 @@ test('a refused write names the version that is there: 412 and 409 carry its ETa
 });
 
 test('PATCH: null empties a collection, as RFC 7396 says, and PUT leaves it', async () => {
-    const role = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Emptied', Roles: [1, 2], Users: [userId] });
+    const role = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Emptied', Roles: [1, 2], Users: [userId] });
     const rolePath = `/api/security/userroles/${role.json.Value.Id}`, userPath = `/api/sys/users/${userId}`;
     await call('PATCH', userPath, { ChatRooms: [501, 502] });
     const user = await server.get(userId);
@@ -140,16 +143,16 @@ test('what users still refer to is not deleted, and the message says who refers 
 });
 
 test('a user role never grants more than who makes it has', async () => {
-    const { json } = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Role makers', Roles: [6, 7, 8, 9] });
+    const { json } = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Role makers', Roles: [6, 7, 8, 9] });
     await server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { AddedUserRoles: [json.Value.Id] } });
     const maker = await server.token('lister@example.com');
-    const own = { BusinessId: 301, Name: 'Mine' };
+    const own = { BusinessId: businessId, Name: 'Mine' };
     assert.equal(assertFailure(await call('POST', '/api/security/userroles', { ...own, Roles: [4] }, { token: maker }), 403).Errors[0].PropertyName, 'Roles');
     assert.equal((await call('POST', '/api/security/userroles', { ...own, Roles: [1, 6] }, { token: maker })).status, 200);
 });
 
 test('a change of a user role is felt by the next request', async () => {
-    const { json } = await call('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Passing', Roles: [2] });
+    const { json } = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Passing', Roles: [2] });
     const path = `/api/sys/users/${staff.deleter}`;
     await call('PATCH', path, { AddedUserRoles: [json.Value.Id] });
     const bearer = await server.token('deleter@example.com');
@@ -217,7 +220,7 @@ test('audit trail entries name the business: the record\'s, or a user\'s default
     await call('PATCH', `/api/sys/languages/${Id}`, { Culture: 'yy' });
     const rows = await entries(`AuditTrailEntry_EntityShortName=Language&AuditTrailEntry_EntityId=${Id}`);
     assert.deepEqual(rows.map((row) => row.BusinessId), [302, 302]);
-    await server.update(staff.frontdesk, { Businesses: [301] });
+    await server.update(staff.frontdesk, { Businesses: [businessId] });
     await server.update(staff.frontdesk, { FullName: 'Of one place' });
     await server.update(staff.frontdesk, { Businesses: [303] });
     await server.update(staff.frontdesk, { FullName: 'Of another place' });
@@ -234,7 +237,7 @@ test('audit trail entries name the business: the record\'s, or a user\'s default
 
 test('every record of every resource has a UniqueId of its own, which stays and finds it', async () => {
     await server.token('manager@example.com');
-    const webHook = { BusinessId: 301, Name: 'Told', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
+    const webHook = { BusinessId: businessId, Name: 'Told', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
     const hook = (await call('POST', '/api/sys/webhooks', webHook)).json.Value.Id;
     await server.update(userId, { LastHelpVisited: 5 });
     await call('PATCH', `/api/sys/webhooks/${hook}`, { Active: false });

@@ -2,7 +2,9 @@
 // acts any more. The audit trail says what came before it and what after. REVOCATION_ROUNDS says how often.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, adminEmail, password } from '../lib/server.mjs';
+import { businessId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
 const rounds = Number(process.env.REVOCATION_ROUNDS ?? 5), connections = 12;
@@ -22,9 +24,8 @@ const target = await made('/api/sys/businesses', { Name: 'Flooded' });
 let count = 0;
 async function victim() {
     const email = `flood${++count}@example.com`;
-    const role = await made('/api/security/userroles', { BusinessId: 301, Name: `Flood ${count}`, Roles: roleIds });
-    const id = await made('/api/sys/users', { FullName: 'Floods', Email: email, Language: 1, PasswordSalt: '', LastHelpVisited: 0,
-        InvalidLoginAttempts: 0, Active: true, APIAccess: true, IsAdmin: true, UserRoles: [role], NewPassword: password });
+    const role = await made('/api/security/userroles', { BusinessId: businessId, Name: `Flood ${count}`, Roles: roleIds });
+    const id = await made('/api/sys/users', userBody({ FullName: 'Floods', Email: email, Active: true, APIAccess: true, IsAdmin: true, UserRoles: [role], NewPassword: password }));
     return { id, email, role };
 }
 const signIn = async ({ email }) => {

@@ -1,12 +1,15 @@
 // No two users look the same: what is one address, which is none, and what is no name.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, assertInvalid, password, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password, userBody } from '../lib/users.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
 const create = (Email, more = {}) => server.call('POST', '/api/sys/users', { token,
-    body: { FullName: 'Somebody', Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, ...more } });
+    body: userBody({ FullName: 'Somebody', Email, ...more }) });
 const made = async (Email, more) => {
     const reply = await create(Email, more);
     assert.equal(reply.status, 200, `${Email}: ${reply.text}`);

@@ -1,7 +1,12 @@
 // GET /api/sys/users: docs/contract.md section 5, and random searches compared with a naive model in memory.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addMembers, addNeighbours, assertFailure, assertInvalid, fieldTable, staff, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { userBody } from '../lib/users.mjs';
+import { addMembers, addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
@@ -111,8 +116,8 @@ test('orderBy takes every scalar field, and nothing else', async () => {
 test('text filters contain the value, without regard to case, and the exact match comes first', async () => {
     await server.update(userId, { FullName: 'Zoë Ökonom' });
     assert.deepEqual(await names('User_FullName=zOË ö'), ['Zoë Ökonom']);
-    const make = (FullName, Email) => server.call('POST', '/api/sys/users', { token, body: {
-        FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+    const make = (FullName, Email) => server.call('POST', '/api/sys/users', { token, body: userBody({
+        FullName, Email }) });
     const longer = (await make('Longer', 'aa@x.example.com')).json.Value.Id;
     const exact = (await make('Exact', 'a@x.example.com')).json.Value.Id;
     assert.deepEqual((await found('User_Email=A@x.example.com')).Records.map((user) => user.Id), [exact, longer]);
@@ -126,8 +131,8 @@ test('every part of an address finds those that contain it, and counts them', as
     const addresses = ['maria@q.example.com', 'Anna-Maria@q.example.com.au', '"x@maria"@q.example.org', 'zo\u00eb.maria@Q.EXAMPLE.com'];
     const users = [];
     for (const Email of addresses)
-        users.push((await server.call('POST', '/api/sys/users', { token, body: {
-            FullName: 'Addressee', Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id);
+        users.push((await server.call('POST', '/api/sys/users', { token, body: userBody({
+            FullName: 'Addressee', Email }) })).json.Value.Id);
     const shown = await Promise.all(users.map(async (id) => (await server.get(id)).Email.toLowerCase()));
     const parts = new Set();
     for (const email of shown)
@@ -152,7 +157,7 @@ test('every part of an address finds those that contain it, and counts them', as
 
 test('an address is not found by another of which its quoted local part has the pieces', async () => {
     const make = async (FullName, Email) => (await server.call('POST', '/api/sys/users', { token,
-        body: { FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id;
+        body: userBody({ FullName, Email }) })).json.Value.Id;
     const quoted = [await make('Quoted', '"ilse@x@q.example.com"@q.example.net'), await make('Quoted', '"olaf@x@q.example.com"@q.example.net')];
     const named = await make('Named', 'olaf@q.example.com');
     for (const [needle, ids] of [['ilse@q.example.com', []], ['olaf@q.example.com', [named]], ['ilse@q.example', []], ['olaf@x@q.example.com', [quoted[1]]],
@@ -168,8 +173,7 @@ test('a page of more than 8 MiB is refused and names size; a smaller one is give
     const lines = (n) => `${n}`.padEnd(65536, '\n');
     const ids = [];
     for (let n = 0; n < 70; n++)
-        ids.push((await server.call('POST', '/api/sys/users', { token, body: { FullName: `Has Devices ${n}`, Email: `devices${n}@example.com`, Devices: lines(n),
-            Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id);
+        ids.push((await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: `Has Devices ${n}`, Email: `devices${n}@example.com`, Devices: lines(n) }) })).json.Value.Id);
     const users = (query) => server.call('GET', `/api/sys/users?User_FullName=has+devices&${query}`, { token });
     assertInvalid(await users('size=1000'), 'size', /more than 8 MiB/);
     assert.equal((await users('size=5&orderBy=Id&dir=1')).json.Records.length, 5);
@@ -378,7 +382,7 @@ test('letters that are one without regard to case and accents find each other: �
 
 test('exact matches come first, and of them those with the same accents', async () => {
     const make = async (FullName, n) => (await server.call('POST', '/api/sys/users', { token,
-        body: { FullName, Email: `accents${n}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 } })).json.Value.Id;
+        body: userBody({ FullName, Email: `accents${n}@example.com` }) })).json.Value.Id;
     const names = ['Rene Quartz the Second', 'René Quartz', 'Rene Quartz', 'RENÉ QUARTZ', 'Renè Quartz'], ids = [];
     for (const [n, name] of names.entries())
         ids.push(await make(name, n));
@@ -430,8 +434,7 @@ test('paging by Id neither repeats nor skips who was there throughout, while oth
     let done = false, made = 0;
     const churn = (async () => {
         while (!done) {
-            const reply = await server.call('POST', '/api/sys/users', { token, body: { FullName: 'Passing By', Language: 1, PasswordSalt: '',
-                Email: `passing.${made++}@example.com`, LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+            const reply = await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: 'Passing By', Email: `passing.${made++}@example.com` }) });
             assert.equal(reply.status, 200, reply.text);
             if (made % 3)
                 await server.call('DELETE', `/api/sys/users/${reply.json.Value.Id}`, { token });

@@ -3,7 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, storedUsers } from '../lib/server.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { adminId, staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { assertEndsWithin } from '../lib/wait.mjs';
 
 const server = await Server.start();
@@ -33,8 +37,7 @@ const trade = async (jwt, more) => {
 let count = 0;
 async function person(more = {}) {
     const email = `session${++count}@example.com`;
-    const { status, json, text } = await call('POST', '/api/sys/users', { body: { FullName: 'Of A Session', Email: email, Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: password, ...more } });
+    const { status, json, text } = await call('POST', '/api/sys/users', { body: userBody({ FullName: 'Of A Session', Email: email, Active: true, APIAccess: true, NewPassword: password, ...more }) });
     assert.equal(status, 200, text);
     return { id: json.Value.Id, email };
 }

@@ -4,8 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { ask, until } from '../lib/tls.mjs';
-import { Server, adminEmail, assertFailure, password, required, staff, totp, userId } from '../lib/server.mjs';
+import { ask } from '../lib/tls.mjs';
+import { staff, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, required, totp } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3', '--address-attempts', '40']);
 const admin = await server.admin();

@@ -5,15 +5,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, binary, password, required, run } from '../lib/server.mjs';
-import { until } from '../lib/wait.mjs';
+import { adminId } from '../lib/ids.mjs';
+import { binary, run, Server } from '../lib/server.mjs';
+import { password, required, userBody } from '../lib/users.mjs';
+import { sleep, until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--metrics'], { ROSTER_ADMIN_PASSWORD: password });
 const token = await server.token('admin@localhost');
 
 test('SIGHUP, SIGUSR1, SIGUSR2 and SIGXFSZ end neither the server nor a request', async () => {
-    const body = required(await server.get(100000001, token)), { pid } = server.child;
+    const body = required(await server.get(adminId, token)), { pid } = server.child;
     let goesOn = true, answered = 0;
     const load = Array.from({ length: 4 }, async () => {
         for (; goesOn; answered++)
@@ -40,8 +41,7 @@ test('signals that come while it starts do not end it', async () => {
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXFSZ']) {
         await server.stop();
         const served = server.spawn();
-        while (!ignores(server.child.pid)) // a program that is not loaded yet cannot ignore anything
-            await sleep(1);
+        await until('the program is loaded and ignores SIGHUP', () => ignores(server.child.pid), { pause: 1 });
         const timer = setInterval(() => server.child.kill(signal), 1);
         await served.finally(() => clearInterval(timer));
     }
@@ -55,8 +55,7 @@ test('a file that may not grow further is a full disk: not ready while changes a
     const refuses = async () => Number(/^roster_store_refuses (\d)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
     const signIn = () => server.grant({ grant_type: 'password', username: 'admin@localhost', password });
     let number = 0;
-    const create = async () => (await server.call('POST', '/api/sys/users', { token, body: { FullName: `User ${number}`, Email: `user${number++}@example.com`, Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0, Devices: randomBytes(45000).toString('base64') } })).status;
+    const create = async () => (await server.call('POST', '/api/sys/users', { token, body: userBody({ FullName: `User ${number}`, Email: `user${number++}@example.com`, Devices: randomBytes(45000).toString('base64') }) })).status;
     assert.deepEqual([await ready(), await refuses()], [200, 0]);
     limit(256 * 1024);
     let status;
@@ -72,7 +71,7 @@ test('a file that may not grow further is a full disk: not ready while changes a
         assert.deepEqual([await ready(), await refuses()], [503, 1], `${i}`);
     }
     assert.ok(fitted > 0, 'a sign-in fitted in');
-    assert.equal((await server.get(100000001, token)).Email, 'admin@localhost');
+    assert.equal((await server.get(adminId, token)).Email, 'admin@localhost');
     limit('unlimited');
     await until('ready again', async () => await ready() === 200);
     assert.equal(await refuses(), 1, 'being asked changes nothing');

@@ -3,8 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { Client, assertRefusal, held, statuses, until } from '../lib/client.mjs';
-import { Server, required, userId } from '../lib/server.mjs';
+import { Client, assertRefusal, held, statuses } from '../lib/client.mjs';
+import { userId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const server = await Server.start(['--idle-timeout', '2']);
 const token = await server.admin();
@@ -85,8 +88,8 @@ test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
         client.socket.on('error', () => {}); // the reset that it may come to
         client.write(head('GET', '/api/openapi.json').repeat(200)).catch(() => {}); // more than sockets hold
     }
-    await until(() => held(own).count === clients.length);
-    await until(() => held(own).count === 0);
+    await until('all are connected', () => held(own).count === clients.length);
+    await until('its connections are gone', () => held(own).count === 0);
     clients.forEach((client) => client.close());
 });
 

@@ -6,7 +6,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, adminEmail, password, staff, userId } from '../lib/server.mjs';
+import { staff, userId } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 
 const samples = Number(process.env.TIMING_SAMPLES ?? 0), COUNTED = 3;
 const OWN_HASH_US = 19456 * 2 * 6 / 10 | 0; // KiB, passes and what one of both takes (src/crypto/password.c)
@@ -117,8 +119,7 @@ test('an unknown, a locked, an inactive user and a wrong password take as long t
 // to all others neither the answer nor the time.
 test('who may not change users learns nothing of an address by the time of a refusal', { timeout: 3600000 }, async (context) => {
     const token = await server.token('reader@example.com');
-    const create = (Email, bearer) => server.call('POST', '/api/sys/users', { token: bearer, body: { FullName: 'Somebody', Email, Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0 } });
+    const create = (Email, bearer) => server.call('POST', '/api/sys/users', { token: bearer, body: userBody({ FullName: 'Somebody', Email }) });
     for (const [bearer, status] of [[token, 403], ['x', 401]])
         await compare(context, { free: () => create('admin@example.org', bearer), taken: () => create(adminEmail, bearer) },
             (reply) => assert.equal(reply.status, status), { hashes: 0, commands: 0, writes: 0, readings: 1 }); // that of /metrics itself

@@ -7,9 +7,13 @@ import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { TlsServer, Wire, ask, inTime, makeCertificate, openssl, request, sleep, until } from '../lib/tls.mjs';
+import { TlsServer, Wire, ask, makeCertificate, openssl, request } from '../lib/tls.mjs';
 import { parseReply } from '../lib/client.mjs';
-import { Server, addMembers, adminEmail, password, required, run, temporaryFolder, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
+import { inTime, sleep, until } from '../lib/wait.mjs';
+import { addMembers } from '../lib/world.mjs';
 
 const folder = temporaryFolder(), concurrently = { concurrency: 8 };
 const [own, rsa] = await Promise.all([makeCertificate(folder, 'own'), makeCertificate(folder, 'rsa', ['localhost', '127.0.0.1'], 'rsa')]);

@@ -2,7 +2,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, adminEmail, adminId, assertFailure, assertInvalid, password, staff, totp, userId } from '../lib/server.mjs';
+import { adminId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, password, totp } from '../lib/users.mjs';
 import { assertRecent, totpStep, until, withinOneStep } from '../lib/wait.mjs';
 
 const server = await Server.start(['--lockout-attempts', '3']);

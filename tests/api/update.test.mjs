@@ -3,7 +3,11 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, addNeighbours, adminEmail, adminId, assertFailure, assertInvalid, required, userId } from '../lib/server.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { adminEmail, required } from '../lib/users.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 import { assertRecent } from '../lib/wait.mjs';
 
 const server = await Server.start();
@@ -184,10 +188,8 @@ test('Email is trimmed, must be valid, and is unique without regard to case', as
         assertInvalid(await server.update(userId, { Email: taken }), 'Email', /^is already used by another user$/);
     assert.equal((await server.update(userId, { Email: 'Ada.King@EXAMPLE.com' })).status, 200, 'its own in other case');
     assert.equal((await server.update(userId, { Email: 'jürgen@bücher.example' })).status, 200);
-    assertInvalid(await server.update(staffReader, { Email: 'JÜRGEN@xn--bcher-kva.example' }), 'Email', /already used/);
+    assertInvalid(await server.update(staff.reader, { Email: 'JÜRGEN@xn--bcher-kva.example' }), 'Email', /already used/);
 });
-const staffReader = 100000012;
-
 test('UpdatedOn strictly increases', async () => {
     let last = '';
     for (let i = 0; i < 20; i++) {
@@ -286,7 +288,7 @@ test('of a secret of any resource the audit trail says that it changed, never fr
         assert.equal(reply.status, 200, reply.text);
         return reply.json.Value.Id;
     };
-    const hook = await write('POST', 'sys/webhooks', { BusinessId: 301, Name: 'Audited', Action: 1001, URL: 'https://example.com/', SharedSecret: 'first' });
+    const hook = await write('POST', 'sys/webhooks', { BusinessId: businessId, Name: 'Audited', Action: 1001, URL: 'https://example.com/', SharedSecret: 'first' });
     const application = await write('POST', 'apps/applications', { DeveloperId: adminId, Name: 'Audited', ShortDescription: 'Opens', InstallUrl: 'https://example.com/', SecretKey: 'first' });
     for (const round of ['A', 'B']) {
         await write('PATCH', `sys/users/${userId}`, { NewPassword: `correct horse ${round}`, AccessToken: `tell nobody ${round}`, TwoFactorSecret: round.repeat(32) });

@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminId, fieldTable, required, run, storedUsers, temporaryFolder, userId } from '../lib/server.mjs';
+import { fieldTable, storedUsers } from '../lib/database.mjs';
+import { adminId, businessId, userId } from '../lib/ids.mjs';
+import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 import { moment } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
@@ -160,7 +163,7 @@ for (let version = 1; version < latest; version++) {
         assert.deepEqual([application.DeveloperId, application.ApplicationKey, application.RequiredRoles], [adminId, null, []]);
         assert.equal((await call('PUT', '/api/apps/applications', application)).Status, 200);
         assert.equal((await call('DELETE', `/api/sys/users/${adminId}`)).WasSuccessful, false);
-        const room = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: { BusinessId: 301 } });
+        const room = await server.call('POST', '/api/support/chatrooms', { token: await server.admin(), body: { BusinessId: businessId } });
         assert.equal(room.status, 200, room.text);
     });
 }

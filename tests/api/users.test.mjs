@@ -1,15 +1,19 @@
 // POST, DELETE and PATCH of users (docs/contract.md section 3.1, docs/api.md "The other operations").
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, addNeighbours, adminId, assertFailure, assertInvalid, fieldTable, password, staff, userId } from '../lib/server.mjs';
+import { fieldTable } from '../lib/database.mjs';
+import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { Server } from '../lib/server.mjs';
+import { password, userBody } from '../lib/users.mjs';
+import { addNeighbours } from '../lib/world.mjs';
 
 const server = await Server.start();
 await addNeighbours(server);
 const token = await server.admin();
 const call = (method, path, options) => server.call(method, `/api/sys/users${path}`, { token, ...options });
 let made = 0;
-const body = (more = {}) => ({ FullName: 'New Person', Email: `new.${++made}@example.com`, Language: 1, PasswordSalt: '',
-    LastHelpVisited: 0, InvalidLoginAttempts: 0, ...more });
+const body = (more = {}) => userBody({ FullName: 'New Person', Email: `new.${++made}@example.com`, ...more });
 const post = (more, options) => call('POST', '', { body: body(more), ...options });
 const create = async (more) => {
     const reply = await post(more);
@@ -44,7 +48,7 @@ test('what a create does not say is null, false or empty', async () => {
 });
 
 test('create takes every writable field, and an Id is ignored', async () => {
-    const id = await create({ Id: 5, Active: true, APIAccess: true, Businesses: [301], AddedBusinesses: [302], RemovedBusinesses: [301],
+    const id = await create({ Id: 5, Active: true, APIAccess: true, Businesses: [businessId], AddedBusinesses: [302], RemovedBusinesses: [businessId],
         UserRoles: [402], NewPassword: 'correct horse battery', TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', SystemId: 'abc', PreferredLanguageId: 602 });
     assert.notEqual(id, 5);
     const user = await server.get(id);
@@ -84,7 +88,7 @@ test('who is no administrator creates no administrator and grants no more than i
 });
 
 test('delete answers with the envelope; then nobody is there', async () => {
-    const id = await create({ Active: true, APIAccess: true, Businesses: [301], NewPassword: 'correct horse battery' });
+    const id = await create({ Active: true, APIAccess: true, Businesses: [businessId], NewPassword: 'correct horse battery' });
     const { Email } = await server.get(id);
     const own = await server.token(Email, 'correct horse battery');
     const reply = await call('DELETE', `/${id}`);
@@ -99,7 +103,7 @@ test('delete answers with the envelope; then nobody is there', async () => {
 
 // What is about to be created has no ETag yet (RFC 9110 section 13.1.1).
 test('create under If-Match is 412, creates nothing, and the next change is taken', async () => {
-    const body = { FullName: 'Not Yet', Email: 'not.yet@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 };
+    const body = userBody({ FullName: 'Not Yet', Email: 'not.yet@example.com' });
     for (const match of ['"1-1"', '*', 'x, "2-2"', '*il":"ada@example,.com"'])
         assertFailure(await call('POST', '', { body, headers: { 'If-Match': match } }), 412);
     assert.equal((await call('GET', '?User_Email=not.yet@example.com')).json.TotalItems, 0);

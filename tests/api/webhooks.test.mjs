@@ -5,7 +5,11 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, addMembers, assertFailure, assertInvalid, password, run, userId } from '../lib/server.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { run, Server } from '../lib/server.mjs';
+import { password, userBody } from '../lib/users.mjs';
+import { addMembers } from '../lib/world.mjs';
 import { sleep, until, within } from '../lib/wait.mjs';
 
 // What came: { path, body, signature, type }; `answers` gives the status for each path, or what makes it (which may take
@@ -38,7 +42,7 @@ const call = (method, path, body) => server.call(method, path, { token, body });
 const actions = { create: 1001, update: 1002, delete: 1003 };
 
 async function hook(path, action, more = {}) {
-    const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: path, Action: actions[action], Active: true,
+    const reply = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: path, Action: actions[action], Active: true,
         URL: `http://127.0.0.1:${port}${path}`, ...more });
     assert.equal(reply.status, 200, reply.text);
     return reply.json.Value.Id;
@@ -50,8 +54,7 @@ const to = (path) => came.filter((one) => one.path === path);
 test('create, update and delete of a user are told, as an array of one record', async () => {
     for (const action of Object.keys(actions))
         await hook(`/${action}`, action);
-    const made = await call('POST', '/api/sys/users', { FullName: 'Told', Email: 'told@example.com', Language: 1, PasswordSalt: '',
-        LastHelpVisited: 0, InvalidLoginAttempts: 0, NewPassword: 'correct horse battery' });
+    const made = await call('POST', '/api/sys/users', userBody({ FullName: 'Told', Email: 'told@example.com', NewPassword: 'correct horse battery' }));
     const { Id } = made.json.Value;
     await cameTo('/create');
     const record = await server.get(Id);
@@ -117,7 +120,7 @@ async function another(members = people.length, args = ['--webhook-retry', '1'])
         read: async (id) => (await ask('GET', `/api/sys/webhooks/${id}`)).json,
         repeat: async (id) => (await ask('POST', '/api/sys/webhookdeliveries/runcommand', { Key: 'repeat', Ids: [id] })).json,
         hook: async (path, more = {}) => {
-            const reply = await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: path, Action: actions.update, Active: true,
+            const reply = await ask('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: path, Action: actions.update, Active: true,
                 URL: `http://127.0.0.1:${port}${path}`, ...more });
             assert.equal(reply.status, 200, reply.text);
             return reply.json.Value.Id;
@@ -443,7 +446,7 @@ test('a private address is refused without a connection, unless the operator all
     let connections = 0;
     const inside = http.createServer().on('connection', () => { connections++; });
     await new Promise((ready) => inside.listen(0, '127.0.0.1', ready));
-    const made = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Inside', Action: actions.update, Active: true,
+    const made = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Inside', Action: actions.update, Active: true,
         URL: `http://127.0.0.1:${inside.address().port}/` });
     await server.update(userId, { FullName: 'Inward' });
     const { LastError } = await until('the refusal', async () => {
@@ -466,12 +469,11 @@ test('who may not read users neither makes webhooks nor reads what they were sen
     assert.match(delivery.Payload, /Private Person/);
     const { Records } = (await ask('GET', '/api/security/roles?size=100')).json;
     const grant = (names) => Records.filter(({ Name }) => names.test(Name)).map(({ Id }) => Id);
-    const userRole = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Hooks', Roles: grant(/^WebHook-/) })).json.Value.Id;
-    const made = await ask('POST', '/api/sys/users', { FullName: 'Hook Keeper', Email: 'keeper@example.com', Language: 1, PasswordSalt: '', LastHelpVisited: 0,
-        InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [userRole] });
+    const userRole = (await ask('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Hooks', Roles: grant(/^WebHook-/) })).json.Value.Id;
+    const made = await ask('POST', '/api/sys/users', userBody({ FullName: 'Hook Keeper', Email: 'keeper@example.com', Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [userRole] }));
     assert.equal(made.status, 200, made.text);
     const token = await own.token('keeper@example.com', 'correct horse battery');
-    const body = { BusinessId: 301, Name: 'Mine', Action: actions.update, URL: `http://127.0.0.1:${port}/mine`, Active: true };
+    const body = { BusinessId: businessId, Name: 'Mine', Action: actions.update, URL: `http://127.0.0.1:${port}/mine`, Active: true };
     const attempts = [['POST', '/api/sys/webhooks', body], ['PUT', '/api/sys/webhooks', { ...body, Id: id }],
         ['PATCH', `/api/sys/webhooks/${id}`, { URL: body.URL }], ['GET', '/api/sys/webhookdeliveries'],
         ['GET', `/api/sys/webhookdeliveries?id=[${delivery.Id}]`], ['GET', `/api/sys/webhookdeliveries/${delivery.Id}`],
@@ -500,10 +502,10 @@ test('a webhook whose maker is gone or may not read users any more tells nothing
     const names = Object.keys(losses), paths = names.map((_, i) => `/maker${i}`), makers = [], hooks = [];
     const roles = (await ask('GET', '/api/security/roles?size=1000')).json.Records, wanted = ['WebHook-Create', 'WebHook-Edit', 'User-Read'];
     for (const [i, path] of paths.entries()) {
-        const Email = `maker${i}@example.com`, role = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: path, Roles: roles.filter(({ Name }) => wanted.includes(Name)).map(({ Id }) => Id) })).json.Value.Id;
-        const { Id } = (await ask('POST', '/api/sys/users', { FullName: path, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [role] })).json.Value;
+        const Email = `maker${i}@example.com`, role = (await ask('POST', '/api/security/userroles', { BusinessId: businessId, Name: path, Roles: roles.filter(({ Name }) => wanted.includes(Name)).map(({ Id }) => Id) })).json.Value.Id;
+        const { Id } = (await ask('POST', '/api/sys/users', userBody({ FullName: path, Email, Active: true, APIAccess: true, NewPassword: 'correct horse battery', UserRoles: [role] }))).json.Value;
         makers.push({ Id, role, token: await own.token(Email, 'correct horse battery') });
-        const made = await own.call('POST', '/api/sys/webhooks', { token: makers[i].token, body: { BusinessId: 301, Name: path, Action: actions.update, Active: true, URL: `http://127.0.0.1:${port}${path}` } });
+        const made = await own.call('POST', '/api/sys/webhooks', { token: makers[i].token, body: { BusinessId: businessId, Name: path, Action: actions.update, Active: true, URL: `http://127.0.0.1:${port}${path}` } });
         assert.equal(made.status, 200, made.text);
         hooks.push(made.json.Value.Id);
     }
@@ -575,13 +577,13 @@ test('a user who is linked from the other side is told of', async () => {
     const { ask, hook } = await another(2);
     const path = '/linked', [one, two] = people;
     await hook(path);
-    const role = (await ask('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Told', Roles: [1], Users: [one] })).json.Value.Id;
+    const role = (await ask('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Told', Roles: [1], Users: [one] })).json.Value.Id;
     await cameTo(path, 1);
     await ask('PATCH', `/api/security/userroles/${role}`, { Users: [two] });
     await cameTo(path, 3);
     const of = (id) => to(path).filter(({ body }) => body[0].Id === id).map(({ body }) => body[0].UserRoles);
     assert.deepEqual([of(one), of(two)], [[[role], []], [[role]]]);
-    await ask('POST', '/api/support/chatrooms', { BusinessId: 301, Name: 'Told', Users: [two] });
+    await ask('POST', '/api/support/chatrooms', { BusinessId: businessId, Name: 'Told', Users: [two] });
     await cameTo(path, 4);
     assert.equal(to(path).at(-1).body[0].ChatRooms.length, 1);
 });
@@ -615,7 +617,7 @@ test("webhooks may wait for the service's own events, 1 to 90, which never come"
     assert.equal((await ask('GET', '/api/sys/webhookdeliveries')).json.TotalItems, 1);
     assert.equal(to('/never').length, 0);
     for (const Action of [0, 91, 1000, 1004, '3.5'])
-        assertInvalid(await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'x', URL: 'https://example.com/', Action }), 'Action', /must be one of 1 to 90, 1001/);
+        assertInvalid(await ask('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'x', URL: 'https://example.com/', Action }), 'Action', /must be one of 1 to 90, 1001/);
 });
 
 test('each delivery carries its Id, the same at each attempt', async () => {

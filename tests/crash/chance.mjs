@@ -1,5 +1,6 @@
 // Chance that SEED=n repeats, but for the timing of the server and of who asks it.
 import { randomInt } from 'node:crypto';
+import { sleep } from '../lib/wait.mjs';
 
 export const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
 
@@ -25,7 +26,7 @@ export class Chance {
     // with --checkpoint-after 1.
     async untilKill() {
         const isLong = this.next() < 0.25, ms = isLong ? 180 + this.next() * 400 : 10 + this.next() * 150;
-        await new Promise((resolve) => { setTimeout(resolve, ms); });
+        await sleep(ms);
         return isLong;
     }
 }

@@ -5,7 +5,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, adminEmail, assertFailure, assertInvalid, binary, password } from '../lib/server.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { binary, Server } from '../lib/server.mjs';
+import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { Chance, seed } from './chance.mjs';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 25), clients = 8;
@@ -16,7 +18,6 @@ const done = { created: 0, changed: 0, linked: 0, passwords: 0, deleted: 0, gran
 const seen = { refused: 0, unanswered: 0, long: 0, repeated: 0, spent: 0, signIns: 0 };
 let made = 0;
 
-const required = { Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 };
 const lists = [[], [301], [302, 303], [301, 302, 303]];
 const call = (method, path, options) => server.call(method, path, { token, ...options });
 const patch = (user, body) => call('PATCH', `/api/sys/users/${user.id}`, { body });
@@ -119,7 +120,7 @@ class Client {
     }
 
     createAs(user) {
-        const body = { ...required, Email: user.email, FullName: 'created', APIAccess: true, Active: true, Businesses: user.created };
+        const body = userBody({ Email: user.email, FullName: 'created', APIAccess: true, Active: true, Businesses: user.created });
         return call('POST', '/api/sys/users', { body, headers: { 'Idempotency-Key': user.email } });
     }
 
@@ -140,7 +141,7 @@ class Client {
     async change(user) {
         const name = `changed ${made++}`;
         await this.attempt(user, { name }, () => (this.chance.next() < 0.5
-            ? call('PUT', '/api/sys/users', { body: { ...required, Id: user.id, Email: user.email, FullName: name } })
+            ? call('PUT', '/api/sys/users', { body: userBody({ Id: user.id, Email: user.email, FullName: name }) })
             : patch(user, { FullName: name })));
         done.changed++;
     }
@@ -165,7 +166,7 @@ class Client {
 
     // A version that is gone, an e-mail address that is none, one that is taken, a key of another body: in turn.
     async beRefused(user) {
-        const body = { ...required, Id: user.id, Email: user.email, FullName: 'refused' };
+        const body = userBody({ Id: user.id, Email: user.email, FullName: 'refused' });
         const kind = made++ % 5, stale = { body, headers: { 'If-Match': '"0"' } };
         if (kind === 0)
             assertFailure(await call('PUT', '/api/sys/users', stale), 412);

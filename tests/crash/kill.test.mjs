@@ -3,7 +3,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { Server, required } from '../lib/server.mjs';
+import { memberIds } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 import { Chance, seed } from './chance.mjs';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 15);
@@ -11,7 +13,7 @@ const chance = new Chance();
 const clients = 16;
 const server = await Server.start(['--demo', '--checkpoint-after', '1']);
 const token = await server.admin();
-const ids = Array.from({ length: clients }, (_, i) => 100000101 + i);
+const ids = memberIds(clients);
 const bodies = new Map(await Promise.all(ids.map(async (id) => [id, required(await server.get(id, token))])));
 const acknowledged = new Map(ids.map((id) => [id, 0])); // the last number that a 200 confirmed
 const answers = new Map(ids.map((id) => [id, 0])); // how many 200s

@@ -4,7 +4,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Server, assertInvalid, binary, temporaryFolder, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { binary, Server, temporaryFolder } from '../lib/server.mjs';
 
 // What a connection can come to: bytes, the statuses of the replies, and whether the client closes its side then.
 function connections(token) {

@@ -4,13 +4,14 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { join } from 'node:path';
+import { businessId, memberIds } from '../lib/ids.mjs';
 import { Server, run } from '../lib/server.mjs';
 import { Chance, seed } from './chance.mjs';
 import { until } from '../lib/wait.mjs';
 
 const rounds = 15;
 const chance = new Chance();
-const ids = Array.from({ length: 16 }, (_, i) => 100000101 + i);
+const ids = memberIds(16);
 const told = new Map(ids.map((id) => [id, []])); // the numbers that came, by user
 let answers = 0;
 const listener = http.createServer((request, reply) => {
@@ -48,7 +49,7 @@ async function load(id) {
 }
 
 test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once, and of one user in order`, async (context) => {
-    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'All', Action: 1002, Active: true, URL: `http://${hosts}/` });
+    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'All', Action: 1002, Active: true, URL: `http://${hosts}/` });
     assert.equal(hook.status, 200, hook.text);
     const answered = () => [...acknowledged.values()].flat().length;
     for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) { // a slow machine has more of them

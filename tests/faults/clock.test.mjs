@@ -2,7 +2,8 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { adminEmail, password, required, staff, totp, userId } from '../lib/server.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
+import { adminEmail, password, required, totp } from '../lib/users.mjs';
 import { totpStep, until } from '../lib/wait.mjs';
 import { Faults } from './faults.mjs';
 
@@ -115,7 +116,7 @@ test('a time before 1970 or after 2100 is served too', async () => {
 });
 
 test('what a webhook could not be told while the clock was ahead is told once it is right again', async () => {
-    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: 301, Name: 'Clock', Action: 1002, Active: true, URL: `http://${host}/` } });
+    const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: 'Clock', Action: 1002, Active: true, URL: `http://${host}/` } });
     assert.equal(hook.status, 200, hook.text);
     for (const again of [async () => {}, () => server.restart()]) {
         answer = 500;

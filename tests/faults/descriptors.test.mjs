@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
-import { adminEmail, password, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 import { Faults } from './faults.mjs';
 import { deadlines } from '../lib/wait.mjs';
 

@@ -2,7 +2,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { required, assertFailure, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { required } from '../lib/users.mjs';
 import { EIO, ENOSPC, Faults, ask } from './faults.mjs';
 import { until } from '../lib/wait.mjs';
 

@@ -3,7 +3,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { adminEmail, password, staff, assertFailure, assertInvalid, totp } from '../lib/server.mjs';
+import { staff } from '../lib/ids.mjs';
+import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { adminEmail, password, totp } from '../lib/users.mjs';
 import { Faults } from './faults.mjs';
 import { totpStep } from '../lib/wait.mjs';
 

@@ -4,12 +4,15 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { required, storedUsers, temporaryFolder } from '../lib/server.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { adminId } from '../lib/ids.mjs';
+import { temporaryFolder } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 import { EIO, Faults } from './faults.mjs';
 
 const faults = new Faults();
 const server = await faults.start([], { ROSTER_ADMIN_PASSWORD: 'a-password-of-ours' });
-const data = join(server.folder, 'data'), adminId = 100000001;
+const data = join(server.folder, 'data');
 const token = await server.token('admin@localhost', 'a-password-of-ours');
 const put = async (FullName) => assert.equal((await server.put({ ...required(await server.get(adminId, token)), FullName }, { token })).status, 200);
 const nameIn = (folder) => storedUsers(join(folder, 'roster.db'), `Id = ${adminId}`).get(adminId).FullName;

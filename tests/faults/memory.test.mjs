@@ -3,7 +3,8 @@
 // is served.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { adminEmail, password, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 import { Faults, ask, stride } from './faults.mjs';
 
 const faults = new Faults();

@@ -8,7 +8,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { password, required, staff, userId, temporaryFolder } from '../lib/server.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
+import { temporaryFolder } from '../lib/server.mjs';
+import { password, required, userBody } from '../lib/users.mjs';
 import { ENOSPC, Faults, ask, stride } from './faults.mjs';
 import { deadlines, until } from '../lib/wait.mjs';
 
@@ -38,7 +40,7 @@ const call = (method, path, options = {}) => server.call(method, path, { token, 
 const grant = (form, options) => call('POST', '/api/token', { ...options, token: undefined, body: new URLSearchParams(form).toString(), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
 const user = (id) => call('GET', `/api/sys/users/${id}`);
 const works = async (bearer) => (await call('GET', '/api/auth/me', { token: bearer })).status === 200;
-const fresh = () => ({ Active: true, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, FullName: `Name ${++number}`, Email: `made${number}@example.com` });
+const fresh = () => userBody({ Active: true, FullName: `Name ${++number}`, Email: `made${number}@example.com` });
 const made = async () => (await call('POST', '/api/sys/users', { body: fresh() })).json.Value.Id;
 const found = async (email) => (await call('GET', `/api/sys/users?User_Email=${email}`)).json.Records.some((one) => one.Email === email);
 const search = '/api/sys/users?User_FullName=e&User_Active=true&orderBy=FullName&size=5';
@@ -136,7 +138,7 @@ for (const [name, { prepare, act, isDone, mayRefuse }] of Object.entries(operati
 }
 
 test('a webhook is told what happened, whatever memory was refused on the way', async (context) => {
-    const hook = await call('POST', '/api/sys/webhooks', { body: { BusinessId: 301, Name: 'Memory', Action: 1002, Active: true, URL: `http://${host}/`, SharedSecret: 'a shared secret' } });
+    const hook = await call('POST', '/api/sys/webhooks', { body: { BusinessId: businessId, Name: 'Memory', Action: 1002, Active: true, URL: `http://${host}/`, SharedSecret: 'a shared secret' } });
     assert.equal(hook.status, 200, hook.text);
     for (const [kind, step] of [['arena', 1], ['memory', 3 * stride]]) {
         const struck = await faults.sweep(kind, step, async (arm) => {

@@ -7,7 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { adminId, assertFailure, password, userId } from '../lib/server.mjs';
+import { adminId, businessId, userId } from '../lib/ids.mjs';
+import { assertFailure } from '../lib/replies.mjs';
+import { password, userBody } from '../lib/users.mjs';
 import { Faults } from './faults.mjs';
 import { momentText, until } from '../lib/wait.mjs';
 
@@ -37,9 +39,9 @@ async function untilWaiting(count) {
 // ---- The people ----
 
 const roleIds = (await done('GET', '/api/security/roles?size=1000')).Records.map(({ Id }) => Id);
-const everything = (await done('POST', '/api/security/userroles', { BusinessId: 301, Name: 'Everything', Roles: roleIds })).Value.Id;
+const everything = (await done('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Everything', Roles: roleIds })).Value.Id;
 let count = 0;
-const newUser = () => ({ FullName: 'Of A Race', Email: `race${++count}@example.com`, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0 });
+const newUser = () => userBody({ FullName: 'Of A Race', Email: `race${++count}@example.com` });
 
 async function person(more = {}) {
     const body = { ...newUser(), Active: true, APIAccess: true, UserRoles: [everything], NewPassword: password, ...more };
@@ -58,11 +60,11 @@ const made = async (path, body) => (await done('POST', path, body)).Value.Id;
 const resources = {
     '/api/sys/users': newUser,
     '/api/sys/businesses': () => ({ Name: 'Raced' }),
-    '/api/security/userroles': () => ({ BusinessId: 301, Name: `Raced ${++count}`, Roles: [1] }),
-    '/api/support/chatrooms': () => ({ BusinessId: 301, Name: 'Raced', Active: true }),
-    '/api/sys/languages': () => ({ BusinessId: 301, Name: 'Raced', Culture: 'en-GB', DisplayOrder: 1 }),
+    '/api/security/userroles': () => ({ BusinessId: businessId, Name: `Raced ${++count}`, Roles: [1] }),
+    '/api/support/chatrooms': () => ({ BusinessId: businessId, Name: 'Raced', Active: true }),
+    '/api/sys/languages': () => ({ BusinessId: businessId, Name: 'Raced', Culture: 'en-GB', DisplayOrder: 1 }),
     '/api/apps/applications': () => ({ DeveloperId: adminId, Name: 'Raced', ShortDescription: 'Raced', InstallUrl: 'https://raced.example.com/' }),
-    '/api/sys/webhooks': () => ({ BusinessId: 301, Name: 'Raced', Action: 1001, URL: `http://${host}/` }),
+    '/api/sys/webhooks': () => ({ BusinessId: businessId, Name: 'Raced', Action: 1001, URL: `http://${host}/` }),
 };
 const table = {};
 for (const [path, body] of Object.entries(resources)) {
@@ -74,7 +76,7 @@ for (const [path, body] of Object.entries(resources)) {
 }
 const run = (path, Key, find) => async (caller) => ['POST', `${path}/runcommand`, { Key, Ids: [await find(caller)] }];
 const delivery = async () => {
-    const hook = await made('/api/sys/webhooks', { BusinessId: 301, Name: 'Told', Action: 1003, URL: `http://${host}/`, Active: true });
+    const hook = await made('/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action: 1003, URL: `http://${host}/`, Active: true });
     await done('DELETE', `/api/sys/users/${await made('/api/sys/users', newUser())}`);
     return until('the delivery', async () => {
         const [one] = (await done('GET', `/api/sys/webhookdeliveries?WebHookDelivery_WebHookId=${hook}`)).Records;
@@ -220,7 +222,7 @@ const undo = {
 };
 
 async function victim(more) {
-    const role = await made('/api/security/userroles', { BusinessId: 301, Name: `Own ${++count}`, Roles: roleIds });
+    const role = await made('/api/security/userroles', { BusinessId: businessId, Name: `Own ${++count}`, Roles: roleIds });
     const who = await signIn(await person({ UserRoles: [role], ...more }));
     const next = (await server.grant({ grant_type: 'refresh_token', refresh_token: who.refresh })).json;
     const [{ Id: refreshId }] = (await done('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${who.id}`)).Records;

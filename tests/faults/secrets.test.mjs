@@ -7,10 +7,11 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import { closeSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { assertInvalid, required } from '../lib/server.mjs';
+import { adminId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { required, userBody } from '../lib/users.mjs';
 import { Faults } from './faults.mjs';
-import { totpStep } from '../lib/wait.mjs';
+import { totpStep, until } from '../lib/wait.mjs';
 
 const totpBytes = 'abcdefghijklmnoprsu4'; // as the authenticator has it
 const secrets = {
@@ -78,7 +79,7 @@ test('with every secret told and used', async () => {
     const refreshed = (await grant({ grant_type: 'refresh_token', refresh_token: first.refresh_token })).json;
     secrets['a refreshed access token'] = refreshed.access_token;
     secrets['a refreshed refresh token'] = refreshed.refresh_token;
-    const body = required((await call('GET', '/api/sys/users/100000001', { token: refreshed.access_token })).json);
+    const body = required((await call('GET', `/api/sys/users/${adminId}`, { token: refreshed.access_token })).json);
 
     assertInvalid(await put(refreshed.access_token, { ...body, NewPassword: secrets['a refused password'] }), 'NewPassword', /8/);
     assertInvalid(await put(refreshed.access_token, { ...body, TwoFactorSecret: secrets['a refused TOTP secret'] }), 'TwoFactorSecret', /base32/);
@@ -92,8 +93,7 @@ test('with every secret told and used', async () => {
     const business = (await call('POST', '/api/sys/businesses', { token, body: { Name: 'Here' } })).json.Value.Id;
     assert.equal((await call('POST', '/api/sys/webhooks', { token, body: { BusinessId: business, Name: 'Told', Action: 1001, Active: true, URL: `http://${host}/`,
         SharedSecret: secrets['a shared secret of a webhook'] } })).status, 200);
-    const made = await call('POST', '/api/sys/users', { token, body: { FullName: 'A Clerk', Email: clerk, Language: 1, PasswordSalt: '', LastHelpVisited: 0,
-        InvalidLoginAttempts: 0, Active: true, APIAccess: true, NewPassword: secrets['a right password in Basic'] } });
+    const made = await call('POST', '/api/sys/users', { token, body: userBody({ FullName: 'A Clerk', Email: clerk, Active: true, APIAccess: true, NewPassword: secrets['a right password in Basic'] }) });
     assert.equal(made.status, 200, made.text);
     const { Id } = made.json.Value;
     assert.equal((await call('GET', '/api/auth/me', { headers: basic(clerk, secrets['a right password in Basic']) })).json.Id, Id);
@@ -104,8 +104,7 @@ test('with every secret told and used', async () => {
     assert.equal((await call('PATCH', `/api/sys/users/${Id}`, { token, body: { MustResetPassword: true } })).status, 200);
     secrets['a reset token'] = (await grant({ grant_type: 'password', username: clerk, password: secrets['a right password in Basic'] })).json.error_description;
     assert.equal((await call('POST', '/api/auth/resetpassword', { body: { Token: secrets['a reset token'], NewPassword: secrets['a password set by a reset token'] } })).status, 200);
-    while (!signatures.length)
-        await sleep(20);
+    await until('a delivery is signed', () => signatures.length);
     assert.match(signatures[0], /^[0-9a-f]{64}$/i, 'the shared secret was used');
 
     assert.equal((await put(token, { ...body, TwoFactorSecret: secrets['a TOTP secret'] })).status, 200);
@@ -113,10 +112,10 @@ test('with every secret told and used', async () => {
     secrets['an access token by a code'] = third.access_token;
     const wrongForm = new URLSearchParams({ ...form, password: secrets['a wrong password'] }).toString();
     await call('POST', '/api/token', { body: wrongForm });
-    await call('GET', '/api/sys/users/100000001', { headers: basic(boss, secrets['a password in Basic']) });
-    await call('GET', `/api/sys/users/100000001?access_token=${third.access_token}`, { token: third.access_token });
+    await call('GET', `/api/sys/users/${adminId}`, { headers: basic(boss, secrets['a password in Basic']) });
+    await call('GET', `/api/sys/users/${adminId}?access_token=${third.access_token}`, { token: third.access_token });
     await call('PUT', '/api/sys/users', { token: third.access_token, body: `{"NewPassword":"${secrets['a new password']}` });
-    assert.equal((await call('GET', '/api/sys/users/100000001', { token: third.access_token })).json.Password, null);
+    assert.equal((await call('GET', `/api/sys/users/${adminId}`, { token: third.access_token })).json.Password, null);
     await call('GET', '/api/sys/webhooks', { token: third.access_token });
     await call('GET', '/api/sys/refreshtokens', { token: third.access_token });
     assert.equal((await call('PATCH', `/api/sys/users/${Id}`, { token: third.access_token, body: { Password: secrets['a password as hash'] } })).status, 200);

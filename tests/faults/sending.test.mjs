@@ -3,9 +3,13 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { Wire, makeCertificate, request, until } from '../lib/tls.mjs';
-import { required, storedUsers, temporaryFolder, userId } from '../lib/server.mjs';
+import { Wire, makeCertificate, request } from '../lib/tls.mjs';
+import { storedUsers } from '../lib/database.mjs';
+import { userId } from '../lib/ids.mjs';
+import { temporaryFolder } from '../lib/server.mjs';
+import { required } from '../lib/users.mjs';
 import { EAGAIN, Faults } from './faults.mjs';
+import { until } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const own = await makeCertificate(temporaryFolder(), 'own');

@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertInvalid, temporaryFolder, userId } from '../lib/server.mjs';
+import { businessId, userId } from '../lib/ids.mjs';
+import { assertInvalid } from '../lib/replies.mjs';
+import { temporaryFolder } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
 import { deadlines, until } from '../lib/wait.mjs';
 
@@ -128,7 +130,7 @@ test('webhooks go to none of them', { timeout: 300000 }, async () => {
     const tell = async (batch) => {
         const made = [];
         await each(batch, async (URL) => {
-            const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Inwards', Action: 1002, Active: true, URL });
+            const reply = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Inwards', Action: 1002, Active: true, URL });
             if (reply.status === 200)
                 made.push(reply.json.Value.Id);
             else

@@ -2,7 +2,7 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { staff, userId } from '../lib/server.mjs';
+import { businessId, staff, userId } from '../lib/ids.mjs';
 import { ENOSPC, Faults } from './faults.mjs';
 import { sleep, until } from '../lib/wait.mjs';
 
@@ -25,7 +25,7 @@ const arrival = async (count) => {
 };
 
 test('a receiver is not posted to over and over while the disk is full, and again once there is room', async () => {
-    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Full', Action: 1002, Active: true, URL: `http://${host}/` });
+    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Full', Action: 1002, Active: true, URL: `http://${host}/` });
     assert.equal(hook.status, 200, hook.text);
     assert.equal((await call('PATCH', `/api/sys/users/${userId}`, { FullName: 'Told Twice' })).status, 200);
     await arrival(1);
@@ -60,7 +60,7 @@ test('an attempt waits for its whole pause, however long: ten minutes, and twice
     const place = `127.0.0.1:${receiver.address().port}`, own = await faults.start(['--webhook-hosts', place, '--webhook-retry', `${first}`]);
     const token = await own.admin(), ask = (method, path, body) => own.call(method, path, { token, body });
     const deliveries = async (query) => (await ask('GET', `/api/sys/webhookdeliveries?size=1000&${query}`)).json;
-    assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: 301, Name: 'Slow', Action: 1002, Active: true, URL: `http://${place}/` })).status, 200);
+    assert.equal((await ask('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Slow', Action: 1002, Active: true, URL: `http://${place}/` })).status, 200);
     assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { FullName: 'Told in Vain' })).status, 200);
     for (let attempt = 1; attempt <= 10; attempt++) {
         await until(`attempt ${attempt}`, async () => (await deliveries(`WebHookDelivery_EntityId=${userId}`)).Records[0].Attempts === attempt);

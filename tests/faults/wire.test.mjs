@@ -5,7 +5,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
-import { adminEmail, password, required, userId } from '../lib/server.mjs';
+import { userId } from '../lib/ids.mjs';
+import { adminEmail, password, required } from '../lib/users.mjs';
 import { deadlines, sleep, until } from '../lib/wait.mjs';
 import {
     ECONNABORTED, ECONNRESET, EINTR, EMFILE, ENOBUFS, ENOMEM, EPERM, EPIPE, ETIMEDOUT, Faults, stride,

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { until } from './wait.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--proxy-server=127.0.0.1:9', '--remote-debugging-pipe'];
@@ -80,8 +81,7 @@ export class Page {
     // Goes to a URL and waits until `expression` is true there.
     async goto(url, expression) {
         await this.send('Page.navigate', { url });
-        while (!await this.evaluate(`location.href === ${JSON.stringify(url)} && !!(${expression})`))
-            await new Promise((resolve) => { setTimeout(resolve, 50); });
+        await until(`${expression} at ${url}`, () => this.evaluate(`location.href === ${JSON.stringify(url)} && !!(${expression})`), { pause: 50 });
     }
 
     async screenshot() {

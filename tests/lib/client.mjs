@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { deadlines } from './wait.mjs';
 
 const single = new Set(['connection', 'content-length', 'content-type', 'date', 'etag', 'location']);
@@ -194,9 +194,4 @@ export function held({ port }) {
     const rows = connections()
         .filter(([, address, , state, , , , , , inode]) => address?.endsWith(local) && state !== listening && inode !== '0');
     return { count: rows.length, unread: rows.reduce((sum, [, , , , queues]) => sum + parseInt(queues.split(':')[1], 16), 0) };
-}
-
-export async function until(condition, pause = 50) {
-    while (!await condition())
-        await sleep(pause);
 }

@@ -1,111 +1,25 @@
 // Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
 import { execFileSync, spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { deadlines, totpStep } from './wait.mjs';
+import { adminEmail, password, required } from './users.mjs';
+import { deadlines } from './wait.mjs';
+import { worldFolder } from './world.mjs';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
 export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
 // A sanitizer has memory of its own for each allocation, and keeps what was freed.
 export const isSanitized = () => /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
-export const adminEmail = 'admin@example.com';
-export const password = 'demo-password';
-export const adminId = 100000001;
-export const userId = 87654321;
-export const staff = {
-    lister: 100000011, reader: 100000012, creator: 100000013, editor: 100000014,
-    deleter: 100000015, frontdesk: 100000016, manager: 100000017,
-};
 
+// A new folder, removed after the tests of the file.
 export function temporaryFolder() {
     const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
     after(() => rmSync(folder, { recursive: true, force: true }));
     return folder;
-}
-
-// ---- The world: what tests name. It is made through the API in a new database, so nothing of it is the demo's. ----
-
-const businessId = 301, { List, Read, Create, Edit, Delete } = { List: 1, Read: 2, Create: 3, Edit: 4, Delete: 5 }; // the Ids of the roles on users
-// By the Id of their user role: who holds it, and what it permits.
-const staffRoles = Object.entries({ lister: [List], reader: [Read], creator: [Create], editor: [Edit], deleter: [Delete], frontdesk: [List, Read], manager: [List, Read, Edit] })
-    .map(([name, permits], i) => ({ name, permits, role: 401 + i }));
-
-// Makes a record by POST with the Id that is wanted; a database gives them one after the other.
-export async function add(server, kind, id, body, token) {
-    const paths = { users: 'sys/users', businesses: 'sys/businesses', languages: 'sys/languages', user_roles: 'security/userroles', chat_rooms: 'support/chatrooms', applications: 'apps/applications' };
-    const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(server.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim();
-    const next = sql(`SELECT next FROM next_ids WHERE kind = '${kind}'`);
-    sql(`UPDATE next_ids SET next = ${id} WHERE kind = '${kind}'`);
-    const made = await server.call('POST', `/api/${paths[kind]}`, { token: token ?? await server.admin(), body });
-    assert.equal(made.json?.Value?.Id, id, made.text);
-    sql(`UPDATE next_ids SET next = ${Math.max(next, id + 1)} WHERE kind = '${kind}'`);
-}
-
-const person = (FullName, Email, more) => ({ FullName, Email, Language: 1, PasswordSalt: '', LastHelpVisited: 0, InvalidLoginAttempts: 0, Active: true, Validated: true, ...more });
-
-// An administrator, one who holds each single permission on users and two who hold several, and an ordinary user.
-async function makeWorld(folder, env) {
-    const server = new Server();
-    server.folder = folder;
-    server.args = ['--listen', '127.0.0.1:0', '--data', join(folder, 'data'), '--admin-email', adminEmail, '--admin-password', password];
-    server.env = { ...process.env, ...env };
-    await server.spawn();
-    await add(server, 'businesses', businessId, { Name: 'The House' });
-    const hash = execFileSync('sqlite3', [join(folder, 'data', 'roster.db'), `SELECT Password FROM users WHERE Id = ${adminId}`], { encoding: 'utf8' }).trim();
-    for (const { name, permits, role } of staffRoles) {
-        await add(server, 'user_roles', role, { BusinessId: businessId, Name: `May ${name}`, Roles: permits });
-        await add(server, 'users', staff[name], person(`The ${name}`, `${name}@example.com`, { APIAccess: true, Password: hash, Businesses: [businessId], UserRoles: [role] }));
-    }
-    await add(server, 'users', userId, person('Ada Lovelace', 'ada.lovelace@example.com', { Businesses: [businessId] }));
-    await server.stop();
-}
-
-// Two businesses more, and two or three of each kind that a user's record points to.
-export async function addNeighbours(server) {
-    const BusinessId = businessId;
-    for (const [id, Name] of [[302, 'The Mill'], [303, 'The Yard']])
-        await add(server, 'businesses', id, { Name });
-    for (const [id, Name] of [[501, 'Hall'], [502, 'Garden']])
-        await add(server, 'chat_rooms', id, { BusinessId, Name, Active: true });
-    for (const [id, Name] of [[601, 'en-GB'], [602, 'es-ES'], [603, 'fr-FR']])
-        await add(server, 'languages', id, { BusinessId, Name, Culture: Name, DisplayOrder: id, Active: true });
-    for (const [id, Name] of [[701, 'Gates'], [702, 'Presses']])
-        await add(server, 'applications', id, { DeveloperId: adminId, Name, ShortDescription: 'Opens gates', InstallUrl: 'https://gates.example.com/install', Published: true });
-}
-
-// Ordinary users; their Ids.
-export async function addMembers(server, count) {
-    const ids = Array.from({ length: count }, (_, i) => 100000101 + i);
-    for (const id of ids)
-        await add(server, 'users', id, person(`Member ${id - 100000100}`, `member${id - 100000100}@example.com`, { Businesses: [businessId] }));
-    return ids;
-}
-
-// A data folder with the world, to be copied; beside the binary, which it is made with once.
-async function world(env) {
-    const stamp = `${statSync(binary).mtimeMs}-${statSync(new URL(import.meta.url)).mtimeMs}`, place = `${binary}.world-${stamp}`;
-    if (existsSync(place))
-        return place;
-    for (const name of readdirSync(dirname(binary)).filter((one) => one.startsWith(`${basename(binary)}.world-`) && !one.startsWith(basename(place))))
-        rmSync(join(dirname(binary), name), { recursive: true, force: true }); // of an older binary
-    const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
-    try {
-        await makeWorld(folder, env);
-        cpSync(join(folder, 'data'), `${place}.${process.pid}`, { recursive: true });
-        renameSync(`${place}.${process.pid}`, place);
-    } catch (error) {
-        if (!existsSync(place)) // another process may have been faster
-            throw error;
-    } finally {
-        rmSync(folder, { recursive: true, force: true });
-        rmSync(`${place}.${process.pid}`, { recursive: true, force: true });
-    }
-    return place;
 }
 
 // Do these say themselves what the database begins with?
@@ -121,9 +35,6 @@ export function run(args, env = {}, program = binary) {
         child.on('close', (code) => resolve({ code, stdout, stderr }));
     });
 }
-
-// What a node of an OpenAPI document stands for.
-export const follow = (document, node) => (node?.$ref ? node.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : node);
 
 function parse(text) {
     try {
@@ -141,7 +52,7 @@ export class Server {
     static async start(args = [], env = {}) {
         const folder = temporaryFolder();
         if (!beginsAsTold(args, env))
-            cpSync(await world(env), join(folder, 'data'), { recursive: true });
+            cpSync(await worldFolder(binary, (place, first) => Server.spawnIn(place, first, env)), join(folder, 'data'), { recursive: true });
         return this.startIn(folder, args, env);
     }
 
@@ -151,13 +62,19 @@ export class Server {
     }
 
     static async startIn(folder, args, env) {
+        const server = await this.spawnIn(folder, args, env);
+        after(() => server.stop());
+        return server;
+    }
+
+    // The same, to be stopped by the caller.
+    static async spawnIn(folder, args, env) {
         const server = new this();
         server.folder = folder;
         const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
         server.args = [...listen, '--data', join(server.folder, 'data'), ...args];
         server.env = { ...process.env, ...env };
         await server.spawn();
-        after(() => server.stop());
         return server;
     }
 
@@ -281,85 +198,4 @@ export class Server {
             });
         });
     }
-}
-
-export function required(user) {
-    const { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts } = user;
-    return { Id, FullName, Email, Language, PasswordSalt, LastHelpVisited, InvalidLoginAttempts };
-}
-
-// The code of a step of 30 s (RFC 6238) for a secret in base32.
-export function totp(secret, step = totpStep()) {
-    const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-    const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-    const counter = Buffer.alloc(8);
-    counter.writeBigUInt64BE(BigInt(step));
-    const mac = createHmac('sha1', key).update(counter).digest();
-    const at = mac[19] & 15;
-    return String((mac.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
-}
-
-export function assertInvalid(reply, property, message) {
-    assert.equal(reply.status, 400, reply.text);
-    assert.deepEqual(Object.keys(reply.json), ['Message', 'Value', 'Errors', 'WasSuccessful']);
-    assert.equal(reply.json.Value, null);
-    assert.equal(reply.json.WasSuccessful, false);
-    const error = reply.json.Errors.find((one) => one.PropertyName === property);
-    assert.ok(error, `no error on ${property}: ${reply.text}`);
-    assert.deepEqual(Object.keys(error), ['AttemptedValue', 'Message', 'PropertyName']);
-    assert.match(error.Message, message);
-    assert.ok(reply.json.Message.includes(`${property}: ${error.Message}`));
-    return error;
-}
-
-export function assertFailure(reply, status) {
-    assert.equal(reply.status, status, reply.text);
-    assert.deepEqual(Object.keys(reply.json), ['Status', 'Message', 'Value', 'Errors', 'WasSuccessful']);
-    assert.equal(reply.json.Status, status);
-    assert.equal(reply.json.Value, null);
-    assert.equal(reply.json.WasSuccessful, false);
-    return reply.json;
-}
-
-// The one table of fields, as the server has it: src/model/user_fields.def with what it includes.
-export function fieldTable() {
-    const folder = new URL('../../src/model/', import.meta.url);
-    const read = (name) => readFileSync(new URL(name, folder), 'utf8')
-        .replace(/#include "model\/(.*)"/g, (_, other) => read(other));
-    const rows = [...read('user_fields.def').matchAll(/^FIELD\((\w+), (\w+), (\d+), ([^,]+), (\w+)\)/gm)];
-    return rows.map(([, name, type, max, flags, target]) => ({
-        name, type, max: Number(max), flags: flags.split(/\s*\|\s*/), target,
-    })).filter((field) => !field.flags.includes('HIDDEN'));
-}
-
-// Users of a database file, by Id, as replies show them. Rows are packed (src/store/row_compression.h): four bytes of
-// head (which dictionary, a bit, how long the JSON is), then an LZ4 block.
-export function storedUsers(file, where = '1') {
-    const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', file, sql], { encoding: 'utf8', maxBuffer: 1 << 28 }) || '[]');
-    const dictionaries = new Map(rows('SELECT id, text FROM dictionaries').map(({ id, text }) => [id, Buffer.from(text)]));
-    return new Map(rows(`SELECT Id, hex(Members) AS packed FROM users WHERE ${where}`).map(({ Id, packed }) => [Id, unpack(Buffer.from(packed, 'hex'), dictionaries)]));
-}
-
-function unpack(packed, dictionaries) {
-    if (packed[0] === '{'.charCodeAt())
-        return JSON.parse(packed);
-    const dictionary = dictionaries.get(packed[0]), json = Buffer.alloc(dictionary.length + (packed.readUIntBE(1, 3) & 0x7fffff));
-    let from = 4, to = dictionary.copy(json);
-    const extended = (length) => {
-        for (let byte = length === 15 ? 255 : 0; byte === 255; length += byte)
-            byte = packed[from++];
-        return length;
-    };
-    while (from < packed.length) {
-        const token = packed[from++], literals = extended(token >> 4);
-        to += packed.copy(json, to, from, from + literals);
-        from += literals;
-        if (from === packed.length)
-            break;
-        const back = packed.readUInt16LE(from);
-        from += 2;
-        for (let length = extended(token & 15) + 4; length; length--, to++)
-            json[to] = json[to - back];
-    }
-    return JSON.parse(json.subarray(dictionary.length));
 }

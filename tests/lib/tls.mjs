@@ -9,9 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
 import { Server } from './server.mjs';
-import { inTime, sleep, until } from './wait.mjs';
-
-export { inTime, sleep, until };
+import { inTime, until } from './wait.mjs';
 
 export const openssl = (...args) => promisify(execFile)('openssl', args);
 

@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, adminEmail, password, temporaryFolder } from '../lib/server.mjs';
+import { adminId, userId } from '../lib/ids.mjs';
+import { Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const tools = join(here, 'node_modules');
@@ -111,6 +113,6 @@ for (const mode of modes)
             const { status, stdout, said } = await execute(mode, join(top, 'compiled', mode, `${client}.js`), servers[mode].url, adminEmail, password);
             assert.equal(status, 0, said);
             assert.deepEqual(JSON.parse(stdout), {
-                email: 'ada.lovelace@example.com', message: 'User was successfully updated.', refused: 400, properties: ['Email'], listed: [100000001, 87654321],
+                email: 'ada.lovelace@example.com', message: 'User was successfully updated.', refused: 400, properties: ['Email'], listed: [adminId, userId],
             });
         });
