@@ -37,7 +37,7 @@ bool cors_answer(struct request *request) {
         reply_header(exchange, "Access-Control-Expose-Headers", exposed);
         return false;
     }
-    struct text methods = route_methods(request);
+    struct text methods = routes_methods(request->path, request->arena);
     if (!methods.at)
         return false; /* no such path */
     reply_header(exchange, "Access-Control-Allow-Methods", methods.at);

@@ -4,6 +4,7 @@
 #include "api/cors.h"
 #include "api/nexudus/avatar.h"
 #include "api/nexudus/resources.h"
+#include "api/nexudus/search.h"
 #include "api/rate_limit.h"
 #include "api/reply.h"
 #include "api/wait.h"
@@ -11,92 +12,11 @@
 #include "base/time.h"
 #include "crypto/base64.h"
 
-enum rights_of {
-#define TABLE(name, rows, entity, noun, rights, kept, rules) RIGHTS_OF_##name = ENTITY_##rights,
-#include "model/tables.def"
-};
-
 enum {
-    OPEN = ROUTE_OPEN,
-    CALLER = ROUTE_CALLER,
     BASIC_REMEMBERED_MS = 10 * 60 * 1000,
     STRANGER_BODY = 16 * 1024, /* bytes that may be sent without credentials */
     UNCHECKED_BODIES = 16, /* larger ones that may come before their Basic password is checked */
 };
-
-#define PATH(path)                                                                                 \
-    { path, sizeof path - 1 }
-#define RIGHT(name, operation) (RIGHTS_OF_##name * OPERATIONS + OPERATION_##operation)
-#define OF(name, method, path, operation, handler, summary)                                        \
-    { METHOD_##method, PATH(path), RIGHT(name, operation), handler, &name##_resource, summary },
-#define ROUTE(method, path, permission, handler, summary)                                          \
-    { METHOD_##method, PATH(path), permission, handler, NULL, summary },
-#define READABLE(path, name)                                                                       \
-    OF(name, GET, path "/{id}", Read, resource_get, "Get one by its Id")                           \
-    OF(name, GET, path, List, resource_search, "Search")                                           \
-    OF(name, GET, path "/commands", List, resource_commands, "List the commands")                  \
-    OF(name, POST, path "/runcommand", Edit, resource_run_command, "Run a command")
-#define DELETABLE(path, name) OF(name, DELETE, path "/{id}", Delete, resource_delete, "Delete")
-#define RESOURCE(path, name)                                                                       \
-    OF(name, PUT, path, Edit, resource_put, "Update")                                              \
-    OF(name, PUT, path "/{id}", Edit, resource_put_at, "Update")                                   \
-    READABLE(path, name)                                                                           \
-    OF(name, POST, path, Create, resource_post, "Create")                                          \
-    OF(name, PATCH, path "/{id}", Edit, resource_patch, "Update some members")                     \
-    DELETABLE(path, name)
-const struct route routes[] = {
-#include "api/routes.def"
-};
-#undef OF
-#undef ROUTE
-#undef RESOURCE
-#undef READABLE
-#undef DELETABLE
-const unsigned route_count = sizeof routes / sizeof routes[0];
-
-static const char *const method_names[] = {
-    [METHOD_GET] = "GET, HEAD", [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
-    [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
-};
-
-/* How much of both is the same, case aside; a segment that is none of its own ends it. */
-static size_t path_common(struct text pattern, struct text path) {
-    size_t same = 0;
-    while (same < pattern.len && same < path.len && pattern.at[same] != '{' &&
-           text_lower(pattern.at[same]) == text_lower(path.at[same]))
-        same++;
-    return same;
-}
-
-/* Without regard to case (docs/contract.md section 3.2). {id} takes a positive number. */
-static bool path_matches(struct text pattern, struct text path, int64_t *id) {
-    if (path.len > 1 && path.at[path.len - 1] == '/')
-        path.len--;
-    size_t same = path_common(pattern, path);
-    if (same == pattern.len || pattern.at[same] != '{')
-        return same == pattern.len && same == path.len;
-    struct text rest = { path.at + same, path.len - same }, segment = text_cut(&rest, '/');
-    (void)text_cut(&pattern, '}');
-    if (!text_to_int64(segment, id) || *id < 1)
-        return false;
-    path = (struct text){ segment.at + segment.len, path.len - same - segment.len };
-    same = path_common(pattern, path); /* no pattern has a second one */
-    return same == pattern.len && same == path.len;
-}
-
-struct text route_methods(const struct request *request) {
-    struct buffer methods;
-    int64_t id;
-    buffer_init(&methods, request->arena, 64);
-    for (unsigned i = 0; i < route_count; i++)
-        if (path_matches(routes[i].path, request->path, &id))
-            buffer_printf(&methods, "%s%s", methods.len ? ", " : "",
-                          method_names[routes[i].method]);
-    buffer_add_char(&methods, '\0');
-    if (methods.len < 2 || methods.failed)
-        return (struct text){ 0 };
-    return (struct text){ methods.at, methods.len - 1 };
-}
 
 /* Which of the two is missing, a record or all of what lies there, is what a client wants to know
  * first. A target is printable ASCII, so the path can be said again. */
@@ -111,7 +31,7 @@ static void refuse_path(struct request *request) {
 }
 
 static void refuse_method(struct request *request) {
-    struct text allow = route_methods(request);
+    struct text allow = routes_methods(request->path, request->arena);
     if (!allow.at) {
         refuse_path(request);
         return;
@@ -160,25 +80,14 @@ static bool is_refused(struct request *request) {
     return false;
 }
 
-bool route_shows_users(const struct route *route) {
-    return route->resource &&
-           route->resource->shows_users >> ((unsigned)route->permission % OPERATIONS) & 1;
-}
-
 static uint64_t needs_of(const struct request *request) {
     const struct route *route = request->route;
     unsigned own = (unsigned)route->permission;
-    if (route->permission == CALLER)
+    if (route->permission == ROUTE_CALLER)
         return 0;
-    if (route_searches(route) && search_is_batch(request))
+    if (route->is_search && search_is_batch(request))
         own = permission(route->resource->table->rights, OPERATION_Read);
-    return UINT64_C(1) << own | (uint64_t)route_shows_users(route) << PERMISSION(User, Read);
-}
-
-bool route_writes(const struct route *route) {
-    unsigned operation = (unsigned)route->permission % OPERATIONS;
-    return route->method != METHOD_GET ||
-           (route->permission >= 0 && operation != OPERATION_Read && operation != OPERATION_List);
+    return UINT64_C(1) << own | (uint64_t)route->shows_users << PERMISSION(User, Read);
 }
 
 static void run_if_permitted(struct request *request) {
@@ -314,18 +223,10 @@ static void authenticate(struct request *request) {
         run_if_permitted(request);
 }
 
-static const struct route *find_route(struct request *request) {
-    for (unsigned i = 0; i < route_count; i++)
-        if (routes[i].method == request->exchange->method &&
-            path_matches(routes[i].path, request->path, &request->id))
-            return &routes[i];
-    return NULL;
-}
-
 static void answer(struct request *request) {
     if (is_answered(request))
         return;
-    if (request->route->permission == OPEN)
+    if (request->route->permission == ROUTE_OPEN)
         request->route->handler(request);
     else
         authenticate(request);
@@ -347,7 +248,8 @@ static struct request *request_of(struct exchange *exchange) {
     *request = fallback;
     exchange->request = request;
     request->path = path_normal(exchange->path, request->arena);
-    request->route = request->path.at ? find_route(request) : NULL;
+    request->route =
+        request->path.at ? routes_find(exchange->method, request->path, &request->id) : NULL;
     request->worker = app_worker(request->app);
     if (request->worker && request->path.at)
         return request;
@@ -396,7 +298,7 @@ void dispatch_head(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     if (!request || is_answered(request))
         return;
-    if (request->route->permission != OPEN) {
+    if (request->route->permission != ROUTE_OPEN) {
         if (!admits_body(request))
             return;
         request->principal = (struct principal){ 0 };
@@ -414,9 +316,7 @@ void dispatch(struct exchange *exchange) {
 }
 
 bool dispatch_is_vital(const struct exchange *exchange) {
-    return exchange->method == METHOD_GET && (text_equal(exchange->path, TEXT("/healthz")) ||
-                                              text_equal(exchange->path, TEXT("/readyz")) ||
-                                              text_equal(exchange->path, TEXT("/metrics")));
+    return routes_is_vital(exchange->method, exchange->path);
 }
 
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason) {

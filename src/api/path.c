@@ -1,6 +1,6 @@
 /* Paths as clients write them: base addresses that end in a slash, and libraries that escape more
  * than they need. */
-#include "api/request.h"
+#include "api/routes.h"
 
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')

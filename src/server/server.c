@@ -9,8 +9,8 @@
  * that no thread needs any more. */
 #include "server/server.h"
 
+#include "api/api.h"
 #include "api/dispatch.h"
-#include "api/docs/openapi.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
 #include "api/rate_limit.h"
@@ -149,7 +149,7 @@ static int describe_app(struct server *server) {
     app->accepts_basic = settings->basic;
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
-    if (app_describe(app))
+    if (api_start(app))
         return EX_OK;
     print_error("no memory for the description of the API");
     return EX_OSERR;

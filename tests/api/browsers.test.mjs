@@ -19,25 +19,18 @@ const foreign = [{ 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-s
 
 // ---- The routes, as routes.def has them ----
 
-const macros = {
-    READABLE: ['GET /{id}', 'GET ', 'GET /commands', 'POST /runcommand'],
-    DELETABLE: ['DELETE /{id}'],
-    RESOURCE: ['PUT ', 'PUT /{id}', 'POST ', 'PATCH /{id}'],
-};
-macros.RESOURCE.push(...macros.READABLE, ...macros.DELETABLE);
+const rows = readFileSync(new URL('../../src/api/routes.def', import.meta.url), 'utf8')
+    .replace(/\/\*[^]*?\*\//g, '').trim().split(/\n+(?=[A-Z]+\()/)
+    .map((row) => ({ kind: /^\w+/.exec(row)[0], path: /"([^"]*)"/.exec(row)[1], method: /\b(GET|POST|PUT|PATCH|DELETE)\b/.exec(row)?.[1], offers: row.match(/\b(READS|WRITES|DELETES|ALL)\b/g) ?? [] }));
+const each = rows.filter(({ kind }) => kind === 'EACH');
 
-function routesOf(line) {
-    const [, kind, args] = /^(\w+)\((.*)\)$/.exec(line);
-    const path = /"([^"]*)"/.exec(args)[1];
-    if (macros[kind])
-        return macros[kind].map((one) => one.split(' ')).map(([method, more]) => [method, path + more]);
-    const method = args.split(',').map((part) => part.trim()).find((part) => /^(GET|POST|PUT|PATCH|DELETE)$/.test(part));
-    assert.ok(method, `a kind of route that this test does not know: ${line}`);
-    return [[method, path]];
+function routesOf({ kind, path, method, offers }) {
+    if (kind !== 'RESOURCE')
+        return kind === 'EACH' ? [] : [[method, path]];
+    return each.filter((one) => offers.includes('ALL') || offers.includes(one.offers[0])).map((one) => [one.method, path + one.path]);
 }
 
-const text = readFileSync(new URL('../../src/api/routes.def', import.meta.url), 'utf8').replace(/\/\*[^]*?\*\//g, '');
-const routes = text.split('\n').filter((line) => line.trim()).flatMap(routesOf).map(([method, path]) => ({ method, path: path.replace('{id}', userId), title: `${method} ${path}` }));
+const routes = rows.flatMap(routesOf).map(([method, path]) => ({ method, path: path.replace('{id}', userId), title: `${method} ${path}` }));
 // GETs that change something.
 const isWriting = ({ method, title }) => method !== 'GET' || title === 'GET /api/sys/users/{id}/token/refresh';
 const writing = routes.filter(isWriting), reading = routes.filter((route) => !isWriting(route));

@@ -10,9 +10,8 @@
  * passwords are left out: what this file defines takes their place. */
 #include "exchange.h"
 
-#include "api/app.h"
+#include "api/api.h"
 #include "api/dispatch.h"
-#include "api/docs/openapi.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
 #include "crypto/password.h"
@@ -214,7 +213,7 @@ static void begin_world(void) {
     app->accepts_basic = app->shows_metrics = true;
     app->cors_origins = "https://a.example, https://b.example";
     app->walks = walks_new();
-    require(app_describe(app));
+    require(api_start(app));
     app->fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = "" });
     app->pictures = pool_start(1, 16);
     app->auth = (struct auth){ .store = app->store,

@@ -2,9 +2,10 @@
  * which resource, and whether unknown names are let pass. */
 #include "exchange.h"
 
+#include "api/api.h"
+#include "api/handlers.h"
 #include "api/nexudus/resources.h"
 #include "api/page_cursor.h"
-#include "api/request.h"
 #include "base/status.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct app app;
     struct arena arena = { 0 };
     if (!app.walks) {
-        require(crypto_start());
+        require(crypto_start() && api_start(&app));
         app.walks = walks_new();
     }
     if (!size)

@@ -1,4 +1,5 @@
 /* GET /api/docs: a page that shows the description of the API; it needs nothing but this server. */
+#include "api/handlers.h"
 #include "api/reply.h"
 
 static const char *const lines[] = {

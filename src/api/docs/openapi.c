@@ -4,7 +4,10 @@
  * clients of it: it says what should be sent, where the server takes more besides. */
 #include "api/docs/openapi.h"
 
+#include "api/handlers.h"
+
 #include "api/nexudus/resources.h"
+#include "api/nexudus/search.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
@@ -274,61 +277,6 @@ static void add_page_schema(struct buffer *out, const struct table *table, bool 
 
 /* ---- Operations ---- */
 
-/* What a handler's route does not say. In its name `*` stands for the entity, `+` for several. One
- * that begins with a capital comes after the method's verb, as handlers of two methods have it. */
-static const struct operation {
-    void (*handler)(struct request *request);
-    const char *name;          /* its operationId; NULL: it is for people, and not described */
-    const char *body;          /* a schema, behind the resource's name; NULL: takes none */
-    const struct table *table; /* of a body that is no record */
-    const char *done;          /* a line of responses.json; NULL: records of the resource */
-    const char *parameters;    /* of components.json, after blanks */
-    const char *statuses;      /* besides those of its route, after blanks */
-} operations[] = {
-    { resource_get, "get*", NULL, NULL, NULL, " IfMatch IfNoneMatch", " 304 412" },
-    { resource_search, "list+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer", "" },
-    { application_search_own, "listOwn+", NULL, NULL, NULL, " Page Size Dir Ids UniqueId Prefer",
-      "" },
-    { resource_post, "create*", "Create", NULL, "Created", " IdempotencyKey IfMatch Prefer",
-      " 409 412 422" },
-    { resource_put, "update*", "Update", NULL, "Created", " IfMatch IfNoneMatch Prefer",
-      " 404 409 412" },
-    { resource_put_at, "update*ById", "Replace", NULL, "Created", " IfMatch IfNoneMatch Prefer",
-      " 409 412" },
-    { resource_patch, "patch*", "Patch", NULL, "Created", " IfMatch IfNoneMatch Prefer",
-      " 409 412" },
-    { resource_delete, "delete*", NULL, NULL, "Deleted", " IfMatch IfNoneMatch", " 409 412" },
-    { resource_commands, "list*Commands", NULL, NULL, "Commands", "", "" },
-    { resource_run_command, "run*Command", "", &command_table, "Ran", "", "" },
-    { token_post, "signIn", "GrantForm", NULL, "Granted", " ClientId", "" },
-    { account_get, "getAccount", NULL, NULL, "Account", "", " 404" },
-    { avatar_get, "getUserAvatar", NULL, NULL, "Picture", "", "" },
-    { password_reset, "resetPassword", "", &password_reset_table, "Created", "", " 401 404 409" },
-    { credentials_validate, "validateCredentials", "", &credentials_table, "Checked", "", " 404" },
-    { one_time_by_password, "createOneTimeToken", "", &one_time_request_table, "OneTimeChecked", "",
-      " 404 409" },
-    { one_time_own, "renewOneTimeToken", NULL, NULL, "OneTime", "", " 404 409" },
-    { one_time_of, "UserOneTimeToken", NULL, NULL, "OneTime", "", " 409" },
-    { one_time_exchange, "exchangeOneTimeToken", NULL, NULL, "Granted", " Token ValidFor", " 401" },
-    { business_by_host, "getBusinessByHost", NULL, NULL, "Host", " HostName", " 404" },
-    { enums_get, "listChoices", NULL, NULL, "Choices", " EnumName", "" },
-    { root_get, NULL, NULL, NULL, "", "", "" },
-    { openapi_get, "getDescription", NULL, NULL, "Document", "", "" },
-    { docs_get, "getReference", NULL, NULL, "Page", "", " 308" },
-    { health_get, "getHealth", NULL, NULL, "Healthy", "", "" },
-    { ready_get, "getReadiness", NULL, NULL, "Healthy", "", "" },
-    { metrics_get, "getMetrics", NULL, NULL, "Figures", "", " 404" },
-};
-enum { DESCRIBED = sizeof operations / sizeof operations[0] };
-
-static const struct operation *operation_of(const struct route *route) {
-    unsigned i = 0;
-    while (i < DESCRIBED && operations[i].handler != route->handler)
-        i++;
-    assert(i < DESCRIBED); /* a handler that was added to routes.def needs a row here */
-    return &operations[i];
-}
-
 static const char *const method_names[] = {
     [METHOD_GET] = "get",     [METHOD_POST] = "post",     [METHOD_PUT] = "put",
     [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete", [METHOD_OPTIONS] = "options",
@@ -349,7 +297,7 @@ static void add_plural(struct buffer *out, const char *rows) {
 }
 
 static void add_operation_id(struct buffer *out, const struct route *route) {
-    const char *name = operation_of(route)->name;
+    const char *name = route->name;
     buffer_printf(out, ",\"operationId\":\"%s",
                   isupper((unsigned char)*name) ? verbs[route->method] : "");
     for (; *name; name++)
@@ -469,53 +417,67 @@ static void add_search(struct buffer *out, const struct resource *resource) {
     }
 }
 
-static void add_parameters(struct buffer *out, const struct route *route,
-                           const struct operation *operation) {
-    struct text names = text_of(operation->parameters);
+static const char any_body[] = "JSON, whatever Content-Type says, or a form of the same members";
+
+/* Those that every search takes, before the filters of its table. */
+static const char search_parameters[] = "Page Size Dir Ids UniqueId Prefer";
+
+static void add_parameters(struct buffer *out, const struct route *route) {
+    struct text names = text_of(route->is_search ? search_parameters : route->parameters);
     struct buffer list;
     buffer_init(&list, out->arena, 1024);
     if (has_id(route))
         buffer_add(&list, TEXT(",{\"$ref\":\"#/components/parameters/PathId\"}"));
-    while (names.at) {
+    while (names.len) {
         struct text name = text_cut(&names, ' ');
-        if (name.len)
-            buffer_printf(&list, ",{\"$ref\":\"#/components/parameters/%.*s\"}", (int)name.len,
-                          name.at);
+        buffer_printf(&list, ",{\"$ref\":\"#/components/parameters/%.*s\"}", (int)name.len,
+                      name.at);
     }
-    if (route_searches(route))
+    if (route->is_search)
         add_search(&list, route->resource);
     if (list.len)
         buffer_printf(out, ",\"parameters\":[%.*s]", (int)list.len - 1, list.at + 1);
     out->failed |= list.failed;
 }
 
-static void add_body(struct buffer *out, const struct route *route,
-                     const struct operation *operation) {
-    const char *entity = "", *type = "application/json";
-    if (!operation->body)
+/* What a body is called and how it is written: a schema's name, behind that of the body's table,
+ * and a media type. */
+static const struct body {
+    const char *schema, *type, *description;
+    enum place place; /* of a record */
+} bodies[] = {
+    [BODY_none] = { 0 },
+    [BODY_create] = { "Create", "application/json", any_body, IN_CREATE },
+    [BODY_update] = { "Update", "application/json", any_body, IN_UPDATE },
+    [BODY_replace] = { "Replace", "application/json", any_body, IN_REPLACE },
+    [BODY_patch] = { "Patch", "application/merge-patch+json", any_body, IN_PATCH },
+    [BODY_own] = { "", "application/json", any_body, IN_CREATE },
+    [BODY_grant] = { "GrantForm", "application/x-www-form-urlencoded", "a form", IN_CREATE },
+};
+
+/* The table of a body; NULL: it has none. */
+static const struct table *body_table(const struct route *route) {
+    if (route->body == BODY_none || route->body == BODY_grant)
+        return NULL;
+    return route->body == BODY_own ? route->body_table : route->resource->table;
+}
+
+static void add_body(struct buffer *out, const struct route *route) {
+    const struct body *body = &bodies[route->body];
+    const struct table *table = body_table(route);
+    if (!body->schema)
         return;
-    if (operation->table)
-        entity = operation->table->entity;
-    else if (route->resource)
-        entity = route->resource->table->entity;
-    if (route->handler == token_post)
-        type = "application/x-www-form-urlencoded";
-    else if (route->handler == resource_patch)
-        type = "application/merge-patch+json";
     buffer_printf(out,
                   ",\"requestBody\":{\"required\":true,\"description\":\"%s\",\"content\":{\"%s\":"
                   "{\"schema\":{\"$ref\":\"#/components/schemas/%s%s\"}}}}",
-                  route->handler == token_post
-                      ? "a form"
-                      : "JSON, whatever Content-Type says, or a form of the same members",
-                  type, entity, operation->body);
+                  body->description, body->type, table ? table->entity : "", body->schema);
 }
 
 /* ---- Replies ---- */
 
 static void add_record_reply(struct buffer *out, const struct route *route) {
     const char *entity = route->resource->table->entity;
-    if (route->handler == resource_get)
+    if (!route->is_search)
         buffer_printf(out,
                       "\"200\":{\"description\":\"the record\",\"headers\":{\"ETag\":{\"$ref\":"
                       "\"#/components/headers/ETag\"}},\"content\":{\"application/json\":{"
@@ -581,7 +543,7 @@ static const char *failure_name(const struct route *route, struct text status) {
     for (unsigned i = 0; i < FAILURES; i++) {
         bool is_grant = text_starts_nocase(text_of(failures[i].name), TEXT("Grant"));
         if (text_equal(text_of(failures[i].status), status) &&
-            (!is_grant || route->handler == token_post))
+            (!is_grant || route->body == BODY_grant))
             name = failures[i].name;
     }
     assert(name);
@@ -598,20 +560,19 @@ static struct text failures_of(const struct route *route, bool nexudus, struct a
     const char *too_large = takes_body(route)             ? " 413 415"
                             : route->method == METHOD_GET ? ""
                                                           : " 413";
-    return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", operation_of(route)->statuses,
-                        route->permission == -1 ? "" : " 401",
+    return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", route->statuses ? route->statuses : "",
+                        route->permission == ROUTE_OPEN ? "" : " 401",
                         (route->permission < 0 && !route_writes(route)) || nexudus ? "" : " 403",
-                        has_id(route) && route->handler != avatar_get ? " 404" : "", too_large);
+                        has_id(route) && !route->missing_is_null ? " 404" : "", too_large);
 }
 
 static void add_replies(struct buffer *out, const struct route *route, bool nexudus) {
-    const char *done = operation_of(route)->done;
     struct text statuses = failures_of(route, nexudus, out->arena);
     out->failed |= !statuses.at;
     buffer_add(out, TEXT(",\"responses\":{"));
-    if (done) {
+    if (route->reply) {
         buffer_add(out, TEXT("\"200\":"));
-        buffer_add(out, response_text(done));
+        buffer_add(out, response_text(route->reply));
     } else {
         add_record_reply(out, route);
     }
@@ -638,42 +599,31 @@ static void add_failures(struct buffer *out, bool nexudus) {
     buffer_add(out, TEXT("},"));
 }
 
-/* The resource that the path lies under, the server where there is none. */
-static const char *tag_of(const struct route *route) {
-    for (unsigned i = 0; i < route_count; i++)
-        if (routes[i].handler == resource_search &&
-            text_starts_nocase(route->path, routes[i].path) &&
-            (route->path.len == routes[i].path.len || route->path.at[routes[i].path.len] == '/'))
-            return routes[i].resource->table->entity;
-    return "Server";
-}
-
 static void add_need(struct buffer *out, const struct route *route) {
     char role[32];
     if (route->permission < 0) {
-        buffer_add(out, route->permission == -1
+        buffer_add(out, route->permission == ROUTE_OPEN
                             ? TEXT(",\"description\":\"Needs no credentials.\"")
                             : TEXT(",\"description\":\"Needs credentials, and no role.\""));
         return;
     }
     permission_name((unsigned)route->permission, role);
     buffer_printf(out,
-                  route_shows_users(route)
-                      ? ",\"description\":\"Needs the roles %s and User-Read.\""
-                      : ",\"description\":\"Needs the role %s.\"",
+                  route->shows_users ? ",\"description\":\"Needs the roles %s and User-Read.\""
+                                     : ",\"description\":\"Needs the role %s.\"",
                   role);
 }
 
 static void add_operation(struct buffer *out, const struct route *route, bool nexudus) {
-    const struct operation *operation = operation_of(route);
-    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method], tag_of(route));
+    buffer_printf(out, "\"%s\":{\"tags\":[\"%s\"],", method_names[route->method],
+                  route->area ? route->area->table->entity : "Server");
     add_string(out, "summary", text_of(route->summary));
     add_need(out, route);
     add_operation_id(out, route);
-    if (route->permission == -1)
+    if (route->permission == ROUTE_OPEN)
         buffer_add(out, TEXT(",\"security\":[]"));
-    add_parameters(out, route, operation);
-    add_body(out, route, operation);
+    add_parameters(out, route);
+    add_body(out, route);
     add_replies(out, route, nexudus);
     buffer_add_char(out, '}');
 }
@@ -688,7 +638,7 @@ static bool is_first_of_path(unsigned route) {
 static void add_paths(struct buffer *out, bool nexudus) {
     const char *separator = "";
     for (unsigned i = 0; i < route_count; i++) {
-        if (!operation_of(&routes[i])->name || !is_first_of_path(i))
+        if (!routes[i].name || !is_first_of_path(i))
             continue;
         buffer_printf(out, "%s\"%s\":{", separator, routes[i].path.at);
         separator = "";
@@ -704,29 +654,34 @@ static void add_paths(struct buffer *out, bool nexudus) {
     }
 }
 
+/* Has no route before it a body of the same table? */
+static bool is_first_of_body(unsigned route) {
+    for (unsigned i = 0; i < route; i++)
+        if (routes[i].body_table == routes[route].body_table)
+            return false;
+    return true;
+}
+
 static void add_schemas(struct buffer *out, bool nexudus) {
-    static const struct {
-        const char *suffix;
-        enum place place;
-    } bodies[] = {
-        { "Create", IN_CREATE },
-        { "Update", IN_UPDATE },
-        { "Replace", IN_REPLACE },
-        { "Patch", IN_PATCH },
-    };
     for (unsigned i = 0; i < TABLES; i++) {
         add_schema(out, tables[i], "", (struct use){ IN_RECORD, nexudus });
         add_page_schema(out, tables[i], nexudus);
     }
     add_account_schema(out, nexudus);
     for (unsigned i = 0; i < route_count; i++)
-        for (unsigned j = 0;
-             j < sizeof bodies / sizeof bodies[0] && routes[i].handler == resource_put; j++)
-            add_schema(out, routes[i].resource->table, bodies[j].suffix,
+        for (enum route_body j = BODY_create; j <= BODY_patch && routes[i].body == BODY_update; j++)
+            add_schema(out, routes[i].resource->table, bodies[j].schema,
                        (struct use){ bodies[j].place, nexudus });
-    for (unsigned i = 0; i < DESCRIBED; i++)
-        if (operations[i].table)
-            add_schema(out, operations[i].table, "", (struct use){ IN_CREATE, nexudus });
+    for (unsigned i = 0; i < route_count; i++)
+        if (routes[i].body_table && is_first_of_body(i))
+            add_schema(out, routes[i].body_table, "", (struct use){ IN_CREATE, nexudus });
+}
+
+static bool is_first_of_area(unsigned route) {
+    for (unsigned i = 0; i < route; i++)
+        if (routes[i].area == routes[route].area)
+            return false;
+    return true;
 }
 
 /* One for each group of operations, in the order of their paths. */
@@ -734,9 +689,9 @@ static void add_tags(struct buffer *out) {
     buffer_add(out, TEXT("\"tags\":[{\"name\":\"Server\",\"description\":\"Tokens, the caller's own"
                          " record, and the server itself\"}"));
     for (unsigned i = 0; i < route_count; i++)
-        if (routes[i].handler == resource_search)
+        if (routes[i].area && is_first_of_area(i))
             buffer_printf(out, ",{\"name\":\"%s\",\"description\":\"Records of the kind: %s\"}",
-                          routes[i].resource->table->entity, routes[i].resource->table->noun);
+                          routes[i].area->table->entity, routes[i].area->table->noun);
     buffer_add(out, TEXT("],"));
 }
 
@@ -775,7 +730,7 @@ static void add_schemes(struct buffer *out, bool accepts_basic) {
                          " access_token of POST /api/token\"}},"));
 }
 
-bool app_describe(struct app *app) {
+bool openapi_make(struct app *app) {
     struct buffer *out = &app->description;
     buffer_init(out, &app->memory, (size_t)384 * 1024);
     buffer_add(out, TEXT("{\"openapi\":\"3.1.0\","));

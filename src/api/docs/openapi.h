@@ -3,7 +3,8 @@
 
 #include "api/app.h"
 
-/** Makes the description of the API, before the first request. False: no memory. */
-bool app_describe(struct app *app) MUST_CHECK;
+/** Writes the description of the API, which needs the table of routes, into app->description.
+ * False: no memory. */
+bool openapi_make(struct app *app) MUST_CHECK;
 
 #endif

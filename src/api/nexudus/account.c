@@ -1,5 +1,6 @@
 /* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
 #include "api/body.h"
+#include "api/handlers.h"
 #include "api/nexudus/users.h"
 #include "api/reply.h"
 #include "api/wait.h"

@@ -1,6 +1,8 @@
 /* A user's picture, as bytes, which anybody may read (docs/contract.md section 3.1). It is held
  * once for all who are being sent it: they may be many, and take it as slowly as they like. */
 #include "api/nexudus/avatar.h"
+
+#include "api/handlers.h"
 #include "api/reply.h"
 
 #include "base/budget.h"

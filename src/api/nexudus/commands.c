@@ -1,6 +1,7 @@
 /* Commands on records (docs/contract.md section 3.3): what they are, and running them. All ids of a
  * run are in one transaction, each with an outcome of its own. */
 #include "api/body.h"
+#include "api/handlers.h"
 #include "api/nexudus/resources.h"
 #include "api/reply.h"
 #include "api/wait.h"

@@ -1,4 +1,5 @@
 /* What the numbers of a choice mean (docs/contract.md section 7.2), from the field tables. */
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"

@@ -2,6 +2,7 @@
  * (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
 #include "api/body.h"
+#include "api/handlers.h"
 #include "api/ignored.h"
 #include "api/reply.h"
 #include "api/wait.h"

@@ -1,4 +1,5 @@
 /* Where things are: what a client asks before it signs in, and where a browser begins. */
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "rules/messages.h"

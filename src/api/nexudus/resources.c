@@ -1,5 +1,7 @@
 /* The handlers that all resources share, and the resources that need few rules or none. */
 #include "api/nexudus/resources.h"
+
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
 

@@ -1,5 +1,8 @@
 /* Searches: from a query string to conditions on fields, and from a page of records to the envelope
  * (docs/contract.md section 5). Every name and type comes from the field table. */
+#include "api/nexudus/search.h"
+
+#include "api/handlers.h"
 #include "api/ignored.h"
 #include "api/page_cursor.h"
 #include "api/reply.h"
@@ -634,10 +637,6 @@ static void search(struct searching *searching) {
         reply_invalid(request, &searching->errors);
     else
         start_search(searching);
-}
-
-bool route_searches(const struct route *route) {
-    return route->handler == resource_search || route->handler == application_search_own;
 }
 
 void resource_search(struct request *request) {

@@ -1,6 +1,7 @@
 /* POST /api/token: the password grant and the refresh grant (RFC 6749 sections 4.3 and 6,
  * docs/contract.md section 6.1). */
 #include "api/body.h"
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"

@@ -1,4 +1,5 @@
 /* What those ask who watch over the server: is it alive, may it be sent requests? */
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
 

@@ -1,5 +1,7 @@
 /* GET /metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "api/ops/metrics.h"
+
+#include "api/handlers.h"
 #include "api/reply.h"
 
 #include "api/request.h"
