@@ -183,3 +183,11 @@ test('a new password does not undo what an administrator changes meanwhile', asy
     assert.equal(reply.status, 200, reply.text);
     assert.equal((await server.get(staff.deleter)).FullName, 'Renamed Meanwhile');
 });
+
+test('an exchange leaves the tokens of the user\'s other clients alone', async () => {
+    const first = (await signIn('deleter@example.com', password)).json;
+    const jwt = (await server.call('GET', `/api/sys/users/${staff.deleter}/token/refresh`, { token })).json.Value;
+    assert.equal((await exchange(jwt)).status, 200);
+    const again = await server.grant({ grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'deleter@example.com' });
+    assert.equal(again.status, 200, again.text);
+});

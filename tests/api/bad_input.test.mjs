@@ -158,3 +158,12 @@ test('heads that are too long leak nothing, and do not keep the server from stop
     assert.equal((await small.call('GET', '/healthz')).status, 200);
     await small.stop(); // with 0, so no request was waited for in vain
 });
+
+test('a query that is not UTF-8 is refused in a reply that is', async () => {
+    for (const query of ['%ff%fe=1', 'User_FullName=%ff', 'a%00b=1']) {
+        const reply = await server.call('GET', `/api/sys/users?${query}`, { token, headers: { Prefer: 'handling=strict' } });
+        assert.equal(reply.status, 400, query);
+        assert.ok(reply.json, reply.text);
+        assert.doesNotMatch(reply.text, /\ufffd/);
+    }
+});

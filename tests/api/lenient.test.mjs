@@ -320,3 +320,11 @@ test('the root leads to a page for people', async () => {
     assert.deepEqual([reply.status, reply.headers.get('location'), reply.text], [302, '/api/docs', '']);
     assert.equal((await server.call('GET', reply.headers.get('location'))).status, 200);
 });
+
+test('X-Ignored-Parameters stays within 1,024 characters, whatever the query', async () => {
+    const query = Array.from({ length: 90 }, (_, i) => `unknown_parameter_${i}=1`).join('&');
+    const reply = await ask('GET', `/api/sys/users?${query}`);
+    assert.equal(reply.status, 200);
+    assert.ok(ignored(reply).length <= 1024, ignored(reply));
+    assert.match(ignored(reply), /^unknown_parameter_0, (unknown_parameter_\d+, )+\.\.\.$/);
+});

@@ -1,4 +1,4 @@
-// What a user record points to (docs/contract.md section 7.1), and the commands of all resources.
+// The resources that a user record points to (docs/contract.md section 7.1), tokens, the audit trail and enums.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
@@ -254,60 +254,4 @@ test('every record of every resource has a UniqueId of its own, which stays and 
         assert.deepEqual((await call('GET', `${path}?UniqueId=${UniqueId.toUpperCase()}`)).json.Records.map((row) => row.Id), [Id], path);
         assert.equal((await call('GET', `${path}/${Id}`)).json.UniqueId, UniqueId);
     }
-});
-
-// ---- Commands ----
-
-const run = (Key, Ids, options) => call('POST', '/api/sys/users/runcommand', { Key, Ids, Parameters: [] }, options);
-
-test('the commands of users are described; most resources have none', async () => {
-    const { json } = await call('GET', '/api/sys/users/commands');
-    assert.deepEqual(json.map((command) => command.Key), ['unlock', 'revoke-tokens', 'require-password-reset', 'deactivate', 'activate', 'erase']);
-    assert.deepEqual(Object.keys(json[0]), ['Key', 'Name', 'AppliesOnlyToMultipleEntities', 'AppliesOnlyToOneEntity', 'AppliesOnlyToTwoEntities',
-        'DisplayInDropdown', 'DisplayInDropdownV2', 'DisplayInGrid', 'Icon', 'NeedsEntitiesToRun', 'Order', 'RequiresParameters']);
-    assert.deepEqual((await call('GET', '/api/sys/businesses/commands')).json, []);
-});
-
-test('unlock, deactivate, activate and require-password-reset do what they say', async () => {
-    await server.update(staff.frontdesk, { InvalidLoginAttempts: 10 });
-    for (const [key, name, value] of [['unlock', 'InvalidLoginAttempts', 0], ['deactivate', 'Active', false], ['activate', 'Active', true],
-        ['require-password-reset', 'MustResetPassword', true]]) {
-        const reply = await run(key, [staff.frontdesk]);
-        assert.deepEqual([reply.status, reply.json.WasSuccessful, reply.json.Errors], [200, true, null], reply.text);
-        assert.equal((await server.get(staff.frontdesk))[name], value, key);
-    }
-});
-
-test('revoke-tokens ends every session of a user', async () => {
-    const bearer = await server.token('manager@example.com');
-    assert.equal((await run('REVOKE-TOKENS', [String(staff.manager)])).json.WasSuccessful, true);
-    assertFailure(await call('GET', '/api/sys/users', undefined, { token: bearer }), 401);
-});
-
-test('one failing id does not hide the others', async () => {
-    const reply = await run('deactivate', [staff.reader, 5, adminId, staff.creator]);
-    assert.equal(reply.status, 200);
-    assert.equal(reply.json.WasSuccessful, false);
-    assert.equal(reply.json.Message, 'Deactivate: 2 of 4 done.');
-    assert.deepEqual(reply.json.Errors.map((error) => [error.AttemptedValue, error.PropertyName]), [[5, 'Ids'], [adminId, 'Ids']]);
-    assert.match(reply.json.Errors[1].Message, /last active unrestricted administrator/);
-    assert.equal((await server.get(staff.reader)).Active, false);
-    assert.equal((await server.get(staff.creator)).Active, false);
-    assert.equal((await server.get(adminId)).Active, true);
-});
-
-test('a command is of one resource, and no other one knows it', async () => {
-    for (const [path, Key, id] of [['sys/users', 'repeat', userId], ['sys/webhookdeliveries', 'unlock', 1], ['sys/webhookdeliveries', 'deactivate', 1],
-        ['security/userroles', 'revoke-tokens', 401], ['sys/businesses', 'activate', 301]])
-        assertInvalid(await server.call('POST', `/api/${path}/runcommand`, { token: await server.admin(), body: { Key, Ids: [id] } }), 'Key', /command/);
-});
-
-test('bad runs are 400, and runs need the role', async () => {
-    assertInvalid(await run('explode', [userId]), 'Key', /is not a command/);
-    assertInvalid(await run('unlock', []), 'Ids', /required/);
-    assertInvalid(await run('unlock', ['x']), 'Ids', /array of integers/);
-    assertInvalid(await call('POST', '/api/sys/users/runcommand', {}), 'Key', /required/);
-    assertFailure(await run('unlock', [userId], { token: await server.token('lister@example.com') }), 403);
-    assert.equal((await run('revoke-tokens', [adminId], { token: await server.token('editor@example.com') })).json.WasSuccessful, false,
-        'an editor does nothing to an administrator');
 });

@@ -284,3 +284,17 @@ test('an expired token is refused', async () => {
     const refreshed = await short.grant({ grant_type: 'refresh_token', refresh_token: json.refresh_token });
     assertError(refreshed, 'invalid_grant');
 });
+
+test('client_id has at most 255 characters, and none that do not print', async () => {
+    const form = { grant_type: 'password', username: adminEmail, password };
+    for (const client_id of ['x'.repeat(256), 'a\nb', 'a\u0000b', 'a\u007fb']) {
+        const reply = await server.grant({ ...form, client_id });
+        assert.equal(reply.status, 400);
+        assert.equal(reply.json.error, 'invalid_request');
+        assert.match(reply.json.error_description, /client_id/);
+    }
+    const invalid = await server.call('POST', '/api/token', { body: `${new URLSearchParams(form)}&client_id=%ff`,
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+    assert.equal(invalid.json.error, 'invalid_request');
+    assert.equal((await server.grant({ ...form, client_id: 'é'.repeat(255) })).status, 200);
+});

@@ -40,17 +40,23 @@ export async function within(ms, attempt, tries = 50) {
     }
 }
 
-// The same of what is to be asked for within one step of TOTP.
-export async function withinOneStep(attempt, tries = 20) {
-    for (let step = totpStep(); ; step = totpStep()) {
+// What the server counts or promises within one step of a clock can be tried only by who asks within it: an attempt that
+// failed while the step changed says nothing and is made again.
+async function withinOne(step, attempt, tries) {
+    for (let began = step(); ; began = step()) {
         try {
             return await attempt();
         } catch (error) {
-            if (step === totpStep() || !--tries)
+            if (began === step() || !--tries)
                 throw error;
         }
     }
 }
+
+export const withinOneStep = (attempt, tries = 20) => withinOne(totpStep, attempt, tries);
+
+// Of the clock that the server's rate limits go by: the system's monotonic one.
+export const withinOneMinute = (attempt, tries = 20) => withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
 
 // ---- The time of day, as data ----
 
