@@ -185,9 +185,9 @@ test('a new password does not undo what an administrator changes meanwhile', asy
 });
 
 test('an exchange leaves the tokens of the user\'s other clients alone', async () => {
-    const first = (await signIn('deleter@example.com', password)).json;
-    const jwt = (await server.call('GET', `/api/sys/users/${staff.deleter}/token/refresh`, { token })).json.Value;
+    const first = (await signIn('editor@example.com', password)).json;
+    const jwt = (await server.call('GET', `/api/sys/users/${staff.editor}/token/refresh`, { token })).json.Value;
     assert.equal((await exchange(jwt)).status, 200);
-    const again = await server.grant({ grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'deleter@example.com' });
+    const again = await server.grant({ grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'editor@example.com' });
     assert.equal(again.status, 200, again.text);
 });
