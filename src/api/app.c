@@ -1,7 +1,8 @@
 /* Each I/O thread's own connection to the store and memory of tokens. */
 #include "api/app.h"
 
-#include "api/ops/metrics.h"
+#include "api/counters.h"
+#include "api/routes.h"
 
 #include "base/log.h"
 #include "base/mutex.h"
@@ -14,7 +15,7 @@ static _Thread_local struct worker *own;
 static void worker_free(struct worker *worker) {
     store_view_close(worker->view);
     token_cache_free(worker->tokens);
-    metrics_free(worker->metrics);
+    counters_free(worker->counters);
     free(worker);
 }
 
@@ -24,8 +25,8 @@ static struct worker *worker_new(struct app *app) {
         return NULL;
     worker->view = store_view_open(app->store);
     worker->tokens = token_cache_new(&app->auth, worker->view);
-    worker->metrics = metrics_new();
-    if (worker->view && worker->tokens && worker->metrics)
+    worker->counters = counters_new(route_count + 1); /* the last one: of what fits no route */
+    if (worker->view && worker->tokens && worker->counters)
         return worker;
     worker_free(worker);
     return NULL;

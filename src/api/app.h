@@ -44,7 +44,7 @@ struct worker {
     struct worker *next;
     struct store_view *view;
     struct token_cache *tokens;
-    struct metrics *metrics;
+    struct counters *counters;
 };
 
 /** The calling I/O thread's worker, made at its first request. NULL when the system refuses. */

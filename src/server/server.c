@@ -323,7 +323,7 @@ static unsigned connection_limit(void) {
 }
 
 static void end_exchange(struct exchange *exchange, bool was_sent) {
-    metrics_note_end(exchange, was_sent);
+    metrics_count_end(exchange, was_sent);
     dispatch_end(exchange);
 }
 

@@ -129,7 +129,7 @@ static enum status find_bearer(struct request *request, struct text token) {
     return status;
 }
 
-void password_reset(struct request *request) {
+void account_reset_password(struct request *request) {
     struct change change;
     if (!request_read(request, &password_reset_table, &change))
         return;

@@ -1,6 +1,7 @@
 /* GET /metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "api/ops/metrics.h"
 
+#include "api/counters.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 
@@ -10,90 +11,31 @@
 #include "base/time.h"
 #include "http/address_counts.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-enum {
-    STATUS_FIRST = 200,
-    STATUSES = 400, /* 200 to 599 */
-    BUCKETS = 12,
-};
-
-static const int64_t bucket_us[BUCKETS] = { 250,   500,   1000,   2500,   5000,    10000,
-                                            25000, 50000, 100000, 250000, 1000000, 5000000 };
-
-/* Of one route. */
-struct row {
-    atomic_uint_fast64_t replies[STATUSES];
-    atomic_uint_fast64_t buckets[BUCKETS + 1];
-    atomic_uint_fast64_t us;
-};
-
-struct metrics {
-    _Alignas(64) unsigned count; /* one more than there are routes: for what fits none */
-    atomic_uint_fast64_t unsent;
-    struct row rows[];
-};
-
-struct metrics *metrics_new(void) {
-    unsigned count = route_count + 1;
-    size_t size = (sizeof(struct metrics) + count * sizeof(struct row) + 63) / 64 * 64;
-    struct metrics *metrics = aligned_alloc(_Alignof(struct metrics), size);
-    if (!metrics)
-        return NULL;
-    memset(metrics, 0, size);
-    metrics->count = count;
-    return metrics;
-}
-
-void metrics_free(struct metrics *metrics) {
-    free(metrics);
-}
-
-/* The thread is the only writer: no locked instruction is needed. */
-static void add(atomic_uint_fast64_t *figure, uint64_t more) {
-    uint64_t before = atomic_load_explicit(figure, memory_order_relaxed);
-    atomic_store_explicit(figure, before + more, memory_order_relaxed);
-}
 
 void metrics_count(struct exchange *exchange) {
     const struct request *request = exchange->request;
     if (!request || !request->worker)
         return; /* refused before it reached a handler, or there was no memory for one */
-    struct metrics *metrics = request->worker->metrics;
-    struct row *row = &metrics->rows[metrics->count - 1];
-    if (request->route)
-        row = &metrics->rows[request->route - routes];
-    unsigned status = exchange->reply.http_status - STATUS_FIRST;
-    int64_t us = time_monotonic_us() - exchange->began_us;
-    unsigned bucket = 0;
-    while (bucket < BUCKETS && us > bucket_us[bucket])
-        bucket++;
-    assert(status < STATUSES);
-    add(&row->replies[status], 1);
-    add(&row->buckets[bucket], 1);
-    add(&row->us, (uint64_t)us);
+    unsigned route = request->route ? (unsigned)(request->route - routes) : route_count;
+    counters_add_reply(request->worker->counters, route, exchange->reply.http_status,
+                       time_monotonic_us() - exchange->began_us);
 }
 
-void metrics_note_end(struct exchange *exchange, bool was_sent) {
+void metrics_count_end(struct exchange *exchange, bool was_sent) {
     const struct request *request = exchange->request;
     if (!was_sent && request && request->worker)
-        add(&request->worker->metrics->unsent, 1);
+        counters_add_unsent(request->worker->counters);
 }
 
-/* ---- reading ---- */
+/* ---- The page ---- */
 
-/* The sum over all threads of the figure that lies `offset` bytes into a route's row. */
-static uint64_t sum(const struct app *app, unsigned route, size_t offset) {
-    uint64_t total = 0;
-    for (const struct worker *worker = app->workers; worker; worker = worker->next) {
-        const char *row = (const char *)&worker->metrics->rows[route];
-        total += atomic_load_explicit((const atomic_uint_fast64_t *)(const void *)(row + offset),
-                                      memory_order_relaxed);
-    }
-    return total;
+/* What all threads counted of a route. */
+static void sum(const struct app *app, unsigned route, struct route_counts *total) {
+    *total = (struct route_counts){ 0 };
+    for (const struct worker *worker = app->workers; worker; worker = worker->next)
+        counters_sum(worker->counters, route, total);
 }
 
 static const char *const method_labels[] = {
@@ -114,35 +56,38 @@ static void add_head(struct buffer *body, const char *name, const char *type, co
 }
 
 static void add_replies(struct buffer *body, const struct app *app) {
+    struct route_counts counts;
     add_head(body, "roster_http_requests_total", "counter", "Replies by route and status.");
-    for (unsigned route = 0; route <= route_count; route++)
-        for (unsigned status = 0; status < STATUSES; status++) {
-            uint64_t count = sum(app, route, offsetof(struct row, replies[status]));
-            if (!count)
+    for (unsigned route = 0; route <= route_count; route++) {
+        sum(app, route, &counts);
+        for (unsigned i = 0; i < COUNTERS_STATUSES; i++) {
+            if (!counts.replies[i])
                 continue;
             buffer_printf(body, "roster_http_requests_total");
             add_route(body, route);
-            buffer_printf(body, ",status=\"%u\"} %llu\n", status + STATUS_FIRST,
-                          (unsigned long long)count);
+            buffer_printf(body, ",status=\"%u\"} %llu\n", i + COUNTERS_STATUS_FIRST,
+                          (unsigned long long)counts.replies[i]);
         }
+    }
 }
 
 static void add_times_of(struct buffer *body, const struct app *app, unsigned route) {
+    struct route_counts counts;
     uint64_t count = 0;
-    for (unsigned bucket = 0; bucket <= BUCKETS; bucket++) {
-        count += sum(app, route, offsetof(struct row, buckets[bucket]));
+    sum(app, route, &counts);
+    for (unsigned i = 0; i <= COUNTERS_BUCKETS; i++) {
+        count += counts.buckets[i];
         buffer_printf(body, "roster_http_request_seconds_bucket");
         add_route(body, route);
-        if (bucket < BUCKETS)
-            buffer_printf(body, ",le=\"%g\"} %llu\n", (double)bucket_us[bucket] / 1e6,
+        if (i < COUNTERS_BUCKETS)
+            buffer_printf(body, ",le=\"%g\"} %llu\n", (double)counters_bound_us[i] / 1e6,
                           (unsigned long long)count);
         else
             buffer_printf(body, ",le=\"+Inf\"} %llu\n", (unsigned long long)count);
     }
     buffer_printf(body, "roster_http_request_seconds_sum");
     add_route(body, route);
-    buffer_printf(body, "} %g\nroster_http_request_seconds_count",
-                  (double)sum(app, route, offsetof(struct row, us)) / 1e6);
+    buffer_printf(body, "} %g\nroster_http_request_seconds_count", (double)counts.us / 1e6);
     add_route(body, route);
     buffer_printf(body, "} %llu\n", (unsigned long long)count);
 }
@@ -175,7 +120,7 @@ static uint64_t count_unsent(struct app *app) {
     uint64_t count = 0;
     app_lock_workers(app);
     for (const struct worker *worker = app->workers; worker; worker = worker->next)
-        count += atomic_load_explicit(&worker->metrics->unsent, memory_order_relaxed);
+        count += counters_unsent(worker->counters);
     app_unlock_workers(app);
     return count;
 }
