@@ -39,6 +39,8 @@ struct protocol {
     void (*late)(struct client *client);
     /* The server stops: the connection is to end as soon as it can without loss. */
     void (*drain)(struct client *client);
+    /* After SERVING_head: the body of the exchange is to be read. */
+    void (*go_on)(struct served *served);
     /* The exchange has its reply, which is to be sent. */
     void (*reply)(struct served *served);
     /* The connection is gone: lets go of all exchanges and frees what it has. */

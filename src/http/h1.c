@@ -89,10 +89,16 @@ static const llhttp_settings_t callbacks = {
 
 /* ---- reading ---- */
 
+/* Must the body wait until another thread has decided on its head? */
+static bool is_undecided(const struct h1 *h1) {
+    return h1->current && h1->current->state == SERVING_head;
+}
+
 static bool takes(const struct client *client) {
     const struct h1 *h1 = &client->h1;
-    return !client->is_last && h1->next != H1_work && h1->replies < REPLIES_AT_ONCE &&
-           h1->reply_bytes < REPLY_BYTES && h1->held_bytes < HELD_BYTES;
+    return !client->is_last && h1->next != H1_work && !is_undecided(h1) &&
+           h1->replies < REPLIES_AT_ONCE && h1->reply_bytes < REPLY_BYTES &&
+           h1->held_bytes < HELD_BYTES;
 }
 
 static void drop_head(struct h1 *h1) {
@@ -166,7 +172,10 @@ static void run_parser(struct client *client, struct text head) {
     (void)llhttp_execute(&h1->parser, head.at, head.len); /* parser_agrees looks at the result */
 }
 
-static void ask_for_body(struct h1 *h1) {
+static void go_on(struct served *served) {
+    struct h1 *h1 = &served->client->h1;
+    if (!served->wants_continue)
+        return;
     h1->continue_left = (uint32_t)continue_line.len;
     h1->gave_continue = false;
 }
@@ -197,12 +206,13 @@ static void take_head(struct client *client, const char *bytes, const struct hea
         return;
     }
     guard.is_misread = !parser_agrees(h1, head, &guard);
+    served->wants_continue = guard.expects_continue && guard.minor > 0;
     if (!serve_head(served, &guard))
         return;
     if (h1->is_complete)
         run_current(client);
-    else if (guard.expects_continue && guard.minor > 0)
-        ask_for_body(h1);
+    else
+        go_on(served);
 }
 
 static enum status grow_head(struct h1 *h1, size_t size) {
@@ -496,7 +506,7 @@ static enum phase phase(const struct client *client) {
         return PHASE_reply;
     switch (h1->next) {
     case H1_head: return h1->head_size ? PHASE_head : PHASE_idle;
-    case H1_body: return PHASE_body;
+    case H1_body: return is_undecided(h1) ? PHASE_work : PHASE_body;
     case H1_work: return PHASE_work;
     }
     return PHASE_idle;
@@ -528,5 +538,5 @@ static void end(struct client *client) {
     }
 }
 
-const struct protocol h1_protocol = { takes, feed, finish, flush, is_flushed,
-                                      phase, late, drain,  reply, end };
+const struct protocol h1_protocol = { takes, feed,  finish, flush, is_flushed, phase,
+                                      late,  drain, go_on,  reply, end };

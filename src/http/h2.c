@@ -68,6 +68,7 @@ struct h2 {
 };
 
 static const uint8_t draining[8] = "draining";
+static const char cut_off[] = "The body ends before its announced end.";
 
 static struct served *stream_of(nghttp2_session *session, int32_t id) {
     return nghttp2_session_get_stream_user_data(session, id);
@@ -98,9 +99,17 @@ static void take_out(struct h2 *h2, struct served *served) {
     served->next = NULL;
 }
 
+static void drop_early(struct h2_stream *stream) {
+    budget_give(stream->early_size);
+    secret_free(stream->early, stream->early_size);
+    stream->early = NULL;
+    stream->early_size = 0;
+}
+
 /* The stream is no more. */
 static void end_stream(struct h2 *h2, struct served *served) {
     take_out(h2, served);
+    drop_early(&served->h2);
     h2->room -= served->h2.room;
     h2->looks_for_room = true;
     if (served->state != SERVING_reply) {
@@ -208,29 +217,66 @@ static void end_request(struct h2 *h2, struct served *served) {
         run(h2, served);
 }
 
-/* RFC 9113 section 8.1.1 */
-static int reset_malformed(struct h2 *h2, struct served *served) {
+static int reset_unanswered(struct h2 *h2, struct served *served, uint32_t code) {
     int32_t id = served->h2.id;
     int failed = nghttp2_session_set_stream_user_data(h2->session, id, NULL);
     end_stream(h2, served);
-    return failed ? failed
-                  : nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
-                                              NGHTTP2_PROTOCOL_ERROR);
+    return failed ? failed : nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, code);
 }
 
-/* A body that is to come has no need to be announced. */
-static int go_on(struct client *client, struct served *served, struct guard *guard) {
-    struct h2 *h2 = client->h2;
-    guard->is_chunked = !served->h2.is_whole && !guard->lengths;
-    served->h2.length = guard->length;
-    if (!serve_head(served, guard))
-        return 0;
+/* The exchange may go on: with its body, or with its handler if there is none to come. */
+static int begin_body(struct h2 *h2, struct served *served) {
     if (served->h2.is_whole) {
         run(h2, served);
         return 0;
     }
     h2->looks_for_room |= wants_room(served);
-    return guard->expects_continue ? send_continue(h2, served) : 0;
+    return served->wants_continue ? send_continue(h2, served) : 0;
+}
+
+/* What came of the body while its head was decided on is at most a stream's window. */
+static bool take_early(struct served *served) {
+    struct h2_stream *stream = &served->h2;
+    bool ok = serve_body(served, stream->early, stream->early_size);
+    if (ok) /* else the stream may be gone */
+        drop_early(stream);
+    return ok;
+}
+
+static void go_on(struct served *served) {
+    struct client *client = served->client;
+    if (served->h2.early && !take_early(served))
+        return;
+    if (client->is_finished && !served->h2.is_whole)
+        serve_refuse(served, STATUS_BAD_INPUT, cut_off);
+    else if (begin_body(client->h2, served) != 0)
+        client->is_broken = true;
+}
+
+/* Keeps bytes of a body whose head is not decided on yet: the exchange's memory is not ours. */
+static int keep_early(struct h2 *h2, struct served *served, struct text bytes) {
+    struct h2_stream *stream = &served->h2;
+    size_t size = stream->early_size + bytes.len;
+    char *early = NULL;
+    if (budget_take(bytes.len)) {
+        early = secret_grow(stream->early, stream->early_size, size);
+        if (!early)
+            budget_give(bytes.len);
+    }
+    if (!early)
+        return reset_unanswered(h2, served, NGHTTP2_REFUSED_STREAM);
+    memcpy(early + stream->early_size, bytes.at, bytes.len);
+    stream->early = early;
+    stream->early_size = size;
+    return 0;
+}
+
+/* A body that is to come has no need to be announced. */
+static int judge_head(struct client *client, struct served *served, struct guard *guard) {
+    guard->is_chunked = !served->h2.is_whole && !guard->lengths;
+    served->h2.length = guard->length;
+    served->wants_continue = guard->expects_continue;
+    return serve_head(served, guard) ? begin_body(client->h2, served) : 0;
 }
 
 /* Has the head judged. */
@@ -244,9 +290,9 @@ static int take_head(struct client *client, struct served *served) {
     if (is_too_large)
         status = STATUS_HEAD_TOO_LARGE;
     if (status == STATUS_BAD_INPUT)
-        return reset_malformed(h2, served);
+        return reset_unanswered(h2, served, NGHTTP2_PROTOCOL_ERROR); /* RFC 9113 8.1.1 */
     if (status == STATUS_OK)
-        return go_on(client, served, &guard);
+        return judge_head(client, served, &guard);
     serve_refuse(served, status, NULL);
     return 0;
 }
@@ -365,6 +411,8 @@ static int data_came(nghttp2_session *session, uint8_t flags, int32_t id, const 
         if (serve_body(served, (const char *)bytes, size) && served->h2.room)
             failed = nghttp2_session_consume_stream(session, id, size);
         h2->looks_for_room |= wants_room(served);
+    } else if (!failed && served && served->state == SERVING_head) {
+        failed = keep_early(h2, served, (struct text){ (const char *)bytes, size });
     }
     return failed ? give_up(h2, NGHTTP2_INTERNAL_ERROR) : 0;
 }
@@ -653,7 +701,7 @@ static void finish(struct client *client) {
     struct h2 *h2 = client->h2;
     for (struct served *served = h2->first; served; served = served->next)
         if (served->state == SERVING_body && !served->h2.is_whole)
-            serve_refuse(served, STATUS_BAD_INPUT, "The body ends before its announced end.");
+            serve_refuse(served, STATUS_BAD_INPUT, cut_off);
     client->is_last = true;
     look_at_streams(client);
 }
@@ -819,5 +867,5 @@ static enum phase phase(const struct client *client) {
     return floods_is_within_frame(&h2->floods) ? PHASE_head : PHASE_idle;
 }
 
-const struct protocol h2_protocol = { takes, feed, finish, flush, is_flushed,
-                                      phase, late, drain,  reply, end };
+const struct protocol h2_protocol = { takes, feed,  finish, flush, is_flushed, phase,
+                                      late,  drain, go_on,  reply, end };

@@ -87,7 +87,8 @@ struct listen_options {
     const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
     /* Runs when the head of a request that has a body is there. May lower the exchange's
      * body_limit, or fill in the reply: it is sent without waiting for the body. Else the handler
-     * decides again once the body is there: what was right here may not be so any more. NULL: none.
+     * decides again once the body is there: what was right here may not be so any more. It may set
+     * `next` and suspend; the body waits then until a step returns without suspending. NULL: none.
      */
     void (*head)(struct exchange *exchange);
     /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */

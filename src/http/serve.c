@@ -109,20 +109,6 @@ static void note_connection(struct served *served, const struct guard *guard) {
     served->says_keep_alive = guard->minor == 0 && !served->is_last;
 }
 
-/* Lets the application answer before the body comes. */
-static bool is_answered_early(struct served *served, const struct guard *guard) {
-    const struct listen_options *options = served->client->loop->options;
-    if (!options->head)
-        return false;
-    options->head(&served->exchange);
-    if (!served->exchange.reply.http_status)
-        return false;
-    if (guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue)
-        served->is_last = true;
-    give_reply(served);
-    return true;
-}
-
 enum status serve_lack(const struct served *served) {
     return served->arena.is_over_budget ? STATUS_FULL : STATUS_BROKEN;
 }
@@ -153,6 +139,39 @@ bool serve_body_room(struct served *served, size_t size) {
     return true;
 }
 
+/* The application has decided on the head. */
+static bool admit_body(struct served *served) {
+    struct exchange *exchange = &served->exchange;
+    size_t announced = exchange->announced;
+    if (exchange->reply.http_status) {
+        served->is_last |= served->ends_if_early;
+        give_reply(served);
+        return false;
+    }
+    if (announced > exchange->body_limit) {
+        serve_refuse(served, STATUS_TOO_LARGE, NULL);
+        return false;
+    }
+    served->body_most = announced ? announced : exchange->body_limit;
+    return serve_body_room(served, announced < FIRST_KNOWN ? announced : FIRST_KNOWN);
+}
+
+/* Lets the application answer before the body comes. */
+static bool show_head(struct served *served, const struct guard *guard) {
+    const struct listen_options *options = served->client->loop->options;
+    bool has_body = guard->is_chunked || guard->length;
+    served->exchange.body_limit = options->body_limit;
+    served->exchange.announced = guard->length;
+    served->ends_if_early =
+        guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue;
+    if (has_body && options->head)
+        options->head(&served->exchange);
+    if (!served->is_suspended)
+        return admit_body(served);
+    served->state = SERVING_head;
+    return false;
+}
+
 bool serve_head(struct served *served, const struct guard *guard) {
     const struct listen_options *options = served->client->loop->options;
     const char *reason;
@@ -178,16 +197,7 @@ bool serve_head(struct served *served, const struct guard *guard) {
         redirect(served);
         return false;
     }
-    served->exchange.body_limit = options->body_limit;
-    served->exchange.announced = guard->length;
-    if ((guard->is_chunked || guard->length) && is_answered_early(served, guard))
-        return false;
-    if (guard->length > served->exchange.body_limit) {
-        serve_refuse(served, STATUS_TOO_LARGE, NULL);
-        return false;
-    }
-    served->body_most = guard->length ? guard->length : served->exchange.body_limit;
-    return serve_body_room(served, guard->length < FIRST_KNOWN ? guard->length : FIRST_KNOWN);
+    return show_head(served, guard);
 }
 
 bool serve_body_fits(struct served *served, uint64_t size) {
@@ -218,11 +228,22 @@ bool serve_body(struct served *served, const char *bytes, size_t size) {
     return true;
 }
 
+static void begin_body(struct served *served) {
+    served->state = SERVING_body;
+    if (served->is_gone)
+        end_served(served, false);
+    else if (admit_body(served))
+        served->client->protocol->go_on(served);
+}
+
 static void run_step(struct served *served, void (*step)(struct exchange *)) {
     served->is_suspended = false;
     step(&served->exchange);
-    /* Once it is suspended another thread has it; `is_suspended` belongs to this one. */
-    if (!served->is_suspended)
+    if (served->is_suspended) /* another thread has it; `is_suspended` belongs to this one */
+        return;
+    if (served->state == SERVING_head)
+        begin_body(served);
+    else
         give_reply(served);
 }
 
@@ -244,7 +265,7 @@ struct text serve_body_of(const struct served *served) {
 
 void serve_gone(struct served *served) {
     served->is_gone = true;
-    if (served->state != SERVING_work)
+    if (!served->is_suspended)
         end_served(served, false);
 }
 

@@ -10,6 +10,7 @@
 
 enum serving {
     SERVING_body,  /* the body is read */
+    SERVING_head,  /* another thread decides on the head; no byte of the body is taken */
     SERVING_work,  /* the handler has it, or another thread */
     SERVING_reply, /* it has its reply */
 };
@@ -23,8 +24,10 @@ struct h2_stream {
     int64_t since_ms;      /* when it began, its body was given room, or its reply's body began */
     int64_t moved_ms;      /* when its bytes moved last */
     bool is_whole;         /* the request is */
-    bool is_held;          /* it is whole, and waits to be run */
-    bool is_ended;         /* the last byte of the reply was written */
+    char *early;           /* bytes of the body that came during SERVING_head */
+    size_t early_size;
+    bool is_held;  /* it is whole, and waits to be run */
+    bool is_ended; /* the last byte of the reply was written */
 };
 
 /** An exchange with what the listener needs; lies in its own arena. */
@@ -38,6 +41,8 @@ struct served {
     enum serving state;
     size_t body_most; /* bytes that it may come to */
     size_t body_capacity;
+    bool ends_if_early;     /* a reply before the body came is the connection's last */
+    bool wants_continue;    /* the protocol's own: "100 Continue" is due before the body */
     struct text reply_head; /* the protocol's own: what is sent before the body */
     size_t sent;            /* the protocol's own: bytes of the reply that were taken */
     struct h2_stream h2;    /* HTTP/2 */
@@ -57,7 +62,7 @@ struct served *serve_begin(struct client *client) MUST_CHECK;
 /**
  * The head is whole and in `served->head`, and the guard has seen it: decides whether the request
  * may go on. True: the body is to be read. False: it is refused or answered already, and
- * protocol->reply was called.
+ * protocol->reply was called; or, in SERVING_head, protocol->reply or protocol->go_on will be.
  */
 bool serve_head(struct served *served, const struct guard *guard) MUST_CHECK;
 
