@@ -24,7 +24,7 @@ static struct worker *worker_new(struct app *app) {
     if (!worker)
         return NULL;
     worker->view = store_view_open(app->store);
-    worker->tokens = token_cache_new(&app->auth, worker->view);
+    worker->tokens = token_cache_new(&app->auth);
     worker->counters = counters_new(route_count + 1); /* the last one: of what fits no route */
     if (worker->view && worker->tokens && worker->counters)
         return worker;

@@ -183,17 +183,63 @@ static bool is_basic(const struct request *request, struct text scheme) {
     return text_equal_nocase(scheme, TEXT("Basic")) && request->app->accepts_basic;
 }
 
-/* Sets the principal. False: the caller was refused. */
-static bool is_bearer(struct request *request, struct text scheme, struct text credentials) {
+/* A bearer token that the store is asked about. */
+struct unknown_bearer {
+    struct keyed_hash remembered_as;
+    void (*then)(struct request *request, enum status status);
+};
+
+static enum status decide_bearer(struct store_view *session, struct request *request) {
+    return auth_decide(&request->app->auth, session, request->arena, &request->principal);
+}
+
+static void remember_bearer(struct request *request, enum status status) {
+    const struct unknown_bearer *bearer = request->exchange->state;
+    if (status == STATUS_OK)
+        token_cache_put(request->worker->tokens, &bearer->remembered_as,
+                        request->principal.credential.expires_ms, &request->principal);
+    bearer->then(request, status);
+}
+
+static void ask_for_bearer(struct request *request, const struct keyed_hash *hash,
+                           void (*then)(struct request *request, enum status status)) {
+    struct unknown_bearer *bearer = arena_alloc(request->arena, sizeof *bearer);
+    if (!bearer) {
+        then(request, STATUS_BROKEN);
+        return;
+    }
+    *bearer = (struct unknown_bearer){ *hash, then };
+    request->exchange->state = bearer;
+    request_ask_as(request, &store_nobody, decide_bearer, remember_bearer);
+}
+
+/* Sets the principal, and calls `then`, perhaps in a later step, with what auth_decide returns. */
+static void authenticate_bearer(struct request *request, struct text scheme, struct text token,
+                                void (*then)(struct request *request, enum status status)) {
     enum status status = STATUS_UNAUTHENTICATED;
+    struct keyed_hash hash;
     if (text_equal_nocase(scheme, TEXT("Bearer")))
         status =
-            auth_bearer(request->worker->tokens, credentials, request->arena, &request->principal);
+            auth_bearer(request->worker->tokens, token, request->arena, &request->principal, &hash);
+    if (status == STATUS_NOT_FOUND)
+        ask_for_bearer(request, &hash, then);
+    else
+        then(request, status);
+}
+
+static void refuse_bearer(struct request *request, enum status status) {
+    struct text credentials, scheme = read_authorization(request, &credentials);
     if (status == STATUS_UNAUTHENTICATED)
         reply_unauthenticated(request, scheme.at ? "invalid_token" : NULL);
-    else if (status != STATUS_OK)
+    else
         reply_failure(request, status, NULL, NULL);
-    return status == STATUS_OK;
+}
+
+static void run_for_bearer(struct request *request, enum status status) {
+    if (status == STATUS_OK)
+        run_if_permitted(request);
+    else
+        refuse_bearer(request, status);
 }
 
 /* A browser adds the Basic password that it keeps for a host to whatever any page has it send
@@ -219,8 +265,8 @@ static void authenticate(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
     if (is_basic(request, scheme))
         authenticate_basic(request, credentials);
-    else if (is_bearer(request, scheme, credentials))
-        run_if_permitted(request);
+    else
+        authenticate_bearer(request, scheme, credentials, run_for_bearer);
 }
 
 static void answer(struct request *request) {
@@ -232,20 +278,25 @@ static void answer(struct request *request) {
         authenticate(request);
 }
 
+static void refuse_broken(struct exchange *exchange) {
+    struct request request = { .app = exchange->app,
+                               .exchange = exchange,
+                               .arena = exchange->arena };
+    reply_failure(&request, STATUS_BROKEN, NULL, NULL);
+}
+
 /* The request of an exchange, made at its first step. NULL: there is no memory, which was replied.
  */
 static struct request *request_of(struct exchange *exchange) {
-    struct request fallback = { .app = exchange->app,
-                                .exchange = exchange,
-                                .arena = exchange->arena };
     if (exchange->request)
         return exchange->request;
-    struct request *request = arena_calloc(exchange->arena, 1, sizeof *request);
+    struct request *request = arena_alloc(exchange->arena, sizeof *request);
     if (!request) {
-        reply_failure(&fallback, STATUS_BROKEN, NULL, NULL);
+        refuse_broken(exchange);
         return NULL;
     }
-    *request = fallback;
+    *request =
+        (struct request){ .app = exchange->app, .exchange = exchange, .arena = exchange->arena };
     exchange->request = request;
     request->path = path_normal(exchange->path, request->arena);
     request->route =
@@ -282,31 +333,40 @@ static void admit_unchecked(struct request *request) {
                   NULL);
 }
 
-/* Are the credentials such that a body may come? How large it may be depends on them. */
-static bool admits_body(struct request *request) {
-    struct text credentials, scheme = read_authorization(request, &credentials);
-    if (!is_basic(request, scheme))
-        return is_bearer(request, scheme, credentials);
-    if (!basic_is_remembered(request, credentials))
-        admit_unchecked(request);
-    return !request->exchange->reply.http_status;
-}
-
 /* Only what holds whatever the body is. Who may do what is decided when the body is there: a right
  * may end meanwhile. A Basic password takes too long to check twice. */
+static void admit_body(struct request *request) {
+    request->principal = (struct principal){ 0 };
+    request->exchange->reply = (struct reply){ 0 }; /* CORS has its headers in it */
+}
+
+static void admit_body_of_bearer(struct request *request, enum status status) {
+    if (status == STATUS_OK)
+        admit_body(request);
+    else
+        refuse_bearer(request, status);
+}
+
+static void admit_body_of_basic(struct request *request, struct text credentials) {
+    if (!basic_is_remembered(request, credentials))
+        admit_unchecked(request);
+    if (!request->exchange->reply.http_status)
+        admit_body(request);
+}
+
 void dispatch_head(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     if (!request || is_answered(request))
         return;
-    if (request->route->permission != ROUTE_OPEN) {
-        if (!admits_body(request))
-            return;
-        request->principal = (struct principal){ 0 };
-    } else {
+    struct text credentials, scheme = read_authorization(request, &credentials);
+    if (request->route->permission == ROUTE_OPEN) {
         exchange->body_limit = STRANGER_BODY;
+        admit_body(request);
+    } else if (is_basic(request, scheme)) {
+        admit_body_of_basic(request, credentials);
+    } else {
+        authenticate_bearer(request, scheme, credentials, admit_body_of_bearer);
     }
-    if (!exchange->reply.http_status)
-        exchange->reply = (struct reply){ 0 }; /* CORS has its headers in it */
 }
 
 void dispatch(struct exchange *exchange) {

@@ -42,31 +42,90 @@ static void reply_refusal(struct request *request) {
         reply_unauthenticated(request, "invalid_token");
 }
 
-/* Was the command refused to the caller, and the refusal not rolled back with what led to it? */
-static bool is_refused(const struct request *request) {
-    return request->command->status == request->refusal &&
-           (request->refusal == STATUS_UNAUTHENTICATED || request->refusal == STATUS_DENIED);
+/* Was a command refused to the caller, and the refusal not rolled back with what led to it? */
+static bool is_refused(const struct request *request, enum status status) {
+    return status == request->refusal &&
+           (status == STATUS_UNAUTHENTICATED || status == STATUS_DENIED);
 }
 
 /* Any other failure is the step's to tell. */
 static void go_on(struct exchange *exchange) {
     struct request *request = exchange->request;
-    if (is_refused(request))
+    if (is_refused(request, request->command->status))
         reply_refusal(request);
     else
         request->step(exchange);
 }
 
-/* A search may take its time, and what it found is for those alone who may still see it. */
-static void go_on_reading(struct exchange *exchange) {
+/* ---- Questions ---- */
+
+static struct request *of_question(struct store_command *question) {
+    return (struct request *)((char *)question - offsetof(struct request, question));
+}
+
+static enum status run_question(struct store_view *session, struct store_command *question) {
+    struct request *request = of_question(question);
+    return request->ask(session, request);
+}
+
+static void resume_question(struct store_command *question) {
+    exchange_resume(of_question(question)->exchange);
+}
+
+static void take_answer(struct exchange *exchange) {
     struct request *request = exchange->request;
-    struct authority *authority = request->command->on_behalf_of;
-    if (request->command->status == STATUS_OK)
-        request->command->status = authority->confirm(request->worker->view, authority);
-    go_on(exchange);
+    if (is_refused(request, request->question.status))
+        reply_refusal(request);
+    else
+        request->answered(request, request->question.status);
+}
+
+void request_ask_as(struct request *request, struct authority *authority,
+                    enum status (*ask)(struct store_view *session, struct request *request),
+                    void (*answered)(struct request *request, enum status status)) {
+    request->question = (struct store_command){ .on_behalf_of = authority,
+                                                .run = run_question,
+                                                .done = resume_question };
+    request->ask = ask;
+    request->answered = answered;
+    request->refusal = STATUS_OK;
+    enum status status = store_ask(request->worker->view, &request->question);
+    if (status == STATUS_PENDING) {
+        request_suspend(request, take_answer);
+        return;
+    }
+    request->question.status = status;
+    take_answer(request->exchange);
+}
+
+void request_ask(struct request *request,
+                 enum status (*ask)(struct store_view *session, struct request *request),
+                 void (*answered)(struct request *request, enum status status)) {
+    request_ask_as(request, request_authority(request), ask, answered);
 }
 
 /* ---- Rest ---- */
+
+/* A search may take its time, and what it found is for those alone who may still see it: a question
+ * is put in the caller's name once more. */
+static enum status ask_nothing(struct store_view *session, struct request *request) {
+    (void)session;
+    (void)request;
+    return STATUS_OK;
+}
+
+static void end_reading(struct request *request, enum status status) {
+    request->command->status = status;
+    request->step(request->exchange);
+}
+
+static void confirm_reading(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    if (request->command->status == STATUS_OK)
+        request_ask_as(request, request->command->on_behalf_of, ask_nothing, end_reading);
+    else
+        go_on(exchange);
+}
 
 static void rest(struct request *request, struct store_command *command,
                  void (*step)(struct exchange *exchange)) {
@@ -95,56 +154,8 @@ void request_read_on(struct request *request, struct store_command *command,
                      void (*step)(struct exchange *exchange)) {
     command->on_behalf_of = request_authority(request);
     rest(request, command, step);
-    request->exchange->next = go_on_reading;
+    request->exchange->next = confirm_reading;
     tell_refusal(request, command, store_read(request->app->store, command));
-}
-
-/* ---- Questions ---- */
-
-static struct request *of_question(struct store_command *question) {
-    return (struct request *)((char *)question - offsetof(struct request, question));
-}
-
-static enum status run_question(struct store_view *session, struct store_command *question) {
-    struct request *request = of_question(question);
-    return request->ask(session, request);
-}
-
-static void resume_question(struct store_command *question) {
-    exchange_resume(of_question(question)->exchange);
-}
-
-static void take_answer(struct exchange *exchange) {
-    struct request *request = exchange->request;
-    if (is_refused(request))
-        reply_refusal(request);
-    else
-        request->answered(request, request->question.status);
-}
-
-void request_ask_as(struct request *request, struct authority *authority,
-                    enum status (*ask)(struct store_view *session, struct request *request),
-                    void (*answered)(struct request *request, enum status status)) {
-    request->question = (struct store_command){ .on_behalf_of = authority,
-                                                .run = run_question,
-                                                .done = resume_question };
-    request->ask = ask;
-    request->answered = answered;
-    request->refusal = STATUS_OK;
-    request->command = &request->question;
-    enum status status = store_ask(request->worker->view, &request->question);
-    if (status == STATUS_PENDING) {
-        request_suspend(request, take_answer);
-        return;
-    }
-    request->question.status = status;
-    take_answer(request->exchange);
-}
-
-void request_ask(struct request *request,
-                 enum status (*ask)(struct store_view *session, struct request *request),
-                 void (*answered)(struct request *request, enum status status)) {
-    request_ask_as(request, request_authority(request), ask, answered);
 }
 
 void request_sign_in(struct request *request, struct sign_in *sign_in,
@@ -159,12 +170,5 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
         return;
     }
     rest(request, &sign_in->command, step);
-    enum status status = sign_in_start(sign_in, request->worker->view);
-    if (status == STATUS_OK)
-        return;
-    attempts_end(attempts, sign_in->from, false, time_monotonic_ms());
-    if (status == STATUS_BUSY)
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
-    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
-    exchange_resume(request->exchange);
+    sign_in_start(sign_in, request->worker->view);
 }

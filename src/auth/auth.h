@@ -74,8 +74,8 @@ bool auth_is_locked(const struct auth *auth, const struct record *user, int64_t 
  */
 struct token_cache;
 
-/** `view` is the thread's own and must outlive the cache. NULL when there is no memory. */
-struct token_cache *token_cache_new(const struct auth *auth, struct store_view *view) MUST_CHECK;
+/** NULL when there is no memory. */
+struct token_cache *token_cache_new(const struct auth *auth) MUST_CHECK;
 void token_cache_free(struct token_cache *cache);
 
 /**
@@ -90,10 +90,12 @@ void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, i
                      const struct principal *principal);
 
 /**
- * Checks a bearer token (RFC 6750). STATUS_UNAUTHENTICATED when it is unknown, expired or revoked,
- * or its user is not admitted; STATUS_BROKEN.
+ * Looks a bearer token (RFC 6750) up in the cache, on the cache's thread. STATUS_OK: `principal` is
+ * its owner. STATUS_UNAUTHENTICATED: the text is no token. STATUS_NOT_FOUND: the store has to be
+ * asked, by auth_decide with `principal`; what it finds is to be remembered under `hash` until the
+ * credential expires.
  */
-enum status auth_bearer(struct token_cache *cache, struct text token, struct arena *arena,
-                        struct principal *principal) MUST_CHECK;
+enum status auth_bearer(const struct token_cache *cache, struct text token, struct arena *arena,
+                        struct principal *principal, struct keyed_hash *hash) MUST_CHECK;
 
 #endif

@@ -16,16 +16,13 @@ struct entry {
 
 struct token_cache {
     const struct auth *auth;
-    struct store_view *view;
     struct entry *slots[SLOTS];
 };
 
-struct token_cache *token_cache_new(const struct auth *auth, struct store_view *view) {
+struct token_cache *token_cache_new(const struct auth *auth) {
     struct token_cache *cache = calloc(1, sizeof *cache);
-    if (cache) {
+    if (cache)
         cache->auth = auth;
-        cache->view = view;
-    }
     return cache;
 }
 
@@ -69,18 +66,14 @@ void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, i
     *slot = entry;
 }
 
-enum status auth_bearer(struct token_cache *cache, struct text token, struct arena *arena,
-                        struct principal *principal) {
+enum status auth_bearer(const struct token_cache *cache, struct text token, struct arena *arena,
+                        struct principal *principal, struct keyed_hash *hash) {
     if (token.len != TOKEN_TEXT_SIZE)
         return STATUS_UNAUTHENTICATED;
-    struct keyed_hash key = keyed_hash(KEYED_BEARER, token);
-    if (token_cache_get(cache, &key, arena, principal))
+    *hash = keyed_hash(KEYED_BEARER, token);
+    if (token_cache_get(cache, hash, arena, principal))
         return STATUS_OK;
-    struct principal found = { .credential = auth_token_credential(CREDENTIAL_access, token) };
-    enum status status = auth_decide(cache->auth, cache->view, arena, &found);
-    if (status != STATUS_OK)
-        return status;
-    *principal = found;
-    token_cache_put(cache, &key, found.credential.expires_ms, principal);
-    return STATUS_OK;
+    *principal =
+        (struct principal){ .credential = auth_token_credential(CREDENTIAL_access, token) };
+    return STATUS_NOT_FOUND;
 }

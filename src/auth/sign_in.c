@@ -1,4 +1,4 @@
-/* Signing in. Three steps on three threads: who has this address (the caller's view), is the
+/* Signing in. Three steps on three threads: who has this address (a question to the store), is the
  * password right (the pool), and what follows from it (the writer, in one transaction). Whatever
  * is wrong, all three are done, so that the time tells nothing. */
 #include "auth/sign_in.h"
@@ -288,24 +288,55 @@ static void password_checked(struct password_job *job) {
     conclude(sign_in);
 }
 
-enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) {
+/* It could not even begin: no sign-in, and none of the address either. */
+static void give_up(struct sign_in *sign_in, enum status status) {
+    attempts_end(sign_in->auth->attempts, sign_in->from, false, time_monotonic_ms());
+    if (status == STATUS_BUSY)
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
+    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    sign_in->done(sign_in);
+}
+
+static enum status find_user(struct store_view *session, struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
     struct record user;
-    struct text key = email_key(text_trim(sign_in->email), sign_in->arena), hash = TEXT("");
-    sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
+    struct text key = email_key(text_trim(sign_in->email), sign_in->arena);
+    sign_in->first_hash = TEXT("");
     if (!key.at)
         return STATUS_BROKEN;
-    enum status status = store_find_user(view, key, &sign_in->user_id);
+    enum status status = store_find_user(session, key, &sign_in->user_id);
     if (status == STATUS_OK)
-        status = store_load(view, &user_table, sign_in->user_id, sign_in->arena, &user);
-    if (status == STATUS_NOT_FOUND)
+        status = store_load(session, &user_table, sign_in->user_id, sign_in->arena, &user);
+    if (status == STATUS_NOT_FOUND) {
         sign_in->user_id = 0;
-    else if (status != STATUS_OK)
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK)
         return status;
     /* A locked account costs what our own hash costs, whatever was imported for it. */
-    sign_in->began_locked =
-        status == STATUS_OK && auth_is_locked(sign_in->auth, &user, time_now_ms());
-    if (status == STATUS_OK && !sign_in->began_locked &&
-        user.values[USER_Password].kind == VALUE_TEXT)
-        hash = value_as_text(&user.values[USER_Password]);
-    return compare(sign_in, hash);
+    sign_in->began_locked = auth_is_locked(sign_in->auth, &user, time_now_ms());
+    if (!sign_in->began_locked && user.values[USER_Password].kind == VALUE_TEXT)
+        sign_in->first_hash = value_as_text(&user.values[USER_Password]);
+    return STATUS_OK;
+}
+
+static void compare_first(struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    enum status status = command->status;
+    if (status == STATUS_OK)
+        status = compare(sign_in, sign_in->first_hash);
+    if (status != STATUS_OK)
+        give_up(sign_in, status);
+}
+
+void sign_in_start(struct sign_in *sign_in, struct store_view *session) {
+    sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
+    sign_in->command = (struct store_command){ .on_behalf_of = sign_in->on_behalf_of,
+                                               .run = find_user,
+                                               .done = compare_first };
+    enum status status = store_ask(session, &sign_in->command);
+    if (status == STATUS_PENDING)
+        return;
+    sign_in->command.status = status;
+    compare_first(&sign_in->command);
 }

@@ -35,7 +35,7 @@ struct sign_in {
     struct text totp;      /* empty: none was given */
     struct text client_id; /* for the tokens; empty: the user's Email */
     bool wants_tokens;     /* false: only who it is (Basic); then 2FA and a due reset refuse */
-    void (*done)(struct sign_in *sign_in); /* on another thread */
+    void (*done)(struct sign_in *sign_in); /* on any thread, once */
     void *owner;
     /* out */
     enum sign_in_result result;
@@ -44,7 +44,8 @@ struct sign_in {
     /* the machinery's own */
     struct password_job job;
     struct store_command command;
-    int64_t user_id; /* 0: nobody has this address */
+    int64_t user_id;        /* 0: nobody has this address */
+    struct text first_hash; /* to compare with first */
     bool began_locked, met_lock;
     struct text other_hash; /* to compare with next; `at` NULL: none */
     unsigned comparisons;
@@ -53,8 +54,8 @@ struct sign_in {
     bool has_locked;            /* it was one failure too many */
 };
 
-/** Starts it, on the thread of `view`. When `done` will not be called: what to answer. */
-enum status sign_in_start(struct sign_in *sign_in, struct store_view *view) MUST_CHECK;
+/** Starts it, on the thread of `session`; `done` may be called before this returns. */
+void sign_in_start(struct sign_in *sign_in, struct store_view *session);
 
 /**
  * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. Used again by

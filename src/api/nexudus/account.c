@@ -18,14 +18,13 @@ static const char unknown_members[] =
 #undef MEMBER
     "}";
 
-static enum status add_default_business(struct request *request, const struct record *user,
+static enum status add_default_business(struct store_view *session, const struct record *user,
                                         struct buffer *body) {
     const struct value *id = &user->values[USER_DefaultBusinessId];
     struct record business;
     enum status status = STATUS_NOT_FOUND;
     if (id->kind == VALUE_INTEGER)
-        status = store_load(request->worker->view, &business_table, id->integer, request->arena,
-                            &business);
+        status = store_load(session, &business_table, id->integer, body->arena, &business);
     buffer_add(body, TEXT(",\"DefaultBusinessName\":"));
     if (status == STATUS_OK)
         json_add_string(body, value_as_text(&business.values[BUSINESS_Name]));
@@ -34,49 +33,72 @@ static enum status add_default_business(struct request *request, const struct re
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-void account_get(struct request *request) {
+static enum status add_account(struct store_view *session, struct request *request) {
+    struct buffer *body = request->exchange->state;
     struct record user;
-    struct buffer body;
-    enum status status = store_load(request->worker->view, &user_table, request->principal.user_id,
-                                    request->arena, &user);
-    buffer_init(&body, request->arena, 4096);
-    if (status == STATUS_OK) {
-        json_add_record(&body, &user);
-        body.len -= !body.failed; /* the record's brace */
-        status = add_default_business(request, &user, &body);
-        buffer_add(&body, text_of(unknown_members));
-    }
+    enum status status =
+        store_load(session, &user_table, request->principal.user_id, request->arena, &user);
+    if (status != STATUS_OK)
+        return status;
+    json_add_record(body, &user);
+    body->len -= !body->failed; /* the record's brace */
+    status = add_default_business(session, &user, body);
+    buffer_add(body, text_of(unknown_members));
+    return status;
+}
+
+static void reply_account(struct request *request, enum status status) {
     if (status == STATUS_OK)
-        reply_json(request, 200, &body);
+        reply_json(request, 200, request->exchange->state);
     else
         reply_failure(request, status, NULL, NULL);
 }
 
+void account_get(struct request *request) {
+    struct buffer *body = arena_alloc(request->arena, sizeof *body);
+    if (!body) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    buffer_init(body, request->arena, 4096);
+    request->exchange->state = body;
+    request_ask(request, add_account, reply_account);
+}
+
 /* ---- POST /api/sys/users/validate ---- */
 
-static void reply_right(struct request *request, int64_t user_id) {
-    struct record user;
+struct validation {
+    struct sign_in sign_in;
+    struct record user; /* whose password was right */
+};
+
+static enum status load_user(struct store_view *session, struct request *request) {
+    struct validation *validation = request->exchange->state;
+    return store_load(session, &user_table, validation->sign_in.user_id, request->arena,
+                      &validation->user);
+}
+
+static void reply_user(struct request *request, enum status status) {
+    const struct validation *validation = request->exchange->state;
     struct buffer value;
-    enum status status =
-        store_load(request->worker->view, &user_table, user_id, request->arena, &user);
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
     }
     buffer_init(&value, request->arena, 4096);
-    json_add_record(&value, &user);
+    json_add_record(&value, &validation->user);
     reply_action(request, &(struct action){ .http_status = 200,
                                             .value = buffer_text(&value),
                                             .by = { request->principal.email, time_now_ms() } });
 }
 
 static void validated(struct exchange *exchange) {
-    struct sign_in *sign_in = exchange->state;
-    struct request *request = sign_in->owner;
-    switch (sign_in->result) {
+    const struct validation *validation = exchange->state;
+    struct request *request = exchange->request;
+    switch (validation->sign_in.result) {
     case SIGN_IN_OK:
     case SIGN_IN_TWO_FACTOR: /* in both cases the password was right */
-    case SIGN_IN_MUST_RESET: reply_right(request, sign_in->user_id); break;
+    case SIGN_IN_MUST_RESET: request_ask(request, load_user, reply_user); break;
     case SIGN_IN_WRONG: reply_wrong_password(request); break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
     case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
@@ -89,23 +111,24 @@ static void resume_validated(struct sign_in *sign_in) {
 
 void credentials_validate(struct request *request) {
     struct change change;
-    struct sign_in *sign_in = arena_calloc(request->arena, 1, sizeof *sign_in);
-    if (!sign_in) {
+    struct validation *validation = arena_calloc(request->arena, 1, sizeof *validation);
+    if (!validation) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
     if (!request_read(request, &credentials_table, &change))
         return;
-    *sign_in = (struct sign_in){ .auth = &request->app->auth,
-                                 .arena = request->arena,
-                                 .on_behalf_of = request_authority(request),
-                                 .email = request_address(
-                                     request, value_as_text(&change.values[CREDENTIALS_Email])),
-                                 .password = value_as_text(&change.values[CREDENTIALS_Password]),
-                                 .done = resume_validated,
-                                 .owner = request };
-    request->exchange->state = sign_in;
-    request_sign_in(request, sign_in, validated);
+    validation->sign_in = (struct sign_in){
+        .auth = &request->app->auth,
+        .arena = request->arena,
+        .on_behalf_of = request_authority(request),
+        .email = request_address(request, value_as_text(&change.values[CREDENTIALS_Email])),
+        .password = value_as_text(&change.values[CREDENTIALS_Password]),
+        .done = resume_validated,
+        .owner = request
+    };
+    request->exchange->state = validation;
+    request_sign_in(request, &validation->sign_in, validated);
 }
 
 /* ---- POST /api/auth/resetpassword ---- */
@@ -119,14 +142,27 @@ static void refuse_token(struct request *request) {
     reply_invalid(request, &errors);
 }
 
+struct reset {
+    struct principal bearer; /* of the token */
+    struct text new_password;
+};
+
+static enum status decide_bearer(struct store_view *session, struct request *request) {
+    struct reset *reset = request->exchange->state;
+    return auth_decide(&request->app->auth, session, request->arena, &reset->bearer);
+}
+
 /* Whose token it is becomes the caller: the user changes the own password. */
-static enum status find_bearer(struct request *request, struct text token) {
-    struct principal bearer = { .credential = auth_token_credential(CREDENTIAL_reset, token) };
-    enum status status =
-        auth_decide(&request->app->auth, request->worker->view, request->arena, &bearer);
-    if (status == STATUS_OK)
-        request->principal = bearer;
-    return status;
+static void set_password(struct request *request, enum status status) {
+    const struct reset *reset = request->exchange->state;
+    if (status == STATUS_UNAUTHENTICATED) {
+        refuse_token(request);
+    } else if (status == STATUS_OK) {
+        request->principal = reset->bearer;
+        user_set_password(request, reset->new_password);
+    } else {
+        reply_failure(request, status, NULL, NULL);
+    }
 }
 
 void account_reset_password(struct request *request) {
@@ -134,11 +170,16 @@ void account_reset_password(struct request *request) {
     if (!request_read(request, &password_reset_table, &change))
         return;
     request->refuse = refuse_token; /* it works once, also for two who come at the same time */
-    enum status status = find_bearer(request, value_as_text(&change.values[PASSWORD_RESET_Token]));
-    if (status == STATUS_UNAUTHENTICATED)
-        refuse_token(request);
-    else if (status == STATUS_OK)
-        user_set_password(request, value_as_text(&change.values[PASSWORD_RESET_NewPassword]));
-    else
-        reply_failure(request, status, NULL, NULL);
+    struct reset *reset = arena_alloc(request->arena, sizeof *reset);
+    if (!reset) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    struct text token = value_as_text(&change.values[PASSWORD_RESET_Token]);
+    *reset = (struct reset){
+        .bearer = { .credential = auth_token_credential(CREDENTIAL_reset, token) },
+        .new_password = value_as_text(&change.values[PASSWORD_RESET_NewPassword]),
+    };
+    request->exchange->state = reset;
+    request_ask_as(request, &store_nobody, decide_bearer, set_password);
 }

@@ -4,6 +4,7 @@
 
 #include "api/handlers.h"
 #include "api/reply.h"
+#include "api/wait.h"
 
 #include "base/budget.h"
 #include "base/mutex.h"
@@ -120,25 +121,40 @@ static void reply_picture(struct exchange *exchange, const struct picture *pictu
     reply_header(exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
 }
 
-void avatar_get(struct request *request) {
+static enum status read_picture(struct store_view *session, struct request *request) {
+    return store_avatar(session, request->id, take, request->exchange->state);
+}
+
+static void reply_taken(struct request *request, enum status status) {
+    const struct taking *taking = request->exchange->state;
     struct reply *reply = &request->exchange->reply;
-    struct taking taking = { .user_id = request->id,
-                             .commits = store_commits(request->app->store) };
-    enum status status = STATUS_OK;
-    if (!take_held(&taking))
-        status = store_avatar(request->worker->view, request->id, take, &taking);
+    request->picture = taking->picture;
     if (status == STATUS_NOT_FOUND) {
         reply->http_status = 200;
         reply->content_type = "application/json; charset=utf-8";
         reply->body = TEXT("null");
     } else if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
-    } else if (!taking.picture) {
+    } else if (!taking->picture) {
         reply_failure(request, STATUS_FULL, NULL, NULL);
     } else {
-        request->picture = taking.picture;
-        reply_picture(request->exchange, taking.picture);
+        reply_picture(request->exchange, taking->picture);
     }
+}
+
+void avatar_get(struct request *request) {
+    struct taking *taking = arena_alloc(request->arena, sizeof *taking);
+    if (!taking) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    *taking =
+        (struct taking){ .user_id = request->id, .commits = store_commits(request->app->store) };
+    request->exchange->state = taking;
+    if (take_held(taking))
+        reply_taken(request, STATUS_OK);
+    else
+        request_ask(request, read_picture, reply_taken);
 }
 
 void avatar_release(struct picture *picture) {

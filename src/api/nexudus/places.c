@@ -1,6 +1,7 @@
 /* Where things are: what a client asks before it signs in, and where a browser begins. */
 #include "api/handlers.h"
 #include "api/reply.h"
+#include "api/wait.h"
 #include "json/json.h"
 #include "rules/messages.h"
 
@@ -28,11 +29,34 @@ static void refuse_host(struct request *request) {
     reply_invalid(request, &errors);
 }
 
+/* The business that a host name stands for. */
+struct place {
+    struct text asked, own_host;
+    int64_t id;
+};
+
+static enum status find_place(struct store_view *session, struct request *request) {
+    struct place *place = request->exchange->state;
+    return store_find_business(session, place->asked, &place->id);
+}
+
+static void reply_place(struct request *request, enum status status) {
+    const struct place *place = request->exchange->state;
+    struct buffer body;
+    if (status != STATUS_OK) {
+        reply_failure(request, status, NULL, NULL);
+        return;
+    }
+    buffer_init(&body, request->arena, 128);
+    buffer_printf(&body, "{\"Id\":%lld,\"WebAddress\":", (long long)place->id);
+    json_add_string(&body, web_address(request, place->own_host));
+    buffer_add_char(&body, '}');
+    reply_json(request, 200, &body);
+}
+
 /* The hosted service has a host for each business; this server is one for all of them. */
 void business_by_host(struct request *request) {
     struct text asked = find_host(request), own = exchange_header(request->exchange, "Host");
-    struct buffer body;
-    int64_t id;
     if (!asked.at) {
         refuse_host(request);
         return;
@@ -41,16 +65,14 @@ void business_by_host(struct request *request) {
         reply_failure(request, STATUS_BAD_INPUT, "The request must have a Host.", NULL);
         return;
     }
-    enum status status = store_find_business(request->worker->view, asked, &id);
-    if (status != STATUS_OK) {
-        reply_failure(request, status, NULL, NULL);
+    struct place *place = arena_alloc(request->arena, sizeof *place);
+    if (!place) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
-    buffer_init(&body, request->arena, 128);
-    buffer_printf(&body, "{\"Id\":%lld,\"WebAddress\":", (long long)id);
-    json_add_string(&body, web_address(request, own));
-    buffer_add_char(&body, '}');
-    reply_json(request, 200, &body);
+    *place = (struct place){ asked, own, 0 };
+    request->exchange->state = place;
+    request_ask(request, find_place, reply_place);
 }
 
 void root_get(struct request *request) {

@@ -21,6 +21,9 @@ bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how
     return false;
 }
 
+/* Bytes of most records; a longer one makes the buffer grow. */
+enum { BODY_EXPECTED = 2800 };
+
 /* A record on its way to the reply. */
 struct shown {
     struct buffer body;
@@ -60,7 +63,7 @@ void resource_get(struct request *request) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);
         return;
     }
-    buffer_init(&shown->body, request->arena, 4096);
+    buffer_init(&shown->body, request->arena, BODY_EXPECTED);
     request->exchange->state = shown;
     request_ask(request, show, reply_shown);
 }

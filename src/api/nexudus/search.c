@@ -593,6 +593,19 @@ static void resume(struct store_command *command) {
     exchange_resume(((struct searching *)command)->request->exchange);
 }
 
+static enum status search_quickly(struct store_view *session, struct request *request) {
+    struct searching *searching = request->exchange->state;
+    return store_search_quickly(session, &searching->search, &searching->found);
+}
+
+static void reply_or_search_on(struct request *request, enum status status) {
+    struct searching *searching = request->exchange->state;
+    if (status == STATUS_TOO_SLOW)
+        request_read_on(request, &searching->command, found);
+    else
+        reply_found(searching, status);
+}
+
 static void start_search(struct searching *searching) {
     struct request *request = searching->request;
     searching->command = (struct store_command){ .run = run, .done = resume };
@@ -600,14 +613,8 @@ static void start_search(struct searching *searching) {
     buffer_init(&searching->body, request->arena, BODY_EXPECTED);
     buffer_add(&searching->body, searching->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
     go_on(searching);
-    enum status status =
-        store_search_quickly(request->worker->view, &searching->search, &searching->found);
-    if (status != STATUS_TOO_SLOW) {
-        reply_found(searching, status);
-        return;
-    }
     request->exchange->state = searching;
-    request_read_on(request, &searching->command, found);
+    request_ask(request, search_quickly, reply_or_search_on);
 }
 
 static struct searching *searching_new(struct request *request) {

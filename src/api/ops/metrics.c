@@ -5,7 +5,7 @@
 #include "api/handlers.h"
 #include "api/reply.h"
 
-#include "api/request.h"
+#include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/budget.h"
 #include "base/time.h"
@@ -227,15 +227,14 @@ static void add_sign_ins(struct buffer *body, const struct sign_in_counts *count
             (unsigned long long)atomic_load_explicit(&counts->of[i], memory_order_relaxed));
 }
 
-void metrics_get(struct request *request) {
+static enum status count_pending(struct store_view *session, struct request *request) {
+    return store_count_pending(session, request->exchange->state);
+}
+
+static void reply_metrics(struct request *request, enum status status) {
     struct app *app = request->app;
+    const int64_t *pending = request->exchange->state;
     struct buffer body;
-    int64_t pending = 0;
-    if (!app->shows_metrics) {
-        reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
-        return;
-    }
-    enum status status = store_count_pending(request->worker->view, &pending);
     if (status != STATUS_OK) {
         reply_failure(request, status, NULL, NULL);
         return;
@@ -245,10 +244,24 @@ void metrics_get(struct request *request) {
     add_replies(&body, app);
     add_times(&body, app);
     app_unlock_workers(app);
-    add_figures(&body, app, (uint64_t)pending);
+    add_figures(&body, app, (uint64_t)*pending);
     add_refusals(&body, app);
     add_sign_ins(&body, app->auth.counts);
     reply_json(request, 200, &body);
     if (request->exchange->reply.http_status == 200)
         request->exchange->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+void metrics_get(struct request *request) {
+    if (!request->app->shows_metrics) {
+        reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
+        return;
+    }
+    int64_t *pending = arena_calloc(request->arena, 1, sizeof *pending);
+    if (!pending) {
+        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        return;
+    }
+    request->exchange->state = pending;
+    request_ask(request, count_pending, reply_metrics);
 }
