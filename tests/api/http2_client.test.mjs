@@ -7,7 +7,7 @@ import { makeCertificate, TlsServer } from '../lib/tls.mjs';
 import { storedUsers } from '../lib/database.mjs';
 import { userId } from '../lib/ids.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
-import { adminEmail, password, required } from '../lib/users.mjs';
+import { required } from '../lib/users.mjs';
 import { assertRecent, sleep } from '../lib/wait.mjs';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -97,18 +97,6 @@ test('a hundred PUTs at once on one connection: all are stored, in the order of 
     const stored = (await ask(session, 'GET', `/api/sys/users/${userId}`)).json;
     assert.match(stored.FullName, /^Name \d+$/);
     assert.equal(Date.parse(stored.UpdatedOn), newest);
-});
-
-test('requests of one connection are worked on together: a slow one holds up no other', async () => {
-    const order = [];
-    const note = (name) => (reply) => { order.push(name); return reply; };
-    const grant = new URLSearchParams({ grant_type: 'password', username: adminEmail, password }).toString();
-    const form = { 'content-type': 'application/x-www-form-urlencoded' };
-    const slow = ask(session, 'POST', '/api/token', { headers: form, body: grant, secret: null }).then(note('slow')); // hashes
-    const [signed, ...quick] = await Promise.all([slow, ...[1, 2, 3].map(() => ask(session, 'GET', '/healthz').then(note('quick')))]);
-    assert.equal(signed.status, 200, signed.text);
-    assert.deepEqual(quick.map(({ status }) => status), [200, 200, 200]);
-    assert.equal(order.at(-1), 'slow');
 });
 
 for (const [how, headers] of [['announced', (size) => ({ 'content-length': size })], ['not announced', () => ({})]])
