@@ -21,16 +21,16 @@ static void set_log_level(const char *name) {
             log_set_level((enum log_level)level);
 }
 
-/* A core would hold keys and tokens in clear. Where cores go to a program instead of a file, the
- * limit does not count, but PR_SET_DUMPABLE does. */
+/* A core dump would contain keys and tokens in clear. Where the system pipes cores to a program it
+ * ignores the limit, but not PR_SET_DUMPABLE. */
 static void leave_no_core(void) {
     const struct rlimit none = { 0 };
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
-        log_warning("core dumps cannot be switched off: %s", strerror(errno));
+        log_warning("core dumps cannot be disabled: %s", strerror(errno));
 }
 
-/* Signals that would end a process, and whose cause a server learns from write all the same, as
- * EPIPE or EFBIG. SIGHUP counts once the main loop waits for it. */
+/* These signals would end the process. The causes of SIGPIPE and SIGXFSZ are seen anyway, as EPIPE
+ * and EFBIG from write(2). SIGHUP is ignored until the main loop waits for it. */
 static bool ignore_signals(void) {
     static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGHUP };
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
@@ -49,7 +49,7 @@ static bool block_signals(sigset_t *signals) {
 static int run_server(struct server *server) {
     sigset_t signals;
     if (!block_signals(&signals)) {
-        print_error("the system gives no random numbers or no signals");
+        print_error("the system gives no random numbers, or refuses to set up signals");
         return EX_OSERR;
     }
     int code = server_start(server);
@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
     set_log_level(server.settings.log_level);
     leave_no_core();
     if (!is_ready || !crypto_start()) {
-        print_error("the system gives no random numbers or no signals");
+        print_error("the system gives no random numbers, or refuses to set up signals");
         code = EX_OSERR;
     } else if (server.settings.subcommand) {
         code = offline_run(&server.settings);

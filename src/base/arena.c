@@ -1,4 +1,11 @@
-/* A bump allocator in chunks: one request, one arena, one free. */
+/* A bump allocator in chunks: one request, one arena, one free.
+ *
+ * An allocation takes the next bytes of the newest chunk. A chunk has FIRST_CHUNK bytes; a large
+ * allocation gets a chunk of its own. Closing the arena wipes and frees all chunks.
+ *
+ * In the arena of a request `end` is not the end of the chunk: it is as far as the budget has been
+ * asked for. The kernel maps a chunk page by page as it is touched, so the budget is asked page by
+ * page too, and an idle request costs one page instead of a chunk. `chunk->end` is the real end. */
 #include "base/arena.h"
 
 #include "base/budget.h"
@@ -17,13 +24,15 @@ struct arena_chunk {
 enum {
     FIRST_CHUNK = 16 * 1024 - 64,
     ALIGNMENT = sizeof(max_align_t),
-    PAGE = 4096, /* a chunk counts in the budget as it is used: the system gives it so, too */
-    OVERDRAFT = 4 * PAGE,
+    PAGE = 4096,
+    OVERDRAFT = 4 * PAGE, /* enough for an error reply with its headers */
 };
-_Static_assert(FIRST_CHUNK / 4 + sizeof(struct arena_chunk) <= PAGE, "a page takes what is small");
+_Static_assert(FIRST_CHUNK / 4 + sizeof(struct arena_chunk) <= PAGE,
+               "the first page of a chunk holds any small allocation");
 
-/* Chunks of the usual size that this thread keeps for its next arenas. The C library gives the end
- * of its heap back to the system after a batch of requests; to get it again costs page faults. */
+/* Chunks of the usual size that this thread keeps for its next arenas. Without them the C library
+ * returns the end of its heap to the system after each batch of requests, and the next batch pays
+ * for it in page faults. */
 static _Thread_local struct {
     struct arena_chunk *first;
     unsigned count, limit;
@@ -31,7 +40,7 @@ static _Thread_local struct {
 
 void arena_keep_chunks(unsigned count) {
 #if defined __SANITIZE_ADDRESS__
-    count = 0; /* or it would not see who uses memory that was given back */
+    count = 0; /* the sanitizer finds uses of freed memory only if it is freed */
 #endif
     kept.limit = count;
     while (kept.count > count) {
@@ -70,8 +79,8 @@ void arena_init_counted(struct arena *arena, size_t limit) {
     *arena = (struct arena){ .limit = limit, .counts = true, .overdraft = OVERDRAFT };
 }
 
-/* Passwords and tokens of a request lie in its arena: nothing of it is left for what gets the
- * memory next. Of the newest chunk only what was given out can hold something. */
+/* Passwords and tokens of a request lie in its arena, so its memory is wiped before anything else
+ * gets it. Of the newest chunk only the part that was given out needs it. */
 void arena_close(struct arena *arena) {
     char *end = arena->at;
     for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
@@ -88,7 +97,8 @@ void arena_close(struct arena *arena) {
         arena_init(arena, arena->limit);
 }
 
-/* Counts more bytes in the budget of all requests. */
+/* Counts `size` more bytes in the budget. Past the budget's limit a request still gets its first
+ * page, and after its first refusal the overdraft, in which its error reply is written. */
 static bool count(struct arena *arena, size_t size) {
     if (!arena->counts)
         return true;
@@ -107,7 +117,8 @@ static bool count(struct arena *arena, size_t size) {
     return true;
 }
 
-/* Has the newest chunk `size` bytes that are not given out? Then they are counted. */
+/* Moves `end` so that `size` bytes of the newest chunk are free and counted. False when the chunk
+ * or the budget has no room. */
 static bool extend(struct arena *arena, size_t size) {
     size_t room = (size_t)(arena->end - arena->at);
     if (size <= room)
@@ -138,7 +149,7 @@ static bool add_chunk(struct arena *arena, size_t size) {
         return false;
     struct arena_chunk *chunk = new_chunk(wanted);
     if (!chunk)
-        return false; /* what was counted is given back with the rest */
+        return false; /* arena_close gives back what was counted */
     arena->used += wanted;
     chunk->next = arena->chunks;
     arena->chunks = chunk;
@@ -164,7 +175,7 @@ void *arena_alloc(struct arena *arena, size_t size) {
     if (size > SIZE_MAX - ALIGNMENT)
         return refuse(arena);
     if (!size)
-        size = 1; /* nothing asked for is no failure: NULL would say that it is one */
+        size = 1; /* NULL would look like a failure */
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (!arena_reserve(arena, size))
         return NULL;
@@ -181,13 +192,13 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size) {
     return memory ? memset(memory, 0, total) : NULL;
 }
 
-/* Has the newest chunk nothing in it but `memory`, which is of `taken` bytes and large? */
+/* True if `memory`, of `taken` bytes, is a large allocation that has the newest chunk to itself. */
 static bool is_alone(const struct arena *arena, const void *memory, size_t taken) {
     return memory && arena->chunks && memory == arena->chunks->memory &&
            (const char *)memory + taken == arena->at && taken > FIRST_CHUNK / 4;
 }
 
-/* Takes away the chunk behind the newest one. */
+/* Wipes and frees the chunk before the newest one. */
 static void drop_second(struct arena *arena) {
     struct arena_chunk *chunk = arena->chunks->next;
     size_t size = (size_t)(chunk->end - (char *)chunk);
@@ -220,7 +231,7 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size) {
     if (!memory || !old)
         return memory;
     memcpy(memory, old, old_size < size ? old_size : size);
-    /* What an allocation outgrew would else be as much again, for as long as the request. */
+    /* A growing body would otherwise keep all its former places until the request ends. */
     if (moves && memory == arena->chunks->memory)
         drop_second(arena);
     return memory;
@@ -240,7 +251,8 @@ struct text arena_printf(struct arena *arena, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    /* Mostly it fits into what is there, and is then where it will be. */
+    /* Formats into the free end of the chunk. If the text fits, which is usual, arena_alloc then
+     * gives out exactly that place. */
     size_t room = (size_t)(arena->end - arena->at);
     int len = vsnprintf(room ? arena->at : NULL, room, format, arguments);
     char *copy = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);

@@ -1,20 +1,23 @@
-/* Bytes held by all requests, counted by whoever takes and gives them. */
+/* The memory of all requests: one shared counter, and a small stock for each thread.
+ *
+ * Each thread takes a lot more than it needs from the counter and keeps it as `spare`, so that most
+ * calls touch no shared cache line. `used` counts the stocks as if they were in use. */
 #include "base/budget.h"
 
 #include <stdatomic.h>
 
 enum {
-    LOT_MOST = 64 * 1024, /* bytes that a thread takes at once: one counter for all would be dear */
+    LOT_MOST = 64 * 1024, /* bytes */
     LOT_LEAST = 4 * 1024,
-    LOTS = 4096, /* in the bound at least: what hundreds of threads keep is to be little of it */
-    REST = 16,   /* the part of the bound that is kept for requests that have begun */
+    LOTS = 4096, /* in the limit: the stocks of hundreds of threads stay a small part of it */
+    REST = 16,   /* a sixteenth of the limit is kept for requests that have begun */
 };
 
 static size_t bound, lot = LOT_MOST;
 static atomic_size_t used, most;
 static atomic_uint_fast64_t refused;
 
-/* What this thread has taken, but not counted for anything yet. */
+/* Bytes that this thread has taken from `used` and not yet handed to a request. */
 static _Thread_local size_t spare;
 
 void budget_set(size_t limit) {
@@ -38,7 +41,7 @@ static bool try_to_add(size_t size) {
     size_t now = atomic_load_explicit(&used, memory_order_relaxed);
     if (bound && (size > bound || now > bound - size))
         return false;
-    add(size); /* another thread may do the same meanwhile: by a lot each it can be passed */
+    add(size); /* other threads may add between load and add: each can exceed the limit by a lot */
     return true;
 }
 

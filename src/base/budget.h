@@ -6,50 +6,54 @@
 #include <stdint.h>
 
 /*
- * The one account of the bytes that all requests together hold: heads, bodies, what is made of
- * them, replies that nobody has read yet. What one request may hold has bounds of its own; without
- * this one the number of requests would be the bound.
+ * A limit on the memory of all requests together (--request-memory): their heads, bodies, parsed
+ * values, and replies that clients have not read yet. Each request has limits of its own, but only
+ * this one holds when there are many requests.
  *
- * Threads take from it in lots, so the figures may be off by 128 KiB for each thread, and by no
- * more than a 2,048th of the bound, or 8 KiB.
+ * Threads take memory from the budget in lots, because a counter that all of them change for each
+ * allocation would slow them down. The figures may therefore be off by two lots a thread: 128 KiB,
+ * or a 2,048th of the limit if that is less, but at least 8 KiB.
  */
 
 struct budget_figures {
     size_t used, limit; /* bytes */
-    uint64_t refused;   /* requests that did not get what they needed */
+    uint64_t refused;   /* requests that did not get the memory they needed */
 };
 
-/** Sets the bound in bytes; 0: none. Once, before any other thread asks. */
+/** Sets the limit in bytes; 0: none. Once, before other threads use the budget. */
 void budget_set(size_t limit);
 
-/** Counts `size` more bytes. False, and nothing is counted, when they pass the bound. Any thread.
- */
+/** Counts `size` more bytes. False, and counts nothing, if they exceed the limit. Any thread. */
 bool budget_take(size_t size) __attribute__((warn_unused_result));
 
 /**
- * The same for who is to be served even then: a sixteenth more than the bound is for all of those.
- * Any thread.
+ * The same for vital requests (health checks, metrics), which share a reserve of a sixteenth of the
+ * limit past the limit. Any thread.
  */
 bool budget_take_beyond(size_t size) __attribute__((warn_unused_result));
 
-/** Counts `size` more bytes, whether or not they pass the bound. Any thread. */
+/** Counts `size` more bytes even if they exceed the limit. Any thread. */
 void budget_force(size_t size);
 
-/** Counts `size` bytes as given back, by whichever thread. */
+/** Gives back `size` bytes. Any thread, not only the one that took them. */
 void budget_give(size_t size);
 
-/** Is so much held that no new request should begin? Those that did may use the rest. Any thread.
+/**
+ * True if no further request should begin: the last sixteenth of the limit is for requests that
+ * have begun. Any thread.
  */
 bool budget_is_full(void) __attribute__((warn_unused_result));
 
-/** Counts a request that was refused for want of memory. Any thread. */
+/** Counts a request that did not get the memory it needed. Any thread. */
 void budget_note_refusal(void);
 
+/** The figures of this instant. Any thread. */
 struct budget_figures budget_figures(void);
 
 /**
- * Has what is held fallen by `bytes` or more from its greatest since this was last true? Then there
- * is memory to give back to the system. One thread only.
+ * True if the memory in use is `bytes` or more below its peak. The peak then starts again from
+ * here. The caller takes it as a sign that the heap has free memory for the system. One thread
+ * only.
  */
 bool budget_has_fallen(size_t bytes) __attribute__((warn_unused_result));
 

@@ -15,6 +15,7 @@ bool buffer_reserve(struct buffer *buffer, size_t more) {
         return false;
     if (more <= buffer->capacity - buffer->len)
         return true;
+    /* Growing by half each time keeps the cost of copying in proportion to the text's length. */
     size_t capacity = buffer->capacity + buffer->capacity / 2 + 64;
     if (more > SIZE_MAX / 4 || buffer->len > SIZE_MAX / 4)
         return !(buffer->failed = true);
@@ -49,7 +50,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    size_t room = buffer->capacity - buffer->len;
+    size_t room = buffer->capacity - buffer->len; /* the first try: it often fits */
     int len = vsnprintf(room ? buffer->at + buffer->len : NULL, room, format, arguments);
     if (len < 0)
         buffer->failed = true;

@@ -1,4 +1,4 @@
-/* One event, one line, one write. */
+/* The log: one event is one line, and one write(2), so that lines of several threads do not mix. */
 #include "base/log.h"
 
 #include "base/time.h"
@@ -13,7 +13,8 @@ void log_set_level(enum log_level level) {
     highest = level;
 }
 
-/* A line must stay one line whatever is in it. */
+/* Writes line breaks and other control characters as \xNN: text from outside could otherwise forge
+ * a line of the log. Returns the length. */
 static size_t escape(const char *text, char *out, size_t room) {
     size_t len = 0;
     for (; *text && len + 5 < room; text++) {
@@ -51,5 +52,5 @@ void log_line(enum log_level level, const char *format, ...) {
     len += escape(message, line + len, sizeof line - len - 1);
     line[len++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written; /* there is nowhere left to say that standard error is gone */
+    (void)written; /* if standard error is gone there is no place left to report it */
 }

@@ -3,18 +3,18 @@
 
 enum log_level { LOG_LEVEL_error, LOG_LEVEL_warning, LOG_LEVEL_info, LOG_LEVEL_debug };
 
-/** Lines of a higher level than this are dropped. Set once, before threads start. */
+/** Drops lines above `level` from here on. Once, before threads start. */
 void log_set_level(enum log_level level);
 
 /**
- * Writes one line to standard error, with time and level, in one write: any thread. Control
- * characters in the text are escaped. Never hand it a secret, or bytes of a request's body.
+ * Writes one line to standard error, with time and level, in one write(2). Escapes control
+ * characters. Must not be given secrets or bytes of a request's body. Any thread.
  */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * Writes "rosterd: " and one line to standard error: for the person who starts the program and has
- * to change something, not for the log. Any thread.
+ * Writes "rosterd: " and one line to standard error, for the person who starts the program: what is
+ * wrong and what to do. Not for the log of a running server. Any thread.
  */
 void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

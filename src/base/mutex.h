@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <pthread.h>
 
-/** Only a misuse can make these fail: a lock that was not made, or is not held. */
+/** Locking and unlocking. They fail only when misused (an uninitialised mutex, one that another
+ * thread holds), which the asserts catch. */
 static inline void mutex_lock(pthread_mutex_t *mutex) {
     int failed = pthread_mutex_lock(mutex);
     assert(!failed);

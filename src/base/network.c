@@ -1,4 +1,4 @@
-/* Networks, which are addresses with a prefix in common, and what clients are counted by. */
+/* Networks, and the keys by which clients are counted. */
 #include "base/network.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ bool network_key_of(const struct sockaddr *from, struct in6_addr *key) {
     *key = (struct in6_addr){ 0 };
     if (from && from->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
-        key->s6_addr[10] = key->s6_addr[11] = 0xFF; /* RFC 4291 section 2.5.5.2 */
+        key->s6_addr[10] = key->s6_addr[11] = 0xFF; /* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */
         memcpy(key->s6_addr + 12, &four->sin_addr, 4);
     } else if (from && from->sa_family == AF_INET6) {
         *key = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;

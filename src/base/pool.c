@@ -1,5 +1,6 @@
-/* Threads that do nothing but what is heavy. They are few and give way to all others, so that a
- * storm of sign-ins is felt by sign-ins alone; past the limit it is refused, not gathered. */
+/* A fixed number of threads over one bounded queue. The threads run at low priority, so a storm of
+ * sign-ins slows down nothing but sign-ins. When the queue is full, further jobs are refused at
+ * once: they would only wait until their clients have given up. */
 #include "base/pool.h"
 
 #include "base/log.h"
@@ -18,18 +19,18 @@ struct pool {
     pthread_t threads[];
 };
 
-/* On Linux the priority is the thread's, and a thread can be named like a process. */
-static void give_way(void) {
+/* On Linux a nice value belongs to a thread, and setpriority takes a thread's id. */
+static void lower_priority(void) {
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) != 0)
-        log_warning("pool: cannot lower its priority: %s", strerrordesc_np(errno));
+        log_warning("cannot lower the priority of a pool's thread: %s", strerrordesc_np(errno));
 }
 
 static void *work(void *argument) {
     struct pool *pool = argument;
-    give_way();
+    lower_priority();
     for (struct queue_item *item; (item = queue_take(&pool->queue)) != NULL;) {
         struct job *job = (struct job *)item;
-        job->run(job); /* after this the job may be gone */
+        job->run(job); /* may free the job */
     }
     return NULL;
 }
@@ -53,7 +54,7 @@ void pool_stop(struct pool *pool) {
         return;
     queue_close(&pool->queue);
     for (unsigned i = 0; i < pool->running; i++)
-        (void)pthread_join(pool->threads[i], NULL); /* it fails for our own mistakes only */
+        (void)pthread_join(pool->threads[i], NULL); /* fails only if misused */
     queue_destroy(&pool->queue);
     free(pool);
 }

@@ -4,31 +4,32 @@
 #include "base/queue.h"
 #include "base/status.h"
 
-/** A few threads for what costs much time of a core: passwords, pictures. No I/O thread does it. */
+/** Threads for jobs that take a core for long (hashing passwords, decoding pictures), which must
+ * not run on I/O threads. */
 struct pool;
 
-/** To be the first member of a piece of work. */
+/** A piece of work. The caller embeds it as the first member of a structure of its own. */
 struct job {
-    struct queue_item item; /* first */
-    void (*run)(struct job *job);
+    struct queue_item item;       /* first */
+    void (*run)(struct job *job); /* on a thread of the pool, once; it may free the job */
 };
 
 /**
- * Starts `threads` threads that give way to all others (nice 10), with room for `limit` waiting
- * jobs. NULL when the system refuses.
+ * Starts `threads` threads at low priority (nice 10) and a queue for `limit` waiting jobs. NULL
+ * when the system refuses memory, a lock or a thread.
  */
 struct pool *pool_start(unsigned threads, size_t limit) MUST_CHECK;
 
-/** Finishes what waits, stops the threads, frees. Takes NULL. */
+/** Runs the jobs that wait, stops the threads and frees the pool. Takes NULL. */
 void pool_stop(struct pool *pool);
 
-/** Queues a job. STATUS_BUSY when too much waits already; then it never runs. */
+/** Queues a job. STATUS_BUSY when the queue is full; the job then never runs. Any thread. */
 enum status pool_submit(struct pool *pool, struct job *job) MUST_CHECK;
 
-/** How many jobs wait, apart from those that run. */
+/** The number of jobs that wait and have not begun. Any thread. */
 size_t pool_waiting(struct pool *pool);
 
-/** How many jobs were refused. */
+/** The number of jobs refused since the start. Any thread. */
 uint64_t pool_refused(struct pool *pool);
 
 #endif

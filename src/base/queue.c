@@ -1,4 +1,4 @@
-/* The one way from thread to thread: a list under a lock that is held for a few instructions. */
+/* The way from thread to thread: a linked list under a lock that is held for a few instructions. */
 #include "base/queue.h"
 
 #include "base/mutex.h"
@@ -30,6 +30,9 @@ void queue_destroy(struct queue *queue) {
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
+/* The signal is sent only when the queue was empty, and after unlocking, so that the woken thread
+ * does not run into the lock. If several items arrive before it has taken one, take_first passes
+ * the signal on. */
 static bool put(struct queue *queue, struct queue_item *item, size_t limit) {
     mutex_lock(&queue->lock);
     bool taken = !queue->closed && (!limit || queue->length < limit);
@@ -65,7 +68,7 @@ static struct queue_item *take_first(struct queue *queue) {
     if (!queue->first)
         queue->last = &queue->first;
     else
-        (void)pthread_cond_signal(&queue->filled); /* somebody else may wait for the next one */
+        (void)pthread_cond_signal(&queue->filled); /* for a thread that waits for the next item */
     return item;
 }
 

@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** To be the first member of what is queued. */
+/** A link of the list. The caller embeds it as the first member of what it queues. */
 struct queue_item {
     struct queue_item *next;
 };
 
-/** What crosses threads: many put, one or many take; first in, first out. */
+/** A first-in, first-out queue between threads: any number of them put and take. */
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
@@ -23,41 +23,44 @@ struct queue {
     bool closed;
 };
 
-/** False when the system refuses a lock. `limit` is the greatest length, 0 for none. */
+/** Makes an empty queue of at most `limit` items (0: any number). False when the system refuses a
+ * lock. */
 bool queue_init(struct queue *queue, size_t limit) __attribute__((warn_unused_result));
 
 /**
- * Frees what queue_init took. It should be empty, and nobody may be using it: not even a queue_put
- * of an item that was taken already may still be on its way out.
+ * Frees what queue_init took. The queue must be empty, and no thread may still be inside one of the
+ * functions below: a queue_put may return later than another thread takes its item.
  */
 void queue_destroy(struct queue *queue);
 
-/** Puts an item at the end. False, and the item is still the caller's, when full or closed. */
+/** Adds an item at the end. False if the queue is full or closed; the caller keeps the item. */
 bool queue_put(struct queue *queue, struct queue_item *item) __attribute__((warn_unused_result));
 
-/** The same whatever the limit, for the few who put on nobody's behalf. False when closed. */
+/** The same without regard to the limit, for items that no client causes. False if closed. */
 bool queue_put_always(struct queue *queue, struct queue_item *item)
     __attribute__((warn_unused_result));
 
-/** Waits for an item and takes it; NULL once the queue is closed and empty. */
+/** Waits for an item and removes it from the front. NULL once the queue is closed and empty. */
 struct queue_item *queue_take(struct queue *queue);
 
 /**
- * Takes all that waits, a list in order. Waits for the first item for at most `timeout_ms`
- * (-1: for ever). NULL when the time ran out, or the queue is closed and empty.
+ * Removes all items and returns them as a list, in order. Waits up to `timeout_ms` for the first
+ * one
+ * (-1: without limit). NULL after the timeout, or once the queue is closed and empty.
  */
 struct queue_item *queue_take_all(struct queue *queue, int timeout_ms);
 
-/** Refuses further items and wakes everyone; what waits can still be taken. */
+/** Closes the queue: it takes no further items, and those in it can still be taken. Wakes all
+ * threads that wait. */
 void queue_close(struct queue *queue);
 
-/** How many items wait. */
+/** The number of items in the queue. */
 size_t queue_length(struct queue *queue);
 
-/** How many items were refused because it was full. */
+/** The number of items refused because the queue was full. */
 uint64_t queue_refused(struct queue *queue);
 
-/** Is it closed and empty? */
+/** True once the queue is closed and empty. */
 bool queue_is_done(struct queue *queue);
 
 #endif

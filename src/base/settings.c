@@ -1,7 +1,18 @@
-/* What the program is told. One row of settings.def gives a setting its flag, its environment
- * variable, its key in the file, its bounds and its line of --help; all sources end in `set`. */
+/* Reads the settings from three sources: flags, environment variables and a file.
+ *
+ * One row of settings.def gives a setting its flag, its variable, its key in the file, its bounds
+ * and its line of --help. argp parses the flags and inih the file, but every value passes `set`,
+ * which checks it and compares the rank of its source with that of the source that set it before.
+ * The sources can therefore be read in any order. The flags come first because they name the file.
+ *
+ * A mistake ends the start: a misspelt setting that is ignored would be a surprise later, and some
+ * settings protect the server. So an unknown ROSTER_ variable is an error too, except those that
+ * Kubernetes and Docker set for a service that is called roster. The first mistake is printed, with
+ * its source and the nearest setting that exists. Values are never printed: a secret may stand in
+ * the wrong place. */
 #include "base/settings.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "version.h"
 
@@ -65,7 +76,7 @@ static const struct setting rows[] = {
 #undef SETTING
 };
 
-/* What settings were called before. Who still says so is told their names of today. */
+/* Settings under their former names, which are refused with a line that gives the new one. */
 static const struct renamed { const char *option, *now; } renamed[] = { { "sandbox", "seccomp" } };
 
 enum {
@@ -75,11 +86,11 @@ enum {
     CONFIG_KEY = 1000,
     RENAMED_BASE = 1001,
     SOURCE_MAX = 512,
-    NAME_MAX_LEN = 64, /* of an option that is compared with one that is not known */
-    LINE_BYTES = 8192, /* of the file, with its end */
+    NAME_MAX_LEN = 64, /* longer names are cut when they are compared with known ones */
+    LINE_BYTES = 8192, /* of a line of the file, with its line break and the NUL */
 };
 
-/* Texts are copied; the copies live as long as the settings. */
+/* A text that a setting points to. Copies are freed, and wiped, with the settings. */
 struct setting_copy {
     struct setting_copy *next;
     size_t size;
@@ -88,23 +99,24 @@ struct setting_copy {
 
 enum rank { RANK_DEFAULT, RANK_FILE, RANK_ENVIRONMENT, RANK_FLAG };
 
-/* Settings while they are read: a source replaces what one of its own or a lower rank said; to a
+/* The state of reading. A source replaces the value of a source of its own or a lower rank; to a
  * list of its own rank it adds. */
 struct reading {
     struct settings *settings;
     enum rank present;    /* of the source that is being read */
-    enum rank rank[ROWS]; /* of the source that set it */
-    bool in_file[ROWS];
+    enum rank rank[ROWS]; /* of the source that each setting has its value from */
+    bool in_file[ROWS];   /* each setting that the file has named so far */
     const char *config;
     struct setting_copy *copies;
     FILE *file;
-    unsigned line; /* of the file, that was read last */
-    int failed;    /* a code of sysexits.h once something is wrong */
+    unsigned line; /* number of the line of the file that was read last */
+    int failed;    /* 0, or after a mistake a code of sysexits.h */
 };
 
-static int complain(struct reading *reading, int code, const char *source, const char *message) {
+/* Prints the first mistake. Returns `code`, which ends the program. */
+static int report(struct reading *reading, int code, const char *source, const char *message) {
     if (!reading->failed)
-        (void)fprintf(stderr, "rosterd: %s %s\n", source, message);
+        print_error("%s %s", source, message);
     reading->failed = code;
     return code;
 }
@@ -142,7 +154,7 @@ static bool take_number(const struct setting *row, const char *text, long *numbe
     return true;
 }
 
-/* Permissions of a file: three or four octal digits. */
+/* Three or four octal digits. */
 static bool take_mode(const struct setting *row, const char *text, long *mode) {
     size_t digits = strspn(text, "01234567");
     if (text[digits] || digits < 3 || digits > 4)
@@ -151,7 +163,7 @@ static bool take_mode(const struct setting *row, const char *text, long *mode) {
     return *mode >= row->least && *mode <= row->most;
 }
 
-/* A copy of `before` and `text`, with a comma between them if both are there. NULL: no memory. */
+/* A copy of `before` and `text`, with a comma between them if neither is empty. NULL: no memory. */
 static const char *keep_both(struct reading *reading, const char *before, const char *text) {
     size_t first = strlen(before), second = strlen(text);
     struct setting_copy *copy = malloc(sizeof *copy + first + second + 2);
@@ -168,7 +180,7 @@ static const char *keep(struct reading *reading, const char *text) {
     return keep_both(reading, "", text);
 }
 
-/* What the source said of the list before. */
+/* What the present source has set a list to so far. */
 static const char *list_so_far(const struct reading *reading, size_t at) {
     const char *text;
     if (reading->rank[at] != reading->present)
@@ -177,9 +189,9 @@ static const char *list_so_far(const struct reading *reading, size_t at) {
     return text;
 }
 
-/* Reads a value; if it is wrong, `message` says what would be right. */
-static bool take(const struct setting *row, const char *text, union setting_value *value,
-                 char message[SOURCE_MAX]) {
+/* Parses a value. False if it is invalid; `message` then says what is valid. */
+static bool parse_value(const struct setting *row, const char *text, union setting_value *value,
+                        char message[SOURCE_MAX]) {
     switch (row->type) {
     case SETTING_string:
     case SETTING_list: break;
@@ -201,20 +213,20 @@ static bool take(const struct setting *row, const char *text, union setting_valu
     return true;
 }
 
-/* Gives a setting its value unless a source of higher rank did; says what is wrong with it. The
- * value itself is not repeated: it may be a secret in the wrong place. */
+/* Sets a setting, unless a source of higher rank has set it. An invalid value is reported even
+ * then. `text` must live as long as the settings. */
 static int set(struct reading *reading, size_t at, const char *text, const char *source, int code) {
     const struct setting *row = &rows[at];
     union setting_value value = { .text = text };
     char message[SOURCE_MAX];
-    if (!take(row, text, &value, message))
-        return complain(reading, code, source, message);
+    if (!parse_value(row, text, &value, message))
+        return report(reading, code, source, message);
     if (reading->present < reading->rank[at])
         return 0;
     if (row->type == SETTING_list) {
         value.text = keep_both(reading, list_so_far(reading, at), text);
         if (!value.text)
-            return complain(reading, EX_OSERR, source, "there is no memory for it");
+            return report(reading, EX_OSERR, source, "cannot be kept: there is no memory");
     }
     store(reading->settings, row, value);
     reading->rank[at] = reading->present;
@@ -233,8 +245,8 @@ static unsigned least_of(unsigned a, unsigned b, unsigned c) {
     return least < c ? least : c;
 }
 
-/* How many characters are to be added, removed or changed to make one name of another
- * (Levenshtein). `name` is cut at NAME_MAX_LEN. */
+/* The Levenshtein distance: how many characters have to be added, removed or changed to turn one
+ * name into the other. `row` is the only row of the usual table that is needed at a time. */
 static unsigned edits(struct text name, struct text other) {
     unsigned row[NAME_MAX_LEN + 1];
     size_t len = name.len < NAME_MAX_LEN ? name.len : NAME_MAX_LEN;
@@ -252,7 +264,9 @@ static unsigned edits(struct text name, struct text other) {
     return row[len];
 }
 
-/* The option that is most like one that is none, or took its place, in `known_as`' spelling. */
+/* Writes to `out` the name of the setting that an unknown `name` most likely means: the new name of
+ * a renamed setting, otherwise the most similar one. `known_as` spells a setting as its source does
+ * (as an option or as a variable). */
 static void nearest(struct text name, bool (*known_as)(const char *, char *, size_t), char *out,
                     size_t size) {
     unsigned fewest = UINT_MAX;
@@ -281,9 +295,9 @@ static bool has_digits(struct text text) {
     return text_to_int64(text, &number);
 }
 
-/* Does `name` have what follows a service's name in variables of Kubernetes and of Docker's links:
- * SERVICE_HOST, SERVICE_PORT_HTTP, PORT=tcp://..., PORT_8080_TCP_ADDR, NAME=/web/roster, ENV_...?
- */
+/* True for the part of a variable that follows a service's name in those of Kubernetes and Docker's
+ * links: SERVICE_HOST, SERVICE_PORT_HTTP, PORT=tcp://..., PORT_8080_TCP_ADDR, NAME=/web/roster,
+ * ENV_... */
 static bool is_of_service(struct text name, struct text value) {
     if (text_equal(name, TEXT("PORT")))
         return memmem(value.at, value.len, "://", 3) != NULL;
@@ -298,7 +312,8 @@ static bool is_of_service(struct text name, struct text value) {
                        text_equal(first, TEXT("ENV")));
 }
 
-/* Is it set by others, for a service called roster or roster-something, and no setting? */
+/* True for a variable that Kubernetes or Docker sets for a service called roster, or
+ * roster-something. `name` comes without ROSTER_. */
 static bool is_foreign(struct text name, struct text value) {
     if (text_starts_nocase(name, TEXT("SERVICE_")) || text_starts_nocase(name, TEXT("PORT_")))
         return true;
@@ -324,8 +339,8 @@ static void read_variable(struct reading *reading, char *variable) {
     nearest(called, environment_name, name, sizeof name);
     (void)snprintf(source, sizeof source, "%.*s:", (int)called.len, called.at);
     (void)snprintf(message, sizeof message,
-                   "no such setting; the nearest is %s (rosterd --help has all)", name);
-    (void)complain(reading, EX_USAGE, source, message);
+                   "no such setting; the nearest is %s (rosterd --help lists all)", name);
+    (void)report(reading, EX_USAGE, source, message);
 }
 
 static void read_environment(struct reading *reading) {
@@ -339,9 +354,9 @@ static int set_from_file(struct reading *reading, size_t at, const char *value,
                          const char *source) {
     const char *kept = keep(reading, value);
     if (reading->in_file[at] && rows[at].type != SETTING_list)
-        return complain(reading, EX_CONFIG, source, "is set twice");
+        return report(reading, EX_CONFIG, source, "is set twice");
     if (!kept)
-        return complain(reading, EX_OSERR, source, "there is no memory for it");
+        return report(reading, EX_OSERR, source, "cannot be kept: there is no memory");
     reading->in_file[at] = true;
     return set(reading, at, kept, source, EX_CONFIG);
 }
@@ -351,16 +366,16 @@ static int read_entry(void *context, const char *section, const char *name, cons
     char source[SOURCE_MAX], message[SOURCE_MAX], known[NAME_MAX_LEN];
     (void)snprintf(source, sizeof source, "%s:%u: %s", reading->config, reading->line, name);
     if (*section)
-        return complain(reading, EX_CONFIG, source, "stands in a section; there are none here"), 1;
+        return report(reading, EX_CONFIG, source, "is in a section; remove the [section] line"), 1;
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].option, name) == 0)
             return (void)set_from_file(reading, i, value ? value : "", source), 1;
     nearest(text_of(name), option_name, known, sizeof known);
     (void)snprintf(message, sizeof message, "is not a setting; the nearest is %s", known);
-    return complain(reading, EX_CONFIG, source, message), 1;
+    return report(reading, EX_CONFIG, source, message), 1;
 }
 
-/* Like fgets, for inih. What does not fit would be taken for another line. */
+/* Like fgets, for inih, which would take the rest of a line that does not fit for another line. */
 static char *read_line(char *line, int size, void *context) {
     struct reading *reading = context;
     char source[SOURCE_MAX];
@@ -368,13 +383,14 @@ static char *read_line(char *line, int size, void *context) {
     char *read = fgets(line, size, reading->file);
     (void)snprintf(source, sizeof source, "%s:%u:", reading->config, reading->line);
     if (read && !strchr(line, '\n') && !feof(reading->file))
-        (void)complain(reading, EX_CONFIG, source, "is too long, or has a NUL");
+        (void)report(reading, EX_CONFIG, source, "the line is too long, or contains a NUL");
     if (!read)
-        explicit_bzero(line, (size_t)size); /* there may have been a password in it */
+        explicit_bzero(line, (size_t)size); /* it may have held a password */
     return read;
 }
 
-/* A value is all that stands behind the `=`: a `;` in it begins no comment. */
+/* A value is everything after the `=`: a `;` in it does not begin a comment, for passwords' sake.
+ */
 static void parse_file(struct reading *reading) {
     char source[SOURCE_MAX];
     ini_allow_inline_comments = false;
@@ -383,11 +399,11 @@ static void parse_file(struct reading *reading) {
     int result = ini_parse_stream(read_line, reading, read_entry, reading);
     (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
     if (ferror(reading->file))
-        (void)complain(reading, EX_NOINPUT, reading->config, "cannot be read to its end");
+        (void)report(reading, EX_NOINPUT, reading->config, "cannot be read to its end");
     else if (result < 0)
-        (void)complain(reading, EX_OSERR, reading->config, "there is no memory to read it");
+        (void)report(reading, EX_OSERR, reading->config, "there is no memory to read it");
     else if (result > 0)
-        (void)complain(reading, EX_CONFIG, source, "is not `setting = value`");
+        (void)report(reading, EX_CONFIG, source, "the line is not of the form `setting = value`");
 }
 
 static void read_file(struct reading *reading) {
@@ -399,15 +415,15 @@ static void read_file(struct reading *reading) {
     reading->present = RANK_FILE;
     reading->file = fopen(reading->config, "re");
     if (!reading->file) {
-        (void)complain(reading, EX_NOINPUT, reading->config,
-                       "cannot be read; give --config a file that can");
+        (void)report(reading, EX_NOINPUT, reading->config,
+                     "cannot be read; check --config or ROSTER_CONFIG");
         return;
     }
     if (setvbuf(reading->file, buffer, _IOFBF, sizeof buffer) == 0)
         parse_file(reading);
     else
-        (void)complain(reading, EX_OSERR, reading->config, "there is no memory to read it");
-    (void)fclose(reading->file); /* it was only read */
+        (void)report(reading, EX_OSERR, reading->config, "there is no memory to read it");
+    (void)fclose(reading->file); /* nothing was written that could be lost */
     explicit_bzero(buffer, sizeof buffer);
 }
 
@@ -419,7 +435,7 @@ static const struct {
 #undef SUBCOMMAND
 };
 
-/* SUBCOMMAND_none: there is none of that name. */
+/* SUBCOMMAND_none if there is none of that name. */
 static enum subcommand find_subcommand(const char *name) {
     for (size_t i = SUBCOMMAND_none + 1; i < sizeof subcommands / sizeof subcommands[0]; i++)
         if (strcmp(name, subcommands[i].name) == 0)
@@ -427,7 +443,7 @@ static enum subcommand find_subcommand(const char *name) {
     return SUBCOMMAND_none;
 }
 
-/* The words that are no options: a sub-command, and the file that it takes. */
+/* Takes a word that is no option: a sub-command, or the file that it takes. */
 static void read_word(struct reading *reading, const char *word) {
     struct settings *settings = reading->settings;
     char source[SOURCE_MAX];
@@ -438,27 +454,28 @@ static void read_word(struct reading *reading, const char *word) {
         settings->operand = word;
     } else {
         (void)snprintf(source, sizeof source, "%s:", word);
-        (void)complain(
+        (void)report(
             reading, EX_USAGE, source,
-            "options begin with --, commands are check, backup FILE and restore FILE; see rosterd"
-            " --help");
+            "is neither an option nor a command; options begin with --, and the commands are check,"
+            " backup FILE and restore FILE (see rosterd --help)");
     }
 }
 
+/* `key` is that of --NAME, or of --no-NAME, which follows it. */
 static void refuse_renamed(struct reading *reading, int key) {
     char source[SOURCE_MAX], message[SOURCE_MAX];
     const struct renamed *row = &renamed[(key - RENAMED_BASE) / 2];
     const char *no = (key - RENAMED_BASE) % 2 ? "no-" : "";
     (void)snprintf(source, sizeof source, "--%s%s", no, row->option);
-    (void)snprintf(message, sizeof message, "is called --%s%s now", no, row->now);
-    (void)complain(reading, EX_USAGE, source, message);
+    (void)snprintf(message, sizeof message, "is now called --%s%s", no, row->now);
+    (void)report(reading, EX_USAGE, source, message);
 }
 
 static error_t read_option(int key, char *argument, struct argp_state *state) {
     struct reading *reading = state->input;
     char source[SOURCE_MAX];
     if (key == ARGP_KEY_INIT)
-        state->err_stream = NULL; /* getopt has said what is wrong: no second line */
+        state->err_stream = NULL; /* getopt prints its own line; argp would add a second one */
     if (key == ARGP_KEY_ARG)
         return read_word(reading, argument), 0;
     if (key == CONFIG_KEY)
@@ -474,9 +491,9 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
         return set(reading, at, is_negated ? "0" : "1", source, EX_USAGE), 0;
     const char *kept = keep(reading, argument);
     if (!kept)
-        return complain(reading, EX_OSERR, source, "there is no memory for it"), 0;
+        return report(reading, EX_OSERR, source, "cannot be kept: there is no memory"), 0;
     if (strcmp(rows[at].option, "admin-password") == 0)
-        explicit_bzero(argument, strlen(argument)); /* others can read a command line */
+        explicit_bzero(argument, strlen(argument)); /* other users can read a command line */
     return set(reading, at, kept, source, EX_USAGE), 0;
 }
 
@@ -500,7 +517,7 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];
     size_t count = 0;
     options[count++] = (struct argp_option){
-        "config", CONFIG_KEY, "FILE", 0, "file of settings, one `setting = value` a line", 0
+        "config", CONFIG_KEY, "FILE", 0, "File of settings, one `setting = value` on each line", 0
     };
     for (size_t i = 0; i < ROWS; i++) {
         options[count++] = (struct argp_option){ rows[i].option,
@@ -528,16 +545,16 @@ static int read_options(struct reading *reading, int argc, char **argv) {
                                .parser = read_option,
                                .args_doc = "[check | backup FILE | restore FILE]",
                                .doc = "Serves a directory of users over HTTP.\v"
-                                      "check looks whether the database is whole, backup copies"
-                                      " it; both may be done while it is served. restore puts a"
-                                      " copy in its place."
-                                      "\n\nEach setting can also come from the environment"
-                                      " (ROSTER_LISTEN) or from a file (listen = ...)." };
+                                      "check verifies the database, and backup copies it; both"
+                                      " work beside a running server. restore replaces the"
+                                      " database with a copy, while no server uses it."
+                                      "\n\nEach setting can also be set in the environment"
+                                      " (ROSTER_LISTEN) or in a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
-    if (failed == ENOMEM) /* of other errors argp itself has told */
-        (void)complain(reading, EX_OSERR, "the options", "cannot be read: there is no memory");
+    if (failed == ENOMEM) /* getopt has printed a line on other errors */
+        (void)report(reading, EX_OSERR, "the options", "cannot be read: there is no memory");
     else if (failed && !reading->failed)
         reading->failed = EX_USAGE;
     return reading->failed;

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/** What to do instead of serving. */
+/** What rosterd does instead of serving. */
 enum subcommand {
     SUBCOMMAND_none,
 #define SUBCOMMAND(name, use) SUBCOMMAND_##name,
@@ -11,10 +11,10 @@ enum subcommand {
 #undef SUBCOMMAND
 };
 
-/** What the program was told, by settings.def; each text is NUL-terminated and never NULL. */
+/** The settings, a member for each row of settings.def. Texts are NUL-terminated and never NULL. */
 struct settings {
 #define SETTING_string const char *
-#define SETTING_list const char * /* texts with commas between them, for text_next */
+#define SETTING_list const char * /* comma-separated, for text_next */
 #define SETTING_choice const char *
 #define SETTING_flag bool
 #define SETTING_number long
@@ -30,23 +30,26 @@ struct settings {
 #undef SETTING_mode
     enum subcommand subcommand;
     const char *operand; /* the file named after the sub-command; NULL: none */
-    void *memory;        /* what the texts lie in, if not in argv or the environment */
+    void *memory;        /* holds the texts that lie neither in argv nor in the environment */
 };
 
 /**
- * Fills in the settings: flag, else environment variable (ROSTER_LISTEN), else the inih file named
- * by --config or ROSTER_CONFIG (`listen = 127.0.0.1:8080`, no sections), else the default.
- * A list that one source names several times adds up; a source of higher rank replaces it whole.
- * --help and --version print to standard output and end the process with 0. On a mistake (unknown
- * option or key, a number that is none or out of range, a file that cannot be read) prints one
- * line to standard error that names the setting, where it stands and what would be right, and
- * returns the code of sysexits.h to end with: EX_USAGE for flags and environment, EX_CONFIG for
- * the file, EX_NOINPUT when there is no such file. 0 when all is well.
- * Secrets (admin_password) are never printed; given as a flag they are wiped from argv.
+ * Fills in the settings. A setting comes from its flag, otherwise from its environment variable
+ * (ROSTER_LISTEN), otherwise from the file that --config or ROSTER_CONFIG names (`listen =
+ * 127.0.0.1:8080`, without sections), otherwise from its default. A list that one source names
+ * several times adds up; a source of higher rank replaces the whole list.
+ *
+ * Returns 0, or after a mistake the code of sysexits.h to end with: EX_USAGE for flags and
+ * variables, EX_CONFIG for the file, EX_NOINPUT if the file cannot be read, EX_OSERR if there is no
+ * memory. It has then printed one line to standard error with the setting, where it stands, and
+ * what would be valid. --help and --version print to standard output and end the process with 0.
+ *
+ * Values are never printed. A password given as a flag is wiped from argv. Main thread, once,
+ * before other threads start.
  */
 int settings_read(struct settings *settings, int argc, char **argv);
 
-/** Frees what settings_read allocated, wiping it first. */
+/** Wipes and frees what settings_read allocated. */
 void settings_free(struct settings *settings);
 
 #endif

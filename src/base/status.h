@@ -1,7 +1,7 @@
 #ifndef ROSTER_BASE_STATUS_H
 #define ROSTER_BASE_STATUS_H
 
-/** How an operation ended. Everything that returns one must have it looked at. */
+/** The result of an operation that can fail. Functions that return one are marked MUST_CHECK. */
 enum status {
 #define STATUS(name, http, message) STATUS_##name,
 #include "base/status.def"

@@ -1,4 +1,4 @@
-/* Pointer-and-length text, and the few things done to it everywhere. */
+/* Texts as pointer and length, and what all rooms do with them. */
 #include "base/text.h"
 
 bool text_starts_nocase(struct text whole, struct text start) {
@@ -60,7 +60,7 @@ bool text_to_int64(struct text text, int64_t *out) {
     size_t at = negative;
     if (text.len == at || (text.at[at] == '0' && text.len > 1))
         return false;
-    int64_t number = 0;
+    int64_t number = 0; /* counts down: INT64_MIN has no positive counterpart */
     for (; at < text.len; at++) {
         if (text.at[at] < '0' || text.at[at] > '9')
             return false;

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/** Bytes from anywhere: UTF-8 unless said otherwise, never taken to end in NUL, owned elsewhere. */
+/** A view of bytes that something else owns: UTF-8 unless a comment says otherwise, and not
+ * terminated by NUL. */
 struct text {
     const char *at;
     size_t len;
@@ -38,37 +39,38 @@ bool text_starts_nocase(struct text whole, struct text start);
 /** `text` without ASCII white space at both ends. */
 struct text text_trim(struct text text);
 
-/** `text` less a byte order mark of UTF-8 at its start, which some editors write. */
+/** `text` without the UTF-8 byte order mark that some editors write at its start. */
 struct text text_without_mark(struct text text);
 
 /**
- * Cuts the part of `*rest` before the first `separator` off and returns it; `*rest` becomes what
- * follows the separator, or an empty text with `at` NULL when there was none.
+ * Splits `*rest` at the first `separator`: returns the part before it, and leaves the part after it
+ * in `*rest`. Without a separator returns everything and leaves an empty text with `at` NULL.
  */
 struct text text_cut(struct text *rest, char separator);
 
 /**
- * Takes "[]" or "[12]" off the end of a name, as form libraries write lists. False when there is
- * none.
+ * Removes "[]" or "[12]" from the end of a name, which form libraries write after the names of
+ * lists. False, and the name stays, if it does not end so.
  */
 bool text_take_brackets(struct text *name);
 
 /**
- * Takes the next text of a list that is separated by commas, without white space around it; empty
- * ones are passed over. False at the end of the list.
+ * Removes the next item from a comma-separated list, trimmed; skips empty items. False at the end
+ * of the list.
  */
 bool text_next(struct text *list, struct text *item);
 
 /**
- * Reads a whole decimal number ("-12", "0"; no plus sign, blanks or leading zeros).
- * False when it is anything else or does not fit.
+ * Reads a decimal integer such as "-12" or "0". False for anything else (plus signs, blanks and
+ * leading zeros too) and for numbers that do not fit.
  */
 bool text_to_int64(struct text text, int64_t *out);
 
 /** Room for text_from_int64. */
 enum { INT64_TEXT_MAX = 20 };
 
-/** Writes `number` in decimal to `out` (at least INT64_TEXT_MAX bytes, no NUL); the length. */
+/** Writes `number` in decimal to `out`, of INT64_TEXT_MAX bytes, without NUL. Returns the length.
+ */
 size_t text_from_int64(int64_t number, char *out);
 
 /** The number of code points of valid UTF-8. */

@@ -1,4 +1,5 @@
-/* Moments are milliseconds since 1970, UTC; here they become text. */
+/* The clocks, and times as text. A time is a number of milliseconds since 1970-01-01, UTC. The
+ * conversions are plain arithmetic, which no time zone or locale of the system can change. */
 #include "base/time.h"
 
 #include <assert.h>
@@ -31,8 +32,8 @@ int64_t time_monotonic_ms(void) {
     return time_monotonic_us() / 1000;
 }
 
-/* Both directions count from 1 March of year 0, so that the leap day is the last of a year, in
- * eras of 400 years = 146097 days. */
+/* Both conversions shift the year to begin on 1 March, so that the leap day is its last day, and
+ * count in eras of 400 years, which always have 146097 days. Day 0 is 1 March of year 0. */
 enum { DAYS_TO_1970 = 719468, DAYS_OF_ERA = 146097 };
 
 int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day) {

@@ -13,10 +13,10 @@ enum { TIME_TEXT_MAX = 24 };
 /** Milliseconds since 1970-01-01T00:00:00Z by the wall clock. */
 int64_t time_now_ms(void);
 
-/** The same as of the last tick, at most 10 ms ago: costs next to nothing. */
+/** The same, as of the last tick of the kernel's timer (at most 10 ms ago). Cheaper. */
 int64_t time_coarse_ms(void);
 
-/** Milliseconds since some fixed moment; never goes back. */
+/** Milliseconds since an arbitrary point in the past, by a clock that is never set back. */
 int64_t time_monotonic_ms(void);
 
 /** The same in microseconds. */
@@ -31,7 +31,7 @@ int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day);
  */
 size_t time_format(int64_t ms, char *out);
 
-/** Reads what time_format wrote. False when it is of another form. */
+/** Reads a time in the form that time_format writes. False if it has another form. */
 bool time_read(struct text text, int64_t *ms);
 
 #endif

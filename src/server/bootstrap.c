@@ -46,7 +46,7 @@ static int make_folder(struct data_folder *folder, const struct settings *settin
                                         : mkdir(folder->path, 0700) == 0 || errno == EEXIST;
     if (is_made)
         return EX_OK;
-    print_error("--data %s: %s; give a folder that can be made and written", folder->path,
+    print_error("--data %s: %s; name a folder that can be created and written", folder->path,
                 strerror(errno));
     folder->is_temporary = false;
     return EX_CANTCREAT;
@@ -57,9 +57,9 @@ static void remove_folder(const struct data_folder *folder) {
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (unlink(path_in(folder, names[i], path)) != 0 && errno != ENOENT)
-            log_warning("%s stays behind: %s", path, strerror(errno));
+            log_warning("cannot remove %s: %s", path, strerror(errno));
     if (rmdir(folder->path) != 0)
-        log_warning("%s stays behind: %s", folder->path, strerror(errno));
+        log_warning("cannot remove %s: %s", folder->path, strerror(errno));
 }
 
 /* `*is_empty`: the database has no users, and it is right that it has none. */
@@ -84,9 +84,10 @@ static int open_store(struct data_folder *folder, const struct settings *setting
     }
     if (!must_exist || !*is_empty)
         return EX_OK;
-    print_error("%s/roster.db: has no users, though there is a key; was it copied without its log?"
-                " --init begins anew",
-                folder->path);
+    print_error(
+        "%s/roster.db: has no users although the folder has a key; was it copied without its"
+        " WAL (roster.db-wal)? --init starts with a new one",
+        folder->path);
     return EX_NOINPUT;
 }
 
@@ -106,10 +107,10 @@ static int open_key(struct data_folder *folder) {
     switch (store_claim_key(folder->store, folder->key)) {
     case STATUS_OK: return EX_OK;
     case STATUS_DENIED:
-        print_error("%s: is not the key of this database; put the key there that was beside it",
+        print_error("%s: is not the key of this database; copy the key here that lay beside it",
                     path);
         return EX_NOINPUT;
-    default: print_error("%s: the key cannot be noted", folder->path); return EX_IOERR;
+    default: print_error("%s: the database cannot record its key", folder->path); return EX_IOERR;
     }
 }
 

@@ -1,10 +1,12 @@
+/* Deletes what has expired, in batches. */
 #include "server/cleanup.h"
 
 #include "api/writing.h"
 #include "base/log.h"
 #include "base/time.h"
 
-enum { BATCH_ROWS = 1000 }; /* of each kind: a longer transaction would hold up all other writes */
+/* Of each kind of row. All other writes wait for the transaction, so it must be short. */
+enum { BATCH_ROWS = 1000 };
 
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
@@ -32,6 +34,6 @@ bool cleanup_run(struct store *store, const struct settings *settings) {
                                  .settings = settings };
     if (store_run(store, &cleaning.command) == STATUS_OK)
         return cleaning.has_more;
-    log_warning("what is expired or old could not be taken away");
+    log_warning("expired rows could not be deleted");
     return false;
 }

@@ -5,9 +5,9 @@
 #include "store/store.h"
 
 /**
- * Deletes a batch of the rows that nobody needs any more: expired tokens, deliveries of webhooks
- * that ended long ago, idempotency keys past their window, old rows of the audit trail. True when
- * there are more of them. Logs a failure. Waits for the writer thread: main thread only.
+ * Deletes a batch of expired rows: tokens, idempotency keys, webhook deliveries after
+ * --webhook-log-days, audit rows after --audit-days. True if there are more. Logs a failure, and
+ * then returns false. Waits for the writer thread, so it must not run on an I/O thread.
  */
 bool cleanup_run(struct store *store, const struct settings *settings);
 

@@ -17,8 +17,8 @@
 
 enum { GENERATED_PASSWORD_LENGTH = 20 };
 
-/* The address as requests' are kept: trimmed, and its domain in one form. `at` is NULL when it is
- * not a valid address, or when there is no memory. */
+/* The address in the form in which requests' addresses are stored. `at` is NULL if it is not a
+ * valid address, or if there is no memory. */
 static struct text first_email(const struct settings *settings, struct arena *arena) {
     struct text email = email_normal(text_trim(text_of(settings->admin_email)), arena);
     if (!email.at || email.len > EMAIL_MAX || !email_is_valid(email))
@@ -41,7 +41,7 @@ int first_admin_check(const struct settings *settings) {
     struct text password = text_of(settings->admin_password);
     if (password.len && password_judge(password, text_of(settings->admin_email),
                                        TEXT("Administrator")) != PASSWORD_FINE) {
-        print_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and not be a common"
+        print_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and must not be a common"
                     " password");
         return EX_USAGE;
     }
@@ -72,7 +72,7 @@ static int write_records(struct store *store, const struct settings *settings, c
     char hash[PASSWORD_HASH_MAX], generated[TOKEN_TEXT_SIZE] = "";
     struct text password = first_password(settings, generated);
     if (!hash_password(password, hash)) {
-        print_error("there is no memory to hash the first password");
+        print_error("there is no memory to hash the first administrator's password");
         return EX_OSERR;
     }
     struct seed seed = { email, text_of(hash), .with_demo = settings->demo };
@@ -80,9 +80,9 @@ static int write_records(struct store *store, const struct settings *settings, c
         print_error("%s: the first records cannot be written", folder);
         return EX_IOERR;
     }
-    log_info("%s: a new database was made", folder);
+    log_info("%s: created a new database", folder);
     if (password.at == generated)
-        (void)printf("rosterd: first administrator %s, password %.*s (shown only now)\n", email.at,
+        (void)printf("rosterd: first administrator %s, password %.*s (not shown again)\n", email.at,
                      GENERATED_PASSWORD_LENGTH, generated);
     secret_wipe(generated, sizeof generated);
     return EX_OK;
@@ -96,7 +96,7 @@ int first_admin_write(struct store *store, const struct settings *settings, cons
     if (email.at)
         code = write_records(store, settings, folder, email);
     else
-        print_error("there is no memory for the first address");
+        print_error("there is no memory for the first administrator's address");
     arena_close(&arena);
     return code;
 }

@@ -1,4 +1,5 @@
-/* What the main thread does while the others serve. */
+/* The main thread, while the others serve: announces the server, waits for signals, and does what
+ * is due from time to time. */
 #include "server/main_loop.h"
 
 #include "base/budget.h"
@@ -14,9 +15,9 @@
 #include <systemd/sd-daemon.h>
 
 enum {
-    ROUND_MS = 1000,               /* between two looks at what there is to do */
-    CLEANUP_EVERY_MS = 600 * 1000, /* between the last batch and the next first one */
-    CLEANUP_PAUSE_MS = 100,        /* between batches: requests' own writes come between */
+    ROUND_MS = 1000,
+    CLEANUP_EVERY_MS = 600 * 1000,
+    CLEANUP_PAUSE_MS = 100, /* between two batches, in which requests' writes have their turn */
 };
 
 static void print_demo_lines(const char *url) {
@@ -44,16 +45,16 @@ static void announce(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
-/* Invalid certificates leave those in use that are. */
+/* SIGHUP. If the new certificates are invalid, the old ones stay in use. */
 static void reload_certificates(const struct server *server) {
     char why[512];
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)time_monotonic_us());
     if (!*server->settings.tls_cert)
-        log_info("SIGHUP: there are no certificates to read again");
+        log_info("SIGHUP: there are no certificates to reload");
     else if (!listener_reload(server->listener, why, sizeof why))
-        log_error("the certificates stay as they were: %s", why);
+        log_error("the old certificates stay in use: %s", why);
     else
-        log_info("the certificates were read again");
+        log_info("reloaded the certificates");
     (void)sd_notify(0, "READY=1");
 }
 
@@ -81,8 +82,9 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
         sign_in_log_flush(server->app.auth.log);
         if (caught == SIGHUP)
             reload_certificates(server);
-        if (store_is_broken(store)) { /* who started the server is expected to start it again */
-            log_error("stopping: only a restart can tell what is on the disk");
+        if (store_is_broken(store)) { /* the service manager is expected to start it again */
+            log_error("stopping: after a failed write only a restart can find out what is on the"
+                      " disk");
             return EX_IOERR;
         }
         give_memory_back();

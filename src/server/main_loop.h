@@ -6,8 +6,8 @@
 #include <signal.h>
 
 /**
- * Free memory that the heap keeps: what one request gives back the next one takes, so to return
- * less to the system would only be to ask for it again.
+ * Free memory that stays in the heap. The next requests take it again, so returning it to the
+ * system would cost page faults and save nothing.
  */
 enum { HEAP_KEPT_BYTES = 4 * 1024 * 1024 };
 

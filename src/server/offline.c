@@ -1,3 +1,4 @@
+/* The sub-commands, which work on a data folder without a server of their own. */
 #include "server/offline.h"
 
 #include "base/log.h"
@@ -37,6 +38,6 @@ int offline_run(const struct settings *settings) {
     const char *folder = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
     if (!command->use || settings->operand)
         return command->run(folder, settings->operand);
-    print_error("%s: name the file to be %s", command->name, command->use);
+    print_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;
 }

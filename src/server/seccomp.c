@@ -1,5 +1,6 @@
-/* The system calls that a server needs, found by tracing its tests, and nothing else (seccomp(2)).
- */
+/* A seccomp(2) filter that allows the system calls a server needs, which were found by tracing its
+ * tests. Code that an attacker manages to run inside the server then cannot start a shell, read
+ * another process or mount anything. */
 #include "server/seccomp.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ static const int allowed[] = {
     SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait),
     SCMP_SYS(eventfd2),
-    /* what the libraries ask of the system */
+    /* what libraries ask */
     SCMP_SYS(getrandom),
     SCMP_SYS(geteuid),
     SCMP_SYS(getuid),
@@ -128,7 +129,7 @@ static const int allowed[] = {
     SCMP_SYS(getrusage),
 };
 
-/* Only who broke in wants these. */
+/* Only an attacker would make these. */
 static const int deadly[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
@@ -163,12 +164,12 @@ static const int deadly[] = {
     SCMP_SYS(personality),
 };
 
-/* NETLINK is how the C library asks which addresses there are. */
+/* The C library asks for the machine's addresses over NETLINK. */
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
 static const int names[] = { PR_SET_NAME, PR_SET_VMA };
 
-/* Calls that this architecture does not have are none to speak of: libseccomp leaves them out. */
+/* libseccomp skips calls that this architecture does not have. Returns 0 or a negative errno. */
 static int add_rules(scmp_filter_ctx filter) {
     int failed = 0;
     for (size_t i = 0; !failed && i < sizeof allowed / sizeof allowed[0]; i++)

@@ -4,10 +4,10 @@
 #include <stdbool.h>
 
 /**
- * Takes from this process, and all threads it starts from here on, the system calls that a server
- * has no use for: starting programs, looking into others, mounting, loading modules and the like
- * end it; all else that is not on the list fails with EPERM. False, with errno, when the system
- * refuses.
+ * Restricts this process and all its threads, present and future, to the system calls that a server
+ * needs. Calls that only an attacker would make (starting a program, tracing a process, mounting,
+ * loading a module) end the process; all others that are not allowed fail with EPERM. There is no
+ * way back. False, with errno, when the system refuses the filter. Main thread, once.
  */
 bool seccomp_filter_install(void);
 

@@ -1,6 +1,6 @@
-/* What is left to a process that gave up its system calls. Each is tried in a child, since there is
- * no way back. That a server does without the others is seen by all that is tested through a
- * socket. */
+/* Which system calls a process with the filter may make. Each test makes its call in a child
+ * process, because a filter cannot be removed. All tests over sockets run with the filter, and show
+ * that the server needs no other calls. */
 #include "server/seccomp.h"
 
 #include <errno.h>
@@ -20,11 +20,11 @@
 
 #include <cmocka.h>
 
-/* How a child says that the system would not take its calls from it. */
+/* The exit code of a child that could not install the filter. */
 enum { NO_SECCOMP = 255 };
 
-/* What waitpid says of a child that installs the filter, or does not, and ends with what `attempt`
- * returns: the errno of a call, 0 when it was granted. */
+/* Runs `attempt` in a child, with the filter or without, and returns the status of waitpid. The
+ * child's exit code is what `attempt` returns: 0 or the errno of its call. */
 static int ended(int (*attempt)(void), bool inside) {
     int how = 0;
     pid_t child = fork();

@@ -1,12 +1,13 @@
 /* Start and stop of a server.
  *
- * `parts` is the one place where the order stands: server_start goes down the table and
- * server_stop goes back up from where the start came to. A part may use those above it.
+ * The table `parts`, at the end, is the one place that has the order. server_start goes down the
+ * table; server_stop goes back up, from the part that was started last. A part may use those above
+ * it. The functions stand in the same order.
  *
- * The addresses are opened early, before anything is made in the data folder: a wrong address
- * should leave no trace. Clients can connect from then on, and wait. They are served once the
- * listener's threads have started, as the last part, when seccomp has taken away the system calls
- * that no thread needs any more. */
+ * The addresses are opened before anything is made in the data folder, so that a start with a wrong
+ * address leaves no trace. Clients can connect from then on, and wait. The listener's threads are
+ * the last part: they serve once everything they use is there, and once the seccomp filter is
+ * installed. */
 #include "server/server.h"
 
 #include "api/api.h"
@@ -44,12 +45,12 @@ enum {
 
 /* ---- Settings ---- */
 
-/* The demo's data are thrown away, and it is how people try a server for the first time. */
+/* The demo may run as root: its data are temporary, and people use it for a first try. */
 static int check_user(const struct settings *settings) {
     if (geteuid() != 0 || settings->demo || settings->allow_root)
         return EX_OK;
-    print_error("no server needs to be root: start it as a user of its own (dist/rosterd.service"
-                " does), or say --allow-root");
+    print_error("rosterd needs no root privileges: start it as a user of its own (as"
+                " dist/rosterd.service does), or add --allow-root");
     return EX_USAGE;
 }
 
@@ -60,15 +61,16 @@ static bool is_loopback(struct text address) {
            text_starts_nocase(address, TEXT("unix:"));
 }
 
-/* Everybody knows the demo's password: others reach it only with --demo-public. */
+/* The demo's password is public, so other machines may reach the demo only with --demo-public. */
 static int check_demo(const struct settings *settings) {
     struct text rest = text_of(settings->listen), address;
     while (settings->demo && !settings->demo_public && text_next(&rest, &address)) {
         if (is_loopback(address))
             continue;
-        print_error("--demo on %.*s would let anyone in with a known password; add --demo-public"
-                    " if that is meant",
-                    (int)address.len, address.at);
+        print_error(
+            "--demo on %.*s would let anyone sign in with the demo's published password; add"
+            " --demo-public to allow that",
+            (int)address.len, address.at);
         return EX_USAGE;
     }
     return EX_OK;
@@ -78,7 +80,7 @@ static int check_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     int code = check_user(settings);
     if (code == EX_OK && strcmp(settings->database, "sqlite") != 0) {
-        print_error("--database %s: this version knows only sqlite", settings->database);
+        print_error("--database %s: this version supports only sqlite", settings->database);
         code = EX_USAGE;
     }
     if (code == EX_OK)
@@ -124,7 +126,7 @@ static void stop_listener(struct server *server) {
 }
 
 static void close_addresses(struct server *server) {
-    stop_listener(server); /* unless it is done */
+    stop_listener(server); /* it still has them if the start failed before its threads ran */
     peers_free(server->proxies);
 }
 
@@ -141,7 +143,7 @@ static void close_data(struct server *server) {
 
 /* ---- What requests need ---- */
 
-/* What is no part of its own: choices of the settings, and the description of the API. */
+/* The choices that the settings make for requests, and the OpenAPI description. */
 static int describe_app(struct server *server) {
     struct app *app = &server->app;
     const struct settings *settings = &server->settings;
@@ -151,7 +153,7 @@ static int describe_app(struct server *server) {
     app->shows_metrics = settings->metrics;
     if (api_start(app))
         return EX_OK;
-    print_error("no memory for the description of the API");
+    print_error("there is no memory for the description of the API");
     return EX_OSERR;
 }
 
@@ -168,7 +170,7 @@ static int start_limits(struct server *server) {
     app->limits = limits_new(all ? LIMITS_all : LIMITS_but_bursts);
     if (app->limits)
         return EX_OK;
-    print_error("no memory or locks for the rate limits");
+    print_error("the system refuses memory or a lock for the rate limits");
     return EX_OSERR;
 }
 
@@ -180,7 +182,7 @@ static int start_page_cursors(struct server *server) {
     server->app.walks = walks_new();
     if (server->app.walks)
         return EX_OK;
-    print_error("no memory or locks for the ends of pages");
+    print_error("the system refuses memory or a lock for page cursors");
     return EX_OSERR;
 }
 
@@ -206,7 +208,7 @@ static int start_auth(struct server *server) {
         auth->attempts = attempts_new(settings->address_attempts, lockout_ms);
     if (auth->log && (auth->attempts || !settings->address_attempts))
         return EX_OK;
-    print_error("no memory or locks to count failed sign-ins by address");
+    print_error("the system refuses memory or a lock to count failed sign-ins");
     return EX_OSERR;
 }
 
@@ -222,7 +224,7 @@ static int start_address_counts(struct server *server) {
     server->app.address_counts = address_counts_new(limit);
     if (server->app.address_counts)
         return EX_OK;
-    print_error("no memory or locks to count connections by address");
+    print_error("the system refuses memory or a lock to count connections");
     return EX_OSERR;
 }
 
@@ -240,11 +242,11 @@ static unsigned cores(void) {
 static int thread_result(bool is_started) {
     if (is_started)
         return EX_OK;
-    print_error("the system refuses threads");
+    print_error("the system refuses to start a thread");
     return EX_OSERR;
 }
 
-/* Each I/O thread makes its worker when it serves its first request. */
+/* An I/O thread makes its worker when it serves its first request. */
 static int start_workers(struct server *server) {
     return thread_result(pthread_mutex_init(&server->app.workers_lock, NULL) == 0);
 }
@@ -302,12 +304,12 @@ static void stop_deliverer(struct server *server) {
 static int install_seccomp(struct server *server) {
     if (!server->settings.seccomp || seccomp_filter_install())
         return EX_OK;
-    print_error("the system refuses a seccomp filter: %s; --no-seccomp serves without",
+    print_error("the system refuses a seccomp filter: %s; --no-seccomp starts without one",
                 strerror(errno));
     return EX_OSERR;
 }
 
-/* As many connections as the system lets this process have descriptors. */
+/* Raises the soft limit on descriptors to the hard one. Each connection takes a descriptor. */
 static unsigned connection_limit(void) {
     struct rlimit limit = { .rlim_cur = 1024 };
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -348,15 +350,15 @@ static int start_listener(struct server *server) {
     };
     if (listener_start(server->listener, &options) == STATUS_OK)
         return EX_OK;
-    print_error("the system refuses threads or memory to listen");
+    print_error("the system refuses memory or a thread for the listener");
     return EX_OSERR;
 }
 
 /* ---- All together ---- */
 
 /* `start` returns EX_OK, or a code of sysexits.h after a line on standard error. `stop` also runs
- * after a `start` of its part that failed, and takes what is missing. NULL: there is nothing to
- * stop. */
+ * when `start` of the same part has failed, so it must bear what is missing. NULL: there is nothing
+ * to stop. */
 static const struct part {
     int (*start)(struct server *server);
     void (*stop)(struct server *server);
@@ -400,7 +402,7 @@ void server_drain(struct server *server) {
     if (!listener_in_flight(server->listener))
         return;
     log_error("%u requests did not end in time", listener_in_flight(server->listener));
-    _exit(EX_SOFTWARE); /* what is committed is safe; the rest cannot be waited for */
+    _exit(EX_SOFTWARE); /* commits are durable; nothing else is worth waiting for */
 }
 
 void server_stop(struct server *server) {

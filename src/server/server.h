@@ -7,10 +7,10 @@
 #include "http/http.h"
 #include "server/bootstrap.h"
 
-/** A server and all its parts. Zeroed but for the settings, none of them has started. */
+/** A server and its parts. A zeroed one, with the settings filled in, has not started. */
 struct server {
     struct settings settings;
-    unsigned parts_started; /* of the table in server.c */
+    unsigned parts_started; /* how far down the table of server.c the start has come */
     struct data_folder data;
     struct app app;
     struct sign_in_counts sign_in_counts;
@@ -20,19 +20,19 @@ struct server {
 };
 
 /**
- * Checks the settings and starts all parts, the I/O threads last. EX_OK, or a code of sysexits.h
- * after a line on standard error; server_stop is due in either case. Main thread, once.
+ * Checks the settings and starts all parts, the I/O threads last. Returns EX_OK, or a code of
+ * sysexits.h after a line on standard error. Call server_stop in either case. Main thread, once.
  */
 int server_start(struct server *server) MUST_CHECK;
 
 /**
- * Takes no further connections and requests, and waits until those in flight have their replies.
- * After a second it ends long searches. After a minute it ends the process. Main thread, once,
- * after a server_start that returned EX_OK.
+ * Takes no further connections and requests, and waits until all requests in flight are answered.
+ * Stops long searches after one second, and ends the process with EX_SOFTWARE after a minute. Main
+ * thread, once, if server_start returned EX_OK.
  */
 void server_drain(struct server *server);
 
-/** Stops the parts that were started, the last one first. Main thread, once. */
+/** Stops the parts that were started, in reverse order. Main thread, once. */
 void server_stop(struct server *server);
 
 #endif

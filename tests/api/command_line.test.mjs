@@ -33,7 +33,7 @@ test('wrong options are refused in one line', async () => {
     await assertRefused(['--compatibility', 'x'], usage, /--compatibility must be one of roster\|nexudus/);
     await assertRefused(['--listen', '', '--data', data], usage, /--listen names no address/);
     await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
-    await assertRefused(['--database', 'postgres://x'], usage, /knows only sqlite/);
+    await assertRefused(['--database', 'postgres://x'], usage, /supports only sqlite/);
     await assertRefused([], usage, /ROSTER_LISEN: no such setting; the nearest is ROSTER_LISTEN/, { ROSTER_LISEN: 'x' });
     await assertRefused([], usage, /ROSTER_IO_THREAD: no such setting; the nearest is ROSTER_IO_THREADS/, { ROSTER_IO_THREAD: '1' });
     await assertRefused([], usage, /ROSTER_TOKEN_LIFE: no such setting; the nearest is ROSTER_TOKEN_LIFETIME/, { ROSTER_TOKEN_LIFE: '1' });
@@ -67,7 +67,7 @@ test('a wrong file is refused in one line', async () => {
     const file = join(folder, 'wrong.conf');
     await assertRefused(['--config', join(folder, 'missing.conf')], noInput, /missing.conf cannot be read/);
     for (const [text, says] of [['\nlisen = x\n', /wrong.conf:2: lisen is not a setting; the nearest is listen/], ['metrics = on\n', /wrong.conf:1: metrics must be true or false/],
-        ['io_threads = 1\n', /io_threads is not a setting; the nearest is io-threads/], ['[server]\nlisten = x\n', /stands in a section/],
+        ['io_threads = 1\n', /io_threads is not a setting; the nearest is io-threads/], ['[server]\nlisten = x\n', /is in a section/],
         ['unix-group = a\nunix-group = b\n', /is set twice/], ['token-lifetime = long\n', /must be a whole number/], ['listen\n', /wrong.conf:1/]]) {
         writeFileSync(file, text);
         await assertRefused(['--config', file], config, says);
@@ -121,7 +121,7 @@ test('a database of a newer version, or a changed one, is refused and left alone
 test('root is refused with a way out, but for the demo; others are not', async () => {
     if (process.getuid() === 0)
         await assertRefused(['--data', join(temporaryFolder(), 'data'), '--listen', '127.0.0.1:0'], usage,
-            /^rosterd: no server needs to be root: .*--allow-root$/m, { ROSTER_ALLOW_ROOT: 'no' });
+            /^rosterd: rosterd needs no root privileges: .*--allow-root$/m, { ROSTER_ALLOW_ROOT: 'no' });
     else
         await Server.start([], { ROSTER_ALLOW_ROOT: 'no' });
     const demo = await Server.start(['--demo'], { ROSTER_ALLOW_ROOT: 'no' });
@@ -130,7 +130,7 @@ test('root is refused with a way out, but for the demo; others are not', async (
 
 test('a setting that was renamed ends the start with its name of today', async () => {
     for (const [flag, now] of [['--sandbox', '--seccomp'], ['--no-sandbox', '--no-seccomp']])
-        await assertRefused(['--data', join(temporaryFolder(), 'data'), flag], usage, new RegExp(`^rosterd: ${flag} is called ${now} now$`, 'm'));
+        await assertRefused(['--data', join(temporaryFolder(), 'data'), flag], usage, new RegExp(`^rosterd: ${flag} is now called ${now}$`, 'm'));
     await assertRefused(['--data', join(temporaryFolder(), 'data')], usage, /^rosterd: ROSTER_SANDBOX: no such setting; the nearest is ROSTER_SECCOMP /m, { ROSTER_SANDBOX: 'no' });
 });
 
@@ -179,7 +179,7 @@ test('its address is one as in requests: kept in NFC and without needless quotes
 
 test('else it is admin@localhost with a password that is printed once', async () => {
     const server = await Server.startNew();
-    const [, email, secret] = /first administrator (\S+), password (\S+) \(shown only now\)/.exec(server.stdout);
+    const [, email, secret] = /first administrator (\S+), password (\S+) \(not shown again\)/.exec(server.stdout);
     assert.equal(email, 'admin@localhost');
     assert.equal((await server.token(email, secret)).length, 43);
     await server.restart();

@@ -31,7 +31,7 @@ test('SIGHUP, SIGUSR1, SIGUSR2 and SIGXFSZ end neither the server nor a request'
     goesOn = false;
     await Promise.all(load);
     assert.equal(server.child.pid, pid);
-    assert.match(server.stderr, /SIGHUP: there are no certificates to read again/);
+    assert.match(server.stderr, /SIGHUP: there are no certificates to reload/);
     await server.stop();
     await server.spawn();
 });

@@ -424,7 +424,7 @@ test('SIGHUP: new connections get the new certificate, old ones go on; broken fi
 
     pair.put(fresh);
     assert.equal(await nameAt(at), 'old', 'not before the signal');
-    assert.match(await reload(at), /info: the certificates were read again/);
+    assert.match(await reload(at), /info: reloaded the certificates/);
     assert.equal(await nameAt(at), 'fresh');
     kept.write(request('GET', '/healthz'));
     assert.equal((await kept.reply(2)).status, 200);
@@ -434,7 +434,7 @@ test('SIGHUP: new connections get the new certificate, old ones go on; broken fi
     for (const [spoil, says] of broken) {
         spoil();
         const line = await reload(at);
-        assert.match(line, / error: the certificates stay as they were: /);
+        assert.match(line, / error: the old certificates stay in use: /);
         assert.match(line, says);
         assert.equal(await nameAt(at), 'fresh');
     }
@@ -442,7 +442,7 @@ test('SIGHUP: new connections get the new certificate, old ones go on; broken fi
     assert.equal((await kept.reply(3)).status, 200);
 
     pair.put(old);
-    assert.match(await reload(at), /info: the certificates were read again/);
+    assert.match(await reload(at), /info: reloaded the certificates/);
     assert.equal(await nameAt(at), 'old');
     kept.write(request('GET', '/healthz'));
     assert.equal((await kept.reply(4)).status, 200);
@@ -451,7 +451,7 @@ test('SIGHUP: new connections get the new certificate, old ones go on; broken fi
 
 test('SIGHUP without TLS is noted and ends nothing', async () => {
     const at = await Server.start();
-    assert.match(await reload(at), /info: SIGHUP: there are no certificates to read again/);
+    assert.match(await reload(at), /info: SIGHUP: there are no certificates to reload/);
     assert.equal((await at.call('GET', '/healthz')).status, 200);
 });
 
@@ -475,7 +475,7 @@ test('100 reloads while 8 clients ask, on kept and on new connections: no reques
     const all = Promise.all(clients);
     for (let i = 1; i <= 100; i++) {
         pair.put(two[i % 2]);
-        assert.match(await Promise.race([reload(at), all]), /info: the certificates were read again/);
+        assert.match(await Promise.race([reload(at), all]), /info: reloaded the certificates/);
     }
     done = true;
     await all;

@@ -72,7 +72,7 @@ test('after one failed sync no update is acknowledged, the server ends so that i
     assert.deepEqual([...statuses].filter((status) => ![0, 500, 503].includes(status)), []);
     assert.deepEqual(await server.ended, { code: 74, signal: null });
     assert.match(server.stderr, /the disk refused to sync; no more changes are taken until a restart/);
-    assert.match(server.stderr, /stopping: only a restart can tell what is on the disk/);
+    assert.match(server.stderr, /stopping: after a failed write only a restart can find out what is on the disk/);
     await server.spawn();
     assert.equal(await stored(), 5);
     assert.equal((await put(8)).status, 200);
