@@ -42,12 +42,12 @@ enum field_flags {
     MULTI_LINE = 1 << 5,    /* may hold line breaks and tabs */
     UNIQUE = 1 << 6,        /* no two rows have it */
     STICKY = 1 << 7,        /* kept when omitted, under compatibility = nexudus too */
+    ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     INDEXED = 1 << 9,       /* has an index, or (IsAdmin, Active) decides what is in one */
     SEARCHED = 1 << 10,     /* text that searches look into and go by: in blocks of texts, and in
                              * an index of its order */
     CONFIDENTIAL = 1 << 11, /* is shown, but belongs to a secret: no search goes by it, and audit
                              * rows do not have it */
-    ACCESS = 1 << 8,        /* decides who may do what: a change is seen by the next request */
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
     SHARED = 1 << 13,       /* long text that rows may have in common: kept once, see the store */
     ADDRESS = 1 << 14,      /* text that is a user's e-mail address, or words in place of one */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const char *const entity_names[ENTITIES] = {
-#define RIGHTS(entity, number) [number] = #entity,
+#define ENTITY(name, number) [number] = #name,
 #include "model/tables.def"
 };
 

@@ -9,14 +9,14 @@
  */
 
 enum permission_entity {
-#define RIGHTS(entity, number) ENTITY_##entity = (number),
+#define ENTITY(name, number) ENTITY_##name = (number),
 #include "model/tables.def"
 };
 
 /* As many as there are; model/permission.c finds out whether a number is missing. */
 enum {
     ENTITIES = 0
-#define RIGHTS(entity, number) +1
+#define ENTITY(name, number) +1
 #include "model/tables.def"
 };
 

@@ -36,69 +36,46 @@ static const struct choice delivery_statuses[] = {
     { 0, NULL },
 };
 
-/* What the last column of a FIELD row means depends on its type. */
-#define TARGET_id(of) NULL, NULL
-#define TARGET_text(of) NULL, NULL
-#define TARGET_email(of) NULL, NULL
-#define TARGET_url(of) NULL, NULL
-#define TARGET_integer(of) NULL, NULL
-#define TARGET_boolean(of) NULL, NULL
-#define TARGET_date(of) NULL, NULL
-#define TARGET_guid(of) NULL, NULL
-#define TARGET_sealed(of) NULL, NULL
-#define TARGET_totp(of) NULL, NULL
-#define TARGET_password(of) NULL, NULL
-#define TARGET_empty(of) NULL, NULL
-#define TARGET_no(of) NULL, NULL
-#define TARGET_choice(of) NULL, of
-#define TARGET_reference(of) &of##_table, NULL
-#define TARGET_links(of) &of##_table, NULL
-#define TARGET_added(of) &of##_table, NULL
-#define TARGET_removed(of) &of##_table, NULL
-#define TARGET_owners(of) &of##_table, NULL
-#define TARGET_name(of) &of##_table, NULL
-
-#define TABLE(name, rows, entity, noun, rights, kept, rules)                                       \
-    static const struct field name##_fields[] = {
-#define BODY(name, rows, entity, noun) static const struct field name##_fields[] = {
-#define FIELD(name, type, max, flags, of)                                                          \
-    { { #name, sizeof #name - 1 }, TYPE_##type, max, flags, TARGET_##type(of) },
-#define END                                                                                        \
-    }                                                                                              \
-    ;
+/* All fields of all tables, one table after the other. */
+static const struct field fields[] = {
+#define FIELD(prefix, name_, type_, max_, ...)                                                     \
+    { .name = { #name_, sizeof #name_ - 1 },                                                       \
+      .type = TYPE_##type_,                                                                        \
+      .max = (max_),                                                                               \
+      .flags = __VA_ARGS__ },
 #include "model/tables.def"
+};
 
-enum { KEPT_columns = false, KEPT_json = true };
+/* Where the fields of each table end in that array. An END is the place behind the last field, and
+ * no place of its own: LAST steps back, so that the next field has it. */
+enum {
+#define FIELD(prefix, name, type, max, ...) FIELD_INDEX(PLACE, FIELD_INDEX(prefix, name)),
+#define TABLE(prefix, name, entity, rules, ...) END_##prefix, LAST_##prefix = END_##prefix - 1,
+#define BODY(prefix, name, ...) END_##prefix, LAST_##prefix = END_##prefix - 1,
+#include "model/tables.def"
+};
 
-#define TABLE(name_, rows, entity_, noun_, rights_, kept, rules)                                   \
+#define FIELDS_OF(prefix)                                                                          \
+    .fields = &fields[END_##prefix - prefix##_FIELDS], .count = prefix##_FIELDS
+#define TABLE(prefix, name_, entity_, rules, ...)                                                  \
     const struct table name_##_table = {                                                           \
-        .name = rows,                                                                              \
-        .entity = #entity_,                                                                        \
-        .noun = noun_,                                                                             \
+        FIELDS_OF(prefix),                                                                         \
         .number = TABLE_##name_,                                                                   \
-        .rights = ENTITY_##rights_,                                                                \
-        .fields = name_##_fields,                                                                  \
-        .count = FIELD_INDEX(PREFIX, FIELDS),                                                      \
-        .common = { .id = FIELD_INDEX(PREFIX, Id),                                                 \
-                    .created_on = FIELD_INDEX(PREFIX, CreatedOn),                                  \
-                    .updated_on = FIELD_INDEX(PREFIX, UpdatedOn),                                  \
-                    .updated_by = FIELD_INDEX(PREFIX, UpdatedBy),                                  \
-                    .unique_id = FIELD_INDEX(PREFIX, UniqueId),                                    \
-                    .to_string_text = FIELD_INDEX(PREFIX, ToStringText) },                         \
-        .is_kept_as_json = KEPT_##kept,                                                            \
+        .rights = ENTITY_##entity_,                                                                \
+        .common = { .id = prefix##_Id,                                                             \
+                    .created_on = prefix##_CreatedOn,                                              \
+                    .updated_on = prefix##_UpdatedOn,                                              \
+                    .updated_by = prefix##_UpdatedBy,                                              \
+                    .unique_id = prefix##_UniqueId,                                                \
+                    .to_string_text = prefix##_ToStringText },                                     \
+        __VA_ARGS__,                                                                               \
     };
-#define BODY(name_, rows, entity_, noun_)                                                          \
-    const struct table name_##_table = {                                                           \
-        .name = rows,                                                                              \
-        .entity = #entity_,                                                                        \
-        .noun = noun_,                                                                             \
-        .fields = name_##_fields,                                                                  \
-        .count = FIELD_INDEX(PREFIX, FIELDS),                                                      \
-    };
+#define BODY(prefix, name_, ...)                                                                   \
+    const struct table name_##_table = { FIELDS_OF(prefix), __VA_ARGS__ };
 #include "model/tables.def"
 
 const struct table *const tables[TABLES] = {
-#define TABLE(name, rows, entity, noun, rights, kept, rules) &name##_table,
+#define TABLE(prefix, name, entity, rules, ...) &name##_table,
 #include "model/tables.def"
 };
 

@@ -5,18 +5,18 @@
 
 /* All is expanded from tables.def. */
 
-/* Each enum gives the index of a field in its table and in a record's values: BUSINESS_Name, and
- * BUSINESS_FIELDS of them. */
-#define FIELD_INDEX_(prefix, name) prefix##_##name
+/* What the index of a field is called. A prefix that is a macro is expanded first. */
 #define FIELD_INDEX(prefix, name) FIELD_INDEX_(prefix, name)
-#define TABLE(name, rows, entity, noun, rights, kept, rules) enum name##_field {
-#define BODY(name, rows, entity, noun) enum name##_field {
-#define FIELD(name, type, max, flags, of) FIELD_INDEX(PREFIX, name),
-#define END                                                                                        \
-    FIELD_INDEX(PREFIX, FIELDS)                                                                    \
-    }                                                                                              \
-    ;
+#define FIELD_INDEX_(prefix, name) prefix##_##name
+
+/* The index of each field in its table and in a record's values, such as BUSINESS_Name. How many
+ * there are, BUSINESS_FIELDS, follows the last one; after it the next table begins at 0 again. */
+enum {
+#define FIELD(prefix, name, type, max, ...) FIELD_INDEX(prefix, name),
+#define TABLE(prefix, name, entity, rules, ...) prefix##_FIELDS, BEFORE_NEXT_OF_##prefix = -1,
+#define BODY(prefix, name, ...) prefix##_FIELDS, BEFORE_NEXT_OF_##prefix = -1,
 #include "model/tables.def"
+};
 
 /** What an audit row is about (docs/contract.md section 7.3). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
@@ -39,13 +39,13 @@ enum delivery_status {
 };
 
 /* business_table, and those of bodies that are no records, for the same reading and checking. */
-#define TABLE(name, rows, entity, noun, rights, kept, rules) extern const struct table name##_table;
-#define BODY(name, rows, entity, noun) extern const struct table name##_table;
+#define TABLE(prefix, name, entity, rules, ...) extern const struct table name##_table;
+#define BODY(prefix, name, ...) extern const struct table name##_table;
 #include "model/tables.def"
 
 /** Where the table of a resource is in `tables`. */
 enum table_number {
-#define TABLE(name, rows, entity, noun, rights, kept, rules) TABLE_##name,
+#define TABLE(prefix, name, entity, rules, ...) TABLE_##name,
 #include "model/tables.def"
     TABLES
 };

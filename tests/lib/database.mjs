@@ -5,12 +5,13 @@ import { readFileSync } from 'node:fs';
 // What the database says to an SQL text; a server may have it open.
 export const sql = (file, text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
 
-// The one table of fields, as the server has it: src/model/user_fields.def with what it includes.
+// The fields of users, as the server has them: the rows of src/model/user_fields.def, where COMMON_FIELDS stands for
+// those of common_fields.h.
 export function fieldTable() {
     const folder = new URL('../../src/model/', import.meta.url);
-    const read = (name) => readFileSync(new URL(name, folder), 'utf8')
-        .replace(/#include "model\/(.*)"/g, (_, other) => read(other));
-    const rows = [...read('user_fields.def').matchAll(/^FIELD\((\w+), (\w+), (\d+), ([^,]+), (\w+)\)/gm)];
+    const read = (name) => readFileSync(new URL(name, folder), 'utf8');
+    const text = read('user_fields.def').replace(/^COMMON_FIELDS\(.*/m, () => read('common_fields.h'));
+    const rows = [...text.matchAll(/^ *FIELD\(\w+, (\w+), (\w+), (\d+), ([^,)]+)(?:, \.\w+ = &?(\w+?)(?:_table)?)?\)/gm)];
     return rows.map(([, name, type, max, flags, target]) => ({
         name, type, max: Number(max), flags: flags.split(/\s*\|\s*/), target,
     })).filter((field) => !field.flags.includes('HIDDEN'));

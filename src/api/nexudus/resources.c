@@ -181,5 +181,5 @@ const struct resource refresh_token_resource = { .table = &refresh_token_table,
 /* Those that have no rules but their fields'. */
 #define RULES_ruled(name)
 #define RULES_plain(name) const struct resource name##_resource = { .table = &name##_table };
-#define TABLE(name, rows, entity, noun, rights, kept, rules) RULES_##rules(name)
+#define TABLE(prefix, name, entity, rules, ...) RULES_##rules(name)
 #include "model/tables.def"

@@ -4,8 +4,7 @@
 #include "api/writing.h"
 
 /* business_resource and so on: one for each TABLE of model/tables.def. */
-#define TABLE(name, rows, entity, noun, rights, kept, rules)                                       \
-    extern const struct resource name##_resource;
+#define TABLE(prefix, name, entity, rules, ...) extern const struct resource name##_resource;
 #include "model/tables.def"
 
 #endif
