@@ -4,7 +4,7 @@
 
 #include "base/mutex.h"
 #include "base/time.h"
-#include "crypto/token.h"
+#include "crypto/secret.h"
 
 #include <stdlib.h>
 #include <string.h>

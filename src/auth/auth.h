@@ -5,6 +5,7 @@
 #include "auth/password_job.h"
 #include "auth/sign_in_log.h"
 #include "crypto/seal.h"
+#include "crypto/secret.h"
 #include "model/principal.h"
 #include "store/store.h"
 

@@ -1,7 +1,14 @@
 #ifndef ROSTER_AUTH_GRANT_H
 #define ROSTER_AUTH_GRANT_H
 
-#include "auth/sign_in.h"
+#include "auth/auth.h"
+
+/** A new pair of tokens, in clear: for the client alone. No NUL. */
+struct grant {
+    char access[TOKEN_TEXT_SIZE];
+    char refresh[TOKEN_TEXT_SIZE];
+    int64_t lifetime_ms; /* of the access token */
+};
 
 /** What the tokens of a new sign-in have in common: a family of their own, and no end. */
 struct token grant_session(int64_t user_id, struct text client_id);
@@ -34,5 +41,29 @@ enum { GRANT_REPLY_MAX = 4096 };
 /** Issues one token of a kind, 43 characters to `out`. */
 enum status grant_token(struct store_view *tx, struct token *token,
                         char out[TOKEN_TEXT_SIZE]) MUST_CHECK;
+
+/**
+ * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. Used again by
+ * its client within 10 s of that it gives the same pair again; later, or by another client, it was
+ * stolen, and takes its family with it.
+ */
+struct refresh {
+    struct store_command command; /* first */
+    /* in */
+    const struct auth *auth;
+    struct arena *arena;
+    struct text token;
+    struct text client_id;                 /* `at` NULL: the one that the token was issued to */
+    const struct sockaddr *from;           /* of the client; NULL: not known */
+    void (*done)(struct refresh *refresh); /* on the writer's thread */
+    void *owner;
+    /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
+    enum status result;
+    struct grant grant;
+    int64_t ended_user_id;       /* whose family was ended; 0: nobody's */
+    enum sign_in_event ended_by; /* and why */
+};
+
+enum status refresh_start(struct refresh *refresh) MUST_CHECK;
 
 #endif

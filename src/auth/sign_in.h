@@ -1,7 +1,7 @@
 #ifndef ROSTER_AUTH_SIGN_IN_H
 #define ROSTER_AUTH_SIGN_IN_H
 
-#include "auth/auth.h"
+#include "auth/grant.h"
 
 enum sign_in_result {
     SIGN_IN_OK,
@@ -12,13 +12,6 @@ enum sign_in_result {
     SIGN_IN_BROKEN,
 };
 _Static_assert(SIGN_IN_LOCKED == SIGN_IN_BROKEN + 1, "sign_in_counts has a place for each");
-
-/** A new pair of tokens, in clear: for the client alone. No NUL. */
-struct grant {
-    char access[TOKEN_TEXT_SIZE];
-    char refresh[TOKEN_TEXT_SIZE];
-    int64_t lifetime_ms; /* of the access token */
-};
 
 /**
  * A check of an e-mail address and password, with all that goes with it: the pool, lock-out, TOTP,
@@ -56,29 +49,5 @@ struct sign_in {
 
 /** Starts it, on the thread of `session`; `done` may be called before this returns. */
 void sign_in_start(struct sign_in *sign_in, struct store_view *session);
-
-/**
- * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. Used again by
- * its client within 10 s of that it gives the same pair again; later, or by another client, it was
- * stolen, and takes its family with it.
- */
-struct refresh {
-    struct store_command command; /* first */
-    /* in */
-    const struct auth *auth;
-    struct arena *arena;
-    struct text token;
-    struct text client_id;                 /* `at` NULL: the one that the token was issued to */
-    const struct sockaddr *from;           /* of the client; NULL: not known */
-    void (*done)(struct refresh *refresh); /* on the writer's thread */
-    void *owner;
-    /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
-    enum status result;
-    struct grant grant;
-    int64_t ended_user_id;       /* whose family was ended; 0: nobody's */
-    enum sign_in_event ended_by; /* and why */
-};
-
-enum status refresh_start(struct refresh *refresh) MUST_CHECK;
 
 #endif

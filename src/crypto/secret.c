@@ -2,8 +2,6 @@
    live here because drawing them belongs to the start of the library. */
 #include "crypto/secret.h"
 
-#include "crypto/token.h"
-
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>

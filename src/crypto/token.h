@@ -22,18 +22,4 @@ struct token_hash token_hash(struct text token);
 /** A number for a new family of tokens: a random one from 1 to 2^62. */
 int64_t token_family(void);
 
-/** What a keyed hash is for: the same text for another purpose has another one. */
-enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_WALK, KEYED_PURPOSES };
-
-struct keyed_hash {
-    unsigned char bytes[16];
-};
-
-/**
- * A keyed hash (SipHash-2-4 of 128 bits) of `text` under a key that is drawn at crypto_start and
- * never leaves the process: for remembering in memory which credentials were right, and for
- * tables that nobody can aim at. It costs a tenth of a SHA-256.
- */
-struct keyed_hash keyed_hash(enum keyed_purpose purpose, struct text text);
-
 #endif

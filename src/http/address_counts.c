@@ -4,7 +4,7 @@
 
 #include "base/mutex.h"
 #include "base/network.h"
-#include "crypto/token.h"
+#include "crypto/secret.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
