@@ -1,7 +1,8 @@
 /* A connection: what comes in goes to its protocol, what the protocol has goes out, and at the end
  * of each turn it is decided what the connection is at. */
+#include "http/client.h"
+
 #include "http/address_counts.h"
-#include "http/h2.h"
 #include "http/proxy.h"
 
 #include "base/budget.h"
@@ -20,11 +21,15 @@ enum {
     LINGER_MAX = 16 * 1024 * 1024 /* bytes that are read and dropped behind the last reply */
 };
 
+static const struct client_calls calls; /* at the end */
+
 struct client *client_new(const struct client_options *options) {
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         return NULL;
     client->loop = options->loop;
+    client->calls = &calls;
+    client->protocols = options->protocols;
     client->fd = options->fd;
     client->number = options->number;
     client->from = *options->from;
@@ -47,7 +52,7 @@ static void drop_held(struct client *client) {
     client->held_at = client->held_size = 0;
 }
 
-void client_end(struct client *client) {
+static void end(struct client *client) {
     if (client->fd < 0)
         return;
     int fd = client->fd;
@@ -197,12 +202,19 @@ static bool has_choice(const struct client *client) {
 /* Which protocol do these first bytes speak? NULL: it takes more of them to tell. */
 static const struct protocol *protocol_of(const struct client *client, const char *bytes,
                                           size_t size) {
+    const struct protocols *protocols = client->protocols;
     size_t known = size < sizeof preface - 1 ? size : sizeof preface - 1;
     if (client->tls)
-        return tls_is_http2(client->tls) ? &h2_protocol : &h1_protocol;
+        return tls_is_http2(client->tls) ? protocols->h2 : protocols->h1;
     if (memcmp(bytes, preface, known) != 0)
-        return &h1_protocol;
-    return known == sizeof preface - 1 ? &h2_protocol : NULL;
+        return protocols->h1;
+    return known == sizeof preface - 1 ? protocols->h2 : NULL;
+}
+
+static void speak(struct client *client, const struct protocol *protocol) {
+    client->protocol = protocol;
+    if (protocol && !protocol->begin(client))
+        client->is_broken = true;
 }
 
 /* The first byte of a handshake is 22 (RFC 8446 section 5.1), that of a request a letter. */
@@ -216,7 +228,7 @@ static bool begin_tls(struct client *client) {
     if (!client->ready.can_read)
         return false;
     if (speaks_clear(client)) {
-        client->protocol = &h1_protocol; /* its request is refused, with the reason */
+        speak(client, client->protocols->h1); /* its request is refused, with the reason */
         return false;
     }
     client->tls = tls_begin(client->context, client->fd, &client->ready);
@@ -231,7 +243,7 @@ static bool begin(struct client *client) {
     if (client->proxy_speaks && !read_proxy_header(client))
         return false;
     if (!has_choice(client)) {
-        client->protocol = &h1_protocol;
+        speak(client, client->protocols->h1);
         return true;
     }
     if (client->door == DOOR_tls && !client->tls && !begin_tls(client))
@@ -240,12 +252,10 @@ static bool begin(struct client *client) {
     hold(client, client->loop->in, size);
     secret_wipe(client->loop->in, size);
     if (client->held_size)
-        client->protocol = protocol_of(client, client->held, client->held_size);
+        speak(client, protocol_of(client, client->held, client->held_size));
     if (client->has_ended && !client->protocol)
-        client->protocol = &h1_protocol; /* it knows how to end what has hardly begun */
-    if (client->protocol == &h2_protocol && !h2_begin(client))
-        client->is_broken = true;
-    return client->protocol || size; /* the end may have come with these bytes */
+        speak(client, client->protocols->h1); /* it knows how to end what has hardly begun */
+    return client->protocol || size;          /* the end may have come with these bytes */
 }
 
 /* ---- bytes out ---- */
@@ -361,31 +371,35 @@ static enum phase phase_of(const struct client *client) {
     return !is_clear ? PHASE_handshake : client->held_size ? PHASE_head : PHASE_idle;
 }
 
-void client_turn(struct client *client) {
+static void late(struct client *client);
+
+static void turn(struct client *client) {
     client->moved = false;
     work(client);
     if (client->is_broken)
-        client_end(client);
+        end(client);
     else if (!loop_note(client->loop, client, phase_of(client), client->moved))
-        client_late(client);
+        late(client);
 }
 
-void client_late(struct client *client) {
+static void late(struct client *client) {
     if (!client->protocol || client->is_shut || client->phase == PHASE_reply) {
-        client_end(client);
+        end(client);
         return;
     }
     client->protocol->late(client);
-    client_turn(client);
+    turn(client);
 }
 
-void client_drain(struct client *client) {
-    client_turn(client); /* what is there already counts as sent before */
+static void drain(struct client *client) {
+    turn(client); /* what is there already counts as sent before */
     if (client->fd < 0 || client->is_shut)
         return;
     if (client->protocol)
         client->protocol->drain(client);
     else if (client->phase == PHASE_idle)
         client->is_broken = true; /* nothing was begun */
-    client_turn(client);
+    turn(client);
 }
+
+static const struct client_calls calls = { turn, late, drain, end };

@@ -1,5 +1,8 @@
 /* A connection over a socket pair, in a loop whose turns are taken one by one: what comes of a
  * socket that is full at the worst moment, or of an end at one. */
+#include "http/client.h"
+#include "http/h1.h"
+#include "http/h2.h"
 #include "http/serve.h"
 
 #include "base/budget.h"
@@ -25,6 +28,7 @@ enum {
 };
 
 static struct loop loop;
+static const struct protocols protocols = { &h1_protocol, &h2_protocol };
 static struct tls_context *context;
 static size_t long_size; /* of the reply to GET */
 
@@ -64,6 +68,7 @@ static struct client *connect_client(int *peer, bool is_sealed) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
     const struct client_options options = { .loop = &loop,
+                                            .protocols = &protocols,
                                             .fd = ends[1],
                                             .from = &from,
                                             .door = is_sealed ? DOOR_tls : DOOR_plain,
@@ -212,7 +217,7 @@ static void the_end_of_one_connection_takes_the_turn_of_no_other(void **state) {
     assert_non_null(client->h1.first);
     loop_again(&loop, other);
     loop_again(&loop, client);
-    client_end(client);
+    client->calls->end(client);
     assert_ptr_equal(loop.again, other);
     assert_null(other->next_again);
     assert_true(other->is_again);

@@ -1,17 +1,37 @@
-#ifndef ROSTER_HTTP_CLIENT_H
-#define ROSTER_HTTP_CLIENT_H
+#ifndef ROSTER_HTTP_CONNECTION_H
+#define ROSTER_HTTP_CONNECTION_H
 
 /* A connection, for the files behind http.h; nobody else includes it. */
 
-#include "http/h1.h"
-#include "http/loop.h"
+#include "http/h1_state.h"
 #include "http/tls.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct client;
 struct h2;
+struct loop;
 struct served;
+
+/** Something that another thread wants done by an I/O thread. */
+struct errand {
+    struct errand *next;
+    void (*run)(struct errand *errand);
+};
+
+/** What a connection is at. How long each phase may take stands in loop.c. */
+enum phase {
+    PHASE_handshake, /* PROXY header or TLS */
+    PHASE_idle,
+    PHASE_head,
+    PHASE_body,
+    PHASE_work, /* the server's own time */
+    PHASE_reply,
+    PHASE_window, /* HTTP/2: a reply waits for the client to open its window */
+    PHASE_linger, /* the last byte was sent; the client has not closed its side yet */
+    PHASES
+};
 
 /** What clients meet at an address. */
 enum door {
@@ -23,6 +43,8 @@ enum door {
 
 /** A version of HTTP. All of it runs on the client's own thread. */
 struct protocol {
+    /* Begins on a connection of which nothing was fed yet. False: no memory. */
+    bool (*begin)(struct client *client);
     /* May it be given bytes now? */
     bool (*takes)(const struct client *client);
     /* Takes bytes and returns how many; fewer than all means that it takes no more for now. */
@@ -47,10 +69,30 @@ struct protocol {
     void (*end)(struct client *client);
 };
 
+/** The versions of HTTP that a connection may speak. */
+struct protocols {
+    const struct protocol *h1, *h2;
+};
+
+/** What a loop has its clients do; each may end the connection. On the loop's own thread. */
+struct client_calls {
+    /* Reads, works and sends as far as that goes now. */
+    void (*turn)(struct client *client);
+    /* Its phase took too long. */
+    void (*late)(struct client *client);
+    /* The server stops. */
+    void (*drain)(struct client *client);
+    /* Ends the connection at once, whatever it is at. Its memory stays until the end of the turn,
+     * and as long as exchanges refer to it. */
+    void (*end)(struct client *client);
+};
+
 /** A connection. Once it was given to a loop it belongs to that thread. */
 struct client {
     struct errand errand; /* being given to its thread */
     struct loop *loop;
+    const struct client_calls *calls;
+    const struct protocols *protocols;
     struct client *next, *before; /* in the list of its phase */
     struct client *next_again;    /* in loop->again, or loop->over */
     int fd;                       /* -1: gone; exchanges that are worked on still refer to it */
@@ -83,45 +125,5 @@ struct client {
     bool is_drained;   /* was told that the server stops */
     bool is_finished;  /* the protocol was told that the client sends nothing more */
 };
-
-struct client_options {
-    struct loop *loop;
-    int fd; /* non-blocking */
-    uint64_t number;
-    const struct sockaddr_storage *from;
-    enum door door;
-    uint16_t https_port;
-    struct tls_context *tls; /* a reference that stays the caller's; NULL unless DOOR_tls */
-    bool proxy_speaks;
-    bool is_counted; /* among those of its address; if it succeeds, its end takes that back */
-};
-
-/** The acceptor's thread: a connection. The descriptor is its own from here on. NULL without
- * memory. */
-struct client *client_new(const struct client_options *options) MUST_CHECK;
-
-/** Reads, works and sends as far as that goes now; may end the connection. */
-void client_turn(struct client *client);
-
-/** The client's phase took too long; may end the connection. */
-void client_late(struct client *client);
-
-/** The server stops; may end the connection. */
-void client_drain(struct client *client);
-
-/** Ends the connection at once, whatever it is at. Its memory stays until the end of the turn, and
- * as long as exchanges refer to it. */
-void client_end(struct client *client);
-
-/** An exchange that referred to the client ended. */
-void client_release(struct client *client);
-
-/**
- * Sends as much as the socket takes now: the bytes taken, 0 when it takes none (the client gets
- * another turn once it does) or the connection is broken (is_broken is set).
- */
-size_t client_send(struct client *client, const struct iovec *pieces, size_t count) MUST_CHECK;
-
-extern const struct protocol h1_protocol, h2_protocol;
 
 #endif

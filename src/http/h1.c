@@ -1,5 +1,8 @@
 /* HTTP/1.1 and 1.0: requests in, replies out, in their order. head.c says where a head ends and
  * what it means; llhttp frames the body, and must have read the head in the same way. */
+#include "http/h1.h"
+
+#include "http/client.h"
 #include "http/serve.h"
 
 #include "base/budget.h"
@@ -538,5 +541,10 @@ static void end(struct client *client) {
     }
 }
 
-const struct protocol h1_protocol = { takes, feed,  finish, flush, is_flushed, phase,
-                                      late,  drain, go_on,  reply, end };
+static bool begin(struct client *client) {
+    (void)client; /* its memory is zeroed */
+    return true;
+}
+
+const struct protocol h1_protocol = { begin, takes, feed,  finish, flush, is_flushed,
+                                      phase, late,  drain, go_on,  reply, end };

@@ -2,6 +2,8 @@
  * makes exchanges of its streams, says how much a client may send, and ends connections of clients
  * that cause work without asking for anything. */
 #include "http/h2.h"
+
+#include "http/client.h"
 #include "http/h2_flood.h"
 #include "http/h2_head.h"
 #include "http/serve.h"
@@ -528,7 +530,7 @@ static bool begin_session(struct client *client) {
     return began;
 }
 
-bool h2_begin(struct client *client) {
+static bool begin(struct client *client) {
     static const nghttp2_settings_entry settings[] = {
         { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_AT_ONCE },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW },
@@ -867,5 +869,5 @@ static enum phase phase(const struct client *client) {
     return floods_is_within_frame(&h2->floods) ? PHASE_head : PHASE_idle;
 }
 
-const struct protocol h2_protocol = { takes, feed,  finish, flush, is_flushed, phase,
-                                      late,  drain, go_on,  reply, end };
+const struct protocol h2_protocol = { begin, takes, feed,  finish, flush, is_flushed,
+                                      phase, late,  drain, go_on,  reply, end };

@@ -2,6 +2,8 @@
  * I/O threads to take them from one socket, the first to wake would take them all. */
 #include "http/address_counts.h"
 #include "http/client.h"
+#include "http/h1.h"
+#include "http/h2.h"
 #include "http/peers.h"
 #include "http/socket.h"
 
@@ -36,6 +38,8 @@ struct listener {
 
 /* ---- taking connections ---- */
 
+static const struct protocols protocols = { &h1_protocol, &h2_protocol };
+
 /* The thread with the fewest connections; NULL when all have as many together as there may be. */
 static struct loop *find_room(struct listener *listener) {
     struct loop *found = listener->loops[0];
@@ -65,6 +69,7 @@ static void take(struct listener *listener, enum door door, struct loop *loop, i
     }
     struct client_options options = {
         .loop = loop,
+        .protocols = &protocols,
         .fd = fd,
         .number = ++listener->taken,
         .from = from,

@@ -1,6 +1,6 @@
 /* The I/O threads. Each has its own connections and its own epoll: so a thread is woken once for
  * all replies that a group commit made ready, and nothing of a connection is shared. */
-#include "http/client.h"
+#include "http/loop.h"
 
 #include "base/budget.h"
 #include "base/log.h"
@@ -186,10 +186,10 @@ static void join(struct errand *errand) {
     append(loop, client);
     if (epoll_ctl(loop->poll, EPOLL_CTL_ADD, client->fd, &event) != 0) {
         log_warning("a connection could not be taken: the system is short of memory");
-        client_end(client);
+        client->calls->end(client);
         return;
     }
-    client_turn(client);
+    client->calls->turn(client);
 }
 
 void loop_give(struct loop *loop, struct client *client) {
@@ -218,7 +218,7 @@ static void look_at_deadlines(struct loop *loop) {
         while (quiet_ms && (client = loop->phases[phase].first) && client != last &&
                loop->now_ms - client->moved_ms > quiet_ms) {
             last = client;
-            client_late(client);
+            client->calls->late(client);
         }
     }
 }
@@ -230,7 +230,7 @@ static void run_again(struct loop *loop) {
         c->is_again = false;
     while (client) {
         struct client *next = client->next_again;
-        client_turn(client);
+        client->calls->turn(client);
         client = next;
     }
 }
@@ -242,7 +242,7 @@ static void drain_all(struct loop *loop) {
             take_out(loop, client);
             append(loop, client);
             client->is_drained = true;
-            client_drain(client);
+            client->calls->drain(client);
         }
 }
 
@@ -277,7 +277,7 @@ static void take_event(struct loop *loop, const struct epoll_event *event) {
         client->ready.can_write = true;
     if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         client->ready.has_ended = true;
-    client_turn(client);
+    client->calls->turn(client);
 }
 
 /* Clients on the same machine, and whatever else runs there, are woken by each reply. Woken in the
@@ -316,8 +316,8 @@ static void *run(void *argument) {
         run_once(loop);
     run_errands(loop); /* a client that came meanwhile is closed with all others */
     for (enum phase phase = 0; phase < PHASES; phase++)
-        while (loop->phases[phase].first)
-            client_end(loop->phases[phase].first);
+        for (struct client *client; (client = loop->phases[phase].first);)
+            client->calls->end(client);
     free_over(loop);
     arena_keep_chunks(0);
     return NULL;

@@ -3,31 +3,11 @@
 
 /* The I/O threads, for the files behind http.h; nobody else includes it. */
 
+#include "http/connection.h"
 #include "http/http.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-struct client;
-
-/** Something that another thread wants done by an I/O thread. */
-struct errand {
-    struct errand *next;
-    void (*run)(struct errand *errand);
-};
-
-/** What a connection is at. How long each phase may take stands in loop.c. */
-enum phase {
-    PHASE_handshake, /* PROXY header or TLS */
-    PHASE_idle,
-    PHASE_head,
-    PHASE_body,
-    PHASE_work, /* the server's own time */
-    PHASE_reply,
-    PHASE_window, /* HTTP/2: a reply waits for the client to open its window */
-    PHASE_linger, /* the last byte was sent; the client has not closed its side yet */
-    PHASES
-};
 
 /** Clients in one phase, the one that moved bytes least recently first. */
 struct phase_list {

@@ -2,6 +2,8 @@
  * the protocol that sends it. */
 #include "http/serve.h"
 
+#include "http/client.h"
+
 #include "base/budget.h"
 #include "base/buffer.h"
 

@@ -4,7 +4,7 @@
 /* The life of an exchange, for both versions of HTTP; nobody but the files behind http.h includes
  * it. All of it runs on the client's own thread. */
 
-#include "http/client.h"
+#include "http/connection.h"
 #include "http/guard.h"
 #include "http/head.h"
 

@@ -8,6 +8,9 @@
 #include "fuzz.h"
 
 #include "base/budget.h"
+#include "http/client.h"
+#include "http/h1.h"
+#include "http/h2.h"
 #include "http/serve.h"
 
 #include "http/loop.c"
@@ -71,6 +74,8 @@ static void turns_take(void) {
     run_once(turns_loop());
 }
 
+static const struct protocols protocols = { &h1_protocol, &h2_protocol };
+
 /* A connection as the acceptor makes it; the rest of `wanted` is the caller's. Returns the client's
  * end. */
 static int turns_connect(struct client_options wanted) {
@@ -84,6 +89,7 @@ static int turns_connect(struct client_options wanted) {
     require(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &peer_size, sizeof peer_size) == 0);
     require(ioctl(ends[1], FIONBIO, &(int){ 1 }) == 0);
     wanted.loop = turns_loop();
+    wanted.protocols = &protocols;
     wanted.fd = ends[1];
     wanted.number = 1;
     wanted.from = &storage;
