@@ -7,10 +7,10 @@
 #include "api/handlers.h"
 
 #include "api/nexudus/resources.h"
-#include "api/nexudus/search.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
+#include "rules/filter.h"
 #include "rules/messages.h"
 #include "version.h"
 
@@ -324,42 +324,28 @@ static const char reference_schema[] =
     IDS "|^ *([Nn][Oo][Tt])?[Nn][Uu][Ll][Ll] *$\"}],\"description\":\"an Id, or several; null:"
         " points to nothing; notnull: to something\"";
 
-static const char *filter_schema(const struct field *field) {
-    switch (field->type) {
-    case TYPE_id: return list_schema;
-    case TYPE_reference: return reference_schema;
-    case TYPE_links:
-    case TYPE_owners: return "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
-    case TYPE_integer:
-    case TYPE_choice: return "\"type\":\"integer\"";
-    case TYPE_boolean:
-    case TYPE_no: return "\"type\":\"boolean\"";
-    case TYPE_date:
-        return "\"type\":\"string\",\"description\":\"a date (2025-01-15), with a time or without,"
-               " to the minute or finer; UTC where no offset stands\"";
-    case TYPE_guid: return "\"type\":\"string\",\"format\":\"uuid\"";
-    case TYPE_text:
-    case TYPE_email:
-    case TYPE_url:
-    case TYPE_name:
-        if (field_is_stored(field) || field->type == TYPE_name)
-            return "\"type\":\"string\",\"description\":\"contains it, without case and accents\"";
-        break;
-    case TYPE_added:
-    case TYPE_removed:
-    case TYPE_sealed:
-    case TYPE_totp:
-    case TYPE_password:
-    case TYPE_empty:
-    case FIELD_TYPES: break;
-    }
-    return "\"type\":\"string\",\"description\":\"finds nothing\"";
-}
+static const char linked_schema[] =
+    "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
+
+static const char *const filter_schemas[] = {
+    [FILTER_nothing] = "\"type\":\"string\",\"description\":\"finds nothing\"",
+    [FILTER_ids] = list_schema,
+    [FILTER_reference] = reference_schema,
+    [FILTER_linked] = linked_schema,
+    [FILTER_backlink] = linked_schema,
+    [FILTER_integer] = "\"type\":\"integer\"",
+    [FILTER_choice] = "\"type\":\"integer\"",
+    [FILTER_boolean] = "\"type\":\"boolean\"",
+    [FILTER_date] = "\"type\":\"string\",\"description\":\"a date (2025-01-15), with a time or"
+                    " without, to the minute or finer; UTC where no offset stands\"",
+    [FILTER_guid] = "\"type\":\"string\",\"format\":\"uuid\"",
+    [FILTER_text] = "\"type\":\"string\",\"description\":\"contains it, without case and accents\"",
+};
 
 /* Of the names that searches know a field by, the one that clients should use: the other would be
  * the same parameter again, and in camel case often the same name. */
-static struct text filter_name(const struct field *field) {
-    return search_name(field, field->type == TYPE_reference ? 1 : 0);
+static struct text parameter_name(const struct field *field) {
+    return filter_name(field, field->type == TYPE_reference ? 1 : 0);
 }
 
 /* Does another parameter say the same? Where a link leads, the Id is the reference's own filter;
@@ -376,7 +362,7 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
     out->failed |= !prefix.at;
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        struct text name = filter_name(field);
+        struct text name = parameter_name(field);
         bool is_range = field->type == TYPE_date || field->type == TYPE_integer;
         if (!field_is_shown(field) || !field_is_searchable(field) ||
             is_said_elsewhere(field, is_linked))
@@ -384,7 +370,7 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
         for (unsigned j = 0; j < (is_range ? 3 : 1); j++)
             buffer_printf(out, ",{\"name\":\"%s%.*s%.*s\",\"in\":\"query\",\"schema\":{%s}}",
                           bounds[j], (int)prefix.len, prefix.at, (int)name.len, name.at,
-                          filter_schema(field));
+                          filter_schemas[filter_kind(field)]);
     }
 }
 
@@ -398,8 +384,8 @@ static void add_search(struct buffer *out, const struct resource *resource) {
                   "\"default\":\"%s\",\"enum\":[",
                   table->fields[order].name.at);
     for (unsigned i = 0; i < table->count; i++)
-        for (unsigned which = 0; which < 2 && search_orders_by(&table->fields[i]); which++) {
-            struct text name = search_name(&table->fields[i], which);
+        for (unsigned which = 0; which < 2 && filter_can_order(&table->fields[i]); which++) {
+            struct text name = filter_name(&table->fields[i], which);
             if (!name.at)
                 continue;
             buffer_printf(out, "%s\"%.*s\"", separator, (int)name.len, name.at);
@@ -409,7 +395,7 @@ static void add_search(struct buffer *out, const struct resource *resource) {
     add_filters(out, table, arena_printf(out->arena, "%s_", table->entity), false);
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        struct text name = filter_name(field);
+        struct text name = parameter_name(field);
         if (field->type == TYPE_reference)
             add_filters(out, field->target,
                         arena_printf(out->arena, "%s_%.*s_", table->entity, (int)name.len, name.at),
