@@ -10,6 +10,7 @@
 #include "fetch/strip.h"
 #include "server/first_admin.h"
 #include "service/seed.h"
+#include "store/sqlite/options.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -67,9 +68,10 @@ static int open_store(struct data_folder *folder, const struct settings *setting
     char why[PATH_MAX + 256], path[PATH_MAX];
     int code;
     bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
+    const struct sqlite_options sqlite = { .checkpoint_after_ms = settings->checkpoint_after };
     const struct store_options options = { .directory = folder->path,
                                            .must_exist = must_exist,
-                                           .checkpoint_after_ms = settings->checkpoint_after,
+                                           .sqlite = &sqlite,
                                            .search_limit_ms = settings->search_limit,
                                            .user_tokens = settings->user_tokens,
                                            .clean_picture = image_strip };

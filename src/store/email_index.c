@@ -1,14 +1,15 @@
 /* The index of e-mail addresses. */
 #include "store/email_index.h"
-#include "store/sqlite/text_index.h"
 
-#include "base/buffer.h"
+#include "rules/fold.h"
+#include "store/engine.h"
+#include "store/rows.h"
+#include "store/table_statement.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-/* A table's searched e-mail; NULL when it has none. */
-static const struct field *email_of(const struct table *table) {
+const struct field *email_index_field(const struct table *table) {
     const struct field *email = NULL;
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].type == TYPE_email && table->fields[i].flags & SEARCHED) {
@@ -18,8 +19,8 @@ static const struct field *email_of(const struct table *table) {
     return email;
 }
 
-static void add_name(struct buffer *sql, const struct table *table) {
-    const struct field *email = email_of(table);
+void email_index_add_name(struct buffer *sql, const struct table *table) {
+    const struct field *email = email_index_field(table);
     assert(email);
     buffer_printf(sql, "%s_%s_addresses", table->name, email->name.at);
 }
@@ -28,12 +29,12 @@ static const char *at_sign(struct text text) {
     return text.len ? memchr(text.at, '@', text.len) : NULL;
 }
 
-bool addresses_can_find(struct text needle) {
+bool email_index_can_find(struct text needle) {
     const char *at = at_sign(needle);
     return at && at != needle.at;
 }
 
-bool addresses_are_certain(struct text row) {
+bool email_index_is_certain(struct text row) {
     (void)text_cut(&row, '@');
     return row.at && !at_sign(row);
 }
@@ -53,67 +54,64 @@ static void add_row(struct buffer *buffer, struct text folded, size_t local_len)
     buffer->len += folded.len;
 }
 
-struct address_range address_range(struct text needle, struct arena *arena) {
+struct email_range email_range(struct text needle, struct arena *arena) {
     size_t local_len = (size_t)(at_sign(needle) - needle.at);
     struct buffer to;
     buffer_init(&to, arena, local_len + 1);
     add_row(&to, (struct text){ needle.at, local_len }, local_len);
     buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
-    return (struct address_range){ .from = { to.at, local_len },
-                                   .to = buffer_text(&to),
-                                   .domain = { needle.at + local_len, needle.len - local_len },
-                                   .failed = to.failed };
+    return (struct email_range){ .from = { to.at, local_len },
+                                 .to = buffer_text(&to),
+                                 .domain = { needle.at + local_len, needle.len - local_len },
+                                 .failed = to.failed };
 }
 
-void addresses_add_table(struct buffer *sql, const struct table *table) {
-    if (!email_of(table))
-        return;
-    buffer_add(sql, TEXT("CREATE TABLE IF NOT EXISTS "));
-    add_name(sql, table);
-    buffer_add(sql, TEXT(" (address TEXT NOT NULL, owner INTEGER NOT NULL,"
-                         " PRIMARY KEY (address, owner)) STRICT, WITHOUT ROWID;"));
-}
-
-/* As blobs they are searched where they lie; a text would be copied for the sake of its end. */
 static void add_condition(struct buffer *sql, int first) {
-    buffer_printf(sql,
-                  " WHERE address >= ?%d AND address < ?%d"
-                  " AND instr(CAST(address AS BLOB), CAST(?%d AS BLOB)) > 0",
-                  first, first + 1, first + 2);
+    buffer_printf(sql, " WHERE address >= ?%d AND address < ?%d AND ", first, first + 1);
+    engine_add_has_bytes(sql, "address", first + 2);
 }
 
-void addresses_add_range(struct buffer *sql, const struct table *table, int first) {
-    add_name(sql, table);
+void email_index_add_range(struct buffer *sql, const struct table *table, int first) {
+    email_index_add_name(sql, table);
     add_condition(sql, first);
 }
 
-void addresses_add_statement(struct buffer *sql, const struct table *table,
-                             enum table_statement which) {
+static void write_email_sql(struct buffer *sql, const struct table *table,
+                            enum table_statement which) {
     switch (which) {
-    case TABLE_ADDRESSED: /* up to two rows of a range */
+    case TABLE_FIND_EMAIL: /* up to two rows of a range */
         buffer_add(sql, TEXT("SELECT Members, Id, address FROM "));
-        add_name(sql, table);
-        buffer_printf(sql, " CROSS JOIN %s ON Id = owner", table->name);
+        email_index_add_name(sql, table);
+        buffer_printf(sql, "%s%s ON Id = owner", engine_join_in_order, table->name);
         add_condition(sql, 1);
         buffer_add(sql, TEXT(" LIMIT 2"));
         break;
-    case TABLE_COUNT_ADDRESSES:
+    case TABLE_COUNT_EMAILS:
         buffer_add(sql, TEXT("SELECT count(*) FROM "));
-        add_name(sql, table);
+        email_index_add_name(sql, table);
         break;
-    case TABLE_ADD_ADDRESS: /* what a quoted local part repeats may be one row */
-        buffer_add(sql, TEXT("INSERT OR IGNORE INTO "));
-        add_name(sql, table);
-        buffer_add(sql, TEXT(" (address, owner) VALUES (?1, ?2)"));
+    case TABLE_ADD_EMAIL: /* what a quoted local part repeats may be one row */
+        buffer_add(sql, TEXT("INSERT INTO "));
+        email_index_add_name(sql, table);
+        buffer_add(sql, TEXT(" (address, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING"));
         break;
-    case TABLE_DROP_ADDRESS:
-    case TABLE_HAS_ADDRESS:
-        buffer_add(sql, which == TABLE_HAS_ADDRESS ? TEXT("SELECT 1 FROM ") : TEXT("DELETE FROM "));
-        add_name(sql, table);
+    case TABLE_DROP_EMAIL:
+    case TABLE_HAS_EMAIL:
+        buffer_add(sql, which == TABLE_HAS_EMAIL ? TEXT("SELECT 1 FROM ") : TEXT("DELETE FROM "));
+        email_index_add_name(sql, table);
         buffer_add(sql, TEXT(" WHERE address = ?1 AND owner = ?2"));
         break;
     default: assert(!"not of addresses");
     }
+}
+
+static struct sql_statement *email_statement(struct store_view *session, const struct table *table,
+                                             enum table_statement which) {
+    return table_statement(session, table, which, write_email_sql);
+}
+
+struct sql_statement *email_index_find(struct store_view *session, const struct table *table) {
+    return email_statement(session, table, TABLE_FIND_EMAIL);
 }
 
 /* The rows of an address, one after the other. */
@@ -134,21 +132,21 @@ static bool next_row(struct rows *rows) {
     return true;
 }
 
-static enum status run_with_row(struct store_view *view, const struct table *table,
+static enum status run_with_row(struct store_view *session, const struct table *table,
                                 enum table_statement which, const struct rows *rows,
                                 int64_t owner) {
-    sqlite3_stmt *statement = view_table_statement(view, table, which);
+    struct sql_statement *statement = email_statement(session, table, which);
     if (!statement || rows->row.failed)
         return STATUS_BROKEN;
-    bind_text(statement, 1, buffer_text(&rows->row));
-    bind_integer(statement, 2, owner);
-    enum status status = view_step(view, statement);
-    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    sql_bind_text(statement, 1, buffer_text(&rows->row));
+    sql_bind_integer(statement, 2, owner);
+    enum status status = sql_step(statement);
+    sql_done(statement);
     return status;
 }
 
-enum status addresses_write(struct store_view *tx, const struct record *record, struct text folded,
-                            enum table_statement how) {
+static enum status write_rows(struct store_view *tx, const struct record *record,
+                              struct text folded, enum table_statement how) {
     struct arena arena = { 0 };
     struct rows rows = { .folded = folded };
     enum status status = STATUS_NOT_FOUND;
@@ -158,6 +156,18 @@ enum status addresses_write(struct store_view *tx, const struct record *record, 
     arena_close(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
+
+enum status email_index_add(struct store_view *tx, const struct record *record,
+                            struct text folded) {
+    return write_rows(tx, record, folded, TABLE_ADD_EMAIL);
+}
+
+enum status email_index_drop(struct store_view *tx, const struct record *record,
+                             struct text folded) {
+    return write_rows(tx, record, folded, TABLE_DROP_EMAIL);
+}
+
+/* ---- Checking ---- */
 
 static bool is_repeated(const struct rows *rows, struct arena *arena) {
     struct rows before = { .folded = rows->folded };
@@ -169,14 +179,14 @@ static bool is_repeated(const struct rows *rows, struct arena *arena) {
 }
 
 /* Are the rows of an address there? Counts them. */
-static enum status check_owner(struct store_view *view, const struct table *table, int64_t owner,
+static enum status check_owner(struct store_view *session, const struct table *table, int64_t owner,
                                struct text folded, int64_t *count) {
     struct arena arena = { 0 };
     struct rows rows = { .folded = folded };
     enum status status = STATUS_OK;
     buffer_init(&rows.row, &arena, folded.len);
     while (status == STATUS_OK && next_row(&rows)) {
-        status = run_with_row(view, table, TABLE_HAS_ADDRESS, &rows, owner);
+        status = run_with_row(session, table, TABLE_HAS_EMAIL, &rows, owner);
         *count += !is_repeated(&rows, &arena);
     }
     if (arena.failed)
@@ -185,33 +195,58 @@ static enum status check_owner(struct store_view *view, const struct table *tabl
     return status;
 }
 
-enum status addresses_check(struct store_view *view, const struct table *table, char *why,
-                            size_t why_size) {
-    const struct texts texts = { view, table, email_of(table) };
+/* The Ids and addresses of a table's records. */
+static struct sql_statement *select_emails(struct store_view *session, const struct table *table,
+                                           const struct field *email) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 256);
+    buffer_add(&sql, TEXT("SELECT Id, "));
+    row_add_value(&sql, table, email, table->name);
+    buffer_printf(&sql, " FROM %s ORDER BY Id", table->name);
+    buffer_add_char(&sql, '\0');
+    struct sql_statement *statement = sql.failed ? NULL : sql_prepare(session, sql.at);
+    arena_close(&arena);
+    return statement;
+}
+
+/* Of the record that the statement stands on: NOT_FOUND when a row of its address is missing. */
+static enum status check_record(struct store_view *session, const struct table *table,
+                                struct sql_statement *record, int64_t *count) {
+    struct arena arena = { 0 };
+    struct text address = sql_text(record, 1, &arena);
+    struct text folded = address.at ? fold(address, &arena) : address;
+    enum status status = arena.failed ? STATUS_BROKEN : STATUS_OK;
+    if (folded.at)
+        status = check_owner(session, table, sql_integer(record, 0), folded, count);
+    arena_close(&arena);
+    return status;
+}
+
+enum status email_index_check(struct store_view *session, const struct table *table, char *why,
+                              size_t why_size) {
+    const struct field *email = email_index_field(table);
     int64_t count = 0;
-    if (!texts.field)
+    if (!email)
         return STATUS_OK;
     /* It stays on its row, so that all is of one moment while others write. */
-    sqlite3_stmt *counted = view_table_statement(view, table, TABLE_COUNT_ADDRESSES);
-    sqlite3_stmt *record = texts_records(&texts);
-    enum status status = view_step(view, counted);
+    struct sql_statement *counted = email_statement(session, table, TABLE_COUNT_EMAILS);
+    struct sql_statement *record = select_emails(session, table, email);
+    enum status status = sql_step(counted);
     (void)snprintf(why, why_size, "they cannot be read");
-    while (status == STATUS_OK && (status = view_step(view, record)) == STATUS_OK) {
-        struct text folded = { (const char *)sqlite3_column_text(record, 1),
-                               (size_t)sqlite3_column_bytes(record, 1) };
-        int64_t owner = sqlite3_column_int64(record, 0);
-        status = folded.at ? check_owner(view, table, owner, folded, &count) : STATUS_BROKEN;
+    while (status == STATUS_OK && (status = sql_step(record)) == STATUS_OK) {
+        status = check_record(session, table, record, &count);
         if (status == STATUS_NOT_FOUND) {
-            (void)snprintf(why, why_size, "%lld is not found by its address", (long long)owner);
+            (void)snprintf(why, why_size, "%lld is not found by its address",
+                           (long long)sql_integer(record, 0));
             status = STATUS_BROKEN;
         }
     }
-    int64_t found = counted ? sqlite3_column_int64(counted, 0) : 0;
+    int64_t found = counted ? sql_integer(counted, 0) : 0;
     if (status == STATUS_NOT_FOUND && found != count)
         (void)snprintf(why, why_size, "there are %lld, of records %lld", (long long)found,
                        (long long)count);
-    if (counted)
-        (void)sqlite3_reset(counted); /* repeats the error of the step */
-    (void)sqlite3_finalize(record);
+    sql_done(counted);
+    sql_free(record);
     return status == STATUS_NOT_FOUND && found == count ? STATUS_OK : STATUS_BROKEN;
 }

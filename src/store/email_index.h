@@ -1,7 +1,8 @@
 #ifndef ROSTER_STORE_EMAIL_INDEX_H
 #define ROSTER_STORE_EMAIL_INDEX_H
 
-#include "store/sqlite/sqlite.h"
+#include "base/buffer.h"
+#include "store/session.h"
 
 /*
  * What whole e-mail addresses are looked for in. What contains maria@example.com has a local part
@@ -12,42 +13,51 @@
  */
 
 /** Can the index find what contains a folded needle? It takes a character before its first "@". */
-bool addresses_can_find(struct text needle) MUST_CHECK;
+bool email_index_can_find(struct text needle) MUST_CHECK;
 
 /** The rows for such a needle: `from` up to `to`, with `domain` in them. */
-struct address_range {
+struct email_range {
     struct text from, to, domain;
     bool failed; /* memory was short */
 };
 
-/** Of a needle that addresses_can_find. */
-struct address_range address_range(struct text needle, struct arena *arena);
+/** Of a needle that email_index_can_find. */
+struct email_range email_range(struct text needle, struct arena *arena);
 
 /**
  * Is a row of the range proof? What is in it contains the needle, unless the address has another
  * "@", whose row this may not be.
  */
-bool addresses_are_certain(struct text row) MUST_CHECK;
+bool email_index_is_certain(struct text row) MUST_CHECK;
 
-/** Adds the statement that makes a table's index, if it is missing; nothing when it has none. */
-void addresses_add_table(struct buffer *sql, const struct table *table);
+/** A table's searched e-mail; NULL when it has none. */
+const struct field *email_index_field(const struct table *table);
+
+/**
+ * Adds the name of such a table's index, "users_Email_addresses". It has the columns address (a
+ * text in UTF-8, compared byte by byte) and owner (an Id); both together are its key.
+ */
+void email_index_add_name(struct buffer *sql, const struct table *table);
 
 /**
  * Adds "users_Email_addresses WHERE ...", the rows of a range: parameter `first` is its begin, the
  * next its end, the one after that its domain.
  */
-void addresses_add_range(struct buffer *sql, const struct table *table, int first);
+void email_index_add_range(struct buffer *sql, const struct table *table, int first);
 
-/** Adds one of the statements from TABLE_ADDRESSED to TABLE_COUNT_ADDRESSES. */
-void addresses_add_statement(struct buffer *sql, const struct table *table,
-                             enum table_statement which);
+/** TABLE_FIND_EMAIL: up to two rows of a range, as Members, Id and address; see table_statement.h.
+ */
+struct sql_statement *email_index_find(struct store_view *session,
+                                       const struct table *table) MUST_CHECK;
 
-/** Adds or drops (TABLE_ADD_ADDRESS, TABLE_DROP_ADDRESS) the rows of a record's folded address. */
-enum status addresses_write(struct store_view *tx, const struct record *record, struct text folded,
-                            enum table_statement how) MUST_CHECK;
+/** Adds or drops the rows of a record's folded address. BROKEN. */
+enum status email_index_add(struct store_view *tx, const struct record *record,
+                            struct text folded) MUST_CHECK;
+enum status email_index_drop(struct store_view *tx, const struct record *record,
+                             struct text folded) MUST_CHECK;
 
 /** Compares a table's index with its records: OK, or BROKEN with the first difference in `why`. */
-enum status addresses_check(struct store_view *view, const struct table *table, char *why,
-                            size_t why_size) MUST_CHECK;
+enum status email_index_check(struct store_view *session, const struct table *table, char *why,
+                              size_t why_size) MUST_CHECK;
 
 #endif

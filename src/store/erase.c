@@ -1,11 +1,9 @@
 /* Takes out of all that is kept what is left of users whose records are gone. */
-#include "store/sqlite/sqlite.h"
-
 #include "json/json.h"
 #include "rules/email.h"
-
-#include <assert.h>
-#include <stdio.h>
+#include "store/audit.h"
+#include "store/engine.h"
+#include "store/rows.h"
 
 /* Stands for an address of who did something, as in statements.def. */
 #define NOBODY "erased user"
@@ -13,17 +11,17 @@
 struct erasing {
     struct store_view *tx;
     struct arena *arena;
-    struct buffer ids, addresses; /* lists in JSON, to be bound */
+    struct buffer ids, addresses; /* lists in JSON, see sql_bind_list */
 };
 
-static enum status run_with(const struct erasing *erasing, sqlite3_stmt *statement,
-                            const struct buffer *first, const struct buffer *second) {
+static enum status run_with(struct sql_statement *statement, const struct buffer *first,
+                            const struct buffer *second) {
     if (!statement)
         return STATUS_BROKEN;
-    bind_text(statement, 1, buffer_text(first));
+    sql_bind_list(statement, 1, buffer_text(first));
     if (second)
-        bind_text(statement, 2, buffer_text(second));
-    return view_execute(erasing->tx, statement);
+        sql_bind_list(statement, 2, buffer_text(second));
+    return sql_execute(statement);
 }
 
 /* ---- Whose traces they are ---- */
@@ -50,20 +48,20 @@ static void note_known(struct erased *erased, size_t count, int64_t id) {
 
 /* The trail tells who was there, and the addresses that they had before the last one. */
 static enum status read_trail(struct erasing *erasing, struct erased *erased, size_t count) {
-    sqlite3_stmt *statement = view_statement(erasing->tx, SQL_erased_trail);
+    struct sql_statement *statement = sql_statement(erasing->tx, SQL_erased_trail);
     enum status status = STATUS_BROKEN;
     if (!statement)
         return STATUS_BROKEN;
-    bind_text(statement, 1, buffer_text(&erasing->ids));
-    while ((status = view_step(erasing->tx, statement)) == STATUS_OK) {
-        note_known(erased, count, sqlite3_column_int64(statement, 0));
-        status = add_address(erasing, column_text(statement, 1, erasing->arena));
+    sql_bind_list(statement, 1, buffer_text(&erasing->ids));
+    while ((status = sql_step(statement)) == STATUS_OK) {
+        note_known(erased, count, sql_integer(statement, 0));
+        status = add_address(erasing, sql_text(statement, 1, erasing->arena));
         if (status == STATUS_OK)
-            status = add_address(erasing, column_text(statement, 2, erasing->arena));
+            status = add_address(erasing, sql_text(statement, 2, erasing->arena));
         if (status != STATUS_OK)
             break;
     }
-    (void)sqlite3_reset(statement); /* repeats the error of the step */
+    sql_done(statement);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -89,19 +87,15 @@ static enum status begin(struct erasing *erasing, struct erased *erased, size_t 
 /* ---- Who changed what ---- */
 
 static enum status run_on_table(const struct erasing *erasing, const struct table *table) {
-    sqlite3_stmt *statement = NULL;
-    enum status status = STATUS_BROKEN;
-    char sql[192];
-    int len = snprintf(sql, sizeof sql,
-                       "UPDATE %s SET Version = Version + 1, UpdatedBy = '" NOBODY "'"
-                       " WHERE UpdatedBy IN (SELECT value FROM json_each(?1))",
-                       table->name);
-    assert(len > 0 && (size_t)len < sizeof sql);
-    if (sqlite3_prepare_v2(erasing->tx->db, sql, -1, &statement, NULL) == SQLITE_OK)
-        status = run_with(erasing, statement, &erasing->addresses, NULL);
-    else
-        view_log(erasing->tx, "preparing to erase");
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    struct arena arena = { 0 };
+    struct text sql = arena_printf(&arena,
+                                   "UPDATE %s SET Version = Version + 1, UpdatedBy = '" NOBODY "'"
+                                   " WHERE UpdatedBy%s?1%s",
+                                   table->name, engine_any_of.before, engine_any_of.after);
+    struct sql_statement *statement = sql.at ? sql_prepare(erasing->tx, sql.at) : NULL;
+    enum status status = run_with(statement, &erasing->addresses, NULL);
+    sql_free(statement);
+    arena_close(&arena);
     return status;
 }
 
@@ -120,28 +114,34 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
+/* The users whose records one of the addresses changed last, as a list of int64_t. */
+static enum status find_changed(const struct erasing *erasing, struct arena *arena,
+                                struct buffer *ids) {
+    const struct field *updated_by = &user_table.fields[USER_UpdatedBy];
+    struct buffer sql;
+    enum status status;
+    buffer_init(&sql, arena, 160);
+    buffer_add(&sql, TEXT("SELECT Id FROM users WHERE "));
+    row_add_value(&sql, &user_table, updated_by, user_table.name);
+    buffer_printf(&sql, "%s?1%s", engine_any_of.before, engine_any_of.after);
+    buffer_add_char(&sql, '\0');
+    struct sql_statement *statement = sql.failed ? NULL : sql_prepare(erasing->tx, sql.at);
+    if (statement)
+        sql_bind_list(statement, 1, buffer_text(&erasing->addresses));
+    while ((status = sql_step(statement)) == STATUS_OK) {
+        int64_t id = sql_integer(statement, 0);
+        buffer_add(ids, (struct text){ (const char *)&id, sizeof id });
+    }
+    sql_free(statement);
+    return status == STATUS_NOT_FOUND && !ids->failed ? STATUS_OK : STATUS_BROKEN;
+}
+
 /* Records of users have it in their JSON: each is looked at, and those are written again. */
 static enum status run_on_users(const struct erasing *erasing) {
-    sqlite3_stmt *statement = NULL;
     struct arena arena = { 0 };
     struct buffer ids;
-    enum status status = STATUS_BROKEN;
-    char sql[160];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT Id FROM users WHERE users_member(Members, %d)"
-                   " IN (SELECT value FROM json_each(?1))",
-                   USER_UpdatedBy);
     buffer_init(&ids, &arena, 0);
-    if (sqlite3_prepare_v2(erasing->tx->db, sql, -1, &statement, NULL) == SQLITE_OK) {
-        bind_text(statement, 1, buffer_text(&erasing->addresses));
-        while ((status = view_step(erasing->tx, statement)) == STATUS_OK) {
-            int64_t id = sqlite3_column_int64(statement, 0);
-            buffer_add(&ids, (struct text){ (const char *)&id, sizeof id });
-        }
-        status = status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_BROKEN;
-    } else
-        view_log(erasing->tx, "preparing to erase");
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    enum status status = find_changed(erasing, &arena, &ids);
     const int64_t *list = (const int64_t *)(const void *)ids.at;
     for (size_t i = 0; status == STATUS_OK && i < ids.len / sizeof *list; i++)
         status = rename_author(erasing, list[i]);
@@ -150,10 +150,10 @@ static enum status run_on_users(const struct erasing *erasing) {
 }
 
 static enum status erase_authors(const struct erasing *erasing) {
-    enum status status = run_with(erasing, view_statement(erasing->tx, SQL_erase_authors),
-                                  &erasing->addresses, NULL);
+    enum status status =
+        run_with(sql_statement(erasing->tx, SQL_erase_authors), &erasing->addresses, NULL);
     if (status == STATUS_OK)
-        status = run_with(erasing, view_statement(erasing->tx, SQL_erase_payload_authors),
+        status = run_with(sql_statement(erasing->tx, SQL_erase_payload_authors),
                           &erasing->addresses, NULL);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (tables[i]->is_kept_as_json)
@@ -165,6 +165,12 @@ static enum status erase_authors(const struct erasing *erasing) {
 
 /* ---- All of it ---- */
 
+static enum status add_erasure(struct store_view *tx, int64_t user_id,
+                               const struct author *author) {
+    struct audit_row row = audit_erasure(user_id);
+    return audit_add(tx, &row, author);
+}
+
 enum status store_erase(struct store_view *tx, struct erased *erased, size_t count,
                         struct arena *arena, const struct author *author) {
     struct erasing erasing = { .tx = tx, .arena = arena };
@@ -173,15 +179,14 @@ enum status store_erase(struct store_view *tx, struct erased *erased, size_t cou
     /* The rows that say so come first: who did it may be among those who go. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         if (erased[i].was_known)
-            status = write_erasure(tx, erased[i].id, author);
+            status = add_erasure(tx, erased[i].id, author);
     if (status == STATUS_OK)
-        status = run_with(&erasing, view_statement(tx, SQL_erase_trail), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx, SQL_erase_trail), &erasing.ids, NULL);
     if (status == STATUS_OK)
-        status = run_with(&erasing, view_statement(tx, SQL_erase_payloads), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx, SQL_erase_payloads), &erasing.ids, NULL);
     if (status == STATUS_OK)
-        status = run_with(&erasing, view_statement(tx, SQL_erase_repeats), &erasing.ids,
-                          &erasing.addresses);
+        status = run_with(sql_statement(tx, SQL_erase_repeats), &erasing.ids, &erasing.addresses);
     if (status == STATUS_OK)
-        status = run_with(&erasing, view_statement(tx, SQL_erase_tokens), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx, SQL_erase_tokens), &erasing.ids, NULL);
     return status == STATUS_OK ? erase_authors(&erasing) : status;
 }

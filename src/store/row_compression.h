@@ -1,7 +1,7 @@
 #ifndef ROSTER_STORE_ROW_COMPRESSION_H
 #define ROSTER_STORE_ROW_COMPRESSION_H
 
-#include "store/sqlite/sqlite.h"
+#include "store/session.h"
 
 /*
  * The column Members: a record as replies show it, packed by LZ4 against a dictionary, the JSON of
@@ -11,22 +11,30 @@
  * written again. Plain JSON in a text is read as well.
  */
 
-/** Sees to it that there is a dictionary of what each table's fields make; writes. */
-enum status pack_keep_dictionaries(struct store_view *view) MUST_CHECK;
+struct row_compression;
 
-/** Packs the JSON of a record (json_add_row) into the arena. */
-enum status pack(struct store_view *view, const struct record *record, struct arena *arena,
-                 struct text *packed) MUST_CHECK;
+/**
+ * Sees to it that there is a dictionary of what each table's fields make; writes, so it belongs to
+ * the start of a database.
+ */
+enum status row_keep_dictionaries(struct store_view *session) MUST_CHECK;
+
+/** Packs the JSON of a record (json_add_row) into the arena. BROKEN. */
+enum status row_pack(struct store_view *session, const struct record *record, struct arena *arena,
+                     struct text *packed) MUST_CHECK;
 
 /** Adds the JSON that a column of Members holds to `json`. STATUS_BROKEN is logged. */
-enum status unpack(struct store_view *view, sqlite3_value *members, struct buffer *json) MUST_CHECK;
+enum status row_unpack(struct store_view *session, struct sql_value members,
+                       struct buffer *json) MUST_CHECK;
 
 /**
  * Did a version of Roster with the same members write it, and has it no others? Then its JSON is
  * what json_add_record would make of the record.
  */
-bool pack_is_as_shown(struct store_view *view, const struct table *table, sqlite3_value *members);
+bool row_is_as_shown(struct store_view *session, const struct table *table,
+                     struct sql_value members) MUST_CHECK;
 
-void packing_free(struct packing *packing);
+/** Takes NULL. */
+void row_compression_free(struct row_compression *compression);
 
 #endif

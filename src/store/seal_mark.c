@@ -1,8 +1,8 @@
 /* By what a database knows the key that seals its fields: a hash of the key. An empty one says that
  * there never was a key. None at all, that a version before these marks made the database. */
-#include "store/sqlite/sqlite.h"
+#include "store/seal_mark.h"
 
-#include "model/tables.h"
+#include "store/session.h"
 
 static bool is_mark_of(struct text mark, const struct seal_key *key) {
     struct token_hash own = seal_mark(key);
@@ -10,53 +10,49 @@ static bool is_mark_of(struct text mark, const struct seal_key *key) {
 }
 
 /* NOT_FOUND: there is none. */
-static enum status load_mark(struct store_view *view, struct arena *arena, struct text *mark) {
-    sqlite3_stmt *statement = NULL;
-    enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, "SELECT mark FROM seal_mark", -1, &statement, NULL) ==
-        SQLITE_OK)
-        status = view_step(view, statement);
+static enum status load_mark(struct store_view *session, struct arena *arena, struct text *mark) {
+    struct sql_statement *statement = sql_prepare(session, "SELECT mark FROM seal_mark");
+    enum status status = sql_step(statement);
     if (status == STATUS_OK) {
-        *mark = column_text(statement, 0, arena);
+        *mark = sql_text(statement, 0, arena);
         status = mark->at ? STATUS_OK : STATUS_BROKEN;
     }
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    sql_free(statement);
     return status;
 }
 
 /* Of one field: OK when the key opens a value, DENIED when there are some and it opens none, else
  * NOT_FOUND. */
-static enum status try_field(struct store_view *view, const struct seal_key *key,
+static enum status try_field(struct store_view *session, const struct seal_key *key,
                              const struct table *table, unsigned field) {
     struct arena arena = { 0 };
-    sqlite3_stmt *statement = NULL;
     enum status found = STATUS_NOT_FOUND, status = STATUS_BROKEN;
     const char *name = table->fields[field].name.at;
     struct text sql =
         arena_printf(&arena, "SELECT Id, %s FROM %s WHERE %s IS NOT NULL", name, table->name, name);
-    if (sql.at && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
-        while (found != STATUS_OK && (status = view_step(view, statement)) == STATUS_OK) {
-            struct arena room = { 0 };
-            struct text place = seal_place(table, sqlite3_column_int64(statement, 0), field, &room);
-            struct text sealed = column_text(statement, 1, &room);
-            bool opens = place.at && sealed.at && unseal(key, sealed, place, &room).at;
-            found = opens ? STATUS_OK : STATUS_DENIED;
-            arena_close(&room);
-        }
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    struct sql_statement *statement = sql.at ? sql_prepare(session, sql.at) : NULL;
+    while (found != STATUS_OK && (status = sql_step(statement)) == STATUS_OK) {
+        struct arena room = { 0 };
+        struct text place = seal_place(table, sql_integer(statement, 0), field, &room);
+        struct text sealed = sql_text(statement, 1, &room);
+        bool opens = place.at && sealed.at && unseal(key, sealed, place, &room).at;
+        found = opens ? STATUS_OK : STATUS_DENIED;
+        arena_close(&room);
+    }
+    sql_free(statement);
     arena_close(&arena);
     return status == STATUS_BROKEN ? status : found;
 }
 
 /* Of all fields, the same. */
-static enum status try_key(struct store_view *view, const struct seal_key *key) {
+static enum status try_key(struct store_view *session, const struct seal_key *key) {
     enum status all = STATUS_NOT_FOUND;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++) {
             if (!field_is_sealed(&tables[i]->fields[j]) ||
                 !field_has_column(tables[i], &tables[i]->fields[j]))
                 continue;
-            enum status one = try_field(view, key, tables[i], j);
+            enum status one = try_field(session, key, tables[i], j);
             if (one == STATUS_OK || one == STATUS_BROKEN)
                 return one;
             all = one == STATUS_DENIED ? one : all;
@@ -64,14 +60,14 @@ static enum status try_key(struct store_view *view, const struct seal_key *key) 
     return all;
 }
 
-enum status seal_mark_judge(struct store_view *view, const struct seal_key *key) {
+enum status seal_mark_check(struct store_view *session, const struct seal_key *key) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
-    enum status status = load_mark(view, &arena, &mark);
+    enum status status = load_mark(session, &arena, &mark);
     if (status == STATUS_OK && mark.len)
         status = is_mark_of(mark, key) ? STATUS_OK : STATUS_DENIED;
     else if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        status = try_key(view, key);
+        status = try_key(session, key);
     arena_close(&arena);
     return status;
 }
@@ -83,31 +79,31 @@ struct claim {
 
 static enum status run_claim(struct store_view *tx, struct store_command *command) {
     const struct claim *claim = (struct claim *)command;
-    sqlite3_stmt *statement = view_statement(tx, SQL_set_seal_mark);
-    if (!statement || view_run(tx, "DELETE FROM seal_mark") != STATUS_OK)
+    struct sql_statement *statement = sql_statement(tx, SQL_set_seal_mark);
+    if (!statement || sql_run(tx, "DELETE FROM seal_mark") != STATUS_OK)
         return STATUS_BROKEN;
-    bind_blob(statement, 1,
-              (struct text){ (const char *)claim->mark.bytes, sizeof claim->mark.bytes });
-    return view_execute(tx, statement);
+    sql_bind_bytes(statement, 1,
+                   (struct text){ (const char *)claim->mark.bytes, sizeof claim->mark.bytes });
+    return sql_execute(statement);
 }
 
-/* Reads with a view of its own; `is_marked`: the database knows its key. */
-static enum status judge(struct store *store, const struct seal_key *key, bool *is_marked) {
+/* Reads with a session of its own; `is_marked`: the database knows its key. */
+static enum status check_store(struct store *store, const struct seal_key *key, bool *is_marked) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
-    struct store_view *view = store_view_open(store);
-    enum status status = view ? load_mark(view, &arena, &mark) : STATUS_BROKEN;
+    struct store_view *session = store_view_open(store);
+    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
     *is_marked = mark.len;
     if (status != STATUS_BROKEN)
-        status = seal_mark_judge(view, key);
-    store_view_close(view);
+        status = seal_mark_check(session, key);
+    store_view_close(session);
     arena_close(&arena);
     return status;
 }
 
 enum status store_claim_key(struct store *store, const struct seal_key *key) {
     bool is_marked;
-    enum status status = judge(store, key, &is_marked);
+    enum status status = check_store(store, key, &is_marked);
     if (status == STATUS_DENIED || status == STATUS_BROKEN || is_marked)
         return status;
     struct claim claim = { .command = { .on_behalf_of = &store_nobody, .run = run_claim },
@@ -118,10 +114,10 @@ enum status store_claim_key(struct store *store, const struct seal_key *key) {
 enum status store_had_key(struct store *store, bool *had_key) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
-    struct store_view *view = store_view_open(store);
-    enum status status = view ? load_mark(view, &arena, &mark) : STATUS_BROKEN;
+    struct store_view *session = store_view_open(store);
+    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
     *had_key = status == STATUS_NOT_FOUND || mark.len;
-    store_view_close(view);
+    store_view_close(session);
     arena_close(&arena);
     return status == STATUS_BROKEN ? status : STATUS_OK;
 }

@@ -20,16 +20,14 @@ struct store;
 /** A connection: a reader's own, or the writer's while a command runs. One thread at a time. */
 struct store_view;
 
+struct sqlite_options;
+
 struct store_options {
-    const char *directory; /* must exist and be writable */
-    bool must_exist;       /* the database, with something in it: none is made */
-    /* The log is copied back when nothing has changed since the last look, when it is longer than
-     * its bound, past which it begins anew, or so long after the last time; 0: as is best. */
-    int look_every_ms;
-    int log_bound_pages;
-    int64_t checkpoint_after_ms;
-    int64_t search_limit_ms; /* how long a command of store_read may take; 0: 10 s */
-    int64_t user_tokens;     /* of each kind that a user may have; 0: 100 */
+    const char *directory;               /* must exist and be writable */
+    bool must_exist;                     /* the database, with something in it: none is made */
+    const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: as is best */
+    int64_t search_limit_ms;             /* how long a command of store_read may take; 0: 10 s */
+    int64_t user_tokens;                 /* of each kind that a user may have; 0: 100 */
     /* A picture as it is to be kept, in memory of the arena; `at` NULL: as it is. Pictures that a
      * version stored which did not do so yet pass it when the schema is brought up to date. NULL:
      * they stay as they are. */

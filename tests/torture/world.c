@@ -6,7 +6,8 @@
 
 #include "model/tables.h"
 #include "rules/email.h"
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/options.h"
+#include "store/sqlite/session.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -414,12 +415,12 @@ static bool same_person(struct world *world, struct store_view *view, unsigned w
 }
 
 /* A connection beside the store's own, for what store.h does not tell. */
-static struct store_view *open_beside(const struct world *world) {
+static struct connection *open_beside(const struct world *world) {
     char path[96];
     (void)snprintf(path, sizeof path, "%s/roster.db", world->directory);
-    struct store_view *view = view_open(NULL, path, false);
-    assert(view);
-    return view;
+    struct connection *beside = session_open(NULL, path, false);
+    assert(beside);
+    return beside;
 }
 
 static sqlite3_stmt *prepared(sqlite3 *db, const char *sql) {
@@ -532,7 +533,7 @@ static bool settle_journal(struct world *world, sqlite3 *db, enum doubt doubt) {
 }
 
 bool world_settle(struct world *world, enum doubt doubt) {
-    struct store_view *beside = open_beside(world);
+    struct connection *beside = open_beside(world);
     sqlite3 *db = beside->db;
     struct store_view *view = store_view_open(world->store);
     bool fits = (view != NULL || differs(world, "no view can be opened")) && is_whole(world, db) &&
@@ -540,7 +541,7 @@ bool world_settle(struct world *world, enum doubt doubt) {
     for (unsigned i = 0; fits && i < PEOPLE; i++)
         fits = same_person(world, view, i);
     store_view_close(view);
-    store_view_close(beside);
+    session_close(beside);
     return fits;
 }
 
@@ -549,10 +550,10 @@ bool world_settle(struct world *world, enum doubt doubt) {
 bool world_open(struct world *world) {
     char why[256];
     int code;
-    struct store_options options = { .directory = world->directory,
-                                     .look_every_ms = world->checkpoint_ms,
-                                     .checkpoint_after_ms = 1,
-                                     .log_bound_pages = world->log_pages };
+    const struct sqlite_options sqlite = { .poll_ms = world->checkpoint_ms,
+                                           .checkpoint_after_ms = 1,
+                                           .wal_bound_pages = world->log_pages };
+    const struct store_options options = { .directory = world->directory, .sqlite = &sqlite };
     world->store = store_open(&options, why, sizeof why, &code);
     return world->store || differs(world, "%s (%d)", why, code);
 }

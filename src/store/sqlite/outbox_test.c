@@ -1,6 +1,7 @@
 /* The outbox where a socket cannot see it: the lines of deliveries, a part of what is cancelled,
  * and a group that is rolled back. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/session.h"
 
 #include "model/tables.h"
 
@@ -20,8 +21,10 @@ static const struct author author = { { "test", 4 }, NOW_MS };
 /* ---- lines ---- */
 
 static struct store_view *opened(void) {
-    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
-    assert_non_null(view);
+    struct connection *connection =
+        session_open(NULL, "", true); /* a database that nobody else sees */
+    assert_non_null(connection);
+    struct store_view *view = &connection->session;
     assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
     return view;
 }
@@ -32,7 +35,7 @@ static void add_hook(struct store_view *view, bool is_active) {
                    "INSERT INTO web_hooks (Id, Version, BusinessId, Name, URL, Action, Active)"
                    " VALUES (%d, 1, 1, '', 'http://127.0.0.1:9/', 1002, %d)",
                    HOOK, is_active);
-    assert_int_equal(view_run(view, sql), STATUS_OK);
+    assert_int_equal(sql_run(view, sql), STATUS_OK);
 }
 
 /* To HOOK, of USER. `next`: its NextAttempt, as SQL. */
@@ -44,22 +47,20 @@ static void add_delivery(struct store_view *view, int id, enum delivery_status s
                    "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                    " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, %d, %s)",
                    id, id, HOOK, USER, (int)status, id, next);
-    assert_int_equal(view_run(view, sql), STATUS_OK);
+    assert_int_equal(sql_run(view, sql), STATUS_OK);
 }
 
 /* Its Status, and its NextAttempt, 0 for none. */
 static void assert_is(struct store_view *view, int id, enum delivery_status status, int64_t next) {
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(
-        sqlite3_prepare_v2(view->db,
-                           "SELECT Status, NextAttempt FROM web_hook_deliveries WHERE Id = ?1", -1,
-                           &statement, NULL),
-        SQLITE_OK);
-    bind_integer(statement, 1, id);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int64(statement, 0), status);
-    assert_int_equal(sqlite3_column_int64(statement, 1), next);
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    struct sql_statement *statement;
+    statement =
+        sql_prepare(view, "SELECT Status, NextAttempt FROM web_hook_deliveries WHERE Id = ?1");
+    assert_non_null(statement);
+    sql_bind_integer(statement, 1, id);
+    assert_int_equal(sql_step(statement), STATUS_OK);
+    assert_int_equal(sql_integer(statement, 0), status);
+    assert_int_equal(sql_integer(statement, 1), next);
+    sql_free(statement);
 }
 
 static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) {
@@ -127,7 +128,7 @@ static void those_due_for_longest_come_first(void **state) {
         (void)snprintf(next, sizeof next, "%d", 1000 - id);
         add_delivery(view, id, DELIVERY_PENDING, next);
     }
-    assert_int_equal(view_run(view, "UPDATE web_hook_deliveries SET EntityId = Id"), STATUS_OK);
+    assert_int_equal(sql_run(view, "UPDATE web_hook_deliveries SET EntityId = Id"), STATUS_OK);
     assert_int_equal(store_due_deliveries(view, &query, &arena, &due), STATUS_OK);
     assert_int_equal(due.count, DUE_MAX);
     for (unsigned i = 0; i < due.count; i++)
@@ -148,27 +149,25 @@ static void add_lines(struct store_view *view) {
                        "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                        " NextAttempt) VALUES (%d, 1, %d, %d, 1, %s)",
                        id, HOOK, id % LINES, id <= LINES ? "0" : "NULL");
-        assert_int_equal(view_run(view, sql), STATUS_OK);
+        assert_int_equal(sql_run(view, sql), STATUS_OK);
     }
 }
 
 /* Returns how many are pending. Of what is left of a line the first one is foreseen, and no other.
  */
 static int assert_lines_begin(struct store_view *view) {
-    sqlite3_stmt *statement = NULL;
+    struct sql_statement *statement;
     bool has_begun[LINES] = { false };
     int pending = 0;
-    assert_int_equal(sqlite3_prepare_v2(view->db,
-                                        "SELECT EntityId, NextAttempt IS NOT NULL FROM"
-                                        " web_hook_deliveries WHERE Status = 1 ORDER BY Id",
-                                        -1, &statement, NULL),
-                     SQLITE_OK);
-    for (; sqlite3_step(statement) == SQLITE_ROW; pending++) {
-        int line = sqlite3_column_int(statement, 0);
-        assert_int_equal(sqlite3_column_int(statement, 1), !has_begun[line]);
+    statement = sql_prepare(view, "SELECT EntityId, NextAttempt IS NOT NULL FROM"
+                                  " web_hook_deliveries WHERE Status = 1 ORDER BY Id");
+    assert_non_null(statement);
+    for (; sql_step(statement) == STATUS_OK; pending++) {
+        int line = sql_integer(statement, 0);
+        assert_int_equal(sql_integer(statement, 1), !has_begun[line]);
         has_begun[line] = true;
     }
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    sql_free(statement);
     return pending;
 }
 

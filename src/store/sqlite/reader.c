@@ -1,9 +1,13 @@
 /* The threads that read what may take long, so that no I/O thread has to wait for it. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/reader.h"
 
 #include "base/log.h"
 #include "base/time.h"
+#include "store/authority.h"
+#include "store/sqlite/session.h"
+#include "store/sqlite/state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* How many may wait: what is further back would be answered too late to be of use. */
@@ -20,24 +24,24 @@ struct reader_pool {
 static void *read_on(void *argument) {
     struct reader_pool *pool = argument;
     (void)pthread_setname_np(pthread_self(), "reader");
-    struct store_view *view = store_view_open(pool->store);
-    if (!view)
+    struct store_view *session = store_view_open(pool->store);
+    if (!session)
         log_error("a reader cannot open the database");
     else
-        view_limit(view);
+        session_limit(connection_of(session));
     for (struct queue_item *item; (item = queue_take(&pool->commands));) {
         struct store_command *command = (struct store_command *)item;
-        if (view)
-            view->deadline_ms = time_monotonic_ms() + pool->limit_ms;
-        command->status = view ? command_run(view, command) : STATUS_BROKEN;
+        if (session)
+            connection_of(session)->deadline_ms = time_monotonic_ms() + pool->limit_ms;
+        command->status = session ? authority_run(session, command) : STATUS_BROKEN;
         command->done(command);
     }
-    store_view_close(view);
+    store_view_close(session);
     return NULL;
 }
 
 enum status store_ask(struct store_view *session, struct store_command *command) {
-    return command_run(session, command);
+    return authority_run(session, command);
 }
 
 struct reader_pool *readers_start(struct store *store, unsigned threads, int64_t limit_ms) {
@@ -66,8 +70,11 @@ void readers_stop(struct reader_pool *pool) {
     free(pool);
 }
 
-enum status readers_submit(struct reader_pool *pool, struct store_command *command) {
-    return queue_put(&pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;
+enum status store_read(struct store *store, struct store_command *command) {
+    assert(command->on_behalf_of);
+    if (atomic_load(&store->is_closing))
+        return STATUS_UNAVAILABLE;
+    return queue_put(&store->reader_pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;
 }
 
 size_t readers_waiting(struct reader_pool *pool) {

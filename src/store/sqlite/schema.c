@@ -1,15 +1,18 @@
 /* The database's shape. Resources' tables are derived from the field tables; what only the server
  * itself uses is written out. A new database is made as it is now; an older one gets there by
  * numbered steps, in one transaction with the number. */
-#include "store/email_index.h"
-#include "store/row_compression.h"
-#include "store/sqlite/text_index.h"
+#include "store/sqlite/schema.h"
 
-#include "base/buffer.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "model/permission.h"
 #include "rules/email.h"
+#include "store/email_index.h"
+#include "store/row_compression.h"
+#include "store/rows.h"
+#include "store/sqlite/dialect.h"
+#include "store/sqlite/text_index.h"
+#include "store/write.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -110,10 +113,6 @@ static const char repeats_table[] =
 static const char repeats_of_callers[] =
     "CREATE INDEX repeats_of_callers ON repeats (caller, at_ms);";
 
-static bool is_view(const struct table *table) {
-    return table == &audit_trail_entry_table || table == &refresh_token_table;
-}
-
 /* What is to be delivered next, the lines that wait for it (one for each user at each webhook), and
  * what is done. 1 is DELIVERY_PENDING. */
 static const char outbox_indexes[] =
@@ -156,20 +155,20 @@ static const char *stored_type(const struct field *field) {
     return field->flags & SHARED ? "INTEGER" : sql_type[field->type];
 }
 
-static enum status read_pragma(struct store_view *view, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement = NULL;
+static enum status read_pragma(struct store_view *session, const char *sql, int64_t *number) {
+    struct sql_statement *statement = NULL;
     enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, sql, -1, &statement, NULL) == SQLITE_OK)
-        status = view_step(view, statement);
+    if ((statement = sql_prepare(session, sql)))
+        status = sql_step(statement);
     if (status == STATUS_OK)
-        *number = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+        *number = sql_integer(statement, 0);
+    sql_free(statement);
     return status;
 }
 
 static const struct text any_type = { NULL, 0 };
 
-static bool has_column(struct store_view *view, const char *table, const char *name,
+static bool has_column(struct store_view *session, const char *table, const char *name,
                        struct text type) {
     int64_t found = 0;
     char sql[192];
@@ -177,16 +176,16 @@ static bool has_column(struct store_view *view, const char *table, const char *n
                    "SELECT count(*) FROM pragma_table_info('%s') WHERE name='%s' AND"
                    " (type='%.*s' OR %d)",
                    table, name, (int)type.len, type.at ? type.at : "", !type.at);
-    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+    return read_pragma(session, sql, &found) == STATUS_OK && found == 1;
 }
 
-static bool has_table(struct store_view *view, const struct table *table) {
+static bool has_table(struct store_view *session, const struct table *table) {
     int64_t found = 0;
     char sql[128];
     (void)snprintf(sql, sizeof sql,
                    "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='%s'",
                    table->name);
-    return read_pragma(view, sql, &found) == STATUS_OK && found == 1;
+    return read_pragma(session, sql, &found) == STATUS_OK && found == 1;
 }
 
 /* Rows that were there before a field, and those of programs that do not know it, have no value. */
@@ -208,7 +207,7 @@ static void add_index(struct buffer *sql, const struct table *table, const struc
                       table->name, field->name.at, is_text ? " COLLATE NOCASE" : "");
 }
 
-static enum status create_table(struct store_view *view, const struct table *table) {
+static enum status create_table(struct store_view *session, const struct table *table) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 4096);
@@ -225,21 +224,21 @@ static enum status create_table(struct store_view *view, const struct table *tab
     for (unsigned i = 0; i < table->count; i++)
         add_index(&sql, table, &table->fields[i]);
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
     arena_close(&arena);
     return status;
 }
 
 /* Ids begin where nine digits do, as the hosted service's. */
-static enum status create_ids(struct store_view *view, const struct table *table) {
+static enum status create_ids(struct store_view *session, const struct table *table) {
     char sql[128];
     int len =
         snprintf(sql, sizeof sql, "INSERT INTO next_ids VALUES ('%s', 100000001)", table->name);
     assert(len > 0 && (size_t)len < sizeof sql);
-    return view_run(view, sql);
+    return sql_run(session, sql);
 }
 
-static enum status count_rows(struct store_view *view, const struct table *table) {
+static enum status count_rows(struct store_view *session, const struct table *table) {
     char sql[512];
     const char *name = table->name;
     int len = snprintf(sql, sizeof sql,
@@ -250,238 +249,248 @@ static enum status count_rows(struct store_view *view, const struct table *table
                        " UPDATE row_counts SET rows = rows - 1 WHERE kind = '%s'; END;",
                        name, name, name, name, name, name, name, name);
     assert(len > 0 && (size_t)len < sizeof sql);
-    return view_run(view, sql);
+    return sql_run(session, sql);
 }
 
-static enum status count_all_rows(struct store_view *view) {
-    enum status status = view_run(view, row_counts_table);
+static enum status count_all_rows(struct store_view *session) {
+    enum status status = sql_run(session, row_counts_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        if (has_table(view, tables[i]))
-            status = count_rows(view, tables[i]);
+        if (has_table(session, tables[i]))
+            status = count_rows(session, tables[i]);
     return status;
 }
 
+static void add_email_index(struct buffer *sql, const struct table *table) {
+    if (!email_index_field(table))
+        return;
+    buffer_add(sql, TEXT("CREATE TABLE IF NOT EXISTS "));
+    email_index_add_name(sql, table);
+    buffer_add(sql, TEXT(" (address TEXT NOT NULL, owner INTEGER NOT NULL,"
+                         " PRIMARY KEY (address, owner)) STRICT, WITHOUT ROWID;"));
+}
+
 /* What searches look into. */
-static enum status create_texts(struct store_view *view) {
+static enum status create_texts(struct store_view *session) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 512);
     for (unsigned i = 0; i < TABLES; i++) {
-        texts_add_tables(&sql, tables[i]);
-        addresses_add_table(&sql, tables[i]);
+        text_index_add_tables(&sql, tables[i]);
+        add_email_index(&sql, tables[i]);
     }
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
     arena_close(&arena);
     return status;
 }
 
-static enum status create_resource(struct store_view *view, const struct table *table) {
-    enum status status = create_table(view, table);
-    return status == STATUS_OK ? create_ids(view, table) : status;
+static enum status create_resource(struct store_view *session, const struct table *table) {
+    enum status status = create_table(session, table);
+    return status == STATUS_OK ? create_ids(session, table) : status;
 }
 
 /* Strangers may ask for a business by its name. */
 static const char names_of_businesses[] =
     "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE);";
 
-static enum status create_all(struct store_view *view) {
-    enum status status = view_run(view, next_ids_table);
+static enum status create_all(struct store_view *session) {
+    enum status status = sql_run(session, next_ids_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        if (!is_view(tables[i]))
-            status = create_resource(view, tables[i]);
+        if (!row_is_derived(tables[i]))
+            status = create_resource(session, tables[i]);
     if (status == STATUS_OK)
-        status = count_all_rows(view);
+        status = count_all_rows(session);
     if (status == STATUS_OK)
-        status = view_run(view, names_of_businesses);
+        status = sql_run(session, names_of_businesses);
     if (status == STATUS_OK)
-        status = create_texts(view);
+        status = create_texts(session);
     if (status == STATUS_OK)
-        status = view_run(view, own_tables);
+        status = sql_run(session, own_tables);
     if (status == STATUS_OK)
-        status = view_run(view, outbox_indexes);
+        status = sql_run(session, outbox_indexes);
     if (status == STATUS_OK)
-        status = view_run(view, payloads_table payloads_end);
+        status = sql_run(session, payloads_table payloads_end);
     if (status == STATUS_OK)
-        status = view_run(view, repeats_table);
-    return status == STATUS_OK ? view_run(view, repeats_of_callers) : status;
+        status = sql_run(session, repeats_table);
+    return status == STATUS_OK ? sql_run(session, repeats_of_callers) : status;
 }
 
 /* Reads the record of a row that has all of its fields in columns, after Version. */
-static bool read_columns(sqlite3_stmt *statement, struct arena *arena, struct record *record) {
+static bool read_columns(struct sql_statement *statement, struct arena *arena,
+                         struct record *record) {
     int column = 0;
-    record->version = sqlite3_column_int64(statement, column++);
+    record->version = sql_integer(statement, column++);
     for (unsigned i = 0; i < record->table->count; i++)
         if (field_is_stored(&record->table->fields[i]) &&
-            !view_read_value(sqlite3_column_value(statement, column++), arena, &record->values[i]))
+            !row_read_value(sql_value(statement, column++), arena, &record->values[i]))
             return false;
     return true;
 }
 
-static enum status copy_row(struct store_view *view, sqlite3_stmt *statement) {
+static enum status copy_row(struct store_view *session, struct sql_statement *statement) {
     struct arena arena = { 0 };
     struct record record = record_new(&user_table, &arena);
     enum status status = STATUS_BROKEN;
     if (record.values && read_columns(statement, &arena, &record))
-        status = write_new_row(view, &record);
+        status = row_insert(session, &record);
     if (status == STATUS_OK)
-        status = write_new_indexes(view, &record);
+        status = write_new_indexes(session, &record);
     arena_close(&arena);
     return status;
 }
 
 /* A field may be younger than the table that its record is copied from. */
-static const char *column_or_null(struct store_view *view, const char *from,
+static const char *column_or_null(struct store_view *session, const char *from,
                                   const struct field *field) {
-    return has_column(view, from, field->name.at, any_type) ? field->name.at : "NULL";
+    return has_column(session, from, field->name.at, any_type) ? field->name.at : "NULL";
 }
 
-static enum status copy_rows(struct store_view *view, const char *from) {
+static enum status copy_rows(struct store_view *session, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
-    sqlite3_stmt *statement = NULL;
+    struct sql_statement *statement = NULL;
     enum status status = STATUS_BROKEN;
     buffer_init(&sql, &arena, 2048);
     buffer_add(&sql, TEXT("SELECT Version"));
     for (unsigned i = 0; i < user_table.count; i++)
         if (field_is_stored(&user_table.fields[i]))
-            buffer_printf(&sql, ", %s", column_or_null(view, from, &user_table.fields[i]));
+            buffer_printf(&sql, ", %s", column_or_null(session, from, &user_table.fields[i]));
     buffer_printf(&sql, " FROM %s", from);
     buffer_add_char(&sql, '\0');
-    if (!sql.failed && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
-        while ((status = view_step(view, statement)) == STATUS_OK &&
-               (status = copy_row(view, statement)) == STATUS_OK)
+    if (!sql.failed && (statement = sql_prepare(session, sql.at)))
+        while ((status = sql_step(statement)) == STATUS_OK &&
+               (status = copy_row(session, statement)) == STATUS_OK)
             ;
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    sql_free(statement);
     arena_close(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* Users were kept in a column a field. */
-static enum status keep_users_as_json(struct store_view *view) {
-    enum status status = view_run(view, "DROP INDEX users_EmailKey;"
-                                        "DROP INDEX users_administrators;"
-                                        "DELETE FROM links WHERE field GLOB 'users.*';"
-                                        "ALTER TABLE users RENAME TO users_by_column;");
+static enum status keep_users_as_json(struct store_view *session) {
+    enum status status = sql_run(session, "DROP INDEX users_EmailKey;"
+                                          "DROP INDEX users_administrators;"
+                                          "DELETE FROM links WHERE field GLOB 'users.*';"
+                                          "ALTER TABLE users RENAME TO users_by_column;");
     if (status == STATUS_OK)
-        status = create_table(view, &user_table);
+        status = create_table(session, &user_table);
     if (status == STATUS_OK)
-        status = create_texts(view);
+        status = create_texts(session);
     if (status == STATUS_OK)
-        status = copy_rows(view, "users_by_column");
-    return status == STATUS_OK ? view_run(view, "DROP TABLE users_by_column;" administrators)
+        status = copy_rows(session, "users_by_column");
+    return status == STATUS_OK ? sql_run(session, "DROP TABLE users_by_column;" administrators)
                                : status;
 }
 
 /* References were found by looking at every row. Those of users were written with their rows, and
  * those of later versions are not there yet. */
-static enum status link_references(struct store_view *view) {
+static enum status link_references(struct store_view *session) {
     char sql[256];
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; status == STATUS_OK && j < tables[i]->count; j++) {
             const struct table *table = tables[i];
             const char *name = table->fields[j].name.at;
-            if (is_view(table) || table->is_kept_as_json || !field_is_linked(&table->fields[j]) ||
-                table->fields[j].type != TYPE_reference ||
-                !has_column(view, table->name, name, TEXT("INTEGER")))
+            if (row_is_derived(table) || table->is_kept_as_json ||
+                !field_is_linked(&table->fields[j]) || table->fields[j].type != TYPE_reference ||
+                !has_column(session, table->name, name, TEXT("INTEGER")))
                 continue;
             int len = snprintf(sql, sizeof sql,
                                "INSERT INTO links (field, target, owner)"
                                " SELECT '%s.%s', %s, Id FROM %s WHERE %s IS NOT NULL",
                                table->name, name, name, table->name, name);
             assert(len > 0 && (size_t)len < sizeof sql);
-            status = view_run(view, sql);
+            status = sql_run(session, sql);
         }
     return status;
 }
 
 /* Version 2: users as JSON, webhooks, what is read through views, and what keys were used for. */
-static enum status to_version_2(struct store_view *view) {
-    enum status status = keep_users_as_json(view);
+static enum status to_version_2(struct store_view *session) {
+    enum status status = keep_users_as_json(session);
     if (status == STATUS_OK)
-        status = create_resource(view, &web_hook_table);
+        status = create_resource(session, &web_hook_table);
     if (status == STATUS_OK)
-        status = create_resource(view, &web_hook_delivery_table);
+        status = create_resource(session, &web_hook_delivery_table);
     if (status == STATUS_OK)
-        status = view_run(view, outbox_indexes);
+        status = sql_run(session, outbox_indexes);
     if (status == STATUS_OK)
-        status = link_references(view);
+        status = link_references(session);
     if (status == STATUS_OK)
-        status = count_all_rows(view);
+        status = count_all_rows(session);
     if (status == STATUS_OK)
-        status = view_run(view, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
-                                "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
+        status = sql_run(session, "ALTER TABLE tokens ADD COLUMN id INTEGER;" token_ids
+                                  "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
     if (status == STATUS_OK)
-        status = view_run(view, repeats_table);
+        status = sql_run(session, repeats_table);
     return status;
 }
 
 /* Applications have developers, keys and roles that they ask for; audit rows a business; and what
  * has no GUID of its own has one that follows from its Id. Whose an application was is not known:
  * it is given to who changed it last, or to the first administrator. */
-static enum status complete_resources(struct store_view *view) {
-    return view_run(view, "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
-                          "ALTER TABLE applications ADD COLUMN ApplicationKey TEXT;"
-                          "ALTER TABLE applications ADD COLUMN SecretKey BLOB;"
-                          "ALTER TABLE applications ADD COLUMN RequiredRoles TEXT;"
-                          "UPDATE applications SET RequiredRoles = '[]', DeveloperId = ifnull("
-                          "(SELECT u.Id FROM users AS u WHERE u.Email = applications.UpdatedBy),"
-                          " (SELECT min(Id) FROM users WHERE IsAdmin = 1 AND Active = 1));"
-                          "INSERT INTO links (field, target, owner)"
-                          " SELECT 'applications.DeveloperId', DeveloperId, Id FROM applications;"
-                          "ALTER TABLE audit ADD COLUMN business_id INTEGER;" realm_table
-                          "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
+static enum status complete_resources(struct store_view *session) {
+    return sql_run(session, "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
+                            "ALTER TABLE applications ADD COLUMN ApplicationKey TEXT;"
+                            "ALTER TABLE applications ADD COLUMN SecretKey BLOB;"
+                            "ALTER TABLE applications ADD COLUMN RequiredRoles TEXT;"
+                            "UPDATE applications SET RequiredRoles = '[]', DeveloperId = ifnull("
+                            "(SELECT u.Id FROM users AS u WHERE u.Email = applications.UpdatedBy),"
+                            " (SELECT min(Id) FROM users WHERE IsAdmin = 1 AND Active = 1));"
+                            "INSERT INTO links (field, target, owner)"
+                            " SELECT 'applications.DeveloperId', DeveloperId, Id FROM applications;"
+                            "ALTER TABLE audit ADD COLUMN business_id INTEGER;" realm_table
+                            "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
 }
 
-static enum status copy_packed(struct store_view *view, const char *from) {
+static enum status copy_packed(struct store_view *session, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 2048);
     buffer_add(&sql, TEXT("Version"));
     for (unsigned i = 0; i < user_table.count; i++)
         if (field_has_column(&user_table, &user_table.fields[i]) &&
-            has_column(view, from, user_table.fields[i].name.at, any_type))
+            has_column(session, from, user_table.fields[i].name.at, any_type))
             buffer_printf(&sql, ", %s", user_table.fields[i].name.at);
     buffer_add_char(&sql, '\0');
     struct text copy = arena_printf(
         &arena, "INSERT INTO users (%s, Members) SELECT %s, users_pack(Members) FROM %s",
         sql.failed ? "" : sql.at, sql.failed ? "" : sql.at, from);
-    enum status status = sql.failed || !copy.at ? STATUS_BROKEN : view_run(view, copy.at);
+    enum status status = sql.failed || !copy.at ? STATUS_BROKEN : sql_run(session, copy.at);
     arena_close(&arena);
     return status;
 }
 
 /* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
-static enum status pack_users(struct store_view *view) {
-    if (has_column(view, user_table.name, "Members", TEXT("ANY")))
+static enum status pack_users(struct store_view *session) {
+    if (has_column(session, user_table.name, "Members", TEXT("ANY")))
         return STATUS_OK;
-    enum status status = view_run(view, "DROP INDEX users_EmailKey;"
-                                        "DROP INDEX users_administrators;"
-                                        "DROP INDEX users_FullName;"
-                                        "DROP INDEX users_Email;"
-                                        "DROP TRIGGER users_added;"
-                                        "DROP TRIGGER users_removed;"
-                                        "ALTER TABLE users RENAME TO users_unpacked;");
+    enum status status = sql_run(session, "DROP INDEX users_EmailKey;"
+                                          "DROP INDEX users_administrators;"
+                                          "DROP INDEX users_FullName;"
+                                          "DROP INDEX users_Email;"
+                                          "DROP TRIGGER users_added;"
+                                          "DROP TRIGGER users_removed;"
+                                          "ALTER TABLE users RENAME TO users_unpacked;");
     if (status == STATUS_OK)
-        status = create_table(view, &user_table);
+        status = create_table(session, &user_table);
     if (status == STATUS_OK)
-        status = copy_packed(view, "users_unpacked");
+        status = copy_packed(session, "users_unpacked");
     if (status == STATUS_OK)
-        status = view_run(view, "DROP TABLE users_unpacked;"
-                                "DELETE FROM row_counts WHERE kind = 'users';" administrators);
-    return status == STATUS_OK ? count_rows(view, &user_table) : status;
+        status = sql_run(session, "DROP TABLE users_unpacked;"
+                                  "DELETE FROM row_counts WHERE kind = 'users';" administrators);
+    return status == STATUS_OK ? count_rows(session, &user_table) : status;
 }
 
 /* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
-static enum status keep_repeats(struct store_view *view) {
-    enum status status =
-        view_run(view, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
+static enum status keep_repeats(struct store_view *session) {
+    enum status status = sql_run(
+        session, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
     if (status == STATUS_OK)
-        status = view_run(view, repeats_table);
+        status = sql_run(session, repeats_table);
     return status == STATUS_OK
-               ? view_run(
-                     view,
+               ? sql_run(
+                     session,
                      "INSERT OR REPLACE INTO repeats (caller, key, mac, record_id, at_ms, author)"
                      " SELECT r.caller, a.entity || ' ' || r.key, r.mac, r.record_id, r.at_ms,"
                      " a.action_by FROM repeats_of_callers AS r JOIN audit AS a"
@@ -499,124 +508,123 @@ static const char free_chat_room_names[] =
 
 /* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, keys
  * belong to a resource, chat rooms need no name. */
-static enum status to_version_3(struct store_view *view) {
-    enum status status = pack_users(view);
+static enum status to_version_3(struct store_view *session) {
+    enum status status = pack_users(session);
     if (status == STATUS_OK)
-        status = complete_resources(view);
+        status = complete_resources(session);
     if (status == STATUS_OK)
-        status = keep_repeats(view);
-    return status == STATUS_OK ? view_run(view, free_chat_room_names) : status;
+        status = keep_repeats(session);
+    return status == STATUS_OK ? sql_run(session, free_chat_room_names) : status;
 }
 
 /* Version 4: texts stand in blocks, where they were in an index of three letters each, and
  * addresses in a table for each field, where they were in one. Those of version 1 came there on
  * their way to version 2. */
-static enum status to_version_4(struct store_view *view) {
+static enum status to_version_4(struct store_view *session) {
     int64_t has_index = 0;
     enum status status = read_pragma(
-        view, "SELECT count(*) FROM sqlite_schema WHERE name = 'users_texts'", &has_index);
+        session, "SELECT count(*) FROM sqlite_schema WHERE name = 'users_texts'", &has_index);
     if (status != STATUS_OK || !has_index)
         return status;
-    status = view_run(view, "DROP TABLE users_texts");
+    status = sql_run(session, "DROP TABLE users_texts");
     if (status == STATUS_OK)
-        status = create_texts(view);
+        status = create_texts(session);
     if (status == STATUS_OK)
-        status = view_run(view, "INSERT INTO users_Email_addresses SELECT address, owner"
-                                " FROM addresses WHERE field = 'users.Email';"
-                                "DROP TABLE addresses;");
+        status = sql_run(session, "INSERT INTO users_Email_addresses SELECT address, owner"
+                                  " FROM addresses WHERE field = 'users.Email';"
+                                  "DROP TABLE addresses;");
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++)
         if (user_table.fields[i].flags & SEARCHED && !field_since(&user_table.fields[i]))
-            status = texts_fill(&(struct texts){ view, &user_table, &user_table.fields[i] });
+            status = text_index_fill(
+                &(struct text_index){ session, &user_table, &user_table.fields[i] });
     return status;
 }
 
 /* Tokens have families. What one client of a user has belongs together; it has no end but its own,
  * and what it was made with is not known. Kinds 0 to 2 are access, refresh and spent tokens. */
-static enum status give_tokens_families(struct store_view *view) {
-    return view_run(view, "ALTER TABLE tokens ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
-                          "ALTER TABLE tokens ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
-                          "ALTER TABLE tokens ADD COLUMN ends_ms INTEGER NOT NULL"
-                          " DEFAULT 9223372036854775807;"
-                          "UPDATE tokens SET family = abs(random() % 9007199254740991) + 1;"
-                          "UPDATE tokens SET family = (SELECT min(s.family) FROM tokens AS s"
-                          " WHERE s.user_id = tokens.user_id AND s.client_id = tokens.client_id"
-                          " AND s.kind <= 2) WHERE kind <= 2;" token_families);
+static enum status give_tokens_families(struct store_view *session) {
+    return sql_run(session, "ALTER TABLE tokens ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
+                            "ALTER TABLE tokens ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
+                            "ALTER TABLE tokens ADD COLUMN ends_ms INTEGER NOT NULL"
+                            " DEFAULT 9223372036854775807;"
+                            "UPDATE tokens SET family = abs(random() % 9007199254740991) + 1;"
+                            "UPDATE tokens SET family = (SELECT min(s.family) FROM tokens AS s"
+                            " WHERE s.user_id = tokens.user_id AND s.client_id = tokens.client_id"
+                            " AND s.kind <= 2) WHERE kind <= 2;" token_families);
 }
 
-static enum status refold_text(struct store_view *view, const struct texts *texts,
-                               sqlite3_stmt *row) {
+static enum status refold_text(struct store_view *session, const struct text_index *index,
+                               struct sql_statement *row) {
     struct arena arena = { 0 };
-    struct record owner = record_new(texts->table, &arena);
-    struct text folded = column_text(row, 1, &arena), old = column_text(row, 2, &arena);
+    struct record owner = record_new(index->table, &arena);
+    struct text folded = sql_text(row, 1, &arena), old = sql_text(row, 2, &arena);
     enum status status = owner.values && folded.at && old.at ? STATUS_OK : STATUS_BROKEN;
     if (status == STATUS_OK) {
-        owner.values[texts->table->common.id] = value_integer(sqlite3_column_int64(row, 0));
-        status = texts_set(texts, record_id(&owner), folded);
+        owner.values[index->table->common.id] = value_integer(sql_integer(row, 0));
+        status = text_index_set(index, record_id(&owner), folded);
     }
-    if (status == STATUS_OK && texts->field->type == TYPE_email)
-        status = addresses_write(view, &owner, old, TABLE_DROP_ADDRESS);
-    if (status == STATUS_OK && texts->field->type == TYPE_email)
-        status = addresses_write(view, &owner, folded, TABLE_ADD_ADDRESS);
+    if (status == STATUS_OK && index->field->type == TYPE_email)
+        status = email_index_drop(session, &owner, old);
+    if (status == STATUS_OK && index->field->type == TYPE_email)
+        status = email_index_add(session, &owner, folded);
     arena_close(&arena);
     return status;
 }
 
 /* Texts were looked for with their accents. */
-static enum status drop_accents(struct store_view *view) {
+static enum status drop_accents(struct store_view *session) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++) {
-        const struct texts texts = { view, &user_table, &user_table.fields[i] };
-        if (!(texts.field->flags & SEARCHED) || field_since(texts.field))
+        const struct text_index index = { session, &user_table, &user_table.fields[i] };
+        if (!(index.field->flags & SEARCHED) || field_since(index.field))
             continue;
-        sqlite3_stmt *row = texts_accented(&texts);
-        while ((status = view_step(view, row)) == STATUS_OK &&
-               (status = refold_text(view, &texts, row)) == STATUS_OK)
+        struct sql_statement *row = text_index_accented(&index);
+        while ((status = sql_step(row)) == STATUS_OK &&
+               (status = refold_text(session, &index, row)) == STATUS_OK)
             ;
-        (void)sqlite3_finalize(row); /* repeats the error of the step */
+        sql_free(row);
         status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
     return status;
 }
 
 /* Of two users whose addresses are one mailbox the one who has the plain spelling keeps it. */
-static enum status rekey_user(struct store_view *view, sqlite3_stmt *row) {
+static enum status rekey_user(struct store_view *session, struct sql_statement *row) {
     struct arena arena = { 0 };
-    sqlite3_stmt *update = NULL;
-    struct text key = email_key(column_text(row, 1, &arena), &arena);
+    struct sql_statement *update = NULL;
+    struct text key = email_key(sql_text(row, 1, &arena), &arena);
     enum status status = STATUS_BROKEN;
     if (key.at &&
-        sqlite3_prepare_v2(view->db, "UPDATE OR IGNORE users SET EmailKey = ?1 WHERE Id = ?2", -1,
-                           &update, NULL) == SQLITE_OK) {
-        bind_text(update, 1, key);
-        bind_integer(update, 2, sqlite3_column_int64(row, 0));
-        status = view_execute(view, update);
+        (update = sql_prepare(session, "UPDATE OR IGNORE users SET EmailKey = ?1 WHERE Id = ?2"))) {
+        sql_bind_text(update, 1, key);
+        sql_bind_integer(update, 2, sql_integer(row, 0));
+        status = sql_execute(update);
     }
-    if (status == STATUS_OK && !sqlite3_changes(view->db))
+    if (status == STATUS_OK && !sql_changed(update))
         log_warning("user %lld has the mailbox of another user, in quotes; give one of them another"
                     " address",
-                    (long long)sqlite3_column_int64(row, 0));
-    (void)sqlite3_finalize(update); /* repeats the error of the step */
+                    (long long)sql_integer(row, 0));
+    sql_free(update);
     arena_close(&arena);
     return status;
 }
 
 /* Quotes that need not be there, and an IPv6 address in another spelling, made another key. */
-static enum status rekey_users(struct store_view *view) {
-    sqlite3_stmt *row = NULL;
+static enum status rekey_users(struct store_view *session) {
+    struct sql_statement *row = NULL;
     enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db,
-                           "SELECT Id, Email FROM users WHERE Email GLOB '\"*' OR Email GLOB"
-                           " '*@[[]*' ORDER BY Id",
-                           -1, &row, NULL) == SQLITE_OK)
-        while ((status = view_step(view, row)) == STATUS_OK &&
-               (status = rekey_user(view, row)) == STATUS_OK)
+    if ((row =
+             sql_prepare(session, "SELECT Id, Email FROM users WHERE Email GLOB '\"*' OR Email GLOB"
+                                  " '*@[[]*' ORDER BY Id")))
+        while ((status = sql_step(row)) == STATUS_OK &&
+               (status = rekey_user(session, row)) == STATUS_OK)
             ;
-    (void)sqlite3_finalize(row); /* repeats the error of the step */
+    sql_free(row);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* Audit rows had what belongs to a secret, and were searched by it. */
-static enum status blank_confidential(struct store_view *view) {
+static enum status blank_confidential(struct store_view *session) {
     char sql[192];
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < TABLES; i++)
@@ -629,61 +637,61 @@ static enum status blank_confidential(struct store_view *view) {
                                " WHERE entity = '%s' AND property = '%s'",
                                tables[i]->entity, field->name.at);
             assert(len > 0 && (size_t)len < sizeof sql);
-            status = view_run(view, sql);
+            status = sql_run(session, sql);
         }
     return status;
 }
 
 /* Each delivery had its own copy of what it tells. Tables of version 1 were made as they are now.
  */
-static enum status share_payloads(struct store_view *view) {
-    enum status status = view_run(view, payloads_table);
+static enum status share_payloads(struct store_view *session) {
+    enum status status = sql_run(session, payloads_table);
     if (status == STATUS_OK &&
-        has_column(view, web_hook_delivery_table.name, "Payload", TEXT("TEXT")))
+        has_column(session, web_hook_delivery_table.name, "Payload", TEXT("TEXT")))
         status =
-            view_run(view, "ALTER TABLE web_hook_deliveries RENAME COLUMN Payload TO OwnPayload;"
-                           "ALTER TABLE web_hook_deliveries ADD COLUMN Payload INTEGER;"
-                           "INSERT INTO payloads SELECT Id, OwnPayload FROM web_hook_deliveries"
-                           " WHERE OwnPayload IS NOT NULL;"
-                           "UPDATE web_hook_deliveries SET Payload = Id"
-                           " WHERE OwnPayload IS NOT NULL;"
-                           "ALTER TABLE web_hook_deliveries DROP COLUMN OwnPayload;");
-    return status == STATUS_OK ? view_run(view, payloads_end) : status;
+            sql_run(session, "ALTER TABLE web_hook_deliveries RENAME COLUMN Payload TO OwnPayload;"
+                             "ALTER TABLE web_hook_deliveries ADD COLUMN Payload INTEGER;"
+                             "INSERT INTO payloads SELECT Id, OwnPayload FROM web_hook_deliveries"
+                             " WHERE OwnPayload IS NOT NULL;"
+                             "UPDATE web_hook_deliveries SET Payload = Id"
+                             " WHERE OwnPayload IS NOT NULL;"
+                             "ALTER TABLE web_hook_deliveries DROP COLUMN OwnPayload;");
+    return status == STATUS_OK ? sql_run(session, payloads_end) : status;
 }
 
 /* Whose right a webhook goes by was not asked: it is that of who changed it last, whose address may
  * be another one by now, as the trail has it. */
-static enum status give_hooks_makers(struct store_view *view) {
-    if (has_column(view, web_hook_table.name, "MakerId", TEXT("INTEGER")))
+static enum status give_hooks_makers(struct store_view *session) {
+    if (has_column(session, web_hook_table.name, "MakerId", TEXT("INTEGER")))
         return STATUS_OK; /* of version 1, made as it is now */
-    return view_run(view, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
-                          "UPDATE web_hooks SET MakerId = ifnull((SELECT Id FROM users"
-                          " WHERE Email = web_hooks.UpdatedBy), (SELECT u.Id FROM audit AS a"
-                          " JOIN users AS u ON u.Id = a.entity_id WHERE a.entity = 'User'"
-                          " AND a.property = 'Email' AND a.old_value = web_hooks.UpdatedBy"
-                          " ORDER BY a.id DESC LIMIT 1));");
+    return sql_run(session, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
+                            "UPDATE web_hooks SET MakerId = ifnull((SELECT Id FROM users"
+                            " WHERE Email = web_hooks.UpdatedBy), (SELECT u.Id FROM audit AS a"
+                            " JOIN users AS u ON u.Id = a.entity_id WHERE a.entity = 'User'"
+                            " AND a.property = 'Email' AND a.old_value = web_hooks.UpdatedBy"
+                            " ORDER BY a.id DESC LIMIT 1));");
 }
 
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
  * spellings of one address have one key, businesses are found by their names, audit rows do not
  * have what is confidential, deliveries share what they tell, webhooks have makers. */
-static enum status to_version_5(struct store_view *view) {
-    enum status status = give_tokens_families(view);
+static enum status to_version_5(struct store_view *session) {
+    enum status status = give_tokens_families(session);
     if (status == STATUS_OK)
-        status = view_run(view, seal_mark_table);
+        status = sql_run(session, seal_mark_table);
     if (status == STATUS_OK)
-        status = drop_accents(view);
+        status = drop_accents(session);
     if (status == STATUS_OK)
-        status = view_run(view, names_of_businesses);
+        status = sql_run(session, names_of_businesses);
     if (status == STATUS_OK)
-        status = blank_confidential(view);
+        status = blank_confidential(session);
     if (status == STATUS_OK)
-        status = share_payloads(view);
+        status = share_payloads(session);
     if (status == STATUS_OK)
-        status = give_hooks_makers(view);
+        status = give_hooks_makers(session);
     if (status == STATUS_OK)
-        status = view_run(view, repeats_of_callers);
-    return status == STATUS_OK ? rekey_users(view) : status;
+        status = sql_run(session, repeats_of_callers);
+    return status == STATUS_OK ? rekey_users(session) : status;
 }
 
 /* Step n takes version n + 1 to n + 2. */
@@ -695,36 +703,34 @@ enum {
     CLEAN_PICTURES_SINCE = 5
 };
 
-static enum status clean_picture(struct store_view *view, sqlite3_stmt *row,
+static enum status clean_picture(struct store_view *session, struct sql_statement *row,
                                  struct text (*clean)(struct text, struct arena *)) {
     struct arena arena = { 0 };
-    sqlite3_stmt *update = NULL;
-    struct text content = column_text(row, 1, &arena), cleaned = clean(content, &arena);
+    struct sql_statement *update = NULL;
+    struct text content = sql_text(row, 1, &arena), cleaned = clean(content, &arena);
     enum status status = content.at && !arena.failed ? STATUS_OK : STATUS_BROKEN;
     if (status == STATUS_OK && cleaned.at) {
         status = STATUS_BROKEN;
-        if (sqlite3_prepare_v2(view->db, "UPDATE avatars SET content = ?1 WHERE user_id = ?2", -1,
-                               &update, NULL) == SQLITE_OK) {
-            bind_blob(update, 1, cleaned);
-            bind_integer(update, 2, sqlite3_column_int64(row, 0));
-            status = view_execute(view, update);
+        if ((update = sql_prepare(session, "UPDATE avatars SET content = ?1 WHERE user_id = ?2"))) {
+            sql_bind_bytes(update, 1, cleaned);
+            sql_bind_integer(update, 2, sql_integer(row, 0));
+            status = sql_execute(update);
         }
     }
-    (void)sqlite3_finalize(update); /* repeats the error of the step */
+    sql_free(update);
     arena_close(&arena);
     return status;
 }
 
-static enum status clean_pictures(struct store_view *view,
+static enum status clean_pictures(struct store_view *session,
                                   struct text (*clean)(struct text, struct arena *)) {
-    sqlite3_stmt *row = NULL;
+    struct sql_statement *row = NULL;
     enum status status = STATUS_BROKEN;
-    if (sqlite3_prepare_v2(view->db, "SELECT user_id, content FROM avatars", -1, &row, NULL) ==
-        SQLITE_OK)
-        while ((status = view_step(view, row)) == STATUS_OK &&
-               (status = clean_picture(view, row, clean)) == STATUS_OK)
+    if ((row = sql_prepare(session, "SELECT user_id, content FROM avatars")))
+        while ((status = sql_step(row)) == STATUS_OK &&
+               (status = clean_picture(session, row, clean)) == STATUS_OK)
             ;
-    (void)sqlite3_finalize(row); /* repeats the error of the step */
+    sql_free(row);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -740,22 +746,22 @@ static int64_t schema_version(void) {
 
 /* A column may be missing in a database of the version that its field came with too: a program of
  * that version may not have the field. */
-static bool lacks_field(struct store_view *view, const struct table *table,
+static bool lacks_field(struct store_view *session, const struct table *table,
                         const struct field *field, int64_t version) {
     return field_since(field) > version ||
-           (field_since(field) && !is_view(table) && field_has_column(table, field) &&
-            !has_column(view, table->name, field->name.at, any_type));
+           (field_since(field) && !row_is_derived(table) && field_has_column(table, field) &&
+            !has_column(session, table->name, field->name.at, any_type));
 }
 
-int schema_compare_version(struct store_view *view) {
+int schema_compare_version(struct store_view *session) {
     int64_t version = 0, own = schema_version();
-    if (read_pragma(view, "PRAGMA user_version", &version) != STATUS_OK)
+    if (read_pragma(session, "PRAGMA user_version", &version) != STATUS_OK)
         return -1; /* the check of its pages says why */
     if (version > own)
         return 1;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++)
-            if (lacks_field(view, tables[i], &tables[i]->fields[j], version))
+            if (lacks_field(session, tables[i], &tables[i]->fields[j], version))
                 return -1;
     return version < own ? -1 : 0;
 }
@@ -777,19 +783,19 @@ static void add_known_links(struct buffer *sql, const struct table *table,
                   "INSERT OR IGNORE INTO links (field, target, owner)"
                   " SELECT '%s.%s', %s, owner FROM (SELECT t.Id AS owner, ",
                   table->name, field->name.at, is_list ? "value" : "stored");
-    search_add_value(sql, table, field, "t");
+    row_add_value(sql, table, field, "t");
     buffer_printf(sql, " AS stored FROM %s AS t)%s WHERE stored IS NOT NULL;", table->name,
                   is_list ? ", json_each(stored)" : "");
 }
 
 /* What a field brings into a database that was made without it. */
-static enum status add_field(struct store_view *view, const struct table *table,
+static enum status add_field(struct store_view *session, const struct table *table,
                              const struct field *field) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 1024);
     if (field_has_column(table, field) &&
-        !has_column(view, table->name, field->name.at, any_type)) {
+        !has_column(session, table->name, field->name.at, any_type)) {
         buffer_printf(&sql, "ALTER TABLE %s ADD COLUMN ", table->name);
         add_column(&sql, field);
         buffer_add_char(&sql, ';');
@@ -800,25 +806,26 @@ static enum status add_field(struct store_view *view, const struct table *table,
     if (field_is_linked(field))
         add_known_links(&sql, table, field);
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : view_run(view, sql.at);
+    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
     if (status == STATUS_OK && field->flags & SEARCHED)
-        status = create_texts(view);
+        status = create_texts(session);
     if (status == STATUS_OK && field->flags & SEARCHED)
-        status = texts_fill(&(struct texts){ view, table, field });
+        status = text_index_fill(&(struct text_index){ session, table, field });
     arena_close(&arena);
     return status;
 }
 
-static enum status add_fields(struct store_view *view, const struct table *table, int64_t version) {
+static enum status add_fields(struct store_view *session, const struct table *table,
+                              int64_t version) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < table->count; i++)
-        if (lacks_field(view, table, &table->fields[i], version))
-            status = add_field(view, table, &table->fields[i]);
+        if (lacks_field(session, table, &table->fields[i], version))
+            status = add_field(session, table, &table->fields[i]);
     return status;
 }
 
 /* What may be done to a resource, as roles that are there say it (see model/permission.h). */
-static enum status add_roles(struct store_view *view, const struct table *table) {
+static enum status add_roles(struct store_view *session, const struct table *table) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < OPERATIONS; i++) {
         char sql[512], name[32];
@@ -831,96 +838,97 @@ static enum status add_roles(struct store_view *view, const struct table *table)
             " UpdatedBy, '%s' FROM roles WHERE Id = 1",
             name, number + 1, (long long)time_now_ms(), (long long)time_now_ms(), name);
         assert(len > 0 && (size_t)len < sizeof sql);
-        status = view_run(view, sql);
+        status = sql_run(session, sql);
     }
     return status;
 }
 
 /* A resource that came after the database. */
-static enum status add_resource(struct store_view *view, const struct table *table) {
-    enum status status = create_resource(view, table);
+static enum status add_resource(struct store_view *session, const struct table *table) {
+    enum status status = create_resource(session, table);
     if (status == STATUS_OK)
-        status = create_texts(view);
+        status = create_texts(session);
     if (status == STATUS_OK)
-        status = count_rows(view, table);
-    return status == STATUS_OK ? add_roles(view, table) : status;
+        status = count_rows(session, table);
+    return status == STATUS_OK ? add_roles(session, table) : status;
 }
 
 /* Only a newer version of the schema has more tables: what is missing else was lost. */
-static enum status add_what_is_new(struct store_view *view, int64_t version) {
+static enum status add_what_is_new(struct store_view *session, int64_t version) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++) {
-        if (is_view(tables[i]))
+        if (row_is_derived(tables[i]))
             continue;
-        bool is_new = version < schema_version() && !has_table(view, tables[i]);
-        status = is_new ? add_resource(view, tables[i]) : add_fields(view, tables[i], version);
+        bool is_new = version < schema_version() && !has_table(session, tables[i]);
+        status =
+            is_new ? add_resource(session, tables[i]) : add_fields(session, tables[i], version);
     }
     return status;
 }
 
-static enum status migrate_in_transaction(struct store_view *view,
+static enum status migrate_in_transaction(struct store_view *session,
                                           const struct store_options *options) {
     int64_t version = 0, own = schema_version();
-    enum status status = read_pragma(view, "PRAGMA user_version", &version);
+    enum status status = read_pragma(session, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > own))
         return STATUS_STALE;
     if (status != STATUS_OK)
         return status;
     if (version < DICTIONARIES_SINCE) /* without them no row can be written */
-        status = view_run(view, dictionaries_table);
+        status = sql_run(session, dictionaries_table);
     if (status == STATUS_OK)
-        status = pack_keep_dictionaries(view);
+        status = row_keep_dictionaries(session);
     if (status != STATUS_OK)
         return status;
     if (version == own)
-        return add_what_is_new(view, version);
+        return add_what_is_new(session, version);
     if (version == 0)
-        status = create_all(view);
+        status = create_all(session);
     else
-        status = view_run(view, no_views); /* they would follow a table that is renamed */
+        status = sql_run(session, no_views); /* they would follow a table that is renamed */
     if (status == STATUS_OK && version > 0 && version < CLEAN_PICTURES_SINCE &&
         options->clean_picture)
-        status = clean_pictures(view, options->clean_picture);
+        status = clean_pictures(session, options->clean_picture);
     for (int64_t at = version; status == STATUS_OK && at > 0 && at < LAST_STEP; at++)
-        status = steps[at - 1](view);
+        status = steps[at - 1](session);
     if (status == STATUS_OK && version > 0)
-        status = add_what_is_new(view, version);
+        status = add_what_is_new(session, version);
     if (status == STATUS_OK)
-        status = view_run(view, views);
+        status = sql_run(session, views);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
                        (int)own, APPLICATION_ID);
     assert(len > 0 && (size_t)len < sizeof sql);
-    return status == STATUS_OK ? view_run(view, sql) : status;
+    return status == STATUS_OK ? sql_run(session, sql) : status;
 }
 
-bool schema_is_empty(struct store_view *view) {
+bool schema_is_empty(struct store_view *session) {
     int64_t version = 0;
-    return read_pragma(view, "PRAGMA user_version", &version) == STATUS_OK && version == 0;
+    return read_pragma(session, "PRAGMA user_version", &version) == STATUS_OK && version == 0;
 }
 
-enum status schema_migrate(struct store_view *view, const struct store_options *options) {
-    enum status status = view_run(view, "BEGIN IMMEDIATE");
+enum status schema_migrate(struct store_view *session, const struct store_options *options) {
+    enum status status = sql_run(session, "BEGIN IMMEDIATE");
     if (status != STATUS_OK)
         return status;
-    status = migrate_in_transaction(view, options);
+    status = migrate_in_transaction(session, options);
     if (status == STATUS_OK)
-        return view_run(view, "COMMIT");
-    if (view_run(view, "ROLLBACK") != STATUS_OK)
+        return sql_run(session, "COMMIT");
+    if (sql_run(session, "ROLLBACK") != STATUS_OK)
         log_error("the failed schema change could not be rolled back");
     return status;
 }
 
 /* The type of a field's column; a view's columns have none. */
 static struct text column_type(const struct table *table, const struct field *field) {
-    if (is_view(table))
+    if (row_is_derived(table))
         return any_type;
     return (struct text){ stored_type(field), strcspn(stored_type(field), " ") };
 }
 
-static enum status check_columns(struct store_view *view, const struct table *table, char *why,
+static enum status check_columns(struct store_view *session, const struct table *table, char *why,
                                  size_t why_size) {
-    if (table->is_kept_as_json && !has_column(view, table->name, "Members", TEXT("ANY"))) {
+    if (table->is_kept_as_json && !has_column(session, table->name, "Members", TEXT("ANY"))) {
         (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
         return STATUS_BROKEN;
     }
@@ -929,7 +937,7 @@ static enum status check_columns(struct store_view *view, const struct table *ta
         if (!field_has_column(table, field))
             continue;
         struct text type = column_type(table, field);
-        if (has_column(view, table->name, field->name.at, type))
+        if (has_column(session, table->name, field->name.at, type))
             continue;
         (void)snprintf(why, why_size, "%s.%s is not a column%s%.*s", table->name, field->name.at,
                        type.at ? " of type " : "", (int)type.len, type.at ? type.at : "");
@@ -953,9 +961,9 @@ struct unknown_columns {
     bool must_be_set;  /* a row cannot be made without a value for one of them */
 };
 
-static enum status find_unknown(struct store_view *view, const struct table *table,
+static enum status find_unknown(struct store_view *session, const struct table *table,
                                 struct arena *arena, struct unknown_columns *unknown) {
-    sqlite3_stmt *statement = NULL;
+    struct sql_statement *statement = NULL;
     struct buffer names;
     enum status status = STATUS_BROKEN;
     struct text sql = arena_printf(arena,
@@ -964,26 +972,26 @@ static enum status find_unknown(struct store_view *view, const struct table *tab
                                    table->name);
     buffer_init(&names, arena, 0);
     *unknown = (struct unknown_columns){ 0 };
-    if (sql.at && sqlite3_prepare_v2(view->db, sql.at, -1, &statement, NULL) == SQLITE_OK)
-        while ((status = view_step(view, statement)) == STATUS_OK) {
-            struct text name = column_text(statement, 0, arena);
+    if (sql.at && (statement = sql_prepare(session, sql.at)))
+        while ((status = sql_step(statement)) == STATUS_OK) {
+            struct text name = sql_text(statement, 0, arena);
             if (knows_column(table, name))
                 continue;
             buffer_add(&names, names.len ? TEXT(", ") : TEXT(""));
             buffer_add(&names, name);
-            unknown->must_be_set |= sqlite3_column_int(statement, 1) != 0;
+            unknown->must_be_set |= sql_integer(statement, 1) != 0;
         }
-    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    sql_free(statement);
     unknown->names = buffer_text(&names);
     return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
-void schema_tell_unknown(struct store_view *view, store_say *say) {
+void schema_tell_unknown(struct store_view *session, store_say *say) {
     for (unsigned i = 0; i < TABLES; i++) {
         struct arena arena = { 0 };
         struct unknown_columns unknown;
         struct text line = { 0 };
-        if (find_unknown(view, tables[i], &arena, &unknown) == STATUS_OK && unknown.names.at)
+        if (find_unknown(session, tables[i], &arena, &unknown) == STATUS_OK && unknown.names.at)
             line = arena_printf(&arena,
                                 "%s: columns that this version does not know are left alone: %.*s",
                                 tables[i]->name, (int)unknown.names.len, unknown.names.at);
@@ -994,14 +1002,14 @@ void schema_tell_unknown(struct store_view *view, store_say *say) {
 }
 
 /* What this version does not know stays as it is, if new rows can do without. */
-static enum status check_table(struct store_view *view, const struct table *table, char *why,
+static enum status check_table(struct store_view *session, const struct table *table, char *why,
                                size_t why_size) {
     struct arena arena = { 0 };
     struct unknown_columns unknown;
-    enum status status = check_columns(view, table, why, why_size);
+    enum status status = check_columns(session, table, why, why_size);
     if (status == STATUS_OK) {
         (void)snprintf(why, why_size, "the columns of %s cannot be read", table->name);
-        status = find_unknown(view, table, &arena, &unknown);
+        status = find_unknown(session, table, &arena, &unknown);
         if (status == STATUS_OK && unknown.must_be_set) {
             (void)snprintf(why, why_size,
                            "%s has columns that this version does not know, and must have a value"
@@ -1014,10 +1022,10 @@ static enum status check_table(struct store_view *view, const struct table *tabl
     return status;
 }
 
-enum status schema_check(struct store_view *view, char *why, size_t why_size) {
+enum status schema_check(struct store_view *session, char *why, size_t why_size) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
-        status = check_table(view, tables[i], why, why_size);
+        status = check_table(session, tables[i], why, why_size);
     if (status == STATUS_OK && why_size)
         why[0] = '\0';
     return status;

@@ -1,5 +1,6 @@
 /* The migrated database and the field tables say the same. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,8 +33,9 @@ static int remove_directory(void **state) {
 }
 
 static struct store_view *migrated(void) {
-    struct store_view *view = view_open(NULL, path, true);
-    assert_non_null(view);
+    struct connection *connection = session_open(NULL, path, true);
+    assert_non_null(connection);
+    struct store_view *view = &connection->session;
     assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
     return view;
 }
@@ -78,10 +80,10 @@ static void every_difference_is_found(void **state) {
     struct store_view *view = migrated();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char why[256] = "";
-        assert_int_equal(view_run(view, cases[i].sql), STATUS_OK);
+        assert_int_equal(sql_run(view, cases[i].sql), STATUS_OK);
         assert_int_equal(schema_check(view, why, sizeof why), STATUS_BROKEN);
         assert_string_equal(why, cases[i].says);
-        assert_int_equal(view_run(view, cases[i].undo), STATUS_OK);
+        assert_int_equal(sql_run(view, cases[i].undo), STATUS_OK);
         assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
     }
     store_view_close(view);
@@ -91,9 +93,9 @@ static void a_column_of_a_version_with_more_fields_is_left_alone(void **state) {
     char why[256] = "";
     (void)state;
     struct store_view *view = migrated();
-    assert_int_equal(view_run(view, "ALTER TABLE languages ADD More TEXT"), STATUS_OK);
+    assert_int_equal(sql_run(view, "ALTER TABLE languages ADD More TEXT"), STATUS_OK);
     assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
-    assert_int_equal(view_run(view, "ALTER TABLE languages DROP More"), STATUS_OK);
+    assert_int_equal(sql_run(view, "ALTER TABLE languages DROP More"), STATUS_OK);
     store_view_close(view);
 }
 
@@ -115,14 +117,14 @@ static void what_no_version_made_is_refused_and_left_alone(void **state) {
     (void)state;
     struct store_view *view = migrated();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        sqlite3_stmt *statement = NULL;
-        assert_int_equal(view_run(view, cases[i].sql), STATUS_OK);
+        struct sql_statement *statement;
+        assert_int_equal(sql_run(view, cases[i].sql), STATUS_OK);
         assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_STALE);
-        assert_int_equal(sqlite3_prepare_v2(view->db, "PRAGMA user_version", -1, &statement, NULL),
-                         SQLITE_OK);
-        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-        assert_int_equal(sqlite3_column_int64(statement, 0), cases[i].version);
-        assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+        statement = sql_prepare(view, "PRAGMA user_version");
+        assert_non_null(statement);
+        assert_int_equal(sql_step(statement), STATUS_OK);
+        assert_int_equal(sql_integer(statement, 0), cases[i].version);
+        sql_free(statement);
     }
     store_view_close(view);
 }

@@ -4,7 +4,7 @@
 #include "store/sqlite/text_index.h"
 
 #include "base/log.h"
-#include "rules/fold.h"
+#include "store/rows.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -35,10 +35,11 @@ struct stored {
     int64_t id; /* of the entry that was read last */
 };
 
-static bool open_stored(sqlite3_stmt *row, struct stored *stored) {
-    const unsigned char *at = sqlite3_column_blob(row, 1);
-    size_t len = (size_t)sqlite3_column_bytes(row, 1);
-    stored->id = sqlite3_column_int64(row, 0);
+static bool open_stored(struct sql_statement *row, struct stored *stored) {
+    const struct text block = sql_bytes(row, 1);
+    const unsigned char *at = (const unsigned char *)block.at;
+    size_t len = block.len;
+    stored->id = sql_integer(row, 0);
     if (!at || len < HEAD_SIZE || len - HEAD_SIZE < (size_t)(at[0] << 8 | at[1]))
         return false;
     stored->ids = at + HEAD_SIZE;
@@ -72,14 +73,14 @@ static const char *text_end(const char *at, const char *end) {
     return memchr(at, TEXT_END, (size_t)(end - at));
 }
 
-static enum status broken(const struct texts *texts) {
-    log_error("database: a block of texts of %s.%s is damaged", texts->table->name,
-              texts->field->name.at);
+static enum status broken(const struct text_index *index) {
+    log_error("database: a block of texts of %s.%s is damaged", index->table->name,
+              index->field->name.at);
     return STATUS_BROKEN;
 }
 
 /* With room for one more. */
-static bool read_block(sqlite3_stmt *row, struct arena *arena, struct block *block) {
+static bool read_block(struct sql_statement *row, struct arena *arena, struct block *block) {
     struct stored stored;
     if (!open_stored(row, &stored))
         return false;
@@ -126,7 +127,8 @@ static struct text make_block(const struct block *block, struct arena *arena) {
 
 enum text_statement { TEXTS_FIND, TEXTS_SET, TEXTS_DROP, TEXTS_ALL };
 
-static sqlite3_stmt *statement_of(const struct texts *texts, enum text_statement which) {
+static struct sql_statement *statement_of(const struct text_index *index,
+                                          enum text_statement which) {
     static const struct {
         const char *before, *after;
     } parts[] = {
@@ -139,44 +141,44 @@ static sqlite3_stmt *statement_of(const struct texts *texts, enum text_statement
     };
     char sql[256];
     int len = snprintf(sql, sizeof sql, "%s %s_%s_texts %s", parts[which].before,
-                       texts->table->name, texts->field->name.at, parts[which].after);
+                       index->table->name, index->field->name.at, parts[which].after);
     assert(len > 0 && (size_t)len < sizeof sql);
-    return view_search_statement(texts->view, sql);
+    return sql_text_statement(index->session, sql);
 }
 
 /* The block that an Id belongs to; the first one has the key 0. */
-static enum status find_block(const struct texts *texts, int64_t id, struct arena *arena,
+static enum status find_block(const struct text_index *index, int64_t id, struct arena *arena,
                               struct block *block) {
-    sqlite3_stmt *row = statement_of(texts, TEXTS_FIND);
+    struct sql_statement *row = statement_of(index, TEXTS_FIND);
     if (!row)
         return STATUS_BROKEN;
-    bind_integer(row, 1, id);
-    enum status status = view_step(texts->view, row);
+    sql_bind_integer(row, 1, id);
+    enum status status = sql_step(row);
     if (status == STATUS_OK && !read_block(row, arena, block))
-        status = arena->failed ? STATUS_BROKEN : broken(texts);
+        status = arena->failed ? STATUS_BROKEN : broken(index);
     if (status == STATUS_NOT_FOUND) {
         *block = (struct block){ .entries = arena_calloc(arena, 1, sizeof *block->entries) };
         status = block->entries ? STATUS_OK : STATUS_BROKEN;
     }
-    (void)sqlite3_reset(row); /* repeats the error of the step */
+    sql_done(row);
     return status;
 }
 
-static enum status store_block(const struct texts *texts, int64_t key, struct text made) {
-    sqlite3_stmt *statement = statement_of(texts, TEXTS_SET);
+static enum status store_block(const struct text_index *index, int64_t key, struct text made) {
+    struct sql_statement *statement = statement_of(index, TEXTS_SET);
     if (!made.at || !statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, key);
-    bind_blob(statement, 2, made);
-    return view_execute(texts->view, statement);
+    sql_bind_integer(statement, 1, key);
+    sql_bind_bytes(statement, 2, made);
+    return sql_execute(statement);
 }
 
-static enum status drop_block(const struct texts *texts, int64_t key) {
-    sqlite3_stmt *statement = statement_of(texts, TEXTS_DROP);
+static enum status drop_block(const struct text_index *index, int64_t key) {
+    struct sql_statement *statement = statement_of(index, TEXTS_DROP);
     if (!statement)
         return STATUS_BROKEN;
-    bind_integer(statement, 1, key);
-    return view_execute(texts->view, statement);
+    sql_bind_integer(statement, 1, key);
+    return sql_execute(statement);
 }
 
 /* Cuts off what the next block gets: what came last when it came behind all others, so that blocks
@@ -188,19 +190,19 @@ static struct block split(struct block *block, size_t changed) {
     return rest;
 }
 
-static enum status write_block(const struct texts *texts, struct block *block, size_t changed,
+static enum status write_block(const struct text_index *index, struct block *block, size_t changed,
                                struct arena *arena) {
     if (!block->count)
-        return drop_block(texts, block->key);
+        return drop_block(index, block->key);
     struct text made = make_block(block, arena);
     if (made.len > BLOCK_MAX && block->count > 1) {
         struct block rest = split(block, changed);
-        enum status status = store_block(texts, rest.key, make_block(&rest, arena));
+        enum status status = store_block(index, rest.key, make_block(&rest, arena));
         if (status != STATUS_OK)
             return status;
         made = make_block(block, arena);
     }
-    return store_block(texts, block->key, made);
+    return store_block(index, block->key, made);
 }
 
 /* Sets or removes a text; where that was. */
@@ -217,13 +219,13 @@ static size_t edit(struct block *block, int64_t id, struct text text) {
     return at;
 }
 
-enum status texts_set(const struct texts *texts, int64_t id, struct text text) {
+enum status text_index_set(const struct text_index *index, int64_t id, struct text text) {
     struct arena arena = { 0 };
     struct block block;
-    enum status status = find_block(texts, id, &arena, &block);
+    enum status status = find_block(index, id, &arena, &block);
     if (status == STATUS_OK) {
         size_t changed = edit(&block, id, text);
-        status = write_block(texts, &block, changed, &arena);
+        status = write_block(index, &block, changed, &arena);
     }
     arena_close(&arena);
     return status;
@@ -328,26 +330,25 @@ static bool scan_block(struct scan *scan, struct stored *stored) {
     return true;
 }
 
-enum status texts_search(const struct texts *texts, struct text needle, struct arena *arena,
-                         struct text_matches *matches) {
+enum status text_index_search(const struct text_index *index, struct text needle,
+                              struct arena *arena, struct text_matches *matches) {
     struct scan scan = { .needle = needle, .arena = arena, .matches = matches };
     struct stored stored;
     enum status status;
     *matches = (struct text_matches){ 0 };
     if (memchr(needle.at, TEXT_END, needle.len))
         return STATUS_OK; /* no UTF-8 has it */
-    sqlite3_stmt *row = statement_of(texts, TEXTS_ALL);
-    while ((status = view_step(texts->view, row)) == STATUS_OK)
+    struct sql_statement *row = statement_of(index, TEXTS_ALL);
+    while ((status = sql_step(row)) == STATUS_OK)
         if (!open_stored(row, &stored) || !scan_block(&scan, &stored)) {
-            status = arena->failed ? STATUS_BROKEN : broken(texts);
+            status = arena->failed ? STATUS_BROKEN : broken(index);
             break;
         }
-    if (row)
-        (void)sqlite3_reset(row); /* repeats the error of the step */
+    sql_done(row);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-void texts_add_tables(struct buffer *sql, const struct table *table) {
+void text_index_add_tables(struct buffer *sql, const struct table *table) {
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].flags & SEARCHED)
             buffer_printf(sql,
@@ -357,54 +358,52 @@ void texts_add_tables(struct buffer *sql, const struct table *table) {
 }
 
 /* Of the records whose text, which is t there, fulfils a condition. */
-static sqlite3_stmt *select_where(const struct texts *texts, const char *columns,
-                                  const char *condition) {
+static struct sql_statement *select_where(const struct text_index *index, const char *columns,
+                                          const char *condition) {
     struct arena arena = { 0 };
     struct buffer sql;
-    sqlite3_stmt *statement = NULL;
+    struct sql_statement *statement = NULL;
     buffer_init(&sql, &arena, 256);
     buffer_printf(&sql, "SELECT %s FROM (SELECT Id, ", columns);
-    search_add_value(&sql, texts->table, texts->field, texts->table->name);
-    buffer_printf(&sql, " AS t FROM %s) WHERE %s ORDER BY Id", texts->table->name, condition);
+    row_add_value(&sql, index->table, index->field, index->table->name);
+    buffer_printf(&sql, " AS t FROM %s) WHERE %s ORDER BY Id", index->table->name, condition);
     buffer_add_char(&sql, '\0');
-    if (!sql.failed &&
-        sqlite3_prepare_v2(texts->view->db, sql.at, -1, &statement, NULL) != SQLITE_OK)
-        view_log(texts->view, "preparing a statement");
+    if (!sql.failed)
+        statement = sql_prepare(index->session, sql.at);
     arena_close(&arena);
     return statement;
 }
 
-sqlite3_stmt *texts_records(const struct texts *texts) {
-    return select_where(texts, "Id, fold(t)", "t IS NOT NULL");
+static struct sql_statement *select_texts(const struct text_index *index) {
+    return select_where(index, "Id, fold(t)", "t IS NOT NULL");
 }
 
-sqlite3_stmt *texts_accented(const struct texts *texts) {
-    return select_where(texts, "Id, fold(t), fold_case(t)", "fold(t) IS NOT fold_case(t)");
+struct sql_statement *text_index_accented(const struct text_index *index) {
+    return select_where(index, "Id, fold(t), fold_case(t)", "fold(t) IS NOT fold_case(t)");
 }
 
-enum status texts_fill(const struct texts *texts) {
-    sqlite3_stmt *record = texts_records(texts);
+enum status text_index_fill(const struct text_index *index) {
+    struct sql_statement *record = select_texts(index);
     enum status status;
-    while ((status = view_step(texts->view, record)) == STATUS_OK) {
+    while ((status = sql_step(record)) == STATUS_OK) {
         struct arena arena = { 0 };
-        struct text text = column_text(record, 1, &arena);
-        status = text.at ? texts_set(texts, sqlite3_column_int64(record, 0), text) : STATUS_BROKEN;
+        struct text text = sql_text(record, 1, &arena);
+        status = text.at ? text_index_set(index, sql_integer(record, 0), text) : STATUS_BROKEN;
         arena_close(&arena);
         if (status != STATUS_OK)
             break;
     }
-    (void)sqlite3_finalize(record); /* repeats the error of the step */
+    sql_free(record);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status compare_block(const struct texts *texts, const struct block *block,
-                                 sqlite3_stmt *record, char *why, size_t why_size) {
+static enum status compare_block(const struct block *block, struct sql_statement *record, char *why,
+                                 size_t why_size) {
     for (size_t i = 0; i < block->count; i++) {
         const struct entry *entry = &block->entries[i];
-        enum status status = view_step(texts->view, record);
-        int64_t id = status == STATUS_OK ? sqlite3_column_int64(record, 0) : INT64_MAX;
-        struct text text = { (const char *)sqlite3_column_text(record, 1),
-                             (size_t)sqlite3_column_bytes(record, 1) };
+        enum status status = sql_step(record);
+        int64_t id = status == STATUS_OK ? sql_integer(record, 0) : INT64_MAX;
+        struct text text = status == STATUS_OK ? sql_bytes(record, 1) : (struct text){ 0 };
         if (status == STATUS_OK && id == entry->id && text_equal(text, entry->text))
             continue;
         (void)snprintf(why, why_size, "%lld is not found by what it has",
@@ -414,24 +413,22 @@ static enum status compare_block(const struct texts *texts, const struct block *
     return STATUS_OK;
 }
 
-enum status texts_check(const struct texts *texts, char *why, size_t why_size) {
-    sqlite3_stmt *record = texts_records(texts);
-    sqlite3_stmt *row = statement_of(texts, TEXTS_ALL);
+enum status text_index_check(const struct text_index *index, char *why, size_t why_size) {
+    struct sql_statement *record = select_texts(index);
+    struct sql_statement *row = statement_of(index, TEXTS_ALL);
     enum status status = record ? STATUS_OK : STATUS_BROKEN;
     (void)snprintf(why, why_size, "it cannot be read");
-    while (status == STATUS_OK && (status = view_step(texts->view, row)) == STATUS_OK) {
+    while (status == STATUS_OK && (status = sql_step(row)) == STATUS_OK) {
         struct arena arena = { 0 };
         struct block block;
-        status = read_block(row, &arena, &block)
-                     ? compare_block(texts, &block, record, why, why_size)
-                     : STATUS_BROKEN;
+        status = read_block(row, &arena, &block) ? compare_block(&block, record, why, why_size)
+                                                 : STATUS_BROKEN;
         arena_close(&arena);
     }
-    if (status == STATUS_NOT_FOUND && (status = view_step(texts->view, record)) == STATUS_OK)
+    if (status == STATUS_NOT_FOUND && (status = sql_step(record)) == STATUS_OK)
         (void)snprintf(why, why_size, "%lld is not found by what it has",
-                       (long long)sqlite3_column_int64(record, 0));
-    if (row)
-        (void)sqlite3_reset(row); /* repeats the error of the step */
-    (void)sqlite3_finalize(record);
+                       (long long)sql_integer(record, 0));
+    sql_done(row);
+    sql_free(record);
     return status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_BROKEN;
 }

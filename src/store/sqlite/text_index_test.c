@@ -1,4 +1,6 @@
 /* Blocks of texts against a list of what they should hold: random changes, then every needle. */
+#include "store/sqlite/schema.h"
+#include "store/sqlite/session.h"
 #include "store/sqlite/text_index.h"
 
 #include <setjmp.h>
@@ -10,7 +12,7 @@
 
 enum { RECORDS = 700, TEXT_MAX = 600 };
 
-static struct texts texts;
+static struct text_index index_of_names;
 
 struct kept {
     int64_t id;
@@ -44,10 +46,12 @@ static void make_text(struct kept *kept) {
 }
 
 static struct store_view *opened(void) {
-    struct store_view *view = view_open(NULL, "", true); /* a database that nobody else sees */
-    assert_non_null(view);
+    struct connection *connection =
+        session_open(NULL, "", true); /* a database that nobody else sees */
+    assert_non_null(connection);
+    struct store_view *view = &connection->session;
     assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
-    texts = (struct texts){ view, &user_table, &user_table.fields[USER_FullName] };
+    index_of_names = (struct text_index){ view, &user_table, &user_table.fields[USER_FullName] };
     return view;
 }
 
@@ -59,14 +63,14 @@ static void change_randomly(struct kept *kept) {
         make_text(kept);
     if (!before.len && !kept->len)
         return;
-    assert_int_equal(texts_set(&texts, kept->id, text_kept(kept)), STATUS_OK);
+    assert_int_equal(text_index_set(&index_of_names, kept->id, text_kept(kept)), STATUS_OK);
 }
 
 static void search_and_compare(struct text needle) {
     struct arena arena = { 0 };
     struct text_matches found;
     size_t count = 0, exact = 0;
-    assert_int_equal(texts_search(&texts, needle, &arena, &found), STATUS_OK);
+    assert_int_equal(text_index_search(&index_of_names, needle, &arena, &found), STATUS_OK);
     for (size_t i = 0; i < RECORDS; i++) {
         if (!all[i].len || !memmem(all[i].text, all[i].len, needle.at, needle.len))
             continue;
@@ -117,7 +121,8 @@ static void changed_and_compared(unsigned gap, uint64_t seed) {
     }
     for (size_t i = 0; i < RECORDS; i++)
         if (all[i].len) {
-            assert_int_equal(texts_set(&texts, all[i].id, (struct text){ 0 }), STATUS_OK);
+            assert_int_equal(text_index_set(&index_of_names, all[i].id, (struct text){ 0 }),
+                             STATUS_OK);
             all[i].len = 0;
         }
     compare_all();
@@ -134,20 +139,19 @@ static void every_text_that_has_a_needle_is_found(void **state) {
 }
 
 static void what_ids_ascend_for_is_as_dense_as_a_page_allows(void **state) {
-    sqlite3_stmt *statement = NULL;
+    struct sql_statement *statement;
     struct store_view *view = opened();
     (void)state;
     for (int64_t id = 100000001; id <= 100003000; id++)
-        assert_int_equal(texts_set(&texts, id, TEXT("twenty-two letters it has")), STATUS_OK);
-    assert_int_equal(sqlite3_prepare_v2(view->db,
-                                        "SELECT count(*), max(length(texts)) FROM"
-                                        " users_FullName_texts",
-                                        -1, &statement, NULL),
-                     SQLITE_OK);
-    assert_int_equal(view_step(view, statement), STATUS_OK);
-    assert_int_equal(sqlite3_column_int(statement, 0), 21); /* of 81,000 bytes */
-    assert_true(sqlite3_column_int(statement, 1) <= 4040);
-    (void)sqlite3_finalize(statement);
+        assert_int_equal(text_index_set(&index_of_names, id, TEXT("twenty-two letters it has")),
+                         STATUS_OK);
+    statement = sql_prepare(view, "SELECT count(*), max(length(texts)) FROM"
+                                  " users_FullName_texts");
+    assert_non_null(statement);
+    assert_int_equal(sql_step(statement), STATUS_OK);
+    assert_int_equal(sql_integer(statement, 0), 21); /* of 81,000 bytes */
+    assert_true(sql_integer(statement, 1) <= 4040);
+    sql_free(statement);
     store_view_close(view);
 }
 
@@ -157,11 +161,12 @@ static void of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known
     struct arena arena = { 0 };
     struct text_matches found;
     (void)state;
-    assert_int_equal(view_run(view, "BEGIN"), STATUS_OK);
+    assert_int_equal(sql_run(view, "BEGIN"), STATUS_OK);
     for (int64_t id = 1; id <= MANY; id++)
-        assert_int_equal(texts_set(&texts, id, id == EXACT ? TEXT("a") : TEXT("ab")), STATUS_OK);
-    assert_int_equal(view_run(view, "COMMIT"), STATUS_OK);
-    assert_int_equal(texts_search(&texts, TEXT("a"), &arena, &found), STATUS_OK);
+        assert_int_equal(text_index_set(&index_of_names, id, id == EXACT ? TEXT("a") : TEXT("ab")),
+                         STATUS_OK);
+    assert_int_equal(sql_run(view, "COMMIT"), STATUS_OK);
+    assert_int_equal(text_index_search(&index_of_names, TEXT("a"), &arena, &found), STATUS_OK);
     assert_int_equal(found.total, MANY);
     assert_int_equal(found.count, KEPT);
     assert_int_equal(found.ids[KEPT - 1], KEPT);
@@ -175,9 +180,9 @@ static void of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known
 static void what_differs_from_its_record_is_set_right_by_the_next_change(void **state) {
     struct store_view *view = opened();
     (void)state;
-    assert_int_equal(texts_set(&texts, 7, (struct text){ 0 }), STATUS_OK);
-    assert_int_equal(texts_set(&texts, 7, TEXT("a")), STATUS_OK);
-    assert_int_equal(texts_set(&texts, 7, TEXT("b")), STATUS_OK);
+    assert_int_equal(text_index_set(&index_of_names, 7, (struct text){ 0 }), STATUS_OK);
+    assert_int_equal(text_index_set(&index_of_names, 7, TEXT("a")), STATUS_OK);
+    assert_int_equal(text_index_set(&index_of_names, 7, TEXT("b")), STATUS_OK);
     memset(all, 0, sizeof all);
     all[0] = (struct kept){ 7, 1, "b" };
     search_and_compare(TEXT("a"));
@@ -191,10 +196,10 @@ static void assert_damaged(const char *block, bool search_sees_it) {
     struct text_matches found;
     char sql[128], why[128];
     (void)snprintf(sql, sizeof sql, "INSERT INTO users_FullName_texts VALUES (0, %s)", block);
-    assert_int_equal(view_run(view, sql), STATUS_OK);
-    assert_int_equal(texts_search(&texts, TEXT("a"), &arena, &found),
+    assert_int_equal(sql_run(view, sql), STATUS_OK);
+    assert_int_equal(text_index_search(&index_of_names, TEXT("a"), &arena, &found),
                      search_sees_it ? STATUS_BROKEN : STATUS_OK);
-    assert_int_equal(texts_check(&texts, why, sizeof why), STATUS_BROKEN);
+    assert_int_equal(text_index_check(&index_of_names, why, sizeof why), STATUS_BROKEN);
     arena_close(&arena);
     store_view_close(view);
 }

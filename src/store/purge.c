@@ -1,0 +1,27 @@
+/* Takes away what nobody needs any more. */
+#include "store/session.h"
+
+enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
+                                bool *more) {
+    const struct {
+        enum statement statement;
+        int64_t before_ms;
+    } kinds[] = { { SQL_drop_expired, outdated->tokens_ms },
+                  { SQL_drop_deliveries, outdated->deliveries_ms },
+                  { SQL_drop_repeats, outdated->repeats_ms },
+                  { SQL_drop_audit, outdated->audit_ms } };
+    enum status status = STATUS_OK;
+    *more = false;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct sql_statement *statement = sql_statement(tx, kinds[i].statement);
+        if (!statement)
+            return STATUS_BROKEN;
+        sql_bind_integer(statement, 1, kinds[i].before_ms);
+        sql_bind_integer(statement, 2, limit);
+        if (kinds[i].statement == SQL_drop_audit)
+            sql_bind_integer(statement, 3, outdated->now_ms);
+        status = sql_execute(statement);
+        *more |= sql_changed(statement) >= limit;
+    }
+    return status;
+}

@@ -1,0 +1,227 @@
+/* Records as rows: their SQL, and how they are read and written. */
+#include "store/rows.h"
+
+#include "base/log.h"
+#include "json/json.h"
+#include "store/row_compression.h"
+#include "store/table_statement.h"
+
+#include <assert.h>
+
+/* ---- SQL ---- */
+
+void row_add_value(struct buffer *sql, const struct table *table, const struct field *field,
+                   const char *row) {
+    if (field->type == TYPE_name)
+        buffer_printf(sql, "(SELECT named.Name FROM %s AS named WHERE named.Id = %s.%s)",
+                      field->target->name, row, field[-1].name.at);
+    else if (field->flags & SHARED)
+        buffer_printf(sql, "(SELECT text FROM payloads WHERE payloads.id = %s.%s)", row,
+                      field->name.at);
+    else if (field_has_column(table, field)) {
+        buffer_add(sql, text_of(row));
+        buffer_add_char(sql, '.');
+        buffer_add(sql, field->name);
+    } else
+        buffer_printf(sql, "%s_member(%s.Members, %d)", table->name, row,
+                      (int)(field - table->fields));
+}
+
+void row_add_columns(struct buffer *sql, const struct table *table) {
+    buffer_add(sql, table->is_kept_as_json ? TEXT("Version, Members") : TEXT("Version"));
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_read_from_column(table, &table->fields[i])) {
+            buffer_add(sql, TEXT(", "));
+            row_add_value(sql, table, &table->fields[i], table->name);
+        }
+}
+
+/* Parameters of a table's INSERT and UPDATE beside one for each field. */
+enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
+
+/* Parameters are called after fields in every statement: `?3` is the field with index 2. After
+ * those of the fields come the ones of the row as a whole. */
+static int row_parameter(const struct table *table, enum row_parameter which) {
+    return (int)table->count + 1 + (int)which;
+}
+
+static void add_insert_sql(struct buffer *sql, const struct table *table) {
+    buffer_printf(sql, "INSERT INTO %s (Version", table->name);
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_has_column(table, &table->fields[i]))
+            buffer_printf(sql, ", %s", table->fields[i].name.at);
+    if (table->is_kept_as_json)
+        buffer_add(sql, TEXT(", Members"));
+    buffer_printf(sql, ") VALUES (?%d", row_parameter(table, ROW_VERSION));
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_has_column(table, &table->fields[i]))
+            buffer_printf(sql, ", ?%u", i + 1);
+    if (table->is_kept_as_json)
+        buffer_printf(sql, ", ?%d", row_parameter(table, ROW_MEMBERS));
+    buffer_add_char(sql, ')');
+}
+
+/* The key is left out: setting it, even unchanged, rewrites every index. */
+static void add_update_sql(struct buffer *sql, const struct table *table, bool with_indexed) {
+    buffer_printf(sql, "UPDATE %s SET Version = ?%d", table->name,
+                  row_parameter(table, ROW_VERSION));
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field_has_column(table, field) && field->type != TYPE_id &&
+            (with_indexed || !(field->flags & (UNIQUE | INDEXED))))
+            buffer_printf(sql, ", %s = ?%u", field->name.at, i + 1);
+    }
+    if (table->is_kept_as_json)
+        buffer_printf(sql, ", Members = ?%d", row_parameter(table, ROW_MEMBERS));
+    buffer_printf(sql, " WHERE Id = ?%u AND Version = ?%d", table->common.id + 1,
+                  row_parameter(table, ROW_VERSION_BEFORE));
+}
+
+static void write_row_sql(struct buffer *sql, const struct table *table,
+                          enum table_statement which) {
+    switch (which) {
+    case TABLE_LOAD:
+        buffer_add(sql, TEXT("SELECT "));
+        row_add_columns(sql, table);
+        buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
+        break;
+    case TABLE_SHOW:
+        buffer_printf(sql, "SELECT Version, Members FROM %s WHERE Id = ?1", table->name);
+        break;
+    case TABLE_NAME: buffer_printf(sql, "SELECT Name FROM %s WHERE Id = ?1", table->name); break;
+    case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
+    case TABLE_COUNT:
+        buffer_printf(sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
+        break;
+    case TABLE_DELETE:
+        buffer_printf(sql, "DELETE FROM %s WHERE Id = ?1 AND Version = ?2", table->name);
+        break;
+    case TABLE_INSERT: add_insert_sql(sql, table); break;
+    case TABLE_UPDATE:
+    case TABLE_UPDATE_INDEXED: add_update_sql(sql, table, which == TABLE_UPDATE_INDEXED); break;
+    default: assert(!"not of rows");
+    }
+}
+
+struct sql_statement *row_statement(struct store_view *session, const struct table *table,
+                                    enum table_statement which) {
+    return table_statement(session, table, which, write_row_sql);
+}
+
+/* ---- Reading ---- */
+
+bool row_read_value(struct sql_value from, struct arena *arena, struct value *value) {
+    switch (from.type) {
+    case SQL_NULL: *value = value_null(); return true;
+    case SQL_INTEGER: *value = value_integer(from.integer); return true;
+    default: *value = value_text(arena_text(arena, from.bytes)); return value->kind == VALUE_TEXT;
+    }
+}
+
+bool row_read_members(struct store_view *session, struct sql_value members, struct arena *arena,
+                      struct record *record) {
+    struct buffer json;
+    buffer_init(&json, arena, 0);
+    if (row_unpack(session, members, &json) != STATUS_OK)
+        return false;
+    if (json_read_record(buffer_text(&json), arena, record))
+        return true;
+    log_error("database: a row of %s cannot be read", record->table->name);
+    return false;
+}
+
+enum status row_add_members(struct store_view *session, const struct table *table,
+                            struct sql_value members, struct buffer *json) {
+    if (row_is_as_shown(session, table, members))
+        return row_unpack(session, members, json);
+    struct arena arena = { 0 };
+    struct record record = record_new(table, &arena);
+    enum status status = STATUS_BROKEN;
+    if (record.values && row_read_members(session, members, &arena, &record)) {
+        json_add_record(json, &record);
+        status = json->failed ? STATUS_BROKEN : STATUS_OK;
+    }
+    arena_close(&arena);
+    return status;
+}
+
+bool row_read(struct store_view *session, struct sql_statement *statement, struct arena *arena,
+              struct record *record) {
+    const struct table *table = record->table;
+    int column = 0;
+    record->version = sql_integer(statement, column++);
+    if (table->is_kept_as_json &&
+        !row_read_members(session, sql_value(statement, column++), arena, record))
+        return false;
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_is_read_from_column(table, &table->fields[i]) &&
+            !row_read_value(sql_value(statement, column++), arena, &record->values[i]))
+            return false;
+    return true;
+}
+
+/* ---- Writing ---- */
+
+static void bind_value(struct sql_statement *statement, int at, const struct field *field,
+                       const struct value *value) {
+    if (value->kind == VALUE_INTEGER)
+        sql_bind_integer(statement, at, value->integer);
+    else if (value->kind == VALUE_TEXT && field_is_sealed(field))
+        sql_bind_bytes(statement, at, value_as_text(value));
+    else if (value->kind == VALUE_TEXT)
+        sql_bind_text(statement, at, value_as_text(value));
+    else if (field->type == TYPE_boolean)
+        sql_bind_integer(statement, at, 0);
+    else
+        sql_bind_null(statement, at);
+}
+
+/* Binds all that an INSERT or UPDATE wants and runs it. */
+static enum status run_with_record(struct store_view *tx, struct sql_statement *statement,
+                                   const struct record *record, bool with_indexed) {
+    const struct table *table = record->table;
+    struct arena arena = { 0 };
+    struct text packed = { 0 };
+    for (unsigned i = 0; i < table->count; i++)
+        if (field_has_column(table, &table->fields[i]) &&
+            (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
+            bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
+    sql_bind_integer(statement, row_parameter(table, ROW_VERSION), record->version);
+    if (!table->is_kept_as_json)
+        return sql_execute_one(statement);
+    enum status status = row_pack(tx, record, &arena, &packed);
+    sql_bind_bytes(statement, row_parameter(table, ROW_MEMBERS), packed);
+    if (status == STATUS_OK)
+        status = sql_execute_one(statement);
+    arena_close(&arena);
+    return status;
+}
+
+enum status row_insert(struct store_view *tx, const struct record *record) {
+    struct sql_statement *statement = row_statement(tx, record->table, TABLE_INSERT);
+    return statement ? run_with_record(tx, statement, record, true) : STATUS_BROKEN;
+}
+
+enum status row_update(struct store_view *tx, const struct record *before,
+                       const struct record *after) {
+    bool indexed_changes = false;
+    for (unsigned i = 0; i < after->table->count; i++)
+        if (after->table->fields[i].flags & (UNIQUE | INDEXED))
+            indexed_changes |= !value_equal(&before->values[i], &after->values[i]);
+    struct sql_statement *statement =
+        row_statement(tx, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
+    if (!statement)
+        return STATUS_BROKEN;
+    assert(after->version == before->version + 1);
+    sql_bind_integer(statement, row_parameter(after->table, ROW_VERSION_BEFORE), before->version);
+    return run_with_record(tx, statement, after, indexed_changes);
+}
+
+enum status row_delete(struct store_view *tx, const struct record *record) {
+    struct sql_statement *statement = row_statement(tx, record->table, TABLE_DELETE);
+    if (!statement)
+        return STATUS_BROKEN;
+    sql_bind_integer(statement, 1, record_id(record));
+    sql_bind_integer(statement, 2, record->version);
+    return sql_execute_one(statement);
+}

@@ -1,0 +1,13 @@
+#ifndef ROSTER_STORE_SEAL_MARK_H
+#define ROSTER_STORE_SEAL_MARK_H
+
+#include "crypto/seal.h"
+#include "store/store.h"
+
+/**
+ * Is it the key that seals the fields of this database? NOT_FOUND: nothing tells, since nothing is
+ * sealed and the database was never told of a key. DENIED: it is not. BROKEN.
+ */
+enum status seal_mark_check(struct store_view *session, const struct seal_key *key) MUST_CHECK;
+
+#endif

@@ -1,0 +1,201 @@
+/* Sessions. A reader's session keeps its snapshot (read transaction) from one reading to the next
+ * for as long as nothing is committed: beginning one takes locks of the whole process. */
+#include "store/sqlite/session.h"
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/time.h"
+#include "store/engine.h"
+#include "store/row_compression.h"
+#include "store/sqlite/functions.h"
+#include "store/sqlite/state.h"
+#include "store/table_statement.h"
+
+#include <sched.h>
+#include <string.h>
+
+/* ---- Snapshots ---- */
+
+static void lock_session(struct connection *connection) {
+    while (atomic_flag_test_and_set_explicit(&connection->in_use, memory_order_acquire))
+        (void)sched_yield(); /* the checkpointer holds it for one statement, and rarely */
+}
+
+static void unlock_session(struct connection *connection) {
+    atomic_flag_clear_explicit(&connection->in_use, memory_order_release);
+}
+
+static void end_snapshot(struct connection *connection) {
+    if (connection->has_snapshot && connection_execute(connection, CONNECTION_COMMIT) != STATUS_OK)
+        log_error("database: a snapshot could not be ended");
+    connection->has_snapshot = false;
+}
+
+static bool try_end_snapshot(struct connection *connection) {
+    if (atomic_flag_test_and_set_explicit(&connection->in_use, memory_order_acquire))
+        return false;
+    end_snapshot(connection);
+    unlock_session(connection);
+    return true;
+}
+
+bool sessions_end_snapshots(struct store *store) {
+    bool ended = true;
+    mutex_lock(&store->readers_lock);
+    for (struct connection *reader = store->readers; reader; reader = reader->next)
+        ended &= try_end_snapshot(reader) || !reader->may_read_long;
+    mutex_unlock(&store->readers_lock);
+    return ended;
+}
+
+/* Without a locked instruction: nobody else adds. */
+static void count_reading(struct connection *connection) {
+    uint64_t readings = atomic_load_explicit(&connection->readings, memory_order_relaxed);
+    atomic_store_explicit(&connection->readings, readings + 1, memory_order_relaxed);
+}
+
+enum status engine_begin_reading(struct store_view *session) {
+    struct connection *connection = connection_of(session);
+    if (!connection->is_reader)
+        return STATUS_OK;
+    lock_session(connection);
+    count_reading(connection);
+    /* Counted before the snapshot is taken: it may see more than it is known to, never less. */
+    uint64_t commits = store_commits(session->store);
+    if (connection->has_snapshot && connection->snapshot == commits)
+        return STATUS_OK;
+    end_snapshot(connection);
+    if (connection_execute(connection, CONNECTION_BEGIN_SNAPSHOT) != STATUS_OK) {
+        unlock_session(connection);
+        return STATUS_BROKEN;
+    }
+    connection->has_snapshot = true;
+    connection->snapshot = commits;
+    return STATUS_OK;
+}
+
+void engine_end_reading(struct store_view *session) {
+    struct connection *connection = connection_of(session);
+    if (!connection->is_reader)
+        return;
+    if (atomic_load_explicit(&session->store->wants_turn, memory_order_acquire))
+        end_snapshot(connection);
+    unlock_session(connection);
+}
+
+/* ---- Limits ---- */
+
+/* Must what reads for long end now? As what: BUSY, UNAVAILABLE; else OK. */
+static enum status ends_reading(const struct store *store) {
+    if (atomic_load_explicit(&store->is_closing, memory_order_relaxed))
+        return STATUS_UNAVAILABLE;
+    return atomic_load_explicit(&store->wants_wal, memory_order_relaxed) ? STATUS_BUSY : STATUS_OK;
+}
+
+static int must_end(void *argument) {
+    struct connection *connection = argument;
+    connection->ended_as = ends_reading(connection->session.store);
+    if (connection->ended_as == STATUS_OK && connection->deadline_ms &&
+        time_monotonic_ms() >= connection->deadline_ms)
+        connection->ended_as = STATUS_TOO_SLOW;
+    return connection->ended_as != STATUS_OK;
+}
+
+void session_limit(struct connection *connection) {
+    enum { STEPS_BETWEEN = 1000 }; /* of the library's machine, about 0.1 ms */
+    connection->may_read_long = true;
+    sqlite3_progress_handler(connection->db, STEPS_BETWEEN, must_end, connection);
+}
+
+static int is_spent(void *argument) {
+    struct connection *connection = argument;
+    connection->ended_as = STATUS_TOO_SLOW;
+    return connection->turns_left-- <= 0;
+}
+
+bool engine_limit_work(struct store_view *session) {
+    enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* a millisecond or so */
+    struct connection *connection = connection_of(session);
+    connection->turns_left = TURNS;
+    sqlite3_progress_handler(connection->db, STEPS_A_TURN, is_spent, connection);
+    return true;
+}
+
+void engine_lift_limit(struct store_view *session) {
+    sqlite3_progress_handler(connection_of(session)->db, 0, NULL, NULL);
+}
+
+/* ---- Opening and closing ---- */
+
+struct connection *session_open(struct store *store, const char *path, bool may_create) {
+    /* Root may look at another user's folder, who must not lead it elsewhere. */
+    int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0) |
+                (store ? 0 : SQLITE_OPEN_NOFOLLOW);
+    struct connection *connection = connection_open(path, flags);
+    if (!connection)
+        return NULL;
+    connection->session.store = store;
+    connection->session.user_tokens = store ? store->user_tokens : 0;
+    if (functions_add(connection))
+        return connection;
+    session_close(connection);
+    return NULL;
+}
+
+void session_close(struct connection *connection) {
+    if (!connection)
+        return;
+    const struct store *store = connection->session.store;
+    table_statements_free(&connection->session);
+    row_compression_free(connection->session.compression);
+    if (store && atomic_load(&store->keeps_wal) &&
+        sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK)
+        connection_log(connection, "keeping the log");
+    connection_close(connection);
+}
+
+static void register_reader(struct store *store, struct connection *reader) {
+    mutex_lock(&store->readers_lock);
+    reader->next = store->readers;
+    store->readers = reader;
+    reader->is_reader = true;
+    mutex_unlock(&store->readers_lock);
+}
+
+static void unregister_reader(struct store *store, struct connection *reader) {
+    mutex_lock(&store->readers_lock);
+    struct connection **place = &store->readers;
+    while (*place != reader)
+        place = &(*place)->next;
+    *place = reader->next;
+    store->readings += atomic_load_explicit(&reader->readings, memory_order_relaxed);
+    mutex_unlock(&store->readers_lock);
+}
+
+uint64_t sessions_count_readings(struct store *store) {
+    mutex_lock(&store->readers_lock);
+    uint64_t count = store->readings;
+    for (const struct connection *reader = store->readers; reader; reader = reader->next)
+        count += atomic_load_explicit(&reader->readings, memory_order_relaxed);
+    mutex_unlock(&store->readers_lock);
+    return count;
+}
+
+struct store_view *store_view_open(struct store *store) {
+    struct connection *reader = session_open(store, store->path, false);
+    if (!reader)
+        return NULL;
+    register_reader(store, reader);
+    return &reader->session;
+}
+
+void store_view_close(struct store_view *session) {
+    if (!session)
+        return;
+    struct connection *connection = connection_of(session);
+    if (connection->is_reader) {
+        unregister_reader(session->store, connection);
+        end_snapshot(connection);
+    }
+    session_close(connection);
+}

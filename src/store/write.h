@@ -1,0 +1,10 @@
+#ifndef ROSTER_STORE_WRITE_H
+#define ROSTER_STORE_WRITE_H
+
+#include "store/session.h"
+
+/** Writes what the indexes beside the rows have of a new record: links, texts, addresses. BROKEN.
+ */
+enum status write_new_indexes(struct store_view *tx, const struct record *record) MUST_CHECK;
+
+#endif
