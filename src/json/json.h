@@ -6,67 +6,73 @@
 #include "model/change.h"
 #include "model/record.h"
 
-/** Members that an object may have; no resource has a tenth of it. */
+/** The most members that a body may have: ten times as many as the largest resource. */
 enum { JSON_MEMBERS_MAX = 1000 };
 
 struct json_body {
     struct text text;
-    bool is_exact; /* names only as the table spells them, and no byte order mark */
+    bool is_exact; /* compare names with regard to case, and refuse a byte order mark */
 };
 
 /**
- * Reads a body against a field table in one walk: `change->values` as they came (kinds NULL,
- * BOOLEAN, INTEGER, TEXT, LIST, OTHER), `submitted`, `repeated`, `unknown`. Types and limits are
- * for rules/validate. The change lives in the arena and does not need `body` afterwards.
- * Names are taken without regard to case: two spellings of one are a name twice.
- * It holds at most 8 times the body, or 512 KiB.
- * STATUS_BAD_INPUT when the body is not one JSON object of UTF-8 (RFC 8259), nested more than 64
- * levels deep, or has more than 1,000 members, or more than 10,000 values with fewer than 6 bytes
- * for each on average; then `errors` has one error on the property `Body`, with line and column.
- * STATUS_BROKEN when memory is short.
+ * Parses a body and finds the field of each member: fills in `values` (of the kinds NULL, BOOLEAN,
+ * INTEGER, TEXT, LIST, OTHER), `submitted`, `repeated` and `unknown` of `change`. Types and limits
+ * of fields are checked by rules/validate. Names are compared without regard to case unless
+ * `is_exact`; two spellings of a name count as the name twice. The change lives in the arena, takes
+ * at most 8 times the size of the body or 512 KiB, and does not need `body` afterwards.
+ *
+ * STATUS_BAD_INPUT, with one error on the property `Body`, if the body is not one JSON object in
+ * UTF-8 (RFC 8259), is nested more than 64 levels deep, has more than 1,000 members, or has more
+ * than 10,000 values that take fewer than 6 bytes each on average. STATUS_BROKEN if there is no
+ * memory.
  */
 enum status json_read_change(const struct json_body *body, const struct table *table,
                              struct arena *arena, struct change *change,
                              struct errors *errors) MUST_CHECK;
 
-/** Adds a string in quotes, escaped (RFC 8259 section 7). The text must be UTF-8. */
+/* The functions that add to a buffer set its `failed` if there is no memory. */
+
+/** Adds a text, which must be UTF-8, as a string: in quotes and escaped (RFC 8259 section 7). */
 void json_add_string(struct buffer *buffer, struct text text);
 
-/** Adds a moment as a string. */
+/** Adds a time as a string in the form of time_format. */
 void json_add_date(struct buffer *buffer, int64_t ms);
 
-/** Adds a value of a body again as it came; NULL is null. */
+/** Adds a value of a body as it was submitted; NULL gives null. */
 void json_add_submitted(struct buffer *buffer, const struct json_value *value);
 
-/** Adds a record as an object: its shown members in the order of the table, secrets as null. */
+/** Adds a record as an object, as replies show it: the shown fields in the order of the table, and
+ * secrets as null. */
 void json_add_record(struct buffer *buffer, const struct record *record);
 
-/** The same with the members that this version does not know: the JSON that a row keeps. */
+/** The same plus the members that this version does not know. Rows of the store keep this form. */
 void json_add_row(struct buffer *buffer, const struct record *record);
 
-/** What stands in JSON for a field that has no value: null, false, 0 or []. */
+/** The JSON for a field without a value: null, false, 0 or []. */
 struct text json_nothing(const struct field *field);
 
-/** The same as a record of a page, which leaves collections out (docs/api.md "lists"). */
+/** Adds a record as pages show it: without collections (docs/api.md "lists"). */
 void json_add_listed(struct buffer *buffer, const struct record *record);
 
-/** The same of the JSON that json_add_record wrote. */
+/** The same from the JSON that json_add_record wrote. */
 void json_add_without_links(struct buffer *buffer, struct text json);
 
 /**
- * Reads what json_add_row wrote, in this version of Roster or in one with other fields: the values
- * of all fields that field_is_kept_in_json. A member that is missing is read as json_nothing, and
- * one that no field is called goes to `unknown`, if it has a value. `record` is a new one. Takes
- * `json` over, which must lie in memory that can be written and lives as long as the arena: texts
- * are parts of it, and end in a NUL. False when it is anything else, has no Id, or memory is short.
+ * Reads JSON that json_add_row has written, in this version of Roster or in one with other fields,
+ * into a new record: the values of all fields for which field_is_kept_in_json. A missing member
+ * reads as json_nothing. A member without a field is kept in `unknown`, unless it has no value.
+ *
+ * `json` must be writable and live as long as the arena, and belongs to the record from here on:
+ * texts point into it, and their closing quotes are overwritten with NULs. False if `json` has
+ * another form or no Id, or if there is no memory.
  */
 bool json_read_record(struct text json, struct arena *arena, struct record *record) MUST_CHECK;
 
-/** The same for one member alone; a text may be a part of `json`, which must then outlive it. */
+/** Reads one member. A text may point into `json`, which must then outlive it. */
 bool json_read_member(struct text json, const struct field *field, struct arena *arena,
                       struct value *value) MUST_CHECK;
 
-/** Adds the list of errors: AttemptedValue, Message, PropertyName each. */
+/** Adds the list of errors, each with AttemptedValue, Message and PropertyName. */
 void json_add_errors(struct buffer *buffer, const struct error *first);
 
 #endif

@@ -1,13 +1,17 @@
-/* From the bytes of a body to a change: one parse, one walk over the object's members, each looked
- * up in the field table right behind the one before it, where it nearly always is. */
+/* From the bytes of a body to a change.
+ *
+ * yyjson parses the body into the arena of the request. One loop then looks up each member in the
+ * field table, beginning with the field after the previous one: clients usually send members in the
+ * order in which they got them. Bodies that would take far more memory than they have bytes are
+ * refused before they are parsed. */
 #include "json/json.h"
 
 #include <yyjson.h>
 
 enum {
     DEPTH_MAX = 64,
-    VALUES_FREE = 10000,   /* in any body; and of a longer one */
-    BYTES_FOR_A_VALUE = 6, /* at least, on average: what is made of each takes 32 */
+    VALUES_FREE = 10000,   /* any body may have so many values; one with more of them */
+    BYTES_FOR_A_VALUE = 6, /* needs so many bytes for each on average: a value takes 32 in memory */
 };
 
 static void *alloc_in_arena(void *arena, size_t size) {
@@ -75,7 +79,7 @@ static struct value value_from(yyjson_val *json, struct arena *arena) {
     return (struct value){ .kind = VALUE_OTHER };
 }
 
-/* Names that nobody may write are remembered only for those who want to be told. */
+/* Remembers a name of no writable property, for callers that are strict about them. */
 static bool note_unknown(struct error ***last, struct text name, struct arena *arena) {
     struct error *error = arena_calloc(arena, 1, sizeof *error);
     if (!error)
@@ -115,7 +119,7 @@ static bool read_members(yyjson_val *object, bool is_exact, struct change *chang
 }
 
 struct measure {
-    size_t values; /* names and values, at most: each but the first stands behind one of four */
+    size_t values; /* an upper bound of names and values: all but the first follow , : [ or { */
     size_t depth;
 };
 
@@ -140,8 +144,8 @@ static struct measure measure(struct text body) {
     return found;
 }
 
-/* What is wrong with a long body before anything is made of its values: one of nothing but "0,"
- * would take 28 times its size. `at` NULL: nothing. */
+/* Why a long body is refused before it is parsed. `at` is NULL if it is not. A body that consists
+ * of "0," would otherwise take 28 times its size. */
 static struct text find_excess(struct text body) {
     if (body.len <= VALUES_FREE)
         return (struct text){ 0 };
@@ -153,7 +157,8 @@ static struct text find_excess(struct text body) {
     return (struct text){ 0 };
 }
 
-static enum status refuse(struct errors *errors, struct arena *arena, struct text message) {
+/* One error on the whole body. `message.at` NULL: there was no memory for the message. */
+static enum status refuse_body(struct errors *errors, struct arena *arena, struct text message) {
     errors_add(errors, arena, &(struct error){ .property = TEXT("Body"), .message = message });
     return errors->failed || !message.at ? STATUS_BROKEN : STATUS_BAD_INPUT;
 }
@@ -177,24 +182,24 @@ enum status json_read_change(const struct json_body *body, const struct table *t
     if (!change->values)
         return STATUS_BROKEN;
     if (text_trim(text).len == 0)
-        return refuse(errors, arena, TEXT("is empty: a JSON object is required"));
+        return refuse_body(errors, arena, TEXT("is empty: a JSON object is required"));
     struct text excess = find_excess(text);
     if (excess.at)
-        return refuse(errors, arena, excess);
-    /* Read without YYJSON_READ_INSITU the text is not written to. */
+        return refuse_body(errors, arena, excess);
+    /* Without YYJSON_READ_INSITU yyjson does not write to the text. */
     yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.at, text.len,
                                             YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
     if (!document && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return STATUS_BROKEN;
     if (!document)
-        return refuse(errors, arena, place_of(text, &error, arena));
+        return refuse_body(errors, arena, place_of(text, &error, arena));
     yyjson_val *root = yyjson_doc_get_root(document);
     if (!yyjson_is_obj(root))
-        return refuse(errors, arena, TEXT("must be a JSON object"));
+        return refuse_body(errors, arena, TEXT("must be a JSON object"));
     if (yyjson_obj_size(root) > JSON_MEMBERS_MAX)
-        return refuse(errors, arena, TEXT("has more than 1000 members"));
+        return refuse_body(errors, arena, TEXT("has more than 1000 members"));
     if (!is_nested_within(root, DEPTH_MAX))
-        return refuse(errors, arena, TEXT("is nested more than 64 levels deep"));
+        return refuse_body(errors, arena, TEXT("is nested more than 64 levels deep"));
     return read_members(root, body->is_exact, change, arena) ? STATUS_OK : STATUS_BROKEN;
 }
 

@@ -1,6 +1,10 @@
-/* From a record's own JSON, as json_add_row wrote it, back to its values. Not for JSON of others:
- * there are no blanks, and only what has to be is escaped. The version of Roster that wrote it may
- * have had other fields, in another order. */
+/* From the JSON of a row, which json_add_row wrote, back to the values of a record.
+ *
+ * This is not a JSON parser. It relies on how json_add_row writes: no white space, escapes only
+ * where they are needed, no objects inside. Texts are not copied; they point into the JSON unless
+ * something in them is escaped. Reading a row is then a walk over its bytes, with one comparison
+ * for each name, as the fields nearly always come in the order of the table. The version of Roster
+ * that wrote the row may have had other fields, in another order. */
 #include "json/json.h"
 
 #include "base/time.h"
@@ -31,8 +35,8 @@ static int digit_of(char hex) {
     return hex >= 'a' ? hex - 'a' + 10 : hex - '0';
 }
 
-/* The byte that an escape stands for. `code` is what follows the backslash, up to the end of the
- * text; returns how much of it the escape takes, 0 when it is none. */
+/* Decodes one escape. `code` is the text after the backslash. Returns the length of the escape
+ * without the backslash, or 0 if it is invalid. */
 static size_t unescape_one(struct text code, char *byte) {
     static const char codes[] = "\"\\btnfr", bytes[] = "\"\\\b\t\n\f\r";
     const char *found = code.len ? memchr(codes, *code.at, sizeof codes - 1) : NULL;
@@ -65,7 +69,7 @@ static struct text unescape(struct text escaped, struct arena *arena) {
     return (struct text){ out, len };
 }
 
-/* What follows an opening quote, as it stands there. */
+/* Reads a string after its opening quote, without decoding it. */
 static bool take_string(struct reading *reading, struct text *text, bool *is_escaped) {
     const char *start = reading->at, *at = start;
     *is_escaped = false;
@@ -82,7 +86,7 @@ static bool take_string(struct reading *reading, struct text *text, bool *is_esc
     return true;
 }
 
-/* The same as a text: a part of the JSON when nothing in it is escaped. */
+/* The same as a text: a part of the JSON if nothing in it is escaped, otherwise decoded. */
 static bool read_string(struct reading *reading, struct text *text) {
     bool is_escaped;
     if (!take_string(reading, text, &is_escaped))
@@ -142,8 +146,8 @@ static bool read_value(struct reading *reading, const struct field *field, struc
     }
 }
 
-/* Passes over a value, and says how it stands there. No version writes objects into a record: so
- * what find_member finds is a member of the record. */
+/* Skips a value and returns its JSON. Fails on objects: no version writes one into a record, and
+ * find_member could mistake a member of one for a member of the record. */
 static bool take_value(struct reading *reading, struct text *value) {
     const char *start = reading->at;
     unsigned depth = 0;
@@ -171,15 +175,14 @@ static bool take_name(struct reading *reading, struct text *name) {
            take_char(reading, ':');
 }
 
-/* Texts of records end in a NUL wherever they come from; here it takes the closing quote's place.
- */
+/* Texts of records end in a NUL wherever they come from. In JSON it replaces the closing quote. */
 static void terminate(struct text json, const struct value *value) {
     if (value->kind == VALUE_TEXT && value->text > json.at &&
         value->text + value->len < json.at + json.len && value->text[value->len] == '"')
         ((char *)(uintptr_t)json.at)[value->text - json.at + value->len] = '\0';
 }
 
-/* The field whose turn it is, if the next member is called so: in most rows it always is. */
+/* The field after the previous one, if the next member has its name; otherwise NULL. */
 static const struct field *take_expected(struct reading *reading, const struct table *table,
                                          unsigned expected) {
     const char *start = reading->at;
@@ -194,7 +197,7 @@ static const struct field *take_expected(struct reading *reading, const struct t
     return NULL;
 }
 
-/* What would be read of a missing member says nothing, so it need not be kept. */
+/* True for the values that a missing member reads as: such a member need not be kept. */
 static bool says_nothing(struct text value) {
     return text_equal(value, TEXT("null")) || text_equal(value, TEXT("false")) ||
            text_equal(value, TEXT("0")) || text_equal(value, TEXT("[]"));
@@ -213,7 +216,8 @@ static bool keep_unknown(struct reading *reading, struct text name, struct buffe
     return !unknown->failed;
 }
 
-/* One member; `*expected` is the index of the field that it should be of, and then of the next. */
+/* Reads one member. `*expected` is the index of the field that it probably belongs to, and
+ * afterwards that of the next one. */
 static bool take_member(struct reading *reading, struct text json, struct record *record,
                         unsigned *expected, struct buffer *unknown) {
     struct text name = { 0 };
@@ -263,7 +267,7 @@ bool json_read_record(struct text json, struct arena *arena, struct record *reco
     return take_char(&reading, '}') && reading.at == reading.end && read_missing(record, arena);
 }
 
-/* Where a member begins, with its name in quotes; NULL when it is missing. */
+/* The place of a member, at the opening quote of its name; NULL if it is missing. */
 static const char *find_member(struct text json, const struct field *field) {
     char name[64];
     size_t len = field->name.len + 3;
@@ -271,7 +275,7 @@ static const char *find_member(struct text json, const struct field *field) {
     name[0] = '"';
     memcpy(name + 1, field->name.at, field->name.len);
     memcpy(name + 1 + field->name.len, "\":", 2);
-    /* No text can contain this, since a quote in a text has a backslash before it. */
+    /* No text can contain `"Name":`, because a quote in a text has a backslash before it. */
     return json.len ? memmem(json.at, json.len, name, len) : NULL;
 }
 
@@ -284,7 +288,7 @@ bool json_read_member(struct text json, const struct field *field, struct arena 
     return read_value(&reading, field, value);
 }
 
-/* Does a list begin at `bracket`? If that is in a text, a quote before it has a backslash. */
+/* True if a list begins at `bracket`. In a text, a quote before it would have a backslash. */
 static bool begins_list(struct text json, const char *bracket) {
     return bracket - json.at > 3 && bracket[-1] == ':' && bracket[-2] == '"' && bracket[-3] != '\\';
 }
@@ -295,7 +299,7 @@ void json_add_without_links(struct buffer *buffer, struct text json) {
         if (!begins_list(json, at++))
             continue;
         const char *name = memrchr(json.at, '"', (size_t)(at - json.at) - 3);
-        at = memchr(at, ']', (size_t)(end - at)); /* there is none inside */
+        at = memchr(at, ']', (size_t)(end - at)); /* lists contain no lists */
         if (!name || name == json.at || !at) {    /* a list is never the first member */
             buffer->failed = true;
             return;

@@ -1,11 +1,14 @@
-/* From values to JSON, into one buffer, in one walk over the field table. */
+/* From values to JSON: one loop over the field table, into one buffer.
+ *
+ * The put_ functions write without checking for room. Their callers reserve the most that a value
+ * can take first, which costs less than a check for every byte. */
 #include "json/json.h"
 
 #include "base/time.h"
 
 static const char hex[] = "0123456789abcdef";
 
-/* What follows the backslash for a byte that must be escaped; 'u' for those without a short form.
+/* The character after the backslash for a byte that must be escaped; 'u' if it has no short form.
  */
 static char escape_of(unsigned char byte) {
     switch (byte) {
@@ -24,10 +27,10 @@ static bool is_plain(unsigned char byte) {
     return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7F;
 }
 
-/* Room for any value but a text: the longest is a date in quotes. */
+/* Room for any value that is no text and no list: the longest is a date in quotes. */
 enum { VALUE_MAX = TIME_TEXT_MAX + 2 };
 
-/* The writers below are given room and return the new end. */
+/* These write to `out`, which has room, and return the new end. */
 
 static char *put(char *out, struct text text) {
     if (text.len)
@@ -72,7 +75,8 @@ static char *put_date(char *out, int64_t ms) {
     return out;
 }
 
-/* Of a long text room is taken for what it needs, not for what it might. */
+/* The room for a string. A short one is not worth counting; for a long one the worst case, six
+ * times its length, would waste memory. */
 static size_t string_room(struct text text) {
     enum { LONG = 4096 };
     if (text.len < LONG)
@@ -94,7 +98,7 @@ void json_add_date(struct buffer *buffer, int64_t ms) {
         buffer->len = (size_t)(put_date(buffer->at + buffer->len, ms) - buffer->at);
 }
 
-/* How the values of a type are written that are not null, and what stands for null. */
+/* For each type: how its values are written, and the JSON for no value. */
 enum form { AS_NULL, AS_INTEGER, AS_BOOLEAN, AS_DATE, AS_STRING, AS_LIST };
 
 static const struct {
@@ -116,7 +120,7 @@ static const struct {
     [TYPE_name] = { AS_STRING, { "null", 4 } },
     [TYPE_added] = { AS_NULL, { "null", 4 } },
     [TYPE_removed] = { AS_NULL, { "null", 4 } },
-    [TYPE_sealed] = { AS_NULL, { "null", 4 } }, /* secrets have no form */
+    [TYPE_sealed] = { AS_NULL, { "null", 4 } }, /* secrets are never shown */
     [TYPE_totp] = { AS_NULL, { "null", 4 } },
     [TYPE_password] = { AS_NULL, { "null", 4 } },
     [TYPE_empty] = { AS_NULL, { "null", 4 } },
@@ -174,7 +178,7 @@ void json_add_row(struct buffer *buffer, const struct record *record) {
     add_members(buffer, record, false);
     if (!record->unknown.len || buffer->failed)
         return;
-    buffer->len--; /* the brace */
+    buffer->len--; /* removes the closing brace */
     buffer_add(buffer, record->unknown);
     buffer_add_char(buffer, '}');
 }

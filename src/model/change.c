@@ -1,4 +1,4 @@
-/* A change is a value: PUT, PATCH, POST and the demo's data all make the same one. */
+/* Changes: what PUT, PATCH, POST, forms and the seed all make of their input. */
 #include "model/change.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@ void errors_add(struct errors *errors, struct arena *arena, const struct error *
         errors->failed = true;
         return;
     }
-    struct error **place = &errors->first;
+    struct error **place = &errors->first; /* usually the end, since fields are checked in order */
     if (errors->last && errors->last->order <= error->order)
         place = &errors->last->next;
     while (*place && (*place)->order <= error->order)

@@ -1,4 +1,4 @@
-/* Permissions by number and by name. */
+/* The names of permissions, and sets of them. */
 #include "model/permission.h"
 
 #include <assert.h>

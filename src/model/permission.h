@@ -4,8 +4,9 @@
 #include "base/text.h"
 
 /*
- * What a role allows: five operations on each of the entities. A set of permissions is 64 bits; the
- * Id of a row of `roles` is its bit's number plus one, so a user role's Roles are such a set.
+ * A permission is one of five operations on one of the entities, such as User-Edit. A set of
+ * permissions is a 64-bit integer. The table `roles` has a row for each permission, whose Id is the
+ * number of the bit plus one; so the Roles of a user role are a set of permissions.
  */
 
 enum permission_entity {
@@ -13,7 +14,7 @@ enum permission_entity {
 #include "model/tables.def"
 };
 
-/* As many as there are; model/permission.c finds out whether a number is missing. */
+/* The number of entities. Their numbers run from 0 without a gap. */
 enum {
     ENTITIES = 0
 #define ENTITY(name, number) +1
@@ -30,19 +31,19 @@ enum permission_operation {
 enum { PERMISSIONS = ENTITIES * OPERATIONS };
 _Static_assert(PERMISSIONS <= 64, "a set of permissions is 64 bits");
 
-/** The bit's number of a permission, as a constant: PERMISSION(User, Edit). */
+/** The number of a permission's bit, as a constant: PERMISSION(User, Edit). */
 #define PERMISSION(entity, operation) (ENTITY_##entity * OPERATIONS + OPERATION_##operation)
 
-/** The bit's number of a permission. */
+/** The number of a permission's bit. */
 static inline unsigned permission(enum permission_entity entity,
                                   enum permission_operation operation) {
     return entity * OPERATIONS + operation;
 }
 
-/** Writes "User-Edit" for a bit's number; NUL-terminated, static size. */
+/** Writes the name of a permission, "User-Edit", with a NUL. */
 void permission_name(unsigned permission, char out[32]);
 
-/** The set of the permissions that a stored list of role ids ([1,4]) gives. */
+/** The set of permissions for a stored list of Ids of `roles`, as "[1,4]". Ignores other Ids. */
 uint64_t permissions_from_roles(struct text stored_ids);
 
 #endif

@@ -11,23 +11,26 @@ enum credential_kind {
 
 enum { CREDENTIAL_PROOF_SIZE = 32 };
 
-/** What let a caller in. It may end at any moment; who asks again knows it by its proof. */
+/** What a caller authenticated with. It may be revoked while a request runs; `proof` identifies it
+ * when it is looked up again. */
 struct credential {
     enum credential_kind kind;
     /* SHA-256 of the token, or of the stored hash that the password matched */
     unsigned char proof[CREDENTIAL_PROOF_SIZE];
-    int64_t expires_ms; /* what is derived from it expires by then too */
-    int64_t family;     /* of the token, and what that rests on: see struct token in the store */
-    int64_t parent;     /* (for a password: minus the user's Id, and nothing) */
+    int64_t expires_ms; /* tokens made with it expire no later */
+    int64_t
+        family; /* of the token (see struct token in the store); password: minus the user's Id */
+    int64_t parent; /* the family that this one depends on; password: 0 */
 };
 
-/** Who asks: an active user, with what the user may do, as the store had it at one moment. */
+/** The caller of a request: an active user and what the user may do, as of one state of the store.
+ */
 struct principal {
     int64_t user_id;
     uint64_t permissions; /* a bit for each permission; all of them for an administrator */
     bool is_admin;        /* full unrestricted administrator */
     struct text email;
-    uint64_t epoch; /* the store's access epoch that this is known for; 0: none */
+    uint64_t epoch; /* the store's access epoch at that state; 0: not known */
     struct credential credential;
 };
 

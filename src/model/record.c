@@ -1,4 +1,4 @@
-/* A row in memory: one value a field, in the order of the field table. */
+/* Records, and the lists of Ids in them. */
 #include "model/record.h"
 
 #include "base/buffer.h"

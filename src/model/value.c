@@ -1,4 +1,4 @@
-/* What a field of a record or a change holds. */
+/* Values of fields. */
 #include "model/value.h"
 
 bool value_equal(const struct value *a, const struct value *b) {

@@ -4,18 +4,18 @@
 #include "base/text.h"
 
 enum value_kind {
-    VALUE_ABSENT, /* in a change: not mentioned */
+    VALUE_ABSENT, /* in a change: the body does not mention the field */
     VALUE_NULL,
     VALUE_INTEGER, /* also booleans (0, 1), dates (ms since 1970 UTC), references (an Id) */
-    VALUE_TEXT,    /* also stored bytes, and stored lists as JSON: [1,2,3] */
-    VALUE_IDS,     /* a checked list of ids */
-    /* Only as JSON came in, before rules/validate has made one of the above of it: */
+    VALUE_TEXT,    /* also stored bytes, and stored lists as JSON text: [1,2,3] */
+    VALUE_IDS,     /* a checked list of Ids */
+    /* Only in a body that has just been parsed; rules/validate turns them into the kinds above. */
     VALUE_BOOLEAN,
     VALUE_LIST,
     VALUE_OTHER, /* a fraction, an object, an integer of more than 63 bits */
 };
 
-/** What a field holds. What it points to belongs to an arena. */
+/** The value of a field. What it points to lies in an arena. */
 struct value {
     union {
         int64_t integer;
@@ -35,7 +35,8 @@ static inline struct value value_integer(int64_t integer) {
     return (struct value){ .integer = integer, .kind = VALUE_INTEGER };
 }
 
-/** `at` NULL becomes VALUE_NULL. Texts are far below 4 GiB: bodies end at 1 MiB. */
+/** A text as a value; `at` NULL gives VALUE_NULL. Texts are far shorter than 4 GiB, because bodies
+ * have at most 1 MiB. */
 static inline struct value value_text(struct text text) {
     if (!text.at)
         return value_null();
@@ -46,19 +47,19 @@ static inline struct value value_ids(const int64_t *ids, size_t count) {
     return (struct value){ .ids = ids, .len = (uint32_t)count, .kind = VALUE_IDS };
 }
 
-/** The text of a text value; an empty one with `at` NULL for any other kind. */
+/** The text of a VALUE_TEXT; for other kinds an empty text with `at` NULL. */
 static inline struct text value_as_text(const struct value *value) {
     if (value->kind != VALUE_TEXT)
         return (struct text){ 0 };
     return (struct text){ value->text, value->len };
 }
 
-/** Is it the integer 1, a true boolean of a record? */
+/** True for the integer 1, which is how records have a true boolean. */
 static inline bool value_is_true(const struct value *value) {
     return value->kind == VALUE_INTEGER && value->integer == 1;
 }
 
-/** Equality of kind and content; not for lists as they came in. */
+/** Compares kind and content. Lists of a parsed body never equal. */
 bool value_equal(const struct value *a, const struct value *b);
 
 #endif
