@@ -1,4 +1,4 @@
-/* Base64 as HTTP's Basic scheme uses it. */
+/* Base64 in its two alphabets: for Basic credentials, and for JWTs. */
 #include "crypto/base64.h"
 
 #include <sodium.h>

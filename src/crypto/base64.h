@@ -4,13 +4,14 @@
 #include "base/arena.h"
 
 /**
- * Decodes base64 (RFC 4648 section 4, padding optional) into the arena. `at` NULL when it is not
- * base64, or memory is short.
+ * Decodes base64 (RFC 4648 section 4, padding optional) into the arena. `at` is NULL if it is not
+ * base64, or if there is no memory.
  */
 struct text base64_decode(struct text text, struct arena *arena)
     __attribute__((warn_unused_result));
 
-/** Encodes in base64url without padding (RFC 4648 section 5). `at` NULL when memory is short. */
+/** Encodes in base64url without padding (RFC 4648 section 5). `at` is NULL if there is no memory.
+ */
 struct text base64url_encode(struct text bytes, struct arena *arena)
     __attribute__((warn_unused_result));
 

@@ -1,6 +1,9 @@
-/* What a password hash looks like, whoever made it. A hash that was taken for a password would let
- * in who has the old table, and keep out who has the password; so this would rather see one too
- * many. */
+/* Recognises password hashes by their form.
+ *
+ * A client that migrates users may send a hash where Roster expects a password. If Roster took it
+ * for a password, whoever has the old table could sign in with the hash, and the user could not
+ * sign in with the password. So a text that might be a hash is refused: a password that looks like
+ * one is rare, and its owner can choose another. */
 #include "crypto/hash_kind.h"
 
 struct kind {
@@ -29,7 +32,7 @@ static const char *name_of(struct text text, const struct kind *kinds, size_t co
     return NULL;
 }
 
-/* How often `c` is in the text. */
+/* How often `c` occurs in the text. */
 static size_t count_of(struct text text, char c) {
     size_t count = 0;
     for (size_t i = 0; i < text.len; i++)
@@ -37,7 +40,7 @@ static size_t count_of(struct text text, char c) {
     return count;
 }
 
-/* The length of the longest start that is made of letters, digits and `more`. */
+/* The length of the beginning that consists of letters, digits and characters of `more`. */
 static size_t span(struct text text, const char *more) {
     size_t len = 0;
     while (len < text.len && (is_word_character(text.at[len]) || is_one_of(text.at[len], more)))
@@ -153,7 +156,7 @@ static const struct kind frameworks[] = {
     { "U$", "hash that Drupal hashed again" },
 };
 
-/* Is it what only a program writes: no blank, long, letters and digits? */
+/* True for what only a program writes: 22 characters or more, letters and digits, no blanks. */
 static bool is_digest(struct text text) {
     bool has_letter = false, has_digit = false;
     for (size_t i = 0; i < text.len; i++) {
@@ -179,7 +182,7 @@ static const char *framework_kind(struct text text) {
     return dollars >= 2 || named ? "name$...$..." : NULL;
 }
 
-/* ---- Digests in hex, and others that are known by their looks ---- */
+/* ---- Digests in hex, and hashes as databases write them ---- */
 
 static const char *hex_kind(struct text text) {
     for (size_t i = 0; i < text.len; i++)
@@ -196,7 +199,7 @@ static const char *hex_kind(struct text text) {
     }
 }
 
-/* A digest with its salt, before or behind it, as forums and shops write it. */
+/* A digest with its salt before or after it, as forum and shop software writes it. */
 static const char *salted_hex_kind(struct text text) {
     while (text.at)
         if (hex_kind(text_cut(&text, ':')))
@@ -251,7 +254,7 @@ static const char *plain_kind(struct text text) {
 
 /* ---- Lines of password files ---- */
 
-/* `!$6$...`, `*LK*$5$...`: an account that was locked. */
+/* `!$6$...`, `*LK*$5$...`: the hash of an account that is locked. */
 static const char *locked_kind(struct text text) {
     size_t len = 0;
     while (len < text.len && (text.at[len] == '!' || text.at[len] == '*'))
@@ -275,7 +278,7 @@ static const char *line_kind(struct text text) {
     return is_hash ? "line of a password file" : NULL;
 }
 
-/* ---- What programs wrap around a hash: quotes, a version, escapes, JSON ---- */
+/* ---- Hashes inside something else: quotes, a version, escapes, JSON ---- */
 
 static const char *wrapped_kind(struct text text) {
     struct text last = { 0 };

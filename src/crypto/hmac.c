@@ -1,4 +1,4 @@
-/* Signatures of messages by a shared secret. */
+/* HMAC-SHA256: signatures of messages with a shared secret. */
 #include "crypto/hmac.h"
 
 #include "crypto/secret.h"
@@ -9,7 +9,7 @@ _Static_assert(HMAC_SIZE == crypto_auth_hmacsha256_BYTES, "the library's own siz
 
 void hmac_sha256(struct text key, struct text message, unsigned char out[HMAC_SIZE]) {
     crypto_auth_hmacsha256_state state;
-    /* These only fail on sizes that they cannot have here. */
+    /* These fail only for sizes that cannot occur here. */
     (void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.at, key.len);
     (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)message.at, message.len);
     (void)crypto_auth_hmacsha256_final(&state, out);

@@ -1,5 +1,13 @@
-/* Password hashes: our own are argon2id, imported ones are checked with what made them. Each scheme
-   is one row: how its strings begin, whether one is well-formed, how a password is checked. */
+/* Password hashes. Roster makes argon2id hashes; imported hashes of other schemes are checked with
+ * the scheme that made them, and replaced at the next sign-in.
+ *
+ * `schemes` has a row for each scheme: the prefix of its strings, a function that parses one and
+ * estimates the time of a check, and a function that checks a password.
+ *
+ * Whoever may set a hash could choose parameters that keep a core busy for minutes at each sign-in.
+ * So every hash is estimated before it is stored, and again before each check, and one that exceeds
+ * COST_MAX_US is refused. Where a check cannot be made (no such user, no valid hash), the same work
+ * is done in vain: the time of a reply must not tell whether a user exists. */
 #include "crypto/password.h"
 
 #include "crypto/hash_kind.h"
@@ -10,12 +18,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* What password_hash makes today (OWASP's first choice for argon2id); lanes are always 1. */
+/* The parameters of new hashes: OWASP's recommendation for argon2id. libsodium's lanes are
+ * always 1. */
 enum { MEMORY_KIB = 19 * 1024, PASSES = 2, LANES = 1 };
 
-/* What one check may take of a core, and what is reckoned for it, by measurement on a core of a
- * server of today: 0.6 us for each pass over 1 KiB (argon2id), 46 us for the least work of bcrypt,
- * 0.17 us for a block of yescrypt, 2 ns for each byte that SHA-crypt digests. */
+/* The most time that a check may take, and the costs from which it is estimated, as measured on a
+ * core of a current server: 0.6 us for a pass of argon2id over 1 KiB, 46 us for bcrypt at cost 0
+ * (each cost doubles it), 0.17 us for a block of yescrypt, 2 ns for a byte that SHA-crypt digests.
+ */
 enum {
     COST_MAX_US = 500000,
     ARGON2_TENTHS_US = 6,
@@ -24,16 +34,18 @@ enum {
     SHA_NS = 2,
 };
 
-/* And of memory, and how far it may be cut into lanes, each of which costs a little more. */
+/* The most memory of a check, and the most lanes into which it may be divided: each costs a little
+ * time of its own. */
 enum { MEMORY_KIB_MAX = 256 * 1024, LANES_MAX = 64, PASSES_MAX = 1 << 20 };
 
-/* SHA-crypt digests the password again in each round: hashes are judged by passwords of this many
- * bytes, and a longer one with many rounds is wrong. */
+/* SHA-crypt digests the password again in each round, so the time depends on its length. A hash
+ * that is to be stored is estimated for passwords of this length, in bytes. A longer password for a
+ * hash with many rounds is refused at its check. */
 enum { PASSWORD_USUAL = 64 };
 
 enum { BCRYPT_PASSWORD_MAX = 72 };
 
-static atomic_uint_fast64_t work_us; /* of all that was computed; any thread adds */
+static atomic_uint_fast64_t work_us; /* for password_work_us; any thread adds */
 
 #define DAMAGED INT64_C(-1)
 #define TOO_DEAR INT64_MAX
@@ -50,10 +62,11 @@ enum {
 _Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "there is room for our own hashes");
 _Static_assert(PASSWORD_HASH_MAX <= CRYPT_OUTPUT_SIZE, "crypt(3) has room for all that we accept");
 
-/** Six bits a character, and where the last character has bits that no byte fills: those are 0. */
+/* A variant of base64: six bits for each character. The last character of a text may have bits that
+ * belong to no byte; they must be 0. */
 struct code {
     const char *alphabet;
-    unsigned unused[4]; /* by the number of characters modulo 4; 1 cannot be */
+    unsigned unused[4]; /* these bits, by the number of characters modulo 4; 1 cannot occur */
 };
 
 static const struct code argon2_code = {
@@ -83,7 +96,8 @@ static bool is_of_code(struct text text, const struct code *code) {
     return true;
 }
 
-/* Also: is it the only way to write these bytes? Any other would never equal what is computed. */
+/* True if the text encodes bytes in the only valid way. A hash that is written in another way would
+ * never equal the computed one. */
 static bool is_bytes(struct text text, const struct code *code) {
     if (!is_of_code(text, code) || text.len % 4 == 1)
         return false;
@@ -107,7 +121,7 @@ struct argon2_cost {
 
 static const struct argon2_cost own_cost = { MEMORY_KIB, PASSES, LANES };
 
-/* Reads `m=19456,`: the name, a positive number, and what ends it. */
+/* Reads `m=19456,`: the name, a positive number and the character after it. */
 static bool cut_number(struct text *rest, struct text name, char end, int64_t *out) {
     if (!starts(*rest, name))
         return false;
@@ -115,7 +129,8 @@ static bool cut_number(struct text *rest, struct text name, char end, int64_t *o
     return text_to_int64(text_cut(rest, end), out) && *out > 0;
 }
 
-/* `rest` of $argon2id$v=19$m=19456,t=2,p=1$SALT$DIGEST: libsodium takes this form and no other. */
+/* `rest` follows $argon2id$ in $argon2id$v=19$m=19456,t=2,p=1$SALT$DIGEST, the only form that
+ * libsodium accepts. */
 static bool argon2_parse(struct text rest, struct argon2_cost *cost) {
     int64_t version;
     if (!cut_number(&rest, TEXT("v="), '$', &version) || version != 19 ||
@@ -147,14 +162,14 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* `rest` of $2b$12$SALTDIGEST. */
+/* `rest` follows $2b$ in $2b$12$SALTDIGEST. */
 static int64_t bcrypt_cost(struct text rest, size_t password_len) {
     (void)password_len;
     if (rest.len != 3 + BCRYPT_SALT + BCRYPT_DIGEST || !is_digit(rest.at[0]) ||
         !is_digit(rest.at[1]) || rest.at[2] != '$')
         return DAMAGED;
     int cost = (rest.at[0] - '0') * 10 + (rest.at[1] - '0');
-    /* some programs fill the unused bits of the salt; crypt(3) does not mind */
+    /* Some programs set the unused bits of the salt, and crypt(3) accepts that. */
     struct text salt = { rest.at + 3, BCRYPT_SALT };
     struct text digest = { salt.at + BCRYPT_SALT, BCRYPT_DIGEST };
     if (cost < 4 || cost > 31 || !is_of_code(salt, &bcrypt_code) || !is_bytes(digest, &bcrypt_code))
@@ -162,7 +177,7 @@ static int64_t bcrypt_cost(struct text rest, size_t password_len) {
     return INT64_C(1) * BCRYPT_US << cost;
 }
 
-/* `rest` of $6$SALT$DIGEST or $6$rounds=656000$SALT$DIGEST (Drepper, SHA-crypt.txt). */
+/* `rest` follows $6$ in $6$SALT$DIGEST or $6$rounds=656000$SALT$DIGEST (Drepper, SHA-crypt.txt). */
 static int64_t sha_cost(struct text rest, size_t digest_len, size_t password_len) {
     int64_t rounds = 5000;
     if (starts(rest, TEXT("rounds=")) && !cut_number(&rest, TEXT("rounds="), '$', &rounds))
@@ -171,7 +186,7 @@ static int64_t sha_cost(struct text rest, size_t digest_len, size_t password_len
     if (rounds < 1000 || rounds > 999999999 || salt.len > SHA_SALT_MAX ||
         !is_of_code(salt, &crypt_code) || rest.len != digest_len || !is_bytes(rest, &crypt_code))
         return DAMAGED;
-    /* in each round: the digest so far, the password at most twice, the salt, what fills a block */
+    /* Each round digests the previous digest, the password up to twice, the salt and padding. */
     int64_t bytes = (int64_t)(digest_len * 3 / 4 + 2 * password_len) + 28;
     return rounds * bytes * SHA_NS / 1000;
 }
@@ -184,8 +199,9 @@ static int64_t sha512_cost(struct text rest, size_t password_len) {
     return sha_cost(rest, SHA512_DIGEST, password_len);
 }
 
-/* Weighs the `j9T` of yescrypt: flavour (j: the defaults), log2 N - 1, r - 1. What crypt(3) itself
-   never writes (other flavours, parallelism, more passes, r above 48) is refused unweighed. */
+/* Estimates the parameters of yescrypt, as `j9T`: the flavour (j is the default), log2 N - 1, r
+ * - 1. Parameters that crypt(3) never writes (other flavours, parallelism, more passes, r above 48)
+ * count as too expensive without an estimate. */
 static int64_t yescrypt_work(struct text parameters) {
     if (parameters.len < 3 || !is_of_code(parameters, &crypt_code))
         return DAMAGED;
@@ -193,13 +209,13 @@ static int64_t yescrypt_work(struct text parameters) {
     int64_t r = code_value(&crypt_code, parameters.at[2]) + 1;
     if (parameters.len > 3 || parameters.at[0] != 'j' || r > 48 || n_log2 > YESCRYPT_BLOCKS_LOG2)
         return TOO_DEAR;
-    if (n_log2 < 2) /* less than the algorithm works with */
+    if (n_log2 < 2) /* below the algorithm's minimum */
         return DAMAGED;
     return r << n_log2 > 1 << YESCRYPT_BLOCKS_LOG2 ? TOO_DEAR
                                                    : (r << n_log2) * YESCRYPT_HUNDREDTHS_US / 100;
 }
 
-/* `rest` of $y$j9T$SALT$DIGEST. */
+/* `rest` follows $y$ in $y$j9T$SALT$DIGEST. */
 static int64_t yescrypt_cost(struct text rest, size_t password_len) {
     struct text parameters = text_cut(&rest, '$');
     struct text salt = text_cut(&rest, '$');
@@ -221,7 +237,7 @@ static bool decode(struct text code, unsigned char *out, size_t size) {
            len == size;
 }
 
-/* Stands beside what computes a hash, and nowhere else: it counts what was done. */
+/* Called next to each computation of a hash, and nowhere else. */
 static void reckon(int64_t us) {
     atomic_fetch_add_explicit(&work_us, (uint64_t)us, memory_order_relaxed);
 }
@@ -230,7 +246,7 @@ uint64_t password_work_us(void) {
     return atomic_load_explicit(&work_us, memory_order_relaxed);
 }
 
-/* False when memory is short. */
+/* False if there is no memory. */
 static bool argon2_compute(struct text password, const unsigned char salt[crypto_pwhash_SALTBYTES],
                            const struct argon2_cost *cost, unsigned char out[ARGON2_DIGEST]) {
     reckon(argon2_us(cost));
@@ -239,14 +255,16 @@ static bool argon2_compute(struct text password, const unsigned char salt[crypto
                          crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-/* Computes the digest anew: libsodium's own check does not tell a wrong password from a lack of
- * memory. Hashes of another shape than password_hash makes have only that. */
+/* Computes the digest and compares it, because libsodium's own check does not distinguish a wrong
+ * password from a lack of memory. Hashes with other lanes or lengths than password_hash makes can
+ * only be checked by libsodium. */
 static enum password_match argon2_match(struct text password, struct text hash,
                                         const struct argon2_cost *cost) {
     unsigned char salt[crypto_pwhash_SALTBYTES], digest[ARGON2_DIGEST], made[ARGON2_DIGEST];
     char string[PASSWORD_HASH_MAX] = { 0 };
     struct text rest = hash, encoded_salt = { 0 };
-    for (int i = 0; i < 5; i++) /* what is before the $ of: nothing, name, v, costs, salt */
+    for (int i = 0; i < 5;
+         i++) /* the parts that $ ends: an empty one, name, version, costs, salt */
         encoded_salt = text_cut(&rest, '$');
     if (cost->lanes == LANES && decode(encoded_salt, salt, sizeof(salt)) &&
         decode(rest, digest, sizeof(digest))) {
@@ -263,18 +281,18 @@ static enum password_match argon2_match(struct text password, struct text hash,
 
 static enum password_match sodium_match(struct text password, struct text hash, size_t digest_len) {
     struct argon2_cost cost;
-    (void)digest_len; /* the digest's own length says */
+    (void)digest_len; /* it varies, and libsodium finds it in the string */
     if (!argon2_parse(after(hash, sizeof("$argon2id$") - 1), &cost))
         return PASSWORD_WRONG;
     return argon2_match(password, hash, &cost);
 }
 
-/* The work of a real check, where there is nothing to check against. */
+/* Takes the time of a real check where there is nothing to check against. */
 static void work_in_vain(struct text password) {
     static const unsigned char salt[crypto_pwhash_SALTBYTES] = "any salt will do";
     unsigned char digest[ARGON2_DIGEST];
     bool computed = argon2_compute(password, salt, &own_cost, digest);
-    (void)computed; /* without memory there is no work to do, and the answer is the same */
+    (void)computed; /* the reply is the same if there was no memory for it */
     secret_wipe(digest, sizeof(digest));
 }
 
@@ -282,7 +300,7 @@ static void reckon_crypt(struct text password, struct text hash);
 
 static enum password_match crypt_match(struct text password, struct text hash, size_t digest_len) {
     struct crypt_data *data = NULL;
-    /* crypt(3) ends a password at a NUL: "right\0anything" must not pass for "right" */
+    /* crypt(3) ends a password at a NUL: "right\0anything" would pass for "right". */
     if (password.len >= sizeof(data->input) || memchr(password.at, '\0', password.len)) {
         work_in_vain(password);
         return PASSWORD_WRONG;
@@ -303,11 +321,11 @@ static enum password_match crypt_match(struct text password, struct text hash, s
 
 struct scheme {
     struct text prefix;
-    /* What to check a password of so many bytes costs, in us; DAMAGED, TOO_DEAR. */
+    /* The time, in us, to check a password of that many bytes; DAMAGED; TOO_DEAR. */
     int64_t (*cost_us)(struct text rest, size_t password_len);
     enum password_match (*match)(struct text password, struct text hash, size_t digest_len);
-    size_t digest_len; /* in characters, at the end of the string */
-    size_t seen;       /* of a password, in bytes; 0: all of it */
+    size_t digest_len; /* of the digest at the end of the string, in characters; 0: it varies */
+    size_t seen;       /* how many bytes of a password count; 0: all */
 };
 
 static const struct scheme schemes[] = {
@@ -347,7 +365,7 @@ enum password_form password_form(struct text text) {
     return cost > COST_MAX_US ? PASSWORD_HASH_TOO_DEAR : PASSWORD_HASH;
 }
 
-/* .NET and others fill argon2's salt and digest up, which PHC does not. */
+/* .NET and others pad argon2's salt and digest with "=", which the PHC format does not allow. */
 static void drop_padding(char *hash) {
     char *end = hash;
     for (const char *from = hash; *from; from++) {
@@ -380,7 +398,7 @@ bool password_hash(struct text password, char out[PASSWORD_HASH_MAX]) {
                                  crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-/* Is this well-formed hash what password_hash would make today? */
+/* True if password_hash would make this well-formed hash with the same parameters. */
 static bool is_of_today(struct text hash) {
     const struct scheme *own = &schemes[0];
     struct argon2_cost cost;
@@ -388,7 +406,7 @@ static bool is_of_today(struct text hash) {
            cost.memory_kib == MEMORY_KIB && cost.passes == PASSES && cost.lanes == LANES;
 }
 
-/* Is it a hash that this password can be checked against within what a check may cost? */
+/* True if the hash is valid and this password can be checked within COST_MAX_US. */
 static bool can_be_checked(const struct scheme *scheme, struct text password, struct text hash) {
     if (!scheme || password_form(hash) != PASSWORD_HASH)
         return false;
@@ -409,7 +427,7 @@ bool password_is_cut(struct text password, struct text hash) {
 enum password_match password_verify(struct text password, struct text hash) {
     const struct scheme *scheme = scheme_of(hash);
     if (!password.len)
-        password = TEXT(""); /* the libraries want a pointer even to nothing */
+        password = TEXT(""); /* the libraries do not accept NULL */
     if (!can_be_checked(scheme, password, hash)) {
         work_in_vain(password);
         return PASSWORD_WRONG;

@@ -1,6 +1,8 @@
-/* Fields that must come back in clear are sealed with XChaCha20-Poly1305; its nonce is long enough
-   to be drawn at random for ever. The key file comes into being whole or not at all: it is written
-   under another name and then linked, which never replaces what is there. */
+/* Encrypted fields, and the file of their key.
+ *
+ * XChaCha20-Poly1305 has nonces of 192 bits, which can be drawn at random without a risk of drawing
+ * one twice. The key file appears under its name complete or not at all: it is written and synced
+ * under a temporary name and then linked, and link(2) never replaces a file. */
 #include "crypto/seal.h"
 
 #include "crypto/secret.h"
@@ -23,14 +25,14 @@ struct seal_key {
     unsigned char bytes[KEY_SIZE];
 };
 
-/** Where seal_key_open says what went wrong. */
+/* The file, and where seal_key_open describes what went wrong. */
 struct reason {
     const char *path;
     char *why;
     size_t size;
 };
 
-/* Writes "PATH: what" and gives false, to be returned. */
+/* Writes "PATH: what" and returns false. */
 static bool fail(struct reason *reason, const char *what) {
     (void)snprintf(reason->why, reason->size, "%s: %s", reason->path, what);
     return false;
@@ -43,7 +45,7 @@ static bool fail_errno(struct reason *reason, const char *what) {
     return fail(reason, both);
 }
 
-/* Reads up to `size` bytes, fewer only at the end of the file; -1 on failure. */
+/* Reads `size` bytes, or fewer up to the end of the file. -1 on failure. */
 static ssize_t read_all(int file, unsigned char *out, size_t size) {
     size_t len = 0;
     while (len < size) {
@@ -96,10 +98,10 @@ static bool read_key(int file, struct seal_key *key, struct reason *reason) {
     ssize_t len = read_all(file, key->bytes, KEY_SIZE);
     if (len < 0)
         return fail_errno(reason, "cannot be read");
-    return len == KEY_SIZE || fail(reason, "is shorter than it was a moment ago");
+    return len == KEY_SIZE || fail(reason, "changed while it was read");
 }
 
-/* Makes the names in the folder of `path` durable. */
+/* Syncs the folder of `path`, which makes the names in it durable. */
 static bool sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
@@ -109,12 +111,12 @@ static bool sync_folder(const char *path) {
         return false;
     bool synced = fsync(opened) == 0;
     int error = errno;
-    (void)close(opened); /* nothing was written through it */
+    (void)close(opened); /* nothing was written that could be lost */
     errno = error;
     return synced;
 }
 
-/* Writes a new key to `temporary`, an open and empty file, and gives it its real name. */
+/* Writes a new key to the open and empty file `temporary`, and links it under its real name. */
 static bool place_key(int file, const char *temporary, struct reason *reason) {
     unsigned char bytes[KEY_SIZE];
     random_bytes(bytes, sizeof(bytes));
@@ -122,20 +124,20 @@ static bool place_key(int file, const char *temporary, struct reason *reason) {
     secret_wipe(bytes, sizeof(bytes));
     if (!written)
         return fail_errno(reason, "cannot be written");
-    /* who comes second takes the key of who came first */
+    /* If another process was faster, its key counts. */
     if (link(temporary, reason->path) != 0 && errno != EEXIST)
-        return fail_errno(reason, "cannot be made");
+        return fail_errno(reason, "cannot be created");
     return true;
 }
 
 static bool create_key(struct reason *reason) {
     char *temporary;
     if (asprintf(&temporary, "%s.XXXXXX", reason->path) < 0)
-        return fail(reason, "cannot be made: memory is short");
+        return fail(reason, "cannot be created: there is no memory");
     int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     if (file < 0) {
         free(temporary);
-        return fail_errno(reason, "cannot be made");
+        return fail_errno(reason, "cannot be created");
     }
     bool placed = place_key(file, temporary, reason);
     if (close(file) != 0 && placed)
@@ -148,7 +150,7 @@ static bool create_key(struct reason *reason) {
     return placed;
 }
 
-/* An open file or -1. A FIFO in its place must not make us wait, hence O_NONBLOCK. */
+/* O_NONBLOCK: to open a FIFO of that name would wait for a writer. */
 static int open_key_file(const char *path) {
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
@@ -164,7 +166,7 @@ static bool load_key(struct seal_key *key, bool may_create, struct reason *reaso
         return errno == ENOENT ? fail(reason, "there is no such key file")
                                : fail_errno(reason, "cannot be opened");
     bool loaded = read_key(file, key, reason);
-    (void)close(file); /* it was only read */
+    (void)close(file); /* nothing was written that could be lost */
     return loaded;
 }
 
@@ -213,7 +215,7 @@ struct text unseal(const struct seal_key *key, struct text sealed, struct text b
     if (sealed.len < NONCE_SIZE + TAG_SIZE)
         return (struct text){ 0 };
     size_t size = sealed.len - NONCE_SIZE - TAG_SIZE;
-    unsigned char *out = arena_alloc(arena, size + 1); /* even nothing has an address */
+    unsigned char *out = arena_alloc(arena, size + 1);
     if (!out)
         return (struct text){ 0 };
     const unsigned char *nonce = (const unsigned char *)sealed.at;
@@ -228,18 +230,19 @@ struct text unseal(const struct seal_key *key, struct text sealed, struct text b
 struct token_hash seal_mark(const struct seal_key *key) {
     static const unsigned char purpose[] = "roster: which key this is";
     struct token_hash mark;
-    /* It fails on sizes alone, and those are constant. */
+    /* Fails only for invalid sizes, and these are constant. */
     (void)crypto_generichash(mark.bytes, sizeof mark.bytes, purpose, sizeof purpose, key->bytes,
                              sizeof key->bytes);
     return mark;
 }
 
-/* The key also encrypts, so the hash has a key of its own, derived from it. */
+/* A key should have one use, and this one encrypts; so the hash has a key that is derived from it.
+ */
 struct token_hash seal_mac(const struct seal_key *key, struct text text) {
     static const unsigned char purpose[] = "roster: recognising bodies";
     unsigned char own[crypto_generichash_KEYBYTES];
     struct token_hash mac;
-    /* These fail on sizes alone, and those are constant. */
+    /* These fail only for invalid sizes, and these are constant. */
     (void)crypto_generichash(own, sizeof own, purpose, sizeof purpose, key->bytes,
                              sizeof key->bytes);
     (void)crypto_generichash(mac.bytes, sizeof mac.bytes, (const unsigned char *)text.at, text.len,

@@ -5,41 +5,45 @@
 #include "crypto/token.h"
 #include "model/field.h"
 
-/** The key under which sealed fields are kept: 256 bits, lives in memory that is not swapped. */
+/** The key that encrypts sealed fields: 256 bits, in memory that is not swapped out. */
 struct seal_key;
 
 /**
- * Reads the key from the file `path`, or makes the file (mode 0600, synced together with its
- * folder) when it does not exist and `may_create`. NULL on failure, with a reason in `why` (one
- * line, no secret): unreadable, wrong size, readable by others, missing.
+ * Reads the key from the file `path`. If the file does not exist and `may_create`, creates it with
+ * a new key (mode 0600, synced together with its folder). NULL if it is missing, unreadable, of the
+ * wrong size, or accessible to other users; `why` then has one line on it, without secrets. Main
+ * thread, at start.
  */
 struct seal_key *seal_key_open(const char *path, bool may_create, char *why, size_t why_size)
     __attribute__((warn_unused_result));
 
-/** Wipes and frees; takes NULL. */
+/** Wipes and frees the key. Takes NULL. */
 void seal_key_free(struct seal_key *key);
 
-/** What a sealed field is bound to: "users:7:TwoFactorSecret". `at` NULL when memory is short. */
+/** The place of a sealed field, "users:7:TwoFactorSecret". `at` is NULL if there is no memory. */
 struct text seal_place(const struct table *table, int64_t id, unsigned field, struct arena *arena)
     __attribute__((warn_unused_result));
 
 /**
- * Encrypts with XChaCha20-Poly1305-IETF under a random nonce: nonce, then ciphertext with tag.
- * `bound_to` ("users:7:TwoFactorSecret") is authenticated with it, so that a sealed value moved to
- * another row or column does not open. `at` is NULL when memory is short.
+ * Encrypts `plain` with XChaCha20-Poly1305-IETF under a random nonce. Returns the nonce, the
+ * ciphertext and the tag. `bound_to`, the place of the field, is authenticated with it: a sealed
+ * value that somebody moves to another row or column does not decrypt. `at` is NULL if there is no
+ * memory. Any thread.
  */
 struct text seal(const struct seal_key *key, struct text plain, struct text bound_to,
                  struct arena *arena) __attribute__((warn_unused_result));
 
-/** The opposite. `at` is NULL when it is not authentic, or memory is short. */
+/** Decrypts what `seal` returned. `at` is NULL if it is not authentic, or if there is no memory.
+ * Any thread. */
 struct text unseal(const struct seal_key *key, struct text sealed, struct text bound_to,
                    struct arena *arena) __attribute__((warn_unused_result));
 
-/** A keyed hash (BLAKE2b-256) of a text, under the key that is kept in the file: for recognising
- * it. */
+/** A hash (BLAKE2b-256) of `text` under a key derived from this one. It recognises a text after a
+ * restart, and tells nothing to those who read the database without the key. */
 struct token_hash seal_mac(const struct seal_key *key, struct text text);
 
-/** By what a key is known, without telling of it: a hash that no other key has. */
+/** A hash of the key itself. The database keeps it to recognise its key, and it does not reveal the
+ * key. */
 struct token_hash seal_mark(const struct seal_key *key);
 
 #endif

@@ -167,7 +167,7 @@ static void a_key_in_a_missing_folder_is_refused(void **state) {
     char nowhere[128];
     (void)snprintf(nowhere, sizeof(nowhere), "%s/none/key", folder);
     assert_null(seal_key_open(nowhere, true, why, sizeof(why)));
-    assert_non_null(strstr(why, "cannot be made: No such file or directory"));
+    assert_non_null(strstr(why, "cannot be created: No such file or directory"));
 }
 
 static void a_reason_fits_its_room(void **state) {

@@ -1,13 +1,14 @@
-/* The small things of cryptography: wiping, comparing, chance, and the keys of keyed_hash, which
-   live here because drawing them belongs to the start of the library. */
+/* What every use of cryptography needs: starting the library, wiping, comparing, random numbers,
+ * and keyed hashes, which are here because their keys are drawn when the library starts. */
 #include "crypto/secret.h"
 
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
-/* Library-wide, like libsodium's own state: written once by crypto_start, before there are threads,
-   and only read afterwards. To hand it around would take it to rooms that have no use for it. */
+/* Global, like libsodium's own state: written once by crypto_start, before there are threads, and
+ * only read from then on. Keys that are handed around would pass through rooms that have no use for
+ * them. */
 static unsigned char process_keys[KEYED_PURPOSES][crypto_shorthash_siphashx24_KEYBYTES];
 static bool started;
 

@@ -3,31 +3,32 @@
 
 #include "base/text.h"
 
-/** Prepares the cryptographic library; call once before anything else here. False: unusable. */
+/** Initialises libsodium and draws the keys of keyed_hash. Before anything else of crypto/, and
+ * before other threads start. False if the system provides no random numbers. */
 bool crypto_start(void) __attribute__((warn_unused_result));
 
-/** Overwrites memory in a way that the compiler keeps. */
+/** Overwrites memory in a way that the compiler does not optimise away. */
 void secret_wipe(void *memory, size_t size);
 
 /**
- * Like realloc, from `old_size` bytes to `size`, for what may be secret: nothing of it is left in
- * the memory that is given back. NULL when there is no memory; `old` is as it was then. Any thread.
+ * Like realloc, from `old_size` bytes to `size`, for secrets: wipes the old memory before it is
+ * freed. NULL if there is no memory; `old` is then unchanged. Any thread.
  */
 void *secret_grow(void *old, size_t old_size, size_t size) __attribute__((warn_unused_result));
 
 /** Wipes `size` bytes from malloc and frees them. Takes NULL. Any thread. */
 void secret_free(void *memory, size_t size);
 
-/** Compares in a time that depends on the length alone. */
+/** Compares in constant time: the time depends on the length only. */
 bool secret_equal(struct text a, struct text b);
 
-/** Fills `out` with random bytes from the system. */
+/** Fills `out` with cryptographically secure random bytes. Any thread. */
 void random_bytes(void *out, size_t size);
 
 /** A random version 4 UUID (RFC 9562 section 5.4), 36 characters in lower case, no NUL. */
 void random_guid(char out[36]);
 
-/** What a keyed hash is for: the same text for another purpose has another one. */
+/** What a hash is for. Each purpose has a key of its own, and so other hashes for the same text. */
 enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_WALK, KEYED_PURPOSES };
 
 struct keyed_hash {
@@ -35,9 +36,10 @@ struct keyed_hash {
 };
 
 /**
- * A keyed hash (SipHash-2-4 of 128 bits) of `text` under a key that is drawn at crypto_start and
- * never leaves the process: for remembering in memory which credentials were right, and for
- * tables that nobody can aim at. It costs a tenth of a SHA-256.
+ * A hash (SipHash-2-4, 128 bits) of `text` under a key that crypto_start draws and that never
+ * leaves the process. It serves to remember valid credentials in memory, and as the hash of tables
+ * whose keys clients choose: nobody can construct collisions without the key. Ten times as fast as
+ * SHA-256. Any thread.
  */
 struct keyed_hash keyed_hash(enum keyed_purpose purpose, struct text text);
 

@@ -1,5 +1,5 @@
-/* Bearer tokens: 256 bits of chance that only their owner keeps. What we keep is a hash, and a fast
-   one is enough, because nobody can try 2^256 of them. */
+/* Bearer tokens: 256 random bits, which only the client keeps. The server keeps a hash. A fast hash
+ * is enough, unlike for passwords, because nobody can try 2^256 tokens. */
 #include "crypto/token.h"
 
 #include "crypto/secret.h"
