@@ -24,7 +24,7 @@ test('GET /api/auth/me is the calling user\'s record with the names of its defau
     assertFailure(await server.call('GET', '/api/auth/me'), 401);
 });
 
-test('POST /api/sys/users/validate tells whether a password is right', async () => {
+test('POST /api/sys/users/validate says whether a password is right', async () => {
     const ask = (body, options) => server.call('POST', '/api/sys/users/validate', { token, body, ...options });
     const right = await ask({ Email: 'EDITOR@example.com', Password: password });
     const { Value, UpdatedOn, ...rest } = right.json;
@@ -63,7 +63,7 @@ test('must_reset_password hands out a token that sets a new password, once', asy
     assert.deepEqual([user.MustResetPassword, user.UpdatedBy], [false, 'frontdesk@example.com']);
 });
 
-test('who must set a new password is told so by validate, and keeps the token for it whoever tries the old one', async () => {
+test('validate says that a new password is due, and other uses of the old one leave the reset token valid', async () => {
     await server.update(staff.manager, { MustResetPassword: true });
     const { error_description } = (await signIn('manager@example.com', password)).json;
     const validated = await server.call('POST', '/api/sys/users/validate', { token, body: { Email: 'manager@example.com', Password: password } });
@@ -103,7 +103,7 @@ test('POST /api/sys/users/token gives a one-time JWT for a password', async () =
     assertInvalid(await server.call('POST', '/api/sys/users/token', { body: { email: 'a@example.com' } }), 'password', /required/);
 });
 
-test('who has a second factor, must set a new password or may not call has no one-time token by a password', async () => {
+test('a password gives no one-time token to a user with a second factor, with a due reset or without APIAccess', async () => {
     const patch = (body) => server.call('PATCH', `/api/sys/users/${staff.reader}`, { token, body });
     const ask = async () => (await server.call('POST', '/api/sys/users/token', { body: { email: 'reader@example.com', password } })).json;
     for (const [change, back] of [[{ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' }, { TwoFactorSecret: '' }],
@@ -116,7 +116,7 @@ test('who has a second factor, must set a new password or may not call has no on
     }
 });
 
-test('it is traded for a pair of tokens, once, for as long as asked', async () => {
+test('a one-time token is traded for a pair of tokens, once, with the lifetime that was asked for', async () => {
     const jwt = (await oneTime('POST', '/token/refresh', await server.token('reader@example.com'))).json.Value;
     assertFailure(await server.call('GET', '/api/auth/me', { token: jwt }), 401);
     const replies = await Promise.all([1, 2, 3].map(() => exchange(jwt, '&validForInMinutes=60')));
@@ -154,7 +154,7 @@ test('only an unrestricted administrator signs in as somebody else', async () =>
     assertFailure(await oneTime('GET', '/5/token/refresh'), 404);
 });
 
-test('a one-time token does not get around a password that must be set anew', async () => {
+test('a one-time token does not get around a due password reset', async () => {
     const bearer = await server.token('creator@example.com');
     const before = (await oneTime('POST', '/token/refresh', bearer)).json.Value;
     await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'require-password-reset', Ids: [staff.creator] } });

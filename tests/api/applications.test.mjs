@@ -96,7 +96,7 @@ test('GET /api/apps/applications/my: a search of those that the caller develops'
     assertFailure(await call('DELETE', `${path}/my`), 405);
 });
 
-test('who develops an application is not deleted, and the message says which', async () => {
+test('the developer of an application is not deleted, and the message names the application', async () => {
     const made = await call('POST', '/api/sys/users', userBody({ FullName: 'Devi Developer', Email: 'devi@example.com' }));
     const developer = made.json.Value.Id, id = await make({ DeveloperId: developer });
     assert.match(assertFailure(await call('DELETE', `/api/sys/users/${developer}`), 409).Message, new RegExp(`still used by 1 application: Lockers \\(${id}\\)`));

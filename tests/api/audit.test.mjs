@@ -38,7 +38,7 @@ test('rows with users\' values, of the audit trail and of refresh tokens, are fo
     }
 });
 
-test('of what belongs to a secret the trail says "changed", and no search of it, or of deliveries, finds the value', async () => {
+test('the audit trail says "changed" of a secret, and no search of it or of deliveries finds the value', async () => {
     const salt = 'Nacl-5f3c', hook = (await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action: 1002, URL: 'https://example.com/', Active: true })).json.Value.Id;
     for (const value of [salt, `${salt}-2`, ''])
         assert.equal((await call('PATCH', `/api/sys/users/${userId}`, { PasswordSalt: value })).status, 200);

@@ -146,7 +146,7 @@ const avatar = async (id = userId) => {
     return { status: response.status, headers: response.headers, bytes };
 };
 
-test('a user without a picture, and nobody, have null', async () => {
+test('the picture of a user without one, and of an unknown user, is null', async () => {
     for (const id of [userId, 5]) {
         const { status, bytes } = await avatar(id);
         assert.deepEqual([status, bytes.toString()], [200, 'null']);
@@ -167,7 +167,7 @@ test('NewAvatarUrl is downloaded, checked, stored and served without credentials
     assert.equal(user.ClearAvatarFile, null);
 });
 
-test('the type is told by the content', async () => {
+test('the type of a picture follows from its content', async () => {
     for (const [path, type] of [['/a.gif', 'image/gif'], ['/a.jpg', 'image/jpeg'], ['/a.webp', 'image/webp']]) {
         const reply = await server.update(userId, { NewAvatarUrl: base + path });
         assert.equal(reply.status, 200, reply.text);
@@ -194,7 +194,7 @@ for (const [path, says] of [['/lies.png', /valid PNG, JPEG, GIF or WebP/], ['/ha
     });
 }
 
-test('a name that leads to a private address and one that nobody has are answered alike, also behind a redirect', async () => {
+test('a name with a private address and an unknown name get the same answer, also behind a redirect', async () => {
     const says = async (url) => {
         const { json, status } = await server.update(userId, { NewAvatarUrl: url });
         assert.equal(status, 400);
@@ -218,7 +218,7 @@ test('only http and https, without user name, and a string', async () => {
         assertInvalid(await server.update(userId, { NewAvatarUrl: wrong }), 'NewAvatarUrl', /^(must|could)/);
 });
 
-test('no connection reached the listener inside', () => assert.equal(hits, 0));
+test('no connection reached the private listener', () => assert.equal(hits, 0));
 
 test('ClearAvatarFile removes the picture; NewAvatarUrl wins over it', async () => {
     assert.equal((await server.update(userId, { ClearAvatarFile: true, NewAvatarUrl: `${base}/a.png` })).status, 200);
@@ -233,7 +233,7 @@ test('ClearAvatarFile removes the picture; NewAvatarUrl wins over it', async () 
         assertInvalid(await server.update(userId, { ClearAvatarFile: wrong }), 'ClearAvatarFile', /^must be true or false$/);
 });
 
-test('what is refused by other rules is not downloaded', async () => {
+test('a picture is not downloaded for a change that other rules refuse', async () => {
     const token = await server.token('editor@example.com');
     const reply = await server.update(adminId, { NewAvatarUrl: `${base}/a.png` }, { token });
     assert.equal(reply.status, 403);

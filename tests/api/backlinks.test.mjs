@@ -69,7 +69,7 @@ test('users who do not exist, and too many at once, are refused, and nothing is 
     assertInvalid(await call('POST', rolesPath, { body: { BusinessId: businessId, Name: 'New', Users: [5] } }), 'Users', /no user with Id 5 exists/);
 });
 
-test('it takes the right to change the users as well', async () => {
+test('a change from the other side needs the right to change the users as well', async () => {
     const permissions = (await call('GET', '/api/security/roles?size=200')).json.Records;
     const idsOf = (...names) => names.map((name) => permissions.find((role) => role.Name === name).Id);
     const keeperRole = await make(rolesPath, { Roles: idsOf('UserRole-Edit', 'UserRole-Create', 'UserRole-Read'), Users: [staff.lister] });

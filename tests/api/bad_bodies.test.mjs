@@ -80,13 +80,13 @@ test('a property twice is refused by name everywhere', () => harmless(json, asyn
     }
 }));
 
-test('more than 1 MiB is 413 everywhere, to who asks before any of it is sent', () => harmless(operations, async ({ method, path, type }) => {
+test('more than 1 MiB is 413 everywhere, before any of it is sent if the client waits for 100', () => harmless(operations, async ({ method, path, type }) => {
     const answer = await server.raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`
         + `Content-Type: ${type}\r\nExpect: 100-continue\r\nContent-Length: 1048577\r\n\r\n`);
     assert.match(answer, /^HTTP\/1\.1 413 /, `${method} ${path}`);
 }));
 
-test('a form that is none is an error of OAuth, and no token', async () => {
+test('a body that is no form is an error of OAuth, and gives no token', async () => {
     for (const body of ['', '%', '%zz=1', 'grant_type', 'grant_type=password&grant_type=password', Buffer.from([0xff, 0x3d, 0xfe])]) {
         const reply = await ask({ method: 'POST', path: '/api/token', type: 'application/x-www-form-urlencoded' }, body);
         assert.equal(reply.status, 400, reply.text);

@@ -31,7 +31,7 @@ async function figure(name) {
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(body)[1]);
 }
 
-test('bodies that are announced but do not come leave all room to others', async () => {
+test('bodies that are announced but do not come take no room from others', async () => {
     const holding = [];
     for (let i = 0; i < 300; i++) { // as many would fill 300 MiB
         const wire = await open();

@@ -59,7 +59,7 @@ test('no route that changes something takes Basic from a page of another origin,
     assert.deepEqual(await server.get(userId), before);
 });
 
-test('all of them take it from the own pages, from listed ones and from what is no browser', async () => {
+test('each route takes Basic from the server\'s own pages, from listed origins and from clients that are no browser', async () => {
     const own = [{}, { 'Sec-Fetch-Site': 'same-origin' }, { 'Sec-Fetch-Site': 'none' }, { Origin: server.url }, { Origin: server.url.toUpperCase(), 'Sec-Fetch-Site': 'Same-Origin' },
         { Origin: server.url.replace('http:', 'https:') }, { Origin: listed }, { Origin: listed, 'Sec-Fetch-Site': 'cross-site' }];
     for (const route of writing.filter(({ title }) => !/DELETE|runcommand/.test(title)))
@@ -77,7 +77,7 @@ test('the form that made an administrator makes nobody', async () => {
     assert.equal((await form({ Origin: server.url, 'Sec-Fetch-Site': 'same-origin' })).status, 200, 'its own page');
 });
 
-test('what only reads is read, and changes no row of the database', async () => {
+test('routes that only read take Basic from any page, and change no row of the database', async () => {
     const db = join(server.folder, 'data', 'roster.db');
     const rows = () => {
         const names = execFileSync('sqlite3', [db, "SELECT name FROM sqlite_master WHERE type = 'table'"], { encoding: 'utf8' }).trim().split('\n');
@@ -159,7 +159,7 @@ test('over TLS, and over HTTP/2 by :authority, the own origin is https and nothi
     session.close();
 });
 
-test('each route that changes something refuses it over HTTP/2 too', async () => {
+test('each route that changes something refuses Basic from another origin over HTTP/2 too', async () => {
     const clear = await Server.start(['--http2', 'clear']);
     const session = http2.connect(clear.url);
     for (const { method, path, title } of writing)
@@ -174,7 +174,7 @@ test('(N): it is the bare 401 there', async () => {
     assert.deepEqual([reply.status, reply.text], [401, '']);
 });
 
-test('without Basic its header is a name for a client alone, and is refused for no page', async () => {
+test('with --no-basic the Basic header of a token request is only a client_id, accepted from any page', async () => {
     const bare = await Server.start(['--no-basic']);
     const reply = await bare.call('POST', '/api/token', { body: `grant_type=password&username=${adminEmail}&password=${password}`,
         headers: { 'Content-Type': 'application/x-www-form-urlencoded', Authorization: `Basic ${Buffer.from('web:').toString('base64')}`, Origin: evil } });

@@ -103,7 +103,7 @@ test('1,000 guesses at once from one address: as many are looked at as it may fa
     assert.equal((await signIn(server, '127.0.0.3', adminEmail, password)).status, 200, 'others have nothing to do with it');
 });
 
-test('right passwords at once are no failures, and what waits for them is over when they are', { timeout: 600000 }, async () => {
+test('right passwords at once are no failures, and others wait only until these are checked', { timeout: 600000 }, async () => {
     const server = await Server.start(['--address-attempts', '2']);
     const replies = await Promise.all(Array.from({ length: 20 }, () => signIn(server, '127.0.0.2', adminEmail, password)));
     for (const { status, headers } of replies)

@@ -89,7 +89,7 @@ test('variables that Kubernetes makes for a service called roster are no setting
     assert.deepEqual(await run(['check', '--data', join(server.folder, 'data')], env), { code: 0, stdout: '', stderr: '' });
 });
 
-test('--demo refuses an address that others can reach unless told twice', async () => {
+test('--demo refuses an address that other machines can reach, unless --demo-public is given', async () => {
     await assertRefused(['--demo', '--listen', '0.0.0.0:0'], usage, /--demo-public/);
     await assertRefused(['--demo', '--listen', '127.0.0.1:0, 0.0.0.0:0'], usage, /--demo on 0\.0\.0\.0:0 would.*--demo-public/);
     await assertRefused(['--demo', '--listen', '[::1]:0', '--listen', '[::]:0'], usage, /--demo on \[::\]:0 would/);
@@ -157,7 +157,7 @@ test('a lost or open key file stops the start in one line', async () => {
     await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], noInput, /roster\.key/);
 });
 
-test('the first administrator comes from the environment', async () => {
+test('the first administrator has the address and the password of the environment', async () => {
     const server = await Server.start([], { ROSTER_ADMIN_EMAIL: 'boss@example.org', ROSTER_ADMIN_PASSWORD: 'bosses-own-word' });
     const token = await server.token('boss@example.org', 'bosses-own-word');
     const boss = await server.get(adminId, token);
@@ -168,7 +168,7 @@ test('the first administrator comes from the environment', async () => {
     assert.equal((await server.token('boss@example.org', 'bosses-own-word')).length, 43);
 });
 
-test('its address is one as in requests: kept in NFC and without needless quotes, and refused where those are', async () => {
+test('the address of the first administrator is checked and stored as addresses in requests are', async () => {
     for (const [given, kept] of [['jose\u0301@example.org', 'josé@example.org'], ['"boss"@example.org', 'boss@example.org'], [' boss@example.org ', 'boss@example.org']]) {
         const server = await Server.startNew(['--admin-email', given, '--admin-password', 'bosses-own-word']);
         assert.equal((await server.get(adminId, await server.token(kept, 'bosses-own-word'))).Email, kept);
@@ -177,7 +177,7 @@ test('its address is one as in requests: kept in NFC and without needless quotes
         await assertRefused(['--listen', '127.0.0.1:0', '--data', `${temporaryFolder()}/data`, '--admin-email', none], usage, /--admin-email must be an e-mail address/);
 });
 
-test('else it is admin@localhost with a password that is printed once', async () => {
+test('without settings the first administrator is admin@localhost, with a password that is printed once', async () => {
     const server = await Server.startNew();
     const [, email, secret] = /first administrator (\S+), password (\S+) \(not shown again\)/.exec(server.stdout);
     assert.equal(email, 'admin@localhost');

@@ -66,7 +66,7 @@ test('UpdatedOn strictly increases in the order of the versions', async () => {
     assert.equal(new Set(moments.map(([version]) => version)).size, clients);
 });
 
-test('what a reply acknowledged, every later request on any connection sees', async () => {
+test('every later request on any connection sees a change that was acknowledged', async () => {
     await together(async (i) => {
         const id = members[i % members.length];
         const body = { ...required(await server.get(id, token)), SystemId: `client-${i}` };

@@ -131,7 +131,7 @@ test('slow and quick requests on one connection are answered in the order in whi
     assert.deepEqual(statuses(replies), [...asked.map(([, status]) => status), 200]);
 });
 
-test('requests that come one by one in pieces, while others are answered, are told apart', async () => {
+test('requests that come in pieces while others are answered stay apart', async () => {
     const bytes = Array.from({ length: 60 }, (_, i) => (i % 2 ? person(i) : post(`{"Key":"number ${i}"}`))).join('') + head('GET', '/healthz', 'Connection: close');
     const client = await Client.connect(server);
     await client.writePieces(bytes.match(/[^]{1,37}/g));
@@ -150,7 +150,7 @@ async function half(bytes) {
     return client.end().rest();
 }
 
-test('who has sent whole requests and closed the own side gets all replies, and then the server closes', async () => {
+test('a client that sends whole requests and closes its own side gets all replies, then the server closes', async () => {
     const body = '{"Key":"hello"}', chunked = head('POST', '/api/sys/users/runcommand', bearer, 'Transfer-Encoding: chunked');
     for (const [bytes, ...expected] of [[alive, 200], [old('GET', '/healthz', 'Connection: keep-alive'), 200], [post(body), 400], [`${chunked}f\r\n${body}\r\n0\r\n\r\n`, 400], [`${chunked}f\r\n${body}\r\n0\r\nX: a\r\n\r\n`, 400],
         [head('GET', '/api/sys/users?orderBy=Devices&User_FullName=a', bearer), 200], [head('POST', '/api/token', bearer), 400], [alive.repeat(100), ...Array(100).fill(200)], [`${alive}\r\n`, 200],
@@ -158,7 +158,7 @@ test('who has sent whole requests and closed the own side gets all replies, and 
         assert.deepEqual(statuses(await half(bytes)), expected, bytes);
 });
 
-test('nothing, and nothing but empty lines, is no request: closed without a reply', async () => {
+test('a connection with no bytes, or only empty lines, is closed without a reply', async () => {
     for (const bytes of ['', '\r\n', '\r\n\r\n', '\r\n'.repeat(100)])
         assert.deepEqual(await half(bytes), []);
     assert.deepEqual(statuses(await half(`${alive}\r\n\r\n`)), [200]);
@@ -186,7 +186,7 @@ test('a body that is cut off, wherever, by its length or its chunks, is 400 at o
     }
 });
 
-test('what was whole before what is cut off is answered', async () => {
+test('whole requests before one that is cut off are answered', async () => {
     for (const cut of ['GET', alive.slice(0, -1), post('hello').slice(0, -1)]) {
         const replies = await half(alive + alive + cut);
         assert.deepEqual(statuses(replies), [200, 200, 400], cut);
@@ -202,7 +202,7 @@ test('a body that was answered before it came, and is cut off then, gets no seco
     assert.deepEqual(await client.end().rest(), []);
 });
 
-test('who waits for 100 and closes the own side in place of sending the body is answered once', async () => {
+test('a client that waits for 100 and closes its own side instead of sending the body is answered once', async () => {
     const client = await Client.connect(server);
     await client.write(head('PUT', '/api/sys/users', bearer, 'Expect: 100-continue', 'Content-Length: 100'));
     assert.equal((await client.reply()).status, 100);

@@ -51,7 +51,7 @@ test('a hash with white space around it, or with the padding of base64, is impor
     }
 });
 
-test('what has the form of a hash and cannot be imported is refused by the name of its kind, never taken for a password', async () => {
+test('a hash of a kind that cannot be imported is refused by the name of its kind, never taken for a password', async () => {
     for (const [Password, said] of [
         [bcrypt.slice(0, -1), /damaged hash \(bcrypt\)/],
         [`${bcrypt}a`, /damaged hash \(bcrypt\)/],
@@ -78,7 +78,7 @@ test('what has the form of a hash and cannot be imported is refused by the name 
     }
 });
 
-test('as NewPassword a hash is what it looks like: a password', async () => {
+test('a hash in NewPassword is taken as a password', async () => {
     const { Email } = await newUser({ NewPassword: bcrypt });
     await assertIn(Email, bcrypt);
 });
@@ -140,7 +140,7 @@ test('two who sign in at once with a password whose hash is renewed both get in'
     }
 });
 
-test('what bcrypt does not see of a password, after 72 bytes, never becomes the password', async () => {
+test('characters after the 72 bytes that bcrypt reads never become part of the password', async () => {
     const start = 'x'.repeat(72);
     const { Email } = await newUser({ Password: '$2b$05$abcdefghijklmnopqrstuujf8SX2ahXLwp9w/B.Y5XdysS6yR576q' });
     await assertIn(Email, `${start}mistyped`);
@@ -221,7 +221,7 @@ test('a used code stays used, whatever becomes of its secret; a code of another 
     await assertIn(Email, 'correct horse 9', { totp: totp(otherSecret) });
 });
 
-test('the same second factor again, however it is spelled, is no change of it', async () => {
+test('setting the same second factor again, however it is spelled, changes nothing', async () => {
     const { Id } = await newUser({ TwoFactorSecret: secret });
     const changes = async () => (await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_EntityId=${Id}&AuditTrailEntry_PropertyName=TwoFactorSecret`, { token: await server.admin() })).json.TotalItems;
     const before = await changes();
@@ -300,7 +300,7 @@ test('a lock-out also ends a Basic password that is remembered, on every thread'
 
 // ---- Whose secrets they are ----
 
-test('no secret of another, of whatever kind, is changed or taken away but by an unrestricted administrator', async () => {
+test('only an unrestricted administrator changes or removes a secret of another user', async () => {
     const editor = await server.token('editor@example.com');
     const { Email, Id } = await newUser({ NewPassword: 'correct horse 9', TwoFactorSecret: secret, AccessToken: 'abc' });
     const secrets = fieldTable().filter(({ type }) => ['password', 'totp', 'sealed'].includes(type)).map(({ name }) => name);
@@ -394,7 +394,7 @@ test('the demand for a new password ends all tokens at once, by the command and 
     }
 });
 
-test('a user has one live reset token, and it dies with the demand for a new password', async () => {
+test('a user has one valid reset token, which ends with the demand for a new password', async () => {
     const { Email, Id } = await newUser({ NewPassword: 'correct horse 9', MustResetPassword: true });
     const ask = async () => (await assertOut(Email, 'correct horse 9', 'must_reset_password')).error_description;
     const [first, second] = [await ask(), await ask()];
@@ -427,7 +427,7 @@ const refresh = (refresh_token, more = {}, of = server) => of.grant({ grant_type
 // What is promised for 10 s after the first use.
 const testSoon = (name, attempt) => test(name, () => within(9000, attempt));
 
-testSoon('a refresh that comes twice from its client, at once or soon after, has the same new pair, and nobody is signed out', async () => {
+testSoon('a refresh that its client repeats, at once or soon after, has the same new pair, and no session ends', async () => {
     const { Email } = await newUser({ NewPassword: 'correct horse 9' });
     const first = await assertIn(Email, 'correct horse 9', { client_id: 'phone' });
     const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => refresh(first.refresh_token, i % 2 ? { client_id: 'phone' } : {})));

@@ -32,7 +32,7 @@ test('the reference page is one text, and says so to browsers', async () => {
     assert.match(reply.text, /^<!doctype html>[\s\S]*<\/html>\n$/);
 });
 
-test('it has a section for each group, each operation in its own, and all schemas', async () => {
+test('the page has a section for each group with its operations, and all schemas', async () => {
     await page.goto(url, loaded);
     const sections = await page.evaluate("[...document.querySelectorAll('main section')].map((one) => [one.querySelector('h2').textContent, [...one.children].map(({ id }) => id).filter(Boolean)])");
     const tags = [...new Set(operations.map(({ tags: [tag] }) => tag))];
@@ -68,7 +68,7 @@ test('a field shows its type, limits, choices and whether it is required or only
     assert.match(await opened('schema-User'), /UpdatedOn\s+string, date and time\s+read-only/);
 });
 
-test('what the examples say works', async () => {
+test('the examples work as they are', async () => {
     const text = await page.evaluate("document.querySelector('#createChatRoom pre').innerText");
     const [, type] = /-H "Content-Type: ([^"]+)"/.exec(text), [, body] = /-d '([^']+)'$/.exec(text);
     const known = { ...JSON.parse(body), BusinessId: businessId };
@@ -90,7 +90,7 @@ test('a word finds the operations and schemas that have it, and a link opens wha
     await page.goto(other, "document.getElementById('schema-Failure')?.open");
 });
 
-test('it asks nobody but this server, and nothing of it is refused', () => {
+test('the page loads from this server alone, and the browser refuses nothing of it', () => {
     assert.ok(page.requests.length >= 2);
     for (const request of page.requests)
         assert.ok(request.startsWith(`${server.url}/api/`), request);

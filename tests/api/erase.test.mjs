@@ -49,7 +49,7 @@ async function works(who, on) {
     return role.json.Value.Id;
 }
 
-test('nothing is left of who is erased, in any record, in the trail, in deliveries or in the files', async () => {
+test('erase leaves nothing of a user in any record, the trail, deliveries or the files', async () => {
     const hook = async (Action, URL) => (await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action, URL, Active: true })).json.Value.Id;
     const hooks = [await hook(1001, 'https://example.invalid/'), await hook(1002, 'https://example.invalid/'), await hook(1003, 'https://example.invalid/')];
     const who = await somebody(), role = await works(who, userId);
@@ -84,7 +84,7 @@ test('nothing is left of who is erased, in any record, in the trail, in deliveri
     assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 });
 
-test('several are erased at once, and each has an outcome of its own', async () => {
+test('several users are erased at once, each with an outcome of its own', async () => {
     const people = [await somebody(), await somebody()], words = people.flatMap((one) => one.words);
     const reply = await erase(people[0].id, 999999999, people[1].id, adminId + 500000);
     assert.equal(reply.json.Message, 'Erase: 2 of 4 done.');
@@ -93,7 +93,7 @@ test('several are erased at once, and each has an outcome of its own', async () 
     assert.deepEqual(await trail(999999999), [], 'of who never was, nothing says that he was erased');
 });
 
-test('who was deleted before can be erased still', async () => {
+test('a user who was deleted before can still be erased', async () => {
     const who = await somebody();
     assert.equal((await call('DELETE', who.path)).status, 200);
     assert.ok(found(who.words).length > 0, 'the trail has his values');
@@ -102,7 +102,7 @@ test('who was deleted before can be erased still', async () => {
     assert.equal((await trail(who.id)).at(-1).PropertyName, 'Erased');
 });
 
-test('an address that is another user\'s by now stays his', async () => {
+test('an address that has passed to another user stays there', async () => {
     const who = await somebody();
     const heir = await call('POST', '/api/sys/users', { ...required(await server.get(userId)), FullName: 'Heir', Email: who.former });
     assert.equal(heir.status, 200, heir.text);
@@ -124,7 +124,7 @@ test('only unrestricted administrators erase, though others may delete', async (
     assert.deepEqual(await trail(who.id), before);
 });
 
-test('who may not be deleted is not erased either, and the reason is said', async () => {
+test('a user who may not be deleted is not erased, and the reply gives the reason', async () => {
     const who = await somebody();
     const application = await call('POST', '/api/apps/applications', { DeveloperId: who.id, Name: 'Gates', ShortDescription: 'Opens', InstallUrl: 'https://gates.example.com/' });
     const before = await trail(who.id), reply = await erase(who.id);

@@ -23,7 +23,7 @@ async function userWith(name, ...permissions) {
     return { id: user.json.Value.Id, role, email, token: await server.token(email) };
 }
 
-test('with RefreshToken-Delete alone nobody signs an unrestricted administrator out', async () => {
+test('RefreshToken-Delete alone does not sign an unrestricted administrator out', async () => {
     const revoker = await userWith('revoker', 'RefreshToken-Delete', 'RefreshToken-List');
     const all = (await call('GET', '/api/sys/refreshtokens?size=200')).json.Records;
     const administrators = all.find((entry) => entry.Subject === adminEmail);

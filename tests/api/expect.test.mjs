@@ -26,7 +26,7 @@ test('100 comes before the body, once, and the connection goes on', async () => 
         }
 });
 
-test('each of several bodies is waited for', async () => {
+test('each of several bodies gets its own 100', async () => {
     const client = await Client.connect(server);
     for (let i = 0; i < 20; i++) {
         await client.write(command('Expect: 100-continue', length));
@@ -69,7 +69,7 @@ test('no 100 for HTTP/1.0, which does not know it', async () => {
     assert.equal(keyOf(replies[0]), 'hello');
 });
 
-test('who need not send the body is told so instead: 400, 401, 404, 405, 413, 417, 501', async () => {
+test('a refusal replaces 100: 400, 401, 404, 405, 413, 417, 501', async () => {
     const wait = 'Expect: 100-continue';
     for (const [bytes, status, isOurs] of [[command(wait, 'Content-Length: x'), 400, true], [head('PUT', '/api/sys/users', wait, length), 401], [head('POST', '/nowhere', wait, length), 404], [head('PUT', '/healthz', wait, length), 405],
         [command(wait, 'Content-Length: 1048577'), 413, true], [command('Expect: 102-processing', length), 417, true], [command(wait, 'Expect: x', length), 417, true], [head('FOO', '/healthz', wait, length), 501, true],

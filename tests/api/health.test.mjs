@@ -93,7 +93,7 @@ test('commits are counted by how many changes they hold', async () => {
     assert.equal(after.get('roster_store_commit_commands_bucket{le="+Inf"}'), after.get('roster_store_commits_total'));
 });
 
-test('what waits is shown, and that it waits no more', async () => {
+test('queue lengths are shown while something waits, and are 0 again afterwards', async () => {
     const waiting = async (what) => (await metrics()).get(`roster_${what}`);
     for (const what of ['store_queue_length', 'search_queue_length', 'password_queue_length', 'picture_queue_length', 'webhook_deliveries_pending'])
         assert.equal(await waiting(what), 0, what);
@@ -128,7 +128,7 @@ test('sign-ins and lock-outs are counted', async () => {
     assert.deepEqual([grown('ok'), grown('wrong'), grown('locked_out')], [1, 2, 2]);
 });
 
-test('without --metrics there are none', async () => {
+test('without --metrics there is no /metrics', async () => {
     const other = await Server.start();
     assertFailure(await other.call('GET', '/metrics'), 404);
 });

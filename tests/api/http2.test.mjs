@@ -213,7 +213,7 @@ test('a reply that waits for a window ends when the client has closed its own si
     open.close();
 }, 3));
 
-test('nothing behind an error of the connection is done', async () => {
+test('no request behind a connection error is run', async () => {
     const connection = new Connection(server);
     connection.send(get(1), frame(type.PING, 0, 1, 'pingpong'), get(3));
     await connection.ended();

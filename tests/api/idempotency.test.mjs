@@ -51,7 +51,7 @@ test('another body is 422; another caller or resource has keys of its own; what 
     }
 });
 
-test('what changes a record is done each time, whatever its key', async () => {
+test('PUT and PATCH are done each time, whatever their key', async () => {
     const headers = { 'Idempotency-Key': 'key-8' }, change = (method, path, body) => server.call(method, `/api/sys/users${path}`, { token, body, headers });
     const body = required(await server.get(userId));
     for (const FullName of ['Once', 'Twice', 'Once'])
@@ -73,7 +73,7 @@ test('the first answer again names who the caller was then', async () => {
     assert.deepEqual([again.status, again.text, again.headers.get('etag')], [200, first.text, first.headers.get('etag')]);
 });
 
-test('it is remembered over a restart, and neither body nor password is', async () => {
+test('a key is remembered over a restart, and neither the body nor a password is stored with it', async () => {
     const body = person();
     const first = await post(body, 'key-5');
     await server.restart();

@@ -84,7 +84,7 @@ test('Content-Length of more than 1 MiB is 413 before any of the body, and nobod
         assertRefusal(await only(put(...lines)), 413);
 });
 
-test('it is 413 whoever asks and wherever: also without credentials and where nothing is', async () => {
+test('a Content-Length of more than 1 MiB is 413 without credentials and on unknown paths too', async () => {
     for (const [method, path] of [['POST', '/api/token'], ['PUT', '/api/sys/users'], ['POST', '/nowhere'], ['GET', '/healthz'], ['DELETE', '/healthz']])
         assertRefusal(await only(head(method, path, `Content-Length: ${MIB + 1}`)), 413);
 });

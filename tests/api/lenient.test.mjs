@@ -32,7 +32,7 @@ test('two spellings of a name are a property twice', async () => {
     assertInvalid(await patch('{"active":true,"active":false}'), 'Active', /^is given more than once$/);
 });
 
-test('an error goes by the name that the documentation has', async () => {
+test('an error has the documented name of its property', async () => {
     assert.equal(assertInvalid(await patch({ fullname: '' }), 'FullName', /^is a required field$/).AttemptedValue, '');
 });
 
@@ -97,7 +97,7 @@ test('a form is an object of strings on PUT, PATCH and POST, and names that come
     assert.equal((await server.get(userId)).SupportTeamUserEmail, 'ada+tag@example.org');
 });
 
-test('what is wrong with a form is said of its members, or of the body', async () => {
+test('an error in a form is reported on its member, or on the body', async () => {
     assert.equal(assertInvalid(await patch('Language=7&FullName=', form), 'Language', /^must be one of/).AttemptedValue, '7');
     assertInvalid(await patch('FullName=a&FullName=b', form), 'FullName', /^must be a string$/);
     assertInvalid(await patch('FullName=a&fullname=b', form), 'FullName', /^is given more than once$/);

@@ -82,7 +82,7 @@ test('text is contained without regard to case; all conditions hold together, wi
     assert.deepEqual(first.Records.map((user) => user.Id), tables[users].filter((user) => user.ApplicationId === 701 && /member 1/i.test(user.FullName)).map((user) => user.Id));
 });
 
-test('secrets of what a link leads to match nothing, and what leads nowhere is named as ignored', async () => {
+test('a path to a secret matches nothing, and a path that leads nowhere is named as ignored', async () => {
     for (const query of ['User_Application_SecretKey=a secret key', 'User_Application_SecretKey=a', 'User_Application_SecretKey='])
         assert.equal((await search(users, query)).json.TotalItems, 0, query);
     for (const name of ['Password', 'NewPassword', 'AccessToken', 'TwoFactorSecret'])
@@ -96,7 +96,7 @@ test('secrets of what a link leads to match nothing, and what leads nowhere is n
     assertInvalid(await search(users, 'from_User_PreferredLanguage_CreatedOn=soon'), 'from_User_PreferredLanguage_CreatedOn', /must be a date/);
 });
 
-test('whoever may not search what a link leads to does not search it through the link', async () => {
+test('a caller who may not search a resource does not search it through a link', async () => {
     const lister = await server.token('lister@example.com');
     assert.match(assertFailure(await search(users, 'User_PreferredLanguage_Name=en', { token: lister }), 403).Message, /Language-List/);
     assert.equal((await search(users, 'User_PreferredLanguage=601', { token: lister })).status, 200);
@@ -106,7 +106,7 @@ test('whoever may not search what a link leads to does not search it through the
         tables[users].filter((user) => user.PreferredLanguageId === 601).length);
 });
 
-test('they are described', async () => {
+test('the description has the filters by paths', async () => {
     const { json } = await server.call('GET', '/api/openapi.json');
     const names = (path) => json.paths[path].get.parameters.map((one) => follow(json, one).name);
     for (const name of ['User_PreferredLanguage_Name', 'User_Application_Name', 'User_DefaultBusiness_Name', 'from_User_Application_CreatedOn', 'to_User_PreferredLanguage_DisplayOrder'])

@@ -61,7 +61,7 @@ test('a search past the time limit is stopped and says so; others go on', async 
     assert.equal((await server.get(userId)).Id, userId);
 });
 
-test('too many searches at once are told to wait, and no change waits for them', async () => {
+test('too many searches at once get 429, and no change waits for them', async () => {
     const { server, file, token } = await startLarge();
     assert.equal((await server.call('GET', slow, { token })).json.TotalItems, 0);
     const replies = Array.from({ length: 150 }, () => server.call('GET', slow, { token }));
@@ -81,7 +81,7 @@ test('too many searches at once are told to wait, and no change waits for them',
     assert.ok(statSync(`${file}-wal`).size < 256 * 1024 * 1024);
 });
 
-test('what a search finds is for those alone who may still see it when it ends', async () => {
+test('the result of a search is sent only to a caller who may still see it when it ends', async () => {
     const { server, token } = await startLarge(['--search-limit', '3600000']), slower = `${slow}${'&from_User_LastHelpVisited=0'.repeat(5)}`;
     const isTaken = async () => /^roster_search_queue_length 0$/m.test((await server.call('GET', '/metrics')).text);
     const patch = (UserRoles) => server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { UserRoles } });
@@ -119,7 +119,7 @@ test('the server stops while searches run', async () => {
     assert.ok(found.some((status) => status !== 200), 'those in line are not searched first');
 });
 
-test('of more matches than are sorted, exact ones still come first, and all are counted', async () => {
+test('exact matches come first and all are counted, also among more matches than are sorted', async () => {
     const { server, token } = await startLarge();
     const idOf = (number) => 500000000 + copies + 1 - number;
     const ids = async (query) => {
@@ -144,7 +144,7 @@ test('of more matches than are sorted, exact ones still come first, and all are 
 });
 
 // Of 100,000 exact ones it is known which they are; the others still come after the last of all.
-test('of more exact matches than are kept all come first, page after page, and accents do not count', async () => {
+test('all exact matches come first, page after page, also when there are more than are kept; accents do not count', async () => {
     const others = 50, exact = 100050, first = 500000001, count = others + exact;
     const { server, token } = await startLarge(['--search-limit', '3600000'], { count, name: `CASE WHEN i <= ${others} THEN 'Twin ' || i WHEN i % 7 = 0 THEN 'Tw\u00edn' ELSE 'Twin' END`,
         folded: (i) => (i <= others ? `twin ${i}` : 'twin') });

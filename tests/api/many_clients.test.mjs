@@ -16,7 +16,7 @@ const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x
 const alive = head('GET', '/healthz');
 
 // Node takes as many descriptors as it may (the hard limit), and so does the server.
-test('there are descriptors enough for a crowd', () => {
+test('the system gives enough descriptors for these tests', () => {
     const [, soft] = /^Max open files +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
     assert.ok(!(Number(soft) < MANY + 500), `${MANY} connections need a higher limit than ${soft}: ulimit -n ${MANY + 1000}`);
 });

@@ -105,7 +105,7 @@ async function setAll(server) {
     assert.ok(Object.values(components.schemas).filter(({ properties }) => properties?.MoreGuid).length >= Object.keys(records).length);
 }
 
-test('one line adds a field of each type to a database that is there, and to each resource', async () => {
+test('one line adds a field of each type to an existing database, and to each resource', async () => {
     const { data, all } = await makeDatabase();
     const { code, stderr } = await check('more', data);
     assert.deepEqual([code, /an older version made this/.test(stderr)], [78, true], stderr);
@@ -253,7 +253,7 @@ async function useParcels(server) {
     assert.equal((await ask(server, 'GET', '/api/sys/parcels')).TotalItems, 1);
 }
 
-test('what is searched, unique or linked, and a resource, come with a version of the schema, with what older versions kept of it', async () => {
+test('searched, unique and linked fields and a new resource come with a schema version, and keep values that older versions stored', async () => {
     const { data } = await makeDatabase(), kept = { LaterName: 'Zoë of old', LaterIndexed: '2026-02-03T04:05:06Z' };
     const plain = await start('more', data);
     await ask(plain, 'PATCH', `/api/sys/users/${userId}`, kept);
@@ -289,7 +289,7 @@ test('what is searched, unique or linked, and a resource, come with a version of
     assert.equal(sql(data, '.sha3sum'), before);
 });
 
-test('a new database has what they need', async () => {
+test('a new database has the columns and indexes of new fields', async () => {
     const data = join(temporaryFolder(), 'data'), server = await start('next', data, ['--demo']);
     await useLater(server, data);
     await server.stop();

@@ -28,7 +28,7 @@ async function judge(document) {
     return stdout;
 }
 
-test('it is valid OpenAPI 3.1, open to all, and every reference leads somewhere', async () => {
+test('the description is valid OpenAPI 3.1, needs no credentials, and each of its references leads somewhere', async () => {
     assert.equal(status, 200);
     assert.equal(doc.openapi, '3.1.0');
     assert.equal(await judge(doc), '');
@@ -38,7 +38,7 @@ test('it is valid OpenAPI 3.1, open to all, and every reference leads somewhere'
         assert.ok(ref.split('/').reduce((at, name) => at?.[name], doc), ref);
 });
 
-test('what judges it would see what is wrong', async () => {
+test('the validator sees a fault that was put in', async () => {
     const { '/api/token': token, '/api/auth/me': me } = doc.paths;
     const small = { ...doc, paths: { '/api/token': token, '/api/auth/me': me }, components: { schemas: { User: schemas.User } } };
     assert.equal(await judge(small), '');
@@ -159,7 +159,7 @@ test('under compatibility = nexudus it describes what is imitated, and is the sa
         assert.ok(isDeepStrictEqual(common(part(other)), common(part(doc))), `${part}`);
 });
 
-test('what is asked for and given in headers and queries is there', () => {
+test('the description has the headers and queries of requests and replies', () => {
     const asked = ({ parameters = [] }, place) => parameters.map((one) => follow(doc, one)).filter((one) => one.in === place).map(({ name }) => name);
     const users = doc.paths['/api/sys/users'], user = doc.paths['/api/sys/users/{id}'];
     assert.deepEqual(asked(users.put, 'header'), ['If-Match', 'If-None-Match', 'Prefer']);
@@ -189,7 +189,7 @@ test('what is asked for and given in headers and queries is there', () => {
     assert.deepEqual(['/api/sys/users', '/api/sys/audittrailentries'].map((path) => order(path).default), ['Id', 'UpdatedOn']);
 });
 
-test('what compares exchanges with the description would see what is wrong', async () => {
+test('the comparison of exchanges with the description sees faults that were put in', async () => {
     const file = join(temporaryFolder(), 'exchanges');
     const token = await server.admin();
     const exchanges = [{ compatibility: 'roster', method: 'GET', path: '/api/openapi.json', headers: {}, status: 200, replyHeaders: { 'content-type': 'application/json' }, size: 1, reply: doc }];

@@ -209,7 +209,7 @@ test('every operation has a rule, and says what it needs', () => {
 
 const basic = (email, secret) => ({ Authorization: `Basic ${btoa(`${email}:${secret}`)}` });
 
-test('what is open answers everybody the same', () => inParallel(described.filter(({ isOpen }) => isOpen), async (one) => {
+test('an open operation answers all callers the same', () => inParallel(described.filter(({ isOpen }) => isOpen), async (one) => {
     for (const headers of [{}, boss.bearer, { Authorization: 'Bearer x' }, basic(adminEmail, 'wrong')])
         for (const { id } of [other, boss]) {
             const reply = await ask(one, headers, id, other);
@@ -264,7 +264,7 @@ async function strangers() {
     ];
 }
 
-test('who is nobody, or nobody any more, is told so by every operation: 401', async () => {
+test('every operation answers 401 without a valid credential', async () => {
     const kinds = await strangers();
     // To check a password takes its time: an operation of each resource and method, for whom there is a password.
     const checked = new Set([...new Map(closed.map((one) => [`${one.method} ${one.resource}`, one])).values()]);
@@ -285,7 +285,7 @@ test('a token that expired is 401 to every operation', async () => {
     });
 });
 
-test('who lacks a role that an operation needs is 403, whoever\'s record it is', async () => {
+test('every operation answers 403 without a role that it needs, whoever\'s record it is', async () => {
     const everything = Object.keys(roles), kinds = { nobody: { name: 'no role', person: await person('own', []) } };
     await inParallel(everything, async (name) => {
         kinds[name] = { name: `only ${name}`, person: await person('own', [name]) };
@@ -301,7 +301,7 @@ test('who lacks a role that an operation needs is 403, whoever\'s record it is',
     });
 });
 
-test('who has just what is needed, or all, is let through as far as the record allows', async () => {
+test('a caller with just the roles that an operation needs, or with all, passes as far as the record allows', async () => {
     const everything = Object.keys(roles);
     const lock = ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 3, LastLoginAttempt: momentText() });
     const kinds = ({ needs }) => [
@@ -328,7 +328,7 @@ test('who has just what is needed, or all, is let through as far as the record a
     });
 });
 
-test('who has every role but is no administrator cannot become one, nor make one', async () => {
+test('a caller with every role who is no administrator cannot become one, nor make one', async () => {
     const { id, bearer: headers } = await person('own', Object.keys(roles));
     const as = (method, path, body) => server.call(method, path, { headers, body });
     const own = await server.get(id), before = await server.get(boss.id);

@@ -254,7 +254,7 @@ test('/metrics is for this machine alone, however it is spelled', async () => {
         assert.notEqual(statusOf(await send(request('GET', path))), 200, path);
 });
 
-test('whoever tries passwords is limited, at each place that takes one, however it is spelled', async () => {
+test('guesses at passwords are limited at each path that takes one, however it is spelled', async () => {
     const tries = 60, burst = 20; // in less than the 40 s in which another 40 would be allowed
     for (const path of ['/api/token', '/api/sys/users/token', '/api/sys/users/validate', '/api/sys/users/exchange', '/api/auth/resetpassword'].flatMap(spellings)) {
         const one = `POST ${path} HTTP/1.1\r\nHost: users.example.com\r\nContent-Length: 2\r\n\r\n{}`;
@@ -280,7 +280,7 @@ test('a password in Basic is taken nowhere as the unit starts rosterd, and limit
     }
 });
 
-test('each answer tells browsers to come by HTTPS alone', async () => {
+test('each answer has Strict-Transport-Security', async () => {
     for (const path of ['/healthz', '/api/token', '/nowhere', '/metrics'])
         assert.match(await send(request('GET', path)), /^Strict-Transport-Security: max-age=\d{8,}\r$/mi, path);
 });

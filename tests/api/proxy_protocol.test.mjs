@@ -158,7 +158,7 @@ test('a header that does not come to its end is closed after a while: nothing, a
     assert.equal(await signIn(v1('10.4.0.2'), password, proxy, brief), 200);
 });
 
-test('who is not listed speaks for itself: a header gets 400 and sets no address', async () => {
+test('a PROXY header of a client that is not a listed proxy gets 400 and sets no address', async () => {
     for (const header of [v1('10.5.0.1'), v2('10.5.0.1')]) {
         const wire = await open(other);
         wire.write(header);

@@ -62,7 +62,7 @@ const basic = (email, secret) => ({ Authorization: `Basic ${Buffer.from(`${email
 const openRoutes = ['/api/token', '/api/sys/users/token', '/api/auth/resetpassword', '/api/sys/users/exchange'];
 
 for (const path of openRoutes)
-    test(`who is not signed in may send 16 KiB to ${path}, and more is refused at its head`, async () => {
+    test(`a client that is not signed in may send 16 KiB to ${path}, and more is refused at its head`, async () => {
         const before = await refused('body'), wire = await open();
         wire.write(request('POST', path, { headers: { 'Content-Length': stranger + 1 } }));
         const reply = await wire.reply(); // nothing of the body was sent
@@ -74,7 +74,7 @@ for (const path of openRoutes)
         assert.notEqual(status, 413);
     });
 
-test('a chunked body of who is not signed in is refused as it passes 16 KiB', async () => {
+test('a chunked body of a client that is not signed in is refused as it passes 16 KiB', async () => {
     const wire = await open();
     wire.write(request('POST', '/api/token', { headers: { 'Transfer-Encoding': 'chunked' } }) + `4000\r\n${'x'.repeat(stranger)}\r\n`);
     wire.write('1\r\n');
@@ -202,7 +202,7 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
     }
 });
 
-test('replies that nobody reads are in the account of all requests, past which others are told to come again, and then they are ended', async () => {
+test('unread replies count towards the memory of all requests; past its limit new requests are refused, then unread replies are ended', async () => {
     const other = await Server.start(['--metrics', '--request-memory', '32', '--idle-timeout', '600']), secret = await other.admin();
     for (let i = 0; i < 40; i++)
         assert.equal((await other.call('POST', '/api/sys/webhooks', { token: secret, body: { BusinessId: businessId, Name: `Long ${i}`, Action: 1, URL: 'http://127.0.0.1:1/', Description: '\n'.repeat(65536) } })).status, 200);
@@ -230,7 +230,7 @@ test('replies that nobody reads are in the account of all requests, past which o
     await until('nothing is held', async () => await held() < 2 * MIB);
 });
 
-test('so are those of HTTP/2 whose window stays closed', async () => {
+test('replies over HTTP/2 whose window stays closed are in that account, too, and are ended', async () => {
     const other = await Server.start(['--metrics', '--request-memory', '16', '--idle-timeout', '600', '--http2', 'clear']), sessions = [], codes = [];
     const open100 = () => {
         const session = http2.connect(other.url, { settings: { initialWindowSize: 0 } }).on('error', () => {});
@@ -252,7 +252,7 @@ test('so are those of HTTP/2 whose window stays closed', async () => {
         session.destroy();
 });
 
-test('an address has so many connections and no more, whether it comes itself or by a proxy; others, and this machine, have theirs', async () => {
+test('the connections of one address are limited, directly or through a proxy; other addresses and this machine are not affected', async () => {
     const other = await Server.start(['--metrics', '--address-connections', '10', '--proxy-protocol', '127.0.0.3']);
     const from = (localAddress) => Wire.clear({ host: other.host, port: other.port, localAddress });
     const proxied = async (address, family = 'TCP4') => {
@@ -307,7 +307,7 @@ test('a long text is in the audit trail as its length and hash, a short one as i
     assert.ok(json.Records.every(({ OldValue, NewValue }) => (OldValue ?? '').length <= 1024 && NewValue.length <= 1024));
 });
 
-test('there are 100 webhooks at most, of which one that goes makes room', async () => {
+test('there are at most 100 webhooks; deleting one makes room', async () => {
     const make = (i) => server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: `Hook ${i}`, Action: 1, URL: `http://127.0.0.1:1/${i}`, Active: false } });
     const { json: { TotalItems } } = await server.call('GET', '/api/sys/webhooks?size=1', { token });
     let last;
@@ -320,7 +320,7 @@ test('there are 100 webhooks at most, of which one that goes makes room', async 
     assert.equal((await make(100)).status, 200);
 });
 
-test('what is told of a change is written once, whatever the number of webhooks, is shown with each delivery, and goes with the last', async () => {
+test('the payload of a change is stored once, whatever the number of webhooks, and is deleted with its last delivery', async () => {
     const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
     const Devices = 'd'.repeat(60000), ask = (method, path, body) => other.call(method, path, { token: secret, body });
@@ -341,7 +341,7 @@ test('what is told of a change is written once, whatever the number of webhooks,
 });
 
 // Another process that writes keeps the writer waiting.
-test('when 4,096 commands wait for the writer, further ones are told to come again, and reading goes on', async () => {
+test('while 4,096 commands wait for the writer, further ones get 429, and reading goes on', async () => {
     const other = await Server.start(['--metrics']), secret = await other.token();
     const sqlite = spawn('sqlite3', [join(other.folder, 'data', 'roster.db')]), wires = [];
     try {
@@ -394,7 +394,7 @@ test('how many tokens a user has is a setting', async () => {
     assert.deepEqual(alive, [401, 200, 200]);
 });
 
-test('of a user 10,000 Idempotency-Keys are remembered, of which the oldest goes; those of others stay', async () => {
+test('10,000 Idempotency-Keys of a user are remembered; the oldest is forgotten first, and those of others stay', async () => {
     const other = await Server.start(), secret = await other.admin(), file = join(other.folder, 'data', 'roster.db');
     const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
     const make = (key) => other.call('POST', '/api/sys/languages', { token: secret, headers: { 'Idempotency-Key': key }, body: { BusinessId: businessId, Name: 'Keyed', Culture: 'xx', DisplayOrder: 1, Active: true } });

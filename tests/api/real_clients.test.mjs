@@ -28,7 +28,7 @@ async function newUser(more = {}) {
 
 // ---- Records ----
 
-test('who reads a record, changes something and writes all of it back leaves the rest alone, the password too', async () => {
+test('a client that reads a record, changes one member and writes all of it back changes nothing else', async () => {
     const { Email, Id } = await newUser({ AccessToken: 'abc' });
     const record = await server.get(Id);
     assert.equal((await server.put({ ...record, FullName: 'Changed' })).status, 200);
@@ -39,7 +39,7 @@ test('who reads a record, changes something and writes all of it back leaves the
     assert.equal((await signIn(Email, 'correct horse 9')).status, 200);
 });
 
-test('what an update leaves out stays: nobody is deactivated by it', async () => {
+test('members that an update leaves out stay as they are, Active too', async () => {
     const { Id } = await newUser({ Businesses: [businessId], Devices: 'one' });
     assert.equal((await server.update(Id, { FullName: 'Changed' })).status, 200);
     const { Active, APIAccess, Businesses, Devices } = await server.get(Id);
@@ -54,7 +54,7 @@ test('an address is no conflict with itself: it can be repeated, and the case of
     assert.equal((await server.get(Id)).Email, Email.toUpperCase());
 });
 
-test('of all spellings of an address that are wanted at once one becomes a user, and the others are 400', async () => {
+test('concurrent creates with spellings of one address make one user, and the others are 400', async () => {
     const spellings = ['réz@example.net', 'RÉZ@EXAMPLE.net', 're\u0301z@example.net', '"réz"@example.net', 'réz@exam\u200bple.net', 'réz@ｅxample.net'];
     const replies = await statuses([...spellings, ...spellings].map((Email) => ask('POST', '/api/sys/users', { ...plain, Email })));
     assert.deepEqual(replies, [200, ...Array(11).fill(400)]);

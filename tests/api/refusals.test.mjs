@@ -54,7 +54,7 @@ test('a length that is none, one beyond all numbers, and no Host have one head e
     }
 });
 
-test('what follows a refused request is never one, whether it comes with it or after the reply', async () => {
+test('bytes behind a refused request are never a request, whether they come with it or after the reply', async () => {
     const before = await server.get(userId);
     const body = JSON.stringify({ ...required(before), LastHelpVisited: before.LastHelpVisited + 1 });
     const change = head('PUT', '/api/sys/users', bearer, `Content-Length: ${body.length}`) + body;
@@ -118,7 +118,7 @@ test('before a longer body, before chunks, and where the client waits for 100, t
         }
 });
 
-test('what the head does not decide waits for the body: 403, 400 and every answer to whom may', async () => {
+test('answers that the head does not decide wait for the body: 403, 400 and every success', async () => {
     const lister = await server.token('lister@example.com');
     for (const [line, body, status] of [[`Authorization: Bearer ${lister}`, JSON.stringify(required(await server.get(userId))), 403], [bearer, '{', 400], [bearer, JSON.stringify(required(await server.get(userId))), 200]]) {
         const client = await Client.connect(server);
@@ -160,7 +160,7 @@ for (const [name, [begin, more, status]] of Object.entries(sending))
         assert.equal(replies[0].headers.connection, 'close');
     });
 
-test('who goes on sending after a refusal is not listened to for ever, and who keeps the connection open does not keep it', { timeout: 60000 }, async () => {
+test('a client that goes on sending after a refusal, or keeps the connection open, is closed', { timeout: 60000 }, async () => {
     const own = await Server.start(['--idle-timeout', '300']);
     const silent = await Client.connect(own), endless = await Client.connect(own, { isPaused: true });
     await silent.write(refused[400]);

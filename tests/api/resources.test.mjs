@@ -124,7 +124,7 @@ test('PATCH: null empties a collection, as RFC 7396 says, and PUT leaves it', as
     assert.equal((await call('DELETE', rolePath)).status, 200);
 });
 
-test('what users still refer to is not deleted, and the message says who refers to it', async () => {
+test('a record that users refer to is not deleted, and the message names them', async () => {
     assert.match(assertFailure(await call('DELETE', '/api/security/userroles/404'), 409).Message, /still used by 1 user: .*\(100000014\)/);
     assert.match(assertFailure(await call('DELETE', '/api/sys/businesses/302'), 409).Message, /still used by/);
     await server.update(userId, { PreferredLanguageId: 603 });
@@ -142,7 +142,7 @@ test('what users still refer to is not deleted, and the message says who refers 
     }
 });
 
-test('a user role never grants more than who makes it has', async () => {
+test('a user role never grants more than its maker has', async () => {
     const { json } = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Role makers', Roles: [6, 7, 8, 9] });
     await server.call('PATCH', `/api/sys/users/${staff.lister}`, { token, body: { AddedUserRoles: [json.Value.Id] } });
     const maker = await server.token('lister@example.com');

@@ -85,7 +85,7 @@ for (const [name, end] of Object.entries(ends)) {
     });
 }
 
-test('what a session led to ends without it', async () => {
+test('one-time tokens and sessions that a session made end with it', async () => {
     const maker = await person({ IsAdmin: true }), member = await person();
     const session = await signIn(maker.email), given = await trade(await of(member.id, { token: session.access_token }));
     const next = (await refresh(given.refresh_token)).json;
@@ -109,7 +109,7 @@ test('deleting a refresh token ends what its client still has of earlier sign-in
     assert.deepEqual([await works(before), await works(now), await works(other)], [false, false, true]);
 });
 
-test('what is made by Basic ends with the password', async () => {
+test('tokens made with Basic end with the password', async () => {
     const maker = await person({ IsAdmin: true }), member = await person(), by = basic(maker.email, password);
     const made = [await trade(await own(by)), await trade(await of(member.id, by))];
     const waiting = await of(member.id, by), other = await signIn(member.email);
@@ -135,7 +135,7 @@ test('validForInMinutes bounds all that comes of an exchange', async () => {
     assert.equal((await refresh(free.refresh_token)).json.expires_in, 604799);
 });
 
-test('what a token makes ends when the token does', async () => {
+test('tokens that a token made end when it does', async () => {
     const { id, email } = await person({ IsAdmin: true }), session = await signIn(email);
     const short = await trade(await own({ token: session.access_token }), '&validForInMinutes=5');
     const exp = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url')).exp;
@@ -174,7 +174,7 @@ test('only a refresh token refreshes: invalid_grant to access, one-time and rese
     assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token, NewPassword: 'correct horse battery' } })).status, 200);
 });
 
-test('who must set a new password cannot go on by refreshing, nor by trading', async () => {
+test('a user with a due password reset gets nothing by a refresh or an exchange', async () => {
     for (const demand of [(id) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'require-password-reset', Ids: [id] } }),
         (id) => call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } })]) {
         const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
@@ -186,7 +186,7 @@ test('who must set a new password cannot go on by refreshing, nor by trading', a
     }
 });
 
-test('who may not call any more has nothing of a one-time token, nor of a refresh token', async () => {
+test('a user who lost APIAccess gets nothing by a one-time or refresh token', async () => {
     const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
     const allow = (APIAccess) => call('PATCH', `/api/sys/users/${id}`, { body: { APIAccess } });
     await allow(false);
@@ -199,7 +199,7 @@ test('who may not call any more has nothing of a one-time token, nor of a refres
 });
 
 // Rows of a version that ended no tokens when it asked for a new password, or did not ask any more.
-test('nor has who had to set a new password before that ended tokens, and a reset token is good for who still has to', async () => {
+test('a demand for a new password by an older version, which left tokens, refuses refresh and exchange; without a demand no reset token is valid', async () => {
     const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
     const other = await person({ MustResetPassword: true }), file = join(server.folder, 'data', 'roster.db');
     const Token = (await server.grant({ grant_type: 'password', username: other.email, password })).json.error_description;

@@ -54,7 +54,7 @@ test('a sign-in from a client that is new to the user is a row, and no other', a
     assert.equal((await trail(who.id, 'SignIn')).length, 5, 'where nothing is left of a client it is new');
 });
 
-test('who signs in as ever another client does not fill the trail', async () => {
+test('sign-ins as ever new clients do not fill the trail', async () => {
     const who = await person();
     for (let i = 0; i < 60; i++)
         assert.equal((await grant(who.email, undefined, { client_id: `client ${i}` })).status, 200);
@@ -115,7 +115,7 @@ test('a refresh token that comes again later, or from elsewhere, is a row and a 
     assert.ok(!server.stderr.includes(json.refresh_token));
 });
 
-test('no number of refreshes makes the server forget a refresh token that was stolen', async () => {
+test('the server detects a stolen refresh token after any number of refreshes', async () => {
     const who = await person(), { json: stolen } = await grant(who.email, undefined, { client_id: 'phone' });
     const refresh = (refresh_token, client_id = 'phone') => server.grant({ grant_type: 'refresh_token', refresh_token, client_id });
     let thief = stolen;
@@ -158,7 +158,7 @@ test('a one-time token that is made for somebody else is a row, the own is none'
 
 // ---- The log ----
 
-test('each refused sign-in is told with its address, the user and the true reason, by whatever door it came', async () => {
+test('each refused sign-in is logged with its address, the user and the true reason, whichever way it came', async () => {
     const idle = await person({ Active: false }), open = await person();
     const basic = (email, secret) => server.call('GET', '/api/auth/me', { headers: { Authorization: `Basic ${btoa(`${email}:${secret}`)}` } });
     assert.equal((await from('127.0.0.2', { username: typed[1], password: typed[0] })).status, 400);
@@ -178,7 +178,7 @@ test('each refused sign-in is told with its address, the user and the true reaso
     assert.equal(server.stderr, before, 'who gets in, or asks for nothing, is no line');
 });
 
-test('an address that has to wait is told, with a count of what came within a second', async () => {
+test('an address that is throttled is logged, with the count of its attempts within a second', async () => {
     const at = '127.0.0.9', pattern = '127\\.0\\.0\\.9';
     for (let i = 0; i < 40; i++)
         assert.equal((await from(at, { username: typed[1], password: typed[0] })).status, 400);
@@ -188,13 +188,13 @@ test('an address that has to wait is told, with a count of what came within a se
     await untilTold(40, 'refused, there is no such user', 0, pattern);
 });
 
-test('nothing that was typed, no token and no e-mail address is in the log', async () => {
+test('no password, token or e-mail address is in the log', async () => {
     const hidden = [...typed, 'seen-by-nobody', password, 'another-one-of-hers', adminEmail, 'evident', 'example.com', admin, ...Object.keys(staff)];
     assert.match(server.stderr, /sign-in: refused/);
     assert.deepEqual(hidden.filter((word) => server.stderr.toLowerCase().includes(word.toLowerCase())), []);
 });
 
-test('what is counted when the server stops is told', async () => {
+test('attempts that were counted but not logged are logged when the server stops', async () => {
     const own = await Server.start();
     for (let i = 0; i < 3; i++)
         assert.equal((await own.grant({ grant_type: 'password', username: typed[1], password: typed[0] })).status, 400);

@@ -93,7 +93,7 @@ test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
     clients.forEach((client) => client.close());
 });
 
-test('who waits for an answer is not late, however long the answer takes', async () => {
+test('a client that waits for its reply has no time-out', async () => {
     const pictures = createServer((request, response) => setTimeout(() => response.writeHead(404).end(), 5000)).listen(0, '127.0.0.1');
     await once(pictures, 'listening');
     const host = `127.0.0.1:${pictures.address().port}`;

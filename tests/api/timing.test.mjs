@@ -117,7 +117,7 @@ test('an unknown, a locked, an inactive user and a wrong password take as long t
 
 // To who may create and change users, the answer itself says whether an address is taken (SECURITY.md);
 // to all others neither the answer nor the time.
-test('who may not change users learns nothing of an address by the time of a refusal', { timeout: 3600000 }, async (context) => {
+test('the time of a refusal says nothing about an address to a caller who may not create users', { timeout: 3600000 }, async (context) => {
     const token = await server.token('reader@example.com');
     const create = (Email, bearer) => server.call('POST', '/api/sys/users', { token: bearer, body: userBody({ FullName: 'Somebody', Email }) });
     for (const [bearer, status] of [[token, 403], ['x', 401]])

@@ -72,7 +72,7 @@ test('HTTPS carries what HTTP does', concurrently, async (t) => {
             }
         }),
 
-        t.test('who reads slowly gets every byte of 20 MB', async () => {
+        t.test('a client that reads slowly gets every byte of 20 MB', async () => {
             const { text } = await server.call('GET', '/api/openapi.json');
             const stream = tls.connect({ ...server.where, highWaterMark: 16384 });
             await inTime('the handshake', new Promise((resolve) => { stream.once('secureConnect', resolve); }));
@@ -101,7 +101,7 @@ test('HTTPS carries what HTTP does', concurrently, async (t) => {
             assert.equal(hash.digest('hex'), createHash('sha256').update(text.repeat(100)).digest('hex'));
         }),
 
-        t.test('who closes its own side is answered first: with close_notify, or a FIN alone', async () => {
+        t.test('a client that closes its own side, with close_notify or a FIN alone, is answered first', async () => {
             const polite = await seal({ allowHalfOpen: true });
             polite.socket.end(request('GET', `/api/sys/users/${userId}`, { token }));
             assert.equal((await polite.reply()).status, 200);
@@ -143,7 +143,7 @@ test('HTTPS carries what HTTP does', concurrently, async (t) => {
     ]);
 });
 
-test('what is agreed on', concurrently, async (t) => {
+test('the version, cipher and protocol that client and server agree on', concurrently, async (t) => {
     const named = await TlsServer.start({ ...own, options: ['--tls-cert', `${own.cert},${rsa.cert}`, '--tls-key', `${own.key},${rsa.key}`] });
     servers.push(named);
     const rsaServer = await TlsServer.start(rsa);
@@ -187,7 +187,7 @@ test('what is agreed on', concurrently, async (t) => {
             assert.equal(await refusal({ ALPNProtocols: ['spdy/3', 'http/0.9'] }), 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
         }),
 
-        t.test('nothing is renegotiated', async () => {
+        t.test('renegotiation is refused', async () => {
             const wire = await seal({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
             const error = await inTime('a refusal', new Promise((resolve) => { wire.socket.renegotiate({}, resolve); wire.socket.on('error', resolve); }));
             assert.match(String(error?.code), /NO_RENEGOTIATION/);
@@ -220,7 +220,7 @@ test('a client gets the certificate of the name that it asks for, else the first
     }
 });
 
-test('what is no TLS', concurrently, async (t) => {
+test('bytes that are no TLS', concurrently, async (t) => {
     // What comes back to bytes at a TLS port.
     const answer = async (bytes, at = server) => {
         const wire = await Wire.clear(at.where);
@@ -347,7 +347,7 @@ test('--redirect-listen sends every client to HTTPS, and carries nothing out', a
     assert.notEqual((await server.get(userId)).FullName, 'By a redirect');
 });
 
-test('what cannot be served with stops the start in one line', async () => {
+test('a certificate or key that cannot be used stops the start in one line', async () => {
     const other = await makeCertificate(folder, 'other');
     const file = (name, text) => { writeFileSync(join(folder, name), text, { mode: 0o600 }); return join(folder, name); };
     const [usage, noInput, unavailable] = [64, 66, 69];
@@ -482,7 +482,7 @@ test('100 reloads while 8 clients ask, on kept and on new connections: no reques
     assert.ok(asked >= 8, `${asked} requests`);
 });
 
-test('nothing of a key was ever logged', () => {
+test('no part of a key is in the log', () => {
     const secrets = servers.flatMap(({ args }) => args.filter((_, i) => args[i - 1] === '--tls-key').join(',').split(','))
         .flatMap((path) => readFileSync(path, 'utf8').split('\n').filter((line) => line && !line.startsWith('-----')));
     assert.ok(secrets.length > 10);

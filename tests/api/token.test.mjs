@@ -164,7 +164,7 @@ test('success sets the counter to 0', async () => {
 
 // All codes are of one step, and a code that was used is one of this secret alone.
 const secrets = ['', 'A', 'B', 'C', 'D', 'E', 'F', 'G'].map((end) => `JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PX${end || 'P'}`);
-test('with 2FA a code is asked for, works once, and one step of drift is allowed', () => withinOneStep(async () => {
+test('a second factor asks for a code, which works once, with one step of drift', () => withinOneStep(async () => {
     const secret = secrets.shift(), email = 'frontdesk@example.com';
     await server.update(staff.frontdesk, { TwoFactorSecret: secret, InvalidLoginAttempts: 0 });
     assertError(await passwordGrant(email), 'two_factor_auth_check');

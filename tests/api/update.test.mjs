@@ -282,7 +282,7 @@ test('audit rows say who, when, which property, from what to what; secrets only 
     }
 });
 
-test('of a secret of any resource the audit trail says that it changed, never from what to what', async () => {
+test('the audit trail says that a secret of any resource changed, never its values', async () => {
     const token = await server.admin(), write = async (method, path, body) => {
         const reply = await server.call(method, `/api/${path}`, { token, body });
         assert.equal(reply.status, 200, reply.text);

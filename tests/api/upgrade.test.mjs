@@ -177,7 +177,7 @@ test('a webhook of before goes by the right of who changed it last, also when th
     assert.equal(sql(file, 'SELECT DISTINCT MakerId FROM web_hooks'), id);
 });
 
-test('what is confidential is taken out of the audit trail of before, also out of the file', async () => {
+test('an upgrade removes confidential values from the audit trail, also from the file', async () => {
     for (let version = 1; version < latest; version++) {
         const { data, file } = makeOld(version, `confidential-${version}`), salt = `s3cret-salt-${version}`;
         sql(file, `INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type)
@@ -190,4 +190,4 @@ test('what is confidential is taken out of the audit trail of before, also out o
     }
 });
 
-test('there was an earlier version to try', () => assert.ok(latest > 1));
+test('there is a fixture of an earlier version', () => assert.ok(latest > 1));

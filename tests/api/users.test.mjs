@@ -36,7 +36,7 @@ test('create answers with the action envelope and the new Id', async () => {
     assert.equal(user.ToStringText, `New Person - ${user.Email}`);
 });
 
-test('what a create does not say is null, false or empty', async () => {
+test('members that a create leaves out are null, false or empty', async () => {
     const user = await server.get(await create());
     for (const { name, type, flags } of fieldTable()) {
         if (['FullName', 'Email', 'Language', 'PasswordSalt', 'LastHelpVisited', 'InvalidLoginAttempts', 'Id', 'UpdatedOn',
@@ -80,14 +80,14 @@ test('two creates of one address at once: one is made', async () => {
     assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 400, 400, 400, 400, 400, 400, 400]);
 });
 
-test('who is no administrator creates no administrator and grants no more than is theirs', async () => {
+test('a caller who is no administrator creates no administrator and grants no more than he has', async () => {
     const creator = await server.token('creator@example.com');
     assert.equal((await post({}, { token: creator })).status, 200);
     assert.equal(assertFailure(await post({ IsAdmin: true }, { token: creator }), 403).Errors[0].PropertyName, 'IsAdmin');
     assert.equal(assertFailure(await post({ UserRoles: [404] }, { token: creator }), 403).Errors[0].PropertyName, 'UserRoles');
 });
 
-test('delete answers with the envelope; then nobody is there', async () => {
+test('delete answers with the envelope; then the user is gone', async () => {
     const id = await create({ Active: true, APIAccess: true, Businesses: [businessId], NewPassword: 'correct horse battery' });
     const { Email } = await server.get(id);
     const own = await server.token(Email, 'correct horse battery');

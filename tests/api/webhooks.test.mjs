@@ -86,14 +86,14 @@ test('the signature is HMAC-SHA256 of the body under the shared secret, in upper
     assert.equal(to('/update').at(-1).signature, undefined);
 });
 
-test('a refused change tells nothing', async () => {
+test('a refused change makes no delivery', async () => {
     const before = to('/update').length;
     assertInvalid(await server.update(userId, { FullName: '' }), 'FullName', /required/);
     await sleep(300);
     assert.equal(to('/update').length, before);
 });
 
-test('an attempt that fails is repeated; one user is told in order', async () => {
+test('an attempt that fails is repeated; deliveries of one user come in order', async () => {
     let failures = 3;
     answers['/flaky'] = () => (failures-- > 0 ? 500 : 200);
     const id = await hook('/flaky', 'update');
@@ -145,7 +145,7 @@ test('the pause before an attempt is repeated doubles each time', async () => {
     assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
 });
 
-test('what happens is told at once, and what waits behind it next, however long pauses are', async () => {
+test('a delivery is made at once, and the one behind it next, however long pauses are', async () => {
     const { hook, rename, deliveries } = await another(1, ['--webhook-retry', '3600000']);
     let answer;
     answers['/at-once'] = () => new Promise((resolve) => { answer = resolve; });
@@ -342,7 +342,7 @@ test('ten deliveries in a row that failed make a webhook inactive; what waits fo
     assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 0);
 });
 
-test('what waits for a webhook that is deleted ends', async () => {
+test('deliveries of a webhook that is deleted are cancelled', async () => {
     const { ask, hook, rename, deliveries } = await another(1);
     answers['/leaves'] = 0;
     const id = await hook('/leaves');
@@ -399,7 +399,7 @@ test('an attempt that fails stands back for an older delivery that was repeated 
     assert.deepEqual(to('/overtaken').map(({ body }) => body[0].FullName), ['Old', 'Young', 'Old', 'Young']);
 });
 
-test('who edits a webhook is not disturbed by its deliveries', async () => {
+test('deliveries do not change the ETag of their webhook', async () => {
     const { ask, hook, rename, read } = await another(1);
     const id = await hook('/edited');
     const { headers } = await ask('GET', `/api/sys/webhooks/${id}`);
@@ -429,7 +429,7 @@ test('a delivery whose secret cannot be read fails and says so; it is not tried 
     assert.equal((own.stderr.match(/SharedSecret/g)).length, 1);
 });
 
-test('what is in the outbox survives a kill and is delivered after the start', async () => {
+test('deliveries that were pending survive a kill and are made after the start', async () => {
     answers['/later'] = 503;
     await hook('/later', 'update');
     await server.update(userId, { FullName: 'Survivor' });
@@ -458,7 +458,7 @@ test('a private address is refused without a connection, unless the operator all
     inside.close();
 });
 
-test('who may not read users neither makes webhooks nor reads what they were sent', async () => {
+test('a caller without User-Read makes no webhook and reads no delivery', async () => {
     const { own, ask, hook, rename, deliveries } = await another(1);
     const id = await hook('/private');
     await rename(people[0], 'Private Person');
@@ -551,7 +551,7 @@ test('deliveries that ended long ago are taken away, however many; what is pendi
     assert.equal(sql("SELECT group_concat(id) FROM (SELECT id FROM payloads WHERE text = '[]' ORDER BY id)").toString().trim(), '930000', 'what they told went with the last of them');
 });
 
-test('what a webhook must have', async () => {
+test('the business, name, action and URL of a webhook are checked', async () => {
     const reply = await call('POST', '/api/sys/webhooks', { BusinessId: 9, Action: 91, URL: 'ftp://example.com/' });
     assertInvalid(reply, 'BusinessId', /no business with Id 9/);
     assertInvalid(reply, 'Name', /required/);
@@ -559,7 +559,7 @@ test('what a webhook must have', async () => {
     assertInvalid(reply, 'URL', /http or https/);
 });
 
-test('what commands change is told, one after the other', async () => {
+test('each change by a command has a delivery, in order', async () => {
     const { ask, hook, rename } = await another(1);
     const path = '/commanded', [id] = people;
     await hook(path);

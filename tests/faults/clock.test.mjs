@@ -115,7 +115,7 @@ test('a time before 1970 or after 2100 is served too', async () => {
     faults.setClock(0);
 });
 
-test('what a webhook could not be told while the clock was ahead is told once it is right again', async () => {
+test('a delivery that failed while the clock was ahead is made once the clock is right again', async () => {
     const hook = await server.call('POST', '/api/sys/webhooks', { token, body: { BusinessId: businessId, Name: 'Clock', Action: 1002, Active: true, URL: `http://${host}/` } });
     assert.equal(hook.status, 200, hook.text);
     for (const again of [async () => {}, () => server.restart()]) {

@@ -72,7 +72,7 @@ test('a reset token is good for an hour', async () => {
     faults.setClock(0);
 });
 
-test('when a lock-out is over counting begins anew, and a right password without its code locks nobody again', async () => {
+test('after a lock-out counting starts again at 0, and a right password without its code does not lock the account again', async () => {
     const token = (await signIn('lock-outs')).access_token, username = 'creator@example.com', secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
     const tryIt = async (attempt, more = {}) => (await server.grant({ grant_type: 'password', username, password: attempt, ...more })).json.error;
     const attempts = async () => (await server.call('GET', `/api/sys/users/${staff.creator}`, { token })).json.InvalidLoginAttempts;
@@ -138,7 +138,7 @@ test('validForInMinutes ends the session, however it was prolonged', async () =>
     });
 });
 
-test('what was made with an access token ends with it', async () => {
+test('a one-time token that an access token made ends with it', async () => {
     const session = await signIn('derives');
     const made = (await server.call('POST', `/api/sys/users/exchange?token=${(await server.call('POST', '/api/sys/users/token/refresh', { token: session.access_token })).json.Value}`)).json;
     const refresh = () => server.grant({ grant_type: 'refresh_token', refresh_token: made.refresh_token });
@@ -166,7 +166,7 @@ test('an Idempotency-Key is remembered for 24 hours', async () => {
     });
 });
 
-test('what is over is taken away at the next start, and nothing that still counts', async () => {
+test('a start deletes what has expired, and nothing that has not', async () => {
     const own = await faults.start([]), sql = (text) => execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], { encoding: 'utf8' }).trim();
     const { access_token: token } = (await own.grant({ grant_type: 'password', username: adminEmail, password }, { client_id: 'passes' })).json;
     assert.equal((await own.call('POST', '/api/sys/businesses', { token, body: { Name: 'Kept' }, headers: { 'Idempotency-Key': 'passes' } })).status, 200);

@@ -63,7 +63,7 @@ function* statesAfter(folder, names, changes, steps) {
     }
 }
 
-test('a backup that is said to be made outlives a power cut; before, there is none or a whole one under its name', async () => {
+test('a backup that was reported as made outlives a power cut; before that there is none or a whole one under its name', async () => {
     const folder = temporaryFolder(), file = join(folder, 'backup.db');
     const { code, stderr, changes } = await traced(['backup', file, '--data', data]);
     assert.equal(code, 0, stderr);

@@ -137,7 +137,7 @@ for (const [name, { prepare, act, isDone, mayRefuse }] of Object.entries(operati
         });
 }
 
-test('a webhook is told what happened, whatever memory was refused on the way', async (context) => {
+test('a change is delivered, whatever memory is refused on the way', async (context) => {
     const hook = await call('POST', '/api/sys/webhooks', { body: { BusinessId: businessId, Name: 'Memory', Action: 1002, Active: true, URL: `http://${host}/`, SharedSecret: 'a shared secret' } });
     assert.equal(hook.status, 200, hook.text);
     for (const [kind, step] of [['arena', 1], ['memory', 3 * stride]]) {
@@ -225,7 +225,7 @@ test('a restore without memory or onto a full disk puts the backup in place or l
 });
 
 // Looking a name up takes a thread of libcurl's.
-test('a thread that cannot be made while serving costs the one who needed it, and nobody else', async () => {
+test('a thread that cannot be made while serving fails only the request that needed it', async () => {
     const body = { ...required((await user(staff.reader)).json), NewAvatarUrl: 'http://nowhere.example/x.png' };
     const name = () => call('PUT', '/api/sys/users', { body });
     assert.equal((await name()).status, 400, 'there is no such name');

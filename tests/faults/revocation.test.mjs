@@ -293,14 +293,14 @@ test('a password that has to be changed is not changed to one that was set meanw
     assert.equal((await server.grant({ grant_type: 'password', username: email, password: 'correct horse battery' })).json.error, 'must_reset_password');
 });
 
-test('who gives something up himself has his reply', async () => {
+test('a user who ends his own access still gets the reply', async () => {
     const who = await signIn(await person());
     const reply = await call('PATCH', `/api/sys/users/${who.id}`, { NewPassword: 'correct horse battery', UserRoles: [] }, who.bearer);
     assert.equal(reply.status, 200, reply.text);
     assertFailure(await call('GET', '/api/auth/me', undefined, who.bearer), 401);
 });
 
-test('what is refused in a commit that fails is not refused for what that commit undid', async () => {
+test('a command is not refused because of a change that its failed commit undid', async () => {
     const who = await signIn(await person());
     let ended, acted;
     await faults.whileHeld(touch, async () => {

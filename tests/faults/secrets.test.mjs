@@ -72,7 +72,7 @@ const grant = (form) => server.grant(form); // hands tokens out: that is what it
 const base64 = (text) => Buffer.from(text).toString('base64');
 const basic = (name, secret) => ({ Authorization: `Basic ${base64(`${name}:${secret}`)}` });
 
-test('with every secret told and used', async () => {
+test('each kind of secret is sent to the server and used', async () => {
     const first = (await grant({ grant_type: 'password', username: boss, password: secrets['the first password'] })).json;
     secrets['an access token'] = first.access_token;
     secrets['a refresh token'] = first.refresh_token;
@@ -135,7 +135,7 @@ function spellings(secret) {
         JSON.stringify(secret).slice(1, -1)];
 }
 
-test('a secret would be found, also in the middle of another', () => {
+test('the search for secrets finds one, also in the middle of another', () => {
     const secret = secrets['a password in Basic'];
     for (const bytes of [secret, base64(`${boss}:${secret}`), base64(`x${boss}:${secret}!`), base64(`xx${boss}:${secret}!!`), Buffer.from(secret).toString('hex')])
         assert.throws(() => assertFree(Buffer.from(`before ${bytes} after`), 'this'), /this has a password in Basic/);
@@ -147,7 +147,7 @@ function assertFree(bytes, where, but = new Set()) {
             assert.ok(!bytes.includes(spelling), `${where} has ${what}`);
 }
 
-test('no reply has one', () => {
+test('no reply has a secret', () => {
     assert.ok(replies.length >= 8);
     replies.forEach((reply, i) => {
         assertFree(Buffer.from(reply), `reply ${i}`);
@@ -192,8 +192,8 @@ function assertProcessFree(pid) {
     assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
 }
 
-test('the memory of the server has none, once its requests have ended', () => assertMemoryFree(server.child.pid));
-test('neither its command line nor its environment has one, and there is no core', () => assertProcessFree(server.child.pid));
+test('the memory of the server has no secret once its requests have ended', () => assertMemoryFree(server.child.pid));
+test('neither the command line nor the environment has a secret, and there is no core', () => assertProcessFree(server.child.pid));
 
 test('a first password on the command line does not stay there', async () => {
     const own = await faults.start(['--admin-email', boss, `--admin-password=${secrets['the first password']}`]);
@@ -204,7 +204,7 @@ test('a first password on the command line does not stay there', async () => {
     assertProcessFree(apart.child.pid);
 });
 
-test('a backup has none, and is for its owner alone, as all files are', async () => {
+test('a backup has no secret, and only its owner may read it, as all files', async () => {
     const copy = join(server.folder, 'copy.db');
     const { code, stdout, stderr } = await faults.run(['backup', copy, '--data', data]);
     assert.equal(code, 0, stderr);
@@ -219,7 +219,7 @@ test('a backup has none, and is for its owner alone, as all files are', async ()
     assert.equal(statSync(data).mode & 0o777, 0o700);
 });
 
-test('no file of the data folder has one, neither while it serves nor afterwards', async () => {
+test('no file of the data folder has a secret, neither while the server runs nor afterwards', async () => {
     const look = (when) => {
         const names = readdirSync(data);
         assert.ok(names.includes('roster.db'));
@@ -234,7 +234,7 @@ test('no file of the data folder has one, neither while it serves nor afterwards
     assert.ok(readFileSync(join(data, 'roster.db')).includes(boss));
 });
 
-test('neither standard output nor the log has one', () => {
+test('neither standard output nor the log has a secret', () => {
     assert.match(log, /listening on/);
     assertFree(Buffer.from(log), 'the log');
 });

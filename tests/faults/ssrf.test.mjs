@@ -80,7 +80,7 @@ const refused = async (url) => assertInvalid(await picture(url), 'NewAvatarUrl',
 // A server that is not the one that says so could reach strangers: then nothing is tried.
 assert.deepEqual(await connectsOf(() => refused(`http://${trusted}/x:`)), [trusted]);
 
-test('what is connected to is seen, and a public address is', async () => {
+test('the test sees each connect call, and one to a public address is made', async () => {
     assert.deepEqual(await connectsOf(() => refused('http://9.9.9.9:81/')), ['9.9.9.9:81']);
     assert.deepEqual(await connectsOf(() => refused('http://all.9-9-9-9.2620-fe--9.test:81/')), ['9.9.9.9:81', '2620:fe::9:81']);
 });
@@ -92,14 +92,14 @@ test(`${hosts.length} spellings of addresses that are not public get a picture f
     assert.deepEqual((await server.get(userId)).AvatarFileName, before.AvatarFileName);
 });
 
-test('no redirect leads there either', async () => {
+test('no redirect leads to an address that is not public', async () => {
     requests.length = 0;
     const connects = await connectsOf(() => each(hosts, (host) => refused(`http://${trusted}/${encodeURIComponent(`http://${host}:${port + 1}/a.png`)}`)));
     assert.deepEqual(new Set(connects), new Set([trusted, '8.8.8.8:' + (port + 1)]));
     assert.ok(requests.length >= hosts.length * 0.9, `${requests.length} were sent elsewhere`);
 });
 
-test('no port, scheme or user name makes a difference, straight or by a redirect', async () => {
+test('no port, scheme or user name gets around the check of addresses, straight or by a redirect', async () => {
     const urls = [`https://127.0.0.1:${port + 1}/`, `http://127.0.0.1:${port + 1}\\@example.com/`, `http://9.9.9.9@127.0.0.1:${port + 1}/`,
         `http://127.0.0.1:${port + 1}#@example.com/`, `http://127.0.0.1:${port + 1}?@example.com/`, `http://9.9.9.9:80@127.0.0.1:${port + 1}/`,
         `http:127.0.0.1:${port + 1}/`, `http:/127.0.0.1:${port + 1}/`, `http:///127.0.0.1:${port + 1}/`, `http://127.0.0.1:0${port + 1}/`, 'http://127.0.0.1/',
@@ -115,7 +115,7 @@ test('no port, scheme or user name makes a difference, straight or by a redirect
     assert.deepEqual([...new Set(connects)], [trusted]);
 });
 
-test('a name whose address changes between look-ups does not lead there', async () => {
+test('a name whose address changes between look-ups leads to no private address', async () => {
     // curl remembers a name with its port.
     const urls = Array.from({ length: 20 }, (_, i) => `http://turn.9-9-9-9.10-0-0-1.test:${1000 + i}/`);
     const connects = await connectsOf(() => each(urls, refused));
@@ -124,7 +124,7 @@ test('a name whose address changes between look-ups does not lead there', async 
 });
 
 // There may be 100 webhooks at a time.
-test('webhooks go to none of them', { timeout: 300000 }, async () => {
+test('webhooks are posted to none of these addresses', { timeout: 300000 }, async () => {
     const urls = [...hosts.map((host) => `http://${host}:${port + 1}/hook`), `http://${trusted}/${encodeURIComponent('http://10.0.0.1/')}`];
     const waiting = async () => (await call('GET', '/api/sys/webhookdeliveries?size=1&WebHookDelivery_Attempts=0')).json.TotalItems;
     const tell = async (batch) => {
