@@ -3,7 +3,7 @@
 
 #include "api/cors.h"
 #include "api/nexudus/avatar.h"
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 #include "api/nexudus/search.h"
 #include "api/rate_limit.h"
 #include "api/reply.h"

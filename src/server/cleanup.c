@@ -1,7 +1,7 @@
 /* Deletes what has expired, in batches. */
 #include "server/cleanup.h"
 
-#include "api/writing.h"
+#include "service/mutation.h"
 #include "base/log.h"
 #include "base/time.h"
 

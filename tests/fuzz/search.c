@@ -4,7 +4,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 #include "api/page_cursor.h"
 #include "base/status.h"
 #include "crypto/secret.h"

@@ -6,7 +6,7 @@
 
 #include "api/handlers.h"
 
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"

@@ -1,7 +1,7 @@
 /* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
 #include "api/body.h"
 #include "api/handlers.h"
-#include "api/nexudus/users.h"
+#include "service/user_rules.h"
 #include "api/reply.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"

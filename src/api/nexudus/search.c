@@ -7,7 +7,7 @@
 #include "api/page_cursor.h"
 #include "api/reply.h"
 #include "api/wait.h"
-#include "api/writing.h"
+#include "service/mutation.h"
 
 #include "json/json.h"
 #include "model/tables.h"

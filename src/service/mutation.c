@@ -1,7 +1,7 @@
 /* A change of a record. What looks at the stored record is decided inside the transaction, where
  * nobody can change it meanwhile. */
 #include "api/body.h"
-#include "api/owners.h"
+#include "service/backlinks.h"
 #include "api/reply.h"
 #include "api/wait.h"
 

@@ -1,10 +1,10 @@
 /* What is particular about users: who may change whom, the e-mail address, the last administrator,
  * the password and the picture. */
-#include "api/nexudus/users.h"
+#include "service/user_rules.h"
 #include "api/reply.h"
 #include "api/wait.h"
 
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 #include "auth/auth.h"
 #include "base/time.h"
 #include "crypto/password.h"

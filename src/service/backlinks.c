@@ -1,5 +1,5 @@
 /* Links changed from their other side. */
-#include "api/owners.h"
+#include "service/backlinks.h"
 
 #include "rules/merge.h"
 #include "rules/messages.h"

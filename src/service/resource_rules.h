@@ -1,7 +1,7 @@
 #ifndef ROSTER_API_RESOURCES_H
 #define ROSTER_API_RESOURCES_H
 
-#include "api/writing.h"
+#include "service/mutation.h"
 
 /* business_resource and so on: one for each TABLE of model/tables.def. */
 #define TABLE(prefix, name, entity, rules, ...) extern const struct resource name##_resource;

@@ -1,5 +1,5 @@
 /* The handlers that all resources share, and the resources that need few rules or none. */
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 
 #include "api/handlers.h"
 #include "api/reply.h"

@@ -1,7 +1,7 @@
 #ifndef ROSTER_API_OWNERS_H
 #define ROSTER_API_OWNERS_H
 
-#include "api/writing.h"
+#include "service/mutation.h"
 
 /*
  * Links changed from their other side: who puts users into a user role changes these users, and

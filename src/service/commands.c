@@ -2,7 +2,7 @@
  * run are in one transaction, each with an outcome of its own. */
 #include "api/body.h"
 #include "api/handlers.h"
-#include "api/nexudus/resources.h"
+#include "service/resource_rules.h"
 #include "api/reply.h"
 #include "api/wait.h"
 #include "json/json.h"
@@ -70,7 +70,7 @@ static const struct command commands[] = {
 #define CHANGE(of, key, name, field, value) { &of##_resource, key, name, field, value, NULL, NULL },
 #define ACTION(of, key, name, act) { &of##_resource, key, name, 0, 0, act, NULL },
 #define FOR_ALL(of, key, name, act, finish) { &of##_resource, key, name, 0, 0, act, finish },
-#include "api/nexudus/commands.def"
+#include "service/commands.def"
 #undef CHANGE
 #undef ACTION
 #undef FOR_ALL
