@@ -4,9 +4,9 @@
 
 #include "api/docs/openapi.h"
 #include "api/handlers.h"
-#include "api/nexudus/resources.h"
 #include "model/permission.h"
 #include "model/tables.h"
+#include "service/resources.h"
 
 /* What a resource offers to clients. */
 enum offer { READS = 1, WRITES = 2, DELETES = 4, ALL = READS | WRITES | DELETES };

@@ -4,8 +4,9 @@
 #include "api/body.h"
 #include "api/form_body.h"
 #include "api/ignored.h"
-
+#include "api/reply.h"
 #include "rules/email.h"
+#include "rules/validate.h"
 
 /* No JSON object or array is mistaken for a form: forms escape brackets in names. */
 static bool is_form(const struct request *request, struct text body) {
@@ -40,4 +41,19 @@ enum status request_body(struct request *request, const struct table *table, str
 
 struct text request_address(struct request *request, struct text given) {
     return request_is_strict(request) ? given : email_with_plus(text_trim(given), request->arena);
+}
+
+bool request_read(struct request *request, const struct table *table, struct change *change) {
+    struct errors errors = { 0 };
+    struct rules rules = { .strict = request_is_strict(request) };
+    enum status status = request_body(request, table, change, &errors);
+    if (status == STATUS_OK)
+        validate(change, &rules, request->arena, &errors);
+    if (status == STATUS_OK && !errors.first && !errors.failed)
+        return true;
+    if (status == STATUS_BROKEN)
+        reply_failure(request, status, NULL, NULL);
+    else
+        reply_invalid(request, &errors);
+    return false;
 }

@@ -3,7 +3,6 @@
 
 #include "api/cors.h"
 #include "api/nexudus/avatar.h"
-#include "service/resource_rules.h"
 #include "api/nexudus/search.h"
 #include "api/rate_limit.h"
 #include "api/reply.h"
@@ -11,6 +10,7 @@
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "crypto/base64.h"
+#include "service/resources.h"
 
 enum {
     BASIC_REMEMBERED_MS = 10 * 60 * 1000,

@@ -21,6 +21,8 @@ struct request {
     uint64_t needs;                /* the permissions that it was found to need: a bit for each */
     struct store_command *command; /* that it waits for */
     enum status refusal;           /* what the caller's authority said when it last was to run */
+    enum status not_taken;         /* why the last hand-over of request_wait was refused; OK */
+    const struct step *next_step;  /* of those in steps.h */
     void (*step)(struct exchange *exchange); /* after the command */
     struct store_command question;           /* of request_ask, one at a time */
     enum status (*ask)(struct store_view *session, struct request *request);
@@ -30,13 +32,6 @@ struct request {
     bool is_unchecked;       /* counted in app->unchecked */
     struct picture *picture; /* that the reply's body is; api/avatar.h */
 };
-
-/**
- * Is the ETag, or `*`, in the list of If-Match (which compares strongly) or If-None-Match (weakly:
- * RFC 9110 section 8.8.3.2)? `etag.at` NULL, what is not there, is in none.
- */
-enum etag_comparison { ETAG_STRONG, ETAG_WEAK };
-bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how);
 
 /** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
 bool request_is_strict(const struct request *request);

@@ -1,6 +1,6 @@
-/* On whose behalf a request acts, and how it rests while others work for it. Once something is
- * handed over it may be done, and the request gone on, before the call returns: so only a refusal
- * is still the caller's to tell. */
+/* On whose behalf a request acts, and how it waits while other threads work for it. Once work is
+ * handed over it may be done, and the request gone on, before the call returns: so request_wait
+ * touches the request again only when the work was not taken. */
 #include "api/wait.h"
 
 #include "api/reply.h"
@@ -9,9 +9,16 @@
 
 #include <assert.h>
 
-void request_suspend(struct request *request, void (*step)(struct exchange *exchange)) {
-    request->exchange->next = step;
+void request_wait(struct request *request, hand_over *give, void *work,
+                  void (*next)(struct exchange *exchange)) {
+    request->not_taken = STATUS_OK;
+    request->exchange->next = next;
     exchange_suspend(request->exchange);
+    enum status status = give(request, work);
+    if (status == STATUS_OK)
+        return;
+    request->not_taken = status;
+    exchange_resume(request->exchange);
 }
 
 /* ---- Authority ---- */
@@ -51,6 +58,8 @@ static bool is_refused(const struct request *request, enum status status) {
 /* Any other failure is the step's to tell. */
 static void go_on(struct exchange *exchange) {
     struct request *request = exchange->request;
+    if (request->not_taken != STATUS_OK)
+        request->command->status = request->not_taken;
     if (is_refused(request, request->command->status))
         reply_refusal(request);
     else
@@ -91,7 +100,8 @@ void request_ask_as(struct request *request, struct authority *authority,
     request->refusal = STATUS_OK;
     enum status status = store_ask(request->worker->view, &request->question);
     if (status == STATUS_PENDING) {
-        request_suspend(request, take_answer);
+        request->exchange->next = take_answer;
+        exchange_suspend(request->exchange);
         return;
     }
     request->question.status = status;
@@ -104,7 +114,7 @@ void request_ask(struct request *request,
     request_ask_as(request, request_authority(request), ask, answered);
 }
 
-/* ---- Rest ---- */
+/* ---- Commands ---- */
 
 /* A search may take its time, and what it found is for those alone who may still see it: a question
  * is put in the caller's name once more. */
@@ -121,41 +131,45 @@ static void end_reading(struct request *request, enum status status) {
 
 static void confirm_reading(struct exchange *exchange) {
     struct request *request = exchange->request;
-    if (request->command->status == STATUS_OK)
+    if (request->not_taken == STATUS_OK && request->command->status == STATUS_OK)
         request_ask_as(request, request->command->on_behalf_of, ask_nothing, end_reading);
     else
         go_on(exchange);
 }
 
-static void rest(struct request *request, struct store_command *command,
-                 void (*step)(struct exchange *exchange)) {
+static void expect(struct request *request, struct store_command *command,
+                   void (*step)(struct exchange *exchange)) {
     request->refusal = STATUS_OK;
     request->command = command;
     request->step = step;
-    request_suspend(request, go_on);
 }
 
-static void tell_refusal(struct request *request, struct store_command *command,
-                         enum status status) {
-    if (status == STATUS_OK)
-        return;
-    command->status = status;
-    exchange_resume(request->exchange);
+static enum status hand_to_writer(struct request *request, void *command) {
+    return store_submit(request->app->store, command);
+}
+
+static enum status hand_to_reader(struct request *request, void *command) {
+    return store_read(request->app->store, command);
+}
+
+/* Whatever becomes of it, the sign-in says so itself. */
+static enum status hand_to_sign_in(struct request *request, void *sign_in) {
+    sign_in_start(sign_in, request->worker->view);
+    return STATUS_OK;
 }
 
 void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange)) {
     command->on_behalf_of = request_authority(request);
-    rest(request, command, step);
-    tell_refusal(request, command, store_submit(request->app->store, command));
+    expect(request, command, step);
+    request_wait(request, hand_to_writer, command, go_on);
 }
 
 void request_read_on(struct request *request, struct store_command *command,
                      void (*step)(struct exchange *exchange)) {
     command->on_behalf_of = request_authority(request);
-    rest(request, command, step);
-    request->exchange->next = confirm_reading;
-    tell_refusal(request, command, store_read(request->app->store, command));
+    expect(request, command, step);
+    request_wait(request, hand_to_reader, command, confirm_reading);
 }
 
 void request_sign_in(struct request *request, struct sign_in *sign_in,
@@ -169,6 +183,6 @@ void request_sign_in(struct request *request, struct sign_in *sign_in,
         reply_busy(request, wait_s);
         return;
     }
-    rest(request, &sign_in->command, step);
-    sign_in_start(sign_in, request->worker->view);
+    expect(request, &sign_in->command, step);
+    request_wait(request, hand_to_sign_in, sign_in, go_on);
 }

@@ -10,13 +10,22 @@
 struct authority *request_authority(struct request *request);
 
 /**
- * Suspends the request until its exchange is resumed; `step` then goes on with it. To be called
- * before the hand-over: afterwards the other thread may have finished already. The I/O thread only.
+ * Gives work to another thread, which resumes the exchange when it is done. OK; else it was not
+ * taken, and nobody resumes.
  */
-void request_suspend(struct request *request, void (*step)(struct exchange *exchange));
+typedef enum status hand_over(struct request *request, void *work);
 
 /**
- * The same, and hands the command, whose `done` resumes the exchange, to the writer, on behalf of
+ * Suspends the request, hands the work over, and calls `next` once the exchange is resumed, in a
+ * later turn. That is so too when the work is not taken: then `not_taken` says why. Another thread
+ * may have finished, and the request gone on, before this call returns: it stands at the end of a
+ * step. The I/O thread only.
+ */
+void request_wait(struct request *request, hand_over *give, void *work,
+                  void (*next)(struct exchange *exchange));
+
+/**
+ * The same with a command, whose `done` resumes the exchange: hands it to the writer, on behalf of
  * the caller; request_read_on to a reader of store_read. When it is not taken, the step finds the
  * reason as its status. A caller who may not do it any more is refused without the step.
  */

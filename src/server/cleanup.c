@@ -1,7 +1,7 @@
 /* Deletes what has expired, in batches. */
 #include "server/cleanup.h"
 
-#include "service/mutation.h"
+#include "service/idempotency.h"
 #include "base/log.h"
 #include "base/time.h"
 
@@ -22,7 +22,7 @@ static enum status delete_batch(struct store_view *tx, struct store_command *com
     const struct outdated outdated = {
         .tokens_ms = now_ms,
         .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
-        .repeats_ms = now_ms - WRITING_REPEAT_MS,
+        .repeats_ms = now_ms - IDEMPOTENCY_WINDOW_MS,
         .audit_ms = audit_days ? now_ms - audit_days * DAY_MS : INT64_MIN,
         .now_ms = now_ms,
     };

@@ -1,5 +1,5 @@
-#ifndef ROSTER_API_OWNERS_H
-#define ROSTER_API_OWNERS_H
+#ifndef ROSTER_SERVICE_BACKLINKS_H
+#define ROSTER_SERVICE_BACKLINKS_H
 
 #include "service/mutation.h"
 
@@ -8,16 +8,14 @@
  * must be allowed to.
  */
 
-/** Loads who has links to the record before the change. STATUS_BROKEN. */
-enum status owners_load(struct writing *writing, struct store_view *view) MUST_CHECK;
-
 /**
- * Whether each record that comes or goes may be changed by the caller; errors go to the writing.
- * To be called once `after` is merged. STATUS_BROKEN.
+ * Whether the caller may change each record that gets or loses a link; errors go to the mutation.
+ * A part of each decision, on its thread and session, once `after` is merged. STATUS_OK; DENIED or
+ * BAD_INPUT, with errors; BROKEN.
  */
-enum status owners_check(struct writing *writing, struct store_view *view) MUST_CHECK;
+enum status backlinks_check(struct mutation *mutation, struct store_view *session) MUST_CHECK;
 
-/** Changes them. The record itself must be written. */
-enum status owners_write(struct writing *writing, struct store_view *tx) MUST_CHECK;
+/** Writes these changes. The record itself must be written. In the transaction. STATUS_BROKEN. */
+enum status backlinks_write(struct mutation *mutation, struct store_view *tx) MUST_CHECK;
 
 #endif

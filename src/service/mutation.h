@@ -1,35 +1,58 @@
-#ifndef ROSTER_API_WRITING_H
-#define ROSTER_API_WRITING_H
+#ifndef ROSTER_SERVICE_MUTATION_H
+#define ROSTER_SERVICE_MUTATION_H
 
-#include "api/request.h"
+#include "crypto/seal.h"
+#include "model/change.h"
 #include "model/permission.h"
+#include "model/principal.h"
 #include "rules/validate.h"
+#include "store/store.h"
 
-enum writing_kind { WRITING_create, WRITING_replace, WRITING_patch, WRITING_delete };
+enum mutation_kind { MUTATION_create, MUTATION_replace, MUTATION_patch, MUTATION_delete };
 
 /**
- * One change of one record, from a checked body to the durable row. The same steps whatever the
- * resource and whoever asks: check what can be checked now, do the slow things (hash a password,
- * fetch a picture), then decide and write in one transaction.
+ * What mutations know of the outside: who asks, when, and under which conditions. All mutations of
+ * one request share it. It lives as long as they do, and so does all that it points to.
  */
-struct writing {
-    struct store_command command; /* first */
-    struct request *request;
-    const struct resource *resource;
-    enum writing_kind kind;
-    struct change change;
-    struct errors errors; /* of validation; complete when a decision said BAD_INPUT or DENIED */
-    struct rules rules;
-    struct text if_match, if_none_match; /* `at` NULL: no condition */
-    struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
-    struct text conflict; /* why the decision said CONFLICT, or STALE where that is not If-Match */
-    /* As the decision sees them. `before` is empty (version 0) for a new record, `after` for one
-     * that goes. */
-    struct record before, after;
+struct mutation_context {
+    struct arena *arena; /* of all that mutations make; used by one thread at a time */
+    /* Who asks, with the permissions that count. Whoever submits the command keeps it up to date:
+     * in the transaction the store asks the command's authority before the mutation is run. */
+    const struct principal *caller;
+    const struct seal_key *key; /* of sealed fields; NULL: none has a value */
+    int64_t now_ms;
+    bool nexudus; /* compatibility = nexudus */
+    bool strict;  /* the client prefers handling=strict (RFC 7240 section 4.4) */
+    struct text if_match, if_none_match; /* for each record; `at` NULL: no condition */
 };
 
-/** How long an Idempotency-Key is remembered. */
-#define WRITING_REPEAT_MS (INT64_C(24) * 3600 * 1000)
+/** What a mutation did, or the first one with its Idempotency-Key. */
+struct mutation_result {
+    int64_t id;
+    int64_t version;  /* 0: the record is gone */
+    struct author by; /* the e-mail lives as long as the mutation */
+};
+
+/**
+ * One change of one record, from a body to the durable row. The same way whatever the resource and
+ * whoever asks: mutation_new, fill in `change`, mutation_validate, mutation_seal, mutation_run in a
+ * command on behalf of the caller.
+ */
+struct mutation {
+    const struct mutation_context *context;
+    const struct resource *resource;
+    enum mutation_kind kind;
+    struct change change;
+    int64_t new_id;       /* the Id of a new record; 0: the store makes one */
+    struct errors errors; /* complete after a decision that is BAD_INPUT or DENIED */
+    struct rules rules;
+    struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
+    struct text conflict; /* why the decision is CONFLICT, or STALE where that is not If-Match */
+    /* As the last decision saw them. `before` is empty (version 0) for a new record, `after` for
+     * one that goes. */
+    struct record before, after;
+    struct mutation_result result; /* valid after a mutation_run that is OK */
+};
 
 /** What is particular about a resource; everything else follows from its field table. */
 struct resource {
@@ -37,69 +60,85 @@ struct resource {
     /* The field that searches go by which name none; 0: Id. Rows are made in its order. */
     unsigned order;
     unsigned shows_users; /* a bit for each operation that gets users' records to the caller */
-    size_t
-        writing_size; /* of what begins with a struct writing and has the resource's own behind */
+    /* Room for a mutation of this resource, which may have more behind it; zeroed. NULL: a plain
+     * struct mutation. Runs once a mutation, on the thread that makes it. */
+    struct mutation *(*allocate)(struct arena *arena);
     /*
-     * The rules of its own, NULL: none. They look at the writing, add to its errors, and return OK,
-     * or BROKEN; `permit` says DENIED when it added any.
+     * The rules of its own, NULL: none. Each decision runs them, in this order, so they run up to
+     * three times for one request: early on the thread that serves the caller, then on the writer's
+     * thread inside the transaction, and there again when its group of commands was rolled back.
+     * `session` is that thread's. They start afresh each time, write nothing to the store, and add
+     * errors to the mutation. OK, also with errors; BROKEN; `check` also CONFLICT with `conflict`.
+     * Any error of `permit` makes the decision DENIED.
      */
-    enum status (*permit)(struct writing *writing, struct store_view *view);
-    enum status (*check)(struct writing *writing, struct store_view *view);
-    enum status (*check_merged)(struct writing *writing, struct store_view *view);
+    enum status (*permit)(struct mutation *mutation, struct store_view *session);
+    enum status (*check)(struct mutation *mutation, struct store_view *session);
+    /* Sees `after`, which it may complete. */
+    enum status (*check_merged)(struct mutation *mutation, struct store_view *session);
+    /*
+     * Both run on the writer's thread inside the transaction, after its decision, as often as that
+     * is taken there. Anything but OK rolls the transaction back.
+     */
     /* Takes the record away, where that is not to delete a row. */
-    enum status (*erase)(const struct writing *writing, struct store_view *tx);
-    /* Writes what goes with the row. */
-    enum status (*write)(struct writing *writing, struct store_view *tx);
-    /* Does the slow things; calls writing_submit or writing_reply at the end. */
-    void (*prepare)(struct writing *writing);
-    /* Does the writing ask for slow things? Then it is decided on before them too. */
-    bool (*is_slow)(const struct writing *writing);
+    enum status (*erase)(const struct mutation *mutation, struct store_view *tx);
+    /* Writes what belongs to the row, which is written. */
+    enum status (*write)(struct mutation *mutation, struct store_view *tx);
+    /* Does the change ask for slow work (a password to hash, a picture to fetch)? Then it is
+     * decided on before that, too. Any thread, any number of times. NULL: none does. */
+    bool (*is_slow)(const struct mutation *mutation);
 };
 
-/** A patch of a record that changes nothing yet, for the caller to fill in. NULL: no memory. */
-struct writing *writing_new_patch(struct request *request, const struct resource *resource,
-                                  int64_t id) MUST_CHECK;
+/** A mutation whose change is to be filled in. NULL: no memory. */
+struct mutation *mutation_new(const struct mutation_context *context,
+                              const struct resource *resource, enum mutation_kind kind) MUST_CHECK;
 
-/** Decides and writes, in a transaction: the writing's own outcome, or BROKEN. */
-enum status writing_run(struct writing *writing, struct store_view *tx) MUST_CHECK;
-
-/** Takes a request up: parses and checks its body, and goes on to the reply. */
-void writing_start(struct request *request, enum writing_kind kind);
-
-/**
- * Loads the record as `view` has it, and asks whether the caller may change it: the first part of
- * writing_decide.
- */
-enum status writing_permit(struct writing *writing, struct store_view *view) MUST_CHECK;
+/** A patch or a delete of the record with this Id that changes no field yet. NULL: no memory. */
+struct mutation *mutation_new_on(const struct mutation_context *context,
+                                 const struct resource *resource, enum mutation_kind kind,
+                                 int64_t id) MUST_CHECK;
 
 /**
- * Decides by the rules whether the change may be made to the record as `view` has it: STATUS_OK;
- * NOT_FOUND, DENIED, BAD_INPUT (these two with `errors`),
- * CONFLICT, STALE, BROKEN. Writes nothing.
+ * Checks the change by all rules that need no stored record, and adds what is wrong to `errors`.
+ * `id` is that of the record, where it does not stand in the change, or must be the same there; 0:
+ * not known. A new record gets a UniqueId, unless it has one. Once, on the thread that made the
+ * mutation. STATUS_OK, also with errors; BAD_INPUT: it is not known which record is meant; BROKEN.
  */
-enum status writing_decide(struct writing *writing, struct store_view *view) MUST_CHECK;
+enum status mutation_validate(struct mutation *mutation, int64_t id) MUST_CHECK;
 
-/** Who writes, and when. */
-struct author writing_author(const struct writing *writing);
+/** Are there errors so far? Also when memory was short for them. */
+static inline bool mutation_is_wrong(const struct mutation *mutation) {
+    return mutation->errors.first || mutation->errors.failed;
+}
 
-/** Has the writer decide, write, and resume the request, which then replies. */
-void writing_submit(struct writing *writing);
+/**
+ * Encrypts the sealed fields of a replacement or a patch, once, before it is run: those of a new
+ * record are sealed in the transaction, where it gets its Id. STATUS_BROKEN.
+ */
+enum status mutation_seal(struct mutation *mutation) MUST_CHECK;
 
-/** Sends the reply that a status asks for. */
-void writing_reply(struct writing *writing, enum status status);
+/** The same in `values` of a row with this Id. False: no memory. */
+bool mutation_seal_values(const struct mutation *mutation, int64_t id,
+                          struct value *values) MUST_CHECK;
 
-/** Lets the request rest, then replies with the status: for who cannot go on. */
-void writing_give_up(struct writing *writing, enum status status);
+/**
+ * Loads the record as `session` has it, and asks whether the caller may change it: the first part
+ * of mutation_decide, on the same threads. STATUS_OK; NOT_FOUND, DENIED (with `errors`), BROKEN.
+ */
+enum status mutation_permit(struct mutation *mutation, struct store_view *session) MUST_CHECK;
+
+/** Who changes the record, and when. After mutation_permit. */
+struct author mutation_author(const struct mutation *mutation);
 
 /** Adds an error on a field. `message.at` NULL: memory was short. */
-void writing_complain(struct writing *writing, unsigned field, struct text message);
+void mutation_add_error(struct mutation *mutation, unsigned field, struct text message);
 
 /**
- * Calls `judge` with each id that a links field, its Added or its Removed newly names, until it
- * finds one wrong (NOT_FOUND): one error a property is enough.
+ * Calls `check` with each id that a links field, its Added or its Removed newly names, until it
+ * finds one wrong (NOT_FOUND): one error a property is enough. STATUS_OK; else what `check` says.
  */
-enum status writing_each_new_id(struct writing *writing, unsigned field, struct store_view *view,
-                                enum status (*judge)(struct writing *, struct store_view *,
-                                                     unsigned, int64_t)) MUST_CHECK;
+enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
+                                 struct store_view *session,
+                                 enum status (*check)(struct mutation *, struct store_view *,
+                                                      unsigned, int64_t)) MUST_CHECK;
 
 #endif

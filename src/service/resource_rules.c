@@ -1,134 +1,53 @@
-/* The handlers that all resources share, and the resources that need few rules or none. */
-#include "service/resource_rules.h"
+/* The rules of the resources that need few or none, and the list of all. */
+#include "service/resources.h"
 
-#include "api/handlers.h"
-#include "api/reply.h"
-#include "api/wait.h"
-
-#include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
 #include "rules/permit.h"
 
-bool etag_is_listed(struct text list, struct text etag, enum etag_comparison how) {
-    struct text known;
-    while (etag.at && text_next(&list, &known)) {
-        if (how == ETAG_WEAK && known.len > 2 && known.at[0] == 'W' && known.at[1] == '/')
-            known = (struct text){ known.at + 2, known.len - 2 };
-        if (text_equal(known, etag) || text_equal(known, TEXT("*")))
-            return true;
-    }
-    return false;
-}
+#include <assert.h>
 
-/* Bytes of most records; a longer one makes the buffer grow. */
-enum { BODY_EXPECTED = 2800 };
-
-/* A record on its way to the reply. */
-struct shown {
-    struct buffer body;
-    int64_t version;
-};
-
-static enum status show(struct store_view *session, struct request *request) {
-    struct shown *shown = request->exchange->state;
-    return store_show(session, request->route->resource->table, request->id, &shown->body,
-                      &shown->version);
-}
-
-static void reply_shown(struct request *request, enum status status) {
-    const struct shown *shown = request->exchange->state;
-    unsigned count;
-    if (status != STATUS_OK) {
-        reply_failure(request, status, NULL, NULL);
-        return;
-    }
-    struct text etag = record_etag(request->id, shown->version, request->arena);
-    if (etag.at)
-        reply_header(request->exchange, "ETag", etag.at);
-    /* RFC 9110 section 13.2.2: in this order */
-    struct text wanted = exchange_header_list(request->exchange, "If-Match", &count);
-    struct text known = exchange_header_list(request->exchange, "If-None-Match", &count);
-    if (wanted.at && !etag_is_listed(wanted, etag, ETAG_STRONG))
-        reply_failure(request, STATUS_STALE, NULL, NULL);
-    else if (etag_is_listed(known, etag, ETAG_WEAK))
-        request->exchange->reply.http_status = 304;
-    else
-        reply_json(request, 200, &shown->body);
-}
-
-void resource_get(struct request *request) {
-    struct shown *shown = arena_alloc(request->arena, sizeof *shown);
-    if (!shown) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
-        return;
-    }
-    buffer_init(&shown->body, request->arena, BODY_EXPECTED);
-    request->exchange->state = shown;
-    request_ask(request, show, reply_shown);
-}
-
-void resource_post(struct request *request) {
-    writing_start(request, WRITING_create);
-}
-
-void resource_put(struct request *request) {
-    writing_start(request, WRITING_replace);
-}
-
-void resource_put_at(struct request *request) {
-    writing_start(request, WRITING_replace);
-}
-
-void resource_patch(struct request *request) {
-    writing_start(request, WRITING_patch);
-}
-
-void resource_delete(struct request *request) {
-    writing_start(request, WRITING_delete);
-}
-
-static enum status judge_grant(struct writing *writing, struct store_view *view, unsigned field,
-                               int64_t id) {
-    (void)view;
+static enum status check_grant(struct mutation *mutation, struct store_view *session,
+                               unsigned field, int64_t id) {
+    (void)session;
     if (id < 1 || id > PERMISSIONS ||
-        permit_grant(&writing->request->principal, UINT64_C(1) << (id - 1)))
+        permit_grant(mutation->context->caller, UINT64_C(1) << (id - 1)))
         return STATUS_OK;
-    writing_complain(writing, field, MESSAGE_TEXT(roles_beyond));
+    mutation_add_error(mutation, field, MESSAGE_TEXT(roles_beyond));
     return STATUS_NOT_FOUND;
 }
 
 /* Who adds to a user role gives it to all who have it. */
-static enum status permit_roles(struct writing *writing, struct store_view *view) {
-    enum status status = writing_each_new_id(writing, USER_ROLE_Roles, view, judge_grant);
+static enum status permit_roles(struct mutation *mutation, struct store_view *session) {
+    enum status status = mutation_each_new_id(mutation, USER_ROLE_Roles, session, check_grant);
     if (status == STATUS_OK)
-        status = writing_each_new_id(writing, USER_ROLE_AddedRoles, view, judge_grant);
+        status = mutation_each_new_id(mutation, USER_ROLE_AddedRoles, session, check_grant);
     return status;
 }
 
-/* To sign an unrestricted administrator out is to do something to him. */
-static enum status permit_revoke(struct writing *writing, struct store_view *view) {
-    const struct principal *caller = &writing->request->principal;
-    const struct value *user_id = &writing->before.values[REFRESH_TOKEN_UserId];
+/* To revoke a token of an unrestricted administrator is to edit that user. */
+static enum status permit_revoke(struct mutation *mutation, struct store_view *session) {
+    const struct principal *caller = mutation->context->caller;
+    const struct value *user_id = &mutation->before.values[REFRESH_TOKEN_UserId];
     struct record owner;
     if (caller->is_admin || user_id->integer == caller->user_id)
         return STATUS_OK;
     enum status status =
-        store_load(view, &user_table, user_id->integer, writing->request->arena, &owner);
+        store_load(session, &user_table, user_id->integer, mutation->context->arena, &owner);
     if (status == STATUS_OK && value_is_true(&owner.values[USER_IsAdmin]))
-        writing_complain(writing, REFRESH_TOKEN_UserId, MESSAGE_TEXT(admin_record));
+        mutation_add_error(mutation, REFRESH_TOKEN_UserId, MESSAGE_TEXT(admin_record));
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* With a refresh token goes its family, and what its client has left of earlier sign-ins: access
  * tokens that no refresh token stands for in the list any more. */
-static enum status revoke(const struct writing *writing, struct store_view *tx) {
-    const struct value *values = writing->before.values;
-    enum status status = store_end_family_of(tx, record_id(&writing->before));
+static enum status revoke(const struct mutation *mutation, struct store_view *tx) {
+    const struct value *values = mutation->before.values;
+    enum status status = store_end_family_of(tx, record_id(&mutation->before));
     if (status == STATUS_OK)
         status = store_revoke_client(tx, values[REFRESH_TOKEN_UserId].integer,
                                      value_as_text(&values[REFRESH_TOKEN_ClientId]), TOKEN_ACCESS);
-    struct author author = writing_author(writing);
+    struct author author = mutation_author(mutation);
     if (status == STATUS_OK)
         status = store_audit_tokens(tx, values[REFRESH_TOKEN_UserId].integer, TEXT("RefreshTokens"),
                                     TEXT("revoked"), &author);
@@ -138,21 +57,21 @@ static enum status revoke(const struct writing *writing, struct store_view *tx) 
 /* Each of them has a delivery made, within the transaction, of each change that it waits for. */
 enum { WEB_HOOKS_MAX = 100 };
 
-static enum status check_count(struct writing *writing, struct store_view *view) {
+static enum status check_count(struct mutation *mutation, struct store_view *session) {
     int64_t count = 0;
-    if (writing->kind != WRITING_create)
+    if (mutation->kind != MUTATION_create)
         return STATUS_OK;
-    enum status status = store_count(view, &web_hook_table, &count);
+    enum status status = store_count(session, &web_hook_table, &count);
     if (status == STATUS_OK && count >= WEB_HOOKS_MAX)
-        writing_complain(writing, WEB_HOOK_URL, MESSAGE_TEXT(web_hooks_full));
+        mutation_add_error(mutation, WEB_HOOK_URL, MESSAGE_TEXT(web_hooks_full));
     return status;
 }
 
-static enum status note_maker(struct writing *writing, struct store_view *view) {
-    (void)view;
-    if (writing->kind != WRITING_delete)
-        writing->after.values[WEB_HOOK_MakerId] =
-            value_integer(writing->request->principal.user_id);
+static enum status note_maker(struct mutation *mutation, struct store_view *session) {
+    (void)session;
+    if (mutation->kind != MUTATION_delete)
+        mutation->after.values[WEB_HOOK_MakerId] =
+            value_integer(mutation->context->caller->user_id);
     return STATUS_OK;
 }
 
@@ -183,3 +102,17 @@ const struct resource refresh_token_resource = { .table = &refresh_token_table,
 #define RULES_plain(name) const struct resource name##_resource = { .table = &name##_table };
 #define TABLE(prefix, name, entity, rules, ...) RULES_##rules(name)
 #include "model/tables.def"
+
+static const struct resource *const resources[] = {
+#define TABLE(prefix, name, entity, rules, ...) &name##_resource,
+#include "model/tables.def"
+};
+
+const struct resource *resource_of(const struct table *table) {
+    size_t i = 0;
+    while (resources[i]->table != table) {
+        i++;
+        assert(i < sizeof resources / sizeof resources[0]);
+    }
+    return resources[i];
+}

@@ -4,11 +4,11 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
-#include "service/resource_rules.h"
 #include "api/page_cursor.h"
 #include "base/status.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
+#include "service/resources.h"
 #include "store/store.h"
 
 enum { ROWS_MAX = 1000 };

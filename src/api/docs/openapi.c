@@ -5,13 +5,12 @@
 #include "api/docs/openapi.h"
 
 #include "api/handlers.h"
-
-#include "service/resource_rules.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/filter.h"
 #include "rules/messages.h"
+#include "service/resources.h"
 #include "version.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
 #include "api/body.h"
 #include "api/handlers.h"
-#include "service/user_rules.h"
+#include "api/nexudus/write.h"
 #include "api/reply.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"
@@ -159,7 +159,7 @@ static void set_password(struct request *request, enum status status) {
         refuse_token(request);
     } else if (status == STATUS_OK) {
         request->principal = reset->bearer;
-        user_set_password(request, reset->new_password);
+        write_password(request, reset->new_password);
     } else {
         reply_failure(request, status, NULL, NULL);
     }

@@ -7,13 +7,12 @@
 #include "api/page_cursor.h"
 #include "api/reply.h"
 #include "api/wait.h"
-#include "service/mutation.h"
-
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/filter.h"
 #include "rules/messages.h"
 #include "rules/validate.h"
+#include "service/mutation.h"
 
 #include <string.h>
 

@@ -152,6 +152,8 @@ static void grant_by_password(struct request *request, const struct token_form *
 static void refreshed(struct exchange *exchange) {
     struct refresh *refresh = exchange->state;
     struct request *request = refresh->owner;
+    if (request->not_taken != STATUS_OK)
+        refresh->result = request->not_taken;
     if (refresh->result == STATUS_OK)
         reply_grant(request, &refresh->grant);
     else if (refresh->result == STATUS_UNAUTHENTICATED)
@@ -162,6 +164,11 @@ static void refreshed(struct exchange *exchange) {
 
 static void resume_refreshed(struct refresh *refresh) {
     exchange_resume(((struct request *)refresh->owner)->exchange);
+}
+
+static enum status hand_to_refresh(struct request *request, void *refresh) {
+    (void)request;
+    return refresh_start(refresh);
 }
 
 static void grant_by_refresh(struct request *request, const struct token_form *form) {
@@ -185,12 +192,7 @@ static void grant_by_refresh(struct request *request, const struct token_form *f
                                  .done = resume_refreshed,
                                  .owner = request };
     request->exchange->state = refresh;
-    request_suspend(request, refreshed);
-    enum status status = refresh_start(refresh);
-    if (status == STATUS_OK)
-        return;
-    refresh->result = status;
-    exchange_resume(request->exchange);
+    request_wait(request, hand_to_refresh, refresh, refreshed);
 }
 
 void token_post(struct request *request) {

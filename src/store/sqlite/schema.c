@@ -102,7 +102,7 @@ static const char views[] =
     " u.Email AS UpdatedBy, NULL AS SystemId, u.Email AS ToStringText"
     " FROM tokens AS t JOIN users AS u ON u.Id = t.user_id WHERE t.kind = 1;";
 
-/* What a client's key was used for (see api/writing). */
+/* What a client's key was used for (see service/idempotency). */
 static const char repeats_table[] =
     "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"
     " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL,"

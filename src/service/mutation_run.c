@@ -1,0 +1,185 @@
+/* The decision on a mutation and its writing. What looks at stored records is decided inside the
+ * transaction, where nobody can change them meanwhile; whoever decides earlier does so only to save
+ * work. */
+#include "service/mutation_run.h"
+
+#include "model/tables.h"
+#include "rules/etag.h"
+#include "rules/merge.h"
+#include "rules/messages.h"
+#include "service/backlinks.h"
+#include "service/idempotency.h"
+
+/* ---- The decision ---- */
+
+static enum status check_reference(struct mutation *mutation, struct store_view *session,
+                                   unsigned field, int64_t id) {
+    const struct table *target = mutation->change.table->fields[field].target;
+    enum status status = store_exists(session, target, id);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    mutation_add_error(
+        mutation, field,
+        arena_printf(mutation->context->arena, message_missing_row, target->noun, (long long)id));
+    return STATUS_NOT_FOUND;
+}
+
+static enum status check_references(struct mutation *mutation, struct store_view *session) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < mutation->change.table->count; i++) {
+        const struct value *value = &mutation->change.values[i];
+        if (!mutation->change.table->fields[i].target)
+            continue;
+        if (value->kind == VALUE_IDS)
+            status = mutation_each_new_id(mutation, i, session, check_reference);
+        else if (value->kind == VALUE_INTEGER && !value_equal(value, &mutation->before.values[i]))
+            status = check_reference(mutation, session, i, value->integer);
+        if (status == STATUS_NOT_FOUND)
+            status = STATUS_OK;
+    }
+    return status;
+}
+
+/* Records of a table are called by their names only to who may read them. */
+static bool may_read(const struct principal *caller, const struct table *table) {
+    return principal_may(caller, permission(table->rights, OPERATION_Read));
+}
+
+/* Who still points to a record keeps it. */
+static enum status check_referrers(struct mutation *mutation, struct store_view *session) {
+    struct arena *arena = mutation->context->arena;
+    struct referrers referrers;
+    struct text noun = text_of(mutation->resource->table->noun);
+    enum status status = store_referrers(session, &mutation->before, arena, &referrers);
+    if (status != STATUS_OK || !referrers.count)
+        return status;
+    mutation->conflict = arena_printf(
+        arena, "This %s is still used by %lld %s%s: %s%s. Take it away there first.", noun.at,
+        (long long)referrers.count, referrers.table->noun, referrers.count == 1 ? "" : "s",
+        may_read(mutation->context->caller, referrers.table) ? referrers.names.at
+                                                             : referrers.ids.at,
+        referrers.is_cut ? " and others" : "");
+    return mutation->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
+}
+
+/* RFC 9110 sections 13.1.1 and 13.1.2. What does not exist yet has no ETag. */
+static enum status check_conditions(struct mutation *mutation) {
+    const struct record *before = &mutation->before;
+    struct text etag = { 0 };
+    mutation->conflict = (struct text){ 0 };
+    if (before->version) {
+        etag = record_etag(record_id(before), before->version, mutation->context->arena);
+        if (!etag.at)
+            return STATUS_BROKEN;
+    }
+    if (mutation->context->if_match.at &&
+        !etag_is_listed(mutation->context->if_match, etag, ETAG_STRONG))
+        return STATUS_STALE;
+    if (!etag_is_listed(mutation->context->if_none_match, etag, ETAG_WEAK))
+        return STATUS_OK;
+    mutation->conflict = TEXT("If-None-Match has the record's ETag, or is * and there is one.");
+    return STATUS_STALE;
+}
+
+static enum status merge_after(struct mutation *mutation) {
+    struct arena *arena = mutation->context->arena;
+    switch (mutation->kind) {
+    case MUTATION_create:
+        return merge_new(&mutation->change, &mutation->rules, arena, &mutation->after);
+    case MUTATION_replace:
+    case MUTATION_patch:
+        return merge(&mutation->before, &mutation->change, &mutation->rules, arena,
+                     &mutation->after);
+    case MUTATION_delete: break;
+    }
+    mutation->after = record_new(mutation->resource->table, arena);
+    return mutation->after.values ? STATUS_OK : STATUS_BROKEN;
+}
+
+enum status mutation_decide(struct mutation *mutation, struct store_view *session) {
+    const struct resource *resource = mutation->resource;
+    enum status status = mutation_permit(mutation, session);
+    if (status == STATUS_OK)
+        status = check_references(mutation, session);
+    if (status == STATUS_OK && resource->check)
+        status = resource->check(mutation, session);
+    mutation->rules.author = mutation->context->caller->email;
+    /* What was wrong is missing, and of such pieces no new record can be made. */
+    if (status == STATUS_OK && mutation->kind == MUTATION_create && mutation->errors.first)
+        return STATUS_BAD_INPUT;
+    if (status == STATUS_OK)
+        status = merge_after(mutation);
+    if (status == STATUS_OK && resource->check_merged)
+        status = resource->check_merged(mutation, session);
+    if (status == STATUS_OK && mutation->kind != MUTATION_delete)
+        status = backlinks_check(mutation, session);
+    else if (status == STATUS_OK && !mutation->errors.first)
+        status = check_referrers(mutation, session);
+    if (status != STATUS_OK)
+        return status;
+    if (mutation_is_wrong(mutation))
+        return STATUS_BAD_INPUT;
+    return check_conditions(mutation);
+}
+
+/* ---- Writing ---- */
+
+static enum status insert(struct mutation *mutation, struct store_view *tx,
+                          const struct author *author) {
+    const struct table *table = mutation->resource->table;
+    struct value *values = mutation->after.values;
+    int64_t id = mutation->new_id;
+    enum status status = id ? STATUS_OK : store_new_id(tx, table, &id);
+    if (status != STATUS_OK || !mutation_seal_values(mutation, id, values))
+        return STATUS_BROKEN;
+    values[table->common.id] = value_integer(id);
+    return store_insert(tx, &mutation->after, author);
+}
+
+static enum status write_row(struct mutation *mutation, struct store_view *tx) {
+    struct author author = mutation_author(mutation);
+    switch (mutation->kind) {
+    case MUTATION_create: return insert(mutation, tx, &author);
+    case MUTATION_delete:
+        if (mutation->resource->erase)
+            return mutation->resource->erase(mutation, tx);
+        return store_delete(tx, &mutation->before, &author);
+    case MUTATION_replace:
+    case MUTATION_patch: break;
+    }
+    return store_update(tx, &mutation->before, &mutation->after, &author);
+}
+
+static struct mutation_result result_of(const struct mutation *mutation) {
+    const struct common_fields *common = &mutation->resource->table->common;
+    const struct value *after = mutation->after.values;
+    if (mutation->kind == MUTATION_delete)
+        return (struct mutation_result){ .id = record_id(&mutation->before),
+                                         .by = mutation_author(mutation) };
+    return (struct mutation_result){ .id = record_id(&mutation->after),
+                                     .version = mutation->after.version,
+                                     .by = { value_as_text(&after[common->updated_by]),
+                                             after[common->updated_on].integer } };
+}
+
+static enum status write_all(struct mutation *mutation, struct store_view *tx) {
+    enum status status = write_row(mutation, tx);
+    if (status == STATUS_OK && mutation->kind != MUTATION_delete)
+        status = backlinks_write(mutation, tx);
+    if (status == STATUS_OK && mutation->resource->write)
+        status = mutation->resource->write(mutation, tx);
+    if (status != STATUS_OK)
+        return STATUS_BROKEN;
+    mutation->result = result_of(mutation);
+    status = idempotency_keep(mutation, tx);
+    return status == STATUS_OK && !mutation->context->arena->failed ? STATUS_OK : STATUS_BROKEN;
+}
+
+enum status mutation_run(struct mutation *mutation, struct store_view *tx) {
+    enum status status = idempotency_find(mutation, tx);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    mutation->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
+    status = mutation_decide(mutation, tx);
+    return status == STATUS_OK ? write_all(mutation, tx) : status;
+}
