@@ -10,7 +10,7 @@ import { sleep } from '../lib/wait.mjs';
 import { addMembers } from '../lib/world.mjs';
 
 // Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
-const server = await Server.start(['--idle-timeout', '300']);
+const server = await Server.start();
 const token = await server.admin(), people = await addMembers(server, 20);
 const bearer = `Authorization: Bearer ${token}`;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, statuses } from '../lib/client.mjs';
 import { Server } from '../lib/server.mjs';
 
-const server = await Server.start(['--idle-timeout', '300']);
+const server = await Server.start();
 const token = await server.admin();
 const bearer = `Authorization: Bearer ${token}`;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');

@@ -7,7 +7,7 @@ import { userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
 
-const server = await Server.start(['--idle-timeout', '300']);
+const server = await Server.start();
 const token = await server.admin();
 const text = JSON.stringify({ ...required(await server.get(userId)), Language: 99 });
 const MIB = 1048576, HEAD = 16384;

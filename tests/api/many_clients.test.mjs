@@ -45,7 +45,7 @@ async function memory(server) {
 
 // A server that has once done what it is asked here, so that what it keeps for ever is not counted.
 async function start(...args) {
-    const server = await Server.start(['--idle-timeout', '300', ...args]);
+    const server = await Server.start(args);
     const token = await server.admin(), bearer = `Authorization: Bearer ${token}`;
     const clients = await gather(server, 100);
     await forEach(clients, AT_ONCE, async (client) => {

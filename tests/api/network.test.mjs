@@ -10,7 +10,7 @@ import { required } from '../lib/users.mjs';
 import { sleep } from '../lib/wait.mjs';
 import { addMembers } from '../lib/world.mjs';
 
-const server = await Server.start(['--idle-timeout', '300']);
+const server = await Server.start();
 const token = await server.admin();
 const body = required(await server.get(userId, token));
 const people = await addMembers(server, 20);

@@ -203,7 +203,7 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
 });
 
 test('unread replies count towards the memory of all requests; past its limit new requests are refused, then unread replies are ended', async () => {
-    const other = await Server.start(['--metrics', '--request-memory', '32', '--idle-timeout', '600']), secret = await other.admin();
+    const other = await Server.start(['--metrics', '--request-memory', '32']), secret = await other.admin();
     for (let i = 0; i < 40; i++)
         assert.equal((await other.call('POST', '/api/sys/webhooks', { token: secret, body: { BusinessId: businessId, Name: `Long ${i}`, Action: 1, URL: 'http://127.0.0.1:1/', Description: '\n'.repeat(65536) } })).status, 200);
     const held = () => figure('roster_request_memory_bytes', other), again = () => other.call('GET', '/api/sys/webhooks?size=100', { token: secret });
@@ -231,7 +231,7 @@ test('unread replies count towards the memory of all requests; past its limit ne
 });
 
 test('replies over HTTP/2 whose window stays closed are in that account, too, and are ended', async () => {
-    const other = await Server.start(['--metrics', '--request-memory', '16', '--idle-timeout', '600', '--http2', 'clear']), sessions = [], codes = [];
+    const other = await Server.start(['--metrics', '--request-memory', '16', '--http2', 'clear']), sessions = [], codes = [];
     const open100 = () => {
         const session = http2.connect(other.url, { settings: { initialWindowSize: 0 } }).on('error', () => {});
         sessions.push(session);

@@ -9,7 +9,7 @@ import { Server } from '../lib/server.mjs';
 import { adminEmail, password, required } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
-const server = await Server.start(['--idle-timeout', '300']);
+const server = await Server.start();
 const token = await server.admin();
 const MIB = 1048576;
 const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
@@ -161,7 +161,7 @@ for (const [name, [begin, more, status]] of Object.entries(sending))
     });
 
 test('a client that goes on sending after a refusal, or keeps the connection open, is closed', { timeout: 60000 }, async () => {
-    const own = await Server.start(['--idle-timeout', '300']);
+    const own = await Server.start();
     const silent = await Client.connect(own), endless = await Client.connect(own, { isPaused: true });
     await silent.write(refused[400]);
     assertRefusal(await silent.reply(), 400);

@@ -9,7 +9,7 @@ import { hello, origin, post, rows } from './framing.mjs';
 import { Server } from '../lib/server.mjs';
 
 const seed = Number(process.env.SEED ?? randomInt(1e9));
-const server = await Server.start(['--idle-timeout', '300', '--cors-origins', origin]);
+const server = await Server.start(['--cors-origins', origin]);
 const second = 'GET /healthz?second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
 // A number below `limit`, of a generator for each row, so that rows do not depend on each other.
