@@ -1,7 +1,7 @@
 /* Networks, and the keys by which clients are counted. */
 #include "base/network.h"
 
-#include <string.h>
+#include <arpa/inet.h>
 
 bool network_includes(const struct network *network, const unsigned char *address) {
     unsigned whole = network->bits / 8, rest = network->bits % 8;
@@ -9,6 +9,21 @@ bool network_includes(const struct network *network, const unsigned char *addres
         return false;
     unsigned char mask = (unsigned char)(0xFF00U >> rest);
     return rest == 0 || ((address[whole] ^ network->prefix[whole]) & mask) == 0;
+}
+
+bool network_read_address(struct text text, int family, void *out) {
+    char copy[INET6_ADDRSTRLEN];
+    unsigned char bytes[sizeof(struct in6_addr)];
+    /* inet_pton stops at a NUL, so the text must not have one. */
+    if (text.len >= sizeof copy || (text.len && memchr(text.at, '\0', text.len)))
+        return false;
+    if (text.len)
+        memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    if (inet_pton(family, copy, bytes) != 1)
+        return false;
+    memcpy(out, bytes, family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr));
+    return true;
 }
 
 bool network_key_of(const struct sockaddr *from, struct in6_addr *key) {

@@ -1,8 +1,9 @@
 #ifndef ROSTER_BASE_NETWORK_H
 #define ROSTER_BASE_NETWORK_H
 
+#include "base/text.h"
+
 #include <netinet/in.h>
-#include <stdbool.h>
 
 /** A network such as 10.0.0.0/8: all addresses of one family that share their first `bits` bits. */
 struct network {
@@ -12,6 +13,14 @@ struct network {
 
 /** True if the network includes `address`, the 4 or 16 bytes of an address of the same family. */
 bool network_includes(const struct network *network, const unsigned char *address);
+
+/**
+ * Reads an address of one family, AF_INET or AF_INET6, as inet_pton spells it: no port, no
+ * brackets, no zone. `out` gets its 4 or 16 bytes in network byte order. False, with `out`
+ * unchanged, when the text is anything else. Any thread.
+ */
+bool network_read_address(struct text text, int family, void *out)
+    __attribute__((warn_unused_result));
 
 /**
  * The key under which limits count a client: its IPv4 address, mapped into IPv6, or the /64 of its

@@ -4,7 +4,8 @@
 
 #include "http/bytes.h"
 
-#include <arpa/inet.h>
+#include "base/network.h"
+
 #include <ctype.h>
 
 static void see_length(struct guard *guard, struct text value) {
@@ -47,13 +48,8 @@ static bool is_name(struct text rest) {
 }
 
 static bool is_ipv6(struct text address) {
-    char copy[INET6_ADDRSTRLEN];
     struct in6_addr ignored;
-    if (address.len >= sizeof copy)
-        return false;
-    memcpy(copy, address.at, address.len);
-    copy[address.len] = '\0';
-    return strlen(copy) == address.len && inet_pton(AF_INET6, copy, &ignored) == 1;
+    return network_read_address(address, AF_INET6, &ignored);
 }
 
 bool guard_is_host(struct text value) {

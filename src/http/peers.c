@@ -29,18 +29,13 @@ static unsigned bits_of(sa_family_t family) {
 
 /* ADDRESS or ADDRESS/BITS. */
 static bool read_network(struct text item, struct peer *peer) {
-    char address[INET6_ADDRSTRLEN];
-    struct text bits = item, name = text_cut(&bits, '/');
-    if (name.len >= sizeof address)
-        return false;
-    memcpy(address, name.at, name.len);
-    address[name.len] = '\0';
-    peer->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+    struct text bits = item, address = text_cut(&bits, '/');
+    peer->family = memchr(address.at, ':', address.len) ? AF_INET6 : AF_INET;
     int64_t count = bits_of(peer->family);
     if (bits.at && (!text_to_int64(bits, &count) || count < 0 || count > bits_of(peer->family)))
         return false;
     peer->network.bits = (unsigned)count;
-    return inet_pton(peer->family, address, peer->network.prefix) == 1;
+    return network_read_address(address, peer->family, peer->network.prefix);
 }
 
 /* Takes the bits beyond the prefix away; were there any? */

@@ -1,7 +1,8 @@
 /* Headers of the PROXY protocol: a line of text (version 1) or a block of bytes (version 2). */
 #include "http/proxy.h"
 
-#include <arpa/inet.h>
+#include "base/network.h"
+
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -56,16 +57,6 @@ static void set_unix(struct proxy_header *header, const void *path) {
     header->from_size = sizeof from;
 }
 
-/* inet_pton holds section 2.1's spelling, but ends at a NUL. */
-static bool read_address(struct text text, int family, struct in6_addr *out) {
-    char copy[INET6_ADDRSTRLEN];
-    if (!text.len || text.len >= sizeof copy || memchr(text.at, '\0', text.len))
-        return false;
-    memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
-    return inet_pton(family, copy, out) == 1;
-}
-
 static bool read_port(struct text text, in_port_t *out) {
     int64_t port;
     if (!text_to_int64(text, &port) || port < 0 || port > 65535)
@@ -78,8 +69,8 @@ static bool read_port(struct text text, in_port_t *out) {
 static bool read_addresses(struct text line, int family, struct proxy_header *header) {
     struct in6_addr from, to;
     in_port_t from_port, to_port;
-    if (!read_address(text_cut(&line, ' '), family, &from) ||
-        !read_address(text_cut(&line, ' '), family, &to) ||
+    if (!network_read_address(text_cut(&line, ' '), family, &from) ||
+        !network_read_address(text_cut(&line, ' '), family, &to) ||
         !read_port(text_cut(&line, ' '), &from_port) || !read_port(line, &to_port))
         return false;
     if (family == AF_INET)
