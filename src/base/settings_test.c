@@ -150,6 +150,7 @@ static void without_a_source_the_defaults_count(void **state) {
     assert_int_equal(read_all(&settings, "ROSTER_HTTP2", &(struct said){ .file = NULL }), 0);
     assert_string_equal(settings.unix_group, "");
     assert_string_equal(settings.proxy_protocol, "");
+    assert_string_equal(settings.trusted_proxies, "");
     assert_string_equal(settings.tls_cert, "");
     assert_string_equal(settings.tls_key, "");
     assert_string_equal(settings.redirect_listen, "");

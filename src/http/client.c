@@ -3,6 +3,7 @@
 #include "http/client.h"
 
 #include "http/address_counts.h"
+#include "http/peers.h"
 #include "http/proxy.h"
 
 #include "base/budget.h"
@@ -36,6 +37,7 @@ struct client *client_new(const struct client_options *options) {
     client->door = options->door;
     client->https_port = options->https_port;
     client->proxy_speaks = options->proxy_speaks;
+    client->is_trusted = options->is_trusted;
     client->is_counted = options->is_counted;
     client->ready.can_write = true;
     if (options->tls)
@@ -159,6 +161,19 @@ static bool feed_new(struct client *client) {
 
 /* ---- the begin ---- */
 
+/* From here on the connection is the client's that the header names. */
+static bool take_address(struct client *client, const struct proxy_header *header) {
+    const struct listen_options *options = client->loop->options;
+    const struct sockaddr *from = (const struct sockaddr *)&client->from;
+    memcpy(&client->from, &header->from, header->from_size);
+    client->is_trusted = peers_include(options->trusted, from);
+    if (client->is_trusted)
+        return true; /* its requests are counted, each for its own client */
+    client->is_counted = address_counts_enter(options->address_counts, from);
+    client->is_broken = !client->is_counted;
+    return client->is_counted;
+}
+
 /* The header is only looked at until it is whole: what follows it is TLS's, or HTTP's. */
 static bool read_proxy_header(struct client *client) {
     struct proxy_header header;
@@ -183,11 +198,7 @@ static bool read_proxy_header(struct client *client) {
     client->proxy_speaks = false;
     if (header.is_local)
         return true; /* the proxy's own */
-    memcpy(&client->from, &header.from, header.from_size);
-    client->is_counted = address_counts_enter(client->loop->options->address_counts,
-                                              (const struct sockaddr *)&client->from);
-    client->is_broken = !client->is_counted;
-    return client->is_counted;
+    return take_address(client, &header);
 }
 
 /* HTTP/2 without TLS begins with a line that HTTP/1.1 has no method for (RFC 9113 section 3.4). */

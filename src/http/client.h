@@ -15,6 +15,7 @@ struct client_options {
     uint16_t https_port;
     struct tls_context *tls; /* a reference that stays the caller's; NULL unless DOOR_tls */
     bool proxy_speaks;
+    bool is_trusted; /* unless a PROXY header names somebody else */
     bool is_counted; /* among those of its address; if it succeeds, its end takes that back */
 };
 

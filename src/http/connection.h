@@ -115,6 +115,7 @@ struct client {
     bool moved;        /* bytes came or went in this turn */
     bool advanced;     /* a request or a reply became whole in this turn */
     bool proxy_speaks; /* the connection begins with a PROXY header */
+    bool is_trusted;   /* its peer is a proxy whose requests name their clients */
     bool is_counted;   /* among those of its address */
     bool has_ended;    /* the client closed its side, and all that came before was read */
     bool is_last;      /* nothing more is read as a request; closes once all is sent */

@@ -210,11 +210,10 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     }
     guard.is_misread = !parser_agrees(h1, head, &guard);
     served->wants_continue = guard.expects_continue && guard.minor > 0;
-    if (!serve_head(served, &guard))
-        return;
-    if (h1->is_complete)
+    bool goes_on = serve_head(served, &guard);
+    if (h1->is_complete && (goes_on || !client->is_last))
         run_current(client);
-    else
+    else if (goes_on)
         go_on(served);
 }
 

@@ -83,8 +83,11 @@ struct listen_options {
     unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
     size_t body_limit;         /* bytes; more is 413 */
     enum http2 http2;
-    struct address_counts *address_counts; /* of connections; NULL: any number from each */
+    struct address_counts *address_counts; /* of connections, and of requests that come through
+                                              `trusted`; NULL: any number from each */
     const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
+    const struct peers *trusted; /* proxies whose Forwarded and X-Forwarded-For name the client;
+                                    NULL: nobody's */
     /* Runs when the head of a request that has a body is there. May lower the exchange's
      * body_limit, or fill in the reply: it is sent without waiting for the body. Else the handler
      * decides again once the body is there: what was right here may not be so any more. It may set
@@ -98,7 +101,7 @@ struct listen_options {
     bool (*is_vital)(const struct exchange *exchange);
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (`reason` says
      * why, here and wherever the status alone does not), TIMEOUT, TOO_LARGE, TARGET_TOO_LONG,
-     * EXPECTATION, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
+     * EXPECTATION, BUSY, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
     /* Called with each reply, on the I/O thread, just before it is sent. */
     void (*replied)(struct exchange *exchange);
@@ -156,7 +159,10 @@ struct text exchange_header(const struct exchange *exchange, const char *name);
 struct text exchange_header_list(const struct exchange *exchange, const char *name,
                                  unsigned *count);
 
-/** The address that the request came from; lives as long as the exchange. */
+/**
+ * The address of the client: that of the connection, unless a proxy of `trusted` names another one.
+ * Lives as long as the exchange.
+ */
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 

@@ -62,7 +62,9 @@ static struct tls_context *share_tls(struct listener *listener) {
 static void take(struct listener *listener, enum door door, struct loop *loop, int fd,
                  const struct sockaddr_storage *from) {
     bool proxy_speaks = peers_include(listener->options.proxies, (const struct sockaddr *)from);
-    struct address_counts *counts = proxy_speaks ? NULL : listener->options.address_counts;
+    bool is_trusted = peers_include(listener->options.trusted, (const struct sockaddr *)from);
+    bool is_counted = !proxy_speaks && !is_trusted; /* else it stands for many clients */
+    struct address_counts *counts = is_counted ? listener->options.address_counts : NULL;
     if (!address_counts_enter(counts, (const struct sockaddr *)from)) {
         (void)close(fd);
         return;
@@ -77,7 +79,8 @@ static void take(struct listener *listener, enum door door, struct loop *loop, i
         .https_port = listener->https_port,
         .tls = door == DOOR_tls ? share_tls(listener) : NULL,
         .proxy_speaks = proxy_speaks,
-        .is_counted = !proxy_speaks, /* a proxy's go by the address that its header names */
+        .is_trusted = is_trusted,
+        .is_counted = is_counted,
     };
     struct client *client = client_new(&options);
     tls_context_release(options.tls);

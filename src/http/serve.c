@@ -2,7 +2,9 @@
  * the protocol that sends it. */
 #include "http/serve.h"
 
+#include "http/address_counts.h"
 #include "http/client.h"
+#include "http/forwarded.h"
 
 #include "base/budget.h"
 #include "base/buffer.h"
@@ -31,6 +33,7 @@ struct served *serve_begin(struct client *client) {
         return NULL;
     served->arena = arena;
     served->client = client;
+    served->from = &client->from;
     served->head.arena = &served->arena;
     client->exchanges++;
     served->exchange.arena = &served->arena;
@@ -49,6 +52,9 @@ static void end_served(struct served *served, bool was_sent) {
     struct client *client = served->client;
     if (client->loop->options->ended)
         client->loop->options->ended(&served->exchange, was_sent);
+    if (served->is_counted)
+        address_counts_leave(client->loop->options->address_counts,
+                             (const struct sockaddr *)served->from);
     loop_count(client->loop, -1U);
     struct arena arena = served->arena;
     arena_close(&arena);
@@ -109,6 +115,46 @@ static void note_connection(struct served *served, const struct guard *guard) {
     served->is_last =
         guard->says_close || !keeps || (may_have_body && !guard->lengths && !guard->codings);
     served->says_keep_alive = guard->minor == 0 && !served->is_last;
+    served->ends_if_early =
+        guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue;
+}
+
+/* The reply is there before the body. A short body is still read, so that the connection stays. */
+static void give_early_reply(struct served *served) {
+    served->is_last |= served->ends_if_early;
+    give_reply(served);
+}
+
+/* A trusted proxy carries many clients on one connection. Each request is therefore counted for the
+ * client that its headers name, in place of the connection. */
+static enum status take_client(struct served *served, const char **reason) {
+    const struct listen_options *options = served->client->loop->options;
+    if (!served->client->is_trusted)
+        return STATUS_OK;
+    struct sockaddr_storage *from = arena_alloc(&served->arena, sizeof *from);
+    if (!from)
+        return serve_lack(served);
+    *from = served->client->from;
+    enum forwarded forwarded = forwarded_find(&served->head, options->trusted, from);
+    if (forwarded == FORWARDED_conflict) {
+        *reason = "Forwarded and X-Forwarded-For name different clients. A proxy that maintains one"
+                  " of them must remove the other one.";
+        return STATUS_BAD_INPUT;
+    }
+    served->from = from;
+    if (forwarded == FORWARDED_proxy)
+        return STATUS_OK;
+    served->is_counted =
+        address_counts_enter(options->address_counts, (const struct sockaddr *)from);
+    return served->is_counted ? STATUS_OK : STATUS_BUSY;
+}
+
+/* The proxy's connection stays open, since other clients use it too. */
+static void refuse_busy(struct served *served) {
+    served->client->loop->options->refuse(
+        &served->exchange, STATUS_BUSY,
+        "Too many requests of your address are in progress. Wait 1 second and try again.");
+    give_early_reply(served);
 }
 
 enum status serve_lack(const struct served *served) {
@@ -146,8 +192,7 @@ static bool admit_body(struct served *served) {
     struct exchange *exchange = &served->exchange;
     size_t announced = exchange->announced;
     if (exchange->reply.http_status) {
-        served->is_last |= served->ends_if_early;
-        give_reply(served);
+        give_early_reply(served);
         return false;
     }
     if (announced > exchange->body_limit) {
@@ -164,8 +209,6 @@ static bool show_head(struct served *served, const struct guard *guard) {
     bool has_body = guard->is_chunked || guard->length;
     served->exchange.body_limit = options->body_limit;
     served->exchange.announced = guard->length;
-    served->ends_if_early =
-        guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue;
     if (has_body && options->head)
         options->head(&served->exchange);
     if (!served->is_suspended)
@@ -174,17 +217,27 @@ static bool show_head(struct served *served, const struct guard *guard) {
     return false;
 }
 
+/* May the request go on, as far as its head and the state of the server tell? */
+static enum status check_head(struct served *served, const struct guard *guard,
+                              const char **reason) {
+    enum status status = guard_judge(guard, served->client->loop->options->body_limit, reason);
+    if (status == STATUS_OK && served->is_late)
+        return STATUS_UNAVAILABLE;
+    if (status == STATUS_OK && has_no_room(served))
+        return STATUS_FULL;
+    return status == STATUS_OK ? take_client(served, reason) : status;
+}
+
 bool serve_head(struct served *served, const struct guard *guard) {
-    const struct listen_options *options = served->client->loop->options;
     const char *reason;
     served->exchange.method = served->head.method;
     served->exchange.path = served->head.path;
     note_connection(served, guard);
-    enum status status = guard_judge(guard, options->body_limit, &reason);
-    if (status == STATUS_OK && served->is_late)
-        status = STATUS_UNAVAILABLE;
-    if (status == STATUS_OK && has_no_room(served))
-        status = STATUS_FULL;
+    enum status status = check_head(served, guard, &reason);
+    if (status == STATUS_BUSY) {
+        refuse_busy(served);
+        return false;
+    }
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
         return false;
@@ -328,7 +381,7 @@ struct text exchange_query(const struct exchange *exchange) {
 }
 
 const struct sockaddr *exchange_peer(const struct exchange *exchange) {
-    return (const struct sockaddr *)&served_of(exchange)->client->from;
+    return (const struct sockaddr *)served_of(exchange)->from;
 }
 
 bool exchange_is_secure(const struct exchange *exchange) {

@@ -36,7 +36,8 @@ struct served {
     struct arena arena;
     struct errand errand; /* being resumed */
     struct client *client;
-    struct served *next; /* the protocol's own list */
+    const struct sockaddr_storage *from; /* the client's address */
+    struct served *next;                 /* the protocol's own list */
     struct head head;
     enum serving state;
     size_t body_most; /* bytes that it may come to */
@@ -50,6 +51,7 @@ struct served {
     bool is_gone;           /* nobody can be told the reply any more */
     bool is_last;           /* the connection closes after the reply */
     bool says_keep_alive;   /* HTTP/1.0 wants to be told that it does not */
+    bool is_counted;        /* among the requests of that address, which came by proxies */
     bool is_late;           /* it came when the server had begun to stop */
 };
 

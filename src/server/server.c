@@ -96,6 +96,14 @@ static enum http2 http2_of(const struct settings *settings) {
     return strcmp(settings->http2, "clear") == 0 ? HTTP2_clear : HTTP2_tls;
 }
 
+static bool read_peers(const char *option, const char *list, struct peers **peers) {
+    char why[WHY_SIZE];
+    *peers = peers_parse(list, why, sizeof why);
+    if (!*peers)
+        print_error("%s: %s", option, why);
+    return *peers;
+}
+
 static int open_addresses(struct server *server) {
     char why[WHY_SIZE];
     int code;
@@ -107,11 +115,9 @@ static int open_addresses(struct server *server) {
         .unix_mode = (unsigned)settings->unix_mode,
         .unix_group = settings->unix_group,
     };
-    server->proxies = peers_parse(settings->proxy_protocol, why, sizeof why);
-    if (!server->proxies) {
-        print_error("--proxy-protocol: %s", why);
+    if (!read_peers("--proxy-protocol", settings->proxy_protocol, &server->proxies) ||
+        !read_peers("--trusted-proxies", settings->trusted_proxies, &server->trusted))
         return EX_USAGE;
-    }
     server->listener = listener_open(&addresses, why, sizeof why, &code);
     if (server->listener)
         return EX_OK;
@@ -128,6 +134,7 @@ static void stop_listener(struct server *server) {
 static void close_addresses(struct server *server) {
     stop_listener(server); /* it still has them if the start failed before its threads ran */
     peers_free(server->proxies);
+    peers_free(server->trusted);
 }
 
 static int open_data(struct server *server) {
@@ -340,6 +347,7 @@ static int start_listener(struct server *server) {
         .http2 = http2_of(settings),
         .address_counts = server->app.address_counts,
         .proxies = server->proxies,
+        .trusted = server->trusted,
         .head = dispatch_head,
         .handler = dispatch,
         .is_vital = dispatch_is_vital,

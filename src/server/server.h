@@ -14,7 +14,7 @@ struct server {
     struct data_folder data;
     struct app app;
     struct sign_in_counts sign_in_counts;
-    struct peers *proxies;
+    struct peers *proxies, *trusted;
     struct listener *listener;
     struct deliverer *deliverer;
 };

@@ -1,13 +1,12 @@
 // Behind nginx as dist/nginx.conf has it: clients are served, and nobody's request becomes two.
-import test, { after } from 'node:test';
+import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import net from 'node:net';
 import tls from 'node:tls';
 import { rows } from './framing.mjs';
 import { userId } from '../lib/ids.mjs';
+import { startNginx } from '../lib/nginx.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
@@ -19,44 +18,7 @@ delete settings.ROSTER_LISTEN;
 const server = await Server.start(['--metrics'], settings);
 const folder = temporaryFolder();
 
-const freePort = () => new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-        const { port } = probe.address();
-        probe.close(() => resolve(port));
-    });
-});
-
-// The file as it is, with ports and certificates of this test, and as few connections to rosterd as
-// there can be, so that whatever stays behind on one is met by the next request.
-async function start() {
-    const port = await freePort();
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-        '-subj', '/CN=users.example.com', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')], { stdio: 'ignore' });
-    const site = readFileSync(new URL('../../dist/nginx.conf', import.meta.url), 'utf8');
-    const changes = [['listen 443 ssl', `listen 127.0.0.1:${port} ssl`], ['server 127.0.0.1:8080', `server ${server.host}:${server.port}`],
-        ['keepalive 32', 'keepalive 1'], ['/etc/ssl/certs/users.example.com.pem', join(folder, 'cert.pem')],
-        ['/etc/ssl/private/users.example.com.key', join(folder, 'key.pem')]];
-    for (const [from] of changes)
-        assert.ok(site.includes(from), from);
-    writeFileSync(join(folder, 'site.conf'), changes.reduce((text, [from, to]) => text.replace(from, to), site));
-    mkdirSync(join(folder, 'temp'));
-    const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${join(folder, 'temp', kind)};`).join(' ');
-    writeFileSync(join(folder, 'nginx.conf'), `daemon off; ${process.getuid() ? '' : 'user root; '}worker_processes 1; pid ${join(folder, 'pid')}; error_log stderr error;
-        events {} http { log_format sent '$upstream_status'; access_log ${join(folder, 'access')} sent; ${temp} include ${join(folder, 'site.conf')}; }\n`);
-    const nginx = spawn('/usr/sbin/nginx', ['-e', 'stderr', '-c', join(folder, 'nginx.conf')], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    nginx.stderr.on('data', (bytes) => { said += bytes; });
-    const ended = new Promise((resolve) => { nginx.on('close', resolve); });
-    after(async () => { nginx.kill('SIGTERM'); await ended; });
-    await until(() => `nginx listens: ${said}`, () => {
-        assert.equal(nginx.exitCode, null, `nginx ended: ${said}`);
-        return new Promise((resolve) => {
-            const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); }).on('error', () => resolve(false));
-        });
-    }, { pause: 50 });
-    return port;
-}
-const port = await start();
+const port = await startNginx(server, folder);
 
 test('nginx lets go of a connection before the server closes it', async () => {
     const [, kept] = /^\s*keepalive_timeout (\d+)s;/m.exec(readFileSync(new URL('../../dist/nginx.conf', import.meta.url), 'utf8')) ?? [];
