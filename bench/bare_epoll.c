@@ -1,8 +1,8 @@
 /* bare_epoll SIZE: the least that a server of this machine can do, as the limit for the HTTP layer.
  * It does not parse: it counts the empty lines that end a head, and sends for each the same head
  * and SIZE bytes as fixed_reply. The number of threads, their priority and the dealing of
- * connections are those of the I/O threads (src/http/io.c, src/http/listener.c). Told to stop, it
- * prints how many replies it gave. */
+ * connections are those of the I/O threads (src/http/io.c, src/http/listener.c). When it is
+ * stopped, it prints how many replies it gave. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -82,7 +82,7 @@ static void receive(struct worker *worker, struct client *client, size_t got) {
     atomic_store_explicit(&worker->replies, before + heads, memory_order_relaxed);
 }
 
-/* False when the client is gone. What the system does not take now stays owed. */
+/* False when the client is gone. Bytes that the system does not take now are sent later. */
 static bool send_owed(struct client *client) {
     while (client->owed) {
         size_t begun = (replies.size - client->owed % replies.size) % replies.size;

@@ -1,4 +1,5 @@
-// What people do with their own account (docs/contract.md section 6.6), and the end of must_reset_password.
+// Operations of users on their own account (docs/contract.md section 6.6), and resets by
+// must_reset_password.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { adminId, staff } from '../lib/ids.mjs';
@@ -150,7 +151,7 @@ test('only an unrestricted administrator signs in as somebody else', async () =>
     assertFailure(await exchange(jwt), 401);
     assertFailure(await oneTime('GET', `/${staff.lister}/token/refresh`), 409);
     for (const id of [staff.lister, 5])
-        assertFailure(await oneTime('GET', `/${id}/token/refresh`, editor), 403); // and is not told which they are
+        assertFailure(await oneTime('GET', `/${id}/token/refresh`, editor), 403); // the reply does not say which of the two it is
     assertFailure(await oneTime('GET', '/5/token/refresh'), 404);
 });
 

@@ -1,4 +1,5 @@
-// What is particular about applications (docs/api.md "applications"): their developers, their secret and the roles they ask for.
+// Applications (docs/api.md "applications"): their developers, their secret and the roles that they
+// ask for.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -43,7 +43,7 @@ const jpeg = Buffer.from('/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGC
 const webp = Buffer.from('UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA', 'base64');
 const picture = png(32, 32);
 
-// What is no part of a picture: each format's places for it, and the same picture without them.
+// Metadata: each place that a format has for it, and the same picture without.
 const secret = 'taken at 48.8584 N 2.2945 E';
 const tiff = (orientation) => Buffer.concat([Buffer.from('II*\0\x08\0\0\0\x02\0', 'latin1'), // the way up, and a description behind it
     Buffer.from([0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0x0e, 1, 2, 0, secret.length + 1, 0, 0, 0, 38, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(`${secret}\0`)]);

@@ -1,5 +1,6 @@
-// Bad bodies for every operation that takes one, from the server's own description: a new operation
-// cannot escape. What PUT of users makes of more of them is in bad_input.test.mjs.
+// Bad bodies for every operation that takes one. The list of operations is the server's own
+// description, so a new operation cannot escape. bad_input.test.mjs has more bad bodies for PUT of
+// users.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { businessId } from '../lib/ids.mjs';
@@ -26,7 +27,7 @@ const operations = Object.entries(doc.paths).flatMap(([path, item]) => Object.en
 const json = operations.filter(({ type }) => type.endsWith('json'));
 const ask = ({ method, path, type }, body) => server.call(method, path, { token, body, headers: { 'Content-Type': type } });
 const changes = async () => (await server.call('GET', '/api/sys/audittrailentries?size=1', { token })).json.TotalItems;
-// What may be anything is ignored.
+// Members that take any value are left out.
 const writable = ({ properties }) => Object.keys(properties).filter((name) => properties[name].type);
 const title = ({ method, path }) => `${method} ${path}`;
 

@@ -1,5 +1,5 @@
-// What bad input gets: the decided status and envelope, nothing stored, the server alive, no secret
-// in the log or in a reply.
+// Bad input gets the documented status and envelope. Nothing is stored, the server goes on, and no
+// secret is in the log or in a reply.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';

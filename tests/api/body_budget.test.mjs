@@ -1,4 +1,5 @@
-// What all requests together may hold (--request-memory), and what they may not take from others.
+// The memory that all requests together may hold (--request-memory), and the requests that are
+// served beyond it.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Wire, request } from '../lib/tls.mjs';

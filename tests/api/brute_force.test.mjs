@@ -26,12 +26,12 @@ function signIn(server, from, username, secret, path = '/api/token', agent = fal
     });
 }
 
-// All the ways to try a password, and what each says to a wrong one.
+// All the ways to try a password, and the status of each for a wrong one.
 const doors = { '/api/token': 400, '/api/sys/users/token': 200, '/api/auth/me': 401 };
 const isIn = ({ status, json }) => status === 200 && json.Value !== null;
 
-// So many guesses over 100 connections that stay, by all doors; how many of them were looked at, and how often
-// the server came to each result.
+// Sends `count` guesses over 100 kept connections, by all doors. The number of refusals, and how
+// often the server had each result.
 async function guess(server, count, from, nameOf, secretOf) {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 100 });
     let next = 0, refused = 0;

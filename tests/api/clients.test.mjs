@@ -70,7 +70,7 @@ test('curl follows the redirect to HTTPS, with its method and body', async () =>
     assert.equal(followed.status, 200, followed.body);
     assert.ok(JSON.parse(followed.body).access_token);
     const large = join(folder, 'large');
-    writeFileSync(large, ' '.repeat(16000)); // as much as a stranger may send
+    writeFileSync(large, ' '.repeat(16000)); // as much as a client without credentials may send
     assert.equal((await curl('-L', '--cacert', own.cert, `${from}/api/token?x=y`, '--data-binary', `@${large}`)).status, 400);
 });
 

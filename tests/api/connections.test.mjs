@@ -9,7 +9,7 @@ import { required } from '../lib/users.mjs';
 import { sleep } from '../lib/wait.mjs';
 import { addMembers } from '../lib/world.mjs';
 
-// Whoever waits for a time-out here waits in vain: a head has 10 s, and then it is 408.
+// A test here that waited for a time-out would fail: a head has 10 s, and then it is 408.
 const server = await Server.start();
 const token = await server.admin(), people = await addMembers(server, 20);
 const bearer = `Authorization: Bearer ${token}`;

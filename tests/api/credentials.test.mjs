@@ -1,4 +1,4 @@
-// What lets somebody in: passwords, their hashes, second factors, lock-outs and resets (docs/api.md).
+// Credentials: passwords, their hashes, second factors, lock-outs and resets (docs/api.md).
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -8,7 +8,7 @@ import { staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { password, totp, userBody } from '../lib/users.mjs';
-import { momentText, totpStep, within } from '../lib/wait.mjs';
+import { timestampText, totpStep, within } from '../lib/wait.mjs';
 
 const server = await Server.start(['--demo', '--metrics']);
 const signIn = (username, secret, more = {}) => server.grant({ grant_type: 'password', username, password: secret, ...more });
@@ -105,7 +105,7 @@ test('a hash that is dearer than our own has a queue of its own, and a locked ac
     const { Email, Id } = await newUser({ Password: dearHash });
     assert.deepEqual(await costs(() => assertOut(Email, 'a guess')), { own: 0, dear: 1 });
     assert.deepEqual(await costs(() => assertOut('nobody@example.org', 'a guess')), { own: 1, dear: 0 });
-    await patch(Id, { InvalidLoginAttempts: 10, LastLoginAttempt: momentText() });
+    await patch(Id, { InvalidLoginAttempts: 10, LastLoginAttempt: timestampText() });
     assert.deepEqual(await costs(() => assertOut(Email, 'a guess')), { own: 1, dear: 0 }, 'locked');
     await patch(Id, { InvalidLoginAttempts: 0 });
     assert.deepEqual(await costs(() => assertOut(Email, 'a guess')), { own: 0, dear: 1 }, 'unlocked');
@@ -293,7 +293,7 @@ test('a lock-out also ends a Basic password that is remembered, on every thread'
     await threads.update(staff.reader, { InvalidLoginAttempts: 0 });
     for (let i = 0; i < 24; i++)
         assert.equal(await ask(), 200);
-    await threads.update(staff.reader, { InvalidLoginAttempts: 3, LastLoginAttempt: momentText() });
+    await threads.update(staff.reader, { InvalidLoginAttempts: 3, LastLoginAttempt: timestampText() });
     for (let i = 0; i < 24; i++)
         assert.equal(await ask(), 401, 'by an administrator');
 });
@@ -424,7 +424,7 @@ test('a demand that is taken back while the new password is hashed keeps the old
 
 const refresh = (refresh_token, more = {}, of = server) => of.grant({ grant_type: 'refresh_token', refresh_token, ...more });
 
-// What is promised for 10 s after the first use.
+// A test of a promise that holds for 10 s after the first use.
 const testSoon = (name, attempt) => test(name, () => within(9000, attempt));
 
 testSoon('a refresh that its client repeats, at once or soon after, has the same new pair, and no session ends', async () => {

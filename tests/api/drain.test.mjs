@@ -151,7 +151,8 @@ for (const [way, start] of Object.entries(ways)) {
         await server.stop();
     });
 
-    // Bytes that come to a closed socket are answered with a reset, and that takes away what was not read yet.
+    // The system answers bytes to a closed socket with a reset, which discards what the client has
+    // not read yet.
     test(`${way}: replies arrive though the client goes on to send before it reads them`, async () => {
         await within(1500, async () => { // the server lingers for 2 s only, from the signal on
             const server = await start(['--metrics']);

@@ -41,7 +41,8 @@ async function somebody({ email } = {}) {
     return { id, path, email: address, former: `${former}@example.com`, words: email ? words.slice(1) : words, token: json.access_token, refresh: json.refresh_token };
 }
 
-// What he did: a role of his making, a user that he changed, a webhook of his, a key that he used.
+// Traces of the user: a role and a webhook that he made, a user that he changed, an idempotency key
+// that he used.
 async function works(who, on) {
     const role = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: `Of ${who.id}`, Roles: [1] }, who.token, { 'Idempotency-Key': `of ${who.id}` });
     assert.equal(role.status, 200, role.text);

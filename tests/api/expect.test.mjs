@@ -1,4 +1,5 @@
-// Expect: 100-continue (RFC 9110 section 10.1.1): a client that waits is told to go on, or told at once that it need not.
+// Expect: 100-continue (RFC 9110 section 10.1.1): a client that waits gets 100, or at once the
+// refusal that makes the body unnecessary.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Client, ask, assertRefusal, statuses } from '../lib/client.mjs';

@@ -17,8 +17,9 @@ const isRequired = (field) => field.flags.includes('REQUIRED');
 const guid = '01234567-89ab-cdef-0123-456789abcdef';
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 
-// For each type: values that are taken (and how they read back), values that are taken unless the client
-// prefers handling=strict, values that are not, and the beginning of what is said then.
+// For each type: values that are taken (and how they read back), values that are taken unless the
+// client prefers handling=strict, values that are refused, and how the message of the refusal
+// begins.
 const types = {
     text: {
         good: (field) => [['x'], [' ü 😀 ', ' ü 😀 '], ['x'.repeat(Math.min(field.max, 300))]],

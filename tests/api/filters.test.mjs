@@ -1,6 +1,6 @@
-// Every filter and order of every resource, from the server's own description: a new field is tested
-// the day it is declared. What users are found by is in search.test.mjs too, compared with a model,
-// and paths through a link in linked_filters.test.mjs.
+// Every filter and order of every resource, from the server's own description: a new field is
+// tested the day it is declared. search.test.mjs compares searches of users with a model, and
+// linked_filters.test.mjs has paths through a link.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { businessId } from '../lib/ids.mjs';
@@ -39,7 +39,7 @@ for (const [path, names, orders] of lists) {
 
     // References are filtered by without Id.
     const shown = (record, name) => record[field(name)] ?? record[`${field(name)}Id`] ?? null;
-    // What has to be found by a value: texts contain it, a moment is all of the second that it is written to.
+    // The records that a value has to find: texts contain it, a time stands for its whole second.
     const matches = (value) => {
         if (typeof value !== 'string')
             return (other) => other === value;

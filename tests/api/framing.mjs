@@ -5,7 +5,7 @@
 //   key       the body that the first request must be seen to have: {"Key": key}
 //   allows    the origin that the first reply must name, which the request has in its header Origin
 //   keeps     the first reply must say `Connection: keep-alive`
-//   expects   the client said that it waits for 100 (Continue), so one may come, or was not needed any more
+//   expects   the client waits for 100 (Continue), so one may come, unless the body was there already
 //   methods   of the requests, where not all are GET or POST
 //   differs   why node's own server does not see the same
 

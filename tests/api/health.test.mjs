@@ -1,4 +1,4 @@
-// What those see who watch over a server: /healthz, /readyz, /metrics.
+// Monitoring: /healthz, /readyz, /metrics.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

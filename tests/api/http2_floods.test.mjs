@@ -40,10 +40,11 @@ async function othersAreServed(work) {
     await working;
 }
 
-// Sends frames until the server says that it goes away, or closes; resolves with how many were sent until then. Each step
-// waits until the server has read the one before, so the last one or two of them came too late to count: what is read after
-// that is not looked at. Of streams the server must have worked it off: else they are too many at once, which is another
-// error. Who reads nothing does not wait either.
+// Sends frames until the server sends GOAWAY or closes; resolves with the number of frames that
+// were sent until then. With `waits` each step waits until the server has read the one before, so
+// at most the last two steps came too late to count. With `inSteps` each waits until the server has
+// answered it: else there would be too many streams at once, which is another error. Without either
+// no step waits, as a connection that reads nothing needs it.
 async function pour(connection, make, { count = FLOOD, inSteps = false, waits = true } = {}) {
     let sent = 0;
     while (sent < count && !connection.closed && !connection.goaway) {

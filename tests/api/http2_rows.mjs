@@ -15,7 +15,8 @@ const bare = { begin: false }, untold = { acknowledges: false };
 const windowOf = (size) => ({ list: [[setting.INITIAL_WINDOW_SIZE, size]] });
 const many = (count, make) => Buffer.concat(Array.from({ length: count }, (_, i) => make(2 * i + 1)));
 
-// What comes of a row: the connection ends with an error; a stream is reset; replies by stream; or nothing.
+// Outcomes of a row: the connection ends with an error; a stream is reset; replies by stream; or
+// nothing.
 const ends = (name) => ({ goaway: code[name] });
 const resets = (name, id = 1) => ({ reset: { [id]: code[name] } });
 const replies = (...statuses) => ({ status: Object.fromEntries(statuses.map((status, i) => [2 * i + 1, status])) });

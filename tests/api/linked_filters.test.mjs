@@ -31,7 +31,7 @@ const links = {
 const fold = (text) => text.toLowerCase();
 const isDate = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value);
 
-// What a direct filter of that value would be true of.
+// The records of the linked resource that a direct filter by that value finds.
 function matches(value, wanted, prefix) {
     if (prefix)
         return value !== null && (prefix === 'from_' ? value >= wanted : value <= wanted);

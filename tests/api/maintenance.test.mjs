@@ -1,4 +1,5 @@
-// What operators do: check, back up while it serves, restore, upgrade; and who may read the files.
+// Commands of operators: check, backup while the server runs, restore, upgrade; and the modes of
+// the files.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
-// Thousands of clients that rest, dawdle or do not read: whoever behaves is answered meanwhile, the crowd itself is when it goes
-// on, and the server's memory grows by no more than is said here for each. (The sanitizers' builds have memory of their own,
-// so that it is not judged there.)
+// Thousands of clients that rest, dawdle or do not read. Other clients are answered meanwhile,
+// these are once they go on, and each of them costs the server no more memory than its test allows.
+// (Builds with a sanitizer use more memory, so they are not measured.)
 import test, { afterEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -134,7 +134,8 @@ test('replies that nobody reads wait outside the server\'s memory, and hold up n
     }
     const grown = memory() - before, whole = clients * count * size;
     assert.ok(whole > 400e6, `${whole} bytes in all`);
-    // 64 replies of each client may wait. What a sanitizer adds to each byte, and keeps of what was freed, is more than all replies.
+    // 64 replies of each client may wait. A sanitizer adds more to each byte, and keeps more of
+    // what was freed, than all replies have.
     assert.ok(isSanitized() || grown < 150e6, `grew by ${grown} bytes`);
     const [patient] = sockets;
     patient.resume();

@@ -15,7 +15,8 @@ import { addNeighbours } from '../lib/world.mjs';
 const programs = { today: binary, more: join(dirname(binary), 'rosterd-more-fields'), next: join(dirname(binary), 'rosterd-next-schema') };
 const sql = (data, text) => execFileSync('sqlite3', [join(data, 'roster.db'), text], { encoding: 'utf8' }).trim();
 
-// What the fields of tests/fields/more.def read as in a row that was written without them, and what is put there.
+// Each field of tests/fields/more.def: its value in a row that was written without it, and a value
+// to set.
 const nothing = { MoreText: null, MoreLines: null, MoreEmail: null, MoreUrl: null, MoreInteger: 0, MoreBoolean: false, MoreDate: null, MoreGuid: null,
     MoreChoice: 0, MoreSealed: null, MoreEmpty: null, MoreNo: false };
 const values = { MoreText: 'Zoë "Z" \\', MoreLines: 'one\ntwo', MoreEmail: 'more@example.com', MoreUrl: 'https://example.com/more', MoreInteger: 7, MoreBoolean: true,
@@ -56,7 +57,8 @@ const fixture = (data, version) => {
     execFileSync('sqlite3', [join(data, 'roster.db')], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
 };
 
-// Without a column nothing else would tell: what lacks a column ends the start of every test of an upgrade.
+// Fields without a column need this check: a missing column would end the start in every test of an
+// upgrade.
 test('a reference or list of users says which version of the schema it came with', () => {
     const data = join(temporaryFolder(), 'data');
     fixture(data, 4);
@@ -71,7 +73,8 @@ test('a reference or list of users says which version of the schema it came with
 async function makeDatabase() {
     const server = await Server.start(), data = join(server.folder, 'data');
     await addNeighbours(server);
-    // One that is told of changes, so that there are payloads, and one of which attempts to deliver them change nothing.
+    // One webhook of changes, so that there are payloads, and one whose failed deliveries change
+    // nothing.
     const hook = { BusinessId: businessId, Name: 'Changes', Action: 1002, URL: 'http://127.0.0.1:1/', Active: true };
     await ask(server, 'POST', '/api/sys/webhooks', hook);
     records['/api/sys/webhooks'] = (await ask(server, 'POST', '/api/sys/webhooks', { ...hook, Name: 'Nothing', Action: 2 })).Value.Id;

@@ -18,7 +18,7 @@ const schemas = doc.components.schemas;
 // A program of tests/openapi looks at a file. Connections are closed meanwhile, which this process is to notice.
 const look = (name, file) => run([new URL(`../openapi/${name}`, import.meta.url).pathname, file], {}, '/usr/bin/python3');
 
-// What the OpenAPI Initiative's schema says against a document.
+// The errors that the OpenAPI Initiative's schema finds in a document.
 async function judge(document) {
     const file = join(temporaryFolder(), 'openapi.json');
     writeFileSync(file, JSON.stringify(document));

@@ -51,7 +51,7 @@ async function page(query) {
     return reply.json;
 }
 
-// All Ids of all pages, as a client reads them that goes by HasNextPage.
+// All Ids of all pages, as a client reads them that follows HasNextPage.
 async function walk(query, between = async () => {}) {
     const ids = [];
     for (let number = 1, more = true; more; number++) {

@@ -1,6 +1,7 @@
-// Every operation of the server's own description, for every kind of caller, on the caller's own record,
-// on somebody else's and on an unrestricted administrator's. What is to come out follows from the rules
-// here, not from what the server says that it needs: an operation without a rule fails.
+// Every operation of the server's own description, for every kind of caller, on the caller's own
+// record, on another user's and on an unrestricted administrator's. The expected outcome follows
+// from the rules here, not from the roles that the server's description names. An operation without
+// a rule fails.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
@@ -9,7 +10,7 @@ import { adminId, businessId, staff } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { isSanitized, Server } from '../lib/server.mjs';
 import { adminEmail } from '../lib/users.mjs';
-import { momentText, until } from '../lib/wait.mjs';
+import { timestampText, until } from '../lib/wait.mjs';
 
 // ---- The rules ----
 
@@ -23,7 +24,7 @@ const uniform = {
     'GET': 'List', 'GET /{id}': 'Read', 'POST': 'Create', 'PUT': 'Edit', 'PUT /{id}': 'Edit', 'PATCH /{id}': 'Edit', 'DELETE /{id}': 'Delete',
     'GET /commands': 'List', 'POST /runcommand': 'Edit',
 };
-// Whoever asks, and with whatever credentials.
+// Needed: nothing. Any caller, with any credentials.
 const open = {
     'GET /api/sys/businesses/getByHost': 400, 'GET /api/docs': 200, 'GET /api/openapi.json': 200, 'GET /healthz': 200, 'GET /readyz': 200, 'GET /metrics': 404,
     'GET /api/sys/users/getavatar/{id}': 200, 'POST /api/token': 400, 'POST /api/auth/resetpassword': 400,
@@ -39,7 +40,7 @@ const showsUsers = ({ path, needs: [role] }) => (path.startsWith('/api/sys/webho
     || path.startsWith('/api/sys/webhookdeliveries') || (/^.api.sys.(audittrailentries|refreshtokens)/.test(path) && /-(List|Read)$/.test(role));
 const targets = ['own', 'other', 'admin'];
 
-// What becomes of a call that is let through.
+// The outcome of a call that is let through.
 function outcome({ title, resource, suffix, key }, isAdmin, target) {
     const isProtected = target === 'admin' && !isAdmin;
     if (title.endsWith(' /api/sys/users/{id}/token/refresh'))
@@ -303,7 +304,7 @@ test('every operation answers 403 without a role that it needs, whoever\'s recor
 
 test('a caller with just the roles that an operation needs, or with all, passes as far as the record allows', async () => {
     const everything = Object.keys(roles);
-    const lock = ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 3, LastLoginAttempt: momentText() });
+    const lock = ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 3, LastLoginAttempt: timestampText() });
     const kinds = ({ needs }) => [
         { name: 'what is needed', roles: needs }, { name: 'every role', roles: everything },
         { name: 'every role, locked since', roles: everything, then: lock },

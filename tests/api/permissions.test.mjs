@@ -1,4 +1,4 @@
-// Who may do what: roles, escalation, the last administrator.
+// Permissions: single roles, escalation, the last administrator.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { adminId, businessId, staff, userId } from '../lib/ids.mjs';

@@ -51,13 +51,13 @@ const request = (method, path, { token, body = '' } = {}) => [`${method} ${path}
 const statusOf = (answer) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
 const bodyOf = (answer) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
 
-// What rosterd answered, by its own count, without what this asks itself.
+// The requests that rosterd answered, by its own count, without those of this function.
 let asked = 0;
 async function answered() {
     const { text } = await server.call('GET', '/metrics');
     return [...text.matchAll(/^roster_http_requests_total\{.*?\} (\d+)$/gm)].reduce((sum, match) => sum + Number(match[1]), 0) - asked++;
 }
-// What nginx passed on, by its log.
+// The requests that nginx passed on, by its log.
 const passedOn = () => readFileSync(join(folder, 'access'), 'utf8').split('\n').filter((line) => /^\d/.test(line)).length;
 
 // HTTP/2 by hand (RFC 9113), since node's own client refuses to say what a proxy must refuse to hear.
@@ -113,8 +113,9 @@ async function assertNothingSmuggled(attempts, attempt, judge = () => {}) {
         const outcome = await attempt(value);
         const next = await send(request('GET', '/healthz?next'));
         assert.deepEqual([statusOf(next), next.slice(next.indexOf('\r\n\r\n') + 4)], [200, '{"status":"ok"}'], `${name}: ${next}`);
-        // Each counts a request a moment after its client has the reply, so all so far are compared, and nginx may take its
-        // time to write the line. What rosterd's HTTP library refuses by itself is not counted.
+        // Each counts a request only after its client has the reply, so the sums so far are
+        // compared, and nginx has time to write its line. Refusals by the HTTP layer itself are not
+        // counted.
         await until(async () => `${name}: ${await answered() - before} of ${passedOn() - passedBefore}`, async () => await answered() - before <= passedOn() - passedBefore);
         const passed = passedOn();
         judge(name, value, outcome, passed - passedLast - 1);

@@ -1,5 +1,5 @@
-// --proxy-protocol: connections from proxies begin with a header that says where they come from. What the server
-// takes for a client's address shows in whose failed sign-ins are counted.
+// --proxy-protocol: a connection from a proxy begins with a header that names the client's address.
+// The count of failed sign-ins shows which address the server uses.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,5 +1,5 @@
-// What strangers and ordinary users may make the server hold: memory, the disk, time. Figures of memory are those of the
-// plain build; a sanitizer has memory of its own.
+// Limits on the memory, disk space and time that clients without credentials and ordinary users may
+// take. The figures of memory are those of the plain build; a sanitizer uses more.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// What real clients send and rely on, as reports about other servers tell: each promise stands in docs/api.md.
+// Requests that real clients send, and replies that they rely on, from reports about other servers.
+// Each promise is in docs/api.md.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { businessId, staff, userId } from '../lib/ids.mjs';
@@ -72,7 +73,7 @@ test('a search from the moment that a record was changed finds that record, with
     const { Id } = await newUser();
     const { UpdatedOn } = await server.get(Id);
     for (const moment of [UpdatedOn, UpdatedOn.replace('Z', '%2B00:00'), UpdatedOn.replace('Z', '+00:00')]) {
-        const { Records } = (await ask('GET', `/api/sys/users?size=1000&from_User_UpdatedOn=${moment}`)).json;
+        const { Records } = (await ask('GET', `/api/sys/users?size=1000&from_User_UpdatedOn=${timestamp}`)).json;
         assert.ok(Records.some((one) => one.Id === Id), moment);
         assert.ok(Records.every((one) => Date.parse(one.UpdatedOn) >= Date.parse(UpdatedOn)), moment);
     }

@@ -167,7 +167,7 @@ test('a client that goes on sending after a refusal, or keeps the connection ope
     assertRefusal(await silent.reply(), 400);
     let taken = 0;
     for (await endless.write(refused[400]); taken < 100 && !endless.isOver; taken++)
-        await endless.write('x'.repeat(MIB)).catch(() => {}); // the reset that it comes to
+        await endless.write('x'.repeat(MIB)).catch(() => {}); // the reset that ends it
     assert.ok(taken < 100, `${taken} MiB were taken`);
     await until('its connections are gone', () => held(own).count === 0);
     silent.close();

@@ -52,7 +52,8 @@ const kinds = {
         undo: { FullName: 'Acts On' } },
 };
 
-// Asks over two connections until told to stop: for a change that leaves a row, and from the revocation on for its undoing.
+// Sends changes over two connections until `state.isOver`: each leaves a row, and from the
+// revocation on some would undo it.
 async function flood(who, kind, state) {
     const undo = typeof kind.undo === 'function' ? kind.undo(who) : kind.undo;
     while (!state.isOver) {
@@ -93,7 +94,8 @@ for (const [name, kind] of Object.entries(kinds))
             const rows = async (query) => (await done('GET', `/api/sys/audittrailentries?size=1000&orderBy=Id&dir=Descending&${query}`)).Records;
             const of = (id, PropertyName) => (row) => row.EntityId === id && row.PropertyName === PropertyName && row.ActionBy === adminEmail;
             const last = (await rows(`AuditTrailEntry_ActionBy=${who.email}`))[0];
-            // What was answered is in the commit before the marker's; where the revocation has a row itself, nothing comes after that.
+            // A change that was answered is in a commit before the marker's. Where the revocation
+            // has a row itself, no change comes after it.
             const bound = (kind.row && (await rows(`AuditTrailEntry_EntityId=${who.id}`)).find(of(who.id, kind.row)))
                 ?? (await rows(`AuditTrailEntry_EntityId=${marker}`)).find(of(marker, null));
             assert.ok(last && bound && last.ActionBy === who.email, 'there were changes, and their end');

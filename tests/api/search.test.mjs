@@ -313,8 +313,8 @@ const range = ({ name }) => {
     return value === null ? { query: '', holds: () => true }
         : { query: `${low ? 'from' : 'to'}_User_${name}=${value}`, holds: (user) => user[name] !== null && (low ? user[name] >= value : user[name] <= value) };
 };
-// A moment as it is shown, or cut to its second, minute or day; each stands for all of its unit.
-const moment = ({ name }) => {
+// A time as replies have it, or cut to its second, minute or day; each stands for all of its unit.
+const timestamp = ({ name }) => {
     const value = pick(people)[name] ?? '2025-03-01T10:30:00Z', whole = new Date(value).toISOString();
     const [length, unit] = pick([[23, 1], [19, 1000], [16, 60000], [10, 86400000]]), text = whole.slice(0, length);
     const zone = length > 10 ? pick(['', 'Z']) : '', first = Date.parse(length > 10 ? `${text}Z` : text), last = first + unit - 1;
@@ -337,8 +337,8 @@ const anyReference = ({ name }) => {
 };
 const makers = [
     () => contains(pick(byType('text', 'email'))), () => contains(fields[0], pick(pieces)), () => contains(pick(fields.filter(({ name }) => ['FullName', 'Email'].includes(name)))),
-    () => equals(pick(byType('boolean'))), () => range(pick(byType('integer'))), () => moment(pick(byType('date'))),
-    () => moment(fields.find(({ name }) => name === 'LastAccess')), () => linked(pick(byType('links'))),
+    () => equals(pick(byType('boolean'))), () => range(pick(byType('integer'))), () => timestamp(pick(byType('date'))),
+    () => timestamp(fields.find(({ name }) => name === 'LastAccess')), () => linked(pick(byType('links'))),
     () => equals(pick(byType('choice', 'guid'))), anyId, () => anyReference(pick(byType('reference'))),
 ];
 const makeFilters = () => {

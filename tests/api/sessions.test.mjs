@@ -1,4 +1,5 @@
-// What one sign-in led to ends together: tokens, what was made with them, and what was made with that.
+// A family of tokens ends as a whole: the tokens of one sign-in, those that were made with them,
+// and so on.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

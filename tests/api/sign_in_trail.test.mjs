@@ -1,5 +1,6 @@
-// What of signing in is left for those who look later: rows of the audit trail (docs/api.md, "evidence") and lines of
-// the log (docs/reliability.md), with the true reason, which no reply has, and with nothing that somebody typed.
+// The records of sign-ins: rows of the audit trail (docs/api.md, "evidence") and lines of the log
+// (docs/reliability.md). They have the true reason, which no reply has, and nothing that a client
+// typed.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'node:test';

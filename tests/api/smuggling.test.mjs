@@ -58,7 +58,8 @@ function judge(row, replies) {
 
 const waysOf = (bytes, below) => [['at once', [bytes]], ['byte by byte', evenly(bytes)], ['in random pieces', randomly(bytes, below)]];
 
-// Of each row the replies in each way, or what went wrong, which the row's own test tells.
+// The replies to each row, for each way of sending it, or the error, which the row's own test
+// reports.
 async function run() {
     const warm = await Promise.all(Array.from({ length: 16 }, () => Client.connect(server))); // so each thread knows the password
     await forEach(warm, 1, async (client) => {

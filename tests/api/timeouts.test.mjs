@@ -1,4 +1,5 @@
-// Who does not go on is not waited for: --idle-timeout 2, so a head has 2 s, a body 2 s without a byte and 8 in all.
+// Time-outs of each phase. With --idle-timeout 2 a head has 2 s, and a body 2 s without a byte and
+// 8 s in all.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -16,7 +17,8 @@ const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x
 const command = (...lines) => head('POST', '/api/sys/users/runcommand', bearer, ...lines);
 const alive = head('GET', '/healthz');
 
-// What comes to a client that says this and then nothing, or a byte of `trickle` now and then.
+// The replies to a client that sends these bytes and then nothing, or `trickle` five times a
+// second.
 async function waitFor(bytes, trickle) {
     const client = await Client.connect(server);
     await client.write(bytes);
@@ -85,7 +87,7 @@ test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
     const own = await Server.start(['--idle-timeout', '2']);
     const clients = await Promise.all(Array.from({ length: 10 }, () => Client.connect(own, { isPaused: true })));
     for (const client of clients) {
-        client.socket.on('error', () => {}); // the reset that it may come to
+        client.socket.on('error', () => {}); // a reset may end it
         client.write(head('GET', '/api/openapi.json').repeat(200)).catch(() => {}); // more than sockets hold
     }
     await until('all are connected', () => held(own).count === clients.length);

@@ -1,7 +1,8 @@
-// What a sign-in comes to, and whether an e-mail address is taken, cannot be told from the time that it
-// takes (SECURITY.md): the server does the same work. What it does is counted (/metrics, and rows that
-// are written), so the test says the same on any machine. TIMING_SAMPLES=n is the long form, for a quiet
-// machine: n of each, in an order of chance, and Welch's t-test of the time that a client sees.
+// The time of a sign-in does not show why it failed, nor whether an e-mail address is taken
+// (SECURITY.md): the server does the same work in each case. The tests count that work (/metrics,
+// and rows that are written), so they have the same verdict on any machine. TIMING_SAMPLES=n is the
+// long form, for a quiet machine: n attempts of each kind, in random order, and Welch's t-test of
+// the time that a client sees.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -28,7 +29,8 @@ function shuffled(list) {
 const counters = { hashes: 'passwords_total', 'dear hashes': 'dear_passwords_total', 'reckoned us of hashing': 'password_work_microseconds_total',
     commands: 'store_commands_total', commits: 'store_commits_total', readings: 'store_readings_total' };
 
-// A sign-in writes to the user's row or to that of strangers; each such write adds one here.
+// A sign-in writes to the user's row or to the one for unknown users; each such write adds one
+// here.
 const writes = () => Number(execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(server.folder, 'data', 'roster.db'),
     'SELECT (SELECT sum(Version) FROM users) + (SELECT sign_ins FROM strangers)'], { encoding: 'utf8' }));
 
@@ -37,8 +39,8 @@ async function counts() {
     return Object.fromEntries([...Object.entries(counters).map(([what, name]) => [what, Number(new RegExp(`^roster_${name} (\\d+)$`, 'm').exec(text)[1])]), ['writes', writes()]]);
 }
 
-// What one attempt costs the server, and its reply. The server's own upkeep can only add to what is counted,
-// so the least of several is the attempt's.
+// The work that one attempt costs the server, and its reply. The server's own maintenance can only
+// add to the counts, so the least of several attempts is the right one.
 async function cost(attempt, check, between) {
     let least;
     for (let i = 0; i < COUNTED; i++) {

@@ -27,7 +27,7 @@ const servers = [server, brief];
 
 // A connection by TLS, once the handshake is done.
 const seal = (options = {}, at = server) => Wire.open(tls.connect({ ...at.where, ...options }), 'secureConnect');
-// What a handshake that must fail ends with.
+// The error that ends a handshake that must fail.
 const refusal = (options, at = server) => seal({ ca: undefined, rejectUnauthorized: false, ...options }, at)
     .then((wire) => { wire.socket.destroy(); return 'served'; }, (error) => error.code);
 const stillServes = async (at = server) => assert.equal((await at.call('GET', '/healthz')).status, 200);
@@ -79,7 +79,7 @@ test('HTTPS carries what HTTP does', concurrently, async (t) => {
             stream.pause();
             stream.write(request('GET', '/api/openapi.json').repeat(99));
             stream.write(request('GET', '/api/openapi.json', { headers: { Connection: 'close' } }));
-            await sleep(300); // all buffers on the way are full by now, or the test is only easier
+            await sleep(300); // all buffers on the way are full then, or the test is only easier
             const hash = createHash('sha256');
             let rest = '', found = 0;
             for await (const part of stream) {
@@ -221,7 +221,7 @@ test('a client gets the certificate of the name that it asks for, else the first
 });
 
 test('bytes that are no TLS', concurrently, async (t) => {
-    // What comes back to bytes at a TLS port.
+    // The answer to bytes at a TLS port.
     const answer = async (bytes, at = server) => {
         const wire = await Wire.clear(at.where);
         wire.write(bytes);
@@ -387,7 +387,7 @@ test('a certificate or key that cannot be used stops the start in one line', asy
     }
 });
 
-// The two files that a server is told of, and what stands in them now.
+// The two files that a server reads, and the identity that they have now.
 function makePair(name) {
     const pair = { cert: join(folder, `${name}.now.pem`), key: join(folder, `${name}.now.key`) };
     pair.options = ['--tls-cert', pair.cert, '--tls-key', pair.key];

@@ -142,7 +142,7 @@ test('the account is locked after wrong passwords in a row, says nothing of it, 
     assertRecent(after.LastAccess);
 });
 
-// The time tells nothing: what a commit costs is paid by all of them.
+// The time shows nothing either: each of them pays for a commit.
 test('a sign-in writes whoever it is: a known user, a locked one or nobody', async () => {
     const sql = (text) => Number(execFileSync('sqlite3', [`${server.folder}/data/roster.db`, text], { encoding: 'utf8' }));
     const written = () => sql(`SELECT (SELECT sum(sign_ins) FROM strangers) + (SELECT Version FROM users WHERE Id = ${staff.creator})`);

@@ -9,7 +9,7 @@ import { fieldTable, storedUsers } from '../lib/database.mjs';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
-import { moment } from '../lib/wait.mjs';
+import { timestamp } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
 const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
@@ -73,15 +73,16 @@ for (let version = 1; version < latest; version++) {
         const { data, file } = makeOld(version);
         if (version === 4)
             giveAddresses(file);
-        // What texts are looked for in has another form now, which the searches below need.
-        // What keys were used for is kept for a day: here it was just now, and its table has a test of its own.
+        // The index of texts has another form now, which the searches below need.
+        // Idempotency keys are kept for a day: here they are new, and their table has a test of its
+        // own.
         const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
         if (hasRepeats)
-            sql(file, `UPDATE audit SET at_ms = ${moment()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
+            sql(file, `UPDATE audit SET at_ms = ${timestamp()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`);
         // Nothing of it is too old to be kept, whatever today is.
-        sql(file, `UPDATE tokens SET expires_ms = ${moment(86400000)}`);
+        sql(file, `UPDATE tokens SET expires_ms = ${timestamp(86400000)}`);
         if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'web_hook_deliveries'") === '1')
-            sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${moment()}`);
+            sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${timestamp()}`);
         // One-time tokens, which have families of their own, whatever client they are for.
         if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'") === '1')
             sql(file, `INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms)
@@ -89,7 +90,7 @@ for (let version = 1; version < latest; version++) {
         const tables = sql(file, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('repeats', 'addresses') AND name NOT GLOB 'users_*texts*' AND name <> 'users_Email_addresses'").split('\n');
         const columns = (table, of = file) => sql(of, `SELECT name FROM pragma_table_info('${table}')`).split('\n');
         const contents = new Map(tables.map((table) => [table, { columns: columns(table) }]));
-        // What was a column may have become a member of the record's JSON, where dates are texts.
+        // A former column may be a member of the record's JSON now, where dates are texts.
         const valueOf = (column, now, of) => {
             const member = `Members ->> '$.${column}'`;
             if (column === 'Payload' && now.includes(column) && sql(of, "SELECT 1 FROM sqlite_schema WHERE name = 'payloads'") === '1')
@@ -121,7 +122,8 @@ for (let version = 1; version < latest; version++) {
         const upgraded = unpackedCopy(file);
         for (const table of tables) {
             const found = read(table, upgraded);
-            // What had no value may have one; quotes that need not be there are no part of a key any more.
+            // A field without a value may have one now; needless quotes are no longer part of a
+            // key.
             const { columns: names, rows } = contents.get(table);
             const isKept = (value, now, name) => value === 'NULL' || value === now || (name === 'EmailKey' && value.replaceAll('"', '') === now);
             for (const row of rows)
@@ -181,7 +183,7 @@ test('an upgrade removes confidential values from the audit trail, also from the
     for (let version = 1; version < latest; version++) {
         const { data, file } = makeOld(version, `confidential-${version}`), salt = `s3cret-salt-${version}`;
         sql(file, `INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type)
-            VALUES ('User', ${userId}, 'PasswordSalt', '${salt}-old', '${salt}-new', 'somebody@example.com', ${moment()}, 2)`);
+            VALUES ('User', ${userId}, 'PasswordSalt', '${salt}-old', '${salt}-new', 'somebody@example.com', ${timestamp()}, 2)`);
         const server = await Server.start(['--data', data]);
         const { json } = await server.call('GET', `/api/sys/audittrailentries?AuditTrailEntry_PropertyName=PasswordSalt`, { token: await server.admin() });
         assert.deepEqual(json.Records.map(({ OldValue, NewValue }) => [OldValue, NewValue]), [[null, 'changed']], `version ${version}`);

@@ -101,7 +101,7 @@ test('delete answers with the envelope; then the user is gone', async () => {
     assert.equal((await call('POST', '', { body: body({ Email }) })).status, 200, 'the address is free again');
 });
 
-// What is about to be created has no ETag yet (RFC 9110 section 13.1.1).
+// A record that is about to be created has no ETag yet (RFC 9110 section 13.1.1).
 test('create under If-Match is 412, creates nothing, and the next change is taken', async () => {
     const body = userBody({ FullName: 'Not Yet', Email: 'not.yet@example.com' });
     for (const match of ['"1-1"', '*', 'x, "2-2"', '*il":"ada@example,.com"'])

@@ -12,8 +12,9 @@ import { password, userBody } from '../lib/users.mjs';
 import { addMembers } from '../lib/world.mjs';
 import { sleep, until, within } from '../lib/wait.mjs';
 
-// What came: { path, body, signature, type }; `answers` gives the status for each path, or what makes it (which may take
-// its time: until then the attempt is on its way), and 0 none at all.
+// The deliveries that came: { path, body, signature, type }. `answers` has the status for each
+// path, or a function that gives it (the attempt is under way until that resolves); 0 means no
+// answer.
 const came = [], answers = {};
 const answerTo = (path) => (typeof answers[path] === 'function' ? answers[path]() : answers[path] ?? 200);
 const listener = http.createServer((request, reply) => {
@@ -182,7 +183,7 @@ test('a webhook that never answers holds no other up', () => within(9000, async 
     assert.equal(new Set(hangs().map(({ body }) => body[0].Id)).size, hangs().length, 'one at a time of a user');
 }));
 
-// An attempt ends after 10 s, which makes room: what comes by then tells nothing.
+// An attempt ends after 10 s, which makes room: a delivery that comes after that proves nothing.
 test('half of all places are kept for webhooks that have none yet', async () => {
     const comesBeforeAnEnd = async (round) => {
         const { own, hook, rename, read } = await another(9);
@@ -488,7 +489,7 @@ test('a caller without User-Read makes no webhook and reads no delivery', async 
     }
 });
 
-// Whose right a webhook goes by: what takes it away, or the maker himself.
+// A webhook depends on its maker's rights: changes that take them away, or the maker himself.
 const losses = {
     'lost User-Read': (ask, { Id }) => ask('PATCH', `/api/sys/users/${Id}`, { UserRoles: [] }),
     'has a user role that lost it': (ask, { role }) => ask('PATCH', `/api/security/userroles/${role}`, { RemovedRoles: [2] }),

@@ -1,7 +1,8 @@
-// kill -9 at random moments while clients create, change, link, delete, set passwords, sign in, refresh,
-// revoke and are refused. Each keeps a journal of what was answered, and after each restart it is compared
-// with the server in both directions: nothing that was acknowledged is lost, nothing that was refused was
-// done. CRASH_ROUNDS: how often. SEED: which chance.
+// kill -9 at random times while clients create, change, link, delete, set passwords, sign in,
+// refresh, revoke and are refused. Each client keeps a journal of its answers. After each restart
+// the journals are compared with the server in both directions: nothing that was acknowledged is
+// lost, nothing that was refused was done. CRASH_ROUNDS is the number of kills, SEED repeats a
+// run's random choices.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -24,7 +25,7 @@ const patch = (user, body) => call('PATCH', `/api/sys/users/${user.id}`, { body 
 const acknowledged = (reply) => assert.equal(reply.status, 200, reply.text);
 const access = async (bearer) => (await call('GET', '/api/auth/me', { token: bearer })).status;
 
-// What the tokens of one sign-in should be good for. `unsure`: what was asked of them without an answer.
+// The expected state of the tokens of one sign-in. `unsure`: requests with them that got no answer.
 class Session {
     accesses = [];
     spent = [];
@@ -102,9 +103,9 @@ class Session {
     }
 }
 
-// What a client knows: users, each with the states that the server may show: one, or more where an answer
-// did not come. A state is null where there is no such user. Each change gives a name of its own, so
-// the name tells which of the states it is.
+// A client's knowledge: users, each with the states that the server may show: one, or several where
+// an answer did not come. A state is null where there is no such user. Each change sets a new name,
+// which identifies the state.
 class Client {
     number = made++;
     chance = new Chance(1 + this.number);

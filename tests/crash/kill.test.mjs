@@ -1,4 +1,4 @@
-// kill -9 at random moments under load, 15 times: every acknowledged update is there after the
+// kill -9 at random times under load, 15 times: every acknowledged update is there after the
 // restart, and the database is whole.
 import test from 'node:test';
 import assert from 'node:assert/strict';

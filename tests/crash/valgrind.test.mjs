@@ -8,7 +8,8 @@ import { userId } from '../lib/ids.mjs';
 import { assertInvalid } from '../lib/replies.mjs';
 import { binary, Server, temporaryFolder } from '../lib/server.mjs';
 
-// What a connection can come to: bytes, the statuses of the replies, and whether the client closes its side then.
+// Courses of a connection: bytes, the statuses of the replies, and whether the client closes its
+// side then.
 function connections(token) {
     const head = (method, path, headers = '') => `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
     const signed = `Authorization: Bearer ${token}\r\n`;

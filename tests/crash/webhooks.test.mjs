@@ -1,5 +1,5 @@
-// kill -9 at random moments while webhooks are delivered: every acknowledged change is told, at least
-// once, and those of one user in order.
+// kill -9 at random times while webhooks are delivered: every acknowledged change is delivered at
+// least once, and those of one user in order.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -9,7 +9,7 @@ import { Faults } from './faults.mjs';
 
 const faults = new Faults();
 let answer = 200;
-const came = []; // names that the webhook was told
+const came = []; // names in the deliveries of the webhook
 const listener = http.createServer((request, reply) => {
     let text = '';
     request.on('data', (part) => { text += part; });

@@ -1,4 +1,5 @@
-// What is to fail in rosterd-faulty: a file that it maps. The same layout as in interpose.c.
+// The faults of a rosterd-faulty: numbers in a file that it maps, in the same layout as in
+// interpose.c.
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
@@ -63,8 +64,9 @@ export class Faults {
         return this.struck(kind);
     }
 
-    // Calls `attempt`, which arms the fault when all is ready, with one at the n-th site, for all n that
-    // there are. What it returns is called once the fault is mended. Returns how many struck.
+    // Calls `attempt` once for each n: it arms a fault at the n-th call, and returns a function
+    // that is called when the fault has ended. Ends when the faults are no longer reached. Returns
+    // how many struck.
     async sweep(kind, step, attempt, options) {
         let struck = 0, misses = 0;
         for (let n = 1; misses < 3; n += step) {
@@ -90,8 +92,9 @@ export class Faults {
         this.write(kinds.length * members.length + 2, bytes);
     }
 
-    // Runs `work` while the writer is held in the sync of a commit, which it is once `begin`'s request
-    // has come that far. What is asked for meanwhile waits for it, and becomes the next group.
+    // Runs `work` while the writer is held in the sync of a commit: that of the request which
+    // `begin` sends. Changes that are sent meanwhile wait for the writer, and become its next
+    // group. The reply to `begin`.
     async whileHeld(begin, work) {
         const place = kinds.length * members.length + 3, before = this.read(place + 1);
         this.write(place, 1);

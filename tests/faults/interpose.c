@@ -239,7 +239,7 @@ int ftruncate64(int file, off64_t size) {
     return (int)syscall(SYS_ftruncate, file, size);
 }
 
-/* Whose a file is reaches the disk with the next sync, as what is in it. */
+/* The owner of a file reaches the disk with the next sync, as its contents do. */
 int fchown(int file, uid_t owner, gid_t group) {
     note_file("write", file);
     return (int)syscall(SYS_fchown, file, owner, group);

@@ -1,4 +1,4 @@
-// What is good for a time by default is good until then, and not longer.
+// Default lifetimes: tokens, locks and keys are valid until their end, and not longer.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

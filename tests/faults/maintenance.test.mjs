@@ -1,5 +1,6 @@
-// A power cut at each step of a backup, of a restore and of a first start, and what comes in between: what is said to be done is on the
-// disk, and a folder has the old database with its own log, or the backup without any.
+// A power cut at each step of a backup, of a restore and of a first start, and a file that appears
+// meanwhile. A step that was reported as done is on the disk, and a folder has the old database
+// with its own log, or the backup without any.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ const token = await server.token('admin@localhost', 'a-password-of-ours');
 const put = async (FullName) => assert.equal((await server.put({ ...required(await server.get(adminId, token)), FullName }, { token })).status, 200);
 const nameIn = (folder) => storedUsers(join(folder, 'roster.db'), `Id = ${adminId}`).get(adminId).FullName;
 
-// What the disk was told, in order: [what, path, other path].
+// The calls that change the disk, in order: [call, path, other path].
 const changesFile = () => join(temporaryFolder(), 'changes');
 const changesIn = (file) => readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => line.split(' ').map((path, i) => (i && path ? resolve(path) : path)));
 
@@ -75,7 +76,8 @@ test('a backup that was reported as made outlives a power cut; before that there
         assert.ok(isWhole(file), 'it is there');
 });
 
-// What is no database keeps its log until it is taken away, as does one that is gone; of one that is, SQLite takes care.
+// The log of a file that is no database, or of a missing one, stays until it is deleted; SQLite
+// handles that of a database.
 for (const [what, isThere] of [['what is no database', true], ['a database that is gone', false]])
     test(`a power cut in a restore leaves ${what} with its log, or the backup without`, async () => {
         const folder = join(temporaryFolder(), 'data'), file = join(folder, 'roster.db'), backup = join(temporaryFolder(), 'backup.db');

@@ -24,13 +24,13 @@ function change() {
     };
 }
 
-// What a record is, but when it was changed.
+// A record without the time of its last change.
 function contents(user) {
     const { UpdatedOn, ...rest } = user;
     return rest;
 }
 
-// What the server makes of a change when nothing fails.
+// The record after a change when nothing fails.
 async function control(body) {
     const put = () => server.put(body, { token });
     const reply = await put().catch(put); // the connection may be one that a fault has closed

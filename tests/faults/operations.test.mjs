@@ -52,8 +52,8 @@ function isSpent(refresh_token) {
     return kind === '2\n';
 }
 
-// Each prepares something, does it, and tells afterwards whether it was done (not: whether it was
-// answered so). `prepare` gets nothing and gives what the others get, before and with the reply.
+// Each prepares something, does it, and then looks whether it was done, whatever the reply was.
+// `prepare` returns the argument of the other two; `isDone` also gets the reply.
 const operations = {
     'creating a user': {
         prepare: async () => fresh(),

@@ -1,6 +1,6 @@
-// What is taken from a caller while a request waits for the writer does not act any more: neither when that
-// was earlier in the same commit, nor in the commit before. Every operation that gives the writer something has a row
-// here, and one without a row fails.
+// A credential or a right that a caller loses while his request waits for the writer does not act
+// any more: neither when it ended earlier in the same commit, nor in the commit before. Every
+// operation that submits a command has a row here, and one without a row fails.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -11,7 +11,7 @@ import { adminId, businessId, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { password, userBody } from '../lib/users.mjs';
 import { Faults } from './faults.mjs';
-import { momentText, until } from '../lib/wait.mjs';
+import { timestampText, until } from '../lib/wait.mjs';
 
 const told = createServer((request, reply) => { request.resume(); reply.end(); });
 await new Promise((ready) => { told.listen(0, '127.0.0.1', ready); });
@@ -95,7 +95,8 @@ table['POST /api/sys/users/token/refresh'] = () => ['POST', '/api/sys/users/toke
 for (const method of ['GET', 'POST'])
     table[`${method} /api/sys/users/{id}/token/refresh`] = ({ id }) => [method, `/api/sys/users/${id}/token/refresh`];
 
-// What the description has, in the same words: closed operations, and each command of a resource that has any.
+// The operations of the description that need credentials, by the same names, and each command of a
+// resource.
 const operations = [], reads = [];
 for (const [path, item] of Object.entries(doc.paths))
     for (const [method, { security }] of Object.entries(item)) {
@@ -121,7 +122,8 @@ test('every operation that the description has as a change has a row, and no oth
     assert.equal(await commands(), before, 'reads are no commands');
 });
 
-// Whoever submits a command says on whose behalf; the server's own and the strangers' are these, and are known.
+// Each command names the caller on whose behalf it runs. These files submit commands for no caller:
+// the server's own, and those of open routes.
 test('only what the server does itself, and what weighs a stranger\'s credential, acts on nobody\'s behalf', () => {
     const folder = new URL('../../src/', import.meta.url).pathname;
     const uses = {};
@@ -159,7 +161,7 @@ async function race(mode, end, act) {
 }
 const modes = ['the same commit', 'the next commit'];
 
-// What the caller left behind: audit rows, tokens, and guesses at others' passwords.
+// Traces of the caller: audit rows, tokens, and guesses at others' passwords.
 const traces = ({ id, email }) => sql(`SELECT count(*) FROM audit WHERE action_by = '${email}';
     SELECT count(*) FROM tokens WHERE kind = 4 AND user_id = ${id};
     SELECT sum(Version) FROM users WHERE Id <> ${id} AND Id <> ${userId}`);
@@ -209,9 +211,9 @@ const ways = {
     'a user role that loses its users': [403, ({ role, id }) => call('PATCH', `/api/security/userroles/${role}`, { RemovedUsers: [id] })],
 };
 const ofPasswords = ['a new password', 'an imported hash', 'deactivation', 'no access to the API any more', 'deletion', 'a user role that is taken away'];
-const ofBasic = { 'a lock-out': [401, ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10, LastLoginAttempt: momentText() })],
+const ofBasic = { 'a lock-out': [401, ({ id }) => call('PATCH', `/api/sys/users/${id}`, { InvalidLoginAttempts: 10, LastLoginAttempt: timestampText() })],
      'a demand for a new password': [401, patch({ MustResetPassword: true })], 'a second factor': [401, patch({ TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' })] };
-// What would undo it, by who loses it.
+// Requests that would undo the loss, by the caller who loses it.
 const undo = {
     'demotion': ({ id }) => ['PATCH', `/api/sys/users/${id}`, { IsAdmin: true }],
     'a user role that is taken away': ({ id }) => ['PATCH', `/api/sys/users/${id}`, { AddedUserRoles: [everything] }],

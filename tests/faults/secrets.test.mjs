@@ -1,6 +1,6 @@
-// Secrets that a server was told or made are searched for wherever it leaves bytes: its log, its
-// files and their backup, its replies, its memory, its command line and environment. None may be there in
-// clear. The server is one whose memory its own user may look into (interpose.c).
+// Secrets that a server received or made are searched for wherever it leaves bytes: its log, its
+// files and their backup, its replies, its memory, its command line and environment. None may be
+// there in clear. rosterd-faulty lets its own user read its memory (interpose.c).
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';

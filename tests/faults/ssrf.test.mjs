@@ -77,7 +77,7 @@ async function each(list, work) {
 const picture = (url) => call('PATCH', `/api/sys/users/${userId}`, { NewAvatarUrl: url });
 const refused = async (url) => assertInvalid(await picture(url), 'NewAvatarUrl', refusal);
 
-// A server that is not the one that says so could reach strangers: then nothing is tried.
+// Any other server could connect to real hosts: then nothing is tried.
 assert.deepEqual(await connectsOf(() => refused(`http://${trusted}/x:`)), [trusted]);
 
 test('the test sees each connect call, and one to a public address is made', async () => {

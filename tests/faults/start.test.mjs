@@ -1,5 +1,5 @@
-// What the system refuses while the server starts: memory, threads. It says so in one line and ends
-// with a code of sysexits.h; nothing it leaves behind stops the next start.
+// The system refuses memory or threads while the server starts. The server reports that in one line
+// and ends with a code of sysexits.h, and nothing that it leaves behind stops the next start.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -11,8 +11,8 @@ import { ENOSPC, Faults, stride } from './faults.mjs';
 const faults = new Faults();
 const refusals = [65, 66, 71, 73, 74]; // data, key file, system, cannot create, i/o
 
-// (libseccomp, which makes the filter, does not bear a lack of memory: SECURITY.md says so.)
-// Starts a server, and stops it once it serves. How it ended, and what it said.
+// (libseccomp, which makes the filter, does not survive a lack of memory: see SECURITY.md.)
+// Starts a server, and stops it once it serves. Its exit code and output.
 function start(folder, [program, ...before] = [binary]) {
     const args = [...before, '--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-seccomp'];
     const child = spawn(program, args, { env: { ...process.env, ...faults.env } });

@@ -1,4 +1,5 @@
-// A full disk while a webhook is told something: what became of it cannot be noted. And pauses for which the clock is set.
+// A full disk during a delivery: its outcome cannot be stored. And pauses, for which the clock is
+// set.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -41,7 +42,8 @@ test('a receiver is not posted to over and over while the disk is full, and agai
     await until(async () => `Status ${await status()}`, async () => await status() === 2);
 });
 
-// The other deliveries are told at once, and by then an attempt that did not wait would have been made.
+// The other deliveries are made at once; an attempt that did not wait would have been made before
+// them.
 test('an attempt waits for its whole pause, however long: ten minutes, and twice as long each time', async () => {
     const minutes = 60000, first = 10 * minutes, moments = [];
     let clock = 0;

@@ -1,6 +1,6 @@
-// The calls that move a client's bytes fail, one after the other, at every place of a fixed sequence of
-// requests. Whoever else is connected is served, what was answered is done, what follows works, and no
-// descriptor is left.
+// The calls that move a client's bytes fail, one after the other, at every place of a fixed
+// sequence of requests. Other clients are served, a change that was answered is stored, later
+// requests work, and no descriptor is left.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';

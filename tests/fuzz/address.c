@@ -7,7 +7,7 @@
 #include <netdb.h>
 #include <string.h>
 
-/* Whatever embeds a private IPv4 address is not public. */
+/* An address that embeds a private IPv4 address is not public. */
 static void try_embedded(const struct in_addr *four) {
     static const unsigned char prefixes[][12] = {
         { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF }, /* mapped */

@@ -10,7 +10,7 @@ enum { BODY_LIMIT = 600, LONG_REPLY = 40 * 1024, REPLIES_MAX = 8192 };
 
 enum ending { SILENT, HALF_CLOSED, DRAINED, CLOSED, DRAINED_EARLY };
 
-/* What the first line says. */
+/* The plan in the first line of the input. */
 struct plan {
     enum ending ending;
     bool has_proxy, redirects, has_http2;
@@ -113,7 +113,8 @@ static void answer_early(struct exchange *exchange) {
 
 static void refuse(struct exchange *exchange, enum status status, const char *reason) {
     require(!now->is_refused && status != STATUS_OK && status != STATUS_BROKEN);
-    /* What head.c lets pass, llhttp reads likewise. But 9.2 takes no tab behind a Content-Length.
+    /* llhttp reads a head that head.c accepts likewise. But 9.2 takes no tab behind a
+     * Content-Length.
      */
     require(has_tab || !reason || !strstr(reason, "more than one way"));
     now->is_refused = true;
@@ -196,7 +197,7 @@ static void settle(void) {
     }
 }
 
-/* Who is settled reads, or has closed: so the socket is full once at most. */
+/* A client that is settled reads, or has closed: so the socket is full once at most. */
 static void send_piece(const char *bytes, size_t size) {
     bool was_full = false;
     while (size && !now->is_over) {
@@ -236,7 +237,7 @@ static void end_connection(enum ending ending) {
         require(!loop_connections(turns_loop()));
         break;
     }
-    if (now->is_over && now->peer >= 0) { /* the server has said all, the client hears of it */
+    if (now->is_over && now->peer >= 0) { /* the server has sent all, the client sees the end */
         (void)shutdown(now->peer, SHUT_RDWR);
         settle();
         require(!loop_connections(turns_loop()));
@@ -304,7 +305,7 @@ static unsigned read_status(struct text line) {
     return (unsigned)(100 * (line.at[9] - '0') + 10 * (line.at[10] - '0') + (line.at[11] - '0'));
 }
 
-/* Checks the next reply; all but its Date goes to what was said. */
+/* Checks the next reply; all of it but the Date is kept. */
 static void check_reply(struct text *rest, const struct expected *expected) {
     struct text line = line_of(rest);
     bool has_length = false, closes = false, has_date = false;

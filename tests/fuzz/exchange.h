@@ -1,7 +1,7 @@
 #ifndef ROSTER_TESTS_FUZZ_EXCHANGE_H
 #define ROSTER_TESTS_FUZZ_EXCHANGE_H
 
-/* What handlers ask of an exchange, without the HTTP library. Defines functions: one file of a
+/* The functions of an exchange that handlers call, without the HTTP layer. Defines functions: one file of a
  * program includes it. */
 
 #include "fuzz.h"

@@ -2,7 +2,7 @@
  * whose turns this file takes. The first line of the input says how it ends and how it is split
  * (see read_plan). The rest are frames, each a byte for its type, its flags, its stream and its
  * size (255: two bytes with the size follow), and its content; or the client's bytes as they are.
- * What comes back must be frames that make sense: they are read as a client would read them. */
+ * The server's answer must be valid frames: they are read as a client would read them. */
 #include "turns.h"
 
 #include "base/buffer.h"

@@ -1,4 +1,4 @@
-/* A stranger's picture. */
+/* A picture from an untrusted server. */
 #include "fuzz.h"
 
 #include "base/text.h"

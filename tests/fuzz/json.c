@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         require(error->order <= error->next->order);
     buffer_init(&body, &arena, 64);
     json_add_errors(&body, errors.first);
-    /* What we say of a wrong body is JSON itself. */
+    /* The reply to a wrong body is JSON itself. */
     struct change again;
     struct errors none = { 0 };
     struct buffer object;

@@ -142,7 +142,7 @@ static void check_reply(const struct exchange *exchange) {
     require(reply->http_status >= 200 && reply->http_status < 600 && reply->http_status != 500);
     if (!reply->body.len || strncmp(reply->content_type, "application/json", 16) != 0)
         return;
-    /* A number of any size may be said again as it came. */
+    /* A reply may repeat a number of any size as it came. */
     yyjson_doc *json = yyjson_read(reply->body.at, reply->body.len, YYJSON_READ_NUMBER_AS_RAW);
     require(json != NULL);
     yyjson_doc_free(json);
@@ -183,7 +183,7 @@ static void *run_io(void *argument) {
                 NULL, world->token) == 200);
     for (wait_for(&world->asked); !world->is_over; wait_for(&world->asked)) {
         unsigned status = ask(world->input, world->token, NULL);
-        /* What was done may have taken away its own rights. */
+        /* The request may have taken away the caller's own rights. */
         bool has_done = status && status < 300 && !text_starts_nocase(world->input, TEXT("GET "));
         world->is_over = ++world->inputs >= INPUTS_A_WORLD ||
                          (has_done && ask(TEXT("GET /api/auth/me"), world->token, NULL) != 200);

@@ -10,7 +10,7 @@
 
 enum { CLIENT_ID_MAX = 255 };
 
-/* In place of what needs a store (ld --wrap). What comes of it depends on what is asked for. */
+/* In place of what needs a store (ld --wrap). The outcome depends on the request. */
 void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,
                             void (*step)(struct exchange *exchange));
 void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,

@@ -67,7 +67,7 @@ static struct loop *turns_loop(void) {
     return &loop;
 }
 
-/* An errand keeps it from sleeping. */
+/* A task keeps it from sleeping. */
 static void turns_take(void) {
     struct errand errand = { .run = nothing };
     loop_post(turns_loop(), &errand);

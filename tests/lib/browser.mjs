@@ -1,5 +1,6 @@
-// A real browser without a window (Debian's chromium-headless-shell), spoken to in its DevTools protocol
-// over a pipe: messages that end in a NUL. Whatever is not on the loopback goes to a proxy that is not there.
+// A real browser without a window (Debian's chromium-headless-shell), driven by its DevTools
+// protocol over a pipe: messages that end in a NUL. Requests to other addresses than the loopback
+// fail, since they go to a proxy that does not exist.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// A client that says exactly the bytes it is told, when it is told, and hears replies as strictly as they
-// have to be written (RFC 9112).
+// An HTTP/1.1 client that sends exactly the bytes that a test gives it, and reads replies as
+// strictly as a server has to write them (RFC 9112).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';

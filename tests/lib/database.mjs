@@ -1,8 +1,8 @@
-// What lies in a database file, and the field tables of the source.
+// The contents of a database file, and the field tables of the source.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-// What the database says to an SQL text; a server may have it open.
+// The output of an SQL text; a server may have the database open.
 export const sql = (file, text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
 
 // The fields of users, as the server has them: the rows of src/model/user_fields.def, where COMMON_FIELDS stands for

@@ -102,7 +102,7 @@ export function statusOf(block) {
     return Number(block[at + 1] & 0x80 ? huffmanDigits(value) : value.toString('latin1'));
 }
 
-// A connection. What comes is kept in `frames`, and summed up in `streams` and `ended`.
+// A connection. Frames that come are kept in `frames`, and summed up in `streams` and `goaway`.
 export class Connection {
     frames = [];
     streams = new Map(); // stream => { status, interim, size, isWhole, reset }
@@ -207,8 +207,8 @@ export class Connection {
         return this.frames.filter((one) => one.type === kind && (one.flags & flags) === flags).length;
     }
 
-    // Resolves once the server has worked off all that was sent, or has closed. PING goes ahead of what it
-    // is to tell; but it reads on only when all that was told.
+    // Resolves once the server has answered all that was sent, or has closed. The answer to a PING
+    // overtakes replies, but the server reads the second PING only after it has sent those.
     async settle() {
         for (let round = 0; round < 2 && !this.closed; round++) {
             const before = this.count(type.PING, flag.ACK);

@@ -1,4 +1,4 @@
-// What replies have to be.
+// Assertions about replies.
 import assert from 'node:assert/strict';
 
 // A reply that refuses `property`: 400 with the envelope of validation errors. The error on that property.
@@ -25,5 +25,5 @@ export function assertFailure(reply, status) {
     return reply.json;
 }
 
-// What a node of an OpenAPI document stands for.
+// A node of an OpenAPI document, or the one that it refers to.
 export const follow = (document, node) => (node?.$ref ? node.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : node);

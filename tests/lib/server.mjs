@@ -26,7 +26,7 @@ export function temporaryFolder() {
     return folder;
 }
 
-// Do these say themselves what the database begins with?
+// Do these arguments or variables say what the database begins with?
 const beginsAsTold = (args, env) => args.some((arg) => /^--(demo|data|config|admin-\w+)(=|$)/.test(arg)) || Object.keys(env).some((name) => /^ROSTER_(DEMO|DATA|CONFIG|ADMIN_\w+)$/.test(name));
 
 // Runs the binary, or another program, until it ends by itself.
@@ -51,8 +51,9 @@ function parse(text) {
 export class Server {
     program = binary;
 
-    // Resolves once the ready line is there. Stopped after the tests of the file, and then it must
-    // have ended well. Has the world, unless told of something else: --demo, an administrator, a folder.
+    // Resolves once the server has printed its address. It is stopped after the tests of the file,
+    // and has to end with 0. Its database has the world, unless the arguments say otherwise:
+    // --demo, an administrator, a folder.
     static async start(args = [], env = {}) {
         const folder = temporaryFolder();
         if (!beginsAsTold(args, env))

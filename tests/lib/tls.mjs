@@ -1,5 +1,5 @@
-// What the tests of the addresses share: certificates, requests by any way in, and connections that are looked
-// at byte by byte.
+// For tests of addresses and TLS: certificates, requests over any kind of address, and connections
+// that are read byte by byte.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -99,7 +99,7 @@ export class Wire {
         this.socket.write(bytes);
     }
 
-    // The replies that are whole so far; the body of each goes by Content-Length.
+    // The replies that are whole so far; Content-Length gives the length of each body.
     replies() {
         for (let end; (end = this.unread.indexOf('\r\n\r\n')) >= 0;) {
             const head = this.unread.slice(0, end + 2), status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
@@ -114,7 +114,7 @@ export class Wire {
         return this.found;
     }
 
-    // What came behind the last whole reply.
+    // The bytes behind the last whole reply.
     get rest() {
         this.replies();
         return this.unread;

@@ -2,7 +2,7 @@
 // fail because a machine is slow or busy: what a test waits for is counted, or seen to happen, and time only ends a hang.
 import assert from 'node:assert/strict';
 
-// The deadlines, in ms. What takes longer than one of them does not end at all.
+// The deadlines, in ms. A wait that takes longer is taken for one that never ends.
 export const deadlines = {
     usual: 120000, // under a sanitizer, beside four busy programs, the slowest of what is waited for took 20 s
     manyReceivers: 480000, // hundreds of deliveries, 8 at a time, to receivers that do not answer for 10 s
@@ -27,8 +27,9 @@ export function inTime(what, promise, deadline = deadlines.usual) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// What the server promises only for a while (a repeated refresh, the end of a connection) can be tried only by who asks
-// within it. So an attempt that failed and took longer than `ms` says nothing and is made again; one that failed sooner fails.
+// For promises that hold only for a while (a repeated refresh, the end of a connection). An attempt
+// that failed and took longer than `ms` proves nothing and is made again; one that failed sooner
+// fails.
 export async function within(ms, attempt, tries = 50) {
     for (let began = Date.now(); ; began = Date.now()) {
         try {
@@ -40,8 +41,8 @@ export async function within(ms, attempt, tries = 50) {
     }
 }
 
-// What the server counts or promises within one step of a clock can be tried only by who asks within it: an attempt that
-// failed while the step changed says nothing and is made again.
+// For counts and promises within one step of a clock. An attempt that failed while the step changed
+// proves nothing and is made again.
 async function withinOne(step, attempt, tries) {
     for (let began = step(); ; began = step()) {
         try {
@@ -55,7 +56,7 @@ async function withinOne(step, attempt, tries) {
 
 export const withinOneStep = (attempt, tries = 20) => withinOne(totpStep, attempt, tries);
 
-// Of the clock that the server's rate limits go by: the system's monotonic one.
+// A minute of the system's monotonic clock, which the server's rate limits use.
 export const withinOneMinute = (attempt, tries = 20) => withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
 
 // ---- The time of day, as data ----
@@ -63,16 +64,17 @@ export const withinOneMinute = (attempt, tries = 20) => withinOne(() => process.
 // The number of a step of 30 s (RFC 6238).
 export const totpStep = () => Math.floor(Date.now() / 30000);
 
-// A moment, so many ms from now: as a number, and as replies and bodies have it.
-export const moment = (fromNow = 0) => Date.now() + fromNow;
-export const momentText = (fromNow = 0) => new Date(moment(fromNow)).toISOString();
+// A time, `fromNow` ms from now: as a number, and as replies and bodies have it.
+export const timestamp = (fromNow = 0) => Date.now() + fromNow;
+export const timestampText = (fromNow = 0) => new Date(timestamp(fromNow)).toISOString();
 
 // An end that is at most so many ms off; asked late it is the nearer.
 export function assertEndsWithin(end, ms, what = 'the end') {
-    assert.ok((typeof end === 'number' ? end : Date.parse(end)) <= moment(ms), `${what}: ${end}`);
+    assert.ok((typeof end === 'number' ? end : Date.parse(end)) <= timestamp(ms), `${what}: ${end}`);
 }
 
-// A moment that the server noted while this test ran is of today's clock, and in UTC: an hour off would be another zone.
+// A time that the server stored while this test ran is the present one, in UTC: an hour off would
+// be another zone.
 export function assertRecent(noted, what = 'noted') {
     const ms = typeof noted === 'number' ? noted : Date.parse(noted);
     assert.ok(Math.abs(ms - Date.now()) < 1800000, `${what}: ${noted}`);

@@ -64,7 +64,7 @@ async function addWorld(server) {
     await add(server, 'users', userId, person({ FullName: 'Ada Lovelace', Email: 'ada.lovelace@example.com' }));
 }
 
-// What a kept folder was made with: it is made again when one of these changes.
+// Identifies the files that a kept folder was made with: it is made again when one of them changes.
 function stamp(binary) {
     const made = ['world.mjs', 'users.mjs', 'ids.mjs'].map((name) => statSync(new URL(name, import.meta.url)).mtimeMs);
     return `${statSync(binary).mtimeMs}-${Math.max(...made)}`;

@@ -3,7 +3,7 @@
 of the server that was asked, which is among them: servers under another `compatibility` have another one.
 Prints what does not fit; ends with 1 if anything did.
 
-Each reply must be described: its status, media type, headers and body. What the server accepted must be
+Each reply must be described: its status, media type, headers and body. Requests that the server accepted must be
 described too: path, query, headers and body. Of a list of records the first three are looked at: they
 are all made by the same code.
 """
@@ -18,14 +18,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
 LOOKED_AT = 3
-# What a reply to anything may have.
+# The headers that any reply may have.
 COMMON_HEADERS = {
     "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
     "access-control-expose-headers", "access-control-max-age", "cache-control", "connection", "content-length",
     "content-security-policy", "content-type", "date", "keep-alive", "pragma", "vary", "x-content-type-options",
 }  # fmt: skip
-# What may be answered where there is no operation: a path, or a method of it, that is not there; a preflight;
-# a path that is for people.
+# Replies where there is no operation: an unknown path, or an unknown method of one; a preflight;
+# a path for people.
 ELSEWHERE = {
     204: {},
     302: {"headers": {"Location": {"required": True, "schema": {"type": "string"}}}},

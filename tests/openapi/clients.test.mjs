@@ -18,7 +18,7 @@ const modes = ['roster', 'nexudus'];
 const servers = {}, documents = {};
 const folder = (mode) => join(top, mode);
 
-// What a program says, and how it ended; none of them needs the network.
+// A program's output and exit code; none of them needs the network.
 function execute(mode, program, ...args) {
     const options = {
         cwd: folder(mode), timeout: 900_000, maxBuffer: 1 << 26,
