@@ -1,5 +1,5 @@
 // The faults of a rosterd-faulty: numbers in a file that it maps, in the same layout as in
-// interpose.c.
+// control.h.
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
@@ -8,9 +8,9 @@ import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 
-const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear'];
+const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear', 'commit'];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
-const size = 8 * (kinds.length * members.length + 5);
+const size = 8 * (kinds.length * members.length + 7);
 export const {
     EAGAIN, ECONNABORTED, ECONNRESET, EINTR, EIO, EMFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM, EPIPE, ETIMEDOUT,
 } = constants.errno;
@@ -104,6 +104,36 @@ export class Faults {
             await work();
         } finally {
             this.write(place, 0);
+        }
+        return first;
+    }
+
+    // Whatever the store is asked, it answers later, and not in the order of the questions; `held`: not before this is
+    // called again.
+    answerLater({ held = false } = {}) {
+        this.write(kinds.length * members.length + 5, held ? 2 : 1);
+    }
+
+    answerAtOnce() {
+        this.write(kinds.length * members.length + 5, 0);
+    }
+
+    // How many questions it answers later, so far.
+    get questions() {
+        return this.read(kinds.length * members.length + 6);
+    }
+
+    // Runs `begin`, then `work` once `count` questions more have come, which are not answered before `work` ends. What
+    // `begin` came to.
+    async whileAsked(begin, work, count = 1) {
+        const before = this.questions;
+        this.answerLater({ held: true });
+        const first = begin();
+        try {
+            await until(() => `${this.questions - before} of ${count} questions`, () => this.questions - before >= count, { pause: 1 });
+            await work();
+        } finally {
+            this.answerLater();
         }
         return first;
     }

@@ -1,9 +1,10 @@
-/* Linked with rosterd into rosterd-faulty, whose system fails on demand: its functions stand before
- * those of the C library for the program and for every library that it uses. A test says what is
- * to fail through a file that both map (FAULTS_FILE); see faults.mjs, which has the same layout.
+/* The system of rosterd-faulty, which fails on demand: these functions stand before those of the C
+ * library for the program and for every library that it uses.
  */
 #undef _FILE_OFFSET_BITS /* or `open` would be another name of open64 */
 #undef _FORTIFY_SOURCE   /* or the headers would define some of these functions */
+
+#include "control.h"
 
 #include "base/arena.h"
 
@@ -14,12 +15,10 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,40 +27,6 @@
 #include <unistd.h>
 #include <zxcvbn.h>
 
-enum kind {
-    MEMORY,
-    ARENA,
-    THREAD,
-    WRITE,
-    SYNC,
-    PLAIN,
-    RECV,
-    SEND,
-    ACCEPT,
-    POLL,
-    WAIT,
-    RENAME,
-    APPEAR,
-    KINDS
-};
-
-struct fault {
-    atomic_llong in;    /* the n-th call from now on fails; 0: none */
-    atomic_llong lasts; /* so do all later ones */
-    atomic_llong code;  /* errno */
-    atomic_llong seen, struck;
-};
-
-struct control {
-    struct fault faults[KINDS];
-    atomic_llong clock_offset_ms;
-    atomic_llong sync_delay_ms;
-    atomic_llong send_buffer;  /* bytes, of clients that connect from now on; 0: the system's */
-    atomic_llong holds_writer; /* its syncs do not return for as long as this is set */
-    atomic_llong holds;        /* how many were held so far */
-};
-
-static struct control *control;
 static int connects = -1; /* a file that gets a line for each (CONNECTS_FILE) */
 static int changes = -1;  /* and one for each change of files and names (CHANGES_FILE) */
 static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *,
@@ -72,9 +37,7 @@ static int (*real_pthread_setname_np)(pthread_t, const char *);
 /* libzxcvbn uses what malloc gives unseen, and ends the process: known, see docs/reliability.md. */
 static _Thread_local bool is_spared;
 
-__attribute__((constructor)) static void map_control(void) {
-    const char *path = getenv("FAULTS_FILE");
-    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+__attribute__((constructor)) static void find_real(void) {
     void *found = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&real_pthread_create, &found, sizeof found);
     found = dlsym(RTLD_NEXT, "pthread_setname_np");
@@ -85,28 +48,10 @@ __attribute__((constructor)) static void map_control(void) {
         connects = open(getenv("CONNECTS_FILE"), O_WRONLY | O_APPEND | O_CLOEXEC);
     if (getenv("CHANGES_FILE"))
         changes = open(getenv("CHANGES_FILE"), O_WRONLY | O_APPEND | O_CLOEXEC);
-    void *map = file < 0 ? MAP_FAILED
-                         : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (map == MAP_FAILED) {
-        perror("rosterd-faulty: FAULTS_FILE");
-        _exit(1);
-    }
-    (void)close(file);
-    control = map;
 }
 
 static bool strikes(enum kind kind) {
-    if (!control || is_spared)
-        return false;
-    struct fault *fault = &control->faults[kind];
-    atomic_fetch_add(&fault->seen, 1);
-    if (atomic_load(&fault->in) == 0 || atomic_fetch_sub(&fault->in, 1) != 1)
-        return false;
-    if (atomic_load(&fault->lasts))
-        atomic_store(&fault->in, 1);
-    atomic_fetch_add(&fault->struck, 1);
-    errno = (int)atomic_load(&fault->code);
-    return true;
+    return !is_spared && control_strikes(kind);
 }
 
 /* ---- memory: the C library's own functions remain under these names ---- */
