@@ -57,23 +57,23 @@ export class Server {
     static async start(args = [], env = {}) {
         const folder = temporaryFolder();
         if (!beginsAsTold(args, env))
-            cpSync(await worldFolder(binary, (place, first) => Server.spawnIn(place, first, env)), join(folder, 'data'), { recursive: true });
-        return this.startIn(folder, args, env);
+            cpSync(await worldFolder(binary, (place, first) => Server.launch(place, first, env)), join(folder, 'data'), { recursive: true });
+        return this.open(folder, args, env);
     }
 
     // The same, with a new database in each case.
     static startNew(args = [], env = {}) {
-        return this.startIn(temporaryFolder(), args, env);
+        return this.open(temporaryFolder(), args, env);
     }
 
-    static async startIn(folder, args, env) {
-        const server = await this.spawnIn(folder, args, env);
+    static async open(folder, args, env) {
+        const server = await this.launch(folder, args, env);
         after(() => server.stop());
         return server;
     }
 
     // The same, to be stopped by the caller.
-    static async spawnIn(folder, args, env) {
+    static async launch(folder, args, env) {
         const server = new this();
         server.folder = folder;
         const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
