@@ -171,6 +171,32 @@ void check_unknown_members(struct store_view *session, store_say *say) {
 
 /* ---- All of it ---- */
 
+/* Queries that give a row for each fault; its first column says which. */
+static const struct {
+    const char *what, *sql;
+} faults[] = {
+    { "database_guid", "SELECT 'has ' || (SELECT count(*) FROM database_guid) || ' rows, not 1'"
+                       " WHERE (SELECT count(*) FROM database_guid) <> 1" },
+    { "unknown_logins", "SELECT 'has ' || (SELECT count(*) FROM unknown_logins) || ' rows, not 1'"
+                        " WHERE (SELECT count(*) FROM unknown_logins) <> 1" },
+    { "avatar", "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
+                " WHERE user_id NOT IN (SELECT Id FROM users)" },
+    { "token", "SELECT DISTINCT 'of user ' || user_id || ', who is not there' FROM tokens"
+               " WHERE user_id NOT IN (SELECT Id FROM users)" },
+    { "pending webhook deliveries",
+      "SELECT DISTINCT 'to ' || WebHookId || ' of ' || EntityId ||"
+      " ': the oldest is not foreseen, or another one is'"
+      " FROM web_hook_deliveries AS d WHERE Status = 1 AND (NextAttempt IS NULL) <>"
+      " EXISTS (SELECT 1 FROM web_hook_deliveries AS e"
+      " WHERE e.WebHookId = d.WebHookId AND e.EntityId = d.EntityId"
+      " AND e.Status = 1 AND e.Id < d.Id)" },
+    { "webhook payload", "SELECT 'of ' || Id || ' is not there' FROM web_hook_deliveries"
+                         " WHERE Payload IS NULL OR Payload NOT IN (SELECT id FROM payloads)"
+                         " UNION ALL SELECT id || ' is of no delivery' FROM payloads"
+                         " WHERE id NOT IN (SELECT Payload FROM web_hook_deliveries"
+                         " WHERE Payload IS NOT NULL)" },
+};
+
 static bool rows_agree(struct store_view *session, store_say *say) {
     bool sound = true;
     for (unsigned i = 0; i < TABLES; i++)
@@ -179,39 +205,8 @@ static bool rows_agree(struct store_view *session, store_say *say) {
     for (unsigned i = 0; i < TABLES; i++)
         if (!row_is_derived(tables[i]))
             sound &= bookkeeping_is_sound(session, tables[i], say);
-    sound &= check_has_none(session,
-                            "SELECT 'has ' || (SELECT count(*) FROM realm) || ' rows, not 1'"
-                            " WHERE (SELECT count(*) FROM realm) <> 1",
-                            "realm", say);
-    sound &= check_has_none(session,
-                            "SELECT 'has ' || (SELECT count(*) FROM strangers) || ' rows, not 1'"
-                            " WHERE (SELECT count(*) FROM strangers) <> 1",
-                            "strangers", say);
-    sound &= check_has_none(session,
-                            "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
-                            " WHERE user_id NOT IN (SELECT Id FROM users)",
-                            "avatar", say);
-    sound &=
-        check_has_none(session,
-                       "SELECT DISTINCT 'of user ' || user_id || ', who is not there' FROM tokens"
-                       " WHERE user_id NOT IN (SELECT Id FROM users)",
-                       "token", say);
-    sound &= check_has_none(
-        session,
-        "SELECT DISTINCT 'to ' || WebHookId || ' of ' || EntityId ||"
-        " ': the oldest is not foreseen, or another one is'"
-        " FROM web_hook_deliveries AS d WHERE Status = 1 AND (NextAttempt IS NULL) <>"
-        " EXISTS (SELECT 1 FROM web_hook_deliveries AS e"
-        " WHERE e.WebHookId = d.WebHookId AND e.EntityId = d.EntityId"
-        " AND e.Status = 1 AND e.Id < d.Id)",
-        "pending webhook deliveries", say);
-    sound &= check_has_none(session,
-                            "SELECT 'of ' || Id || ' is not there' FROM web_hook_deliveries"
-                            " WHERE Payload IS NULL OR Payload NOT IN (SELECT id FROM payloads)"
-                            " UNION ALL SELECT id || ' is of no delivery' FROM payloads"
-                            " WHERE id NOT IN (SELECT Payload FROM web_hook_deliveries"
-                            " WHERE Payload IS NOT NULL)",
-                            "webhook payload", say);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sound &= check_has_none(session, faults[i].sql, faults[i].what, say);
     return sound;
 }
 

@@ -192,7 +192,7 @@ async function findFaults(source, id, other) {
         [setNumber('next_ids', 'next', id), setNumber('next_ids', 'next', next), `users: the next Id is ${id}, the last one was`],
         [setNumber('next_ids', 'next', '(SELECT max(Id) FROM users)'), setNumber('next_ids', 'next', next), /users: the next Id is (\d+), the last one was \1\n/],
         ['CREATE TABLE extra (x CHECK (x > 0)); PRAGMA ignore_check_constraints = ON; INSERT INTO extra VALUES (-1)', 'DROP TABLE extra', 'integrity: CHECK constraint failed in extra'],
-        ...['realm', 'strangers'].map((table) => [`INSERT INTO ${table} SELECT * FROM ${table}`, `DELETE FROM ${table} WHERE rowid > 1`, `${table}: has 2 rows, not 1`]),
+        ...['database_guid', 'unknown_logins'].map((table) => [`INSERT INTO ${table} SELECT * FROM ${table}`, `DELETE FROM ${table} WHERE rowid > 1`, `${table}: has 2 rows, not 1`]),
         [`INSERT INTO avatars VALUES (5, 'image/png', x'00')`, 'DELETE FROM avatars WHERE user_id = 5', 'avatar: of user 5, who is not there'],
         ["INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms) VALUES (x'00', 0, 5, '', 0, 0, 1, 1, 0, 0)", 'DELETE FROM tokens WHERE user_id = 5', 'token: of user 5, who is not there'],
         [`DELETE FROM users WHERE Id = ${other}`, null, new RegExp(`of ${other}: \\d+ is in the index of links only`)],
@@ -346,7 +346,7 @@ test('a restore that is refused changes nothing', async () => {
 test('a restore over a database that another program writes to is refused and changes nothing', async () => {
     const backup = join(server.folder, 'before.db'), folder = join(server.folder, 'used');
     assert.equal((await restore(backup, folder)).code, 0);
-    sql("UPDATE strangers SET sign_ins = 1111; PRAGMA journal_mode = WAL", join(folder, 'roster.db'));
+    sql("UPDATE unknown_logins SET sign_ins = 1111; PRAGMA journal_mode = WAL", join(folder, 'roster.db'));
     const other = spawn('sqlite3', [join(folder, 'roster.db')]), end = new Promise((resolve) => { other.on('close', resolve); });
     other.stdin.write("BEGIN IMMEDIATE; SELECT 'begun';\n");
     await new Promise((resolve) => { other.stdout.once('data', resolve); });
@@ -355,7 +355,7 @@ test('a restore over a database that another program writes to is refused and ch
     assert.match(stderr, /roster\.db: .*locked; nothing is changed/);
     other.stdin.end();
     assert.equal(await end, 0);
-    assert.equal(sql('SELECT sign_ins FROM strangers', join(folder, 'roster.db')), '1111');
+    assert.equal(sql('SELECT sign_ins FROM unknown_logins', join(folder, 'roster.db')), '1111');
     assert.equal((await restore(backup, folder)).code, 0);
 });
 

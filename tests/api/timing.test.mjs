@@ -32,7 +32,7 @@ const counters = { hashes: 'passwords_total', 'dear hashes': 'dear_passwords_tot
 // A sign-in writes to the user's row or to the one for unknown users; each such write adds one
 // here.
 const writes = () => Number(execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(server.folder, 'data', 'roster.db'),
-    'SELECT (SELECT sum(Version) FROM users) + (SELECT sign_ins FROM strangers)'], { encoding: 'utf8' }));
+    'SELECT (SELECT sum(Version) FROM users) + (SELECT sign_ins FROM unknown_logins)'], { encoding: 'utf8' }));
 
 async function counts() {
     const { text } = await server.call('GET', '/metrics');

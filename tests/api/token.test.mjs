@@ -145,7 +145,7 @@ test('the account is locked after wrong passwords in a row, says nothing of it, 
 // The time shows nothing either: each of them pays for a commit.
 test('a sign-in writes whoever it is: a known user, a locked one or nobody', async () => {
     const sql = (text) => Number(execFileSync('sqlite3', [`${server.folder}/data/roster.db`, text], { encoding: 'utf8' }));
-    const written = () => sql(`SELECT (SELECT sum(sign_ins) FROM strangers) + (SELECT Version FROM users WHERE Id = ${staff.creator})`);
+    const written = () => sql(`SELECT (SELECT sum(sign_ins) FROM unknown_logins) + (SELECT Version FROM users WHERE Id = ${staff.creator})`);
     await server.update(staff.creator, { InvalidLoginAttempts: 0 });
     for (const email of ['nobody@example.com', 'x'.repeat(300), ...Array(5).fill('creator@example.com')]) { // locked after three
         const before = written();

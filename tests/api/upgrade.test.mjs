@@ -99,10 +99,12 @@ for (let version = 1; version < latest; version++) {
                 return column;
             return fieldTable().some((field) => field.name === column && field.type === 'date') ? `strftime('%s', ${member}) * 1000` : member;
         };
-        const read = (table, of = file) => {
-            const now = columns(table, of), expressions = contents.get(table).columns.map((column) => valueOf(column, now, of));
+        // Tables that have another name now.
+        const renamed = { strangers: 'unknown_logins', realm: 'database_guid' };
+        const read = (table, of = file, name = table) => {
+            const now = columns(name, of), expressions = contents.get(table).columns.map((column) => valueOf(column, now, of));
             const quoted = expressions.map((expression) => `quote(${expression})`).join(` || char(31) || `);
-            return sql(of, `SELECT ${quoted} FROM ${table}`).split('\n').map((row) => row.split('\x1f'));
+            return sql(of, `SELECT ${quoted} FROM ${name}`).split('\n').map((row) => row.split('\x1f'));
         };
         const isPacked = columns('users').includes('Members') && sql(file, 'SELECT typeof(Members) FROM users LIMIT 1') === 'blob';
         const old = isPacked ? unpackedCopy(file) : file;
@@ -121,7 +123,7 @@ for (let version = 1; version < latest; version++) {
         assert.deepEqual(shapeOf(file), shapeOf(join(current.folder, 'data', 'roster.db')), 'its shape is that of a new one');
         const upgraded = unpackedCopy(file);
         for (const table of tables) {
-            const found = read(table, upgraded);
+            const found = read(table, upgraded, renamed[table]);
             // A field without a value may have one now; needless quotes are no longer part of a
             // key.
             const { columns: names, rows } = contents.get(table);

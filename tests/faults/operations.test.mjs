@@ -200,14 +200,14 @@ test('a backup onto a full disk says so and leaves nothing; with room again it i
 test('a restore without memory or onto a full disk puts the backup in place or leaves the old database, whole', async (context) => {
     const backup = join(temporaryFolder(), 'backup.db'), marker = (file, sql) => execFileSync('sqlite3', [file, sql], { encoding: 'utf8' }).trim();
     assert.equal((await faults.run(['backup', backup, '--data', join(server.folder, 'data')])).code, 0);
-    marker(backup, 'UPDATE strangers SET sign_ins = 2222');
+    marker(backup, 'UPDATE unknown_logins SET sign_ins = 2222');
     for (const [kind, every, options] of [['memory', 41 * stride, {}], ['write', 7, { code: ENOSPC, lasts: true }]]) {
         const seen = { restored: 0, refused: 0 };
         const struck = await faults.sweep(kind, every, async (arm) => {
             const data = temporaryFolder(), file = join(data, 'roster.db');
             copyFileSync(backup, file);
             copyFileSync(join(server.folder, 'data', 'roster.key'), join(data, 'roster.key'));
-            marker(file, 'UPDATE strangers SET sign_ins = 1111');
+            marker(file, 'UPDATE unknown_logins SET sign_ins = 1111');
             arm();
             const { code, stderr } = await faults.run(['restore', backup, '--data', data]);
             seen[code === 0 ? 'restored' : 'refused']++;
@@ -215,7 +215,7 @@ test('a restore without memory or onto a full disk puts the backup in place or l
                 assert.ok([0, 64, 65, 66, 71, 73, 74].includes(code), `${where}: ended with ${code}: ${stderr}`);
                 assert.ok(code === 0 || stderr, `${where}: says nothing`);
                 assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], where);
-                assert.equal(marker(file, 'SELECT sign_ins FROM strangers'), code === 0 ? '2222' : '1111', where);
+                assert.equal(marker(file, 'SELECT sign_ins FROM unknown_logins'), code === 0 ? '2222' : '1111', where);
                 assert.deepEqual(await faults.run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' }, where);
             };
         }, options);

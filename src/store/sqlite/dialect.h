@@ -12,7 +12,7 @@
 /* RFC 9562 section 5.8: 48 bits of the database's own, the kind of row, and the row's Id. */
 #define DERIVED_GUID(kind, id)                                                                     \
     "(SELECT printf('%s-8%03x-%04x-%012x', prefix, " kind ", 0x8000 | (" id " >> 48), " id         \
-    " & 0xffffffffffff) FROM realm)"
+    " & 0xffffffffffff) FROM database_guid)"
 
 #define JSON_AUTHOR(text) "CASE WHEN json_valid(" text ") THEN " text " ->> '$[0].UpdatedBy' END"
 #define JSON_WITH_AUTHOR(text, author) "json_set(" text ", '$[0].UpdatedBy', " author ")"

@@ -51,9 +51,13 @@ static const char row_counts_table[] =
     "CREATE INDEX tokens_parent ON tokens (parent) WHERE parent <> 0;"
 
 /* What keeps GUIDs that follow from an Id apart from those of other databases. */
-#define realm_table                                                                                \
-    "CREATE TABLE realm (prefix TEXT NOT NULL) STRICT;"                                            \
-    "INSERT INTO realm VALUES (lower(hex(randomblob(4)) || '-' || hex(randomblob(2))));"
+#define database_guid_table "CREATE TABLE database_guid (prefix TEXT NOT NULL) STRICT;"
+#define new_database_guid                                                                          \
+    database_guid_table "INSERT INTO database_guid VALUES (lower(hex(randomblob(4)) || '-' || "    \
+                        "hex(randomblob(2))));"
+
+/* Sign-ins to addresses that no user has. */
+#define unknown_logins_table "CREATE TABLE unknown_logins (sign_ins INTEGER NOT NULL) STRICT;"
 
 /* By what the key of the sealed fields is known (see seal_mark.c). */
 #define seal_mark_table "CREATE TABLE seal_mark (mark BLOB NOT NULL) STRICT;"
@@ -77,9 +81,9 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (docs/contract.md section 7.3) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) STRICT;"
-    "CREATE TABLE strangers (sign_ins INTEGER NOT NULL) STRICT;"
-    "INSERT INTO strangers VALUES (0);" realm_table administrators seal_mark_table
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) "
+    "STRICT;" unknown_logins_table
+    "INSERT INTO unknown_logins VALUES (0);" new_database_guid administrators seal_mark_table
     "INSERT INTO seal_mark VALUES (x'');";
 
 /* Resources that are read like any other, but written by the server alone, in a shape of its own.
@@ -439,7 +443,7 @@ static enum status complete_resources(struct store_view *session) {
                             " (SELECT min(Id) FROM users WHERE IsAdmin = 1 AND Active = 1));"
                             "INSERT INTO links (field, target, owner)"
                             " SELECT 'applications.DeveloperId', DeveloperId, Id FROM applications;"
-                            "ALTER TABLE audit ADD COLUMN business_id INTEGER;" realm_table
+                            "ALTER TABLE audit ADD COLUMN business_id INTEGER;" new_database_guid
                             "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
 }
 
@@ -672,11 +676,28 @@ static enum status give_hooks_makers(struct store_view *session) {
                             " ORDER BY a.id DESC LIMIT 1));");
 }
 
+/* Two tables had names that said little. Those of version 1 and 2 got the first one on their way to
+ * version 3, as it is called now. */
+static enum status rename_tables(struct store_view *session) {
+    int64_t has_realm = 0;
+    enum status status =
+        read_pragma(session, "SELECT count(*) FROM sqlite_schema WHERE name = 'realm'", &has_realm);
+    if (status == STATUS_OK && has_realm)
+        status = sql_run(session, database_guid_table "INSERT INTO database_guid SELECT prefix"
+                                                      " FROM realm; DROP TABLE realm;");
+    return status == STATUS_OK
+               ? sql_run(session, unknown_logins_table "INSERT INTO unknown_logins SELECT sign_ins"
+                                                       " FROM strangers; DROP TABLE strangers;")
+               : status;
+}
+
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
  * spellings of one address have one key, businesses are found by their names, audit rows do not
  * have what is confidential, deliveries share what they tell, webhooks have makers. */
 static enum status to_version_5(struct store_view *session) {
-    enum status status = give_tokens_families(session);
+    enum status status = rename_tables(session);
+    if (status == STATUS_OK)
+        status = give_tokens_families(session);
     if (status == STATUS_OK)
         status = sql_run(session, seal_mark_table);
     if (status == STATUS_OK)
