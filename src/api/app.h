@@ -27,9 +27,9 @@ struct app {
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
-    const char *cors_origins; /* a comma-separated list; empty: none */
-    struct limits *limits;    /* NULL: none */
-    struct walks *walks;
+    const char *cors_origins;      /* a comma-separated list; empty: none */
+    struct rate_limit *rate_limit; /* NULL: none */
+    struct page_cursors *page_cursors;
     struct address_counts *address_counts; /* NULL: connections are not counted by address */
     struct arena memory;                   /* of what is made once, at start */
     struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */

@@ -92,8 +92,8 @@ static uint64_t needs_of(const struct request *request) {
 
 static void run_if_permitted(struct request *request) {
     const struct route *route = request->route;
-    int64_t wait_s = limits_count(request->app->limits, request->principal.user_id,
-                                  route_writes(route), time_monotonic_ms());
+    int64_t wait_s = rate_limit_count(request->app->rate_limit, request->principal.user_id,
+                                      route_writes(route), time_monotonic_ms());
     if (wait_s) {
         app_note_refusal(request->app, REFUSAL_rate);
         reply_busy(request, wait_s);

@@ -1,5 +1,6 @@
-/* A table of fixed size: what is forgotten too early only costs the position being counted again.
- */
+/* The last Ids of pages, in a table of fixed size. A later entry may overwrite another one: the
+ * next page of that search is then counted from the beginning, as every page would be without
+ * cursors. */
 #include "api/page_cursor.h"
 
 #include "base/mutex.h"
@@ -9,37 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 8192 };
+enum { ENTRIES = 8192 };
 #define KEPT_MS (INT64_C(10) * 60 * 1000)
 
-/* What the last Id is kept by: a search and a page of it, or a search and a connection. */
+/* The key of an entry: a search and the number of a page, or a search and a connection. */
 enum kind { BY_PAGE, BY_CONNECTION };
 
-struct place {
+struct entry {
     struct keyed_hash key;
-    int64_t last_id;
-    uint64_t page, connection; /* of that Id; one of them is in the key as well */
-    int64_t until_ms;          /* 0: nothing is here */
+    int64_t last_id;           /* of the page */
+    uint64_t page, connection; /* on which it was read; one of them is in the key as well */
+    int64_t until_ms;          /* of time_monotonic_ms; 0: the entry is empty */
 };
 
-struct walks {
+struct page_cursors {
     pthread_mutex_t lock;
-    struct place places[PLACES];
+    struct entry entries[ENTRIES];
 };
 
-struct walks *walks_new(void) {
-    struct walks *walks = calloc(1, sizeof *walks);
-    if (walks && pthread_mutex_init(&walks->lock, NULL) != 0) {
-        free(walks);
+struct page_cursors *page_cursors_new(void) {
+    struct page_cursors *cursors = calloc(1, sizeof *cursors);
+    if (cursors && pthread_mutex_init(&cursors->lock, NULL) != 0) {
+        free(cursors);
         return NULL;
     }
-    return walks;
+    return cursors;
 }
 
-void walks_free(struct walks *walks) {
-    if (walks)
-        (void)pthread_mutex_destroy(&walks->lock);
-    free(walks);
+void page_cursors_free(struct page_cursors *cursors) {
+    if (cursors)
+        (void)pthread_mutex_destroy(&cursors->lock);
+    free(cursors);
 }
 
 static struct keyed_hash key_of(const struct keyed_hash *search, enum kind kind, uint64_t number) {
@@ -47,57 +48,60 @@ static struct keyed_hash key_of(const struct keyed_hash *search, enum kind kind,
         struct keyed_hash search;
         uint64_t kind, number;
     } whole = { *search, kind, number };
-    return keyed_hash(KEYED_WALK, (struct text){ (const char *)&whole, sizeof whole });
+    return keyed_hash(KEYED_PAGE_CURSOR, (struct text){ (const char *)&whole, sizeof whole });
 }
 
-static struct place *place_of(struct walks *walks, const struct keyed_hash *key) {
-    return &walks->places[(key->bytes[0] | (unsigned)key->bytes[1] << 8) % PLACES];
+static struct entry *entry_of(struct page_cursors *cursors, const struct keyed_hash *key) {
+    return &cursors->entries[(key->bytes[0] | (unsigned)key->bytes[1] << 8) % ENTRIES];
 }
 
-/* NULL: it is not known, or not any more. */
-static struct place *find(struct walks *walks, const struct keyed_hash *search, enum kind kind,
-                          uint64_t number) {
+/* NULL: unknown, or expired. */
+static struct entry *find_entry(struct page_cursors *cursors, const struct keyed_hash *search,
+                                enum kind kind, uint64_t number) {
     struct keyed_hash key = key_of(search, kind, number);
-    struct place *place = place_of(walks, &key);
-    bool is_known = place->until_ms > time_monotonic_ms() &&
-                    memcmp(place->key.bytes, key.bytes, sizeof key.bytes) == 0;
-    return is_known ? place : NULL;
+    struct entry *entry = entry_of(cursors, &key);
+    bool is_known = entry->until_ms > time_monotonic_ms() &&
+                    memcmp(entry->key.bytes, key.bytes, sizeof key.bytes) == 0;
+    return is_known ? entry : NULL;
 }
 
-void walks_note(struct walks *walks, const struct walk *walk, int64_t last_id) {
-    struct keyed_hash search = keyed_hash(KEYED_WALK, walk->search);
-    struct place place = { .last_id = last_id,
-                           .page = (uint64_t)walk->page,
-                           .connection = walk->connection,
+void page_cursors_set(struct page_cursors *cursors, const struct page_cursor *cursor,
+                      int64_t last_id) {
+    struct keyed_hash search = keyed_hash(KEYED_PAGE_CURSOR, cursor->search);
+    struct entry entry = { .last_id = last_id,
+                           .page = (uint64_t)cursor->page,
+                           .connection = cursor->connection,
                            .until_ms = time_monotonic_ms() + KEPT_MS };
-    mutex_lock(&walks->lock);
-    place.key = key_of(&search, BY_CONNECTION, place.connection);
-    *place_of(walks, &place.key) = place;
-    place.key = key_of(&search, BY_PAGE, place.page);
-    *place_of(walks, &place.key) = place;
-    mutex_unlock(&walks->lock);
+    mutex_lock(&cursors->lock);
+    entry.key = key_of(&search, BY_CONNECTION, entry.connection);
+    *entry_of(cursors, &entry.key) = entry;
+    entry.key = key_of(&search, BY_PAGE, entry.page);
+    *entry_of(cursors, &entry.key) = entry;
+    mutex_unlock(&cursors->lock);
 }
 
-/* Who goes on from what another connection read uses more than one: then that is no place of the
- * other connection's own, which a later walk would find there. */
-static const struct place *find_before(struct walks *walks, const struct walk *walk) {
-    struct keyed_hash search = keyed_hash(KEYED_WALK, walk->search);
-    uint64_t page = (uint64_t)walk->page - 1;
-    struct place *own = find(walks, &search, BY_CONNECTION, walk->connection);
+/* A reader that continues from a page of another connection uses several connections. The other
+ * connection's own entry is then removed, so that a later reader on it does not continue there. */
+static const struct entry *find_before(struct page_cursors *cursors,
+                                       const struct page_cursor *cursor) {
+    struct keyed_hash search = keyed_hash(KEYED_PAGE_CURSOR, cursor->search);
+    uint64_t page = (uint64_t)cursor->page - 1;
+    struct entry *own = find_entry(cursors, &search, BY_CONNECTION, cursor->connection);
     if (own && own->page == page)
         return own;
-    struct place *last = find(walks, &search, BY_PAGE, page);
-    own = last ? find(walks, &search, BY_CONNECTION, last->connection) : NULL;
+    struct entry *last = find_entry(cursors, &search, BY_PAGE, page);
+    own = last ? find_entry(cursors, &search, BY_CONNECTION, last->connection) : NULL;
     if (own && own->page == page)
         own->until_ms = 0;
     return last;
 }
 
-bool walks_find(struct walks *walks, const struct walk *walk, int64_t *last_id) {
-    mutex_lock(&walks->lock);
-    const struct place *before = find_before(walks, walk);
+bool page_cursors_find(struct page_cursors *cursors, const struct page_cursor *cursor,
+                       int64_t *last_id) {
+    mutex_lock(&cursors->lock);
+    const struct entry *before = find_before(cursors, cursor);
     if (before)
         *last_id = before->last_id;
-    mutex_unlock(&walks->lock);
+    mutex_unlock(&cursors->lock);
     return before != NULL;
 }

@@ -1,5 +1,5 @@
-#ifndef ROSTER_API_WALK_H
-#define ROSTER_API_WALK_H
+#ifndef ROSTER_API_PAGE_CURSOR_H
+#define ROSTER_API_PAGE_CURSOR_H
 
 #include "base/text.h"
 
@@ -7,33 +7,41 @@
 #include <stdint.h>
 
 /**
- * Where the pages of searches in the order of Ids ended, for ten minutes: so that who reads page
- * after page (docs/api.md "paging") neither gets a record twice nor misses one, whatever is
- * created or deleted meanwhile. Counted from the beginning, the next page would shift with each
- * deletion.
+ * Page cursors, for searches that are ordered by Id (docs/api.md "paging"). The API pages by
+ * number, and a page number is an offset: it shifts when a record is deleted. The server therefore
+ * remembers, for ten minutes, the last Id of each page that it has served, and the next page starts
+ * after that Id. A client that reads page after page gets every record that existed all the time
+ * exactly once.
  *
- * A page goes on from the page before it on the same connection, if that is the last that was read
- * there; else from the last reading of the page before it by the same credential. So readers who
- * keep a connection each have a place each, and one reader may use any number of connections.
+ * A page continues from the page before it on the same connection, if that was the last page of the
+ * search on this connection; otherwise from the page before it as the same credential last read it.
+ * So readers with a connection each do not disturb each other, and one reader may use any number of
+ * connections.
  */
-struct walks;
+struct page_cursors;
 
 /** A page of a search. */
-struct walk {
-    struct text search; /* all that makes it this search by this credential, in any form */
-    int64_t page;
-    uint64_t connection;
+struct page_cursor {
+    struct text search;  /* identifies the search and the credential, as the caller likes */
+    int64_t page;        /* from 1 on */
+    uint64_t connection; /* exchange_connection */
 };
 
-/** NULL when memory or a lock is refused. */
-struct walks *walks_new(void);
-void walks_free(struct walks *walks);
+/** NULL: no memory, or no lock. */
+struct page_cursors *page_cursors_new(void);
 
-/** Remembers the last Id of a page. Where two have the same place the later one is kept. Any
- * thread. */
-void walks_note(struct walks *walks, const struct walk *walk, int64_t last_id);
+/** Takes NULL. */
+void page_cursors_free(struct page_cursors *cursors);
 
-/** The last Id of the page before, if it is known: true. Any thread. */
-bool walks_find(struct walks *walks, const struct walk *walk, int64_t *last_id);
+/**
+ * Remembers the last Id of a page, and forgets what was remembered for the same page, or the same
+ * connection, of this search. Any thread.
+ */
+void page_cursors_set(struct page_cursors *cursors, const struct page_cursor *cursor,
+                      int64_t last_id);
+
+/** Finds the last Id of the page before `cursor`'s. False: it is not known. Any thread. */
+bool page_cursors_find(struct page_cursors *cursors, const struct page_cursor *cursor,
+                       int64_t *last_id);
 
 #endif

@@ -1,23 +1,33 @@
-#ifndef ROSTER_API_LIMITS_H
-#define ROSTER_API_LIMITS_H
+#ifndef ROSTER_API_RATE_LIMIT_H
+#define ROSTER_API_RATE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** How often one caller may ask: the figures that the hosted service publishes (rate_limit.def). */
-struct limits;
+/**
+ * The rate limits of callers: how many requests a user may make in a minute, an hour and a day, as
+ * the hosted service publishes it (rate_limit.def).
+ */
+struct rate_limit;
 
-enum limits_kind { LIMITS_all, LIMITS_but_bursts /* without the one of 100 ms */ };
+enum rate_limit_kind {
+    RATE_LIMIT_all,
+    RATE_LIMIT_but_bursts /* without the limit of one request per 100 ms */
+};
 
-/** NULL when memory or a lock is refused. */
-struct limits *limits_new(enum limits_kind kind);
-void limits_free(struct limits *limits);
+/** NULL: no memory, or no lock. */
+struct rate_limit *rate_limit_new(enum rate_limit_kind kind);
+
+/** Takes NULL. */
+void rate_limit_free(struct rate_limit *rate_limit);
 
 /**
- * Counts a request of a user. 0 when it may go on, else after how many seconds, rounded up, it may
- * be tried again and goes on, if there is no other meanwhile; it then counts for nothing. `now_ms`
- * is of a clock that only goes forward. `limits` NULL: always 0. Any thread.
+ * Counts a request of a user. Returns 0 when the request may be served. Otherwise it does not
+ * count, and the result is the number of seconds, rounded up, after which a request of this user
+ * will be served. `now_ms` is of time_monotonic_ms. `rate_limit` NULL: no limits, always 0. Any
+ * thread.
  */
-int64_t limits_count(struct limits *limits, int64_t user_id, bool is_write, int64_t now_ms);
+int64_t rate_limit_count(struct rate_limit *rate_limit, int64_t user_id, bool is_write,
+                         int64_t now_ms);
 
 #endif

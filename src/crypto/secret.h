@@ -29,7 +29,7 @@ void random_bytes(void *out, size_t size);
 void random_guid(char out[36]);
 
 /** What a hash is for. Each purpose has a key of its own, and so other hashes for the same text. */
-enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_WALK, KEYED_PURPOSES };
+enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_PAGE_CURSOR, KEYED_PURPOSES };
 
 struct keyed_hash {
     unsigned char bytes[16];

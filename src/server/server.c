@@ -174,27 +174,27 @@ static int start_limits(struct server *server) {
     bool all = strcmp(chosen, "published") == 0;
     if (!all && !(app->nexudus && strcmp(chosen, "auto") == 0))
         return EX_OK;
-    app->limits = limits_new(all ? LIMITS_all : LIMITS_but_bursts);
-    if (app->limits)
+    app->rate_limit = rate_limit_new(all ? RATE_LIMIT_all : RATE_LIMIT_but_bursts);
+    if (app->rate_limit)
         return EX_OK;
     print_error("the system refuses memory or a lock for the rate limits");
     return EX_OSERR;
 }
 
 static void free_limits(struct server *server) {
-    limits_free(server->app.limits);
+    rate_limit_free(server->app.rate_limit);
 }
 
 static int start_page_cursors(struct server *server) {
-    server->app.walks = walks_new();
-    if (server->app.walks)
+    server->app.page_cursors = page_cursors_new();
+    if (server->app.page_cursors)
         return EX_OK;
     print_error("the system refuses memory or a lock for page cursors");
     return EX_OSERR;
 }
 
 static void free_page_cursors(struct server *server) {
-    walks_free(server->app.walks);
+    page_cursors_free(server->app.page_cursors);
 }
 
 static int start_auth(struct server *server) {

@@ -212,7 +212,7 @@ static void begin_world(void) {
     require(seed_write(app->store, &data) == STATUS_OK);
     app->accepts_basic = app->shows_metrics = true;
     app->cors_origins = "https://a.example, https://b.example";
-    app->walks = walks_new();
+    app->page_cursors = page_cursors_new();
     require(api_start(app));
     app->fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = "" });
     app->pictures = pool_start(1, 16);
@@ -224,7 +224,7 @@ static void begin_world(void) {
                                .lockout_attempts = 10,
                                .lockout_ms = 900000,
                                .counts = &world->counts };
-    require(app->walks && app->fetcher && app->pictures && app->auth.passwords &&
+    require(app->page_cursors && app->fetcher && app->pictures && app->auth.passwords &&
             pthread_mutex_init(&app->workers_lock, NULL) == 0 &&
             sem_init(&world->asked, 0, 0) == 0 && sem_init(&world->answered, 0, 0) == 0 &&
             pthread_create(&world->io, NULL, run_io, NULL) == 0);
@@ -247,7 +247,7 @@ static void end_world(void) {
     pool_stop(app->pictures);
     app_free_workers(app);
     arena_close(&app->memory);
-    walks_free(app->walks);
+    page_cursors_free(app->page_cursors);
     store_close(app->store);
     seal_key_free(world->key);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

@@ -47,9 +47,9 @@ static const struct route *search_route(unsigned which) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct app app;
     struct arena arena = { 0 };
-    if (!app.walks) {
+    if (!app.page_cursors) {
         require(crypto_start() && api_start(&app));
-        app.walks = walks_new();
+        app.page_cursors = page_cursors_new();
     }
     if (!size)
         return 0;

@@ -199,49 +199,51 @@ static void read_query(struct search_request *search) {
 
 /* ---- Page after page ---- */
 
-/* This page of this search, by this credential; `search.at` NULL when memory is short. */
-static struct walk walk_of(const struct search_request *search) {
+/* This page of this search, for this credential. `search.at` NULL: no memory. */
+static struct page_cursor cursor_of(const struct search_request *search) {
     const struct request *request = search->request;
     struct text rest = exchange_query(request->exchange), name, value;
-    struct buffer walk;
-    buffer_init(&walk, request->arena, 256);
-    buffer_add(&walk, exchange_header(request->exchange, "Authorization"));
-    buffer_add_char(&walk, '\n');
-    buffer_add(&walk, request->route->path);
+    struct buffer key;
+    buffer_init(&key, request->arena, 256);
+    buffer_add(&key, exchange_header(request->exchange, "Authorization"));
+    buffer_add_char(&key, '\n');
+    buffer_add(&key, request->route->path);
     while (form_next(&rest, request->arena, &name, &value))
         if (!text_equal_nocase(name, TEXT("page"))) {
-            buffer_add_char(&walk, '\n');
-            buffer_add(&walk, name);
-            buffer_add_char(&walk, '=');
-            buffer_add(&walk, value);
+            buffer_add_char(&key, '\n');
+            buffer_add(&key, name);
+            buffer_add_char(&key, '=');
+            buffer_add(&key, value);
         }
-    struct walk page = { .page = search->page,
-                         .connection = exchange_connection(request->exchange) };
-    if (!walk.failed)
-        page.search = buffer_text(&walk);
-    return page;
+    struct page_cursor cursor = { .page = search->page,
+                                  .connection = exchange_connection(request->exchange) };
+    if (!key.failed)
+        cursor.search = buffer_text(&key);
+    return cursor;
 }
 
-static bool is_walk(const struct search_request *search) {
+static bool has_cursor(const struct search_request *search) {
     const struct search *wanted = &search->wanted;
     return !search->is_batch && !wanted->exact_first && wanted->order == wanted->table->common.id;
 }
 
-/* Where the page before ended for this reader, however many before it came or went since. */
-static void go_on(struct search_request *search) {
-    if (!is_walk(search) || search->page == 1)
+/* Starts the page behind the last Id of the page before, if that is known. */
+static void use_cursor(struct search_request *search) {
+    if (!has_cursor(search) || search->page == 1)
         return;
-    struct walk walk = walk_of(search);
-    if (walk.search.at)
-        (void)walks_find(search->request->app->walks, &walk, &search->wanted.behind);
+    struct page_cursor cursor = cursor_of(search);
+    if (cursor.search.at)
+        (void)page_cursors_find(search->request->app->page_cursors, &cursor,
+                                &search->wanted.behind);
 }
 
-static void note_end(const struct search_request *search) {
-    if (!is_walk(search) || !search->result.has_more)
+/* For the next page. */
+static void set_cursor(const struct search_request *search) {
+    if (!has_cursor(search) || !search->result.has_more)
         return;
-    struct walk walk = walk_of(search);
-    if (walk.search.at)
-        walks_note(search->request->app->walks, &walk, search->result.last_id);
+    struct page_cursor cursor = cursor_of(search);
+    if (cursor.search.at)
+        page_cursors_set(search->request->app->page_cursors, &cursor, search->result.last_id);
 }
 
 /* ---- The reply ---- */
@@ -289,7 +291,7 @@ static void reply_page(struct search_request *search, enum status status) {
     buffer_add_char(body, ']');
     if (!search->is_batch)
         add_envelope(body, search);
-    note_end(search);
+    set_cursor(search);
     reply_json(request, 200, body);
 }
 
@@ -326,7 +328,7 @@ static void start_search(struct search_request *search) {
     search->result.json = &search->body;
     buffer_init(&search->body, request->arena, BODY_EXPECTED);
     buffer_add(&search->body, search->is_batch ? TEXT("[") : TEXT("{\"Records\":["));
-    go_on(search);
+    use_cursor(search);
     request->exchange->state = search;
     request_ask(request, search_quickly, reply_or_search_on);
 }
