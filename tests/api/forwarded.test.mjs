@@ -1,6 +1,5 @@
 // --trusted-proxies: a request that a trusted proxy hands on counts for the client that Forwarded or X-Forwarded-For names, read
-// from the right (docs/http.md, SECURITY.md). Whose request it was shows in whose failed sign-ins are counted, in the log, and in
-// the bound of connections.
+// from the right (docs/http.md, SECURITY.md). The count of failed sign-ins, the log and the limit of connections show that client.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -309,7 +308,7 @@ test('streams of HTTP/2 are bound as requests are', async () => {
     session.destroy();
 });
 
-// What is kept of failed sign-ins has a fixed size (src/auth), so a part of the addresses sign in besides.
+// The table of failed sign-ins has a fixed size (src/auth), so only a part of the addresses fails; the others sign in.
 test('10,000 addresses that are made up hold no memory once their requests have ended', { timeout: 600000 }, async () => {
     const resident = () => 1024 * Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]), MIB = 1048576;
     const each = 100;

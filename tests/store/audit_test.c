@@ -12,7 +12,7 @@
 
 enum { USER = 1000 };
 
-/* What the rows behind one say, in order. */
+/* The rows behind one, in order. */
 static struct suite_page *rows_behind(struct suite *suite, int64_t behind) {
     struct search all = suite_all(&audit_trail_entry_table);
     all.behind = behind;

@@ -409,8 +409,8 @@ static void who_may_not_read_any_more_is_refused(void **state) {
     assert_int_equal(guard.asked, 1);
 }
 
-/* However many threads read: some accept, the rest is told to come later, and all that were
- * accepted are answered. */
+/* However many threads read: some searches are accepted, the rest is refused as BUSY, and all that
+ * were accepted are answered. */
 static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
     enum { MOST = 1000 };
     struct suite *suite = *state;
@@ -507,7 +507,7 @@ static void readings_of_views_are_counted(void **state) {
     assert_int_equal(store_figures(suite->store).readings, before + 2);
 }
 
-/* Users come in pairs: a page and its total are of one moment, so both are even. */
+/* Users come in pairs: a page and its total are of one snapshot, so both are even. */
 struct pairs {
     struct suite *suite;
     pthread_barrier_t start;
@@ -611,7 +611,7 @@ static enum status submit_another(struct suite *suite, struct accepted *all) {
     return status;
 }
 
-/* An open transaction has the closing wait until it was told that no more is taken. */
+/* An open transaction has the closing wait until new commands are refused. */
 static void closing_finishes_what_waits_and_takes_no_more(void **state) {
     struct suite *suite = *state;
     struct closing closing = { .store = suite->store };

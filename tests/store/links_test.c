@@ -1,4 +1,4 @@
-/* What points to what: lists of links, references, and the way back. */
+/* Links between records: lists of links, references, and backlinks. */
 #include "suite.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* What an operator does to a data folder: checks, backups, and putting them back. */
+/* Maintenance of a data folder: checks, backups and restores. */
 #include "suite.h"
 
 #include "store/maintenance.h"
@@ -170,7 +170,7 @@ static void what_is_no_backup_is_not_put_back(void **state) {
     assert_int_equal(suite_count(suite, &user_table), 6);
 }
 
-/* Each of the copies is of one moment: users come in pairs. */
+/* Each of the copies is one snapshot: users come in pairs. */
 static void a_backup_is_of_one_moment_while_others_write(void **state) {
     enum { ROUNDS = 8 };
     struct suite *suite = *state;

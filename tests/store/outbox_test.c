@@ -1,4 +1,5 @@
-/* Webhooks: what happened is kept with the change, told in order, and ends one way or the other. */
+/* Webhooks: a delivery is stored with its change, made in order, and succeeds, fails or is
+ * cancelled. */
 #include "suite.h"
 
 #include "json/json.h"
@@ -158,7 +159,7 @@ static void what_was_not_kept_or_only_noted_is_not_told(void **state) {
     assert_int_equal(store_outbox_changes(suite->store), changes);
 }
 
-/* Whether there is anybody to tell is known as of what was kept. */
+/* The store knows whether there is a webhook for an event as of the last commit. */
 static void events_are_told_when_the_deletion_of_their_webhook_was_taken_back(void **state) {
     struct suite *suite = *state;
     begin_with_a_hook(suite);
@@ -433,7 +434,7 @@ static void a_delivery_that_ended_can_be_repeated_before_those_behind_it(void **
     assert_int_equal(count_pending(suite), 1);
 }
 
-/* Two may tell one delivery, when who told it first did not come to say so. */
+/* A delivery may be made twice, when the first deliverer did not live to store its outcome. */
 static void a_failure_that_comes_late_changes_nothing_of_what_has_ended(void **state) {
     struct suite *suite = *state;
     begin_with_a_hook(suite);
@@ -480,7 +481,7 @@ static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **sta
     miss(suite, &second, last_attempt());
     third = due_of(suite, HOOK, SUITE_NOW_MS + 9).list[0];
     assert_true(first.id < second.id && second.id < third.id);
-    arrive(suite, &third, SUITE_NOW_MS + 10); /* at the moment itself */
+    arrive(suite, &third, SUITE_NOW_MS + 10); /* exactly on time */
     struct store_view *tx = suite_write(suite);
     assert_ok(store_drop_outdated(tx, &all, 100, &more));
     assert_ok(suite_commit(suite));

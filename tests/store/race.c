@@ -15,7 +15,7 @@ struct race {
     pthread_barrier_t start, all_wait; /* of the racers, and of who lets them */
 };
 
-/* What stands before the racers, or behind them. */
+/* A command before the racers, or behind them. */
 struct marshal {
     struct store_command command; /* first */
     sem_t holds, opened, finished;

@@ -118,7 +118,7 @@ struct wanted_address {
     struct record like;
 };
 
-/* Who has an address keeps it: the others are told (api/nexudus/users check_email). */
+/* The user who has an address keeps it: the others are refused (check_email). */
 static enum status take_address(struct store_view *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     const struct wanted_address *wanted = racer->of;
@@ -278,7 +278,7 @@ static void add_link(struct record *user, const struct racer *racer, struct aren
     user->values[USER_UserRoles] = ids_to_stored(&more, arena);
 }
 
-/* What a link leads to must be there. */
+/* The target of a link must exist. */
 static enum status link_to_role(struct store_view *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     enum status status = store_exists(tx, &user_role_table, *(const int64_t *)racer->of);

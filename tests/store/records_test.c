@@ -68,7 +68,7 @@ static void a_record_is_loaded_as_it_was_inserted_hidden_and_secret_values_too(v
     }
 }
 
-/* What a record has of a field that nothing was said of. */
+/* The value of a field that was never set. */
 static struct value value_of_nothing(const struct table *table, const struct field *field) {
     bool is_json = table->is_kept_as_json && field_is_kept_in_json(field);
     if (field->type == TYPE_boolean ||

@@ -253,7 +253,7 @@ static void some_search(struct suite *suite, struct filter filters[3], struct se
         search->behind = FIRST_ID + below(USERS); /* whatever `skip` says */
 }
 
-/* What is answered at once is the same; else nothing is found. */
+/* A quick search that is answered has the same result; one that is not has none. */
 static void assert_quick_is_same(struct suite *suite, const struct search *search,
                                  const struct suite_page *page) {
     struct buffer json;

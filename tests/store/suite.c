@@ -79,7 +79,7 @@ struct suite_transaction {
     enum status outcome;
 };
 
-/* What the test did is not known here, so a second run cannot do it. */
+/* A second run cannot repeat the test's own work, which this does not know. */
 static enum status lend_view(struct store_view *tx, struct store_command *command) {
     struct suite_transaction *transaction = (struct suite_transaction *)command;
     if (transaction->was_begun)

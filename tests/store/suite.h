@@ -2,10 +2,10 @@
 #define ROSTER_TESTS_STORE_SUITE_H
 
 /*
- * What the programs of this folder share. Each test gets an empty store in a folder of its own, and
+ * Shared by the programs of this folder. Each test gets an empty store in a folder of its own, and
  * holds it to a promise of store.h. The suite knows nothing of what is behind that header: another
- * engine passes the same tests when suite_open makes a store of it. Who includes this includes
- * cmocka.h too.
+ * engine passes the same tests when suite_open makes a store of it. A file that includes this
+ * includes cmocka.h too.
  */
 
 #include "model/tables.h"
@@ -59,7 +59,7 @@ struct store_view *suite_write(struct suite *suite);
 enum status suite_commit(struct suite *suite) MUST_CHECK;
 void suite_roll_back(struct suite *suite);
 
-/** Who writes here, at this moment of his clock. */
+/** An author of changes, with the time of his clock. */
 #define SUITE_NOW_MS INT64_C(1700000000000)
 extern const struct author suite_author;
 
@@ -120,7 +120,7 @@ struct racer {
     struct store_command command; /* first */
     unsigned number;              /* in the race, from 0 on */
     const void *of;               /* what the test gives it */
-    int64_t id;                   /* and what it tells the test, anew with each run */
+    int64_t id;                   /* and its result for the test, set by each run */
     struct race *race;
     sem_t finished;
 };
@@ -135,7 +135,7 @@ void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigne
 /** The same of a race that one must win, and all others lose as `lost`. */
 void race_for_one(struct suite *suite, unsigned round, struct racer *racers, enum status lost);
 
-/** Who won it. */
+/** The winner of a race. */
 const struct racer *race_winner(const struct racer *racers);
 
 /** How many ended so. */

@@ -17,7 +17,7 @@ static struct repeat repeat_of(const struct racer *racer) {
                             .author = suite_author.email };
 }
 
-/* Once used, a key tells what was made of its first use. CONFLICT stands for such a reply here. */
+/* A key that was used returns the outcome of its first use. CONFLICT stands for that here. */
 static enum status create_once(struct store_view *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
@@ -168,7 +168,7 @@ static void a_token_for_one_use_that_comes_many_times_is_used_once(void **state)
     }
 }
 
-/* What a sign-in notes down: failures are counted, a code of one time step is taken once. */
+/* The login state of a user: failures are counted, a code of one time step is accepted once. */
 static enum status note_sign_in(struct store_view *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     int64_t step = *(const int64_t *)racer->of;
@@ -391,7 +391,7 @@ static enum status delete_hook(struct store_view *tx, struct store_command *comm
     return status;
 }
 
-/* What was left behind for a webhook that is gone can be found, and ended. */
+/* Deliveries that are left of a deleted webhook can be found, and cancelled. */
 static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **state) {
     struct suite *suite = *state;
     struct racer racers[RACERS];

@@ -50,7 +50,7 @@ struct handle {
     struct file *file;
     int lock;
     bool has_map, deletes;
-    unsigned failed_syncs; /* of the file, that this handle was told of */
+    unsigned failed_syncs; /* of the file, that this handle has reported */
     unsigned shm_mine;     /* a bit for each shared lock of this handle */
 };
 
@@ -153,8 +153,8 @@ static void tear_change(struct image *image, const struct pending *change) {
     }
 }
 
-/* What a power cut, or a sync that failed, makes of what was not synced. Sometimes all of it shares
- * one fate: only so does a large commit that nobody acknowledged ever survive. */
+/* The fate of writes that were not synced, after a power cut or a failed sync. Sometimes all of
+ * them share one: otherwise no large commit that was not acknowledged would ever survive. */
 static void decide_fates(struct file *file) {
     uint64_t shared = chance(8);
     for (const struct pending *change = file->first; change; change = change->next)
@@ -301,7 +301,7 @@ static void make_safe(struct file *file) {
 }
 
 /* As Linux does it: after a failure the pages stay readable, count as clean, and are never written.
- * Each descriptor that was open is told once (errseq_t). */
+ * Each descriptor that was open reports it once (errseq_t). */
 static int sync_file(struct handle *handle) {
     struct file *file = handle->file;
     int result = admit(file, DISK_SYNC, SQLITE_IOERR_FSYNC);

@@ -4,15 +4,16 @@
 /*
  * A disk in memory, an SQLite VFS. It knows what was synced: when the power fails, each write since
  * a file's last sync is kept, lost or torn by chance, 512 bytes at a time and in any order; files
- * made since may be missing, and deleted ones be back. It also refuses calls on demand. What is
- * promised is what Linux promises: an overwrite does not hurt bytes beside it, and a file that was
+ * made since may be missing, and deleted ones be back. It also refuses calls on demand. Its
+ * promises are those of Linux: an overwrite does not hurt bytes beside it, and a file that was
  * synced keeps its name.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** What can be refused, or counted. Locks and shared memory are the process's, never the disk's. */
+/** The calls that can be refused, or counted. Locks and shared memory are the process's, never the
+ * disk's. */
 enum disk_call {
     DISK_OPEN,
     DISK_READ,
@@ -36,7 +37,7 @@ struct disk_fault {
 /** Makes it SQLite's default. Chance follows from `seed`. */
 void disk_install(uint64_t seed);
 
-/** Chance begins anew. */
+/** Restarts the random choices from this seed. */
 void disk_seed(uint64_t seed);
 
 /** A number below `limit`, of the same chance. */

@@ -1,7 +1,7 @@
-/* The disk refuses one call, or all of a kind for a while: reads, writes (also for want of room),
- * syncs, opening. One fault at a time, at every call of a working day. What fails is
- * answered so and leaves no trace; once the disk is well again, so is the store.
- * TORTURE_STRIDE 1 leaves out no call. */
+/* The disk refuses one call, or all of a kind for a while: reads, writes (also because the disk is
+ * full), syncs, opening. One fault at a time, at every call of a working day. A command that fails
+ * is answered so and leaves no trace; once the disk is well again, so is the store. TORTURE_STRIDE
+ * 1 leaves out no call. */
 #include "disk.h"
 #include "torture.h"
 #include "world.h"
@@ -63,7 +63,7 @@ static bool comes_back(struct world *world, enum doubt doubt) {
     return fits;
 }
 
-/* One day with one fault. `*struck` tells whether there was a call left for it. */
+/* One day with one fault. `*struck`: was there still a call for it? */
 static bool live_with(struct world *world, const struct disk_fault *fault, bool *struck) {
     bool is_sync = fault->call == DISK_SYNC;
     bool is_at_the_end = fault->call == DISK_DELETE; /* only the log's, by who closes last */
@@ -173,7 +173,7 @@ static void a_disk_that_takes_30_ms_to_sync_is_only_slow(void **state) {
         torture_fail("%s", world.wrong);
 }
 
-/* Somebody reads: up to here, but no further, the log can be copied back. */
+/* A reader: the WAL can be checkpointed up to its snapshot, but no further. */
 static sqlite3 *hold_snapshot(const struct world *world) {
     char path[96];
     sqlite3 *db = NULL;
@@ -241,8 +241,8 @@ static void end_at_once(struct world *world, sqlite3 *last) {
     assert_int_equal(sqlite3_close(last), SQLITE_OK);
 }
 
-/* What the log seems to hold after a failed sync may be in the kernel's memory alone. What is
- * committed behind it would be lost with it. */
+/* After a failed sync frames of the WAL may be in the kernel's memory alone. A commit behind them
+ * would be lost with them. */
 static bool start_on_an_unsynced_log(struct world *world, bool is_killed) {
     struct disk_fault fault = {
         .call = DISK_SYNC, .result = SQLITE_IOERR_FSYNC, .at = 1, .ending = "-wal"

@@ -1,5 +1,5 @@
-/* The power fails at a random moment, again and again: what was acknowledged is there, what was
- * refused is not, and what nobody can know is there whole or not at all.
+/* The power fails at random times, again and again: an acknowledged command is there, a refused one
+ * is not, and one without an answer is there whole or not at all.
  * TORTURE_CUTS and SEED choose how often and which. */
 #include "disk.h"
 #include "torture.h"

@@ -1,7 +1,7 @@
 #ifndef ROSTER_TESTS_TORTURE_TORTURE_H
 #define ROSTER_TESTS_TORTURE_TORTURE_H
 
-/* What the programs of this folder share besides disk and world. cmocka.h comes first. */
+/* Shared by the programs of this folder besides disk and world. Include cmocka.h first. */
 
 /** A number of the environment, or `otherwise`. */
 unsigned long torture_number(const char *name, unsigned long otherwise);

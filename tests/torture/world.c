@@ -158,7 +158,7 @@ static struct record record_of(const struct person *person, unsigned which, stru
 
 /* ---- a job on the writer's thread ---- */
 
-/* What the job makes of the record as this transaction has it; it does not ask the model. */
+/* The change of a job, to the record as this transaction has it; it does not use the model. */
 static void change_record(const struct job *job, struct record *record, bool is_new,
                           struct arena *arena) {
     struct value *values = record->values;
@@ -330,7 +330,7 @@ struct world_group world_change(struct world *world, unsigned count) {
 
 /* ---- holding the database against the model ---- */
 
-/* What a record has, read again, of a field that was not set. */
+/* The value of a field that was not set, when the record is read again. */
 static struct value value_of_nothing(const struct field *field) {
     if (!field_is_kept_in_json(field))
         return value_null();
@@ -390,7 +390,7 @@ static bool same_token(struct world *world, struct store_view *view, unsigned wh
     struct token_hash hash = hash_of(person->token);
     struct token token;
     if (!person->token)
-        return true; /* that there is no other token, the count tells */
+        return true; /* the count shows that there is no other token */
     if (store_token(view, &hash, arena, &token) == STATUS_OK && token.user_id == FIRST_ID + which &&
         token.kind == (person->token_is_spent ? TOKEN_SPENT : TOKEN_REFRESH))
         return true;
@@ -414,7 +414,7 @@ static bool same_person(struct world *world, struct store_view *view, unsigned w
     return same;
 }
 
-/* A connection beside the store's own, for what store.h does not tell. */
+/* A connection beside the store's own, for facts that store.h does not have. */
 static struct connection *open_beside(const struct world *world) {
     char path[96];
     (void)snprintf(path, sizeof path, "%s/roster.db", world->directory);

@@ -10,7 +10,7 @@
 
 enum { PEOPLE = 8 };
 
-/** What a user must be, after the jobs that are known to be kept. */
+/** The expected state of a user, after the jobs that are known to be stored. */
 struct person {
     bool exists;
     int64_t version;
@@ -51,7 +51,7 @@ struct world_group {
 /** Runs `count` random jobs as one group, and waits for the answers. */
 struct world_group world_change(struct world *world, unsigned count);
 
-/** What became of commands that were answered with an error because of a fault. */
+/** The outcomes of commands that were answered with an error because of a fault. */
 enum doubt {
     NOTHING_KEPT, /* they must have left no trace */
     PREFIX_KEPT,  /* the first of them may be there, and then whole: nobody knew any more */
