@@ -56,8 +56,8 @@ static void ignore(struct exchange *exchange) {
 }
 
 static void take_turn(void) {
-    struct errand errand = { .run = nothing };
-    loop_post(&loop, &errand); /* or it would sleep */
+    struct io_task io_task = { .run = nothing };
+    loop_post(&loop, &io_task); /* or it would sleep */
     run_once(&loop);
 }
 

@@ -15,9 +15,9 @@ struct loop;
 struct served;
 
 /** Something that another thread wants done by an I/O thread. */
-struct errand {
-    struct errand *next;
-    void (*run)(struct errand *errand);
+struct io_task {
+    struct io_task *next;
+    void (*run)(struct io_task *io_task);
 };
 
 /** What a connection is at. How long each phase may take stands in loop.c. */
@@ -89,7 +89,7 @@ struct client_calls {
 
 /** A connection. Once it was given to a loop it belongs to that thread. */
 struct client {
-    struct errand errand; /* being given to its thread */
+    struct io_task io_task; /* being given to its thread */
     struct loop *loop;
     const struct client_calls *calls;
     const struct protocols *protocols;

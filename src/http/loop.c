@@ -52,14 +52,14 @@ struct limit loop_limit(const struct loop *loop, enum phase phase) {
     return (struct limit){ 0 };
 }
 
-/* ---- errands ---- */
+/* ---- tasks from other threads ---- */
 
-void loop_post(struct loop *loop, struct errand *errand) {
+void loop_post(struct loop *loop, struct io_task *io_task) {
     atomic_fetch_add(&loop->posting, 1);
-    errand->next = atomic_load_explicit(&loop->errands, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak(&loop->errands, &errand->next, errand))
+    io_task->next = atomic_load_explicit(&loop->io_tasks, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&loop->io_tasks, &io_task->next, io_task))
         ;
-    /* Either the thread sees the errand before it sleeps, or it is seen to sleep here. */
+    /* Either the thread sees the task before it sleeps, or it is seen to sleep here. */
     if (atomic_load(&loop->sleeps) && atomic_exchange(&loop->sleeps, false)) {
         uint64_t one = 1;
         ssize_t written = write(loop->wake, &one, sizeof one);
@@ -69,15 +69,15 @@ void loop_post(struct loop *loop, struct errand *errand) {
     atomic_fetch_sub(&loop->posting, 1); /* the last touch: now it may be freed */
 }
 
-static void run_errands(struct loop *loop) {
-    struct errand *last = atomic_exchange(&loop->errands, NULL), *first = NULL;
+static void run_io_tasks(struct loop *loop) {
+    struct io_task *last = atomic_exchange(&loop->io_tasks, NULL), *first = NULL;
     while (last) {
-        struct errand *before = last->next;
+        struct io_task *before = last->next;
         last->next = first;
         first = last;
         last = before;
     }
-    for (struct errand *next; first; first = next) {
+    for (struct io_task *next; first; first = next) {
         next = first->next;
         first->run(first);
     }
@@ -176,8 +176,8 @@ unsigned loop_in_flight(const struct loop *loop) {
     return drains + atomic_load(&loop->in_flight);
 }
 
-static void join(struct errand *errand) {
-    struct client *client = (struct client *)errand;
+static void join(struct io_task *io_task) {
+    struct client *client = (struct client *)io_task;
     struct loop *loop = client->loop;
     struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                  .data.ptr = client };
@@ -193,9 +193,9 @@ static void join(struct errand *errand) {
 }
 
 void loop_give(struct loop *loop, struct client *client) {
-    client->errand.run = join;
+    client->io_task.run = join;
     loop->given++;
-    loop_post(loop, &client->errand);
+    loop_post(loop, &client->io_task);
 }
 
 unsigned loop_connections(const struct loop *loop) {
@@ -253,11 +253,11 @@ static bool has_timed(const struct loop *loop) {
     return false;
 }
 
-/* Sleeps until a connection is ready, an errand came, or a deadline is to be looked at. */
+/* Sleeps until a connection is ready, a task came, or a deadline is to be looked at. */
 static int wait_for_work(struct loop *loop, struct epoll_event *events) {
     int timeout_ms = loop->again ? 0 : has_timed(loop) ? LOOK_EVERY_MS : -1;
     atomic_store(&loop->sleeps, true);
-    if (atomic_load(&loop->errands) || atomic_load(&loop->is_stopping))
+    if (atomic_load(&loop->io_tasks) || atomic_load(&loop->is_stopping))
         timeout_ms = 0;
     int found = epoll_wait(loop->poll, events, EVENTS, timeout_ms);
     atomic_store(&loop->sleeps, false);
@@ -297,7 +297,7 @@ static void run_once(struct loop *loop) {
     loop->now_ms = loop->now_us / 1000;
     for (int i = 0; i < found; i++)
         take_event(loop, &events[i]);
-    run_errands(loop);
+    run_io_tasks(loop);
     run_again(loop);
     if (!atomic_load_explicit(&loop->has_drained, memory_order_relaxed) &&
         atomic_load_explicit(loop->is_draining, memory_order_relaxed)) {
@@ -314,7 +314,7 @@ static void *run(void *argument) {
     arena_keep_chunks(KEPT_CHUNKS);
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire))
         run_once(loop);
-    run_errands(loop); /* a client that came meanwhile is closed with all others */
+    run_io_tasks(loop); /* a client that came meanwhile is closed with all others */
     for (enum phase phase = 0; phase < PHASES; phase++)
         for (struct client *client; (client = loop->phases[phase].first);)
             client->calls->end(client);
@@ -323,8 +323,8 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static void nothing(struct errand *errand) {
-    (void)errand;
+static void nothing(struct io_task *io_task) {
+    (void)io_task;
 }
 
 static bool start(struct loop *loop) {
@@ -366,7 +366,7 @@ void loop_stop(struct loop *loop) {
     if (!loop)
         return;
     if (loop->runs) {
-        struct errand wake_up = { .run = nothing };
+        struct io_task wake_up = { .run = nothing };
         atomic_store(&loop->is_stopping, true);
         loop_post(loop, &wake_up);
         int failed = pthread_join(loop->thread, NULL);

@@ -37,7 +37,7 @@ struct loop {
     bool is_short;           /* and were there more of them than before? */
     int64_t date_s;          /* which second `date` is */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
-    struct errand draining;  /* wakes the thread for that */
+    struct io_task draining; /* wakes the thread for that */
     char *in, *out;          /* LOOP_BUFFER bytes each, for whichever client has its turn */
     atomic_uint in_flight;   /* see loop_count; these three are written by this thread alone */
     atomic_uint gone;        /* clients that were given to it and are no more */
@@ -45,7 +45,7 @@ struct loop {
     unsigned given;          /* the acceptor's own count of the clients it gave */
 
     /* Others write these, so they lie on a cache line of their own. */
-    _Alignas(64) _Atomic(struct errand *) errands; /* last first */
+    _Alignas(64) _Atomic(struct io_task *) io_tasks; /* last first */
     atomic_bool sleeps, is_stopping;
     atomic_uint posting; /* threads that are in loop_post: its work may be done before they leave */
     int wake;            /* eventfd */
@@ -61,8 +61,8 @@ struct loop *loop_start(const struct listen_options *options,
 /** Ends the thread and its connections, and frees. Takes NULL. */
 void loop_stop(struct loop *loop);
 
-/** Any thread: has the errand run soon. It stays the caller's until it runs. */
-void loop_post(struct loop *loop, struct errand *errand);
+/** Any thread: has the task run soon. It stays the caller's until it runs. */
+void loop_post(struct loop *loop, struct io_task *io_task);
 
 /** The acceptor only: hands over a connection that client_new made. */
 void loop_give(struct loop *loop, struct client *client);

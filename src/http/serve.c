@@ -334,8 +334,8 @@ void exchange_suspend(struct exchange *exchange) {
     served->is_suspended = true;
 }
 
-static void resume(struct errand *errand) {
-    struct served *served = (struct served *)((char *)errand - offsetof(struct served, errand));
+static void resume(struct io_task *io_task) {
+    struct served *served = (struct served *)((char *)io_task - offsetof(struct served, io_task));
     struct client *client = served->client;
     void (*step)(struct exchange *) = served->exchange.next;
     served->exchange.next = NULL;
@@ -346,8 +346,8 @@ static void resume(struct errand *errand) {
 
 void exchange_resume(struct exchange *exchange) {
     struct served *served = served_of(exchange);
-    served->errand.run = resume;
-    loop_post(served->client->loop, &served->errand);
+    served->io_task.run = resume;
+    loop_post(served->client->loop, &served->io_task);
 }
 
 struct text exchange_header(const struct exchange *exchange, const char *name) {

@@ -34,7 +34,7 @@ struct h2_stream {
 struct served {
     struct exchange exchange; /* first */
     struct arena arena;
-    struct errand errand; /* being resumed */
+    struct io_task io_task; /* being resumed */
     struct client *client;
     const struct sockaddr_storage *from; /* the client's address */
     struct served *next;                 /* the protocol's own list */

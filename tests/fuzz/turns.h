@@ -69,8 +69,8 @@ static struct loop *turns_loop(void) {
 
 /* A task keeps it from sleeping. */
 static void turns_take(void) {
-    struct errand errand = { .run = nothing };
-    loop_post(turns_loop(), &errand);
+    struct io_task io_task = { .run = nothing };
+    loop_post(turns_loop(), &io_task);
     run_once(turns_loop());
 }
 
