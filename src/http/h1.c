@@ -153,16 +153,16 @@ static void run_current(struct client *client) {
 }
 
 /* Has llhttp found the same end of the head, and expects the same body behind it? */
-static bool parser_agrees(struct h1 *h1, struct text head, const struct guard *guard) {
+static bool parser_agrees(struct h1 *h1, struct text head, const struct head_check *check) {
     llhttp_t *parser = &h1->parser;
     llhttp_errno_t result = llhttp_get_errno(parser);
-    bool has_body = guard->is_chunked || guard->length;
+    bool has_body = check->is_chunked || check->length;
     if (!h1->saw_head || h1->is_complete == has_body)
         return false;
     if (h1->is_complete)
         return result == HPE_PAUSED && llhttp_get_error_pos(parser) == head.at + head.len;
-    return result == HPE_OK && guard->is_chunked == ((parser->flags & F_CHUNKED) != 0) &&
-           (guard->is_chunked || parser->content_length == guard->length);
+    return result == HPE_OK && check->is_chunked == ((parser->flags & F_CHUNKED) != 0) &&
+           (check->is_chunked || parser->content_length == check->length);
 }
 
 static void run_parser(struct client *client, struct text head) {
@@ -187,7 +187,7 @@ static void go_on(struct served *served) {
 static void take_head(struct client *client, const char *bytes, const struct head_scan *scan) {
     struct h1 *h1 = &client->h1;
     struct served *served = serve_begin(client);
-    struct guard guard = { 0 };
+    struct head_check check = { 0 };
     const char *reason = NULL;
     if (!served) {
         give_up(client);
@@ -203,14 +203,14 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     h1->next = H1_body;
     run_parser(client, head);
     /* From here on the head is written to. */
-    enum status status = head_parse(&served->head, scan, head, &guard, &reason);
+    enum status status = head_parse(&served->head, scan, head, &check, &reason);
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
         return;
     }
-    guard.is_misread = !parser_agrees(h1, head, &guard);
-    served->wants_continue = guard.expects_continue && guard.minor > 0;
-    bool goes_on = serve_head(served, &guard);
+    check.is_misread = !parser_agrees(h1, head, &check);
+    served->wants_continue = check.expects_continue && check.minor > 0;
+    bool goes_on = serve_head(served, &check);
     if (h1->is_complete && (goes_on || !client->is_last))
         run_current(client);
     else if (goes_on)

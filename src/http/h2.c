@@ -274,19 +274,19 @@ static int keep_early(struct h2 *h2, struct served *served, struct text bytes) {
 }
 
 /* A body that is to come has no need to be announced. */
-static int judge_head(struct client *client, struct served *served, struct guard *guard) {
-    guard->is_chunked = !served->h2.is_whole && !guard->lengths;
-    served->h2.length = guard->length;
-    served->wants_continue = guard->expects_continue;
-    return serve_head(served, guard) ? begin_body(client->h2, served) : 0;
+static int judge_head(struct client *client, struct served *served, struct head_check *check) {
+    check->is_chunked = !served->h2.is_whole && !check->lengths;
+    served->h2.length = check->length;
+    served->wants_continue = check->expects_continue;
+    return serve_head(served, check) ? begin_body(client->h2, served) : 0;
 }
 
 /* Has the head judged. */
 static int take_head(struct client *client, struct served *served) {
     struct h2 *h2 = client->h2;
-    struct guard guard = { 0 };
+    struct head_check check = { 0 };
     bool is_too_large = fields_are_too_many(&h2->fields);
-    enum status status = fields_read(&h2->fields, &served->head, &guard);
+    enum status status = fields_read(&h2->fields, &served->head, &check);
     served->exchange.method = served->head.method;
     fields_drop(&h2->fields);
     if (is_too_large)
@@ -294,7 +294,7 @@ static int take_head(struct client *client, struct served *served) {
     if (status == STATUS_BAD_INPUT)
         return reset_unanswered(h2, served, NGHTTP2_PROTOCOL_ERROR); /* RFC 9113 8.1.1 */
     if (status == STATUS_OK)
-        return judge_head(client, served, &guard);
+        return judge_head(client, served, &check);
     serve_refuse(served, status, NULL);
     return 0;
 }

@@ -27,7 +27,7 @@ static const struct text pseudo_names[PSEUDOS] = {
 /* What is found on the way through the list. */
 struct reading {
     struct head *head;
-    struct guard *guard;
+    struct head_check *check;
     struct text pseudo[PSEUDOS];
     struct text host;
     bool is_malformed;
@@ -129,7 +129,7 @@ static void see_field(struct reading *reading, struct header field) {
     reading->is_malformed |= is_of_connection(field);
     if (text_equal(field.name, TEXT("host")))
         reading->host = field.value;
-    guard_see(reading->guard, field.name, field.value);
+    head_check_add(reading->check, field.name, field.value);
     head->headers[head->count++] = field;
 }
 
@@ -156,7 +156,7 @@ static bool set_host(struct reading *reading) {
         return false;
     if (reading->host.at || !authority.at)
         return !authority.at || text_equal_nocase(reading->host, authority);
-    guard_see(reading->guard, TEXT("Host"), authority);
+    head_check_add(reading->check, TEXT("Host"), authority);
     head->headers[head->count++] = (struct header){ TEXT("Host"), authority };
     return true;
 }
@@ -165,21 +165,22 @@ static enum status judge(struct reading *reading) {
     struct head *head = reading->head;
     struct text method = reading->pseudo[PSEUDO_method];
     head_set_method(head, method);
-    if (reading->is_malformed || !guard_is_token(method))
+    if (reading->is_malformed || !head_check_is_token(method))
         return STATUS_BAD_INPUT;
     if (head->method == METHOD_OTHER)
         return STATUS_NOT_IMPLEMENTED;
     return set_target(head, reading->pseudo) && set_host(reading) ? STATUS_OK : STATUS_BAD_INPUT;
 }
 
-enum status fields_read(const struct field_list *list, struct head *head, struct guard *guard) {
-    struct reading reading = { .head = head, .guard = guard };
+enum status fields_read(const struct field_list *list, struct head *head,
+                        struct head_check *check) {
+    struct reading reading = { .head = head, .check = check };
     struct text bytes = arena_text(head->arena, (struct text){ list->bytes, list->size });
     head->method = METHOD_OTHER;
     head->headers = arena_alloc(head->arena, (list->count + 1) * sizeof *head->headers);
     if (!bytes.at || !head->headers)
         return STATUS_BROKEN;
-    guard->minor = 1;
+    check->minor = 1;
     const char *at = bytes.at;
     for (uint32_t i = 0; i < list->count; i++) {
         struct header field = take_field(&at);

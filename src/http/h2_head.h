@@ -26,12 +26,12 @@ bool fields_are_too_many(const struct field_list *list) MUST_CHECK;
 void fields_drop(struct field_list *list);
 
 /**
- * Makes a head of the list and shows its fields to the guard; :authority becomes the Host header.
+ * Makes a head of the list and shows its fields to the check; :authority becomes the Host header.
  * The texts are copied into the head's arena. BAD_INPUT: it is malformed (RFC 9113 section 8.1.1);
  * NOT_IMPLEMENTED (method); BROKEN: no memory. `method` and `is_head` are set whatever is wrong
  * otherwise.
  */
 enum status fields_read(const struct field_list *list, struct head *head,
-                        struct guard *guard) MUST_CHECK;
+                        struct head_check *check) MUST_CHECK;
 
 #endif

@@ -17,7 +17,7 @@ struct list {
 struct result {
     enum status status;
     struct head head;
-    struct guard guard;
+    struct head_check check;
 };
 
 static struct result read_list(const struct list *list, struct arena *arena) {
@@ -26,7 +26,7 @@ static struct result read_list(const struct list *list, struct arena *arena) {
     for (const char *const *field = list->fields; *field; field += 2)
         assert_true(fields_add(&fields, text_of(field[0]), text_of(field[1])));
     result.head.arena = arena;
-    result.status = fields_read(&fields, &result.head, &result.guard);
+    result.status = fields_read(&fields, &result.head, &result.check);
     fields_drop(&fields);
     assert_null(fields.bytes);
     return result;
@@ -60,9 +60,9 @@ static void a_list_makes_the_head_that_http_1_1_would(void **state) {
         assert_int_equal(head->headers[i].name.at[head->headers[i].name.len], '\0');
         assert_int_equal(head->headers[i].value.at[head->headers[i].value.len], '\0');
     }
-    assert_int_equal(result.guard.hosts, 1);
-    assert_int_equal(result.guard.minor, 1);
-    assert_int_equal(result.guard.length, 7);
+    assert_int_equal(result.check.hosts, 1);
+    assert_int_equal(result.check.minor, 1);
+    assert_int_equal(result.check.length, 7);
     arena_close(&arena);
 }
 
@@ -125,7 +125,7 @@ static void what_is_malformed_is_told_apart_from_what_is_not_served(void **state
     }
 }
 
-static void the_guard_sees_what_else_is_wrong(void **state) {
+static void the_check_sees_what_else_is_wrong(void **state) {
     static const struct {
         struct list list;
         bool is_ok;
@@ -147,7 +147,8 @@ static void the_guard_sees_what_else_is_wrong(void **state) {
         const char *reason;
         struct result result = read_list(&cases[i].list, &arena);
         assert_int_equal(result.status, STATUS_OK);
-        assert_int_equal(guard_judge(&result.guard, 100, &reason) == STATUS_OK, cases[i].is_ok);
+        assert_int_equal(head_check_result(&result.check, 100, &reason) == STATUS_OK,
+                         cases[i].is_ok);
         arena_close(&arena);
     }
 }
@@ -156,7 +157,7 @@ static void the_method_of_a_list_that_is_too_large_is_known(void **state) {
     struct field_list fields = { 0 };
     struct arena arena = { 0 };
     struct head head = { .arena = &arena };
-    struct guard guard = { 0 };
+    struct head_check check = { 0 };
     (void)state;
     assert_true(fields_add(&fields, TEXT(":method"), TEXT("HEAD")));
     unsigned kept = 1;
@@ -170,7 +171,7 @@ static void the_method_of_a_list_that_is_too_large_is_known(void **state) {
         assert_true(fields_add(&fields, TEXT("a"), TEXT("")));
     assert_true(fields_are_too_many(&fields));
     assert_int_equal(fields.count, kept);
-    assert_int_equal(fields_read(&fields, &head, &guard), STATUS_BAD_INPUT);
+    assert_int_equal(fields_read(&fields, &head, &check), STATUS_BAD_INPUT);
     assert_true(head.is_head);
     fields_drop(&fields);
     arena_close(&arena);
@@ -180,7 +181,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_makes_the_head_that_http_1_1_would),
         cmocka_unit_test(what_is_malformed_is_told_apart_from_what_is_not_served),
-        cmocka_unit_test(the_guard_sees_what_else_is_wrong),
+        cmocka_unit_test(the_check_sees_what_else_is_wrong),
         cmocka_unit_test(the_method_of_a_list_that_is_too_large_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

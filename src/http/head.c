@@ -50,7 +50,7 @@ static bool has_target_bytes(struct text target) {
 static enum status judge_line(struct text line, const char **reason) {
     struct request_line parts = split_line(line);
     struct head head;
-    if (!guard_is_token(parts.method))
+    if (!head_check_is_token(parts.method))
         *reason = "The request line must begin with a method.";
     else if (!has_target_bytes(parts.target))
         *reason = "The request line must have a target of printable ASCII, without `#`.";
@@ -136,7 +136,7 @@ bool head_set_target(struct head *head, struct text target, struct text *authori
         *authority = (struct text){ target.at + scheme, end - scheme };
         path = (struct text){ target.at + end, target.len - end };
         /* RFC 9110 section 4.2.1: a URL without a host is invalid. */
-        if (!authority->len || authority->at[0] == ':' || !guard_is_host(*authority))
+        if (!authority->len || authority->at[0] == ':' || !head_check_is_host(*authority))
             return false;
     }
     query = path;
@@ -159,7 +159,7 @@ static void terminate(struct text text) {
     ((char *)(uintptr_t)text.at)[text.len] = '\0'; /* the colon, a blank or the CR after it */
 }
 
-static enum status take_header(struct head *head, struct text line, struct guard *guard,
+static enum status take_header(struct head *head, struct text line, struct head_check *check,
                                const char **reason) {
     if (line.at[0] == ' ' || line.at[0] == '\t') {
         *reason = "A header must not go on in a second line."; /* RFC 9112 section 5.2 */
@@ -171,7 +171,7 @@ static enum status take_header(struct head *head, struct text line, struct guard
         return STATUS_BAD_INPUT;
     }
     value = trim_blanks(value);
-    guard_see(guard, name, value);
+    head_check_add(check, name, value);
     terminate(name);
     terminate(value);
     head->headers[head->count++] = (struct header){ name, value };
@@ -195,7 +195,7 @@ static struct text next_line(struct text *rest) {
 }
 
 enum status head_parse(struct head *head, const struct head_scan *scan, struct text bytes,
-                       struct guard *guard, const char **reason) {
+                       struct head_check *check, const char **reason) {
     struct request_line parts = split_line(next_line(&bytes));
     struct text authority;
     *reason = NULL;
@@ -203,7 +203,7 @@ enum status head_parse(struct head *head, const struct head_scan *scan, struct t
     if (!head->headers)
         return STATUS_BROKEN;
     head_set_method(head, parts.method);
-    guard->minor = (unsigned)(parts.version.at[7] - '0');
+    check->minor = (unsigned)(parts.version.at[7] - '0');
     if (!head_set_target(head, parts.target, &authority)) {
         *reason = "The target must be a path that begins with `/`, a URL of http or https, or `*` "
                   "of OPTIONS.";
@@ -211,7 +211,7 @@ enum status head_parse(struct head *head, const struct head_scan *scan, struct t
     }
     enum status status = STATUS_OK;
     for (unsigned i = 1; i < scan->lines && status == STATUS_OK; i++)
-        status = take_header(head, next_line(&bytes), guard, reason);
+        status = take_header(head, next_line(&bytes), check, reason);
     if (status == STATUS_OK && authority.at)
         status = replace_host(head, authority);
     return status;

@@ -1,7 +1,7 @@
 #ifndef ROSTER_HTTP_HEAD_H
 #define ROSTER_HTTP_HEAD_H
 
-#include "http/guard.h"
+#include "http/head_check.h"
 #include "http/http.h"
 
 enum {
@@ -42,12 +42,12 @@ enum status head_scan(struct head_scan *scan, const char *bytes, size_t size,
                       const char **reason) MUST_CHECK;
 
 /**
- * Takes a whole head apart, which head_scan found nothing wrong with, and shows it to the guard.
+ * Takes a whole head apart, which head_scan found nothing wrong with, and shows it to the check.
  * `bytes` (`size` of them, from the request line to the empty line) are written to, for the NULs,
  * and must live as long as the head. BAD_INPUT with a sentence in `reason`, or BROKEN: no memory.
  */
 enum status head_parse(struct head *head, const struct head_scan *scan, struct text bytes,
-                       struct guard *guard, const char **reason) MUST_CHECK;
+                       struct head_check *check, const char **reason) MUST_CHECK;
 
 /** Sets method and is_head; METHOD_OTHER for one that is not served. */
 void head_set_method(struct head *head, struct text method);

@@ -220,7 +220,7 @@ static void empty_lines_before_a_head_count_as_its_bytes(void **state) {
 struct parsed {
     struct arena arena;
     struct head head;
-    struct guard guard;
+    struct head_check check;
     enum status status;
     const char *reason;
 };
@@ -233,7 +233,7 @@ static void parse(struct parsed *parsed, const char *text) {
     struct text bytes = arena_text(
         &parsed->arena, (struct text){ text + scan.skipped, scan.scanned - scan.skipped });
     parsed->head.arena = &parsed->arena;
-    parsed->status = head_parse(&parsed->head, &scan, bytes, &parsed->guard, &parsed->reason);
+    parsed->status = head_parse(&parsed->head, &scan, bytes, &parsed->check, &parsed->reason);
     assert_int_equal(parsed->status == STATUS_BAD_INPUT, parsed->reason != NULL);
 }
 
@@ -291,7 +291,7 @@ static void targets_are_split_whatever_their_form(void **state) {
         assert_text(parsed.head.path, good[i].path);
         assert_text(parsed.head.query, good[i].query);
         assert_text(head_value(&parsed.head, TEXT("host")), good[i].host);
-        assert_int_equal(parsed.guard.hosts, 1);
+        assert_int_equal(parsed.check.hosts, 1);
         arena_close(&parsed.arena);
     }
     for (size_t i = 0; i < LENGTH(bad); i++) {
@@ -315,7 +315,7 @@ static void an_authority_in_the_target_replaces_every_host_but_adds_none(void **
     parse(&parsed, "GET http://b/ HTTP/1.1\r\n\r\n");
     assert_int_equal(parsed.status, STATUS_OK);
     assert_text(head_value(&parsed.head, TEXT("Host")), NULL);
-    assert_int_equal(parsed.guard.hosts, 0); /* which the guard refuses */
+    assert_int_equal(parsed.check.hosts, 0); /* which the head check refuses */
     arena_close(&parsed.arena);
 }
 
@@ -380,7 +380,7 @@ static void methods_are_told_apart(void **state) {
         parse(&parsed, text);
         assert_int_equal(parsed.head.method, methods[i].method);
         assert_int_equal(parsed.head.is_head, strcmp(methods[i].name, "HEAD") == 0);
-        assert_int_equal(parsed.guard.minor, i);
+        assert_int_equal(parsed.check.minor, i);
         arena_close(&parsed.arena);
     }
     head_set_method(&head, TEXT("GETS"));
@@ -395,7 +395,7 @@ static void without_memory_it_says_so(void **state) {
     /* The first arena has no room at all, the second none for the new host. */
     for (int i = 0; i < 2; i++) {
         struct head_scan scan = { 0 };
-        struct guard guard = { 0 };
+        struct head_check check = { 0 };
         struct arena arena = { .limit = 1 };
         struct head head = { .arena = &arena };
         char bytes[100];
@@ -406,7 +406,7 @@ static void without_memory_it_says_so(void **state) {
             arena.at = room;
             arena.end = room + sizeof room;
         }
-        assert_int_equal(head_parse(&head, &scan, text_of(bytes), &guard, &reason), STATUS_BROKEN);
+        assert_int_equal(head_parse(&head, &scan, text_of(bytes), &check, &reason), STATUS_BROKEN);
         assert_null(reason);
     }
 }

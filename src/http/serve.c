@@ -106,17 +106,17 @@ static void redirect(struct served *served) {
     give_reply(served);
 }
 
-/* What the guard saw decides about the connection too. */
-static void note_connection(struct served *served, const struct guard *guard) {
+/* Some headers also decide what becomes of the connection. */
+static void note_connection(struct served *served, const struct head_check *check) {
     enum method method = served->exchange.method;
     bool may_have_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
-    bool keeps = guard->minor > 0 || guard->says_keep_alive;
+    bool keeps = check->minor > 0 || check->says_keep_alive;
     /* Behind a body that nobody announced nothing is read: it might be that body. */
     served->is_last =
-        guard->says_close || !keeps || (may_have_body && !guard->lengths && !guard->codings);
-    served->says_keep_alive = guard->minor == 0 && !served->is_last;
+        check->says_close || !keeps || (may_have_body && !check->lengths && !check->codings);
+    served->says_keep_alive = check->minor == 0 && !served->is_last;
     served->ends_if_early =
-        guard->is_chunked || guard->length > DROPPED_BODY_MAX || guard->expects_continue;
+        check->is_chunked || check->length > DROPPED_BODY_MAX || check->expects_continue;
 }
 
 /* The reply is there before the body. A short body is still read, so that the connection stays. */
@@ -204,11 +204,11 @@ static bool admit_body(struct served *served) {
 }
 
 /* Lets the application answer before the body comes. */
-static bool show_head(struct served *served, const struct guard *guard) {
+static bool show_head(struct served *served, const struct head_check *check) {
     const struct listen_options *options = served->client->loop->options;
-    bool has_body = guard->is_chunked || guard->length;
+    bool has_body = check->is_chunked || check->length;
     served->exchange.body_limit = options->body_limit;
-    served->exchange.announced = guard->length;
+    served->exchange.announced = check->length;
     if (has_body && options->head)
         options->head(&served->exchange);
     if (!served->is_suspended)
@@ -218,9 +218,10 @@ static bool show_head(struct served *served, const struct guard *guard) {
 }
 
 /* May the request go on, as far as its head and the state of the server tell? */
-static enum status check_head(struct served *served, const struct guard *guard,
+static enum status check_head(struct served *served, const struct head_check *check,
                               const char **reason) {
-    enum status status = guard_judge(guard, served->client->loop->options->body_limit, reason);
+    enum status status =
+        head_check_result(check, served->client->loop->options->body_limit, reason);
     if (status == STATUS_OK && served->is_late)
         return STATUS_UNAVAILABLE;
     if (status == STATUS_OK && has_no_room(served))
@@ -228,12 +229,12 @@ static enum status check_head(struct served *served, const struct guard *guard,
     return status == STATUS_OK ? take_client(served, reason) : status;
 }
 
-bool serve_head(struct served *served, const struct guard *guard) {
+bool serve_head(struct served *served, const struct head_check *check) {
     const char *reason;
     served->exchange.method = served->head.method;
     served->exchange.path = served->head.path;
-    note_connection(served, guard);
-    enum status status = check_head(served, guard, &reason);
+    note_connection(served, check);
+    enum status status = check_head(served, check, &reason);
     if (status == STATUS_BUSY) {
         refuse_busy(served);
         return false;
@@ -252,7 +253,7 @@ bool serve_head(struct served *served, const struct guard *guard) {
         redirect(served);
         return false;
     }
-    return show_head(served, guard);
+    return show_head(served, check);
 }
 
 bool serve_body_fits(struct served *served, uint64_t size) {

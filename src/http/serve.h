@@ -5,8 +5,8 @@
  * it. All of it runs on the client's own thread. */
 
 #include "http/connection.h"
-#include "http/guard.h"
 #include "http/head.h"
+#include "http/head_check.h"
 
 enum serving {
     SERVING_body,  /* the body is read */
@@ -62,11 +62,11 @@ struct served {
 struct served *serve_begin(struct client *client) MUST_CHECK;
 
 /**
- * The head is whole and in `served->head`, and the guard has seen it: decides whether the request
+ * The head is whole and in `served->head`, and in `check`: decides whether the request
  * may go on. True: the body is to be read. False: it is refused or answered already, and
  * protocol->reply was called; or, in SERVING_head, protocol->reply or protocol->go_on will be.
  */
-bool serve_head(struct served *served, const struct guard *guard) MUST_CHECK;
+bool serve_head(struct served *served, const struct head_check *check) MUST_CHECK;
 
 /** Why did its arena refuse: FULL when all requests together hold too much, else BROKEN. */
 enum status serve_lack(const struct served *served) MUST_CHECK;

@@ -16,7 +16,7 @@
 #include "api/page_cursor.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
-#include "http/guard.h"
+#include "http/head_check.h"
 #include "service/seed.h"
 
 #include <arpa/inet.h>
@@ -108,7 +108,7 @@ static void wait_for(sem_t *semaphore) {
 /* False for what the listener does not let through. */
 static bool take_apart(struct text input, struct fake *fake) {
     struct exchange *exchange = &fake->exchange;
-    struct guard guard = { 0 };
+    struct head_check check = { 0 };
     const char *reason;
     const char *end = input.at ? memmem(input.at, input.len, "\n\n", 2) : NULL;
     struct text head = { input.at, end ? (size_t)(end - input.at) : input.len };
@@ -119,7 +119,7 @@ static bool take_apart(struct text input, struct fake *fake) {
     fake->headers = rest;
     while (rest.at) {
         struct text value = text_cut(&rest, '\n'), name = text_cut(&value, ':');
-        guard_see(&guard, name, text_trim(value));
+        head_check_add(&check, name, text_trim(value));
     }
     for (size_t i = 0; i < line.len; i++)
         if (line.at[i] < ' ' || line.at[i] >= 0x7F)
@@ -133,7 +133,7 @@ static bool take_apart(struct text input, struct fake *fake) {
         exchange->path.len = (size_t)(query - line.at);
         fake->query = (struct text){ query + 1, line.len - exchange->path.len - 1 };
     }
-    return guard_judge(&guard, BODY_LIMIT, &reason) == STATUS_OK &&
+    return head_check_result(&check, BODY_LIMIT, &reason) == STATUS_OK &&
            exchange->body.len <= BODY_LIMIT;
 }
 

@@ -1,6 +1,6 @@
 /* The head of a request must have one meaning. Where recipients are free to choose, a proxy may
  * choose otherwise than this server: such a request is refused instead. */
-#include "http/guard.h"
+#include "http/head_check.h"
 
 #include "http/bytes.h"
 
@@ -8,19 +8,19 @@
 
 #include <ctype.h>
 
-static void see_length(struct guard *guard, struct text value) {
+static void see_length(struct head_check *check, struct text value) {
     int64_t length;
-    guard->lengths++;
+    check->lengths++;
     struct text digits = value;
     while (digits.len > 1 && digits.at[0] == '0')
         digits = (struct text){ digits.at + 1, digits.len - 1 };
     if (!text_to_int64(digits, &length) || length < 0)
-        guard->is_malformed = true;
+        check->is_malformed = true;
     else
-        guard->length = (uint64_t)length;
+        check->length = (uint64_t)length;
 }
 
-bool guard_is_token(struct text name) {
+bool head_check_is_token(struct text name) {
     return name.len && bytes_are(name, BYTES_token);
 }
 
@@ -52,7 +52,7 @@ static bool is_ipv6(struct text address) {
     return network_read_address(address, AF_INET6, &ignored);
 }
 
-bool guard_is_host(struct text value) {
+bool head_check_is_host(struct text value) {
     struct text port = value;
     if (!value.len)
         return true; /* RFC 9110 section 7.2: empty where the target has no authority */
@@ -68,7 +68,7 @@ bool guard_is_host(struct text value) {
 }
 
 /* RFC 9112 section 6.1. `chunked` is the only one that may end a request's list. */
-static void see_codings(struct guard *guard, struct text value) {
+static void see_codings(struct head_check *check, struct text value) {
     bool is_malformed = !value.len, ends_chunked = false;
     unsigned codings = 0, chunked = 0;
     struct text rest = value;
@@ -76,82 +76,83 @@ static void see_codings(struct guard *guard, struct text value) {
         struct text item = text_trim(text_cut(&rest, ','));
         struct text name = text_trim(text_cut(&item, ';'));
         ends_chunked = text_equal_nocase(name, TEXT("chunked"));
-        is_malformed |= !guard_is_token(name) || (ends_chunked && item.at);
+        is_malformed |= !head_check_is_token(name) || (ends_chunked && item.at);
         chunked += ends_chunked;
         codings++;
     }
-    guard->codings++;
-    guard->is_chunked = text_equal_nocase(value, TEXT("chunked"));
-    guard->has_unknown_coding =
+    check->codings++;
+    check->is_chunked = text_equal_nocase(value, TEXT("chunked"));
+    check->has_unknown_coding =
         !is_malformed && codings > chunked && chunked <= 1 && (!chunked || ends_chunked);
 }
 
-static void see_connection(struct guard *guard, struct text value) {
+static void see_connection(struct head_check *check, struct text value) {
     while (value.at) {
         struct text option = text_trim(text_cut(&value, ','));
-        guard->says_close |= text_equal_nocase(option, TEXT("close"));
-        guard->says_keep_alive |= text_equal_nocase(option, TEXT("keep-alive"));
+        check->says_close |= text_equal_nocase(option, TEXT("close"));
+        check->says_keep_alive |= text_equal_nocase(option, TEXT("keep-alive"));
     }
 }
 
-void guard_see(struct guard *guard, struct text name, struct text value) {
-    guard->has_bad_name |= !guard_is_token(name);
-    guard->has_bad_value |= !bytes_are(value, BYTES_value);
+void head_check_add(struct head_check *check, struct text name, struct text value) {
+    check->has_bad_name |= !head_check_is_token(name);
+    check->has_bad_value |= !bytes_are(value, BYTES_value);
     if (name.len == 4 && text_equal_nocase(name, TEXT("Host"))) {
-        guard->hosts++;
-        guard->has_bad_host |= !guard_is_host(value);
+        check->hosts++;
+        check->has_bad_host |= !head_check_is_host(value);
     } else if (name.len == 14 && text_equal_nocase(name, TEXT("Content-Length"))) {
-        see_length(guard, value);
+        see_length(check, value);
     } else if (name.len == 17 && text_equal_nocase(name, TEXT("Transfer-Encoding"))) {
-        see_codings(guard, value);
+        see_codings(check, value);
     } else if (name.len == 10 && text_equal_nocase(name, TEXT("Connection"))) {
-        see_connection(guard, value);
+        see_connection(check, value);
     } else if (name.len == 6 && text_equal_nocase(name, TEXT("Expect"))) {
         bool is_continue = text_equal_nocase(value, TEXT("100-continue"));
-        guard->expects_continue |= is_continue;
-        guard->expects_other |= !is_continue;
+        check->expects_continue |= is_continue;
+        check->expects_other |= !is_continue;
     }
 }
 
 /* What is wrong with the framing; NULL: nothing. */
-static const char *misframed(const struct guard *guard) {
-    if (guard->lengths > 1)
+static const char *misframed(const struct head_check *check) {
+    if (check->lengths > 1)
         return "The request has more than one Content-Length header.";
-    if (guard->is_malformed)
+    if (check->is_malformed)
         return "Content-Length must be a whole number.";
-    if (guard->lengths && guard->codings)
+    if (check->lengths && check->codings)
         return "The request has both Content-Length and Transfer-Encoding.";
-    if (guard->codings && guard->minor == 0)
+    if (check->codings && check->minor == 0)
         return "HTTP/1.0 has no Transfer-Encoding.";
-    if (guard->codings > 1 || (guard->codings && !guard->is_chunked && !guard->has_unknown_coding))
+    if (check->codings > 1 || (check->codings && !check->is_chunked && !check->has_unknown_coding))
         return "Transfer-Encoding must be chunked, once.";
-    if (guard->is_misread && guard->codings == guard->is_chunked)
+    if (check->is_misread && check->codings == check->is_chunked)
         return "The head could be read in more than one way.";
     return NULL;
 }
 
-enum status guard_judge(const struct guard *guard, size_t body_limit, const char **reason) {
+enum status head_check_result(const struct head_check *check, size_t body_limit,
+                              const char **reason) {
     *reason = NULL;
-    if (guard->has_bad_name)
+    if (check->has_bad_name)
         *reason = "A header's name must be letters, digits and the like, with no blank before the"
                   " colon.";
-    else if (guard->has_bad_value)
+    else if (check->has_bad_value)
         *reason = "A header has a control character in its value.";
-    else if (guard->has_bad_host)
+    else if (check->has_bad_host)
         *reason = "The Host header must be a host name or address, and at most a port.";
-    else if (guard->hosts > 1)
+    else if (check->hosts > 1)
         *reason = "The request has more than one Host header.";
-    else if (!guard->hosts && guard->minor > 0)
+    else if (!check->hosts && check->minor > 0)
         *reason = "The request has no Host header.";
     else
-        *reason = misframed(guard);
+        *reason = misframed(check);
     if (*reason)
         return STATUS_BAD_INPUT;
-    if (guard->codings && !guard->is_chunked) {
+    if (check->codings && !check->is_chunked) {
         *reason = "The only Transfer-Encoding understood here is chunked.";
         return STATUS_NOT_IMPLEMENTED;
     }
-    if (guard->length > body_limit)
+    if (check->length > body_limit)
         return STATUS_TOO_LARGE;
-    return guard->expects_other && guard->minor > 0 ? STATUS_EXPECTATION : STATUS_OK;
+    return check->expects_other && check->minor > 0 ? STATUS_EXPECTATION : STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /* Heads that mean one thing, and heads that could mean two. */
-#include "http/guard.h"
+#include "http/head_check.h"
 #include "http/http.h"
 
 #include <setjmp.h>
@@ -12,16 +12,16 @@ enum { LIMIT = 100 };
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Headers as name, value, name, value ..., NULL. */
-static struct guard see(const char *const *headers) {
-    struct guard guard = { .minor = 1 };
+static struct head_check see(const char *const *headers) {
+    struct head_check check = { .minor = 1 };
     for (; headers[0]; headers += 2)
-        guard_see(&guard, text_of(headers[0]), text_of(headers[1]));
-    return guard;
+        head_check_add(&check, text_of(headers[0]), text_of(headers[1]));
+    return check;
 }
 
-static enum status judge(const struct guard *guard) {
+static enum status judge(const struct head_check *check) {
     const char *reason = "";
-    enum status status = guard_judge(guard, LIMIT, &reason);
+    enum status status = head_check_result(check, LIMIT, &reason);
     assert_int_equal(reason != NULL,
                      status == STATUS_BAD_INPUT || status == STATUS_NOT_IMPLEMENTED);
     return status;
@@ -29,9 +29,9 @@ static enum status judge(const struct guard *guard) {
 
 /* As judge, of a request that is right but for these headers. */
 static enum status judge_with_host(const char *const *headers) {
-    struct guard guard = see(headers);
-    guard_see(&guard, TEXT("Host"), TEXT("x"));
-    return judge(&guard);
+    struct head_check check = see(headers);
+    head_check_add(&check, TEXT("Host"), TEXT("x"));
+    return judge(&check);
 }
 
 static void names_are_tokens_and_values_have_no_control_characters(void **state) {
@@ -59,11 +59,11 @@ static void names_are_tokens_and_values_have_no_control_characters(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++)
         assert_int_equal(judge_with_host(cases[i].headers), cases[i].status);
-    struct guard guard = see((const char *const[]){ "Host", "x", NULL });
-    guard_see(&guard, TEXT("X"), TEXT("a\0b"));
-    assert_int_equal(judge(&guard), STATUS_BAD_INPUT);
-    struct guard other = see((const char *const[]){ "Host", "x", NULL });
-    guard_see(&other, TEXT("X\0"), TEXT("a"));
+    struct head_check check = see((const char *const[]){ "Host", "x", NULL });
+    head_check_add(&check, TEXT("X"), TEXT("a\0b"));
+    assert_int_equal(judge(&check), STATUS_BAD_INPUT);
+    struct head_check other = see((const char *const[]){ "Host", "x", NULL });
+    head_check_add(&other, TEXT("X\0"), TEXT("a"));
     assert_int_equal(judge(&other), STATUS_BAD_INPUT);
 }
 
@@ -118,22 +118,22 @@ static const struct {
 static void a_body_has_one_length_or_one_coding_that_is_chunked(void **state) {
     (void)state;
     for (size_t i = 0; i < LENGTH(bodies); i++) {
-        struct guard guard = see(bodies[i].headers);
+        struct head_check check = see(bodies[i].headers);
         enum status status = judge_with_host(bodies[i].headers);
         if (status != bodies[i].status)
             fail_msg("case %zu: %d", i, (int)status);
-        assert_int_equal(guard.length, bodies[i].length);
-        assert_int_equal(guard.is_chunked, bodies[i].is_chunked);
+        assert_int_equal(check.length, bodies[i].length);
+        assert_int_equal(check.is_chunked, bodies[i].is_chunked);
     }
 }
 
 static void http_1_0_has_no_transfer_codings_and_needs_no_host(void **state) {
-    struct guard plain = { 0 }, chunked = { 0 }, unknown = { 0 };
+    struct head_check plain = { 0 }, chunked = { 0 }, unknown = { 0 };
     (void)state;
     assert_int_equal(judge(&plain), STATUS_OK);
-    guard_see(&chunked, TEXT("Transfer-Encoding"), TEXT("chunked"));
+    head_check_add(&chunked, TEXT("Transfer-Encoding"), TEXT("chunked"));
     assert_int_equal(judge(&chunked), STATUS_BAD_INPUT);
-    guard_see(&unknown, TEXT("Transfer-Encoding"), TEXT("gzip"));
+    head_check_add(&unknown, TEXT("Transfer-Encoding"), TEXT("gzip"));
     assert_int_equal(judge(&unknown), STATUS_BAD_INPUT);
 }
 
@@ -148,8 +148,8 @@ static void a_host_is_named_once(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct guard guard = see(cases[i].headers);
-        assert_int_equal(judge(&guard), cases[i].status);
+        struct head_check check = see(cases[i].headers);
+        assert_int_equal(judge(&check), cases[i].status);
     }
 }
 
@@ -232,13 +232,13 @@ static const char *const bad_hosts[] = {
 static void hosts_are_names_or_addresses_and_at_most_a_port(void **state) {
     (void)state;
     for (size_t i = 0; i < LENGTH(good_hosts); i++)
-        if (!guard_is_host(text_of(good_hosts[i])))
+        if (!head_check_is_host(text_of(good_hosts[i])))
             fail_msg("`%s` is refused", good_hosts[i]);
     for (size_t i = 0; i < LENGTH(bad_hosts); i++)
-        if (guard_is_host(text_of(bad_hosts[i])))
+        if (head_check_is_host(text_of(bad_hosts[i])))
             fail_msg("`%s` is taken", bad_hosts[i]);
-    assert_false(guard_is_host(TEXT("a\0")));
-    assert_false(guard_is_host(TEXT("[::1\0]")));
+    assert_false(head_check_is_host(TEXT("a\0")));
+    assert_false(head_check_is_host(TEXT("[::1\0]")));
 }
 
 static void connection_options_are_listed_in_any_case_and_place(void **state) {
@@ -263,9 +263,9 @@ static void connection_options_are_listed_in_any_case_and_place(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct guard guard = see(cases[i].headers);
-        assert_int_equal(guard.says_close, cases[i].closes);
-        assert_int_equal(guard.says_keep_alive, cases[i].keeps);
+        struct head_check check = see(cases[i].headers);
+        assert_int_equal(check.says_close, cases[i].closes);
+        assert_int_equal(check.says_keep_alive, cases[i].keeps);
         assert_int_equal(judge_with_host(cases[i].headers), STATUS_OK);
     }
 }
@@ -290,12 +290,12 @@ static void expectations_but_100_continue_are_refused_and_http_1_0_has_none(void
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct guard guard = see(cases[i].headers);
-        assert_int_equal(guard.expects_continue, cases[i].expects_continue);
+        struct head_check check = see(cases[i].headers);
+        assert_int_equal(check.expects_continue, cases[i].expects_continue);
         assert_int_equal(judge_with_host(cases[i].headers), cases[i].status);
-        guard.minor = 0;
+        check.minor = 0;
         enum status status = cases[i].status;
-        assert_int_equal(judge(&guard), status == STATUS_EXPECTATION ? STATUS_OK : status);
+        assert_int_equal(judge(&check), status == STATUS_EXPECTATION ? STATUS_OK : status);
     }
 }
 
@@ -305,18 +305,18 @@ static void what_the_parser_frames_otherwise_is_refused(void **state) {
                                               { "Transfer-Encoding", "chunked", NULL } };
     (void)state;
     for (size_t i = 0; i < LENGTH(headers); i++) {
-        struct guard guard = see(headers[i]);
-        guard_see(&guard, TEXT("Host"), TEXT("x"));
-        assert_int_equal(judge(&guard), STATUS_OK);
-        guard.is_misread = true;
-        assert_int_equal(judge(&guard), STATUS_BAD_INPUT);
+        struct head_check check = see(headers[i]);
+        head_check_add(&check, TEXT("Host"), TEXT("x"));
+        assert_int_equal(judge(&check), STATUS_OK);
+        check.is_misread = true;
+        assert_int_equal(judge(&check), STATUS_BAD_INPUT);
     }
     /* The parser has another opinion of codings that are refused anyway: the better reason counts.
      */
-    struct guard guard =
+    struct head_check check =
         see((const char *const[]){ "Transfer-Encoding", "gzip", "Host", "x", NULL });
-    guard.is_misread = true;
-    assert_int_equal(judge(&guard), STATUS_NOT_IMPLEMENTED);
+    check.is_misread = true;
+    assert_int_equal(judge(&check), STATUS_NOT_IMPLEMENTED);
 }
 
 static void assert_pair(struct text *rest, struct arena *arena, const char *name,
