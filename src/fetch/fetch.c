@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "fetch/address.h"
+#include "fetch/ip_guard.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -95,7 +95,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
     struct download *download = context;
     if (purpose != CURLSOCKTYPE_IPCXN ||
-        (!download->is_allowed && !address_is_public(&address->addr))) {
+        (!download->is_allowed && !ip_guard_allows(&address->addr))) {
         download->met_private = true;
         return CURL_SOCKET_BAD;
     }

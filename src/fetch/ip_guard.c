@@ -1,6 +1,6 @@
-/* Which addresses a stranger's URL may lead to: for IPv4 all but the special ones, for IPv6 the
- * global unicast ones but for the special ones among them. */
-#include "fetch/address.h"
+/* Which addresses a URL of a stranger may lead to. IPv4: all except the special-purpose networks.
+ * IPv6: the global unicast addresses, except the special-purpose networks among them. */
+#include "fetch/ip_guard.h"
 
 #include "base/network.h"
 
@@ -52,7 +52,7 @@ static bool is_in_any(const unsigned char *address, const struct network *networ
     return false;
 }
 
-bool address_is_public(const struct sockaddr *address) {
+bool ip_guard_allows(const struct sockaddr *address) {
     if (address->sa_family == AF_INET) {
         struct sockaddr_in ipv4;
         memcpy(&ipv4, address, sizeof ipv4);

@@ -1,7 +1,7 @@
 /* Spellings of addresses, as the system's resolver reads them. */
 #include "fuzz.h"
 
-#include "fetch/address.h"
+#include "fetch/ip_guard.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -17,12 +17,12 @@ static void try_embedded(const struct in_addr *four) {
         struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
         memcpy(&six.sin6_addr, prefixes[i], 12);
         memcpy((char *)&six.sin6_addr + 12, four, 4);
-        require(!address_is_public((struct sockaddr *)&six));
+        require(!ip_guard_allows((struct sockaddr *)&six));
     }
 }
 
 static void try_address(const struct sockaddr *address) {
-    bool is_public = address_is_public(address);
+    bool is_public = ip_guard_allows(address);
     if (address->sa_family != AF_INET)
         return;
     uint32_t four = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);

@@ -1,5 +1,5 @@
 /* Which addresses are public: both ends of each range, and the spellings that embed others. */
-#include "fetch/address.h"
+#include "fetch/ip_guard.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,9 +15,9 @@ static bool is_public(const char *text) {
     struct sockaddr_in ipv4 = { .sin_family = AF_INET };
     struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
     if (inet_pton(AF_INET, text, &ipv4.sin_addr) == 1)
-        return address_is_public((const struct sockaddr *)&ipv4);
+        return ip_guard_allows((const struct sockaddr *)&ipv4);
     assert_int_equal(inet_pton(AF_INET6, text, &ipv6.sin6_addr), 1);
-    return address_is_public((const struct sockaddr *)&ipv6);
+    return ip_guard_allows((const struct sockaddr *)&ipv6);
 }
 
 static void public_addresses_are_public(void **state) {
@@ -157,7 +157,7 @@ static void special_addresses_are_not(void **state) {
 static void other_families_are_not(void **state) {
     const struct sockaddr local = { .sa_family = AF_UNIX };
     (void)state;
-    assert_false(address_is_public(&local));
+    assert_false(ip_guard_allows(&local));
 }
 
 int main(void) {
