@@ -248,7 +248,7 @@ static bool is_forged(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
     if (!is_basic(request, scheme) || !route_writes(request->route) || !cors_is_foreign(request))
         return false;
-    reply_failure(request, STATUS_DENIED,
+    reply_failure(request, STATUS_FORBIDDEN,
                   "A page of another origin had the browser send this, with a Basic password, which"
                   " it may have added by itself. Use a bearer token, or name the origin in"
                   " --cors-origins.",

@@ -54,7 +54,7 @@ static bool reply_bare(struct request *request, enum status status) {
         reply->body = TEXT("\"Not found\"");
         return true;
     }
-    if (status != STATUS_UNAUTHENTICATED && status != STATUS_DENIED)
+    if (status_http(status) != 401 && status_http(status) != 403)
         return false;
     reply->http_status = 401;
     return true;
@@ -205,7 +205,7 @@ void reply_forbidden(struct request *request, unsigned permission) {
         request->arena, "This needs the role %s, or an unrestricted administrator.", name);
     if (challenge.at)
         reply_header(request->exchange, "WWW-Authenticate", challenge.at);
-    reply_failure(request, STATUS_DENIED, message.at, NULL);
+    reply_failure(request, STATUS_FORBIDDEN, message.at, NULL);
 }
 
 void reply_wrong_password(struct request *request) {

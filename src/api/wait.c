@@ -28,7 +28,7 @@ static enum status confirm(struct store_view *view, struct authority *authority)
     struct request *request = (struct request *)authority;
     request->refusal = auth_confirm(&request->app->auth, view, request->arena, &request->principal);
     if (request->refusal == STATUS_OK && request_lacking(request) >= 0)
-        request->refusal = STATUS_DENIED;
+        request->refusal = STATUS_FORBIDDEN;
     return request->refusal;
 }
 
@@ -41,7 +41,7 @@ struct authority *request_authority(struct request *request) {
 }
 
 static void reply_refusal(struct request *request) {
-    if (request->refusal == STATUS_DENIED)
+    if (request->refusal == STATUS_FORBIDDEN)
         reply_forbidden(request, (unsigned)request_lacking(request));
     else if (request->refuse)
         request->refuse(request);
@@ -52,7 +52,7 @@ static void reply_refusal(struct request *request) {
 /* Was a command refused to the caller, and the refusal not rolled back with what led to it? */
 static bool is_refused(const struct request *request, enum status status) {
     return status == request->refusal &&
-           (status == STATUS_UNAUTHENTICATED || status == STATUS_DENIED);
+           (status == STATUS_UNAUTHENTICATED || status == STATUS_FORBIDDEN);
 }
 
 /* Any other failure is the step's to tell. */

@@ -54,7 +54,7 @@ static enum status judge_user(const struct one_time *one_time, struct store_view
                               struct record *user) {
     const struct principal *caller = one_time->caller;
     if (caller->user_id != one_time->user_id && !caller->is_admin)
-        return STATUS_DENIED;
+        return STATUS_FORBIDDEN;
     enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, user);
     if (status != STATUS_OK)
         return status;

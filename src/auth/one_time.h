@@ -22,7 +22,7 @@ struct one_time {
 
 /**
  * A command's `run`: makes a token for the user, which ends with the caller's credential at the
- * latest. STATUS_DENIED (the caller is somebody else and no administrator), NOT_FOUND,
+ * latest. STATUS_FORBIDDEN (the caller is somebody else and no administrator), NOT_FOUND,
  * CONFLICT (the user is not admitted, or must set a new password first), BROKEN.
  */
 enum status one_time_issue(struct store_view *tx, struct store_command *command);

@@ -227,7 +227,7 @@ static enum status run_sign_in(struct store_view *tx, struct store_command *comm
 /* What who asked for it may not ask any more is no sign-in, and none of the address either. */
 static bool was_refused(const struct sign_in *sign_in) {
     return sign_in->command.status == STATUS_UNAUTHENTICATED ||
-           sign_in->command.status == STATUS_DENIED;
+           sign_in->command.status == STATUS_FORBIDDEN;
 }
 
 /* What is the server's fault is told by whoever met it. */

@@ -108,7 +108,7 @@ static int open_key(struct data_folder *folder) {
     }
     switch (store_claim_key(folder->store, folder->key)) {
     case STATUS_OK: return EX_OK;
-    case STATUS_DENIED:
+    case STATUS_FORBIDDEN:
         print_error("%s: is not the key of this database; copy the key here that lay beside it",
                     path);
         return EX_NOINPUT;

@@ -84,7 +84,7 @@ static enum status check_backlink(const struct backlink *backlink, struct store_
     unsigned edit = permission(resource->table->rights, OPERATION_Edit);
     if (!principal_may(mutation->context->caller, edit)) {
         mutation_add_error(mutation, backlink->field, MESSAGE_TEXT(owners_denied));
-        return STATUS_DENIED;
+        return STATUS_FORBIDDEN_CHANGE;
     }
     struct mutation *patch =
         mutation_new_on(mutation->context, resource, MUTATION_patch, backlink->id);
@@ -95,7 +95,7 @@ static enum status check_backlink(const struct backlink *backlink, struct store_
     enum status status = mutation_permit(patch, session);
     if (status == STATUS_NOT_FOUND) /* an error on the reference says so */
         return STATUS_OK;
-    if (status == STATUS_DENIED)
+    if (status == STATUS_FORBIDDEN_CHANGE)
         mutation_add_error(mutation, backlink->field,
                            arena_printf(arena, message_owner_denied, resource->table->noun,
                                         (long long)backlink->id));

@@ -10,8 +10,8 @@
 
 /**
  * Whether the caller may change each record that gets or loses a link; errors go to the mutation.
- * A part of each decision, on its thread and session, once `after` is merged. STATUS_OK; DENIED or
- * BAD_INPUT, with errors; BROKEN.
+ * A part of each decision, on its thread and session, once `after` is merged. STATUS_OK;
+ * FORBIDDEN_CHANGE or BAD_INPUT, with errors; BROKEN.
  */
 enum status backlinks_check(struct mutation *mutation, struct store_view *session) MUST_CHECK;
 

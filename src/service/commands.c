@@ -44,7 +44,7 @@ static enum status redeliver(struct mutation *mutation, struct store_view *tx) {
 static enum status erase_user(struct mutation *mutation, struct store_view *tx) {
     if (!mutation->context->caller->is_admin) {
         mutation_add_error(mutation, USER_Id, MESSAGE_TEXT(erase_denied));
-        return STATUS_DENIED;
+        return STATUS_FORBIDDEN_CHANGE;
     }
     mutation->kind = MUTATION_delete;
     return mutation_run(mutation, tx);

@@ -161,7 +161,7 @@ static enum status check_permission(struct mutation *mutation, struct store_view
     if (status != STATUS_OK)
         return status;
     if (mutation->errors.first || mutation->errors.failed)
-        return STATUS_DENIED;
+        return STATUS_FORBIDDEN_CHANGE;
     mutation->errors = invalid;
     return STATUS_OK;
 }

@@ -44,7 +44,7 @@ struct mutation {
     enum mutation_kind kind;
     struct change change;
     int64_t new_id;       /* the Id of a new record; 0: the store makes one */
-    struct errors errors; /* complete after a decision that is BAD_INPUT or DENIED */
+    struct errors errors; /* complete after a decision that is BAD_INPUT or FORBIDDEN_CHANGE */
     struct rules rules;
     struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
     struct text conflict; /* why the decision is CONFLICT, or STALE where that is not If-Match */
@@ -69,7 +69,7 @@ struct resource {
      * thread inside the transaction, and there again when its group of commands was rolled back.
      * `session` is that thread's. They start afresh each time, write nothing to the store, and add
      * errors to the mutation. OK, also with errors; BROKEN; `check` also CONFLICT with `conflict`.
-     * Any error of `permit` makes the decision DENIED.
+     * Any error of `permit` makes the decision FORBIDDEN_CHANGE.
      */
     enum status (*permit)(struct mutation *mutation, struct store_view *session);
     enum status (*check)(struct mutation *mutation, struct store_view *session);
@@ -122,7 +122,8 @@ bool mutation_seal_values(const struct mutation *mutation, int64_t id,
 
 /**
  * Loads the record as `session` has it, and asks whether the caller may change it: the first part
- * of mutation_decide, on the same threads. STATUS_OK; NOT_FOUND, DENIED (with `errors`), BROKEN.
+ * of mutation_decide, on the same threads. STATUS_OK; NOT_FOUND, FORBIDDEN_CHANGE (with `errors`),
+ * BROKEN.
  */
 enum status mutation_permit(struct mutation *mutation, struct store_view *session) MUST_CHECK;
 

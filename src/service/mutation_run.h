@@ -8,8 +8,8 @@
  * the record becomes. Writes nothing. Runs inside the transaction as a part of mutation_run; may
  * also run before, once, on the thread that reads for the caller: to refuse the caller before slow
  * work, or to find every error of a change that is wrong already.
- * STATUS_OK; NOT_FOUND; DENIED or BAD_INPUT with `errors`; CONFLICT or STALE, some with `conflict`;
- * BROKEN.
+ * STATUS_OK; NOT_FOUND; FORBIDDEN_CHANGE or BAD_INPUT with `errors`; CONFLICT or STALE, some with
+ * `conflict`; BROKEN.
  */
 enum status mutation_decide(struct mutation *mutation, struct store_view *session) MUST_CHECK;
 

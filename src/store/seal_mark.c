@@ -21,7 +21,7 @@ static enum status load_mark(struct store_view *session, struct arena *arena, st
     return status;
 }
 
-/* Of one field: OK when the key opens a value, DENIED when there are some and it opens none, else
+/* Of one field: OK when the key opens a value, FORBIDDEN when there are some and it opens none, else
  * NOT_FOUND. */
 static enum status try_field(struct store_view *session, const struct seal_key *key,
                              const struct table *table, unsigned field) {
@@ -36,7 +36,7 @@ static enum status try_field(struct store_view *session, const struct seal_key *
         struct text place = seal_place(table, sql_integer(statement, 0), field, &room);
         struct text sealed = sql_text(statement, 1, &room);
         bool opens = place.at && sealed.at && unseal(key, sealed, place, &room).at;
-        found = opens ? STATUS_OK : STATUS_DENIED;
+        found = opens ? STATUS_OK : STATUS_FORBIDDEN;
         arena_close(&room);
     }
     sql_free(statement);
@@ -55,7 +55,7 @@ static enum status try_key(struct store_view *session, const struct seal_key *ke
             enum status one = try_field(session, key, tables[i], j);
             if (one == STATUS_OK || one == STATUS_BROKEN)
                 return one;
-            all = one == STATUS_DENIED ? one : all;
+            all = one == STATUS_FORBIDDEN ? one : all;
         }
     return all;
 }
@@ -65,7 +65,7 @@ enum status seal_mark_check(struct store_view *session, const struct seal_key *k
     struct text mark = { 0 };
     enum status status = load_mark(session, &arena, &mark);
     if (status == STATUS_OK && mark.len)
-        status = is_mark_of(mark, key) ? STATUS_OK : STATUS_DENIED;
+        status = is_mark_of(mark, key) ? STATUS_OK : STATUS_FORBIDDEN;
     else if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         status = try_key(session, key);
     arena_close(&arena);
@@ -104,7 +104,7 @@ static enum status check_store(struct store *store, const struct seal_key *key, 
 enum status store_claim_key(struct store *store, const struct seal_key *key) {
     bool is_marked;
     enum status status = check_store(store, key, &is_marked);
-    if (status == STATUS_DENIED || status == STATUS_BROKEN || is_marked)
+    if (status == STATUS_FORBIDDEN || status == STATUS_BROKEN || is_marked)
         return status;
     struct claim claim = { .command = { .on_behalf_of = &store_nobody, .run = run_claim },
                            .mark = seal_mark(key) };

@@ -45,7 +45,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
 
 /**
  * Is this the key that seals the database's fields? One that was told of no key yet takes it as its
- * own, if it opens a sealed value, or there is none. For start-up. DENIED: it is another one.
+ * own, if it opens a sealed value, or there is none. For start-up. FORBIDDEN: it is another one.
  * BROKEN.
  */
 enum status store_claim_key(struct store *store, const struct seal_key *key) MUST_CHECK;
@@ -307,7 +307,7 @@ enum status store_due_deliveries(struct store_view *view, const struct due_query
  * On whose behalf a command runs. `confirm` is asked each time just before the command's `run`, on
  * the same thread and view (for what writes: inside the transaction, where it sees what the
  * commands before it did). Unless it says OK, `run` is not called, and what it says becomes the
- * command's status: UNAUTHENTICATED, DENIED, BROKEN. It writes nothing.
+ * command's status: UNAUTHENTICATED, FORBIDDEN, BROKEN. It writes nothing.
  */
 struct authority {
     enum status (*confirm)(struct store_view *view, struct authority *authority);

@@ -192,7 +192,7 @@ static void a_command_that_fails_leaves_nothing_and_takes_nobody_with_it(void **
 static void a_command_that_refuses_is_told_so_and_the_others_are_kept(void **state) {
     static const enum status refusals[] = {
         STATUS_STALE,  STATUS_CONFLICT,  STATUS_NOT_FOUND,
-        STATUS_DENIED, STATUS_BAD_INPUT, STATUS_UNAUTHENTICATED
+        STATUS_FORBIDDEN, STATUS_BAD_INPUT, STATUS_UNAUTHENTICATED
     };
     struct suite *suite = *state;
     struct noted noted[SEVERAL];
@@ -660,10 +660,10 @@ static void a_store_knows_the_first_key_that_it_is_told_of_and_no_other(void **s
     assert_ok(store_claim_key(suite->store, first));
     assert_ok(store_had_key(suite->store, &had_key));
     assert_true(had_key);
-    assert_int_equal(store_claim_key(suite->store, second), STATUS_DENIED);
+    assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     suite_reopen(suite, (struct store_options){ 0 });
     assert_ok(store_claim_key(suite->store, first));
-    assert_int_equal(store_claim_key(suite->store, second), STATUS_DENIED);
+    assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     seal_key_free(first);
     seal_key_free(second);
 }
@@ -676,10 +676,10 @@ static void a_key_is_claimed_by_what_it_opens(void **state) {
     hook.values[WEB_HOOK_SharedSecret] =
         value_text(seal(first, TEXT("secret"), place, &suite->arena));
     assert_ok(suite_insert(suite, &hook));
-    assert_int_equal(store_claim_key(suite->store, second), STATUS_DENIED);
+    assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     assert_ok(store_claim_key(suite->store, first));
     assert_ok(suite_delete(suite, &hook));
-    assert_int_equal(store_claim_key(suite->store, second), STATUS_DENIED);
+    assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     seal_key_free(first);
     seal_key_free(second);
 }

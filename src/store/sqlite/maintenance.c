@@ -87,7 +87,7 @@ static bool key_fits(struct connection *connection, const char *directory, const
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         return true;
     check_say(say,
-              status == STATUS_DENIED ? "%s: is not the key of %s" : "%s: cannot be tried on %s",
+              status == STATUS_FORBIDDEN ? "%s: is not the key of %s" : "%s: cannot be tried on %s",
               path, what);
     return false;
 }
