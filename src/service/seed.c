@@ -1,69 +1,90 @@
-/* What a new database begins with. Rows are made through the same changes and rules as those that
- * come in by HTTP. */
+/* What a new database begins with. Its rows are mutations like those of requests, by the same
+ * rules: what would be refused to an administrator is refused here. Only the Ids are given, so that
+ * the same rows have the same Ids in every database. */
 #include "service/seed.h"
 
+#include "base/log.h"
 #include "base/time.h"
-#include "crypto/secret.h"
-#include "model/permission.h"
 #include "model/tables.h"
-#include "rules/merge.h"
+#include "service/mutation_run.h"
+#include "service/resources.h"
 
-#include <stdio.h>
-
-/* 2025-01-15T10:30:00Z: when the demo's world was made. */
+/* 2025-01-15T10:30:00Z: when the demo's records were made. */
 #define DEMO_TIME_MS INT64_C(1736937000000)
 
 enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100 };
 
-struct writing {
+/* The seed on its way into the database, in one command. */
+struct seeding {
     struct store_command command; /* first */
-    const struct seed *data;
+    const struct seed *seed;
     struct store_view *tx;
     struct arena arena;
-    struct rules rules;
+    struct principal caller;
+    struct mutation_context context;
 };
 
 static struct value text_value(const char *text) {
     return value_text(text_of(text));
 }
 
-/* The demo's GUIDs follow from table and id, those of a real database from chance. */
-static struct value guid_of(struct writing *writing, const struct table *table, int64_t id) {
-    if (writing->data->with_demo)
-        return value_text(arena_printf(&writing->arena, "%08x-0000-4000-8000-%012llx",
-                                       table->number, (unsigned long long)id));
-    char *guid = arena_alloc(&writing->arena, 36);
-    if (guid)
-        random_guid(guid);
-    return value_text((struct text){ guid, guid ? 36 : 0 });
+/* As a body has a list of Ids. Absent: no memory. */
+static struct value ids_value(struct seeding *seeding, const int64_t *ids, size_t count) {
+    struct value *list = arena_calloc(&seeding->arena, count, sizeof *list);
+    if (!list)
+        return (struct value){ .kind = VALUE_ABSENT };
+    for (size_t i = 0; i < count; i++)
+        list[i] = value_integer(ids[i]);
+    return (struct value){ .list = list, .len = (uint32_t)count, .kind = VALUE_LIST };
 }
 
-static struct change new_row(struct writing *writing, const struct table *table, int64_t id) {
-    struct change change = change_new(table, &writing->arena);
-    if (!change.values)
-        return change;
-    change.values[table->common.id] = value_integer(id);
-    change.values[table->common.unique_id] = guid_of(writing, table, id);
-    return change;
+/* The demo's GUIDs follow from table and Id; those of a real database are random. */
+static struct value demo_guid(struct seeding *seeding, const struct table *table, int64_t id) {
+    return value_text(arena_printf(&seeding->arena, "%08x-0000-4000-8000-%012llx", table->number,
+                                   (unsigned long long)id));
 }
 
-static enum status add(struct writing *writing, const struct change *change) {
-    struct record record;
-    struct author author = { writing->rules.author, writing->rules.now_ms };
-    enum status status = merge_new(change, &writing->rules, &writing->arena, &record);
-    return status == STATUS_OK ? store_insert(writing->tx, &record, &author) : status;
+/* NULL: no memory. */
+static struct mutation *new_row(struct seeding *seeding, const struct table *table, int64_t id) {
+    struct mutation *row = mutation_new(&seeding->context, resource_of(table), MUTATION_create);
+    if (!row)
+        return NULL;
+    row->new_id = id;
+    row->change = change_new(table, &seeding->arena);
+    if (!row->change.values)
+        return NULL;
+    if (seeding->seed->with_demo)
+        row->change.values[table->common.unique_id] = demo_guid(seeding, table, id);
+    return row;
 }
 
-static enum status add_roles(struct writing *writing) {
+static enum status add(struct seeding *seeding, struct mutation *row) {
+    enum status status = mutation_validate(row, 0);
+    if (status == STATUS_OK && mutation_is_wrong(row))
+        status = STATUS_BAD_INPUT;
+    if (status == STATUS_OK)
+        status = mutation_run(row, seeding->tx);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    const struct error *error = row->errors.first;
+    struct text what = error ? error->property : text_of(row->resource->table->noun);
+    struct text why = error ? error->message : text_of(status_message(status));
+    log_error("the first %s with the Id %lld cannot be made: %.*s: %.*s",
+              row->resource->table->noun, (long long)row->new_id, (int)what.len, what.at,
+              (int)why.len, why.at);
+    return STATUS_BROKEN;
+}
+
+static enum status add_roles(struct seeding *seeding) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < PERMISSIONS; i++) {
-        char *name = arena_alloc(&writing->arena, 32);
-        struct change row = new_row(writing, &role_table, (int64_t)i + 1);
-        if (!name || !row.values)
+        char *name = arena_alloc(&seeding->arena, 32);
+        struct mutation *row = new_row(seeding, &role_table, (int64_t)i + 1);
+        if (!name || !row)
             return STATUS_BROKEN;
         permission_name(i, name);
-        row.values[ROLE_Name] = text_value(name);
-        status = add(writing, &row);
+        row->change.values[ROLE_Name] = text_value(name);
+        status = add(seeding, row);
     }
     return status;
 }
@@ -75,11 +96,11 @@ struct person {
     bool is_admin, is_member; /* members do not sign in */
 };
 
-static enum status add_person(struct writing *writing, const struct person *person) {
-    struct change row = new_row(writing, &user_table, person->id);
-    struct value *values = row.values;
-    if (!values)
+static enum status add_person(struct seeding *seeding, const struct person *person) {
+    struct mutation *row = new_row(seeding, &user_table, person->id);
+    if (!row)
         return STATUS_BROKEN;
+    struct value *values = row->change.values;
     static const int64_t businesses[] = { 301, 302, 303 };
     values[USER_FullName] = text_value(person->name);
     values[USER_Email] = text_value(person->email);
@@ -95,55 +116,63 @@ static enum status add_person(struct writing *writing, const struct person *pers
     values[USER_Validated] = value_integer(1);
     values[USER_ReceiveCommunityDigest] = value_integer(person->is_member);
     if (!person->is_member)
-        values[USER_Password] = value_text(writing->data->password_hash);
-    if (writing->data->with_demo)
-        values[USER_Businesses] = value_ids(&businesses[person->id % 3], 1);
+        values[USER_Password] = value_text(seeding->seed->password_hash);
+    if (seeding->seed->with_demo)
+        values[USER_Businesses] = ids_value(seeding, &businesses[person->id % 3], 1);
     if (person->user_role)
-        values[USER_UserRoles] = value_ids(&person->user_role, 1);
-    return add(writing, &row);
+        values[USER_UserRoles] = ids_value(seeding, &person->user_role, 1);
+    return add(seeding, row);
 }
 
-static enum status add_named(struct writing *writing, const struct table *table, int64_t id,
+static enum status add_named(struct seeding *seeding, const struct table *table, int64_t id,
                              const char *name) {
-    struct change row = new_row(writing, table, id);
-    if (!row.values)
+    struct mutation *row = new_row(seeding, table, id);
+    if (!row)
         return STATUS_BROKEN;
-    row.values[table_field(table, TEXT("Name"), 0) - table->fields] = text_value(name);
+    struct value *values = row->change.values;
+    values[table_field(table, TEXT("Name"), 0) - table->fields] = text_value(name);
     const struct field *business = table_field(table, TEXT("BusinessId"), 0);
     if (business)
-        row.values[business - table->fields] = value_integer(301);
+        values[business - table->fields] = value_integer(301);
     if (table == &language_table) {
-        row.values[LANGUAGE_Culture] = text_value(name);
-        row.values[LANGUAGE_DisplayOrder] = value_integer(id);
-        row.values[LANGUAGE_Active] = value_integer(1);
+        values[LANGUAGE_Culture] = text_value(name);
+        values[LANGUAGE_DisplayOrder] = value_integer(id);
+        values[LANGUAGE_Active] = value_integer(1);
     } else if (table == &application_table) {
-        row.values[APPLICATION_DeveloperId] = value_integer(ADMINISTRATOR_ID);
-        row.values[APPLICATION_ShortDescription] = text_value("Opens doors for members");
-        row.values[APPLICATION_InstallUrl] = text_value("https://doors.example.com/install");
-        row.values[APPLICATION_Published] = value_integer(1);
+        values[APPLICATION_DeveloperId] = value_integer(ADMINISTRATOR_ID);
+        values[APPLICATION_ShortDescription] = text_value("Opens doors for members");
+        values[APPLICATION_InstallUrl] = text_value("https://doors.example.com/install");
+        values[APPLICATION_Published] = value_integer(1);
     } else if (table == &chat_room_table) {
-        row.values[CHAT_ROOM_Active] = value_integer(1);
+        values[CHAT_ROOM_Active] = value_integer(1);
     }
-    return add(writing, &row);
+    return add(seeding, row);
 }
 
-static enum status add_neighbours(struct writing *writing) {
-    static const struct {
-        const struct table *table;
-        int64_t id;
-        const char *name;
-    } rows[] = {
-        { &business_table, 301, "Harbour House" },  { &business_table, 302, "The Old Mill" },
-        { &business_table, 303, "Station Yard" },   { &chat_room_table, 501, "Reception" },
-        { &chat_room_table, 502, "Events" },        { &language_table, 601, "en-GB" },
-        { &language_table, 602, "es-ES" },          { &language_table, 603, "fr-FR" },
-        { &application_table, 701, "Door opener" }, { &application_table, 702, "Print room" },
-    };
+struct named {
+    const struct table *table;
+    int64_t id;
+    const char *name;
+};
+
+static enum status add_each(struct seeding *seeding, const struct named *rows, size_t count) {
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof rows / sizeof rows[0]; i++)
-        status = add_named(writing, rows[i].table, rows[i].id, rows[i].name);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = add_named(seeding, rows[i].table, rows[i].id, rows[i].name);
     return status;
 }
+
+/* Of the demo: what its users link to, and what links to its administrator. */
+static const struct named demo_places[] = {
+    { &business_table, 301, "Harbour House" }, { &business_table, 302, "The Old Mill" },
+    { &business_table, 303, "Station Yard" },  { &chat_room_table, 501, "Reception" },
+    { &chat_room_table, 502, "Events" },       { &language_table, 601, "en-GB" },
+    { &language_table, 602, "es-ES" },         { &language_table, 603, "fr-FR" },
+};
+static const struct named demo_applications[] = {
+    { &application_table, 701, "Door opener" },
+    { &application_table, 702, "Print room" },
+};
 
 /* One user role for each single permission on users, and two as a real place would have them. */
 static const struct {
@@ -161,7 +190,7 @@ static const struct {
       1 << OPERATION_List | 1 << OPERATION_Read | 1 << OPERATION_Edit },
 };
 
-static enum status add_staff(struct writing *writing) {
+static enum status add_staff(struct seeding *seeding) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < sizeof demo_roles / sizeof demo_roles[0]; i++) {
         int64_t ids[OPERATIONS], role = 401 + i;
@@ -169,24 +198,24 @@ static enum status add_staff(struct writing *writing) {
         for (unsigned operation = 0; operation < OPERATIONS; operation++)
             if (demo_roles[i].operations >> operation & 1)
                 ids[count++] = permission(ENTITY_User, operation) + 1;
-        struct change row = new_row(writing, &user_role_table, role);
-        if (!row.values)
+        struct mutation *row = new_row(seeding, &user_role_table, role);
+        if (!row)
             return STATUS_BROKEN;
-        row.values[USER_ROLE_BusinessId] = value_integer(301);
-        row.values[USER_ROLE_Name] = text_value(demo_roles[i].name);
-        row.values[USER_ROLE_Roles] = value_ids(ids, count);
-        status = add(writing, &row);
+        row->change.values[USER_ROLE_BusinessId] = value_integer(301);
+        row->change.values[USER_ROLE_Name] = text_value(demo_roles[i].name);
+        row->change.values[USER_ROLE_Roles] = ids_value(seeding, ids, count);
+        status = add(seeding, row);
         struct person person = { .id = 100000011 + i,
                                  .name = demo_roles[i].person,
                                  .email = demo_roles[i].email,
                                  .user_role = role };
         if (status == STATUS_OK)
-            status = add_person(writing, &person);
+            status = add_person(seeding, &person);
     }
     return status;
 }
 
-static enum status add_members(struct writing *writing) {
+static enum status add_members(struct seeding *seeding) {
     static const char *const first[] = { "Ada",  "Björn", "Chiara", "Dmitri",
                                          "Elif", "Fatou", "Grace",  "Hiro" };
     static const char *const last[] = { "Andersson", "Baker", "Castillo", "Dubois", "Okafor" };
@@ -195,46 +224,62 @@ static enum status add_members(struct writing *writing) {
     enum status status = STATUS_OK;
     for (int i = 0; status == STATUS_OK && i < DEMO_PEOPLE; i++) {
         const char *family = last[i / 8];
-        struct text name = arena_printf(&writing->arena, "%s %s", first[i % 8], family);
-        struct text email = arena_printf(&writing->arena, "%s.%c%s@example.com", local[i % 8],
+        struct text name = arena_printf(&seeding->arena, "%s %s", first[i % 8], family);
+        struct text email = arena_printf(&seeding->arena, "%s.%c%s@example.com", local[i % 8],
                                          family[0] | 0x20, family + 1);
         struct person person = { .id = i ? MEMBERS_SINCE + i : DEMO_USER_ID,
                                  .name = name.at,
                                  .email = email.at,
                                  .is_member = true };
-        status = name.at && email.at ? add_person(writing, &person) : STATUS_BROKEN;
+        status = name.at && email.at ? add_person(seeding, &person) : STATUS_BROKEN;
     }
     return status;
 }
 
-static enum status write_all(struct store_view *tx, struct store_command *command) {
-    struct writing *writing = (struct writing *)command;
+static enum status add_demo(struct seeding *seeding) {
+    enum status status = add_each(seeding, demo_applications,
+                                  sizeof demo_applications / sizeof demo_applications[0]);
+    if (status == STATUS_OK)
+        status = add_staff(seeding);
+    return status == STATUS_OK ? add_members(seeding) : status;
+}
+
+/* What a row refers to comes before it. */
+static enum status run_seeding(struct store_view *tx, struct store_command *command) {
+    struct seeding *seeding = (struct seeding *)command;
     struct person admin = { .id = ADMINISTRATOR_ID,
                             .name = "Administrator",
-                            .email = writing->data->email.at,
+                            .email = seeding->seed->email.at,
                             .is_admin = true };
-    writing->tx = tx;
-    enum status status = add_roles(writing);
-    if (status == STATUS_OK && writing->data->with_demo)
-        status = add_neighbours(writing);
+    bool with_demo = seeding->seed->with_demo;
+    seeding->tx = tx;
+    enum status status = add_roles(seeding);
+    if (status == STATUS_OK && with_demo)
+        status = add_each(seeding, demo_places, sizeof demo_places / sizeof demo_places[0]);
     if (status == STATUS_OK)
-        status = add_person(writing, &admin);
-    if (status == STATUS_OK && writing->data->with_demo)
-        status = add_staff(writing);
-    if (status == STATUS_OK && writing->data->with_demo)
-        status = add_members(writing);
+        status = add_person(seeding, &admin);
+    if (status == STATUS_OK && with_demo)
+        status = add_demo(seeding);
     return status;
 }
 
-enum status seed_write(struct store *store, const struct seed *data) {
-    struct writing writing = {
-        .command = { .on_behalf_of = &store_nobody, .run = write_all },
-        .data = data,
-        .rules = { .now_ms = data->with_demo ? DEMO_TIME_MS : time_now_ms(),
-                   .author = data->email },
+enum status seed_write(struct store *store, const struct seed *seed) {
+    struct seeding seeding = {
+        .command = { .on_behalf_of = &store_nobody, .run = run_seeding },
+        .seed = seed,
+        /* The rules take it for an unrestricted administrator's work. */
+        .caller = { .user_id = ADMINISTRATOR_ID,
+                    .is_admin = true,
+                    .permissions = UINT64_MAX,
+                    .email = seed->email },
     };
-    enum status status = store_run(store, &writing.command);
-    arena_close(&writing.arena);
+    seeding.context = (struct mutation_context){
+        .arena = &seeding.arena,
+        .caller = &seeding.caller,
+        .now_ms = seed->with_demo ? DEMO_TIME_MS : time_now_ms(),
+    };
+    enum status status = store_run(store, &seeding.command);
+    arena_close(&seeding.arena);
     return status;
 }
 
