@@ -1,6 +1,7 @@
 /* rosterd: reads the settings, prepares the process, and runs a server or a sub-command. */
 #include "base/log.h"
 #include "crypto/secret.h"
+#include "model/tables.h"
 #include "server/main_loop.h"
 #include "server/offline.h"
 #include "server/server.h"
@@ -64,6 +65,7 @@ static int run_server(struct server *server) {
 int main(int argc, char **argv) {
     static struct server server;
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES); /* fails for unknown parameters only */
+    tables_check();
     bool is_ready = ignore_signals();
     int code = settings_read(&server.settings, argc, argv);
     if (code != EX_OK)

@@ -21,15 +21,16 @@ enum field_type {
     TYPE_choice,    /* one of an enum's numbers */
     TYPE_reference, /* the Id of a row of the target table */
     TYPE_links,     /* Ids of rows of the target table, each once */
-    TYPE_added,     /* Ids to be added to the links field before this one */
-    TYPE_removed,   /* Ids to be taken from the links field two before this one */
-    TYPE_owners,    /* Ids of rows of the target table that have links to this one: kept by them */
-    TYPE_name,      /* the Name of the row that the reference before it points to */
-    TYPE_sealed,    /* a secret that is needed in clear, so kept encrypted */
-    TYPE_totp,      /* a sealed base32 secret of one-time passwords */
-    TYPE_password,  /* a secret that is only compared, so kept as a hash */
-    TYPE_empty,     /* always null: known to clients, unused here */
-    TYPE_no,        /* always false: likewise */
+    TYPE_added,     /* Ids to be added to the base, a list */
+    TYPE_removed,   /* Ids to be taken from the base, a list */
+    TYPE_owners,   /* Ids of the rows of the target table whose base has this row's Id: stored there
+                    */
+    TYPE_name,     /* the Name of the row that the base, a reference, points to */
+    TYPE_sealed,   /* a secret that is needed in clear, so kept encrypted */
+    TYPE_totp,     /* a sealed base32 secret of one-time passwords */
+    TYPE_password, /* a secret that is only compared, so kept as a hash */
+    TYPE_empty,    /* always null: known to clients, unused here */
+    TYPE_no,       /* always false: likewise */
     FIELD_TYPES
 };
 
@@ -75,8 +76,11 @@ struct field {
     uint32_t max;   /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
                      * are allowed whether they have a name or not */
     unsigned flags; /* enum field_flags, SINCE */
-    const struct table *target;   /* of references and links */
+    const struct table *target;   /* of references, links and owners */
     const struct choice *choices; /* of a choice; ends with a NULL name */
+    /* The index of the field that this one depends on: of added, removed and names in their own
+     * table, of owners that of the links in the target table. */
+    unsigned base;
 };
 
 /** Where the members are that every resource has. */
@@ -173,8 +177,25 @@ static inline struct text field_link_name(const struct field *field) {
     return name;
 }
 
-/** Which links field of the owners' table is the other side of an owners field of `table`. */
-unsigned field_other_side(const struct table *table, const struct field *field);
+/** Does it depend on another field of its table? */
+static inline bool field_has_base(const struct field *field) {
+    return field->type == TYPE_added || field->type == TYPE_removed || field->type == TYPE_name;
+}
+
+/** The table whose Ids or Name a field has: that of its base, if it has one. NULL: none. */
+static inline const struct table *field_target(const struct table *table,
+                                               const struct field *field) {
+    return field_has_base(field) ? table->fields[field->base].target : field->target;
+}
+
+/**
+ * Does the row of a field fit its type? A target, choices or base that the type needs must be there
+ * and be of the right type, and none may be there that it does not need.
+ */
+bool field_fits_type(const struct table *table, const struct field *field);
+
+/** The index of the added or removed field of a list; table->count when it has none. */
+unsigned field_of_list(const struct table *table, unsigned list, enum field_type type);
 
 /** What a number of a choice is called; `at` NULL: it has no name, or is none of the choice's. */
 struct text choice_name(const struct field *field, int64_t number);

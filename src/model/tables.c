@@ -79,14 +79,46 @@ const struct table *const tables[TABLES] = {
 #include "model/tables.def"
 };
 
-unsigned field_other_side(const struct table *table, const struct field *field) {
-    unsigned other = 0;
-    while (field->target->fields[other].type != TYPE_links ||
-           field->target->fields[other].target != table) {
-        other++;
-        assert(other < field->target->count);
+unsigned field_of_list(const struct table *table, unsigned list, enum field_type type) {
+    unsigned field = 0;
+    while (field < table->count &&
+           (table->fields[field].type != type || table->fields[field].base != list))
+        field++;
+    return field;
+}
+
+/* Whoever changes such a list changes the links of other records, by their Added and Removed. */
+static bool can_be_written(const struct table *owners, unsigned links) {
+    return field_of_list(owners, links, TYPE_added) < owners->count &&
+           field_of_list(owners, links, TYPE_removed) < owners->count;
+}
+
+static bool base_fits_type(const struct table *table, const struct field *field) {
+    const struct table *of = field->type == TYPE_owners ? field->target : table;
+    const struct field *base = field->base < of->count ? &of->fields[field->base] : NULL;
+    switch (field->type) {
+    case TYPE_added:
+    case TYPE_removed:
+        return base && field_is_list(base) &&
+               &table->fields[field_of_list(table, field->base, field->type)] == field;
+    case TYPE_owners:
+        return base && base->type == TYPE_links && base->target == table &&
+               (!field_is_writable(field) || can_be_written(of, field->base));
+    case TYPE_name: return base && base->type == TYPE_reference;
+    default: return field->base == 0;
     }
-    return other;
+}
+
+bool field_fits_type(const struct table *table, const struct field *field) {
+    bool needs_target = field_is_list(field) || field->type == TYPE_reference;
+    return (field->target != NULL) == needs_target &&
+           (field->choices != NULL) == (field->type == TYPE_choice) && base_fits_type(table, field);
+}
+
+void tables_check(void) {
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++)
+            assert(field_fits_type(tables[i], &tables[i]->fields[j]));
 }
 
 struct text choice_name(const struct field *field, int64_t number) {

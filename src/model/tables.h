@@ -53,4 +53,7 @@ enum table_number {
 /** The tables of all resources. */
 extern const struct table *const tables[TABLES];
 
+/** Ends the process when a field of a table does not fit its type (model/field.h). At start-up. */
+void tables_check(void);
+
 #endif

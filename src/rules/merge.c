@@ -6,26 +6,37 @@
 #include "rules/collections.h"
 #include "rules/email.h"
 
-struct value merge_links(const struct record *before, const struct change *change, unsigned field,
-                         struct arena *arena) {
-    const struct value *whole = &change->values[field];
-    const struct value *added = whole + 1, *removed = whole + 2;
-    struct value ids =
-        whole->kind == VALUE_IDS ? *whole : ids_from_stored(&before->values[field], arena);
-    if (added->kind == VALUE_IDS && ids.ids)
-        ids = ids_union(&ids, added, arena);
-    if (removed->kind == VALUE_IDS && ids.ids)
-        ids = ids_without(&ids, removed, arena);
-    return ids;
+/* What a change says of a list. NULL: nothing. */
+struct list_change {
+    const struct value *whole, *added, *removed;
+};
+
+static const struct value *ids_of(const struct change *change, unsigned field) {
+    if (field == change->table->count || change->values[field].kind != VALUE_IDS)
+        return NULL;
+    return &change->values[field];
 }
 
-static bool changes_links(const struct change *change, unsigned field) {
-    if (change->table->fields[field].flags & READ_ONLY)
-        return false;
-    for (unsigned i = 0; i < 3; i++)
-        if (change->values[field + i].kind == VALUE_IDS)
-            return true;
-    return false;
+static struct list_change list_change(const struct change *change, unsigned list) {
+    const struct table *table = change->table;
+    if (table->fields[list].flags & READ_ONLY)
+        return (struct list_change){ 0 };
+    return (struct list_change){
+        .whole = ids_of(change, list),
+        .added = ids_of(change, field_of_list(table, list, TYPE_added)),
+        .removed = ids_of(change, field_of_list(table, list, TYPE_removed)),
+    };
+}
+
+/* VALUE_NULL when memory is short. */
+static struct value merge_list(const struct list_change *change, const struct value *before,
+                               struct arena *arena) {
+    struct value ids = change->whole ? *change->whole : ids_from_stored(before, arena);
+    if (change->added && ids.ids)
+        ids = ids_union(&ids, change->added, arena);
+    if (change->removed && ids.ids)
+        ids = ids_without(&ids, change->removed, arena);
+    return ids.ids ? ids_to_stored(&ids, arena) : value_null();
 }
 
 static struct value nothing_of(const struct field *field) {
@@ -122,12 +133,14 @@ enum status merge(const struct record *before, const struct change *change,
         return STATUS_BROKEN;
     for (unsigned i = 0; i < before->table->count; i++) {
         const struct field *field = &before->table->fields[i];
-        if (field_is_list(field) && changes_links(change, i)) {
-            struct value ids = merge_links(before, change, i, arena);
-            after->values[i] = ids.ids ? ids_to_stored(&ids, arena) : value_null();
+        if (field_is_list(field)) {
+            struct list_change list = list_change(change, i);
+            if (!list.whole && !list.added && !list.removed)
+                continue;
+            after->values[i] = merge_list(&list, &before->values[i], arena);
             if (after->values[i].kind == VALUE_NULL)
                 return STATUS_BROKEN;
-        } else if (!field_is_list(field) && field_is_stored(field)) {
+        } else if (field_is_stored(field)) {
             after->values[i] = merge_field(field, &before->values[i], &change->values[i], rules);
         }
     }

@@ -25,8 +25,4 @@ enum status merge(const struct record *before, const struct change *change,
 enum status merge_new(const struct change *change, const struct rules *rules, struct arena *arena,
                       struct record *created) MUST_CHECK;
 
-/** The ids that a links field will have after the change. */
-struct value merge_links(const struct record *before, const struct change *change, unsigned field,
-                         struct arena *arena);
-
 #endif

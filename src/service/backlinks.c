@@ -61,13 +61,14 @@ static enum status each_backlink(struct mutation *mutation, unsigned field, visi
 
 /* Has a change of the linking record add the link, or take it away. */
 static bool set_link(const struct backlink *backlink, struct change *change, struct arena *arena) {
-    const struct table *table = backlink->mutation->resource->table;
-    unsigned links = field_other_side(table, &table->fields[backlink->field]);
+    const struct field *backlinks = &backlink->mutation->resource->table->fields[backlink->field];
+    unsigned which =
+        field_of_list(change->table, backlinks->base, backlink->comes ? TYPE_added : TYPE_removed);
     int64_t *id = arena_alloc(arena, sizeof *id);
     if (!id)
         return false;
     *id = record_id(&backlink->mutation->after);
-    change->values[links + (backlink->comes ? 1 : 2)] = value_ids(id, 1); /* Added..., Removed... */
+    change->values[which] = value_ids(id, 1);
     return true;
 }
 

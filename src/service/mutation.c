@@ -111,8 +111,8 @@ enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
                                  enum status (*check)(struct mutation *, struct store_view *,
                                                       unsigned, int64_t)) {
     const struct value *named = &mutation->change.values[field];
-    enum field_type type = mutation->change.table->fields[field].type;
-    unsigned links = field - (type == TYPE_added) - 2 * (type == TYPE_removed);
+    const struct field *which = &mutation->change.table->fields[field];
+    unsigned links = field_has_base(which) ? which->base : field;
     if (named->kind != VALUE_IDS || named->len == 0)
         return STATUS_OK;
     struct arena *arena = mutation->context->arena;

@@ -14,7 +14,8 @@
 
 static enum status check_reference(struct mutation *mutation, struct store_view *session,
                                    unsigned field, int64_t id) {
-    const struct table *target = mutation->change.table->fields[field].target;
+    const struct table *table = mutation->change.table;
+    const struct table *target = field_target(table, &table->fields[field]);
     enum status status = store_exists(session, target, id);
     if (status != STATUS_NOT_FOUND)
         return status;
@@ -28,7 +29,7 @@ static enum status check_references(struct mutation *mutation, struct store_view
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < mutation->change.table->count; i++) {
         const struct value *value = &mutation->change.values[i];
-        if (!mutation->change.table->fields[i].target)
+        if (!field_target(mutation->change.table, &mutation->change.table->fields[i]))
             continue;
         if (value->kind == VALUE_IDS)
             status = mutation_each_new_id(mutation, i, session, check_reference);

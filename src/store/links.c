@@ -60,7 +60,7 @@ enum status links_change(struct store_view *tx, const struct record *owner, unsi
 enum status links_read_back(struct store_view *session, const struct field *field,
                             struct record *record, struct arena *arena) {
     char name[96];
-    const struct field *links = &field->target->fields[field_other_side(record->table, field)];
+    const struct field *links = &field->target->fields[field->base];
     struct sql_statement *statement = sql_statement(session, SQL_owners);
     enum status status = STATUS_BROKEN;
     struct buffer ids;

@@ -132,8 +132,7 @@ static void add_match(struct query *query, const struct filter *filter) {
         break;
     case MATCH_owned:
         buffer_printf(sql, "Id IN (SELECT target FROM links WHERE field = '%s.%s' AND owner = ",
-                      field->target->name,
-                      field->target->fields[field_other_side(table, field)].name.at);
+                      field->target->name, field->target->fields[field->base].name.at);
         query_add_value(query, filter->value);
         buffer_add_char(sql, ')');
         break;

@@ -25,8 +25,9 @@ enum status store_load(struct store_view *session, const struct table *table, in
 static enum status read_name(struct store_view *session, const struct field *field,
                              struct record *record, struct arena *arena) {
     struct value *name = &record->values[field - record->table->fields];
-    const struct value *reference = name - 1;
-    struct sql_statement *statement = row_statement(session, field->target, TABLE_NAME);
+    const struct value *reference = &record->values[field->base];
+    struct sql_statement *statement =
+        row_statement(session, field_target(record->table, field), TABLE_NAME);
     *name = value_null();
     if (!statement)
         return STATUS_BROKEN;

@@ -14,7 +14,7 @@ void row_add_value(struct buffer *sql, const struct table *table, const struct f
                    const char *row) {
     if (field->type == TYPE_name)
         buffer_printf(sql, "(SELECT named.Name FROM %s AS named WHERE named.Id = %s.%s)",
-                      field->target->name, row, field[-1].name.at);
+                      field_target(table, field)->name, row, table->fields[field->base].name.at);
     else if (field->flags & SHARED)
         buffer_printf(sql, "(SELECT text FROM payloads WHERE payloads.id = %s.%s)", row,
                       field->name.at);
