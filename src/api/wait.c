@@ -5,7 +5,6 @@
 
 #include "api/reply.h"
 #include "auth/sign_in.h"
-#include "base/time.h"
 
 #include <assert.h>
 
@@ -175,10 +174,8 @@ void request_read_on(struct request *request, struct store_command *command,
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
     sign_in->from = exchange_peer(request->exchange);
-    struct attempts *attempts = sign_in->auth->attempts;
-    int64_t wait_s = attempts_begin(attempts, sign_in->from, time_monotonic_ms());
+    int64_t wait_s = sign_in_admit(sign_in);
     if (wait_s) {
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
         app_note_refusal(request->app, REFUSAL_attempts);
         reply_busy(request, wait_s);
         return;

@@ -288,6 +288,13 @@ static void password_checked(struct password_job *job) {
     conclude(sign_in);
 }
 
+int64_t sign_in_admit(struct sign_in *sign_in) {
+    int64_t wait_s = attempts_begin(sign_in->auth->attempts, sign_in->from, time_monotonic_ms());
+    if (wait_s)
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
+    return wait_s;
+}
+
 /* It could not even begin: no sign-in, and none of the address either. */
 static void give_up(struct sign_in *sign_in, enum status status) {
     attempts_end(sign_in->auth->attempts, sign_in->from, false, time_monotonic_ms());

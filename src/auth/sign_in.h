@@ -47,6 +47,13 @@ struct sign_in {
     bool has_locked;            /* it was one failure too many */
 };
 
+/**
+ * Asks the throttle whether the client's address may try to sign in. 0: it may, and sign_in_start
+ * must follow, which ends what begins here. Else the seconds that the address has to wait; the
+ * refusal is logged, and there is no sign-in to start. On any thread.
+ */
+int64_t sign_in_admit(struct sign_in *sign_in) MUST_CHECK;
+
 /** Starts it, on the thread of `session`; `done` may be called before this returns. */
 void sign_in_start(struct sign_in *sign_in, struct store_view *session);
 
