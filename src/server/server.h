@@ -3,9 +3,9 @@
 
 #include "api/app.h"
 #include "base/settings.h"
-#include "hooks/deliver.h"
 #include "http/http.h"
 #include "server/bootstrap.h"
+#include "webhooks/deliver.h"
 
 /** A server and its parts. A zeroed one, with the settings filled in, has not started. */
 struct server {

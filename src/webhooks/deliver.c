@@ -3,7 +3,7 @@
  * knows of becomes due, and when an attempt ended.
  *
  * Each webhook has a few places of its own, so one that never answers fills only those. */
-#include "hooks/deliver.h"
+#include "webhooks/deliver.h"
 
 #include "auth/auth.h"
 #include "base/log.h"

@@ -1,5 +1,5 @@
-#ifndef ROSTER_HOOKS_DELIVER_H
-#define ROSTER_HOOKS_DELIVER_H
+#ifndef ROSTER_WEBHOOKS_DELIVER_H
+#define ROSTER_WEBHOOKS_DELIVER_H
 
 #include "crypto/seal.h"
 #include "fetch/fetch.h"
