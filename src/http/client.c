@@ -1,5 +1,17 @@
-/* A connection: what comes in goes to its protocol, what the protocol has goes out, and at the end
- * of each turn it is decided what the connection is at. */
+/* A connection, from the first byte to the close.
+ *
+ * turn() runs after every event that concerns the connection. It repeats one step at a time (flush,
+ * then read and feed), as long as that makes progress and at most ROUNDS times, so that other
+ * connections get their turn. Afterwards phase_of computes the phase from the state of the
+ * connection; no transition has to be remembered, so none can be forgotten.
+ *
+ * A connection begins with what identifies it: the PROXY header, then TLS, then the first bytes,
+ * which tell HTTP/1.1 from HTTP/2 where both are possible. Each stage consumes no memory before its
+ * first byte has arrived.
+ *
+ * It ends in two stages. After the last reply this side is closed for sending (shut), and what the
+ * client still sends is read and dropped (linger): closing a socket with unread bytes would make
+ * the kernel send a reset, which could destroy the reply. end() then closes it. */
 #include "http/client.h"
 
 #include "http/address_counts.h"
@@ -18,11 +30,11 @@
 
 enum {
     TLS_RECORD = 16 * 1024,
-    ROUNDS = 64,                  /* of reading and sending; then others have their turn */
-    LINGER_MAX = 16 * 1024 * 1024 /* bytes that are read and dropped behind the last reply */
+    ROUNDS = 64,                  /* of reading and sending in one turn */
+    LINGER_MAX = 16 * 1024 * 1024 /* bytes that are read and dropped after the last reply */
 };
 
-static const struct client_calls calls; /* at the end */
+static const struct client_calls calls; /* defined at the end of this file */
 
 struct client *client_new(const struct client_options *options) {
     struct client *client = calloc(1, sizeof *client);
@@ -59,7 +71,8 @@ static void end(struct client *client) {
         return;
     int fd = client->fd;
     client->fd = -1;
-    loop_forget(client->loop, client); /* before the last exchange hands it to loop->over */
+    loop_forget(client->loop,
+                client); /* must come first: the last exchange hands the client to loop->over */
     if (client->protocol)
         client->protocol->end(client);
     tls_end(client->tls);
@@ -72,7 +85,7 @@ static void end(struct client *client) {
     if (client->is_counted)
         address_counts_leave(client->loop->options->address_counts,
                              (const struct sockaddr *)&client->from);
-    (void)close(fd); /* nobody can be told, and nothing was promised */
+    (void)close(fd); /* nothing can be done about an error */
     if (!client->exchanges)
         loop_free_later(client->loop, client);
 }
@@ -85,7 +98,7 @@ void client_release(struct client *client) {
 
 /* ---- bytes in ---- */
 
-/* Like recv. In between it is known that nothing is there, no system call asks again. */
+/* Like recv, but makes no system call while epoll has reported nothing new. */
 static ssize_t receive(struct client *client, char *bytes, size_t size) {
     struct readiness *ready = &client->ready;
     if (client->tls && !client->is_shut)
@@ -95,13 +108,14 @@ static ssize_t receive(struct client *client, char *bytes, size_t size) {
         return -1;
     }
     ssize_t got = recv(client->fd, bytes, size, 0);
-    /* The end may have come with the last bytes, and has no event of its own then. */
+    /* A short read means that nothing is left, unless the client's end came with the last bytes: it
+     * has no event of its own then. */
     if (got < 0 ? errno == EAGAIN : (size_t)got < size && !ready->has_ended)
         ready->can_read = false;
     return got;
 }
 
-/* Reads into the thread's buffer. 0: nothing is to be had now, or no more at all (has_ended), or
+/* Reads into the thread's buffer. 0: nothing is there now, or the client has ended (has_ended), or
  * the connection is broken. */
 static size_t read_some(struct client *client) {
     ssize_t got;
@@ -121,7 +135,7 @@ static size_t read_some(struct client *client) {
     return 0;
 }
 
-/* Keeps bytes that nobody takes now. */
+/* Keeps bytes that the protocol does not take now. */
 static void hold(struct client *client, const char *bytes, size_t size) {
     if (!size)
         return;
@@ -152,35 +166,38 @@ static bool feed_held(struct client *client) {
 static bool feed_new(struct client *client) {
     size_t size = read_some(client);
     if (!size)
-        return client->has_ended; /* the next round tells the protocol */
+        return client->has_ended; /* the next step calls protocol->finish */
     size_t used = client->protocol->feed(client, client->loop->in, size);
     hold(client, client->loop->in + used, size - used);
-    secret_wipe(client->loop->in, size); /* passwords and tokens are not to stay for others */
+    secret_wipe(
+        client->loop->in,
+        size); /* passwords and tokens must not stay in the buffer, which other clients use */
     return true;
 }
 
 /* ---- the begin ---- */
 
-/* From here on the connection is the client's that the header names. */
+/* The PROXY header names the client: from here on the connection counts as coming from there. */
 static bool take_address(struct client *client, const struct proxy_header *header) {
     const struct listen_options *options = client->loop->options;
     const struct sockaddr *from = (const struct sockaddr *)&client->from;
     memcpy(&client->from, &header->from, header->from_size);
     client->is_trusted = peers_include(options->trusted, from);
     if (client->is_trusted)
-        return true; /* its requests are counted, each for its own client */
+        return true; /* each of its requests is counted for its own client */
     client->is_counted = address_counts_enter(options->address_counts, from);
     client->is_broken = !client->is_counted;
     return client->is_counted;
 }
 
-/* The header is only looked at until it is whole: what follows it is TLS's, or HTTP's. */
+/* Reads the PROXY header. It is only peeked at until it is complete, so that the bytes after it
+ * stay in the socket for TLS or HTTP. */
 static bool read_proxy_header(struct client *client) {
     struct proxy_header header;
     char *bytes = client->loop->in;
     if (!client->ready.can_read)
         return false;
-    client->ready.can_read = false; /* until more comes */
+    client->ready.can_read = false; /* until the next event */
     ssize_t got = recv(client->fd, bytes, PROXY_HEADER_MAX, MSG_PEEK);
     if (got < 0 && errno == EAGAIN)
         return false;
@@ -197,20 +214,20 @@ static bool read_proxy_header(struct client *client) {
     client->moved = true;
     client->proxy_speaks = false;
     if (header.is_local)
-        return true; /* the proxy's own */
+        return true; /* a connection of the proxy itself */
     return take_address(client, &header);
 }
 
-/* HTTP/2 without TLS begins with a line that HTTP/1.1 has no method for (RFC 9113 section 3.4). */
+/* HTTP/2 without TLS begins with this, which is no method of HTTP/1.1 (RFC 9113 section 3.4). */
 static const char preface[] = "PRI ";
 
-/* Does it take the first bytes to tell which protocol the connection speaks? */
+/* True if only the first bytes tell which protocol the client speaks. */
 static bool has_choice(const struct client *client) {
     return client->door == DOOR_tls ||
            (client->door == DOOR_plain && client->loop->options->http2 == HTTP2_clear);
 }
 
-/* Which protocol do these first bytes speak? NULL: it takes more of them to tell. */
+/* The protocol that begins with these bytes. NULL: more bytes are needed to tell. */
 static const struct protocol *protocol_of(const struct client *client, const char *bytes,
                                           size_t size) {
     const struct protocols *protocols = client->protocols;
@@ -228,18 +245,19 @@ static void speak(struct client *client, const struct protocol *protocol) {
         client->is_broken = true;
 }
 
-/* The first byte of a handshake is 22 (RFC 8446 section 5.1), that of a request a letter. */
+/* True if the first byte is a letter, as in a request without TLS. A TLS handshake begins with byte
+ * 22 (RFC 8446 section 5.1). */
 static bool speaks_clear(const struct client *client) {
     char first;
     return recv(client->fd, &first, 1, MSG_PEEK) == 1 && isalpha((unsigned char)first);
 }
 
-/* Until a byte has come, the connection takes no memory for TLS. */
+/* Begins TLS once the first byte has come; until then the connection needs no memory for TLS. */
 static bool begin_tls(struct client *client) {
     if (!client->ready.can_read)
         return false;
     if (speaks_clear(client)) {
-        speak(client, client->protocols->h1); /* its request is refused, with the reason */
+        speak(client, client->protocols->h1); /* serve_head refuses the request and says why */
         return false;
     }
     client->tls = tls_begin(client->context, client->fd, &client->ready);
@@ -249,7 +267,7 @@ static bool begin_tls(struct client *client) {
     return client->tls;
 }
 
-/* Reads until it is known what the connection speaks. */
+/* Reads the PROXY header, begins TLS, and reads until the protocol is known. */
 static bool begin(struct client *client) {
     if (client->proxy_speaks && !read_proxy_header(client))
         return false;
@@ -265,8 +283,8 @@ static bool begin(struct client *client) {
     if (client->held_size)
         speak(client, protocol_of(client, client->held, client->held_size));
     if (client->has_ended && !client->protocol)
-        speak(client, client->protocols->h1); /* it knows how to end what has hardly begun */
-    return client->protocol || size;          /* the end may have come with these bytes */
+        speak(client, client->protocols->h1); /* HTTP/1.1 refuses what is no request */
+    return client->protocol || size;          /* the client's end may have come with these bytes */
 }
 
 /* ---- bytes out ---- */
@@ -283,7 +301,7 @@ static ssize_t send_clear(struct client *client, const struct iovec *pieces, siz
     return sent;
 }
 
-/* TLS wants its bytes in a row, and takes no more than a record of them at once. */
+/* OpenSSL needs contiguous bytes and encrypts at most one record at a time. */
 static ssize_t send_sealed(struct client *client, const struct iovec *pieces, size_t count) {
     size_t size = 0;
     if (pieces[0].iov_len >= TLS_RECORD || count == 1)
@@ -317,8 +335,9 @@ size_t client_send(struct client *client, const struct iovec *pieces, size_t cou
 
 /* ---- a turn ---- */
 
-/* RFC 9112 section 9.6: what the client still sends is read, or the system would answer it with a
- * reset, which could take away the last reply before the client has read it. */
+/* Reads and drops what the client still sends after the last reply (RFC 9112 section 9.6).
+ * Otherwise the kernel would answer it with a reset, which could destroy the reply before the
+ * client has read it. */
 static bool linger(struct client *client) {
     size_t size = read_some(client);
     secret_wipe(client->loop->in, size);
@@ -328,7 +347,8 @@ static bool linger(struct client *client) {
     return size > 0;
 }
 
-/* Who stops the server waits for this end too, or the reset would come all the same. */
+/* Closes this side for sending. The server's stop waits for the end of lingering too; otherwise the
+ * exit of the process would cause the reset. */
 static void shut(struct client *client) {
     client->is_shut = true;
     loop_count(client->loop, 1);
@@ -336,10 +356,10 @@ static void shut(struct client *client) {
     if (client->tls)
         tls_shut_down(client->tls);
     if (client->has_ended || shutdown(client->fd, SHUT_WR) != 0)
-        client->is_broken = true; /* nothing is left to be said or heard */
+        client->is_broken = true; /* both sides are closed */
 }
 
-/* One step on the way; false when there is none now. */
+/* Makes one step of reading. False if there is nothing to do now. */
 static bool step(struct client *client) {
     if (client->is_shut)
         return linger(client);
@@ -403,13 +423,13 @@ static void late(struct client *client) {
 }
 
 static void drain(struct client *client) {
-    turn(client); /* what is there already counts as sent before */
+    turn(client); /* requests that have already arrived are served */
     if (client->fd < 0 || client->is_shut)
         return;
     if (client->protocol)
         client->protocol->drain(client);
     else if (client->phase == PHASE_idle)
-        client->is_broken = true; /* nothing was begun */
+        client->is_broken = true; /* no request was begun */
     turn(client);
 }
 

@@ -1,7 +1,7 @@
 #ifndef ROSTER_HTTP_CLIENT_H
 #define ROSTER_HTTP_CLIENT_H
 
-/* What is done with a connection, for the files behind http.h; nobody else includes it. */
+/* Operations on a connection, for the files behind http.h only. */
 
 #include "http/loop.h"
 
@@ -13,22 +13,25 @@ struct client_options {
     const struct sockaddr_storage *from;
     enum door door;
     uint16_t https_port;
-    struct tls_context *tls; /* a reference that stays the caller's; NULL unless DOOR_tls */
+    struct tls_context *tls; /* the caller keeps its reference; NULL unless DOOR_tls */
     bool proxy_speaks;
-    bool is_trusted; /* unless a PROXY header names somebody else */
-    bool is_counted; /* among those of its address; if it succeeds, its end takes that back */
+    bool is_trusted; /* the peer is in listen_options.trusted; a PROXY header may change that */
+    bool is_counted; /* address_counts has counted it; the end of the connection takes that back */
 };
 
-/** The acceptor's thread: a connection. The descriptor is its own from here on. NULL without
- * memory. */
+/**
+ * Makes a connection, which owns `fd` from then on. NULL if there is no memory. The acceptor's
+ * thread.
+ */
 struct client *client_new(const struct client_options *options) MUST_CHECK;
 
-/** The client's own thread, as all below: an exchange that referred to the client ended. */
+/** An exchange that referred to the client has ended. The client's own thread. */
 void client_release(struct client *client);
 
 /**
- * Sends as much as the socket takes now: the bytes taken, 0 when it takes none (the client gets
- * another turn once it does) or the connection is broken (is_broken is set).
+ * Sends as much as the socket takes now and returns the number of bytes. 0 if the socket takes none
+ * (the client gets another turn when it does) or the connection is broken (is_broken is set). The
+ * client's own thread.
  */
 size_t client_send(struct client *client, const struct iovec *pieces, size_t count) MUST_CHECK;
 

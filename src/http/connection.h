@@ -14,26 +14,26 @@ struct h2;
 struct loop;
 struct served;
 
-/** Something that another thread wants done by an I/O thread. */
+/** A task that another thread posts to an I/O thread. It lies in the object that it is about. */
 struct io_task {
     struct io_task *next;
     void (*run)(struct io_task *io_task);
 };
 
-/** What a connection is at. How long each phase may take stands in loop.c. */
+/** What a connection is doing. loop_limit has the deadlines of each phase. */
 enum phase {
     PHASE_handshake, /* PROXY header or TLS */
     PHASE_idle,
     PHASE_head,
     PHASE_body,
-    PHASE_work, /* the server's own time */
+    PHASE_work, /* the server works on a request; no deadline */
     PHASE_reply,
     PHASE_window, /* HTTP/2: a reply waits for the client to open its window */
-    PHASE_linger, /* the last byte was sent; the client has not closed its side yet */
+    PHASE_linger, /* all was sent; the client has not closed its side yet */
     PHASES
 };
 
-/** What clients meet at an address. */
+/** What a listening address offers. */
 enum door {
     DOOR_tls,
     DOOR_plain,
@@ -41,31 +41,32 @@ enum door {
     DOORS
 };
 
-/** A version of HTTP. All of it runs on the client's own thread. */
+/** The implementation of one version of HTTP. All functions run on the client's own thread. */
 struct protocol {
-    /* Begins on a connection of which nothing was fed yet. False: no memory. */
+    /* Begins the protocol, before the first call of feed. False: no memory. */
     bool (*begin)(struct client *client);
-    /* May it be given bytes now? */
+    /* True if feed may be called now. */
     bool (*takes)(const struct client *client);
-    /* Takes bytes and returns how many; fewer than all means that it takes no more for now. */
+    /* Takes bytes and returns their number. If it is smaller than `size`, the protocol takes no
+     * more for now. */
     size_t (*feed)(struct client *client, const char *bytes, size_t size);
-    /* The client sends nothing more; all that it sent was taken. */
+    /* The client has closed its sending side, and all that it sent was fed. */
     void (*finish)(struct client *client);
-    /* Writes what is to be sent, as far as the socket takes it. */
+    /* Sends what is ready, as far as the socket takes it. */
     void (*flush)(struct client *client);
-    /* Is there anything that the socket has not taken yet? */
+    /* True if the socket has taken everything. */
     bool (*is_flushed)(const struct client *client);
-    /* What the connection is at. */
+    /* The phase of the connection. */
     enum phase (*phase)(const struct client *client);
-    /* That phase (head, body or reply) takes too long. */
+    /* The phase (head, body or reply) is past its deadline. */
     void (*late)(struct client *client);
-    /* The server stops: the connection is to end as soon as it can without loss. */
+    /* The server stops: the connection ends as soon as no request or reply is lost by that. */
     void (*drain)(struct client *client);
-    /* After SERVING_head: the body of the exchange is to be read. */
+    /* Another thread has accepted the head (SERVING_head): the body may be read now. */
     void (*go_on)(struct served *served);
-    /* The exchange has its reply, which is to be sent. */
+    /* The exchange has its reply, which the protocol now sends. */
     void (*reply)(struct served *served);
-    /* The connection is gone: lets go of all exchanges and frees what it has. */
+    /* The connection is closed: ends all exchanges and frees the protocol's state. */
     void (*end)(struct client *client);
 };
 
@@ -74,57 +75,59 @@ struct protocols {
     const struct protocol *h1, *h2;
 };
 
-/** What a loop has its clients do; each may end the connection. On the loop's own thread. */
+/** What a loop asks of its clients, on its own thread. Each call may end the connection. */
 struct client_calls {
-    /* Reads, works and sends as far as that goes now. */
+    /* Reads, runs requests and sends, as far as is possible now. */
     void (*turn)(struct client *client);
-    /* Its phase took too long. */
+    /* The phase of the client is past its deadline. */
     void (*late)(struct client *client);
     /* The server stops. */
     void (*drain)(struct client *client);
-    /* Ends the connection at once, whatever it is at. Its memory stays until the end of the turn,
-     * and as long as exchanges refer to it. */
+    /* Closes the connection at once. The memory is freed at the end of the round, and not before
+     * all exchanges that refer to it have ended. */
     void (*end)(struct client *client);
 };
 
-/** A connection. Once it was given to a loop it belongs to that thread. */
+/**
+ * A connection. It belongs to the thread of its loop once the acceptor has given it to that loop.
+ */
 struct client {
-    struct io_task io_task; /* being given to its thread */
+    struct io_task io_task; /* hands it over to its thread */
     struct loop *loop;
     const struct client_calls *calls;
     const struct protocols *protocols;
     struct client *next, *before; /* in the list of its phase */
     struct client *next_again;    /* in loop->again, or loop->over */
-    int fd;                       /* -1: gone; exchanges that are worked on still refer to it */
+    int fd; /* -1: closed; exchanges that are worked on may still refer to it */
     enum phase phase;
     int64_t since_ms, moved_ms; /* when its phase began, when bytes moved last */
-    uint64_t number;            /* of all that the listener took */
+    uint64_t number;            /* serial number among all connections of the listener */
     struct sockaddr_storage from;
     struct tls_context *context; /* until the handshake begins */
     struct tls *tls;             /* NULL: clear */
     enum door door;
-    uint16_t https_port;             /* where DOOR_redirect sends */
+    uint16_t https_port;             /* port that DOOR_redirect redirects to */
     const struct protocol *protocol; /* NULL: not known yet */
     struct h1 h1;
     struct h2 *h2;
-    char *held; /* bytes that were read but not taken yet */
+    char *held; /* bytes that were read but not fed yet */
     size_t held_at, held_size;
-    unsigned exchanges; /* that refer to it */
+    unsigned exchanges; /* number of exchanges that refer to the client */
     struct readiness ready;
-    uint32_t dropped;  /* bytes that came after the last reply */
-    bool moved;        /* bytes came or went in this turn */
-    bool advanced;     /* a request or a reply became whole in this turn */
-    bool proxy_speaks; /* the connection begins with a PROXY header */
+    uint32_t dropped;  /* bytes that came after the last reply and were dropped */
+    bool moved;        /* bytes were received or sent in this turn */
+    bool advanced;     /* a request or a reply was completed in this turn */
+    bool proxy_speaks; /* the connection begins with a PROXY header, not read yet */
     bool is_trusted;   /* its peer is a proxy whose requests name their clients */
-    bool is_counted;   /* among those of its address */
-    bool has_ended;    /* the client closed its side, and all that came before was read */
-    bool is_last;      /* nothing more is read as a request; closes once all is sent */
-    bool is_shut;      /* the own side is closed */
-    bool is_broken;    /* nothing can be sent or read any more */
-    bool is_again;     /* stands in loop->again */
-    bool is_over;      /* stands in loop->over */
-    bool is_drained;   /* was told that the server stops */
-    bool is_finished;  /* the protocol was told that the client sends nothing more */
+    bool is_counted;   /* address_counts has counted it */
+    bool has_ended;    /* the client has closed its sending side, and all that it sent was read */
+    bool is_last;      /* no further request is read; closes once all is sent */
+    bool is_shut;      /* this side is closed for sending */
+    bool is_broken;    /* nothing can be sent or received any more */
+    bool is_again;     /* in loop->again */
+    bool is_over;      /* in loop->over */
+    bool is_drained;   /* knows that the server stops */
+    bool is_finished;  /* protocol->finish was called */
 };
 
 #endif

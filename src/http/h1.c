@@ -1,5 +1,17 @@
-/* HTTP/1.1 and 1.0: requests in, replies out, in their order. head.c says where a head ends and
- * what it means; llhttp frames the body, and must have read the head in the same way. */
+/* HTTP/1.1 and 1.0 (RFC 9112): reads requests, writes replies in the order of their requests.
+ *
+ * head.c finds where a head ends and what it means; head_check.c refuses heads that could be read
+ * in two ways. llhttp then reads the same head and frames the body, and must have found the same
+ * end of the head and expect the same body (parser_agrees). llhttp alone never decides.
+ *
+ * A connection works on one request at a time. Replies queue up in `first` to `last` until the
+ * socket takes them, so a client may send further requests meanwhile (pipelining); the limits below
+ * end that. `next` says what the next bytes belong to. A request that was answered before its body
+ * came has no `current` any more; its body is then read and dropped, so that the connection can be
+ * kept.
+ *
+ * Bytes of an incomplete head are kept in `head`; a head that arrives whole is copied straight into
+ * the arena of its exchange. */
 #include "http/h1.h"
 
 #include "http/client.h"
@@ -13,13 +25,14 @@
 #include <stdlib.h>
 
 enum {
-    REPLIES_AT_ONCE = 64,     /* that may wait; then no further request is read */
-    REPLY_BYTES = 256 * 1024, /* that may wait, but for the reply that passes them; likewise */
-    HELD_BYTES = 128 * 1024,  /* that those may hold with their requests; likewise */
-    FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, and */
-    FRAMING_FOR_EACH = 8,     /* so many more for each byte of the body */
-    HEAD_FIRST = 512,         /* bytes of room for a head that comes in pieces */
-    REPLY_HEAD_MAX = 256,     /* of a reply's head without its headers */
+    REPLIES_AT_ONCE =
+        64, /* replies that may wait for the socket; no further request is read then */
+    REPLY_BYTES = 256 * 1024, /* bytes of waiting replies, likewise; the last one may exceed it */
+    HELD_BYTES = 128 * 1024,  /* bytes that their exchanges may hold in all, likewise */
+    FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, */
+    FRAMING_FOR_EACH = 8,     /* and this many more for each byte of the body */
+    HEAD_FIRST = 512,         /* first allocation for a head that arrives in pieces */
+    REPLY_HEAD_MAX = 256,     /* bytes of a reply's head besides its headers */
 };
 
 static const struct text continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
@@ -32,7 +45,7 @@ static struct client *client_of(llhttp_t *parser) {
 
 static int head_is_complete(llhttp_t *parser) {
     client_of(parser)->h1.saw_head = true;
-    parser->upgrade = 0; /* no other protocol is taken (RFC 9110 section 7.8) */
+    parser->upgrade = 0; /* an Upgrade header is ignored (RFC 9110 section 7.8) */
     return 0;
 }
 
@@ -45,7 +58,7 @@ static int body_came(llhttp_t *parser, const char *bytes, size_t size) {
     return HPE_USER;
 }
 
-/* A chunk is announced: that it has no room is told before it comes. */
+/* The head of a chunk has arrived. A chunk that is too large is refused before its bytes come. */
 static int chunk_is_announced(llhttp_t *parser) {
     struct h1 *h1 = &client_of(parser)->h1;
     if (!h1->current || serve_body_fits(h1->current, parser->content_length))
@@ -67,7 +80,7 @@ static int name_came(llhttp_t *parser, const char *bytes, size_t size) {
     return 0;
 }
 
-/* RFC 9110 section 6.5.1: what frames or routes a message must not come behind it. */
+/* Trailers must not have fields that frame or route a message (RFC 9110 section 6.5.1). */
 static int name_is_complete(llhttp_t *parser) {
     static const struct text forbidden[] = { { "Content-Length", 14 },
                                              { "Transfer-Encoding", 17 },
@@ -92,7 +105,7 @@ static const llhttp_settings_t callbacks = {
 
 /* ---- reading ---- */
 
-/* Must the body wait until another thread has decided on its head? */
+/* True while another thread decides on the head; the body must wait for that. */
 static bool is_undecided(const struct h1 *h1) {
     return h1->current && h1->current->state == SERVING_head;
 }
@@ -112,19 +125,19 @@ static void drop_head(struct h1 *h1) {
     h1->scan = (struct head_scan){ 0 };
 }
 
-/* What cannot even be told that it is refused: there is no memory for an exchange. */
+/* There is no memory even for an exchange with a refusal, so the connection just ends. */
 static void give_up(struct client *client) {
     client->is_broken = true;
 }
 
-/* Answers what is no request, or none yet: `bytes` are what came of it. */
+/* Refuses a head that is malformed or incomplete; `bytes` are what came of it. */
 static void refuse_head(struct client *client, struct text bytes, enum status status,
                         const char *reason) {
     struct served *served = serve_begin(client);
     struct text line = bytes;
     line.at += client->h1.scan.skipped;
     line.len -= client->h1.scan.skipped;
-    if (served) /* RFC 9110 section 9.3.2: no reply to HEAD has a body */
+    if (served) /* a reply to HEAD has no body (RFC 9110 section 9.3.2) */
         served->head.is_head = line.len >= 5 && memcmp(line.at, "HEAD ", 5) == 0;
     drop_head(&client->h1);
     if (served)
@@ -140,11 +153,11 @@ static void begin_request(struct h1 *h1) {
     client_of(&h1->parser)->advanced = true;
 }
 
-/* The message is whole. */
+/* The request is complete: runs its handler. */
 static void run_current(struct client *client) {
     struct h1 *h1 = &client->h1;
     struct served *served = h1->current;
-    if (!served) { /* answered before its body came */
+    if (!served) { /* it was answered before its body came */
         begin_request(h1);
         return;
     }
@@ -152,7 +165,7 @@ static void run_current(struct client *client) {
     serve_run(served);
 }
 
-/* Has llhttp found the same end of the head, and expects the same body behind it? */
+/* True if llhttp has found the same end of the head and expects the same body. */
 static bool parser_agrees(struct h1 *h1, struct text head, const struct head_check *check) {
     llhttp_t *parser = &h1->parser;
     llhttp_errno_t result = llhttp_get_errno(parser);
@@ -168,11 +181,12 @@ static bool parser_agrees(struct h1 *h1, struct text head, const struct head_che
 static void run_parser(struct client *client, struct text head) {
     struct h1 *h1 = &client->h1;
     llhttp_init(&h1->parser, HTTP_REQUEST, &callbacks);
-    llhttp_set_lenient_version(&h1->parser, 1); /* a later minor version is as 1.1 (RFC 9110 2.5) */
+    llhttp_set_lenient_version(
+        &h1->parser, 1); /* later minor versions are treated as 1.1 (RFC 9110 section 2.5) */
     h1->parser.data = client;
     h1->saw_head = h1->is_complete = h1->is_refused = false;
     h1->trailer_size = 0;
-    (void)llhttp_execute(&h1->parser, head.at, head.len); /* parser_agrees looks at the result */
+    (void)llhttp_execute(&h1->parser, head.at, head.len); /* parser_agrees checks the result */
 }
 
 static void go_on(struct served *served) {
@@ -183,7 +197,7 @@ static void go_on(struct served *served) {
     h1->gave_continue = false;
 }
 
-/* A whole head of `size` bytes at `bytes`, with the empty lines before it. */
+/* Begins the exchange of a complete head at `bytes`, which may be preceded by empty lines. */
 static void take_head(struct client *client, const char *bytes, const struct head_scan *scan) {
     struct h1 *h1 = &client->h1;
     struct served *served = serve_begin(client);
@@ -202,7 +216,7 @@ static void take_head(struct client *client, const char *bytes, const struct hea
     h1->current = served;
     h1->next = H1_body;
     run_parser(client, head);
-    /* From here on the head is written to. */
+    /* head_parse writes NULs into the head, so llhttp must have read it before. */
     enum status status = head_parse(&served->head, scan, head, &check, &reason);
     if (status != STATUS_OK) {
         serve_refuse(served, status, reason);
@@ -235,7 +249,8 @@ static enum status grow_head(struct h1 *h1, size_t size) {
     return STATUS_OK;
 }
 
-/* Keeps a part of a head until the rest comes; without memory as much as there is room for. */
+/* Keeps a part of a head until the rest comes. If memory is short, it keeps what fits, for the
+ * refusal. */
 static enum status keep_head(struct h1 *h1, const char *bytes, size_t size) {
     enum status status = STATUS_OK;
     if (h1->head_size + size > h1->head_capacity)
@@ -276,8 +291,8 @@ static size_t feed_head(struct client *client, const char *bytes, size_t size) {
     return used;
 }
 
-/* As many bytes as may be framing at most before the budget would be known to be spent. So the sum
- * is exact however the bytes come in. */
+/* How many further bytes may be framing before the limit is exceeded. feed_body passes at most one
+ * byte more to llhttp, so the count is exact however the network splits the bytes. */
 static size_t framing_left(const struct h1 *h1) {
     return (size_t)(FRAMING_MAX + FRAMING_FOR_EACH * h1->body - h1->framing);
 }
@@ -300,7 +315,7 @@ static size_t feed_body(struct client *client, const char *bytes, size_t size) {
     if (reason && h1->current)
         serve_refuse(h1->current, STATUS_BAD_INPUT, reason);
     else if (reason)
-        client->is_last = true; /* its reply is on its way */
+        client->is_last = true; /* its reply was sent already */
     else if (h1->is_complete)
         run_current(client);
     return used;
@@ -335,7 +350,7 @@ static const char *reason_phrase(unsigned status) {
         return text;
 #include "http/phrases.def"
 #undef PHRASE
-    default: return ""; /* RFC 9112 section 4: it may be empty */
+    default: return ""; /* it may be empty (RFC 9112 section 4) */
     }
 }
 
@@ -375,7 +390,7 @@ static char *add_length(char *at, size_t length) {
     return add(at, "\r\n", 2);
 }
 
-/* Makes the head of the reply. False: no memory. */
+/* Writes the head of the reply. False if there is no memory. */
 static bool write_head(struct served *served) {
     const struct reply *reply = &served->exchange.reply;
     char *start = arena_alloc(&served->arena, head_room(reply)), *at = start;
@@ -400,7 +415,7 @@ static bool write_head(struct served *served) {
     return true;
 }
 
-/* Bytes of a reply. */
+/* Bytes of a whole reply. */
 static size_t size_of(const struct served *served) {
     return served->reply_head.len + serve_body_of(served).len;
 }
@@ -415,7 +430,8 @@ static void reply(struct served *served) {
         h1->current = NULL;
         return;
     }
-    /* The reply says more. But what TLS was given once, it has sealed, and will send. */
+    /* The final reply makes "100 Continue" needless. But once TLS was given those bytes, it has
+     * encrypted them and will send them. */
     if (!h1->gave_continue)
         h1->continue_left = 0;
     if (h1->last)
@@ -425,14 +441,14 @@ static void reply(struct served *served) {
     h1->last = served;
     h1->replies++;
     h1->reply_bytes += size_of(served);
-    h1->held_bytes += served->arena.counted; /* takes nothing more from here on */
+    h1->held_bytes += served->arena.counted; /* the arena takes nothing more from here on */
     client->is_last |= served->is_last;
     if (h1->next == H1_work)
         begin_request(h1);
     h1->current = NULL;
 }
 
-/* Adds what is left of `text` once `*skip` bytes of it were sent. */
+/* Adds the part of `text` that is left after the first `*skip` bytes, which were sent already. */
 static size_t add_piece(struct iovec *pieces, size_t count, struct text text, size_t *skip) {
     size_t skipped = *skip < text.len ? *skip : text.len;
     *skip -= skipped;
@@ -442,7 +458,8 @@ static size_t add_piece(struct iovec *pieces, size_t count, struct text text, si
     return count + 1;
 }
 
-/* "100 Continue" stands behind the replies to earlier requests; once it is begun there are none. */
+/* "100 Continue" is sent after all replies to earlier requests. Once its first bytes are sent, no
+ * other reply can come before it. */
 static bool continue_is_next(const struct h1 *h1) {
     return h1->continue_left && (!h1->first || h1->gave_continue);
 }
@@ -541,7 +558,7 @@ static void end(struct client *client) {
 }
 
 static bool begin(struct client *client) {
-    (void)client; /* its memory is zeroed */
+    (void)client; /* client_new has zeroed the connection */
     return true;
 }
 

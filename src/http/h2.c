@@ -1,6 +1,19 @@
-/* HTTP/2: nghttp2 has the frames, the compression of heads and the order of what is sent. This file
- * makes exchanges of its streams, says how much a client may send, and ends connections of clients
- * that cause work without asking for anything. */
+/* HTTP/2 (RFC 9113). nghttp2 parses and writes frames, compresses heads, and decides the order in
+ * which streams send. This file turns each stream into an exchange, decides how much a client may
+ * send, keeps the deadlines of streams, and ends connections of clients that cause work without
+ * asking for anything.
+ *
+ * Two lists hold the exchanges of a connection. `first` to `last` are streams that have not ended.
+ * `ended_first` to `ended_last` are exchanges whose last byte nghttp2 has written but the socket
+ * has not taken yet: the bytes are kept in `unsent`, and the exchange is told that its reply was
+ * sent only when the socket has taken them all.
+ *
+ * Bodies: every stream has a small window. A body that needs more waits until the connection has
+ * room for the whole of it (`room`), so every body that has begun also ends. Replies: when too many
+ * bytes wait for the client, further requests are held back (`is_held`) and run later.
+ *
+ * Within a callback of nghttp2 the session must not be freed. Callbacks therefore return an error
+ * through give_up, and feed or flush end the session. */
 #include "http/h2.h"
 
 #include "http/client.h"
@@ -17,56 +30,61 @@
 
 enum {
     STREAMS_AT_ONCE = 100,
-    /* Requests of a connection that are worked on, with those that the client gave up meanwhile. */
+    /* Exchanges of one connection that are worked on, including those of streams that the client
+     * has reset meanwhile. */
     EXCHANGES_AT_ONCE = 2 * STREAMS_AT_ONCE,
 
     /* What a client may send, in bytes. Each stream has a small window, which is enough for most
-     * bodies. A larger one waits until the connection has room for the whole of it, then its window
-     * is opened at once: so it comes without a pause, and however many there are, each is finished.
-     * A connection holds 100 * 16 KiB + 2 MiB of bodies at most, and its first MiB until the client
-     * has acknowledged that windows are small. */
+     * bodies. A larger body waits until the connection has room for the whole of it; its window is
+     * then opened at once. It therefore arrives without a pause, and every body that was begun is
+     * finished, however many there are. A connection holds at most 100 * 16 KiB + 2 MiB of bodies,
+     * and at most its first MiB until the client has acknowledged the small windows. */
     STREAM_WINDOW = 16 * 1024,
     ROOM = 2 * 1024 * 1024,
     CONNECTION_WINDOW = 1024 * 1024,
 
-    /* Bytes of replies that wait for the client; past it no further request is worked on. */
+    /* Bytes of replies that wait for the client. Above this, the connection's further requests are
+     * not started. */
     REPLIES_WAITING = 4 * 1024 * 1024,
 
-    /* Bytes of a list of fields (RFC 9113 section 6.5.2). Past HEAD_MAX the request is refused,
-     * past this the connection ends: a few bytes of references decompress to megabytes. */
+    /* Bytes of a list of fields (RFC 9113 section 6.5.2). Above HEAD_MAX the request is refused.
+     * Above this limit the connection ends, because a few bytes of references decompress to
+     * megabytes. */
     LISTED_MAX = 256 * 1024,
 
-    FRAME_MAX = H2_FRAME_HEAD + 16 * 1024, /* nghttp2 writes none that is larger */
-    LOOK_EVERY_MS = 1000,                  /* at the deadlines of streams */
-    /* After its reply, that a client has to end a request before its rest is refused. Some take the
-     * refusal for an error, and forget the reply, when it comes while they send. */
+    FRAME_MAX = H2_FRAME_HEAD + 16 * 1024, /* the largest frame that nghttp2 writes */
+    LOOK_EVERY_MS = 1000,                  /* how often stream deadlines are checked */
+    /* How long a client has, after it was sent the reply, to end its request before the rest is
+     * refused. Some clients take a refusal that arrives while they send for an error, and drop the
+     * reply. */
     UNWANTED_MS = 1000,
-    ROUND_TRIP_MS = 1000, /* that a client has to answer PING before it is told to go */
+    ROUND_TRIP_MS = 1000, /* how long a client has to answer PING before the second GOAWAY */
 };
 
-/* Its streams are those that have not ended; `ended` are exchanges whose last byte was written but
- * not sent yet. Both are in the order of their begin. */
+/* Both lists are in the order in which the streams began. */
 struct h2 {
     nghttp2_session *session; /* NULL: the connection is about to end */
     struct served *first, *last;
     struct served *ended_first, *ended_last;
-    struct field_list fields; /* of the head that comes */
+    struct field_list fields; /* of the head that is arriving */
     struct floods floods;
-    char *unsent; /* what the socket did not take */
+    char *unsent; /* bytes that the socket has not taken yet */
     size_t unsent_at, unsent_size;
-    size_t room;      /* of ROOM, that bodies were given */
-    size_t replies;   /* bytes of replies' bodies that wait */
-    size_t held_back; /* bytes that the client gets no window for until it acknowledges SETTINGS */
-    int32_t newest;   /* stream that the client began */
-    int64_t look_ms, data_ms, drain_ms; /* when each began, is due, or came last */
-    uint32_t fault;        /* why a callback gives the connection up (RFC 9113 section 7) */
-    bool has_reset;        /* we reset a stream */
-    bool has_acknowledged; /* our SETTINGS */
-    bool looks_for_room;   /* a body wants room, or room became free */
+    size_t room;      /* the part of ROOM that is given to bodies */
+    size_t replies;   /* bytes of reply bodies that wait for the client */
+    size_t held_back; /* bytes whose window is returned once the client acknowledges SETTINGS */
+    int32_t newest;   /* the last stream that the client began */
+    int64_t look_ms;  /* when the deadlines are checked next */
+    int64_t data_ms;  /* when the last DATA frame was written */
+    int64_t drain_ms; /* when the drain began */
+    uint32_t fault; /* error code with which a callback ends the connection (RFC 9113 section 7) */
+    bool has_reset; /* this side has reset a stream */
+    bool has_acknowledged; /* the client has acknowledged our SETTINGS */
+    bool looks_for_room;   /* a body needs room, or room has become free */
     bool has_held;         /* some exchange is held */
-    bool drains;           /* the client was told that the server stops, which waits for it */
-    bool has_heard;        /* and answered the PING behind that */
-    bool is_told_last;     /* and was told which stream is the last */
+    bool drains;           /* the server stops and waits for this connection */
+    bool has_heard;        /* the client has answered the PING that followed the first GOAWAY */
+    bool is_told_last;     /* the second GOAWAY, which names the last stream, is submitted */
 };
 
 static const uint8_t draining[8] = "draining";
@@ -80,7 +98,7 @@ static int64_t now_ms(const struct client *client) {
     return client->loop->now_ms;
 }
 
-/* Gives the connection up from within a callback. */
+/* Ends the connection from within a callback of nghttp2. */
 static int give_up(struct h2 *h2, uint32_t fault) {
     h2->fault = fault;
     return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -108,7 +126,8 @@ static void drop_early(struct h2_stream *stream) {
     stream->early_size = 0;
 }
 
-/* The stream is no more. */
+/* The stream has ended, for whatever reason. Its exchange ends now, or, if its reply is written but
+ * not yet taken by the socket, with end_ended. */
 static void end_stream(struct h2 *h2, struct served *served) {
     take_out(h2, served);
     drop_early(&served->h2);
@@ -127,7 +146,8 @@ static void end_stream(struct h2 *h2, struct served *served) {
     h2->ended_last = served;
 }
 
-/* All that was written is sent, or will never be. */
+/* Ends the exchanges whose replies were written: the socket has taken them, or the connection is
+ * gone. */
 static void end_ended(struct client *client, bool were_sent) {
     struct h2 *h2 = client->h2;
     for (struct served *served; (served = h2->ended_first);) {
@@ -139,7 +159,7 @@ static void end_ended(struct client *client, bool were_sent) {
     h2->ended_last = NULL;
 }
 
-/* Lets go of all streams, and of nghttp2, which knows them. Not within a callback. */
+/* Frees the nghttp2 session and ends all streams. Must not run within a callback. */
 static void drop_session(struct h2 *h2) {
     nghttp2_session_del(h2->session);
     h2->session = NULL;
@@ -150,8 +170,8 @@ static void drop_session(struct h2 *h2) {
 
 /* ---- bodies ---- */
 
-/* A body that may be larger than its stream's window; when nothing was announced, as soon as half
- * of the window is used. */
+/* True if the body may be larger than its stream's window. If its length was not announced, that is
+ * assumed as soon as half of the window is used. */
 static bool wants_room(const struct served *served) {
     const struct h2_stream *stream = &served->h2;
     bool is_large = stream->length > STREAM_WINDOW ||
@@ -173,7 +193,7 @@ static int give_room(struct client *client, struct served *served, size_t room) 
     return failed;
 }
 
-/* The first that came are served first, so that each has its turn. */
+/* Gives room in the order in which the streams began, so that each gets its turn. */
 static int give_rooms(struct client *client) {
     struct h2 *h2 = client->h2;
     int failed = 0;
@@ -198,7 +218,7 @@ static int send_continue(struct h2 *h2, const struct served *served) {
                                   NULL);
 }
 
-/* The handler may answer at once. */
+/* Runs the handler, which may reply at once, unless too many replies wait for the client. */
 static void run(struct h2 *h2, struct served *served) {
     served->h2.is_held = h2->replies > REPLIES_WAITING;
     h2->has_held |= served->h2.is_held;
@@ -226,7 +246,7 @@ static int reset_unanswered(struct h2 *h2, struct served *served, uint32_t code)
     return failed ? failed : nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, code);
 }
 
-/* The exchange may go on: with its body, or with its handler if there is none to come. */
+/* The head is accepted: waits for the body, or runs the handler if there is none. */
 static int begin_body(struct h2 *h2, struct served *served) {
     if (served->h2.is_whole) {
         run(h2, served);
@@ -236,11 +256,12 @@ static int begin_body(struct h2 *h2, struct served *served) {
     return served->wants_continue ? send_continue(h2, served) : 0;
 }
 
-/* What came of the body while its head was decided on is at most a stream's window. */
+/* Takes the bytes of the body that arrived while another thread decided on the head. They are at
+ * most one stream window. */
 static bool take_early(struct served *served) {
     struct h2_stream *stream = &served->h2;
     bool ok = serve_body(served, stream->early, stream->early_size);
-    if (ok) /* else the stream may be gone */
+    if (ok) /* otherwise the stream may have ended already */
         drop_early(stream);
     return ok;
 }
@@ -255,7 +276,8 @@ static void go_on(struct served *served) {
         client->is_broken = true;
 }
 
-/* Keeps bytes of a body whose head is not decided on yet: the exchange's memory is not ours. */
+/* Keeps bytes of the body while another thread decides on the head. They cannot go into the
+ * exchange's arena, which that thread may be using. */
 static int keep_early(struct h2 *h2, struct served *served, struct text bytes) {
     struct h2_stream *stream = &served->h2;
     size_t size = stream->early_size + bytes.len;
@@ -273,7 +295,7 @@ static int keep_early(struct h2 *h2, struct served *served, struct text bytes) {
     return 0;
 }
 
-/* A body that is to come has no need to be announced. */
+/* In HTTP/2 a body needs no announced length: without one it is treated like a chunked body. */
 static int judge_head(struct client *client, struct served *served, struct head_check *check) {
     check->is_chunked = !served->h2.is_whole && !check->lengths;
     served->h2.length = check->length;
@@ -281,7 +303,7 @@ static int judge_head(struct client *client, struct served *served, struct head_
     return serve_head(served, check) ? begin_body(client->h2, served) : 0;
 }
 
-/* Has the head judged. */
+/* All fields of a request's head have arrived: checks them and begins the exchange. */
 static int take_head(struct client *client, struct served *served) {
     struct h2 *h2 = client->h2;
     struct head_check check = { 0 };
@@ -312,7 +334,8 @@ static int begin_request(struct client *client, const nghttp2_frame *frame) {
     if (!served)
         return NGHTTP2_ERR_NOMEM;
     if (h2->drains)
-        served->is_late = false; /* the end of the server waits for this connection */
+        served->is_late =
+            false; /* the server's stop waits for this connection, so the request is in time */
     served->h2.id = id;
     served->h2.since_ms = served->h2.moved_ms = now_ms(client);
     served->h2.is_whole = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
@@ -323,7 +346,9 @@ static int begin_request(struct client *client, const nghttp2_frame *frame) {
 
 /* ---- what nghttp2 tells of what comes ---- */
 
-/* What nghttp2 would let pass. A stream that we reset may be used until the client knows. */
+/* Refuses two errors that nghttp2 does not report: PRIORITY on stream 0, and HEADERS on a stream
+ * that has ended. A client may still use a stream that this side has reset, until it learns of the
+ * reset. */
 static int frame_begins(nghttp2_session *session, const nghttp2_frame_hd *head, void *user) {
     struct h2 *h2 = ((struct client *)user)->h2;
     bool is_nowhere = head->type == NGHTTP2_PRIORITY && !head->stream_id; /* RFC 9113 section 6.3 */
@@ -345,7 +370,7 @@ static int field_came(nghttp2_session *session, const nghttp2_frame *frame, cons
                       void *user) {
     struct h2 *h2 = ((struct client *)user)->h2;
     (void)session;
-    (void)frame; /* trailers change nothing, but are bounded like a head */
+    (void)frame; /* trailers are not used, but have the same size limit as a head */
     (void)flags;
     if (!fields_add(&h2->fields, (struct text){ (const char *)name, name_size },
                     (struct text){ (const char *)value, value_size }))
@@ -447,7 +472,8 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     (void)id;
     memcpy(bytes, body.at + served->sent, part);
     if (!served->sent)
-        served->h2.since_ms = now_ms(client); /* until then others may have come first */
+        served->h2.since_ms = now_ms(
+            client); /* its time starts now: until here other streams may have been sent first */
     served->sent += part;
     served->h2.moved_ms = client->h2->data_ms = now_ms(client);
     if (served->sent == body.len)
@@ -455,7 +481,7 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     return (ssize_t)part;
 }
 
-/* nghttp2 copies the fields, and makes their names lower case. */
+/* Hands the reply to nghttp2, which copies the fields and converts their names to lower case. */
 static void reply(struct served *served) {
     struct client *client = served->client;
     struct h2 *h2 = client->h2;
@@ -485,7 +511,7 @@ static void reply(struct served *served) {
         client->is_broken = true;
 }
 
-/* The frame goes out with the next bytes. */
+/* nghttp2 has written a frame into its output; the socket gets it later. */
 static int frame_was_written(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     struct h2 *h2 = ((struct client *)user)->h2;
     h2->has_reset |= frame->hd.type == NGHTTP2_RST_STREAM;
@@ -550,7 +576,7 @@ static bool begin(struct client *client) {
                                                  CONNECTION_WINDOW) == 0;
 }
 
-/* Nothing has to be waited for on this connection any more. */
+/* The server's stop need not wait for this connection any longer. */
 static void end_drain(struct client *client) {
     if (client->h2->drains)
         loop_count(client->loop, -1U);
@@ -570,11 +596,11 @@ static void end(struct client *client) {
     client->h2 = NULL;
 }
 
-/* Keeps bytes that the socket does not take now. */
+/* Keeps bytes that the socket does not take now. They were counted as a reply already, and are at
+ * most what the thread writes at once. */
 static void keep(struct client *client, const char *bytes, size_t size) {
     struct h2 *h2 = client->h2;
-    budget_force(
-        size); /* it was counted as a reply, and is at most what the thread writes at once */
+    budget_force(size);
     char *unsent = secret_grow(h2->unsent, h2->unsent_size, h2->unsent_size + size);
     if (!unsent) {
         budget_give(size);
@@ -591,8 +617,8 @@ static void write_number(uint8_t *at, uint32_t number) {
         at[i] = (uint8_t)(number >> (24 - 8 * i));
 }
 
-/* A connection error (RFC 9113 section 5.4.1). nghttp2 may have failed within, and writes nothing
- * more; so the GOAWAY is our own. */
+/* Ends the connection with an error (RFC 9113 section 5.4.1). nghttp2 may have failed halfway and
+ * then writes nothing more, so this function writes the GOAWAY frame itself. */
 static void fail(struct client *client, uint32_t code) {
     struct h2 *h2 = client->h2;
     uint8_t goaway[H2_FRAME_HEAD + 8] = { 0, 0, 8, NGHTTP2_GOAWAY };
@@ -635,13 +661,14 @@ static bool is_past(int64_t now, int64_t since, int64_t limit) {
     return limit && now - since > limit;
 }
 
-/* Does the client give no window for the reply? */
+/* True if the client gives no window for the reply, on the stream or on the connection. */
 static bool is_stuck(const struct h2 *h2, const struct served *served) {
     return nghttp2_session_get_stream_remote_window_size(h2->session, served->h2.id) <= 0 ||
            nghttp2_session_get_remote_window_size(h2->session) <= 0;
 }
 
-/* Since when? Where others had the connection's window in between, that was fair. */
+/* Since when the reply has been stuck. If only the connection's window is closed, the time counts
+ * from the last DATA frame of any stream: other streams had their fair share meanwhile. */
 static int64_t stuck_since(const struct client *client, const struct served *served) {
     const struct h2 *h2 = client->h2;
     if (nghttp2_session_get_stream_remote_window_size(h2->session, served->h2.id) <= 0)
@@ -660,14 +687,16 @@ static void reset(struct client *client, const struct served *served, uint32_t c
         client->is_broken = true;
 }
 
-/* RFC 9113 section 8.1: the request has its reply; the rest of it is not wanted. */
+/* The client was sent the reply but still sends the request. After UNWANTED_MS the rest is refused
+ * (RFC 9113 section 8.1). */
 static void refuse_rest(struct client *client, const struct served *served) {
     bool is_over = client->h2->drains || client->is_last;
     if (is_over || is_past(now_ms(client), served->h2.moved_ms, UNWANTED_MS))
         reset(client, served, NGHTTP2_NO_ERROR);
 }
 
-/* Does the client take too long to take the reply? One that sends nothing more opens no window. */
+/* True if the client takes too long to read the reply. A client that has closed its sending side
+ * can open no window, so a stuck reply is late at once. */
 static bool is_reply_late(const struct client *client, const struct served *served) {
     const struct limit limit = loop_limit(client->loop, PHASE_reply);
     int64_t now = now_ms(client);
@@ -676,13 +705,13 @@ static bool is_reply_late(const struct client *client, const struct served *serv
            (served->sent && is_past(now, served->h2.since_ms, limit.whole_ms));
 }
 
-/* Each stream has its own time, whatever comes by others. */
+/* Applies the deadlines to one stream. Traffic on other streams does not extend them. */
 static void look_at_stream(struct client *client, struct served *served) {
     const struct limit body = loop_limit(client->loop, PHASE_body);
     int64_t now = now_ms(client);
     if (served->h2.is_ended)
         refuse_rest(client, served);
-    else if (wants_room(served)) /* it waits for others */
+    else if (wants_room(served)) /* the stream waits for room that other streams hold */
         served->h2.since_ms = served->h2.moved_ms = now;
     else if (served->state == SERVING_body && !served->h2.is_whole &&
              (is_past(now, served->h2.moved_ms, body.quiet_ms) ||
@@ -710,7 +739,7 @@ static void finish(struct client *client) {
 
 static void late(struct client *client) {
     struct h2 *h2 = client->h2;
-    client->advanced = true; /* or the same phase would be late again at once */
+    client->advanced = true; /* restarts the phase; otherwise it would be late again at once */
     if (!h2->session)
         client->is_broken = true;
     else if (h2->first)
@@ -721,8 +750,9 @@ static void late(struct client *client) {
 
 /* ---- the end of the server ---- */
 
-/* RFC 9113 section 6.8: first a GOAWAY that refuses nothing; when the client has heard it, all that
- * it sent before has come, and the second one says so. */
+/* Graceful shutdown (RFC 9113 section 6.8): the first GOAWAY refuses nothing. When the client has
+ * answered the PING that follows it, everything that it sent before has arrived, and tell_last
+ * sends the second GOAWAY, which names the last stream that is served. */
 static void drain(struct client *client) {
     struct h2 *h2 = client->h2;
     if (!h2->session || client->is_last)
@@ -746,7 +776,8 @@ static int tell_last(struct client *client) {
 
 /* ---- writing ---- */
 
-/* What is due by the clock, once all that came is read: it may have come in time. */
+/* Does what is due by the clock, but only when all received bytes are read: among them may be what
+ * the deadline waits for. */
 static int keep_time(struct client *client) {
     struct h2 *h2 = client->h2;
     if (client->ready.can_read && !client->is_finished)
@@ -757,7 +788,7 @@ static int keep_time(struct client *client) {
     return h2->has_heard && !h2->is_told_last ? tell_last(client) : 0;
 }
 
-/* What is to be done before anything is written. False: the session is no more. */
+/* Prepares the writing of frames. False if the session was ended. */
 static bool prepare(struct client *client) {
     struct h2 *h2 = client->h2;
     int failed = keep_time(client);
@@ -770,7 +801,7 @@ static bool prepare(struct client *client) {
     return !failed;
 }
 
-/* Sends what the socket takes now: how many bytes. */
+/* Sends as many bytes as the socket takes now, and returns their number. */
 static size_t send_bytes(struct client *client, const char *bytes, size_t size) {
     size_t all = 0, sent;
     do {
@@ -781,7 +812,7 @@ static size_t send_bytes(struct client *client, const char *bytes, size_t size) 
     return all;
 }
 
-/* Is nothing left that the socket did not take? */
+/* Sends kept bytes. True if none are left. */
 static bool send_unsent(struct client *client) {
     struct h2 *h2 = client->h2;
     size_t size = h2->unsent_size - h2->unsent_at;
@@ -796,7 +827,8 @@ static bool send_unsent(struct client *client) {
     return true;
 }
 
-/* Writes as many frames as the thread's buffer takes: how many bytes. */
+/* Has nghttp2 write as many frames as fit into the thread's buffer, and returns the number of
+ * bytes. */
 static size_t write_frames(struct client *client, ssize_t *error) {
     struct h2 *h2 = client->h2;
     const uint8_t *frame;
@@ -815,7 +847,7 @@ static size_t write_frames(struct client *client, ssize_t *error) {
     return size;
 }
 
-/* Writes and sends once. False: there was nothing, or the socket takes no more. */
+/* Writes and sends once. False if there was nothing to write or the socket takes no more. */
 static bool write_some(struct client *client) {
     ssize_t error;
     size_t size = write_frames(client, &error);
@@ -836,11 +868,12 @@ static bool is_flushed(const struct client *client) {
 
 static void flush(struct client *client) {
     struct h2 *h2 = client->h2;
-    /* Each stream that ends by what is written may let others go on. */
+    /* A stream that ends may free room or let held requests run, so write again. */
     while (!client->is_broken && send_unsent(client) && h2->session && prepare(client) &&
            write_some(client))
         ;
-    /* An error that nghttp2 found and has told, or GOAWAY was said and all streams have ended. */
+    /* nghttp2 has reported an error to the client, or GOAWAY was sent and all streams have
+     * ended. */
     if (h2->session && !nghttp2_session_want_read(h2->session) &&
         !nghttp2_session_want_write(h2->session)) {
         drop_session(h2);
@@ -864,7 +897,8 @@ static enum phase phase(const struct client *client) {
     }
     if (has_body || has_work)
         return has_body ? PHASE_body : PHASE_work;
-    if (h2->first || h2->drains) /* the rest of a request is to come, or the answer to PING */
+    if (h2->first ||
+        h2->drains) /* the rest of an answered request, or the answer to PING, is still to come */
         return PHASE_linger;
     return floods_is_within_frame(&h2->floods) ? PHASE_head : PHASE_idle;
 }

@@ -1,5 +1,17 @@
-/* The I/O threads. Each has its own connections and its own epoll: so a thread is woken once for
- * all replies that a group commit made ready, and nothing of a connection is shared. */
+/* The I/O threads. Each thread runs an event loop with its own epoll and its own share of the
+ * connections, so nothing of a connection is shared between threads.
+ *
+ * Other threads never touch a connection. They post an io_task: loop_post puts it on a lock-free
+ * list and wakes the thread through an eventfd, but only if the thread sleeps. When the writer
+ * commits a group, it thus wakes each thread once for all replies that the commit made ready.
+ *
+ * Each connection is in one phase (enum phase) and in the list of that phase, ordered by when its
+ * bytes last moved. Twice a second the thread checks the fronts of these lists for connections that
+ * are past their deadline. A connection that keeps its deadline costs nothing but its place in a
+ * list.
+ *
+ * A connection that still has work after its share of a turn waits in `again`; one that is closed
+ * waits in `over`, until nothing in the current round can refer to it, and is then freed. */
 #include "http/loop.h"
 
 #include "base/budget.h"
@@ -17,23 +29,26 @@
 #include <unistd.h>
 
 enum {
-    LOOK_EVERY_MS = 500,   /* at the deadlines */
-    EVENTS = 256,          /* that are taken at once */
-    IO_NICE = -5,          /* the writer's, for which all changes wait, is lower */
-    SHORT_QUIET_MS = 2000, /* for a reply, while requests are refused for want of memory, */
+    LOOK_EVERY_MS = 500, /* how often deadlines are checked */
+    EVENTS = 256,        /* taken from epoll at once */
+    IO_NICE = -5, /* the writer, for which all changes wait, has a higher priority (lower value) */
+    SHORT_QUIET_MS =
+        2000, /* limits of a reply while requests are refused because memory is short */
     SHORT_WHOLE_MS = 10000,
-    KEPT_CHUNKS = 80, /* pieces of requests' memory that wait for the next ones */
+    KEPT_CHUNKS = 80, /* arena chunks that a thread keeps for the next requests */
 };
 
-/* Replies that nobody reads cost their client nothing: they are not to keep others out for long. */
+/* A client can leave its replies unread at no cost. While memory is short, such replies must not
+ * keep other clients out for long. */
 static struct limit reply_limit(const struct loop *loop, int64_t usual_ms) {
     if (loop->is_short && usual_ms > SHORT_QUIET_MS)
         return (struct limit){ SHORT_QUIET_MS, SHORT_WHOLE_MS };
     return (struct limit){ usual_ms, 10 * usual_ms };
 }
 
-/* Time-outs follow --idle-timeout, within what is usual for each phase. A head is short, so it has
- * to come in one go; who sends a body, or takes a reply, a byte now and then is ended as well. */
+/* Deadlines follow --idle-timeout, capped for each phase (docs/http.md lists them). A head is
+ * short, so it must arrive as a whole within its time. A body or a reply may pause, but also has a
+ * limit for the whole, which ends clients that move one byte now and then. */
 struct limit loop_limit(const struct loop *loop, enum phase phase) {
     const int64_t idle_ms = loop->options->idle_timeout_s * INT64_C(1000);
     const int64_t brief_ms = idle_ms < 10000 ? idle_ms : 10000;
@@ -47,7 +62,7 @@ struct limit loop_limit(const struct loop *loop, enum phase phase) {
     case PHASE_window: return reply_limit(loop, usual_ms);
     case PHASE_linger: return (struct limit){ 2000, 2000 };
     case PHASE_work:
-    case PHASES: break; /* that is the server's own time */
+    case PHASES: break; /* the server's own time has no limit here */
     }
     return (struct limit){ 0 };
 }
@@ -59,14 +74,15 @@ void loop_post(struct loop *loop, struct io_task *io_task) {
     io_task->next = atomic_load_explicit(&loop->io_tasks, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&loop->io_tasks, &io_task->next, io_task))
         ;
-    /* Either the thread sees the task before it sleeps, or it is seen to sleep here. */
+    /* The thread sets `sleeps` before it looks at the list, and this function adds to the list
+     * before it looks at `sleeps`. So one of the two sees the other. */
     if (atomic_load(&loop->sleeps) && atomic_exchange(&loop->sleeps, false)) {
         uint64_t one = 1;
         ssize_t written = write(loop->wake, &one, sizeof one);
-        assert(written == sizeof one); /* short of 2^64 calls it cannot fail */
+        assert(written == sizeof one); /* an eventfd takes any number below 2^64 - 1 */
         (void)written;
     }
-    atomic_fetch_sub(&loop->posting, 1); /* the last touch: now it may be freed */
+    atomic_fetch_sub(&loop->posting, 1); /* the last access: from here on the loop may be freed */
 }
 
 static void run_io_tasks(struct loop *loop) {
@@ -105,7 +121,8 @@ bool loop_note(struct loop *loop, struct client *client, enum phase phase, bool 
     client->advanced = false;
     if (is_new)
         client->since_ms = loop->now_ms;
-    /* Where the whole may take no longer than a pause, the list is in the order of beginnings. */
+    /* If the limits of the phase for a pause and for the whole are equal, the list stays in the
+     * order in which connections entered the phase. */
     if (is_new || (moved && limit.quiet_ms != limit.whole_ms)) {
         take_out(loop, client);
         client->phase = phase;
@@ -134,7 +151,8 @@ void loop_forget(struct loop *loop, struct client *client) {
     atomic_fetch_add_explicit(&loop->gone, 1, memory_order_relaxed);
 }
 
-/* Only its own thread writes the counter, so that adding needs no lock on the bus. */
+/* Only this thread writes the counter, so a plain load and store suffice, without an atomic
+ * addition. */
 void loop_count(struct loop *loop, unsigned more) {
     unsigned now = atomic_load_explicit(&loop->in_flight, memory_order_relaxed);
     atomic_store(&loop->in_flight, now + more);
@@ -162,7 +180,7 @@ const char *loop_date(struct loop *loop) {
         struct tm parts;
         loop->date_s = now_s;
         (void)gmtime_r(&now, &parts);
-        /* The names are those of the C locale: the program never asks for another one. */
+        /* English names: the program never leaves the C locale. */
         size_t size = strftime(loop->date, sizeof loop->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
         assert(size);
         (void)size;
@@ -171,7 +189,8 @@ const char *loop_date(struct loop *loop) {
 }
 
 unsigned loop_in_flight(const struct loop *loop) {
-    /* In this order: all that begins before is counted by then. */
+    /* has_drained must be read first: when it is set, all requests that began before it are in
+     * in_flight. */
     unsigned drains = atomic_load(loop->is_draining) && !atomic_load(&loop->has_drained);
     return drains + atomic_load(&loop->in_flight);
 }
@@ -214,7 +233,7 @@ static void look_at_deadlines(struct loop *loop) {
     for (enum phase phase = 0; phase < PHASES; phase++) {
         int64_t quiet_ms = loop_limit(loop, phase).quiet_ms;
         struct client *client, *last = NULL;
-        /* One that stays where it was is looked at once. */
+        /* A client that stays at the front of the list is asked only once. */
         while (quiet_ms && (client = loop->phases[phase].first) && client != last &&
                loop->now_ms - client->moved_ms > quiet_ms) {
             last = client;
@@ -235,7 +254,8 @@ static void run_again(struct loop *loop) {
     }
 }
 
-/* Closes what is idle and tells the others; each client comes to the end of its list on the way. */
+/* Tells every client that the server stops: idle ones close. Moving each client to the end of its
+ * list makes the walk safe while clients leave the lists. */
 static void drain_all(struct loop *loop) {
     for (enum phase phase = 0; phase < PHASES; phase++)
         for (struct client *client; (client = loop->phases[phase].first) && !client->is_drained;) {
@@ -253,7 +273,7 @@ static bool has_timed(const struct loop *loop) {
     return false;
 }
 
-/* Sleeps until a connection is ready, a task came, or a deadline is to be looked at. */
+/* Sleeps until a connection is ready, a task was posted, or it is time to check deadlines. */
 static int wait_for_work(struct loop *loop, struct epoll_event *events) {
     int timeout_ms = loop->again ? 0 : has_timed(loop) ? LOOK_EVERY_MS : -1;
     atomic_store(&loop->sleeps, true);
@@ -268,7 +288,8 @@ static void take_event(struct loop *loop, const struct epoll_event *event) {
     struct client *client = event->data.ptr;
     if (!client) {
         uint64_t woken;
-        (void)!read(loop->wake, &woken, sizeof woken); /* only to have it sleep again */
+        (void)!read(loop->wake, &woken,
+                    sizeof woken); /* resets the eventfd; its value does not matter */
         return;
     }
     if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -280,10 +301,11 @@ static void take_event(struct loop *loop, const struct epoll_event *event) {
     client->calls->turn(client);
 }
 
-/* Clients on the same machine, and whatever else runs there, are woken by each reply. Woken in the
- * middle of many replies they would interrupt the thread at each of them, and it them at each of
- * their requests: so it goes before them, but is none that interrupts (SCHED_BATCH). The system may
- * refuse the former (it takes CAP_SYS_NICE or RLIMIT_NICE); then it is served like all others. */
+/* Sets the thread's scheduling. Each reply wakes a client; on the same machine that client would
+ * preempt this thread in the middle of many replies, and this thread would preempt it with each
+ * request. A lower nice value keeps the thread running through its replies, and SCHED_BATCH keeps
+ * it from preempting others. The system may refuse the nice value (it needs CAP_SYS_NICE or
+ * RLIMIT_NICE); the thread then runs at normal priority. */
 static void work_in_batches(void) {
     const struct sched_param none = { 0 };
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), IO_NICE);
@@ -314,7 +336,7 @@ static void *run(void *argument) {
     arena_keep_chunks(KEPT_CHUNKS);
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire))
         run_once(loop);
-    run_io_tasks(loop); /* a client that came meanwhile is closed with all others */
+    run_io_tasks(loop); /* so that clients handed over meanwhile are closed with the others */
     for (enum phase phase = 0; phase < PHASES; phase++)
         for (struct client *client; (client = loop->phases[phase].first);)
             client->calls->end(client);
@@ -349,14 +371,14 @@ struct loop *loop_start(const struct listen_options *options, const atomic_bool 
     loop->is_draining = is_draining;
     loop->wake = loop->poll = -1;
     if (start(loop)) {
-        (void)pthread_setname_np(loop->thread, "io"); /* for those who look at a running server */
+        (void)pthread_setname_np(loop->thread, "io"); /* the name shows in ps and debuggers */
         return loop;
     }
     loop_stop(loop);
     return NULL;
 }
 
-/* Posted while the thread may sleep; it stays in the loop until then. */
+/* An empty task wakes the thread, which then sees is_draining. */
 void loop_drain(struct loop *loop) {
     loop->draining.run = nothing;
     loop_post(loop, &loop->draining);
@@ -374,7 +396,7 @@ void loop_stop(struct loop *loop) {
         (void)failed;
     }
     while (atomic_load(&loop->posting))
-        (void)sched_yield(); /* for the few instructions that are left to them */
+        (void)sched_yield(); /* they are a few instructions from their end */
     if (loop->wake >= 0)
         (void)close(loop->wake);
     if (loop->poll >= 0)

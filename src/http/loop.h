@@ -9,12 +9,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/** Clients in one phase, the one that moved bytes least recently first. */
+/** The clients in one phase. The client whose bytes moved least recently is first. */
 struct phase_list {
     struct client *first, *last;
 };
 
-/** How long a phase may take without a byte that moves, and as a whole; 0: any time. */
+/**
+ * Deadlines of a phase in milliseconds: without any byte that moves, and for the whole of it. 0:
+ * none.
+ */
 struct limit {
     int64_t quiet_ms, whole_ms;
 };
@@ -29,77 +32,93 @@ struct loop {
     bool runs;
     int poll; /* epoll */
     struct phase_list phases[PHASES];
-    struct client *again;    /* clients that had their share of this turn and have more to do */
-    struct client *over;     /* clients that are gone, with all their exchanges; not freed yet */
-    int64_t now_us, now_ms;  /* as of when the thread last woke */
-    int64_t look_ms;         /* when the deadlines are to be looked at */
-    uint64_t refused;        /* requests for want of memory, when they were looked at last, */
-    bool is_short;           /* and were there more of them than before? */
-    int64_t date_s;          /* which second `date` is */
+    struct client *again; /* clients that have used their share of this round and still have work */
+    struct client *over;  /* closed clients whose exchanges have all ended, not freed yet */
+    int64_t now_us, now_ms;  /* monotonic time at which the thread last woke */
+    int64_t look_ms;         /* when deadlines are checked next */
+    uint64_t refused;        /* requests refused because memory was short, at the last check */
+    bool is_short;           /* there were new refusals between the last two checks */
+    int64_t date_s;          /* the second that `date` shows */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
-    struct io_task draining; /* wakes the thread for that */
-    char *in, *out;          /* LOOP_BUFFER bytes each, for whichever client has its turn */
-    atomic_uint in_flight;   /* see loop_count; these three are written by this thread alone */
-    atomic_uint gone;        /* clients that were given to it and are no more */
-    atomic_bool has_drained; /* its clients were told that the server stops */
-    unsigned given;          /* the acceptor's own count of the clients it gave */
+    struct io_task draining; /* wakes the thread when the server stops */
+    char *in, *out;          /* LOOP_BUFFER bytes each, used by the client whose turn it is */
+    atomic_uint in_flight;   /* see loop_count; only this thread writes these three */
+    atomic_uint gone;        /* closed clients of those that the thread was given */
+    atomic_bool has_drained; /* all its clients know that the server stops */
+    unsigned given; /* clients that the acceptor gave to the thread; the acceptor's own counter */
 
-    /* Others write these, so they lie on a cache line of their own. */
-    _Alignas(64) _Atomic(struct io_task *) io_tasks; /* last first */
+    /* Written by other threads, therefore on a cache line of their own. */
+    _Alignas(64) _Atomic(struct io_task *) io_tasks; /* the newest first */
     atomic_bool sleeps, is_stopping;
-    atomic_uint posting; /* threads that are in loop_post: its work may be done before they leave */
+    atomic_uint posting; /* threads inside loop_post; their task may run before they leave it */
     int wake;            /* eventfd */
 };
 
 /**
- * Starts a thread. NULL when the system refuses. `options` and `is_draining` must outlive it. The
- * listener's starter only.
+ * Starts an I/O thread. `options` and `is_draining` must outlive it. NULL if the system refuses.
+ * Called by listener_start only.
  */
 struct loop *loop_start(const struct listen_options *options,
                         const atomic_bool *is_draining) MUST_CHECK;
 
-/** Ends the thread and its connections, and frees. Takes NULL. */
+/**
+ * Ends the thread, closes its connections, and frees the loop. Accepts NULL. Called by the thread
+ * that started it.
+ */
 void loop_stop(struct loop *loop);
 
-/** Any thread: has the task run soon. It stays the caller's until it runs. */
+/**
+ * Runs the task soon on the I/O thread. The caller owns the task and must keep it until it runs.
+ * Any thread.
+ */
 void loop_post(struct loop *loop, struct io_task *io_task);
 
-/** The acceptor only: hands over a connection that client_new made. */
+/** Hands over a connection made by client_new. The acceptor's thread only. */
 void loop_give(struct loop *loop, struct client *client);
 
-/** Any thread: how much there is to wait for, and one more until the clients know of a stop. */
+/**
+ * What the server's stop has to wait for: requests and last replies in flight, plus one until the
+ * clients know of the stop. Any thread.
+ */
 unsigned loop_in_flight(const struct loop *loop);
 
-/** How long a connection of the loop may be at a phase. */
+/** The deadlines of a phase. The loop's own thread. */
 struct limit loop_limit(const struct loop *loop, enum phase phase);
 
-/** The acceptor only: how many connections the thread has. */
+/** The number of connections that the thread has. The acceptor's thread only. */
 unsigned loop_connections(const struct loop *loop);
 
-/** Any other thread, once, after `is_draining` was set: idle clients close, others after their
- * reply. */
+/**
+ * Makes the clients drain: idle ones close, others after their reply. Any other thread, once, after
+ * `is_draining` was set.
+ */
 void loop_drain(struct loop *loop);
 
-/** The loop's own thread: the client takes another turn once all others had theirs. */
+/** Gives the client another turn after all others had theirs. The loop's own thread. */
 void loop_again(struct loop *loop, struct client *client);
 
 /**
- * The loop's own thread, at the end of each turn of a client: notes what the client is at, and
- * whether bytes `moved` in this turn. False when that takes too long.
+ * Notes the phase of a client, and whether its bytes `moved`, at the end of each of its turns.
+ * False if the phase as a whole takes too long. The loop's own thread.
  */
 bool loop_note(struct loop *loop, struct client *client, enum phase phase, bool moved) MUST_CHECK;
 
-/** The loop's own thread: frees a client once nobody in this turn can still refer to it. */
+/**
+ * Frees a client at the end of the current round, when nothing can refer to it any more. The loop's
+ * own thread.
+ */
 void loop_free_later(struct loop *loop, struct client *client);
 
-/** The loop's own thread: forgets a client whose connection is closed. */
+/** Takes a client whose connection is closed out of all lists. The loop's own thread. */
 void loop_forget(struct loop *loop, struct client *client);
 
-/** The loop's own thread: the value of a Date header, 29 characters (RFC 9110 section 6.6.1). */
+/** The value of a Date header, 29 characters (RFC 9110 section 6.6.1). The loop's own thread. */
 const char *loop_date(struct loop *loop);
 
-/** The loop's own thread: adds `more` (or takes away, by -1U) to the exchanges in flight, and
- * whatever else the end of the server has to wait for. */
+/**
+ * Adds `more` (-1U subtracts one) to the count of what the server's stop waits for: exchanges in
+ * flight and connections that end. The loop's own thread.
+ */
 void loop_count(struct loop *loop, unsigned more);
 
 #endif
