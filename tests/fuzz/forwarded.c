@@ -35,7 +35,7 @@ static void require_no_spoofing(const struct head *head, const struct peers *tru
         memcpy(headers, head->headers, head->count * sizeof *headers);
         size_t left = strlen(lefts[i]);
         char *value = malloc(left + first->value.len);
-        require(value);
+        require(value != NULL);
         memcpy(value, lefts[i], left);
         memcpy(value + left, first->value.at, first->value.len);
         first->value = (struct text){ value, left + first->value.len };
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     char why[200];
     if (!trusted)
         trusted = peers_parse("10.0.0.0/8, fd00::/8", why, sizeof why);
-    require(trusted);
+    require(trusted != NULL);
     struct text rest = { (const char *)bytes, size };
     struct header headers[LINES];
     struct head head = { .headers = headers };
