@@ -1,4 +1,4 @@
-/* Base32, as the secrets of one-time passwords are written. */
+/* Base32, in which TOTP secrets are written. */
 #include "rules/base32.h"
 
 #include "rules/precis.h"
@@ -36,7 +36,7 @@ size_t base32_decode(struct text text, unsigned char *out) {
             out[bytes] = (unsigned char)(bits >> held);
         bytes++;
     }
-    /* Digits come in groups that make whole bytes: 1, 3 and 6 left over cannot be. */
+    /* No number of bytes leaves 1, 3 or 6 digits after the last group of 8. */
     size_t left = digits % 8;
     return left == 1 || left == 3 || left == 6 ? 0 : bytes;
 }

@@ -3,14 +3,13 @@
 
 #include "base/text.h"
 
-/** What a secret of one-time passwords has, in bytes: 80 bits, which old apps make, to 512. */
+/** The bytes that a TOTP secret may have: from 80 bits, which old apps make, to 512. */
 enum { TOTP_SECRET_MIN = 10, TOTP_SECRET_MAX = 64 };
 
 /**
- * The number of bytes that a base32 text (RFC 4648 section 6) holds; padding is optional, case does
- * not matter, white space (Unicode) is allowed, between groups as authenticator apps show them. 0
- * when it is not base32. With `out` not NULL also writes the bytes there (room: as many as it
- * said).
+ * Decodes base32 (RFC 4648 section 6). Padding is optional, case does not matter, and white space
+ * of Unicode is skipped, since authenticator apps show secrets in groups. Returns the number of
+ * bytes, 0 if it is not base32. Writes the bytes to `out` unless that is NULL.
  */
 size_t base32_decode(struct text text, unsigned char *out);
 

@@ -1,10 +1,12 @@
-/* Sets of ids. Sorting makes them as fast as hostile input can make them long. */
+/* Sets of Ids. Bodies may have lists of 10,000, so duplicates are found by sorting: comparing each
+ * pair would let a client keep a core busy. */
 #include "rules/collections.h"
 
 #include "model/record.h"
 
 #include <stdlib.h>
 
+/* An Id and its place in the list, by which the order is restored after sorting. */
 struct place {
     int64_t id;
     size_t at;

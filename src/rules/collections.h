@@ -4,12 +4,12 @@
 #include "base/arena.h"
 #include "model/value.h"
 
-/* Lists of ids as sets that remember their order. `ids` NULL in a result: memory is short. */
+/* Lists of Ids as ordered sets. In a result, `ids` is NULL if there was no memory. */
 
-/** `first` and then `second` (which may be NULL), each id once, at its first place. */
+/** The Ids of `first`, then those of `second` (which may be NULL), each at its first place only. */
 struct value ids_union(const struct value *first, const struct value *second, struct arena *arena);
 
-/** `ids` without those in `removed`. */
+/** `ids` without the Ids in `removed`, in the same order. */
 struct value ids_without(const struct value *ids, const struct value *removed, struct arena *arena);
 
 #endif

@@ -1,9 +1,10 @@
-/* Moments as text, read by a cursor that only moves over what it has accepted. */
+/* Dates and times of clients. The take_ functions move the cursor over what they accept, and return
+ * false otherwise. */
 #include "rules/date.h"
 
 struct cursor {
     const char *at, *end;
-    int64_t unit_ms; /* of the finest that was read */
+    int64_t unit_ms; /* of the smallest part that was read */
 };
 
 static bool take(struct cursor *cursor, char wanted) {
@@ -41,7 +42,7 @@ static bool take_date(struct cursor *cursor, int64_t *ms) {
     return true;
 }
 
-/* 1 to 9 digits; what is finer than a millisecond is cut off. */
+/* 1 to 9 digits, of which the first three count. */
 static bool take_fraction(struct cursor *cursor, int64_t *ms) {
     int weight = 100, digits = 0, digit;
     while (digits < 9 && take_number(cursor, 1, &digit)) {

@@ -1,5 +1,5 @@
-/* E-mail addresses: what is one, and when two are the same. Nearly all are ASCII, and are done
- * with here; the others go through libunistring and libidn2. */
+/* E-mail addresses: which are valid, and which are the same. ASCII addresses, which nearly all are,
+ * take a fast path without libraries; the others go through libunistring and libidn2. */
 #include "rules/email.h"
 
 #include "rules/fold.h"
@@ -17,7 +17,7 @@ static bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* RFC 5322 atext, and beyond ASCII all of it (RFC 6531 section 3.3). */
+/* atext of RFC 5322, and any byte beyond ASCII (RFC 6531 section 3.3). */
 static bool is_atom_character(char c) {
     return is_letter_or_digit(c) || (unsigned char)c >= 0x80 ||
            (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
@@ -39,7 +39,7 @@ static bool is_printable_ascii(char c) {
     return c >= ' ' && c <= '~';
 }
 
-/* A backslash takes the next character with it, which is ASCII even in RFC 6531. */
+/* A backslash escapes the next character, which must be ASCII even in RFC 6531. */
 static bool is_quoted(struct text local) {
     if (local.len < 2 || local.at[0] != '"' || local.at[local.len - 1] != '"')
         return false;
@@ -53,7 +53,7 @@ static bool is_quoted(struct text local) {
     return true;
 }
 
-/* The family and the bytes of an address literal; AF_UNSPEC: it is none. */
+/* Reads an address literal. Returns its family, or AF_UNSPEC if it is none. */
 static int read_literal(struct text domain, unsigned char bytes[16]) {
     char address[INET6_ADDRSTRLEN];
     if (domain.len < 3 || domain.at[0] != '[' || domain.at[domain.len - 1] != ']')
@@ -116,7 +116,7 @@ static bool split(struct text email, struct text *local, struct text *domain) {
     return true;
 }
 
-/* What a quoted local part stands for (RFC 5321 section 4.1.2); NULL: no memory. */
+/* A quoted local part without quotes and backslashes (RFC 5321 section 4.1.2). NULL: no memory. */
 static struct text unquote(struct text quoted, struct arena *arena) {
     char *out = arena_alloc(arena, quoted.len);
     size_t len = 0;
@@ -128,7 +128,7 @@ static struct text unquote(struct text quoted, struct arena *arena) {
     return (struct text){ out, len };
 }
 
-/* With as few backslashes as can be. */
+/* A local part in quotes, with backslashes only where they are needed. */
 static struct text quote(struct text plain, struct arena *arena) {
     char *out = arena_alloc(arena, 2 * plain.len + 2);
     size_t len = 0;
@@ -151,8 +151,8 @@ static struct text normal_local(struct text local, struct arena *arena) {
     return !plain.at || is_dot_atom(plain) ? plain : quote(plain, arena);
 }
 
-/* What UTS 46 ignores is left out; joiners are not, where they are allowed they make another name.
- */
+/* Leaves out the characters that UTS 46 ignores, except joiners: where these are allowed they make
+ * a different name. */
 static struct text normal_domain(struct text domain, struct arena *arena) {
     enum { NON_JOINER = 0x200C, JOINER = 0x200D };
     if (fold_is_ascii(domain))
@@ -185,7 +185,7 @@ static struct text to_nfc(struct text text, struct arena *arena) {
     return copy;
 }
 
-/* Not by printf: what is no address may hold a NUL, and would be another's key if cut there. */
+/* Without printf: an invalid address may contain a NUL, and cut there it could be another's key. */
 static struct text join(struct text local, struct text domain, struct arena *arena) {
     size_t len = local.len + 1 + domain.len;
     char *key = arena_alloc(arena, len);
@@ -220,7 +220,7 @@ bool email_is_valid(struct text email) {
            (fold_is_ascii(local) || precis_is_identifier(local)) && is_domain(domain);
 }
 
-/* NFC and case-folded; what is no UTF-8 gets only its ASCII letters folded. */
+/* The domain case-folded in NFC. If it is not UTF-8, only its ASCII letters are folded. */
 static struct text fold_domain(struct text domain, struct arena *arena) {
     unsigned char address[16];
     char shortest[INET6_ADDRSTRLEN];

@@ -16,7 +16,8 @@ bool fold_is_ascii(struct text text) {
     return true;
 }
 
-/* Folds ASCII into `out`, which has as much room, and says whether that is all there is to it. */
+/* Writes `text` to `out`, of the same size, with ASCII letters in lower case. True if all of it is
+ * ASCII, so that nothing else is to be folded. */
 static bool fold_into(struct text text, char *out) {
     unsigned char all = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -33,12 +34,13 @@ struct text fold_ascii(struct text text, struct arena *arena) {
     return copy;
 }
 
-/* u8_casefold would make one and the same U+FFFD of all that is no UTF-8. */
+/* u8_casefold turns everything that is not UTF-8 into U+FFFD, so different texts would be equal. */
 static bool is_ascii_or_wrong(struct text text) {
     return fold_is_ascii(text) || u8_check((const uint8_t *)text.at, text.len);
 }
 
-/* What the library gave, NULL when memory was short: nothing else is wrong with UTF-8. */
+/* Copies the result of a library function into the arena. It is NULL only if there was no memory,
+ * since valid UTF-8 has no other way to fail. */
 static struct text keep(uint8_t *given, size_t len, struct arena *arena) {
     if (!given) {
         arena->failed = true;
@@ -58,14 +60,14 @@ struct text fold_case(struct text text, struct arena *arena) {
     return keep(folded, len, arena);
 }
 
-/* By combining class (Unicode section 4.3): 10 to 36 are Hebrew points and vowel signs of Arabic
- * and Syriac, from 200 on what stands above, below or through any letter. */
+/* By combining class (Unicode section 4.3): 10 to 36 are Hebrew points and the vowel signs of
+ * Arabic and Syriac; 200 and above are marks above, below or through any letter. */
 static bool is_accent(ucs4_t character) {
     int class = uc_combining_class(character);
     return class >= 200 || (class >= 10 && class <= 36);
 }
 
-/* Letters whose mark is a part of them to Unicode, but not to who looks for them without it. */
+/* Letters whose stroke Unicode does not treat as a mark, although people search without it. */
 static const char *plain_letter(ucs4_t character) {
     switch (character) {
     case 0x00E6: return "ae";
@@ -80,7 +82,8 @@ static const char *plain_letter(ucs4_t character) {
     }
 }
 
-/* Of decomposed UTF-8, where it lies: no letter gets longer. */
+/* Removes the accents of decomposed UTF-8 in place: no letter gets longer. Returns the new length.
+ */
 static size_t drop_accents(uint8_t *text, size_t len) {
     size_t kept = 0;
     for (size_t at = 0; at < len;) {
@@ -105,7 +108,7 @@ struct text fold(struct text text, struct arena *arena) {
         return fold_ascii(text, arena);
     uint8_t *folded =
         u8_casefold((const uint8_t *)text.at, text.len, NULL, UNINORM_NFD, NULL, &len);
-    if (folded && (len = drop_accents(folded, len)) == 0) { /* it had nothing else */
+    if (folded && (len = drop_accents(folded, len)) == 0) { /* it had nothing but accents */
         free(folded);
         return fold_case(text, arena);
     }
@@ -115,7 +118,7 @@ struct text fold(struct text text, struct arena *arena) {
 }
 
 int fold_contains(struct text text, struct text folded) {
-    char short_text[256]; /* most are: no memory is asked for */
+    char short_text[256]; /* most texts are short ASCII, and need no allocation */
     if (text.len <= sizeof short_text && fold_into(text, short_text))
         return memmem(short_text, text.len, folded.at, folded.len) != NULL; /* linear in both */
     struct arena arena = { 0 };

@@ -4,25 +4,26 @@
 #include "base/arena.h"
 
 /**
- * The form of a text in which case makes no difference: NFC and Unicode's full case folding.
- * `at` is NULL when memory is short. What is not UTF-8 stays as it is.
+ * Folds case: texts that differ only in case become equal (Unicode's full case folding, in NFC). A
+ * text that is not UTF-8 only gets its ASCII letters folded. `at` is NULL if there is no memory.
  */
 struct text fold_case(struct text text, struct arena *arena) __attribute__((warn_unused_result));
 
 /**
- * The form in which texts are looked for: that of fold_case, where accents make no difference
- * either. Marks above, below and through letters are taken off, Hebrew points and Arabic vowel
- * signs too; what makes another letter in its script stays (voicing of Kana, vowels of Indic
- * scripts). A text of marks alone stays as it is. `at` is NULL when memory is short.
+ * Folds case and accents, for searches. Removes marks above, below and through letters, Hebrew
+ * points and Arabic vowel signs. Keeps marks that make another letter in their script, such as the
+ * voicing of Kana and the vowels of Indic scripts. A text that consists of marks keeps them. `at`
+ * is NULL if there is no memory.
  */
 struct text fold(struct text text, struct arena *arena) __attribute__((warn_unused_result));
 
+/** True if all bytes are ASCII. */
 bool fold_is_ascii(struct text text);
 
-/** `text` with its ASCII letters in lower case; `at` is NULL when memory is short. */
+/** `text` with its ASCII letters in lower case. `at` is NULL if there is no memory. */
 struct text fold_ascii(struct text text, struct arena *arena) __attribute__((warn_unused_result));
 
-/** Does `text`, folded, contain `folded`? 1, 0, or -1 when memory is short. */
+/** 1 if `text`, folded, contains `folded`; 0 if not; -1 if there is no memory. */
 int fold_contains(struct text text, struct text folded) __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-/* GUIDs in the spellings that clients use, into the one that is stored. */
+/* From the spellings of GUIDs that clients use to the one that is stored. */
 #include "rules/guid.h"
 
 static bool is_hex(char c) {

@@ -1,4 +1,4 @@
-/* Domains beyond ASCII, by libidn2. */
+/* Internationalised domain names, by libidn2. */
 #include "rules/idna.h"
 
 #include <idn2.h>

@@ -4,8 +4,8 @@
 #include "base/text.h"
 
 /**
- * A domain in A-labels (UTS 46 non-transitional), NUL-terminated, to be freed by idna_free; NULL
- * when IDNA does not take it, or memory is short.
+ * Converts a domain to A-labels (UTS 46 non-transitional), NUL-terminated. Free it with idna_free.
+ * NULL if IDNA does not accept the domain, or if there is no memory.
  */
 char *idna_to_ascii(struct text domain) __attribute__((warn_unused_result));
 

@@ -1,4 +1,5 @@
-/* The stored record and a change in, the next record out. */
+/* From a stored record and a change to the next record: pure functions, which run on the writer
+ * thread inside the transaction. */
 #include "rules/merge.h"
 
 #include "base/buffer.h"
@@ -59,8 +60,8 @@ static struct value merge_field(const struct field *field, const struct value *b
     }
 }
 
-/* "Full Name - email" for a user (docs/decisions.md section 2), the name for all else, if it has
- * one. */
+/* ToStringText: "Full Name - email" for a user (docs/decisions.md section 2), for other resources
+ * the name, or nothing. */
 static struct value display_text(const struct record *record, struct arena *arena) {
     struct buffer text;
     const struct table *table = record->table;
@@ -78,7 +79,8 @@ static struct value display_text(const struct record *record, struct arena *aren
     return text.failed ? value_null() : value_text(buffer_text(&text));
 }
 
-/* The default stays as long as it is among the businesses, else it is the first of them. */
+/* The default business stays while it is one of the user's businesses; otherwise it is the first.
+ */
 static struct value default_business(const struct record *record, struct arena *arena) {
     struct value ids = ids_from_stored(&record->values[USER_Businesses], arena);
     const struct value *stored = &record->values[USER_DefaultBusinessId];
@@ -115,11 +117,13 @@ static bool derive(const struct record *before, struct record *after, struct are
     struct value text = display_text(after, arena);
     after->values[after->table->common.to_string_text] = text;
     if (after->table == &web_hook_table &&
-        !value_is_true(&before->values[WEB_HOOK_Active])) /* who is let try again starts afresh */
+        !value_is_true(
+            &before->values[WEB_HOOK_Active])) /* a webhook that is activated again starts at 0 */
         after->values[WEB_HOOK_ErrorCount] = value_integer(0);
     return text.kind == VALUE_TEXT;
 }
 
+/* `now_ms`, or just after `before` if the clock was set back: UpdatedOn grows with each change. */
 static int64_t later_than(const struct value *before, int64_t now_ms) {
     return before->kind == VALUE_INTEGER && before->integer >= now_ms ? before->integer + 1
                                                                       : now_ms;

@@ -7,20 +7,24 @@
 #include "rules/validate.h"
 
 /**
- * What a record becomes by a valid change: omitted and null fields as docs/api.md "omitted optional
- * field" says (kept, or reset by compatibility; null clears, except credentials and collections),
- * lists replaced, added to and taken from in this order. UpdatedOn is `rules->now_ms`, or a
- * millisecond after the last one; UpdatedBy is `rules->author`. Sealed fields and the password of
- * the change must hold what is to be stored. What other fields follow from is brought up to date.
- * STATUS_BROKEN when memory is short.
+ * Applies a valid change to a record and writes the result to `*after`, with the next version.
+ *
+ * Omitted fields and null are treated as docs/api.md "omitted optional field" says: an omitted
+ * field is kept, or reset under compatibility = nexudus; null clears a field, except credentials
+ * and collections. A list is first replaced, then added to, then removed from. UpdatedOn becomes
+ * `rules->now_ms`, or the previous UpdatedOn plus a millisecond if that is later; UpdatedBy becomes
+ * `rules->author`. Fields that derive from others are updated. Sealed fields and passwords of the
+ * change must already have the form in which they are stored.
+ *
+ * STATUS_BROKEN if there is no memory.
  */
 enum status merge(const struct record *before, const struct change *change,
                   const struct rules *rules, struct arena *arena, struct record *after) MUST_CHECK;
 
 /**
- * What a valid change makes of nothing: a new record with the change's Id and the GUID in its
- * UniqueId, created and updated at `rules->now_ms`, version 1. What the change does not say is
- * null, false or empty.
+ * Makes a new record from a valid change, which must have an Id and a UniqueId: version 1, created
+ * and updated at `rules->now_ms`. Fields that the change omits are null, false or empty.
+ * STATUS_BROKEN if there is no memory.
  */
 enum status merge_new(const struct change *change, const struct rules *rules, struct arena *arena,
                       struct record *created) MUST_CHECK;

@@ -7,7 +7,7 @@
 #include "rules/messages.def"
 #undef MESSAGE
 
-/** A message that needs no completion, as text. */
+/** A message without %, as a text. */
 #define MESSAGE_TEXT(name) ((struct text){ message_##name, sizeof message_##name - 1 })
 
 #endif

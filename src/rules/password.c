@@ -1,4 +1,9 @@
-/* Judging new passwords by how guessable they are, not by what characters they are made of. */
+/* Checks of new passwords, by how easily they are guessed and not by the kinds of characters in
+ * them.
+ *
+ * zxcvbn estimates how many tries an attacker needs. Its own lists are English, so common_words.def
+ * adds words of other languages, and a password is estimated a second time without its accents.
+ * Copies of a password on the stack are wiped. */
 #include "rules/password.h"
 
 #include "rules/fold.h"
@@ -12,18 +17,19 @@
 
 enum { LEAST = 8, MOST = 256, NORMALISED_MOST = 4096 };
 
-/* The estimate's cost grows with the length: of longer passwords the beginning and the end are
- * weighed, this many characters of each. */
+/* The estimate takes longer with each character. Of a longer password only the beginning and the
+ * end are estimated, with this many characters each. */
 enum { GUESSABLE_MOST = 64, GUESSABLE_BYTES = GUESSABLE_MOST * 4 };
 
-_Static_assert(PASSWORD_NORMAL_MAX >= 3 * NORMALISED_MOST, "no UTF-8 grows more by NFC");
+_Static_assert(PASSWORD_NORMAL_MAX >= 3 * NORMALISED_MOST,
+               "NFC makes UTF-8 at most three times as long");
 
-/* A password that turns up within the first million guesses is a common one: 2^19.93. By this
- * measure `qwertyuiop` has 10.6 bits, `admin123!` 16.4 and `Summer2026!` 19.0, but `demo-password`
- * 20.3, eight random digits 21.4 and four random words 55. */
+/* A password is common if it is among the first million guesses: 2^19.93. In this measure
+ * `qwertyuiop` has 10.6 bits, `admin123!` 16.4 and `Summer2026!` 19.0; `demo-password` has 20.3,
+ * eight random digits 21.4, and four random words 55. */
 static const double common_bits = 19.93;
 
-/* What the library's own lists, which are of English, do not have. */
+/* Words that the library's English lists do not have. */
 static const char *common_words[] = {
 #define WORD(text) text,
 #include "rules/common_words.def"
@@ -42,11 +48,11 @@ struct text password_normal(struct text password, char room[PASSWORD_NORMAL_MAX]
                                    (uint8_t *)room, &size);
     if ((char *)normal == room)
         return (struct text){ room, size };
-    free(normal); /* there was room: it is NULL */
+    free(normal); /* NULL: it would have fitted into `room` */
     return (struct text){ 0 };
 }
 
-/* The first `count` characters of UTF-8, or all. */
+/* The bytes of the first `count` characters of UTF-8, or of all. */
 static size_t bytes_of(struct text text, size_t count) {
     size_t at = 0;
     for (; at < text.len && (count || ((unsigned char)text.at[at] & 0xC0) == 0x80); at++)
@@ -57,7 +63,7 @@ static size_t bytes_of(struct text text, size_t count) {
 static bool is_guessed(struct text password) {
     char copy[GUESSABLE_BYTES + 1];
     if (password.len > GUESSABLE_BYTES)
-        return false; /* it is no UTF-8 */
+        return false; /* it is not UTF-8 */
     memcpy(copy, password.at, password.len);
     copy[password.len] = '\0';
     bool guessed = ZxcvbnMatch(copy, common_words, NULL) < common_bits;
@@ -65,7 +71,7 @@ static bool is_guessed(struct text password) {
     return guessed;
 }
 
-/* Of a long one both ends: "aaaa..." is common however long it is. */
+/* Both ends of a long password must be common: "aaaa..." is, at any length. */
 static bool is_common(struct text password) {
     size_t characters = text_characters(password);
     if (characters <= GUESSABLE_MOST)
@@ -76,8 +82,8 @@ static bool is_common(struct text password) {
            is_guessed((struct text){ password.at + back, password.len - back });
 }
 
-/* Accents off, and wide and other forms of letters made plain: `contrasena` is what people mean by
- * the word with its tilde. False: it is too long for that, or memory is short. */
+/* Removes accents, and replaces full-width and other forms of letters by plain ones: the lists have
+ * `contrasena`, people may write it with a tilde. False if it is too long or there is no memory. */
 static bool plain_letters(struct text password, char room[PASSWORD_NORMAL_MAX], struct text *out) {
     size_t size = PASSWORD_NORMAL_MAX, len = 0;
     const uint8_t *from = (const uint8_t *)password.at;
@@ -85,7 +91,7 @@ static bool plain_letters(struct text password, char room[PASSWORD_NORMAL_MAX], 
         return false;
     uint8_t *plain = u8_normalize(UNINORM_NFKD, from, password.len, (uint8_t *)room, &size);
     if ((char *)plain != room) {
-        free(plain); /* one character may become eighteen */
+        free(plain); /* it did not fit: one character may become eighteen */
         return false;
     }
     for (size_t at = 0; at < size;) {
@@ -110,8 +116,9 @@ static bool is_common_in_plain_letters(struct text password) {
     return common;
 }
 
-/* Case-folded and in NFC, in `room`: the library's own comparison leaves copies of a password on
- * the heap. Empty: it is longer than any password, no UTF-8, or memory is short. */
+/* `text` case-folded, in NFC, in `room`. (The library's own comparison leaves copies of the
+ * password on the heap.) Empty if it is not UTF-8, longer than any password, or if there is no
+ * memory. */
 static struct text folded(struct text text, char room[PASSWORD_NORMAL_MAX]) {
     char small[PASSWORD_NORMAL_MAX];
     size_t len = sizeof small;
@@ -123,7 +130,7 @@ static struct text folded(struct text text, char room[PASSWORD_NORMAL_MAX]) {
     if ((char *)made == small)
         result = password_normal((struct text){ small, len }, room);
     else
-        free(made); /* it was not foreseen that folding takes more than three times the room */
+        free(made); /* it did not fit, which no known text causes */
     if (result.at == small) {
         memcpy(room, small, len);
         result.at = room;

@@ -1,4 +1,4 @@
-/* Who may change what about whom. */
+/* The rules on who may change whom, beyond permissions. */
 #include "rules/permit.h"
 
 #include "model/tables.h"
@@ -17,8 +17,8 @@ void permit_user_change(const struct principal *caller, const struct record *bef
         return;
     if (was_admin)
         validate_complain(change, USER_Id, MESSAGE_TEXT(admin_record), arena, errors);
-    /* Absent can become false under compatibility = nexudus, null does anywhere: only for a record
-     * that was an administrator's, which is refused above. */
+    /* An absent IsAdmin can become false under compatibility = nexudus, and null always does. That
+     * makes a difference only for an administrator, whose record is refused above. */
     if (value_is_true(is_admin) != was_admin && change_has(change, USER_IsAdmin))
         validate_complain(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
     for (unsigned field = 0; field < change->table->count; field++)

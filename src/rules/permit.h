@@ -6,18 +6,19 @@
 #include "model/record.h"
 
 /**
- * What a caller who is not an unrestricted administrator may not do to a user: change IsAdmin,
- * edit an unrestricted administrator, change or take away a secret of another user, whatever its
- * kind (password, second factor, token). Adds an error that names the property for each; none: it
- * is allowed, as far as roles are not concerned.
+ * Checks what only an unrestricted administrator may do to a user: change IsAdmin, edit another
+ * unrestricted administrator, and change or remove a secret of another user (password, second
+ * factor, token). Adds an error on the property for each of these. Permissions are not checked
+ * here.
  */
 void permit_user_change(const struct principal *caller, const struct record *before,
                         const struct change *change, struct arena *arena, struct errors *errors);
 
-/** May the caller give a user role that carries these permissions? */
+/** True if the caller may grant a user role with these permissions: all of them must be the
+ * caller's own, unless the caller is an unrestricted administrator. */
 bool permit_grant(const struct principal *caller, uint64_t permissions);
 
-/** Does the change take an active unrestricted administrator out of service? */
+/** True if the change turns an active unrestricted administrator into something else. */
 bool permit_ends_administrator(const struct record *before, const struct record *after);
 
 #endif

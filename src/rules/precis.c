@@ -1,4 +1,4 @@
-/* Which characters names are made of, by properties that Unicode gives them. */
+/* Which characters names may have, by the properties that Unicode gives them. */
 #include "rules/precis.h"
 
 #include <stdlib.h>
@@ -25,8 +25,8 @@ static bool is_one_of(uint32_t character, const uint32_t *list, size_t count) {
     return false;
 }
 
-/* RFC 8264 section 9.6, by RFC 5892 section 2.6; what is valid in a context stands with the
- * invalid. */
+/* RFC 8264 section 9.6, with the lists of RFC 5892 section 2.6. Characters that are valid in
+ * certain contexts are among the invalid ones here. */
 static bool is_exception(uint32_t character, bool *is_valid) {
     static const uint32_t valid[] = { 0x00DF, 0x03C2, 0x06FD, 0x06FE, 0x0F0B, 0x3007 };
     static const uint32_t invalid[] = { 0x00B7, 0x0375, 0x05F3, 0x05F4, 0x30FB,
@@ -36,14 +36,15 @@ static bool is_exception(uint32_t character, bool *is_valid) {
     return *is_valid || is_one_of(character, invalid, sizeof invalid / sizeof invalid[0]);
 }
 
-/* RFC 8264 section 9.9: conjoining Jamo, of which syllables are made that look like others. */
+/* RFC 8264 section 9.9: conjoining Jamo, which can form syllables that look like other ones. */
 static bool is_old_jamo(uint32_t character) {
     return (character >= 0x1100 && character <= 0x11FF) ||
            (character >= 0xA960 && character <= 0xA97F) ||
            (character >= 0xD7B0 && character <= 0xD7FF);
 }
 
-/* RFC 8264 section 8, in its order but for compatibility, which is judged of the whole. */
+/* The order of RFC 8264 section 8, except for compatibility: is_compatible checks the whole text.
+ */
 static bool is_letter_or_digit(uint32_t character) {
     static const uint32_t categories =
         UC_CATEGORY_MASK_Ll | UC_CATEGORY_MASK_Lu | UC_CATEGORY_MASK_Lo | UC_CATEGORY_MASK_Nd |
@@ -56,7 +57,7 @@ static bool is_letter_or_digit(uint32_t character) {
     return uc_is_general_category_withtable(character, categories);
 }
 
-/* RFC 8264 section 9.17: is it what it stands for? */
+/* RFC 8264 section 9.17: true if no character stands for another one. */
 static bool is_compatible(struct text utf8) {
     size_t len = 0;
     uint8_t *normal = u8_normalize(UNINORM_NFKC, (const uint8_t *)utf8.at, utf8.len, NULL, &len);
@@ -80,8 +81,8 @@ bool precis_is_identifier(struct text utf8) {
 }
 
 static bool is_visible(uint32_t character) {
-    /* Blanks of Braille and hieroglyphs, and a note without a head: letters and symbols to Unicode.
-     */
+    /* Blanks of Braille and hieroglyphs, and a note without a head, which Unicode counts as letters
+     * and symbols. */
     static const uint32_t blanks[] = { 0x2800, 0x13441, 0x13442, 0x1D159 };
     static const uint32_t unseen =
         UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cf | UC_CATEGORY_MASK_Mn | UC_CATEGORY_MASK_Me;

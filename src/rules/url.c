@@ -1,4 +1,4 @@
-/* The outline of a URL that may be fetched. */
+/* The form of URLs that may be fetched. */
 #include "rules/url.h"
 
 #include "base/buffer.h"
@@ -9,7 +9,7 @@
 
 enum { LABEL_MAX = 63, NAME_MAX_LEN = 253 };
 
-/* ASCII without what RFC 3986 wants to see percent-encoded. */
+/* ASCII without the characters that RFC 3986 demands to be percent-encoded. */
 static bool is_plain(struct text text) {
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] <= ' ' || text.at[i] > '~' || strchr("\"<>\\^`{|}", text.at[i]))
@@ -19,7 +19,7 @@ static bool is_plain(struct text text) {
 
 static bool is_host_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_'; /* the latter is in no host's name, but in many a container's */
+           c == '_'; /* not valid in host names, but common in names of containers */
 }
 
 static bool is_label(struct text label) {
@@ -29,10 +29,10 @@ static bool is_label(struct text label) {
     return label.len > 0 && label.len <= LABEL_MAX;
 }
 
-/* Also an IPv4 address: it is written as a name of four labels. */
+/* True for IPv4 addresses too, which look like a name of four labels. */
 static bool is_name(struct text host) {
     if (host.len > 1 && host.at[host.len - 1] == '.')
-        host.len--; /* the root may be named */
+        host.len--; /* the dot of the root */
     if (!host.len || host.len > NAME_MAX_LEN)
         return false;
     while (host.at)
@@ -70,7 +70,7 @@ static bool is_host_and_port(struct text authority) {
     return is_name(host) && (!port.at || is_port(port));
 }
 
-/* Host and port; `at` NULL when the scheme is another. */
+/* The host and port. `at` is NULL if the scheme is neither http nor https. */
 static struct text authority_of(struct text url) {
     size_t scheme = text_starts_nocase(url, TEXT("http://"))    ? 7
                     : text_starts_nocase(url, TEXT("https://")) ? 8
@@ -100,7 +100,7 @@ static void add_encoded(struct buffer *out, struct text text) {
     }
 }
 
-/* IDNA may make a slash or an "@" of other characters; then it is no host. */
+/* IDNA may convert other characters to a slash or an "@". Then it is not a host. */
 static void add_host(struct buffer *out, struct text host) {
     char *ascii = memchr(host.at, '\0', host.len) ? NULL : idna_to_ascii(host);
     buffer_add(out, ascii && is_name(text_of(ascii)) ? text_of(ascii) : host);

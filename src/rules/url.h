@@ -4,15 +4,15 @@
 #include "base/arena.h"
 
 /**
- * Is this an absolute http or https URL that could be fetched: scheme, a host, no user info, no
- * blanks or control characters, a port of 1 to 65535 if any? Where it leads is not looked at here.
+ * True for an absolute http or https URL with a host, without user info, blanks or control
+ * characters, and with a port of 1 to 65535 if it has one. Where it leads is checked by fetch/.
  */
 bool url_is_http(struct text url) __attribute__((warn_unused_result));
 
 /**
- * An IRI as the URL that it stands for (RFC 3987 section 3.1): the host in A-labels, what is beyond
- * ASCII elsewhere percent-encoded. What is no IRI comes out as something that url_is_http refuses.
- * `at` NULL only when memory is short.
+ * Converts an IRI to a URL (RFC 3987 section 3.1): the host to A-labels, other characters beyond
+ * ASCII to percent-encoding. If it is no IRI, the result is one that url_is_http refuses. `at` is
+ * NULL only if there is no memory.
  */
 struct text url_of_iri(struct text iri, struct arena *arena) __attribute__((warn_unused_result));
 

@@ -1,5 +1,10 @@
-/* What makes a body valid, type by type. Each check looks at one submitted value, and either
- * replaces it by what is stored or says what would have been right. */
+/* Validation of bodies: one loop over the field table, one function for each type of field.
+ *
+ * A check_ function looks at one value. It returns `fine`, after replacing the value by the form
+ * that is stored, or the message of an error. check_field handles what all types have in common:
+ * omitted, null, empty and repeated values. The rules are lenient where no value can be
+ * misunderstood (numbers as strings, choices by name), unless the client asks for strict handling.
+ */
 #include "rules/validate.h"
 
 #include "base/buffer.h"
@@ -19,7 +24,7 @@
 #include <limits.h>
 #include <unistr.h>
 
-#define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1: what a JavaScript number holds exactly */
+#define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1, the last that JavaScript has exactly */
 
 struct check {
     const struct field *field;
@@ -31,7 +36,7 @@ struct check {
 
 static const struct text fine = { NULL, 0 };
 
-/* Digit strings pass as integers: clients in the wild send them (docs/contract.md section 1.7). */
+/* Accepts strings of digits too, which real clients send (docs/contract.md section 1.7). */
 static bool take_integer(const struct value *value, int64_t *out) {
     if (value->kind == VALUE_TEXT)
         return text_to_int64(value_as_text(value), out);
@@ -69,7 +74,7 @@ static struct text check_boolean(const struct check *check) {
     } else if (!check->rules->strict && take_integer(check->value, &number)) {
         is_true = number == 1;
         is_false = number == 0;
-    } else if (!check->rules->strict) { /* as Python, .NET and Entra ID write them */
+    } else if (!check->rules->strict) { /* "True" is how Python, .NET and Entra ID write it */
         is_true = text_equal_nocase(text, TEXT("true"));
         is_false = text_equal_nocase(text, TEXT("false"));
     }
@@ -79,7 +84,7 @@ static struct text check_boolean(const struct check *check) {
     return fine;
 }
 
-static struct text say_choices(const struct check *check) {
+static struct text choices_message(const struct check *check) {
     struct buffer names;
     buffer_init(&names, check->arena, 128);
     if (check->field->max)
@@ -92,7 +97,7 @@ static struct text say_choices(const struct check *check) {
     return arena_printf(check->arena, message_choice, names.failed ? "" : names.at);
 }
 
-/* By its name, in any case: clients that were generated have the names only. */
+/* A choice may be given by its name, in any case: generated clients only have the names. */
 static bool take_choice_name(const struct check *check, int64_t *number) {
     return !check->rules->strict &&
            choice_number(check->field, value_as_text(check->value), number);
@@ -110,12 +115,12 @@ static struct text check_choice(const struct check *check) {
         right |= number >= 1 && number <= check->field->max;
     }
     if (!right)
-        return say_choices(check);
+        return choices_message(check);
     *check->value = value_integer(number);
     return fine;
 }
 
-/* In characters; no text has more of them than bytes. */
+/* `max` is in characters. A text has no more characters than bytes, so most need no counting. */
 static bool is_longer(struct text text, size_t max) {
     return text.len > max && text_characters(text) > max;
 }
@@ -162,7 +167,7 @@ static struct text check_text(const struct check *check) {
 static struct text check_email(const struct check *check) {
     if (check->value->kind == VALUE_TEXT)
         *check->value = value_text(text_trim(value_as_text(check->value)));
-    struct text wrong = check_text(check); /* long ones go no further */
+    struct text wrong = check_text(check); /* also keeps long texts from the work below */
     if (wrong.at)
         return wrong;
     struct text email = email_normal(value_as_text(check->value), check->arena);
@@ -227,7 +232,7 @@ static struct text check_totp(const struct check *check) {
                : MESSAGE_TEXT(totp);
 }
 
-static struct text judge_password(const struct check *check, struct text password) {
+static struct text check_new_password(const struct check *check, struct text password) {
     const struct value *values = check->change->values;
     switch (password_judge(password, value_as_text(&values[USER_Email]),
                            value_as_text(&values[USER_FullName]))) {
@@ -240,12 +245,11 @@ static struct text judge_password(const struct check *check, struct text passwor
     return fine;
 }
 
-/* Nothing that has the form of a hash is ever taken for a password: who has an old table would sign
- * in with it, and who has the password would not. */
-static struct text judge_hash(const struct check *check, struct text hash) {
+/* A text in the form of a hash is never taken for a password, see crypto/hash_kind.c. */
+static struct text check_imported_hash(const struct check *check, struct text hash) {
     char *copy = arena_alloc(check->arena, PASSWORD_HASH_MAX);
     if (!copy)
-        return fine; /* the arena remembers, and the whole fails */
+        return fine; /* arena->failed is set, and ends the request */
     if (password_import(hash, copy)) {
         *check->value = value_text(text_of(copy));
         return fine;
@@ -261,7 +265,7 @@ static struct text judge_hash(const struct check *check, struct text hash) {
     return arena_printf(check->arena, message_hash_damaged, hash_kind(hash));
 }
 
-/* `Password` may also be a hash, to be imported; as `NewPassword` only plain text makes sense. */
+/* `Password` may also be a hash to import, `NewPassword` only a password. */
 static struct text check_password(const struct check *check) {
     struct text password = value_as_text(check->value);
     bool may_be_hash = !(check->field->flags & TRANSIENT);
@@ -274,8 +278,8 @@ static struct text check_password(const struct check *check) {
         return fine;
     }
     if (may_be_hash && hash_kind(password))
-        return judge_hash(check, password);
-    return judge_password(check, password);
+        return check_imported_hash(check, password);
+    return check_new_password(check, password);
 }
 
 static struct text (*const checks[FIELD_TYPES])(const struct check *) = {
@@ -291,7 +295,8 @@ static bool is_blank(const struct value *value) {
     return value->kind == VALUE_TEXT && !precis_has_visible(value_as_text(value));
 }
 
-/* Forms send "" for what nobody filled in. A boolean is not among these: it would become false. */
+/* Forms send "" for an input that was left empty. Booleans are excluded: null would become false.
+ */
 static bool is_left_empty(const struct check *check) {
     const struct value *value = check->value;
     if (value->kind != VALUE_TEXT || value->len || check->field->flags & REQUIRED ||
@@ -330,7 +335,7 @@ static struct text check_field(const struct check *check, unsigned field) {
     if (check->value->kind == VALUE_ABSENT && check->rules->is_patch)
         return fine;
     if (check->value->kind == VALUE_NULL && check->rules->is_patch && field_is_list(check->field)) {
-        *check->value = (struct value){ .kind = VALUE_LIST }; /* null removes (RFC 7396) */
+        *check->value = (struct value){ .kind = VALUE_LIST }; /* null removes all (RFC 7396) */
         missing = false;
     }
     if (missing)
@@ -338,14 +343,15 @@ static struct text check_field(const struct check *check, unsigned field) {
     return checks[check->field->type](check);
 }
 
-/* The Id, then the required fields, then the optional ones (docs/decisions.md section 1.1). */
+/* The order of errors: Id, required fields, optional fields (docs/decisions.md section 1.1). */
 static unsigned order_of(const struct table *table, unsigned field) {
     if (table->fields[field].type == TYPE_id)
         return 0;
     return 1 + field + (table->fields[field].flags & REQUIRED ? 0 : table->count);
 }
 
-/* A link that is missing goes by its name without Id (docs/contract.md section 1.3). */
+/* The error of a missing reference names Business, not BusinessId (docs/contract.md section 1.3).
+ */
 static struct text property_of(const struct field *field, struct text message) {
     return text_equal(message, MESSAGE_TEXT(required)) ? field_link_name(field) : field->name;
 }

@@ -56,7 +56,7 @@ test('must_reset_password hands out a token that sets a new password, once', asy
     assertInvalid(await reset(resetToken, 'frontdesk@example.com'), 'NewPassword', /e-mail address or name/);
     const replies = await Promise.all([1, 2, 3].map(() => reset(resetToken, 'correct horse battery')));
     assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 400, 400]);
-    assertInvalid(await reset(resetToken, 'another horse battery'), 'Token', /still good/);
+    assertInvalid(await reset(resetToken, 'another horse battery'), 'Token', /not a valid reset token/);
     assert.equal((await signIn('frontdesk@example.com', 'correct horse battery')).status, 200);
     assert.equal((await signIn('frontdesk@example.com', password)).json.error, 'invalid_grant');
     assertFailure(await server.call('GET', '/api/auth/me', { token: bearer }), 401);
@@ -77,13 +77,13 @@ test('validate says that a new password is due, and other uses of the old one le
 });
 
 test('an access token resets nothing, and a reset token is no bearer', async () => {
-    assertInvalid(await reset(token, 'correct horse battery'), 'Token', /still good/);
+    assertInvalid(await reset(token, 'correct horse battery'), 'Token', /not a valid reset token/);
     assertInvalid(await reset('', 'correct horse battery'), 'Token', /required/);
     await server.update(staff.manager, { MustResetPassword: true });
     const { json } = await signIn('manager@example.com', password);
     assertFailure(await server.call('GET', '/api/auth/me', { token: json.error_description }), 401);
     await server.call('POST', '/api/sys/users/runcommand', { token, body: { Key: 'deactivate', Ids: [staff.manager] } });
-    assertInvalid(await reset(json.error_description, 'correct horse battery'), 'Token', /still good/);
+    assertInvalid(await reset(json.error_description, 'correct horse battery'), 'Token', /not a valid reset token/);
     assert.equal((await server.get(adminId)).MustResetPassword, false);
 });
 

@@ -134,7 +134,7 @@ test('PUT with the Id in the path is PUT: the Id of the body is absent or the sa
         assert.equal(reply.json.Value.Id, userId);
         assert.equal((await server.get(userId)).FullName, body.FullName);
     }
-    assertInvalid(await ask('PUT', user, { ...rest, Id: adminId }), 'Id', /^must be the Id that the path names/);
+    assertInvalid(await ask('PUT', user, { ...rest, Id: adminId }), 'Id', /^must be the Id in the path/);
     assertInvalid(await ask('PUT', user, { ...rest, Id: null }), 'Id', /^is a required field$/);
     assertInvalid(await ask('PUT', user, { Id }), 'FullName', /^is a required field$/);
     assertFailure(await ask('PUT', '/api/sys/users/424242', rest), 404);

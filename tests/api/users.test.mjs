@@ -142,7 +142,7 @@ test('patch changes what it names and keeps the rest (RFC 7396)', async () => {
 
 test('patch: a required field cannot be cleared, another Id is refused, an empty patch is fine', async () => {
     assertInvalid(await call('PATCH', `/${userId}`, { body: { FullName: null } }), 'FullName', /required/);
-    assertInvalid(await call('PATCH', `/${userId}`, { body: { Id: 5 } }), 'Id', /must be the Id that the path names/);
+    assertInvalid(await call('PATCH', `/${userId}`, { body: { Id: 5 } }), 'Id', /must be the Id in the path/);
     assert.equal((await call('PATCH', `/${userId}`, { body: { Id: userId } })).status, 200);
     assert.equal((await call('PATCH', `/${userId}`, { body: {} })).status, 200);
     assertFailure(await call('PATCH', '/5', { body: {} }), 404);
