@@ -116,7 +116,7 @@ static const struct {
     [TYPE_choice] = { AS_INTEGER, { "0", 1 } },
     [TYPE_reference] = { AS_INTEGER, { "null", 4 } },
     [TYPE_links] = { AS_LIST, { "[]", 2 } },
-    [TYPE_owners] = { AS_LIST, { "[]", 2 } },
+    [TYPE_backlinks] = { AS_LIST, { "[]", 2 } },
     [TYPE_name] = { AS_STRING, { "null", 4 } },
     [TYPE_added] = { AS_NULL, { "null", 4 } },
     [TYPE_removed] = { AS_NULL, { "null", 4 } },

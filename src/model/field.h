@@ -23,14 +23,13 @@ enum field_type {
     TYPE_links,     /* Ids of rows of the target table, each once */
     TYPE_added,     /* Ids to be added to the base, a list */
     TYPE_removed,   /* Ids to be taken from the base, a list */
-    TYPE_owners,   /* Ids of the rows of the target table whose base has this row's Id: stored there
-                    */
-    TYPE_name,     /* the Name of the row that the base, a reference, points to */
-    TYPE_sealed,   /* a secret that is needed in clear, so kept encrypted */
-    TYPE_totp,     /* a sealed base32 secret of one-time passwords */
-    TYPE_password, /* a secret that is only compared, so kept as a hash */
-    TYPE_empty,    /* always null: known to clients, unused here */
-    TYPE_no,       /* always false: likewise */
+    TYPE_backlinks, /* Ids of the rows that link to this one: stored with those, in their base */
+    TYPE_name,      /* the Name of the row that the base, a reference, points to */
+    TYPE_sealed,    /* a secret that is needed in clear, so kept encrypted */
+    TYPE_totp,      /* a sealed base32 secret of one-time passwords */
+    TYPE_password,  /* a secret that is only compared, so kept as a hash */
+    TYPE_empty,     /* always null: known to clients, unused here */
+    TYPE_no,        /* always false: likewise */
     FIELD_TYPES
 };
 
@@ -76,10 +75,10 @@ struct field {
     uint32_t max;   /* characters of text, or the greatest integer; 0: none. Of a choice: 1 to this
                      * are allowed whether they have a name or not */
     unsigned flags; /* enum field_flags, SINCE */
-    const struct table *target;   /* of references, links and owners */
+    const struct table *target;   /* of references, links and backlinks */
     const struct choice *choices; /* of a choice; ends with a NULL name */
     /* The index of the field that this one depends on: of added, removed and names in their own
-     * table, of owners that of the links in the target table. */
+     * table, of backlinks that of the links in the target table. */
     unsigned base;
 };
 
@@ -110,13 +109,13 @@ static inline unsigned field_since(const struct field *field) {
 /** Does a record of the store have a value for it? */
 static inline bool field_is_stored(const struct field *field) {
     return !(field->flags & TRANSIENT) && field->type != TYPE_added &&
-           field->type != TYPE_removed && field->type != TYPE_owners && field->type != TYPE_name &&
-           field->type != TYPE_empty && field->type != TYPE_no;
+           field->type != TYPE_removed && field->type != TYPE_backlinks &&
+           field->type != TYPE_name && field->type != TYPE_empty && field->type != TYPE_no;
 }
 
 /** Is it a list of links, from either side? Lists of records leave those out. */
 static inline bool field_is_list(const struct field *field) {
-    return field->type == TYPE_links || field->type == TYPE_owners;
+    return field->type == TYPE_links || field->type == TYPE_backlinks;
 }
 
 /** Does a record in a reply have a member for it? Not for Added and Removed (docs/decisions.md

@@ -88,20 +88,20 @@ unsigned field_of_list(const struct table *table, unsigned list, enum field_type
 }
 
 /* Whoever changes such a list changes the links of other records, by their Added and Removed. */
-static bool can_be_written(const struct table *owners, unsigned links) {
-    return field_of_list(owners, links, TYPE_added) < owners->count &&
-           field_of_list(owners, links, TYPE_removed) < owners->count;
+static bool can_be_written(const struct table *linking, unsigned links) {
+    return field_of_list(linking, links, TYPE_added) < linking->count &&
+           field_of_list(linking, links, TYPE_removed) < linking->count;
 }
 
 static bool base_fits_type(const struct table *table, const struct field *field) {
-    const struct table *of = field->type == TYPE_owners ? field->target : table;
+    const struct table *of = field->type == TYPE_backlinks ? field->target : table;
     const struct field *base = field->base < of->count ? &of->fields[field->base] : NULL;
     switch (field->type) {
     case TYPE_added:
     case TYPE_removed:
         return base && field_is_list(base) &&
                &table->fields[field_of_list(table, field->base, field->type)] == field;
-    case TYPE_owners:
+    case TYPE_backlinks:
         return base && base->type == TYPE_links && base->target == table &&
                (!field_is_writable(field) || can_be_written(of, field->base));
     case TYPE_name: return base && base->type == TYPE_reference;

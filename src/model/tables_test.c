@@ -79,12 +79,13 @@ static void a_row_that_contradicts_its_type_is_seen(void **state) {
         { { .type = TYPE_added, .base = 3 }, false }, /* no list */
         { { .type = TYPE_added, .base = 0 }, false }, /* that has another one already */
         { { .type = TYPE_added, .base = 9 }, false },
-        { { .type = TYPE_owners, .base = 0 }, false },
-        { { .type = TYPE_owners, .target = &links_table, .base = 0 }, true },
-        { { .type = TYPE_owners, .target = &links_table, .base = 3 }, false },
-        { { .type = TYPE_owners, .target = &links_table, .base = 4 }, false }, /* nothing added */
-        { { .type = TYPE_owners, .flags = READ_ONLY, .target = &links_table, .base = 4 }, true },
-        { { .type = TYPE_owners, .target = &user_table, .base = USER_Businesses }, false },
+        { { .type = TYPE_backlinks, .base = 0 }, false },
+        { { .type = TYPE_backlinks, .target = &links_table, .base = 0 }, true },
+        { { .type = TYPE_backlinks, .target = &links_table, .base = 3 }, false },
+        { { .type = TYPE_backlinks, .target = &links_table, .base = 4 },
+          false }, /* nothing added */
+        { { .type = TYPE_backlinks, .flags = READ_ONLY, .target = &links_table, .base = 4 }, true },
+        { { .type = TYPE_backlinks, .target = &user_table, .base = USER_Businesses }, false },
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++)

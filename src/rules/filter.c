@@ -14,7 +14,7 @@
 /* What is not named here is FILTER_nothing. */
 static const enum filter_kind kinds[FIELD_TYPES] = {
     [TYPE_id] = FILTER_ids,          [TYPE_reference] = FILTER_reference,
-    [TYPE_links] = FILTER_linked,    [TYPE_owners] = FILTER_backlink,
+    [TYPE_links] = FILTER_linked,    [TYPE_backlinks] = FILTER_backlink,
     [TYPE_integer] = FILTER_integer, [TYPE_choice] = FILTER_choice,
     [TYPE_boolean] = FILTER_boolean, [TYPE_no] = FILTER_boolean,
     [TYPE_date] = FILTER_date,       [TYPE_guid] = FILTER_guid,

@@ -287,7 +287,7 @@ static struct text (*const checks[FIELD_TYPES])(const struct check *) = {
     [TYPE_url] = check_url,      [TYPE_integer] = check_integer,   [TYPE_boolean] = check_boolean,
     [TYPE_date] = check_date,    [TYPE_guid] = check_guid,         [TYPE_choice] = check_choice,
     [TYPE_reference] = check_id, [TYPE_links] = check_ids,         [TYPE_added] = check_ids,
-    [TYPE_removed] = check_ids,  [TYPE_owners] = check_ids,        [TYPE_sealed] = check_text,
+    [TYPE_removed] = check_ids,  [TYPE_backlinks] = check_ids,     [TYPE_sealed] = check_text,
     [TYPE_totp] = check_totp,    [TYPE_password] = check_password,
 };
 
@@ -313,7 +313,7 @@ static bool is_left_empty(const struct check *check) {
     case TYPE_links:
     case TYPE_added:
     case TYPE_removed:
-    case TYPE_owners: return true;
+    case TYPE_backlinks: return true;
     default: return false;
     }
 }

@@ -22,7 +22,7 @@ struct backlink {
 typedef enum status visitor(const struct backlink *backlink, struct store_view *session);
 
 static bool is_backlinks(const struct field *field) {
-    return field->type == TYPE_owners && field_is_writable(field);
+    return field->type == TYPE_backlinks && field_is_writable(field);
 }
 
 /* Visits each id of `from` that `others` has not. STATUS_TOO_LARGE: there are too many. */
@@ -84,7 +84,7 @@ static enum status check_backlink(const struct backlink *backlink, struct store_
     const struct resource *resource = resource_of(linking_table(backlink));
     unsigned edit = permission(resource->table->rights, OPERATION_Edit);
     if (!principal_may(mutation->context->caller, edit)) {
-        mutation_add_error(mutation, backlink->field, MESSAGE_TEXT(owners_denied));
+        mutation_add_error(mutation, backlink->field, MESSAGE_TEXT(backlinks_denied));
         return STATUS_FORBIDDEN_CHANGE;
     }
     struct mutation *patch =
@@ -98,7 +98,7 @@ static enum status check_backlink(const struct backlink *backlink, struct store_
         return STATUS_OK;
     if (status == STATUS_FORBIDDEN_CHANGE)
         mutation_add_error(mutation, backlink->field,
-                           arena_printf(arena, message_owner_denied, resource->table->noun,
+                           arena_printf(arena, message_backlink_denied, resource->table->noun,
                                         (long long)backlink->id));
     return status;
 }
@@ -108,7 +108,7 @@ static enum status check_field(struct mutation *mutation, unsigned field,
     enum status status = each_backlink(mutation, field, check_backlink, session);
     if (status != STATUS_TOO_LARGE)
         return status;
-    mutation_add_error(mutation, field, MESSAGE_TEXT(owners_at_once));
+    mutation_add_error(mutation, field, MESSAGE_TEXT(backlinks_at_once));
     return STATUS_BAD_INPUT;
 }
 

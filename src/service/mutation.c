@@ -132,7 +132,7 @@ struct author mutation_author(const struct mutation *mutation) {
 
 static bool has_backlinks(const struct table *table) {
     for (unsigned i = 0; i < table->count; i++)
-        if (table->fields[i].type == TYPE_owners && field_is_writable(&table->fields[i]))
+        if (table->fields[i].type == TYPE_backlinks && field_is_writable(&table->fields[i]))
             return true;
     return false;
 }

@@ -61,7 +61,7 @@ enum status links_read_back(struct store_view *session, const struct field *fiel
                             struct record *record, struct arena *arena) {
     char name[96];
     const struct field *links = &field->target->fields[field->base];
-    struct sql_statement *statement = sql_statement(session, SQL_owners);
+    struct sql_statement *statement = sql_statement(session, SQL_linked_from);
     enum status status = STATUS_BROKEN;
     struct buffer ids;
     int len = snprintf(name, sizeof name, "%s.%s", field->target->name, links->name.at);

@@ -11,7 +11,7 @@ enum status links_change(struct store_view *tx, const struct record *owner, unsi
 
 /**
  * Reads "[1,2,3]", the Ids of the rows whose links name this record, into a field of it (of
- * TYPE_owners). BROKEN.
+ * TYPE_backlinks). BROKEN.
  */
 enum status links_read_back(struct store_view *session, const struct field *field,
                             struct record *record, struct arena *arena) MUST_CHECK;

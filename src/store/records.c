@@ -48,7 +48,7 @@ enum status record_complete(struct store_view *session, struct record *record, s
         const struct field *field = &record->table->fields[i];
         if (field->type == TYPE_name)
             status = read_name(session, field, record, arena);
-        else if (field->type == TYPE_owners && whole)
+        else if (field->type == TYPE_backlinks && whole)
             status = links_read_back(session, field, record, arena);
     }
     return status;

@@ -112,7 +112,7 @@ enum status store_load(struct store_view *view, const struct table *table, int64
                        struct arena *arena, struct record *record) MUST_CHECK;
 
 /**
- * Fills in what a record shows but other rows keep: its owners by Id, and the names of rows that it
+ * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that it
  * refers to (null where there is no such row). STATUS_BROKEN.
  */
 enum status store_complete(struct store_view *view, struct record *record,

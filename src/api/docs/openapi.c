@@ -149,7 +149,7 @@ static void add_type(struct buffer *out, const struct field *field, struct use u
     case TYPE_password: add_described(out, field, use, MESSAGE_TEXT(password_too_short)); break;
     case TYPE_choice: add_choices(out, field, use); break;
     case TYPE_links:
-    case TYPE_owners:
+    case TYPE_backlinks:
     case TYPE_added:
     case TYPE_removed: add_ids(out, field, use); break;
     case TYPE_no: buffer_add(out, TEXT("\"const\":false")); break;

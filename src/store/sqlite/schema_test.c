@@ -105,7 +105,7 @@ static void what_other_rows_tell_is_in_no_table_of_json(void **state) {
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; tables[i]->is_kept_as_json && j < tables[i]->count; j++) {
             assert_int_not_equal(tables[i]->fields[j].type, TYPE_name);
-            assert_int_not_equal(tables[i]->fields[j].type, TYPE_owners);
+            assert_int_not_equal(tables[i]->fields[j].type, TYPE_backlinks);
         }
 }
 
