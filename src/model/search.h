@@ -6,15 +6,15 @@
 
 enum match {
     MATCH_equal,
-    MATCH_contains, /* text, without regard to case and accents: folded UTF-8 without NUL */
-    MATCH_from,     /* at least */
-    MATCH_to,       /* at most */
-    MATCH_linked,   /* a links field has the id */
-    MATCH_owned,    /* an owners field has the id */
-    MATCH_any,      /* one of the ids */
-    MATCH_null,     /* a reference points to nothing */
-    MATCH_not_null, /* or to something */
-    MATCH_nothing,  /* no record has it: secrets, and members that are never kept */
+    MATCH_contains,    /* text, without regard to case and accents: folded UTF-8 without NUL */
+    MATCH_from,        /* at least */
+    MATCH_to,          /* at most */
+    MATCH_linked,      /* a links field has the id */
+    MATCH_linked_from, /* a backlinks field has the id */
+    MATCH_any,         /* one of the ids */
+    MATCH_null,        /* a reference points to nothing */
+    MATCH_not_null,    /* or to something */
+    MATCH_nothing,     /* no record has it: secrets, and members that are never kept */
 };
 
 /** A condition on one field; all conditions of a search hold together. */

@@ -191,7 +191,8 @@ static struct text read_link(struct filter_reader *reader, const struct filter_t
         return MESSAGE_TEXT(filter_ids);
     if (ids.len != 1)
         return MESSAGE_TEXT(filter_one_id);
-    filter_add(reader, target, is_backlink ? MATCH_owned : MATCH_linked, value_integer(ids.ids[0]));
+    filter_add(reader, target, is_backlink ? MATCH_linked_from : MATCH_linked,
+               value_integer(ids.ids[0]));
     return nothing_wrong;
 }
 

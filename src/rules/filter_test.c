@@ -75,10 +75,11 @@ static const char *read_into(struct filter_reader *reader, const char *name, con
 /* The conditions in one line: "FullName contains ada; Id any 1,2". */
 static const char *print(const struct filter *filter) {
     static const char *const words[] = {
-        [MATCH_equal] = "is",        [MATCH_contains] = "contains", [MATCH_from] = "from",
-        [MATCH_to] = "to",           [MATCH_linked] = "links",      [MATCH_owned] = "linked by",
-        [MATCH_any] = "any",         [MATCH_null] = "null",         [MATCH_not_null] = "not null",
-        [MATCH_nothing] = "nothing",
+        [MATCH_equal] = "is",          [MATCH_contains] = "contains",
+        [MATCH_from] = "from",         [MATCH_to] = "to",
+        [MATCH_linked] = "links",      [MATCH_linked_from] = "linked by",
+        [MATCH_any] = "any",           [MATCH_null] = "null",
+        [MATCH_not_null] = "not null", [MATCH_nothing] = "nothing",
     };
     const char *line = "";
     for (; filter; filter = filter->next) {

@@ -130,7 +130,7 @@ static void add_match(struct query *query, const struct filter *filter) {
         query_add_value(query, filter->value);
         buffer_add_char(sql, ')');
         break;
-    case MATCH_owned:
+    case MATCH_linked_from:
         buffer_printf(sql, "Id IN (SELECT target FROM links WHERE field = '%s.%s' AND owner = ",
                       field->target->name, field->target->fields[field->base].name.at);
         query_add_value(query, filter->value);

@@ -404,7 +404,7 @@ static void a_condition_may_be_on_what_a_link_or_a_reference_leads_to(void **sta
     assert_int_equal(total_of(suite, by_business, &user_role_table), 1);
     struct filter owned = { .table = &user_role_table,
                             .field = USER_ROLE_Users,
-                            .match = MATCH_owned,
+                            .match = MATCH_linked_from,
                             .value = value_integer(FIRST_ID) };
     assert_int_equal(total_of(suite, owned, &user_role_table), 1);
     owned.value = value_integer(FIRST_ID + 1);
