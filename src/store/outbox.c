@@ -248,7 +248,7 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
 
 /* NOT_FOUND: the delivery has ended already, so there is nothing to note. */
 static enum status note_failed_attempt(struct store_view *tx, const struct delivery *delivery,
-                                       const struct attempt *attempt) {
+                                       const struct delivery_attempt *attempt) {
     struct sql_statement *again =
         sql_statement(tx, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
     struct sql_statement *hook = sql_statement(tx, SQL_attempt_at_hook_failed);
@@ -291,7 +291,7 @@ static enum status count_failure(struct store_view *tx, int64_t hook_id) {
 }
 
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
-                                const struct attempt *attempt) {
+                                const struct delivery_attempt *attempt) {
     enum status status = note_failed_attempt(tx, delivery, attempt);
     if (status != STATUS_OK || attempt->next_ms)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;

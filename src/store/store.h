@@ -112,8 +112,8 @@ enum status store_load(struct store_view *view, const struct table *table, int64
                        struct arena *arena, struct record *record) MUST_CHECK;
 
 /**
- * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that it
- * refers to (null where there is no such row). STATUS_BROKEN.
+ * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that
+ * it refers to (null where there is no such row). STATUS_BROKEN.
  */
 enum status store_complete(struct store_view *view, struct record *record,
                            struct arena *arena) MUST_CHECK;
@@ -255,7 +255,7 @@ struct delivery {
 };
 
 /** What became of one attempt that failed. */
-struct attempt {
+struct delivery_attempt {
     int64_t now_ms;
     int64_t next_ms;   /* when the next one is; 0: never */
     struct text error; /* why */
@@ -529,7 +529,7 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
  * OK, and nothing is noted, of a delivery that is not pending any more.
  */
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
-                                const struct attempt *attempt) MUST_CHECK;
+                                const struct delivery_attempt *attempt) MUST_CHECK;
 
 /**
  * Ends at most `limit` pending deliveries of a webhook as cancelled, the youngest of each line

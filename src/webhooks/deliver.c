@@ -48,7 +48,7 @@ struct posting {
     struct delivery delivery;
     struct posting *next;
     const char *obstacle; /* why it cannot be posted at all; NULL: it can */
-    struct attempt attempt;
+    struct delivery_attempt attempt;
     char id_header[sizeof "X-Roster-Delivery: " + INT64_TEXT_MAX];
     char header[sizeof "X-Nexudus-Hook-Signature: " + HMAC_HEX_SIZE];
 };
@@ -304,8 +304,8 @@ static enum status settle(struct store_view *tx, struct store_command *command) 
 }
 
 /* What is to be noted if it failed. */
-static struct attempt attempt_of(struct posting *posting) {
-    struct attempt attempt = { .now_ms = time_now_ms() };
+static struct delivery_attempt attempt_of(struct posting *posting) {
+    struct delivery_attempt attempt = { .now_ms = time_now_ms() };
     if (posting->obstacle) {
         attempt.error = text_of(posting->obstacle);
         return attempt;

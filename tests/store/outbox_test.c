@@ -59,14 +59,15 @@ static void arrive(struct suite *suite, const struct delivery *delivery, int64_t
     assert_ok(suite_commit(suite));
 }
 
-static void miss(struct suite *suite, const struct delivery *delivery, struct attempt attempt) {
+static void miss(struct suite *suite, const struct delivery *delivery,
+                 struct delivery_attempt attempt) {
     struct store_view *tx = suite_write(suite);
     assert_ok(store_not_delivered(tx, delivery, &attempt));
     assert_ok(suite_commit(suite));
 }
 
-static struct attempt last_attempt(void) {
-    return (struct attempt){ SUITE_NOW_MS, 0, TEXT("refused") };
+static struct delivery_attempt last_attempt(void) {
+    return (struct delivery_attempt){ SUITE_NOW_MS, 0, TEXT("refused") };
 }
 
 static struct record delivery_of(struct suite *suite, int64_t id) {
@@ -240,7 +241,8 @@ static void what_is_due_for_longest_comes_first_not_what_is_oldest(void **state)
     touch(suite, USER);
     struct delivery oldest = only_due(suite);
     touch(suite, USER + 1);
-    miss(suite, &oldest, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
+    miss(suite, &oldest,
+         (struct delivery_attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
     struct due_deliveries due = due_of(suite, HOOK, SUITE_NOW_MS + 600);
     assert_int_equal(due.count, 2);
     assert_int_equal(due.list[0].entity_id, USER + 1);
@@ -252,7 +254,7 @@ static void a_delivery_that_arrived_says_so(void **state) {
     begin_with_a_hook(suite);
     touch(suite, USER);
     struct delivery delivery = only_due(suite);
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
+    miss(suite, &delivery, (struct delivery_attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     arrive(suite, &delivery, SUITE_NOW_MS + 5);
     struct record kept = delivery_of(suite, delivery.id);
     assert_int_equal(kept.values[WEB_HOOK_DELIVERY_Status].integer, DELIVERY_DELIVERED);
@@ -274,7 +276,8 @@ static void an_attempt_that_failed_is_made_again_when_it_is_due(void **state) {
     touch(suite, USER);
     touch(suite, USER);
     struct delivery delivery = only_due(suite), again;
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
+    miss(suite, &delivery,
+         (struct delivery_attempt){ SUITE_NOW_MS, SUITE_NOW_MS + 500, TEXT("late") });
     struct due_deliveries due = due_of(suite, HOOK, SUITE_NOW_MS + 499);
     assert_int_equal(due.count, 0); /* and the one behind it waits too */
     assert_int_equal(due.next_ms, SUITE_NOW_MS + 500);
@@ -300,7 +303,7 @@ static void what_would_wait_longer_than_any_pause_is_due(void **state) {
     touch(suite, USER);
     struct delivery delivery = only_due(suite);
     int64_t next_ms = SUITE_NOW_MS + PAUSE_MS;
-    miss(suite, &delivery, (struct attempt){ SUITE_NOW_MS, next_ms, TEXT("late") });
+    miss(suite, &delivery, (struct delivery_attempt){ SUITE_NOW_MS, next_ms, TEXT("late") });
     assert_int_equal(due_of(suite, HOOK, SUITE_NOW_MS).count, 0);
     assert_int_equal(due_of(suite, HOOK, SUITE_NOW_MS - 1).count, 1);
 }
@@ -420,7 +423,7 @@ static void a_delivery_that_ended_can_be_repeated_before_those_behind_it(void **
     assert_text(again.payload, first.payload);
     assert_int_equal(count_pending(suite), 3);
     /* One that was on its way meanwhile does not go before it. */
-    miss(suite, &second, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
+    miss(suite, &second, (struct delivery_attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     assert_int_equal(only_due(suite).id, first.id);
     arrive(suite, &again, SUITE_NOW_MS);
     assert_int_equal(only_due(suite).id, second.id);
@@ -443,7 +446,7 @@ static void a_failure_that_comes_late_changes_nothing_of_what_has_ended(void **s
     struct delivery first = only_due(suite), second;
     arrive(suite, &first, SUITE_NOW_MS);
     second = only_due(suite);
-    miss(suite, &first, (struct attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
+    miss(suite, &first, (struct delivery_attempt){ SUITE_NOW_MS, SUITE_NOW_MS, TEXT("late") });
     assert_int_equal(status_of(suite, first.id), DELIVERY_DELIVERED);
     assert_int_equal(only_due(suite).id, second.id);
     miss(suite, &first, last_attempt());

@@ -293,7 +293,7 @@ static enum status first_due(struct store_view *view, struct arena *arena,
 static enum status claim(struct store_view *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     const struct delivery *delivery = racer->of;
-    const struct attempt last = { SUITE_NOW_MS, 0, TEXT("refused") };
+    const struct delivery_attempt last = { SUITE_NOW_MS, 0, TEXT("refused") };
     struct arena arena = { 0 };
     struct record record;
     enum status status = store_load(tx, &web_hook_delivery_table, delivery->id, &arena, &record);

@@ -69,7 +69,7 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
     for (size_t i = 0; i < sizeof next_ms / sizeof next_ms[0]; i++) {
         struct store_view *view = opened();
         const struct delivery delivery = { .id = 1, .hook_id = HOOK, .entity_id = USER };
-        const struct attempt failed = { NOW_MS, next_ms[i], TEXT("it failed") };
+        const struct delivery_attempt failed = { NOW_MS, next_ms[i], TEXT("it failed") };
         add_hook(view, false);
         add_delivery(view, 1, DELIVERY_PENDING, "1");
         assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, 10), STATUS_OK);
@@ -82,7 +82,7 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
 
 static void whatever_ends_the_first_of_a_line_calls_up_the_next(void **state) {
     const struct delivery first = { .id = 1, .hook_id = HOOK, .entity_id = USER };
-    const struct attempt last = { NOW_MS, 0, TEXT("it failed") };
+    const struct delivery_attempt last = { NOW_MS, 0, TEXT("it failed") };
     (void)state;
     for (int arrives = 0; arrives < 2; arrives++) {
         struct store_view *view = opened();
