@@ -31,7 +31,7 @@ static enum status redeliver(struct mutation *mutation, struct store_view *tx) {
     if (status == STATUS_BROKEN)
         return status;
     if (status == STATUS_OK && value_is_true(&hook.values[WEB_HOOK_Active]))
-        return store_repeat_delivery(tx, delivery, mutation->rules.now_ms);
+        return store_redeliver(tx, delivery, mutation->rules.now_ms);
     struct text message = MESSAGE_TEXT(web_hook_idle);
     if (status == STATUS_NOT_FOUND)
         message = MESSAGE_TEXT(web_hook_gone);

@@ -324,14 +324,13 @@ enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *ho
     return sql_execute(statement);
 }
 
-enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
-                                  int64_t now_ms) {
+enum status store_redeliver(struct store_view *tx, const struct record *delivery, int64_t now_ms) {
     const struct delivery line = {
         .id = record_id(delivery),
         .hook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
         .entity_id = delivery->values[WEB_HOOK_DELIVERY_EntityId].integer,
     };
-    struct sql_statement *repeat = sql_statement(tx, SQL_repeat_delivery);
+    struct sql_statement *repeat = sql_statement(tx, SQL_redeliver);
     struct sql_statement *others = sql_statement(tx, SQL_stand_back);
     if (!repeat || !others)
         return STATUS_BROKEN;

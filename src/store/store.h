@@ -546,8 +546,8 @@ enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *ho
  * Makes a delivery pending again, whatever became of it, with no attempts so far. In its line it
  * comes before those that are younger.
  */
-enum status store_repeat_delivery(struct store_view *tx, const struct record *delivery,
-                                  int64_t now_ms) MUST_CHECK;
+enum status store_redeliver(struct store_view *tx, const struct record *delivery,
+                            int64_t now_ms) MUST_CHECK;
 
 /** What nobody needs any more: the moments before which each kind may go. */
 struct outdated {

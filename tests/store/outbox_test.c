@@ -401,10 +401,10 @@ static void deliveries_end_with_their_webhook_some_at_a_time(void **state) {
     assert_int_equal(ended.values[WEB_HOOK_DELIVERY_LastError].kind, VALUE_TEXT);
 }
 
-static void repeat_delivery(struct suite *suite, int64_t id) {
+static void redeliver(struct suite *suite, int64_t id) {
     struct record delivery = delivery_of(suite, id);
     struct store_view *tx = suite_write(suite);
-    assert_ok(store_repeat_delivery(tx, &delivery, SUITE_NOW_MS));
+    assert_ok(store_redeliver(tx, &delivery, SUITE_NOW_MS));
     assert_ok(suite_commit(suite));
 }
 
@@ -416,7 +416,7 @@ static void a_delivery_that_ended_can_be_repeated_before_those_behind_it(void **
     struct delivery first = only_due(suite), second;
     arrive(suite, &first, SUITE_NOW_MS);
     second = only_due(suite);
-    repeat_delivery(suite, first.id);
+    redeliver(suite, first.id);
     struct delivery again = only_due(suite);
     assert_int_equal(again.id, first.id);
     assert_int_equal(again.attempts, 0);
@@ -430,9 +430,9 @@ static void a_delivery_that_ended_can_be_repeated_before_those_behind_it(void **
     arrive(suite, &second, SUITE_NOW_MS);
     struct delivery third = only_due(suite);
     miss(suite, &third, last_attempt());
-    repeat_delivery(suite, third.id);
+    redeliver(suite, third.id);
     assert_int_equal(only_due(suite).id, third.id);
-    repeat_delivery(suite, third.id); /* it is pending */
+    redeliver(suite, third.id); /* it is pending */
     assert_int_equal(only_due(suite).id, third.id);
     assert_int_equal(count_pending(suite), 1);
 }

@@ -109,7 +109,7 @@ static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **stat
     add_delivery(view, 1, DELIVERY_PENDING, "5000000");
     add_delivery(view, 2, DELIVERY_DELIVERED, "NULL");
     assert_int_equal(store_load(view, &web_hook_delivery_table, 2, &arena, &young), STATUS_OK);
-    assert_int_equal(store_repeat_delivery(view, &young, NOW_MS), STATUS_OK);
+    assert_int_equal(store_redeliver(view, &young, NOW_MS), STATUS_OK);
     assert_is(view, 1, DELIVERY_PENDING, 5000000);
     assert_is(view, 2, DELIVERY_PENDING, 0);
     arena_close(&arena);
