@@ -218,9 +218,10 @@ enum status store_due_deliveries(struct store_view *session, const struct due_qu
     return status;
 }
 
-/* The first of the line may be attempted. */
-static enum status call_up(struct store_view *tx, const struct delivery *delivery, int64_t now_ms) {
-    struct sql_statement *statement = sql_statement(tx, SQL_call_up);
+/* The first of the queue may be attempted. */
+static enum status promote_next(struct store_view *tx, const struct delivery *delivery,
+                                int64_t now_ms) {
+    struct sql_statement *statement = sql_statement(tx, SQL_promote_next);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, delivery->hook_id);
@@ -243,7 +244,7 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
     enum status status = sql_execute(done);
     if (status == STATUS_OK)
         status = sql_execute(hook);
-    return status == STATUS_OK ? call_up(tx, delivery, now_ms) : status;
+    return status == STATUS_OK ? promote_next(tx, delivery, now_ms) : status;
 }
 
 /* NOT_FOUND: the delivery has ended already, so there is nothing to note. */
@@ -296,7 +297,7 @@ enum status store_not_delivered(struct store_view *tx, const struct delivery *de
     if (status != STATUS_OK || attempt->next_ms)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     status = count_failure(tx, delivery->hook_id);
-    return status == STATUS_OK ? call_up(tx, delivery, attempt->now_ms) : status;
+    return status == STATUS_OK ? promote_next(tx, delivery, attempt->now_ms) : status;
 }
 
 enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
@@ -325,22 +326,22 @@ enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *ho
 }
 
 enum status store_redeliver(struct store_view *tx, const struct record *delivery, int64_t now_ms) {
-    const struct delivery line = {
+    const struct delivery queued = {
         .id = record_id(delivery),
         .hook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
         .entity_id = delivery->values[WEB_HOOK_DELIVERY_EntityId].integer,
     };
     struct sql_statement *repeat = sql_statement(tx, SQL_redeliver);
-    struct sql_statement *others = sql_statement(tx, SQL_stand_back);
+    struct sql_statement *others = sql_statement(tx, SQL_requeue_behind);
     if (!repeat || !others)
         return STATUS_BROKEN;
-    sql_bind_integer(repeat, 1, line.id);
+    sql_bind_integer(repeat, 1, queued.id);
     sql_bind_integer(repeat, 2, now_ms);
-    sql_bind_integer(others, 1, line.hook_id);
-    sql_bind_integer(others, 2, line.entity_id);
-    sql_bind_integer(others, 3, line.id);
+    sql_bind_integer(others, 1, queued.hook_id);
+    sql_bind_integer(others, 2, queued.entity_id);
+    sql_bind_integer(others, 3, queued.id);
     enum status status = sql_execute(repeat);
     if (status == STATUS_OK)
         status = sql_execute(others);
-    return status == STATUS_OK ? call_up(tx, &line, now_ms) : status;
+    return status == STATUS_OK ? promote_next(tx, &queued, now_ms) : status;
 }

@@ -517,7 +517,7 @@ enum { REPEATS_MAX = 10000 };
 enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
 
 /**
- * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its line is due.
+ * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its queue is due.
  * STATUS_BROKEN, as all that writes.
  */
 enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
@@ -525,14 +525,14 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
 
 /**
  * Notes that an attempt failed; when it was the last one, that the delivery did: then the next one
- * of its line is due, and the webhook may be made inactive (rules/webhook.h).
+ * of its queue is due, and the webhook may be made inactive (rules/webhook.h).
  * OK, and nothing is noted, of a delivery that is not pending any more.
  */
 enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
                                 const struct delivery_attempt *attempt) MUST_CHECK;
 
 /**
- * Ends at most `limit` pending deliveries of a webhook as cancelled, the youngest of each line
+ * Ends at most `limit` pending deliveries of a webhook as cancelled, the youngest of each queue
  * first, unless it is there and active.
  */
 enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
@@ -543,7 +543,7 @@ enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *ho
                             struct text why) MUST_CHECK;
 
 /**
- * Makes a delivery pending again, whatever became of it, with no attempts so far. In its line it
+ * Makes a delivery pending again, whatever became of it, with no attempts so far. In its queue it
  * comes before those that are younger.
  */
 enum status store_redeliver(struct store_view *tx, const struct record *delivery,

@@ -135,7 +135,7 @@ static void posting_free(struct posting *posting) {
 }
 
 /* Is something on its way to this webhook about the same user? */
-static bool is_line_busy(const struct deliverer *deliverer, const struct delivery *delivery) {
+static bool is_queue_busy(const struct deliverer *deliverer, const struct delivery *delivery) {
     for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
         if (posting->delivery.hook_id == delivery->hook_id &&
             posting->delivery.entity_id == delivery->entity_id)
@@ -174,7 +174,7 @@ static bool start_posting(struct deliverer *deliverer, const struct delivery *de
 }
 
 /* Starts what is due to one webhook, and says when to look again. A due delivery that cannot be
- * started has a running one in its line, and of those there are fewer than DUE_MAX: so what the
+ * started has a running one in its queue, and of those there are fewer than DUE_MAX: so what the
  * store finds is enough to fill the places. */
 static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query) {
     struct arena arena = { 0 }; /* not one for all webhooks: each has a few records in it */
@@ -184,7 +184,7 @@ static int64_t start_due_to(struct deliverer *deliverer, const struct due_query 
     enum status status = store_due_deliveries(deliverer->view, query, &arena, &due);
     for (unsigned i = 0;
          status == STATUS_OK && i < due.count && has_place(deliverer, query->hook_id); i++)
-        if (!is_line_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
+        if (!is_queue_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
             status = STATUS_BROKEN;
     arena_close(&arena);
     return status == STATUS_OK ? due.next_ms : query->now_ms + BROKEN_PAUSE_MS;

@@ -185,7 +185,7 @@ static void the_outbox_says_that_something_may_be_due(void **state) {
     assert_true(store_outbox_changes(suite->store) > changes);
     changes = store_outbox_changes(suite->store);
     struct delivery delivery = only_due(suite);
-    arrive(suite, &delivery, SUITE_NOW_MS); /* the next one of the line */
+    arrive(suite, &delivery, SUITE_NOW_MS); /* the next one of the queue */
     assert_true(store_outbox_changes(suite->store) > changes);
     changes = store_outbox_changes(suite->store);
     set_active(suite, HOOK, false); /* what waits has to end */
@@ -388,7 +388,7 @@ static void deliveries_end_with_their_webhook_some_at_a_time(void **state) {
     cancel(suite, HOOK, 2);
     assert_int_equal(count_pending(suite), 3);
     assert_int_equal(status_of(suite, first.id), DELIVERY_PENDING);
-    set_active(suite, HOOK, true); /* what is left of the line goes on */
+    set_active(suite, HOOK, true); /* what is left of the queue goes on */
     assert_int_equal(only_due(suite).id, first.id);
     struct record hook = suite_load(suite, &web_hook_table, HOOK);
     assert_ok(suite_delete(suite, &hook));

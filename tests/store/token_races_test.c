@@ -353,7 +353,8 @@ static int64_t count_pending(struct suite *suite) {
     return count;
 }
 
-/* Some change the user, others end deliveries: one of a line is always due until the line is empty.
+/* Some change the user, others end deliveries: one of a queue is always due until the queue is
+ * empty.
  */
 static void no_delivery_is_stranded_when_events_come_while_others_end(void **state) {
     struct suite *suite = *state;

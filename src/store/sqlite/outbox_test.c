@@ -1,4 +1,4 @@
-/* The outbox where a socket cannot see it: the lines of deliveries, a part of what is cancelled,
+/* The outbox where a socket cannot see it: the queues of deliveries, a part of what is cancelled,
  * and a group that is rolled back. */
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
@@ -18,7 +18,7 @@ enum { HOOK = 7, USER = 1001, NOW_MS = 1000000 };
 
 static const struct author author = { { "test", 4 }, NOW_MS };
 
-/* ---- lines ---- */
+/* ---- queues ---- */
 
 static struct store_view *opened(void) {
     struct connection *connection =
@@ -80,7 +80,7 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
     }
 }
 
-static void whatever_ends_the_first_of_a_line_calls_up_the_next(void **state) {
+static void whatever_ends_the_first_of_a_queue_promotes_the_next(void **state) {
     const struct delivery first = { .id = 1, .hook_id = HOOK, .entity_id = USER };
     const struct delivery_attempt last = { NOW_MS, 0, TEXT("it failed") };
     (void)state;
@@ -139,47 +139,47 @@ static void those_due_for_longest_come_first(void **state) {
 
 /* ---- cancelling ---- */
 
-enum { LINES = 4, DELIVERIES = 17, AT_ONCE = 5 };
+enum { QUEUES = 4, DELIVERIES = 17, AT_ONCE = 5 };
 
-/* The first of each line (the deliveries of a webhook and a user) is foreseen. */
-static void add_lines(struct store_view *view) {
+/* The first of each queue (the deliveries of a webhook and a user) is foreseen. */
+static void add_queues(struct store_view *view) {
     for (int id = 1; id <= DELIVERIES; id++) {
         char sql[256];
         (void)snprintf(sql, sizeof sql,
                        "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                        " NextAttempt) VALUES (%d, 1, %d, %d, 1, %s)",
-                       id, HOOK, id % LINES, id <= LINES ? "0" : "NULL");
+                       id, HOOK, id % QUEUES, id <= QUEUES ? "0" : "NULL");
         assert_int_equal(sql_run(view, sql), STATUS_OK);
     }
 }
 
-/* Returns how many are pending. Of what is left of a line the first one is foreseen, and no other.
+/* Returns how many are pending. Of what is left of a queue the first one is foreseen, and no other.
  */
-static int assert_lines_begin(struct store_view *view) {
+static int assert_queues_begin(struct store_view *view) {
     struct sql_statement *statement;
-    bool has_begun[LINES] = { false };
+    bool has_begun[QUEUES] = { false };
     int pending = 0;
     statement = sql_prepare(view, "SELECT EntityId, NextAttempt IS NOT NULL FROM"
                                   " web_hook_deliveries WHERE Status = 1 ORDER BY Id");
     assert_non_null(statement);
     for (; sql_step(statement) == STATUS_OK; pending++) {
-        int line = sql_integer(statement, 0);
-        assert_int_equal(sql_integer(statement, 1), !has_begun[line]);
-        has_begun[line] = true;
+        int queue = sql_integer(statement, 0);
+        assert_int_equal(sql_integer(statement, 1), !has_begun[queue]);
+        has_begun[queue] = true;
     }
     sql_free(statement);
     return pending;
 }
 
-static void what_is_cancelled_in_parts_leaves_lines_that_begin(void **state) {
+static void what_is_cancelled_in_parts_leaves_queues_that_begin(void **state) {
     (void)state;
     struct store_view *view = opened();
-    add_lines(view);
-    assert_int_equal(assert_lines_begin(view), DELIVERIES);
+    add_queues(view);
+    assert_int_equal(assert_queues_begin(view), DELIVERIES);
     for (int left = DELIVERIES; left > 0;) {
         assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, AT_ONCE), STATUS_OK);
         left = left > AT_ONCE ? left - AT_ONCE : 0;
-        assert_int_equal(assert_lines_begin(view), left);
+        assert_int_equal(assert_queues_begin(view), left);
     }
     store_view_close(view);
 }
@@ -363,10 +363,10 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_cancelled_on_its_way_stays_so_though_it_fails),
-        cmocka_unit_test(whatever_ends_the_first_of_a_line_calls_up_the_next),
+        cmocka_unit_test(whatever_ends_the_first_of_a_queue_promotes_the_next),
         cmocka_unit_test(what_is_repeated_waits_behind_an_older_one_and_its_pause),
         cmocka_unit_test(those_due_for_longest_come_first),
-        cmocka_unit_test(what_is_cancelled_in_parts_leaves_lines_that_begin),
+        cmocka_unit_test(what_is_cancelled_in_parts_leaves_queues_that_begin),
         cmocka_unit_test(nothing_is_cancelled_of_a_webhook_that_is_active_again),
         cmocka_unit_test_setup_teardown(a_webhook_whose_deletion_is_rolled_back_is_told,
                                         make_directory, remove_directory),

@@ -117,7 +117,7 @@ static const char repeats_table[] =
 static const char repeats_of_callers[] =
     "CREATE INDEX repeats_of_callers ON repeats (caller, at_ms);";
 
-/* What is to be delivered next, the lines that wait for it (one for each user at each webhook), and
+/* What is to be delivered next, the queues that wait for it (one for each user at each webhook), and
  * what is done. 1 is DELIVERY_PENDING. */
 static const char outbox_indexes[] =
     "CREATE INDEX web_hook_deliveries_due ON web_hook_deliveries (WebHookId, NextAttempt)"
