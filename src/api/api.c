@@ -94,8 +94,8 @@ static bool add_resource(struct route *route, const struct row *row, struct aren
         *route = *one;
         route->path = arena_printf(memory, "%s%s", row->route.path.at, one->path.at);
         route->resource = resource;
-        route->permission =
-            (int)permission(resource->table->rights, (enum permission_operation)one->permission);
+        route->permission = (int)permission(resource->table->permission_entity,
+                                            (enum permission_operation)one->permission);
         if (!route->path.at)
             return false;
         derive(route++);

@@ -86,7 +86,7 @@ static uint64_t needs_of(const struct request *request) {
     if (route->permission == ROUTE_CALLER)
         return 0;
     if (route->is_search && search_is_batch(request))
-        own = permission(route->resource->table->rights, OPERATION_Read);
+        own = permission(route->resource->table->permission_entity, OPERATION_Read);
     return UINT64_C(1) << own | (uint64_t)route->shows_users << PERMISSION(User, Read);
 }
 

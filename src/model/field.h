@@ -88,11 +88,11 @@ struct common_fields {
 };
 
 struct table {
-    const char *name;   /* in SQL: "users" */
-    const char *entity; /* in audit rows and messages: "User" */
-    const char *noun;   /* in errors: "user" */
-    unsigned number;    /* its place in `tables` */
-    unsigned rights;    /* enum permission_entity: the entity whose permissions it takes */
+    const char *name;           /* in SQL: "users" */
+    const char *entity;         /* in audit rows and messages: "User" */
+    const char *noun;           /* in errors: "user" */
+    unsigned number;            /* its place in `tables` */
+    unsigned permission_entity; /* enum permission_entity: whose permissions it takes */
     const struct field *fields;
     unsigned count;
     struct common_fields common;

@@ -61,7 +61,7 @@ enum {
     const struct table name_##_table = {                                                           \
         FIELDS_OF(prefix),                                                                         \
         .number = TABLE_##name_,                                                                   \
-        .rights = ENTITY_##entity_,                                                                \
+        .permission_entity = ENTITY_##entity_,                                                     \
         .common = { .id = prefix##_Id,                                                             \
                     .created_on = prefix##_CreatedOn,                                              \
                     .updated_on = prefix##_UpdatedOn,                                              \

@@ -82,7 +82,7 @@ static enum status check_backlink(const struct backlink *backlink, struct store_
     struct mutation *mutation = backlink->mutation;
     struct arena *arena = mutation->context->arena;
     const struct resource *resource = resource_of(linking_table(backlink));
-    unsigned edit = permission(resource->table->rights, OPERATION_Edit);
+    unsigned edit = permission(resource->table->permission_entity, OPERATION_Edit);
     if (!principal_may(mutation->context->caller, edit)) {
         mutation_add_error(mutation, backlink->field, MESSAGE_TEXT(backlinks_denied));
         return STATUS_FORBIDDEN_CHANGE;

@@ -43,7 +43,7 @@ static enum status check_references(struct mutation *mutation, struct store_view
 
 /* Records of a table are called by their names only to who may read them. */
 static bool may_read(const struct principal *caller, const struct table *table) {
-    return principal_may(caller, permission(table->rights, OPERATION_Read));
+    return principal_may(caller, permission(table->permission_entity, OPERATION_Read));
 }
 
 /* Who still points to a record keeps it. */

@@ -153,7 +153,7 @@ static bool is_plain(struct search_request *search, const struct parameter *para
 
 /* Whoever may not search a table learns nothing of it by search what points there. */
 static void ask_permission(struct search_request *search, const struct table *table) {
-    search->request->needs |= UINT64_C(1) << permission(table->rights, OPERATION_List);
+    search->request->needs |= UINT64_C(1) << permission(table->permission_entity, OPERATION_List);
 }
 
 static void take_parameter(struct search_request *search, struct parameter *parameter) {

@@ -117,8 +117,8 @@ static const char repeats_table[] =
 static const char repeats_of_callers[] =
     "CREATE INDEX repeats_of_callers ON repeats (caller, at_ms);";
 
-/* What is to be delivered next, the queues that wait for it (one for each user at each webhook), and
- * what is done. 1 is DELIVERY_PENDING. */
+/* What is to be delivered next, the queues that wait for it (one for each user at each webhook),
+ * and what is done. 1 is DELIVERY_PENDING. */
 static const char outbox_indexes[] =
     "CREATE INDEX web_hook_deliveries_due ON web_hook_deliveries (WebHookId, NextAttempt)"
     " WHERE NextAttempt IS NOT NULL;"
@@ -850,7 +850,7 @@ static enum status add_roles(struct store_view *session, const struct table *tab
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < OPERATIONS; i++) {
         char sql[512], name[32];
-        unsigned number = permission(table->rights, i);
+        unsigned number = permission(table->permission_entity, i);
         permission_name(number, name);
         int len = snprintf(
             sql, sizeof sql,
