@@ -47,7 +47,8 @@ void address_counts_free(struct address_counts *counts) {
     free(counts);
 }
 
-/* A stranger chooses his address: the hash has a key, so that he cannot make one list of them. */
+/* A client chooses its own address. The hash has a key, so no client can put all of its
+ * addresses into one list. */
 static struct count **place_of(struct address_counts *counts, const struct in6_addr *key) {
     struct keyed_hash hash =
         keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key->s6_addr, sizeof key->s6_addr });

@@ -1,5 +1,5 @@
-/* A connection over a socket pair, in a loop whose turns are taken one by one: what comes of a
- * socket that is full at the worst moment, or of an end at one. */
+/* A connection over a socket pair, in a loop whose turns are taken one by one: a socket that is
+ * full at the worst time, or an end at such a time. */
 #include "http/client.h"
 #include "http/h1.h"
 #include "http/h2.h"
@@ -198,7 +198,7 @@ static void replies_are_whole_though_100_continue_meets_a_full_socket(void **sta
     assert_replies_are_whole(false);
 }
 
-/* What OpenSSL was given once is sent, whatever it is given next. */
+/* OpenSSL sends the bytes that it was given first, whatever it is given next. */
 static void replies_are_whole_though_100_continue_meets_a_full_tls_connection(void **state) {
     (void)state;
     assert_replies_are_whole(true);
@@ -311,7 +311,7 @@ static size_t fill_account(void) {
     return taken;
 }
 
-/* What came of it first, and then the rest, for which there is no memory. */
+/* The first part of it came, then the rest, for which there is no memory. */
 static void refuse_in_two(struct peer *peer, const char *first, const char *rest) {
     (void)open_peer(peer, false);
     say(peer, first);

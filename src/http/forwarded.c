@@ -28,8 +28,8 @@ static bool set_address(struct text text, int family, struct sockaddr_storage *h
     return true;
 }
 
-/* What may follow the colon behind an address: digits, or an obfuscated port (RFC 7239 section
- * 6.3). The port itself is of no use here. */
+/* The text behind the colon of an address: digits, or an obfuscated port (RFC 7239 section 6.3).
+ * The port itself is not used. */
 static bool is_port(struct text port) {
     bool is_obfuscated = port.len > 1 && port.at[0] == '_';
     for (size_t i = is_obfuscated; i < port.len; i++) {

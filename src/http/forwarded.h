@@ -7,7 +7,7 @@
 
 struct peers;
 
-/** What the headers of a request say about the client that a trusted proxy speaks for. */
+/** The headers of a request that name the client for which a trusted proxy sends it. */
 enum forwarded {
     FORWARDED_proxy,   /* nothing: the request counts for the last proxy that is known */
     FORWARDED_client,  /* the address of a client that is no trusted proxy */

@@ -1,4 +1,4 @@
-/* Whose request it is that came through trusted proxies, by Forwarded and X-Forwarded-For. */
+/* The client of a request that came through trusted proxies, by Forwarded and X-Forwarded-For. */
 #include "http/forwarded.h"
 
 #include "http/peers.h"

@@ -41,7 +41,7 @@ static struct client *client_of(llhttp_t *parser) {
     return parser->data;
 }
 
-/* ---- what llhttp tells ---- */
+/* ---- callbacks of llhttp ---- */
 
 static int head_is_complete(llhttp_t *parser) {
     client_of(parser)->h1.saw_head = true;

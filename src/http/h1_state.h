@@ -1,8 +1,8 @@
 #ifndef ROSTER_HTTP_H1_STATE_H
 #define ROSTER_HTTP_H1_STATE_H
 
-/* What a connection keeps of HTTP/1.1 and 1.0 (RFC 9112); for connection.h, nobody else includes
- * it. */
+/* The state of HTTP/1.1 and 1.0 (RFC 9112) on a connection; for connection.h, no other file
+ * includes it. */
 
 #include "http/head.h"
 
@@ -10,7 +10,7 @@
 
 struct served;
 
-/** What the connection's next bytes are. */
+/** The meaning of the connection's next bytes. */
 enum h1_next {
     H1_head,
     H1_body, /* of `current`, or dropped when there is none: it has its reply already */
@@ -34,7 +34,7 @@ struct h1 {
     uint32_t continue_left;      /* bytes of "100 Continue" that are to be sent for `current` */
     bool gave_continue;          /* they were given to the socket, whether or not it took any */
     uint64_t body, framing;      /* bytes of this body, and of what frames it */
-    bool saw_head, is_complete, is_refused; /* what the parser told by its callbacks */
+    bool saw_head, is_complete, is_refused; /* set by callbacks of the parser */
     uint8_t trailer_size;
     char trailer[H1_TRAILER_MAX]; /* the name of the trailer that is read, as far as it fits */
 };

@@ -344,7 +344,7 @@ static int begin_request(struct client *client, const nghttp2_frame *frame) {
     return failed ? failed : take_head(client, served);
 }
 
-/* ---- what nghttp2 tells of what comes ---- */
+/* ---- callbacks of nghttp2 for frames that come ---- */
 
 /* Refuses two errors that nghttp2 does not report: PRIORITY on stream 0, and HEADERS on a stream
  * that has ended. A client may still use a stream that this side has reset, until it learns of the

@@ -13,7 +13,7 @@
 
 enum { H2_FRAME_HEAD = 9 /* bytes */ };
 
-/** What costs work and asks for nothing. */
+/** Frames that cost work and ask for nothing. */
 enum flood {
     FLOOD_reset,     /* RST_STREAM: rapid reset, CVE-2023-44487 */
     FLOOD_own_reset, /* RST_STREAM that the client brought about: CVE-2025-8671 */
@@ -27,7 +27,7 @@ enum flood {
     FLOODS
 };
 
-/** What came by a connection so far. */
+/** The frames of a connection so far. */
 struct floods {
     uint32_t left;        /* bytes of the frame's payload that are to come */
     uint8_t preface_left; /* likewise of the client's preface */

@@ -13,7 +13,7 @@ struct header {
     struct text name, value;
 };
 
-/** What a head says. The texts lie in the exchange's arena. */
+/** The contents of a head. The texts are in the exchange's arena. */
 struct head {
     struct arena *arena; /* set before head_parse */
     struct header *headers;
@@ -33,10 +33,10 @@ struct head_scan {
 };
 
 /**
- * Looks at a head as it grows: `bytes` are all that came of it so far, `size` may be more than it
- * has. STATUS_OK: so far so good (`is_whole` tells whether the end is found); what is wrong
- * otherwise does not depend on how the bytes were split: BAD_INPUT with a sentence in `reason`,
- * NOT_IMPLEMENTED (method), VERSION, TARGET_TOO_LONG or HEAD_TOO_LARGE. RFC 9112 sections 2 to 5.
+ * Scans a head as it grows: `bytes` are all of it that came so far, and may go on behind its end.
+ * STATUS_OK: no error so far; `is_whole` is set when the end was found. An error does not depend on
+ * how the bytes were split: BAD_INPUT with a sentence in `reason`, NOT_IMPLEMENTED (method),
+ * VERSION, TARGET_TOO_LONG or HEAD_TOO_LARGE. RFC 9112 sections 2 to 5.
  */
 enum status head_scan(struct head_scan *scan, const char *bytes, size_t size,
                       const char **reason) MUST_CHECK;

@@ -113,7 +113,7 @@ void head_check_add(struct head_check *check, struct text name, struct text valu
     }
 }
 
-/* What is wrong with the framing; NULL: nothing. */
+/* The error in the framing; NULL: none. */
 static const char *misframed(const struct head_check *check) {
     if (check->lengths > 1)
         return "The request has more than one Content-Length header.";

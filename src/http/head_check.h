@@ -5,9 +5,9 @@
 #include "base/text.h"
 
 /**
- * What decides whether a head means the same to everybody on the way, so that nothing can be
- * smuggled past a proxy (RFC 9112 sections 3.2, 5 and 6), and what becomes of the connection.
- * Zeroed, then fed with each header. HTTP/2 uses it too, with `minor` 1 and a Host made of
+ * Checks that a head has one meaning for every server and proxy on the way, so that no request can
+ * be smuggled past a proxy (RFC 9112 sections 3.2, 5 and 6), and decides whether the connection is
+ * kept. Zeroed, then fed with each header. HTTP/2 uses it too, with `minor` 1 and a Host made of
  * :authority.
  */
 struct head_check {

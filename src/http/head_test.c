@@ -15,7 +15,7 @@
 
 enum { HEADS_MAX = 8 };
 
-/* What comes of bytes that hold one head after the other. */
+/* The results for bytes that hold one head after the other. */
 struct outcome {
     unsigned heads;
     size_t ends[HEADS_MAX];
@@ -146,7 +146,7 @@ static void heads_in_a_row_end_at_the_same_places_however_they_are_split(void **
     struct outcome outcome = scan_however_split(text_of(all));
     assert_int_equal(outcome.status, STATUS_OK);
     assert_int_equal(outcome.heads, 3);
-    assert_false(outcome.is_whole); /* the last one has not come to its end */
+    assert_false(outcome.is_whole); /* the last one is not whole */
     for (size_t i = 0; i < 3; i++) {
         end += strlen(heads[i]);
         assert_int_equal(outcome.ends[i], end);

@@ -30,7 +30,7 @@ struct reply_header {
     const char *value; /* lives as long as the exchange */
 };
 
-/** What is sent. Everything in it lives as long as the exchange (its arena), or is static. */
+/** A reply. Everything in it lives as long as the exchange (its arena), or is static. */
 struct reply {
     unsigned http_status;
     const char *content_type; /* NULL: none */
@@ -138,8 +138,8 @@ bool listener_reload(struct listener *listener, char *why, size_t why_size) MUST
 const char *listener_url(const struct listener *listener, unsigned at);
 
 /**
- * Takes no further connections, closes those that are idle, and tells the others to close after
- * their next reply. Once.
+ * Takes no further connections and closes idle ones; the others are closed after their next reply.
+ * Once.
  */
 void listener_drain(struct listener *listener);
 

@@ -178,7 +178,7 @@ static void stop_accepting(struct listener *listener) {
 
 /* ---- the life of a listener ---- */
 
-/* What is there whether or not it has come to threads. */
+/* Frees the parts that exist whether or not there were threads. */
 static void release(struct listener *listener) {
     for (enum door door = 0; door < DOORS; door++)
         socket_close(&listener->sockets[door]);

@@ -13,8 +13,8 @@ enum { TLV_HEAD = 3, TLV_CRC32C = 3, CRC_SIZE = 4, UNIX_PATH = 108 };
 static const char v1_start[] = "PROXY ";
 static const char v2_start[] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* What the 14th byte can say, and how many bytes the two addresses then take (section 2.2). That of
- * datagrams is not among them: nothing that arrives on a stream was sent as one. */
+/* The values of the 14th byte, and the bytes that the two addresses then take (section 2.2).
+ * Those of datagrams are missing: nothing that arrives on a stream was sent as one. */
 struct kind {
     unsigned char byte;
     sa_family_t family;

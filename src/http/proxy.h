@@ -22,7 +22,7 @@ enum proxy_result {
     PROXY_WRONG, /* none, and none can come of it: the connection must be closed */
 };
 
-/** What a header says. */
+/** The contents of a header. */
 struct proxy_header {
     size_t size;   /* its bytes; what follows them is the client's */
     bool is_local; /* it names no client: the connection's own address is the right one */

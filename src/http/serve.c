@@ -217,7 +217,7 @@ static bool show_head(struct served *served, const struct head_check *check) {
     return false;
 }
 
-/* May the request go on, as far as its head and the state of the server tell? */
+/* May the request go on, by its head and the state of the server? */
 static enum status check_head(struct served *served, const struct head_check *check,
                               const char **reason) {
     enum status status =

@@ -40,7 +40,7 @@ struct served {
     struct served *next;                 /* the protocol's own list */
     struct head head;
     enum serving state;
-    size_t body_most; /* bytes that it may come to */
+    size_t body_most; /* bytes that it may have */
     size_t body_capacity;
     bool ends_if_early;     /* a reply before the body came is the connection's last */
     bool wants_continue;    /* the protocol's own: "100 Continue" is due before the body */
@@ -48,9 +48,9 @@ struct served {
     size_t sent;            /* the protocol's own: bytes of the reply that were taken */
     struct h2_stream h2;    /* HTTP/2 */
     bool is_suspended;      /* another thread may have it */
-    bool is_gone;           /* nobody can be told the reply any more */
+    bool is_gone;           /* no client waits for the reply any more */
     bool is_last;           /* the connection closes after the reply */
-    bool says_keep_alive;   /* HTTP/1.0 wants to be told that it does not */
+    bool says_keep_alive;   /* HTTP/1.0: the reply says so when it does not close */
     bool is_counted;        /* among the requests of that address, which came by proxies */
     bool is_late;           /* it came when the server had begun to stop */
 };
@@ -87,10 +87,10 @@ void serve_run(struct served *served);
 /** Answers a request that the listener itself refuses; the connection closes after it. */
 void serve_refuse(struct served *served, enum status status, const char *reason);
 
-/** RFC 9110 section 8.6: may the reply tell its length? Not where there can be no body. */
+/** RFC 9110 section 8.6: may the reply have a Content-Length? Not where there can be no body. */
 bool serve_has_length(const struct served *served) MUST_CHECK;
 
-/** What is sent as the reply's body: nothing to HEAD, or where there can be none. */
+/** The body that is sent: nothing to HEAD, or where there can be none. */
 struct text serve_body_of(const struct served *served) MUST_CHECK;
 
 /** Nobody waits for the exchange any more. Ends it now, or when the thread that has it lets go. */

@@ -38,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(const struct opening *ope
     return false;
 }
 
-/* What errno says. */
+/* The text of errno. */
 static bool refuse(const struct opening *opening) {
     return fail(opening, EX_UNAVAILABLE, "%s: %s; choose another address (%s)", opening->address,
                 errno == EADDRINUSE ? "address already in use" : strerror(errno),
@@ -212,7 +212,7 @@ static int bind_and_listen(const struct addrinfo *found) {
     return -1;
 }
 
-/* The resolver tells some addresses twice when /etc/hosts does. */
+/* The resolver returns an address twice when /etc/hosts has it twice. */
 static bool is_repeated(const struct addrinfo *found, const struct addrinfo *each) {
     for (; found != each; found = found->ai_next)
         if (found->ai_addrlen == each->ai_addrlen &&

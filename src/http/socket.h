@@ -39,14 +39,12 @@ struct socket_failure {
  * port), "unix:/run/x.sock", or a name with a port ("localhost:8080"), which is one socket for each
  * address of that name. An address that this machine does not have is passed over with a line in
  * the log if the name has others (localhost is often ::1 where there is no IPv6); else one address
- * that cannot be had is a failure, since clients would find somebody else there.
- *
- * A socket file that nobody listens on any more is replaced. The new one has its mode and its group
- * before anybody can connect; for that the process's umask changes for a moment, so call this
- * before other threads start.
- *
- * False with `failure` filled in, and nothing added: EX_USAGE for an address that cannot be read or
- * a group that there is not, EX_UNAVAILABLE for what the system refuses, EX_OSERR without memory.
+ * that cannot be opened is a failure, since clients would find another server there.  A socket file
+ * that nobody listens on any more is replaced. The new one has its mode and its group before any
+ * client can connect. For that the process's umask is changed and restored, so call this before
+ * other threads start.  False with `failure` filled in, and nothing added: EX_USAGE for an address
+ * that is not valid or an unknown group, EX_UNAVAILABLE when the system refuses the address,
+ * EX_OSERR without memory.
  */
 bool socket_listen(struct text address, const struct socket_options *options,
                    struct sockets *sockets, struct socket_failure *failure);

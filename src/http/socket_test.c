@@ -30,8 +30,8 @@ static char folder[64], path[100], address[120]; /* of a socket file */
 static struct sockets sockets;
 static struct socket_failure failure;
 
-/* Names of the test's own stand beside those of the system: the last of the addresses comes first
- * in what the resolver tells. */
+/* Names of the test's own stand beside those of the system: the resolver returns the last of the
+ * addresses first. */
 static const struct {
     const char *name, *addresses[4];
 } names[] = {

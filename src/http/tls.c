@@ -1,6 +1,6 @@
-/* TLS by OpenSSL: certificates, which are loaded as a whole or not at all, and connections, whose
- * records go over a BIO of our own. That one knows what epoll told of the socket, so that no call
- * is made which can tell nothing new. */
+/* TLS by OpenSSL: certificates, which are loaded as a whole or not at all, and connections,
+ * whose records go over a BIO of our own. The BIO knows the events that epoll reported for the
+ * socket, and makes no system call that could only report EAGAIN. */
 #include "http/tls.h"
 
 #include "base/log.h"
@@ -34,7 +34,7 @@
  * (SSL_CTX_set_security_level(3)). */
 enum { SECURITY_LEVEL = 2, SECURITY_BITS = 112 };
 
-/* What a connection is made of, for the names of one certificate. */
+/* The SSL_CTX of connections for the names of one certificate. */
 struct site {
     SSL_CTX *settings;
     X509 *leaf; /* owned by `settings` */
@@ -91,7 +91,7 @@ static int socket_read(BIO *bio, char *bytes, int size) {
 }
 
 /* Leaves errno as it is: a client that leaves before its session tickets come is no error, which
- * OpenSSL tells by errno. */
+ * OpenSSL reports in errno. */
 static int socket_write(BIO *bio, const char *bytes, int size) {
     struct tls *tls = BIO_get_data(bio);
     struct readiness *ready = tls->ready;
@@ -140,7 +140,8 @@ static int choose_site(SSL *ssl, int *alert, void *argument) {
     return SSL_TLSEXT_ERR_NOACK;
 }
 
-/* Who offers protocols, but none of ours, gets no_application_protocol (RFC 7301, 3.2). */
+/* A client that offers protocols, but none of ours, gets no_application_protocol (RFC 7301,
+ * 3.2). */
 // NOLINTNEXTLINE(readability-function-size): the library's own six
 static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_size,
                            const unsigned char *offered, unsigned offered_size, void *argument) {
@@ -476,8 +477,8 @@ struct tls *tls_begin(struct tls_context *context, int fd, struct readiness *rea
     return NULL;
 }
 
-/* What a call that moved nothing means. OpenSSL's queue of errors belongs to the thread, so it must
- * be empty before each call and left empty. */
+/* The meaning of a call that moved nothing. OpenSSL's queue of errors belongs to the thread, so
+ * it must be empty before each call and left empty. */
 static ssize_t explain(struct tls *tls, int result) {
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ:

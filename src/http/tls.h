@@ -24,8 +24,8 @@ struct tls_options {
 
 /**
  * Reads and checks the files. NULL with one line in `why` that names the file and what to do; the
- * line has nothing secret. What clients would mind but a server can start with (a certificate out
- * of date, a key that others can read) is logged as a warning. Any thread.
+ * line has nothing secret. Faults that do not stop a server but may stop its clients (an expired
+ * certificate, a key that others can read) are logged as warnings. Any thread.
  */
 struct tls_context *tls_context_load(const struct tls_options *options, char *why,
                                      size_t why_size) MUST_CHECK;
@@ -37,13 +37,13 @@ struct tls_context *tls_context_share(struct tls_context *context) MUST_CHECK;
 void tls_context_release(struct tls_context *context);
 
 /**
- * What a socket is ready for, as edge-triggered epoll told. The caller sets the flags: can_read and
- * can_write when the socket is made, can_read on EPOLLIN, can_write on EPOLLOUT, and all three on
- * EPOLLRDHUP, EPOLLHUP or EPOLLERR. tls_* touch the socket only where the flag allows it, and clear
- * the flag when the socket said EAGAIN or moved less than was asked for: then nothing is left
- * before the next event (epoll(7)). But the end of the stream may have come in the same event as
- * its last bytes, and has no event of its own then: once has_ended is set, a short read leaves
- * can_read set.
+ * The readiness of a socket, as edge-triggered epoll reported it. The caller sets the flags:
+ * can_read and can_write when the socket is made, can_read on EPOLLIN, can_write on EPOLLOUT, and
+ * all three on EPOLLRDHUP, EPOLLHUP or EPOLLERR. tls_* touch the socket only where the flag allows
+ * it, and clear the flag when the socket returned EAGAIN or moved less than was asked for: then
+ * nothing is left before the next event (epoll(7)). But the end of the stream may have come in the
+ * same event as its last bytes, and has no event of its own then: once has_ended is set, a short
+ * read leaves can_read set.
  */
 struct readiness {
     bool can_read, can_write, has_ended;
@@ -86,12 +86,12 @@ bool tls_is_http2(const struct tls *tls) MUST_CHECK;
 const char *tls_failure(const struct tls *tls) MUST_CHECK;
 
 /**
- * Tells the client that nothing more comes (close_notify), as far as the socket takes it at once.
- * Reading goes on to work.
+ * Sends close_notify, the end of what the client gets, as far as the socket takes it at once.
+ * Reading still works.
  */
 void tls_shut_down(struct tls *tls);
 
-/** Frees; the client is told nothing. Takes NULL. */
+/** Frees; sends nothing to the client. Takes NULL. */
 void tls_end(struct tls *tls);
 
 #endif

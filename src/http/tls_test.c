@@ -1,5 +1,6 @@
-/* TLS over a socketpair, with OpenSSL's client in the same thread. What is ready is told by a real
- * edge-triggered epoll. Keys and certificates are made here, in a folder that goes at the end. */
+/* TLS over a socketpair, with OpenSSL's client in the same thread. A real edge-triggered epoll
+ * reports which socket is ready. Keys and certificates are made here, in a folder that goes at
+ * the end. */
 #include "http/tls.h"
 
 #include <errno.h>
@@ -272,8 +273,7 @@ static void end(struct pair *pair) {
     assert_int_equal(close(pair->events), 0);
 }
 
-/* Takes what epoll has to tell of the server's socket, as the server's loop does. Was there
- * anything? */
+/* Takes the events of the server's socket from epoll, as the server's loop does. Were there any? */
 static bool look(struct pair *pair) {
     struct epoll_event event = { 0 };
     int count = epoll_wait(pair->events, &event, 1, 0);
@@ -320,7 +320,7 @@ static void assert_hears(struct pair *pair, const char *expected) {
     assert_memory_equal(bytes, expected, size);
 }
 
-/* What the client was told went wrong: a reason of OpenSSL's, 0 when nothing did. */
+/* The error that the client saw: a reason of OpenSSL's, 0: none. */
 static int told(struct pair *pair, int result) {
     int how = SSL_get_error(pair->ssl, result);
     int reason = how == SSL_ERROR_SSL ? ERR_GET_REASON(ERR_peek_error()) : 0;
@@ -328,8 +328,8 @@ static int told(struct pair *pair, int result) {
     return reason;
 }
 
-/* Has both sides do the handshake: 0, or the reason of the client's failure. A server that failed
- * must have said EPROTO, and goes on to. */
+/* Has both sides do the handshake: 0, or the reason of the client's failure. A server that
+ * failed must have returned EPROTO, and goes on to. */
 static int shake(struct pair *pair) {
     for (int round = 0; round < ROUNDS_MAX; round++) {
         char byte;
@@ -487,7 +487,7 @@ static void alpn_takes_h2_before_http_1_1_and_refuses_what_it_does_not_know(void
     }
 }
 
-/* Whose certificate a client that asks for `name` gets. */
+/* The name of the certificate that a client gets who asks for `name`. */
 static void assert_site(struct tls_context *context, int version, const char *name,
                         const char *file) {
     struct pair pair;
@@ -1085,7 +1085,7 @@ static void files_that_are_no_good_are_refused_in_one_line_that_names_them(void 
     }
 }
 
-/* What is logged while a context is loaded. */
+/* The log while a context is loaded. */
 static void log_of_loading(const char *certificate, const char *key, char said[WHY_SIZE]) {
     int was = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
     assert_true(was >= 0 && file >= 0);
@@ -1204,7 +1204,7 @@ static void want_of_memory_is_no_connection(void **state) {
     tls_context_release(context);
 }
 
-/* What OpenSSL keeps for a connection itself grew with its version 3.2. A buffer would be 17 KB. */
+/* OpenSSL's own memory for a connection grew with its version 3.2. A buffer would be 17 KB. */
 static void an_idle_connection_holds_no_buffers(void **state) {
     static struct pair pairs[100];
     static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
