@@ -73,7 +73,7 @@ test('requests are counted by route, status and time, over all threads', async (
 test('every figure is documented, and every documented one served', async () => {
     const { text } = await server.call('GET', '/metrics');
     const served = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name);
-    const documented = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8').match(/(?<=`)roster_\w+(?=`)/g);
+    const documented = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8').match(/(?<=`)roster_\w+(?=`)/g);
     assert.deepEqual(served.sort(), documented.sort());
 });
 

@@ -1,5 +1,5 @@
 // The records of sign-ins: rows of the audit trail (docs/api.md, "evidence") and lines of the log
-// (docs/reliability.md). They have the true reason, which no reply has, and nothing that a client
+// (docs/operations.md). They have the true reason, which no reply has, and nothing that a client
 // typed.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -34,7 +34,7 @@ static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static int (*real_pthread_setname_np)(pthread_t, const char *);
 
-/* libzxcvbn uses what malloc gives unseen, and ends the process: known, see docs/reliability.md. */
+/* libzxcvbn uses what malloc gives unseen, and ends the process: known, see SECURITY.md. */
 static _Thread_local bool is_spared;
 
 __attribute__((constructor)) static void find_real(void) {
