@@ -50,6 +50,15 @@ const reads = {
     'a wrong Basic password': ['GET', user, { headers: { Authorization: `Basic ${btoa('nobody:x')}` } }],
     'a password that is right': ['POST', '/api/sys/users/validate', json({ Email: adminEmail, Password: password })],
     'a password that is wrong': ['POST', '/api/sys/users/validate', json({ Email: 'ada@example.com', Password: 'wrong' })],
+    'a change that is wrong': ['PUT', '/api/sys/users', json({ Id: userId, Email: 'no', Language: 9, Devices: 7 })],
+    'a change of a record that is not there': ['PATCH', '/api/sys/users/1', json({ NewPassword: 'correct horse battery' })],
+    'a password that is too weak': ['PATCH', user, json({ NewPassword: 'x' })],
+    'an Idempotency-Key that was used': async () => ['POST', '/api/sys/users', {
+        headers: { ...bearer(await newToken()), 'Idempotency-Key': 'used' }, body: userBody({ FullName: 'Key', Email: 'key@example.com' }),
+    }],
+    'an Idempotency-Key that was used for something else': async () => ['POST', '/api/sys/users', {
+        headers: { ...bearer(await newToken()), 'Idempotency-Key': 'used' }, body: userBody({ FullName: 'Other', Email: 'key@example.com' }),
+    }],
     'a reset token that is wrong': ['POST', '/api/auth/resetpassword', { headers: {}, body: { Token: 'x', NewPassword: 'correct horse battery' } }],
 };
 
