@@ -1,5 +1,6 @@
-/* Connections by address: those of an address that has any, in lists by a hash of it. There are no
- * more of them than connections, so that their number is bounded as well. */
+/* Counts connections, and requests through trusted proxies, by client address: a hash table with
+ * chaining. An address has an entry only while something of it is counted, so there are never more
+ * entries than connections and requests in progress. */
 #include "http/address_counts.h"
 
 #include "base/mutex.h"
@@ -47,8 +48,8 @@ void address_counts_free(struct address_counts *counts) {
     free(counts);
 }
 
-/* A client chooses its own address. The hash has a key, so no client can put all of its
- * addresses into one list. */
+/* The hash is keyed: clients choose their addresses, and must not be able to bring many into one
+ * chain. */
 static struct count **place_of(struct address_counts *counts, const struct in6_addr *key) {
     struct keyed_hash hash =
         keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key->s6_addr, sizeof key->s6_addr });

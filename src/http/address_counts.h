@@ -7,29 +7,30 @@
 struct sockaddr;
 
 /**
- * How many connections each address has, so that none has all of them. IPv6 counts by /64, which is
- * what one customer gets. UNIX sockets, 127.0.0.1 and ::1 are not counted: that is this machine, or
- * a proxy on it. Any thread may call any of these.
+ * Limits how many connections each client address has, so that no address takes all of them.
+ * Requests that come through trusted proxies count in place of their connections. IPv6 counts by
+ * /64, which is what one customer gets. UNIX sockets, 127.0.0.1 and ::1 are not counted: they are
+ * this machine, or a proxy on it. Any thread may call any of these functions.
  */
 struct address_counts;
 
-/** At most `limit` connections an address. NULL: no memory or locks. */
+/** Allows `limit` connections for each address. NULL: no memory, or no lock. */
 struct address_counts *address_counts_new(unsigned limit) __attribute__((warn_unused_result));
 
-/** Nobody may be using it. Takes NULL. */
+/** Frees it. No other thread may be using it. Accepts NULL. */
 void address_counts_free(struct address_counts *counts);
 
 /**
- * Counts one more connection from there. False, and nothing is counted but the refusal, when it has
- * as many as it may, or there is no memory. `counts` NULL: any number may come.
+ * Counts one more for the address. False if the address has as many as it may, or there is no
+ * memory; then only the refusal is counted. `counts` NULL: no limit.
  */
 bool address_counts_enter(struct address_counts *counts, const struct sockaddr *from)
     __attribute__((warn_unused_result));
 
-/** Takes back what a successful address_counts_enter from there counted. */
+/** Takes back what one successful address_counts_enter has counted. */
 void address_counts_leave(struct address_counts *counts, const struct sockaddr *from);
 
-/** How many were refused. Takes NULL. */
+/** The number of refusals so far. Accepts NULL. */
 uint64_t address_counts_refused(struct address_counts *counts);
 
 #endif

@@ -1,10 +1,10 @@
-/* Every byte of a head passes here several times: so its sets are looked up in one table, and most
- * values are passed over eight bytes at a time. */
+/* Every byte of a head passes here several times. One table holds all sets, and most values are
+ * checked eight bytes at a time. */
 #include "http/bytes.h"
 
 #include <limits.h>
 
-/* The sets that a byte is in. */
+/* Combinations of sets that a byte can be in. */
 enum {
     O = 0,                            /* control characters */
     V = BYTES_value,                  /* HTAB, the blank, UTF-8 */
@@ -38,8 +38,8 @@ static const unsigned char sets[UCHAR_MAX + 1] = {
 /* clang-format on */
 #undef ROW
 
-/* The number of bytes at the begin, a multiple of eight, that are no ASCII control characters. A
- * subtraction borrows from the high bit of a byte that was below the blank, or was DEL. */
+/* The number of bytes at the beginning, a multiple of eight, that are no ASCII control characters.
+ * A subtraction borrows from the high bit of each byte that is below the blank or is DEL. */
 static size_t plain_bytes(struct text text) {
     const uint64_t each = UINT64_C(0x0101010101010101), high = 0x80 * each;
     size_t at = 0;

@@ -1,4 +1,4 @@
-/* application/x-www-form-urlencoded, as the URL standard reads it. */
+/* Decodes application/x-www-form-urlencoded as the URL standard does. */
 #include "http/http.h"
 
 static int hex_digit(char c) {
@@ -15,7 +15,7 @@ static struct text decode(struct text encoded, struct arena *arena) {
     for (size_t i = 0; out && i < encoded.len; i++) {
         char c = encoded.at[i];
         if (c == '%') {
-            int high = i + 2 < encoded.len + 0 ? hex_digit(encoded.at[i + 1]) : -1;
+            int high = i + 2 < encoded.len ? hex_digit(encoded.at[i + 1]) : -1;
             int low = i + 2 < encoded.len ? hex_digit(encoded.at[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return (struct text){ 0 };

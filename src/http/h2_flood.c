@@ -1,4 +1,4 @@
-/* How much of what asks for nothing a client of HTTP/2 may send. */
+/* How many frames that cause work and ask for nothing an HTTP/2 client may send. */
 #include "http/h2_flood.h"
 
 #include <nghttp2/nghttp2.h>
@@ -6,9 +6,9 @@
 
 enum { MINUTE_MS = 60 * 1000 };
 
-/* How many of them a client may send, and so many more for each reply and each frame of DATA that
- * it was sent. Each minute half of all is forgotten. Past that the connection ends
- * (ENHANCE_YOUR_CALM). */
+/* How many frames of a kind a client may send, and how many more for each reply and each frame of
+ * DATA that it was sent. Each minute all counts are halved. A client that exceeds its allowance
+ * loses the connection (ENHANCE_YOUR_CALM). */
 static const struct allowance {
     unsigned base, each;
 } allowances[FLOODS] = {
@@ -19,7 +19,7 @@ static const struct allowance {
     [FLOOD_ping] = { 200, 1 }, /* some measure the round trip with each request */
     [FLOOD_settings] = { 20, 0 },
     [FLOOD_priority] = { 200, 4 },
-    [FLOOD_window] = { 1000, 8 }, /* for a stream and the connection, for each 4 KiB that came */
+    [FLOOD_window] = { 1000, 8 }, /* one for the stream and one for the connection, each 4 KiB */
     [FLOOD_other] = { 200, 2 },   /* some send frames of unknown type with each request */
 };
 
@@ -36,7 +36,8 @@ void floods_earn(struct floods *floods) {
     floods->useful++;
 }
 
-/* Halves all, so that what a client still sends for the minute before is in proportion. */
+/* Halves frames and replies alike, so that frames that still belong to replies of the last minute
+ * stay in proportion. */
 static void begin_minute(struct floods *floods, int64_t now_ms) {
     floods->minute_ms = now_ms;
     floods->useful /= 2;
@@ -44,7 +45,7 @@ static void begin_minute(struct floods *floods, int64_t now_ms) {
         floods->counts[flood] /= 2;
 }
 
-/* A frame's head is there. */
+/* Counts a frame whose head is complete. False if there are too many of its kind. */
 static bool count_frame(struct floods *floods) {
     const uint8_t *head = floods->head;
     bool ends_stream = head[4] & NGHTTP2_FLAG_END_STREAM;
@@ -67,7 +68,8 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Takes a part of the preface, a payload or a head: how many bytes. */
+/* Consumes a part of the preface, of a payload or of a frame's head; returns the number of
+ * bytes. */
 static size_t take_part(struct floods *floods, const char *bytes, size_t size) {
     size_t part;
     if (floods->preface_left) {

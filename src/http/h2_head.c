@@ -1,5 +1,5 @@
-/* The list of fields that a request of HTTP/2 begins with. nghttp2 has judged it already; this file
- * judges by itself, so that one mistake alone lets nothing pass. */
+/* The list of fields that begins an HTTP/2 request. nghttp2 has checked it already. This file
+ * checks it again by itself, so that a mistake in one of them lets nothing pass. */
 #include "http/h2_head.h"
 
 #include "crypto/secret.h"
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    FIELD_OVERHEAD = 32, /* what RFC 9113 section 6.5.2 adds for each field */
-    FIRST_ROOM = 1024,   /* bytes */
+    FIELD_OVERHEAD = 32, /* bytes that RFC 9113 section 6.5.2 adds for each field */
+    FIRST_ROOM = 1024,   /* bytes of the first allocation */
 };
 
 struct lengths {
@@ -24,7 +24,7 @@ static const struct text pseudo_names[PSEUDOS] = {
     [PSEUDO_path] = { ":path", 5 },
 };
 
-/* The state while the list is read. */
+/* What was found in the list so far. */
 struct reading {
     struct head *head;
     struct head_check *check;
@@ -85,7 +85,8 @@ static struct header take_field(const char **at) {
     return (struct header){ name, value };
 }
 
-/* RFC 9113 section 8.3: those of a request, each once, before all other fields. */
+/* Pseudo-header fields: those of a request, each at most once, before all other fields (RFC 9113
+ * section 8.3). */
 static void see_pseudo(struct reading *reading, struct header field) {
     enum pseudo which = 0;
     while (which < PSEUDOS && !text_equal(pseudo_names[which], field.name))
@@ -96,7 +97,7 @@ static void see_pseudo(struct reading *reading, struct header field) {
         reading->pseudo[which] = field.value;
 }
 
-/* RFC 9113 section 8.2.2: fields that are about an HTTP/1.1 connection. */
+/* True for fields that concern an HTTP/1.1 connection (RFC 9113 section 8.2.2). */
 static bool is_of_connection(struct header field) {
     static const struct text names[] = { { "connection", 10 },
                                          { "keep-alive", 10 },
@@ -133,7 +134,7 @@ static void see_field(struct reading *reading, struct header field) {
     head->headers[head->count++] = field;
 }
 
-/* RFC 9113 section 8.3.1: what the request line says in HTTP/1.1. */
+/* Sets what the request line says in HTTP/1.1 (RFC 9113 section 8.3.1). */
 static bool set_target(struct head *head, const struct text *pseudo) {
     struct text scheme = pseudo[PSEUDO_scheme], path = pseudo[PSEUDO_path], authority;
     bool is_http =
@@ -147,8 +148,8 @@ static bool has_user(struct text authority) {
     return authority.len && memchr(authority.at, '@', authority.len);
 }
 
-/* :authority is what Host is in HTTP/1.1, without a user; who sends both must mean the same. The
- * case of a host means nothing (RFC 3986 section 3.2.2). */
+/* :authority takes the place of Host and must not have a user. If both are sent they must be equal,
+ * apart from case, which means nothing in a host (RFC 3986 section 3.2.2). */
 static bool set_host(struct reading *reading) {
     struct text authority = reading->pseudo[PSEUDO_authority];
     struct head *head = reading->head;

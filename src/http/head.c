@@ -1,5 +1,6 @@
-/* The head of a request: where it ends, and what it says. Its grammar is RFC 9112's without what
- * recipients may be lenient about: a head that this file lets pass reads the same everywhere. */
+/* The head of an HTTP/1 request: where it ends and what it says. The grammar is that of RFC 9112
+ * without its options for lenient recipients, so every recipient reads a head that passes here in
+ * the same way. */
 #include "http/head.h"
 
 #include "http/bytes.h"
@@ -24,7 +25,7 @@ void head_set_method(struct head *head, struct text method) {
     head->is_head = text_equal(method, TEXT("HEAD"));
 }
 
-/* The parts of a request line, which single blanks separate (RFC 9112 section 3). */
+/* The parts of a request line, separated by single blanks (RFC 9112 section 3). */
 struct request_line {
     struct text method, target, version;
 };
@@ -42,7 +43,8 @@ static bool is_version(struct text version) {
            isdigit((unsigned char)version.at[5]) && isdigit((unsigned char)version.at[7]);
 }
 
-/* The characters of any target; a fragment is never sent (RFC 9110 section 7.1). */
+/* True if the target has only the characters of a target. Clients never send a fragment (RFC 9110
+ * section 7.1). */
 static bool has_target_bytes(struct text target) {
     return target.len && bytes_are(target, BYTES_target);
 }
@@ -65,15 +67,15 @@ static enum status judge_line(struct text line, const char **reason) {
     return head.method == METHOD_OTHER ? STATUS_NOT_IMPLEMENTED : STATUS_OK;
 }
 
-/* No control characters but HTAB, and CR only at the end: there LF follows, or nothing has come
- * yet. */
+/* True if there are no control characters except HTAB, and CR only at the end, where LF follows or
+ * nothing has arrived yet. */
 static bool is_clean(struct text part) {
     if (part.len && part.at[part.len - 1] == '\r')
         part.len--;
     return bytes_are(part, BYTES_value);
 }
 
-/* Takes a line that ends at `end` (its LF) into account. */
+/* Takes note of a line whose LF is at `end`. */
 static enum status take_line(struct head_scan *scan, const char *bytes, size_t end,
                              const char **reason) {
     if (end == scan->line || bytes[end - 1] != '\r') {
@@ -86,7 +88,7 @@ static enum status take_line(struct head_scan *scan, const char *bytes, size_t e
         scan->lines++;
         return scan->lines == 1 ? judge_line(line, reason) : STATUS_OK;
     }
-    /* RFC 9112 section 2.2: empty lines before a request line are skipped. */
+    /* Empty lines before a request line are skipped (RFC 9112 section 2.2). */
     if (scan->lines)
         scan->is_whole = true;
     else
@@ -123,7 +125,8 @@ bool head_set_target(struct head *head, struct text target, struct text *authori
     bool is_asterisk = text_equal(target, TEXT("*"));
     if (is_asterisk && head->method != METHOD_OPTIONS) /* RFC 9112 section 3.2.4 */
         return false;
-    /* RFC 9112 section 3.2.2: `GET http://host/path` is the same as `GET /path` of that host. */
+    /* The absolute form: `GET http://host/path` means `GET /path` of that host (RFC 9112 section
+     * 3.2.2). */
     if (target.at[0] != '/' && !is_asterisk) {
         size_t scheme = text_starts_nocase(target, TEXT("http://"))    ? 7
                         : text_starts_nocase(target, TEXT("https://")) ? 8
@@ -135,7 +138,7 @@ bool head_set_target(struct head *head, struct text target, struct text *authori
             end++;
         *authority = (struct text){ target.at + scheme, end - scheme };
         path = (struct text){ target.at + end, target.len - end };
-        /* RFC 9110 section 4.2.1: a URL without a host is invalid. */
+        /* A URL without a host is invalid (RFC 9110 section 4.2.1). */
         if (!authority->len || authority->at[0] == ':' || !head_check_is_host(*authority))
             return false;
     }
@@ -156,7 +159,7 @@ static struct text trim_blanks(struct text text) {
 }
 
 static void terminate(struct text text) {
-    ((char *)(uintptr_t)text.at)[text.len] = '\0'; /* the colon, a blank or the CR after it */
+    ((char *)(uintptr_t)text.at)[text.len] = '\0'; /* over the colon, a blank or the CR after it */
 }
 
 static enum status take_header(struct head *head, struct text line, struct head_check *check,
@@ -178,7 +181,7 @@ static enum status take_header(struct head *head, struct text line, struct head_
     return STATUS_OK;
 }
 
-/* RFC 9112 section 3.2.2: the authority of the target counts, whatever Host says. */
+/* The authority of an absolute target replaces the Host header (RFC 9112 section 3.2.2). */
 static enum status replace_host(struct head *head, struct text authority) {
     struct text host = arena_text(head->arena, authority);
     for (unsigned i = 0; i < head->count; i++)
@@ -187,7 +190,7 @@ static enum status replace_host(struct head *head, struct text authority) {
     return host.at ? STATUS_OK : STATUS_BROKEN;
 }
 
-/* The next line, without its CRLF, which head_scan has seen there. */
+/* Cuts off the next line without its CRLF, which head_scan has checked. */
 static struct text next_line(struct text *rest) {
     struct text line = text_cut(rest, '\n');
     line.len--;

@@ -1,5 +1,5 @@
-/* The head of a request must have one meaning. Where recipients are free to choose, a proxy may
- * choose otherwise than this server: such a request is refused instead. */
+/* Refuses heads that two recipients could read in different ways. Where the RFCs let recipients
+ * choose, a proxy may choose otherwise than this server; such a request is refused. */
 #include "http/head_check.h"
 
 #include "http/bytes.h"
@@ -36,7 +36,7 @@ static bool is_port(struct text port) {
     return true;
 }
 
-/* A name or an IPv4 address: unreserved, sub-delims and whole escapes. */
+/* True for a name or an IPv4 address: unreserved, sub-delims and complete escapes. */
 static bool is_name(struct text rest) {
     bool is_name = bytes_are(text_cut(&rest, '%'), BYTES_host);
     while (is_name && rest.at) {
@@ -55,7 +55,7 @@ static bool is_ipv6(struct text address) {
 bool head_check_is_host(struct text value) {
     struct text port = value;
     if (!value.len)
-        return true; /* RFC 9110 section 7.2: empty where the target has no authority */
+        return true; /* empty if the target has no authority (RFC 9110 section 7.2) */
     if (value.at[0] == '[') {
         port = (struct text){ value.at + 1, value.len - 1 };
         struct text address = text_cut(&port, ']');
@@ -67,7 +67,7 @@ bool head_check_is_host(struct text value) {
     return is_name(name) && is_port(port);
 }
 
-/* RFC 9112 section 6.1. `chunked` is the only one that may end a request's list. */
+/* Transfer-Encoding (RFC 9112 section 6.1). The list of a request must end in `chunked`. */
 static void see_codings(struct head_check *check, struct text value) {
     bool is_malformed = !value.len, ends_chunked = false;
     unsigned codings = 0, chunked = 0;
@@ -113,7 +113,7 @@ void head_check_add(struct head_check *check, struct text name, struct text valu
     }
 }
 
-/* The error in the framing; NULL: none. */
+/* A sentence that says what is wrong with the framing of the body; NULL: nothing. */
 static const char *misframed(const struct head_check *check) {
     if (check->lengths > 1)
         return "The request has more than one Content-Length header.";

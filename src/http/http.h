@@ -5,11 +5,9 @@
 #include "base/status.h"
 #include "http/tls.h"
 
-/*
- * The listener: HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), with or without TLS, to the rest of the
- * server. It reads a request whole, hands it to the handler as a `struct exchange`, and sends the
- * reply that the handler left in it. It knows nothing of users, JSON or tables.
- */
+/* The listener, as the rest of the server sees it: HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), with
+ * or without TLS. It reads a complete request, hands it to the handler as a `struct exchange`, and
+ * sends the reply that the handler left in it. It knows nothing of users, JSON or tables. */
 
 struct listener;
 
@@ -30,7 +28,7 @@ struct reply_header {
     const char *value; /* lives as long as the exchange */
 };
 
-/** A reply. Everything in it lives as long as the exchange (its arena), or is static. */
+/** A reply. Everything in it is static or lives as long as the exchange, in its arena. */
 struct reply {
     unsigned http_status;
     const char *content_type; /* NULL: none */
@@ -40,35 +38,35 @@ struct reply {
 };
 
 /**
- * One request and its reply. The handler runs on the I/O thread that owns the connection, and so
- * does every later step; other threads only call exchange_resume.
+ * One request and its reply. The handler and every later step run on the I/O thread that owns the
+ * connection. Other threads may only call exchange_resume.
  */
 struct exchange {
-    struct arena *arena; /* lives until the reply was sent or the connection is gone */
-    int64_t began_us;    /* when its thread woke for it, of time_monotonic_us */
-    enum method method;  /* HEAD arrives as GET; the listener leaves the body out */
+    struct arena *arena; /* lives until the reply was sent or the connection is closed */
+    int64_t began_us;    /* time_monotonic_us when its thread woke for it */
+    enum method method;  /* HEAD appears as GET; the listener leaves the reply's body out */
     struct text path;    /* as sent, still percent-encoded, without the query */
-    size_t announced;    /* Content-Length; 0: none, or the body comes in chunks */
+    size_t announced;    /* Content-Length; 0: none, or the body is chunked */
     size_t body_limit;   /* listen_options.body_limit, unless `head` lowers it */
-    struct text body;    /* whole; empty when there was none; may be overwritten (secrets) */
+    struct text body;    /* complete; empty if there was none; may be overwritten to wipe secrets */
     struct reply reply;
     void (*next)(struct exchange *exchange); /* the step to run when resumed */
-    void *state;                             /* the handler's own */
-    void *request;                           /* likewise; as long as the exchange */
+    void *state;                             /* for the handler's current step */
+    void *request;                           /* for the handler, during the whole exchange */
     void *app;                               /* listen_options.app */
 };
 
 /** Where HTTP/2 is spoken. */
 enum http2 {
-    HTTP2_tls,   /* over TLS, with clients that offer it (ALPN) */
-    HTTP2_clear, /* there, and without TLS with clients that begin with it */
+    HTTP2_tls,   /* over TLS, with clients that negotiate it (ALPN) */
+    HTTP2_clear, /* also without TLS, with clients that begin with it */
     HTTP2_off
 };
 
-/** Lists are separated by commas; "" is an empty one. All texts outlive the listener. */
+/** Lists are separated by commas; "" is an empty list. All texts must outlive the listener. */
 struct listen_addresses {
     const char *listen;   /* "127.0.0.1:8080,[::1]:0,unix:/run/roster.sock" */
-    const char *redirect; /* plain HTTP that sends every client to HTTPS */
+    const char *redirect; /* plain HTTP that redirects every request to HTTPS */
     struct tls_options tls;
     unsigned unix_mode;     /* of UNIX sockets */
     const char *unix_group; /* "": the process's own */
@@ -79,82 +77,94 @@ struct peers;
 
 struct listen_options {
     unsigned threads;          /* I/O threads */
-    unsigned connection_limit; /* past it new connections wait in the backlog or are closed */
-    unsigned idle_timeout_s;   /* a connection that moves no byte this long is closed */
-    size_t body_limit;         /* bytes; more is 413 */
+    unsigned connection_limit; /* above it new connections wait in the kernel's backlog */
+    unsigned idle_timeout_s;   /* basis of all deadlines; see docs/http.md */
+    size_t body_limit;         /* bytes; a larger body is refused (413) */
     enum http2 http2;
-    struct address_counts *address_counts; /* of connections, and of requests that come through
-                                              `trusted`; NULL: any number from each */
-    const struct peers *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
-    const struct peers *trusted; /* proxies whose Forwarded and X-Forwarded-For name the client;
-                                    NULL: nobody's */
-    /* Runs when the head of a request that has a body is there. May lower the exchange's
-     * body_limit, or fill in the reply: it is sent without waiting for the body. Else the handler
-     * decides again once the body is there: what was right here may not be so any more. It may set
-     * `next` and suspend; the body waits then until a step returns without suspending. NULL: none.
-     */
+    struct address_counts
+        *address_counts; /* limits connections, and requests through `trusted`; NULL: no limit */
+    const struct peers *proxies; /* peers whose connections begin with a PROXY header; NULL: none */
+    const struct peers
+        *trusted; /* peers whose Forwarded and X-Forwarded-For name the client; NULL: none */
+    /* Runs when the head of a request with a body has arrived. It may lower the exchange's
+     * body_limit, or fill in the reply, which is then sent without waiting for the body. Otherwise
+     * the handler decides again when the body is there, since what was right here may have changed.
+     * It may also set `next` and suspend; the body then waits until a step returns without
+     * suspending. NULL: none. */
     void (*head)(struct exchange *exchange);
-    /* Runs when a request is complete. Must fill in the reply, or set `next` and suspend. */
+    /* Runs when a request is complete. It must fill in the reply, or set `next` and suspend. */
     void (*handler)(struct exchange *exchange);
-    /* Is the request to be served even if all others together hold as much as they may (see
-     * base/budget.h)? Runs when its head is there. NULL: none is. */
+    /* True if the request must be served even when all requests together hold as much memory as
+     * they may (base/budget.h). Runs when the head has arrived. NULL: none must. */
     bool (*is_vital)(const struct exchange *exchange);
-    /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT (`reason` says
-     * why, here and wherever the status alone does not), TIMEOUT, TOO_LARGE, TARGET_TOO_LONG,
-     * EXPECTATION, BUSY, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED, UNAVAILABLE, VERSION. */
+    /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT, TIMEOUT,
+     * TOO_LARGE, TARGET_TOO_LONG, EXPECTATION, BUSY, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED,
+     * UNAVAILABLE or VERSION. `reason` is a sentence for the client where the status alone does not
+     * say why; otherwise NULL. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
-    /* Called with each reply, on the I/O thread, just before it is sent. */
+    /* Called on the I/O thread with each reply, just before it is sent. */
     void (*replied)(struct exchange *exchange);
-    /* Called at the end of each exchange, on the I/O thread: its reply was sent, or nobody was
-     * there to take it. NULL: nobody asks. */
+    /* Called on the I/O thread at the end of each exchange, whether its reply was sent or the
+     * connection was closed before. NULL: none. */
     void (*ended)(struct exchange *exchange, bool was_sent);
     void *app;
 };
 
 /**
- * Reads the certificates and opens the addresses. Clients can connect from here on, and wait. With
- * certificates all addresses but UNIX sockets speak TLS. NULL on failure, with one line in `why`
- * that says what to do ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` from
- * sysexits.h: EX_USAGE for what cannot be read, EX_NOINPUT for certificates, EX_UNAVAILABLE or
- * EX_OSERR otherwise. Any thread, once.
+ * Reads the certificates and opens the addresses. From here on clients can connect, and wait. With
+ * certificates all addresses except UNIX sockets speak TLS. NULL on failure: `why` gets one line
+ * that says what to do ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` a code of
+ * sysexits.h: EX_USAGE for settings that cannot be read, EX_NOINPUT for certificates, otherwise
+ * EX_UNAVAILABLE or EX_OSERR. Once, before any other thread runs.
  */
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
                                int *exit_code) MUST_CHECK;
 
-/** Starts the I/O threads. STATUS_BROKEN when the system refuses. `options` are copied. */
+/**
+ * Starts the I/O threads and the acceptor. `options` is copied. STATUS_BROKEN if the system refuses
+ * threads. Once, on the thread that opened the listener.
+ */
 enum status listener_start(struct listener *listener,
                            const struct listen_options *options) MUST_CHECK;
 
 /**
- * Reads the certificates again, for connections that begin from now on. False when they are not
- * right: those before stay, and `why` says what is wrong. Any thread, one at a time.
+ * Reads the certificates again, for connections that begin from now on. If they cannot be used the
+ * old ones stay, and `why` says what is wrong. Any thread, one call at a time.
  */
 bool listener_reload(struct listener *listener, char *why, size_t why_size) MUST_CHECK;
 
 /**
- * An address as a client would write it: "http://127.0.0.1:8080" (the real port), "unix:PATH". NULL
- * past the last one.
+ * The address number `at` as a client would write it: "http://127.0.0.1:8080" (with the real port),
+ * "unix:PATH". NULL after the last one. Any thread.
  */
 const char *listener_url(const struct listener *listener, unsigned at);
 
 /**
- * Takes no further connections and closes idle ones; the others are closed after their next reply.
- * Once.
+ * Begins to stop: accepts no further connections, closes idle ones, and closes the others after
+ * their next reply. Any thread but those of the listener, once.
  */
 void listener_drain(struct listener *listener);
 
-/** How many requests are being worked on, and last replies may still be on their way. */
+/**
+ * The number of requests that are worked on, and of connections whose last reply may still be on
+ * its way. Any thread.
+ */
 unsigned listener_in_flight(const struct listener *listener);
 
-/** Stops the threads and frees. No exchange may be suspended any more. Takes NULL. */
+/**
+ * Stops the threads and frees the listener. No exchange may be suspended any more. Accepts NULL.
+ * The thread that started it.
+ */
 void listener_stop(struct listener *listener);
 
-/** The value of the first header of that name (case aside); `at` NULL when there is none. */
+/**
+ * The value of the first header of that name, compared without case; `at` NULL if there is none.
+ */
 struct text exchange_header(const struct exchange *exchange, const char *name);
 
 /**
- * The values of all headers of that name, joined by ", " as one list is (RFC 9110 section 5.3);
- * `at` NULL when there is none, or memory is short. `*count` is how many there are.
+ * The values of all headers of that name, joined by ", " as a list (RFC 9110 section 5.3); `at`
+ * NULL if there is none or there is no memory. `*count` becomes their number.
  */
 struct text exchange_header_list(const struct exchange *exchange, const char *name,
                                  unsigned *count);
@@ -166,36 +176,34 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
-/** Did it come over TLS to this server? */
+/** True if the request came to this server over TLS. */
 bool exchange_is_secure(const struct exchange *exchange);
 
-/** The number of the connection that it came by; no other ever has it. */
+/** The number of its connection, which no other connection ever gets. */
 uint64_t exchange_connection(const struct exchange *exchange);
 
-/** The raw query string (without `?`), `at` NULL when there is none. */
+/** The raw query string without the `?`; `at` NULL if there is none. */
 struct text exchange_query(const struct exchange *exchange);
 
 /**
- * The next `name=value` of an application/x-www-form-urlencoded text (a body or a query), decoded
- * into the arena: `+` is a blank, %XX a byte. False at its end. A value that is decoded wrongly
- * (bad %XX) has `at` NULL.
+ * Takes the next `name=value` of an application/x-www-form-urlencoded text (a body or a query),
+ * decoded into the arena: `+` is a blank, %XX a byte. False at the end. A name or value with a
+ * malformed %XX has `at` NULL.
  */
 bool form_next(struct text *rest, struct arena *arena, struct text *name,
                struct text *value) MUST_CHECK;
 
-/** Adds a header to the reply. Asserts that there is room. */
+/** Adds a header to the reply, which must have room for it (REPLY_HEADERS_MAX). */
 void reply_header(struct exchange *exchange, const char *name, const char *value);
 
 /**
- * Lets the exchange rest until exchange_resume. Set `next`, call this, then hand the exchange to
- * the other thread. From that hand-over on only the step `next`, which runs once exchange_resume
- * was called, may touch the exchange. The I/O thread only. Where the hand-over itself says whether
- * the exchange has to rest, both come right after it, in the same step: `next` runs in a later one,
- * and the other thread touches neither.
+ * Suspends the exchange until exchange_resume. Set `next`, call this, then hand the exchange to the
+ * other thread. After the hand-over nothing may touch the exchange until the step `next` runs. The
+ * I/O thread only.
  */
 void exchange_suspend(struct exchange *exchange);
 
-/** Any thread: runs `next` on the exchange's I/O thread soon. Exactly once per suspend. */
+/** Runs `next` on the exchange's I/O thread soon. Any thread, exactly once for each suspend. */
 void exchange_resume(struct exchange *exchange);
 
 #endif

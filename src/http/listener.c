@@ -1,5 +1,13 @@
-/* The addresses, and the one thread that takes all connections to them and deals them out. Were the
- * I/O threads to take them from one socket, the first to wake would take them all. */
+/* The listening addresses, and the acceptor: one thread that accepts all connections and gives each
+ * to the I/O thread with the fewest. If the I/O threads accepted from one socket themselves, the
+ * first to wake would take nearly all connections.
+ *
+ * The acceptor stops accepting when there are as many connections as the process may have
+ * descriptors; new clients then wait in the kernel's backlog. It closes a new connection at once if
+ * its address has as many as it may (address_counts.h).
+ *
+ * A reload replaces `tls`. Every connection keeps a reference to the certificates that it began
+ * with, so connections that are open do not notice. */
 #include "http/address_counts.h"
 #include "http/client.h"
 #include "http/h1.h"
@@ -18,7 +26,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { NO_ROOM_PAUSE_MS = 20, AT_ONCE = 64 /* before it is looked whether to stop */ };
+enum {
+    NO_ROOM_PAUSE_MS = 20,
+    AT_ONCE = 64 /* connections accepted from one socket before the others get their turn */
+};
 
 struct listener {
     struct listen_addresses wanted;
@@ -26,13 +37,13 @@ struct listener {
     struct loop **loops;
     pthread_t acceptor;
     bool accepts;
-    uint64_t taken;       /* connections; the acceptor's own */
+    uint64_t taken;       /* number of accepted connections; only the acceptor uses it */
     int stop;             /* an eventfd that ends the acceptor */
-    struct pollfd *waits; /* the acceptor's: `stop`, then all sockets, door by door */
+    struct pollfd *waits; /* only the acceptor uses it: `stop`, then all sockets, door by door */
     struct sockets sockets[DOORS];
     uint16_t https_port;
     pthread_mutex_t tls_lock;
-    struct tls_context *tls; /* what new connections get; replaced by a reload */
+    struct tls_context *tls; /* certificates for new connections; a reload replaces them */
     atomic_bool is_draining;
 };
 
@@ -40,7 +51,7 @@ struct listener {
 
 static const struct protocols protocols = { &h1_protocol, &h2_protocol };
 
-/* The thread with the fewest connections; NULL when all have as many together as there may be. */
+/* The thread with the fewest connections; NULL if all threads together have as many as allowed. */
 static struct loop *find_room(struct listener *listener) {
     struct loop *found = listener->loops[0];
     unsigned total = 0;
@@ -63,7 +74,7 @@ static void take(struct listener *listener, enum door door, struct loop *loop, i
                  const struct sockaddr_storage *from) {
     bool proxy_speaks = peers_include(listener->options.proxies, (const struct sockaddr *)from);
     bool is_trusted = peers_include(listener->options.trusted, (const struct sockaddr *)from);
-    bool is_counted = !proxy_speaks && !is_trusted; /* else it stands for many clients */
+    bool is_counted = !proxy_speaks && !is_trusted; /* otherwise it stands for many clients */
     struct address_counts *counts = is_counted ? listener->options.address_counts : NULL;
     if (!address_counts_enter(counts, (const struct sockaddr *)from)) {
         (void)close(fd);
@@ -110,7 +121,8 @@ static enum taking accept_one(struct listener *listener, enum door door, int soc
     return TOOK;
 }
 
-/* Takes what waits at one socket, within bounds. False: there is no room for more. */
+/* Accepts what waits at one socket, at most AT_ONCE connections. False if there is no room for
+ * more. */
 static bool accept_some(struct listener *listener, enum door door, int socket) {
     enum taking taking = TOOK;
     for (int i = 0; i < AT_ONCE && taking == TOOK; i++)
@@ -118,7 +130,7 @@ static bool accept_some(struct listener *listener, enum door door, int socket) {
     return taking != NO_ROOM;
 }
 
-/* Takes what waits at all sockets that poll found ready. */
+/* Accepts what waits at all sockets that poll found ready. */
 static bool accept_all(struct listener *listener) {
     const struct pollfd *wait = listener->waits + 1;
     bool has_room = true;
@@ -153,8 +165,8 @@ static void *run_acceptor(void *argument) {
     size_t count = 1 + socket_count(listener);
     while (!listener->waits[0].revents) {
         if (poll(listener->waits, count, -1) < 0)
-            continue; /* a signal: none is meant for this thread */
-        /* Clients that cannot be taken now (no room, no descriptors) stay in the backlog. */
+            continue; /* a signal; none is meant for this thread */
+        /* Clients that cannot be accepted now (no room, no descriptors) stay in the backlog. */
         if (!accept_all(listener))
             (void)poll(listener->waits, 1, NO_ROOM_PAUSE_MS);
     }
@@ -178,7 +190,7 @@ static void stop_accepting(struct listener *listener) {
 
 /* ---- the life of a listener ---- */
 
-/* Frees the parts that exist whether or not there were threads. */
+/* Frees what listener_open made; there may be no threads yet. */
 static void release(struct listener *listener) {
     for (enum door door = 0; door < DOORS; door++)
         socket_close(&listener->sockets[door]);
@@ -190,7 +202,7 @@ static void release(struct listener *listener) {
     free(listener);
 }
 
-/* A UNIX socket is clear in any case: who comes by it is on this machine. */
+/* UNIX sockets never speak TLS: their clients are on this machine. */
 static bool open_list(struct listener *listener, const char *list, const char *setting,
                       struct socket_failure *failure) {
     const struct socket_options options = { .setting = setting,
@@ -209,7 +221,7 @@ static bool open_list(struct listener *listener, const char *list, const char *s
     return true;
 }
 
-/* The sockets know nothing of TLS. */
+/* Turns the URLs of TLS sockets into https, since socket.c knows nothing of TLS. */
 static void note_https(struct listener *listener) {
     struct sockets *sockets = &listener->sockets[DOOR_tls];
     for (size_t i = 0; i < sockets->count; i++) {

@@ -1,4 +1,5 @@
-/* Lists of addresses and networks. An IPv4 address within IPv6 is kept, and asked for, as IPv4. */
+/* Lists of addresses and networks. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) are stored and
+ * compared as IPv4. */
 #include "http/peers.h"
 
 #include "base/network.h"
@@ -38,7 +39,7 @@ static bool read_network(struct text item, struct peer *peer) {
     return network_read_address(address, peer->family, peer->network.prefix);
 }
 
-/* Takes the bits beyond the prefix away; were there any? */
+/* Clears the bits beyond the prefix. True if any was set. */
 static bool clear_rest(struct peer *peer) {
     bool had_some = false;
     for (unsigned bit = peer->network.bits; bit < bits_of(peer->family); bit++) {
@@ -105,7 +106,7 @@ struct peers *peers_parse(const char *list, char *why, size_t why_size) {
     return peers;
 }
 
-/* The family that the address is of, and its bytes; those of other families count as none. */
+/* Returns the family of the address, and its bytes in `out`; other families have no bytes. */
 static sa_family_t take_address(const struct sockaddr *address, unsigned char out[16]) {
     struct sockaddr_in ipv4;
     struct sockaddr_in6 ipv6;

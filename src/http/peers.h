@@ -5,25 +5,28 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/** Those who may connect with a right that others do not have: addresses and networks. */
+/**
+ * A list of addresses and networks whose connections have a right that others lack: to begin with a
+ * PROXY header, or to name the client in Forwarded.
+ */
 struct peers;
 
 /**
- * Reads a list, separated by commas: addresses (192.0.2.1, ::1), networks (10.0.0.0/8, fd00::/8)
- * and the word `unix`, which is whoever comes by a UNIX socket. An empty list includes nobody.
- * NULL when an item is none of these, or a network's address has bits beyond its prefix, with a
- * line in `why` that says what would be right; also when there is no memory. Any thread; to be
- * freed with peers_free.
+ * Parses a list separated by commas: addresses (192.0.2.1, ::1), networks (10.0.0.0/8, fd00::/8)
+ * and the word `unix`, which stands for all UNIX sockets. An empty list includes nobody. NULL if an
+ * item is none of these, if a network's address has bits beyond its prefix, or if there is no
+ * memory; `why` then says in one line what would be right. The caller frees it with peers_free. Any
+ * thread.
  */
 struct peers *peers_parse(const char *list, char *why, size_t why_size);
 
 /**
- * Is the address among them? An IPv4 address may also come as IPv6 (RFC 4291 section 2.5.5.2),
- * which is how a socket for both shows it. Of NULL the answer is no. Any thread.
+ * True if the list includes the address. An IPv4 address may also be given as IPv6 (RFC 4291
+ * section 2.5.5.2), as a socket for both families shows it. False if `peers` is NULL. Any thread.
  */
 bool peers_include(const struct peers *peers, const struct sockaddr *address);
 
-/** Takes NULL. */
+/** Frees the list. Accepts NULL. */
 void peers_free(struct peers *peers);
 
 #endif

@@ -1,4 +1,5 @@
-/* Headers of the PROXY protocol: a line of text (version 1) or a block of bytes (version 2). */
+/* Parses headers of the PROXY protocol: a line of text (version 1) or a block of bytes (version
+ * 2). */
 #include "http/proxy.h"
 
 #include "base/network.h"
@@ -13,8 +14,8 @@ enum { TLV_HEAD = 3, TLV_CRC32C = 3, CRC_SIZE = 4, UNIX_PATH = 108 };
 static const char v1_start[] = "PROXY ";
 static const char v2_start[] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* The values of the 14th byte, and the bytes that the two addresses then take (section 2.2).
- * Those of datagrams are missing: nothing that arrives on a stream was sent as one. */
+/* Values of the 14th byte, and how many bytes the two addresses then have (section 2.2). The values
+ * for datagrams are missing: nothing that arrives on a stream was sent as a datagram. */
 struct kind {
     unsigned char byte;
     sa_family_t family;
@@ -28,13 +29,13 @@ static const struct kind kinds[] = {
     { 0x31, AF_UNIX, (size_t)2 * UNIX_PATH },
 };
 
-/* Is the one the beginning of the other, whichever is shorter? */
+/* True if the shorter of the two is the beginning of the other. */
 static bool agree(struct text received, struct text start) {
     size_t size = received.len < start.len ? received.len : start.len;
     return size == 0 || memcmp(received.at, start.at, size) == 0;
 }
 
-/* Both addresses are in network byte order, as the structures want them. */
+/* The addresses are in network byte order, as the structures need them. */
 static void set_ipv4(struct proxy_header *header, const void *address, in_port_t port) {
     struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = port };
     memcpy(&from.sin_addr, address, sizeof from.sin_addr);
@@ -156,8 +157,8 @@ static void set_address(const unsigned char *at, sa_family_t family, struct prox
     }
 }
 
-/* A header that names no client is skipped unread: section 2.2 has even the 14th byte of LOCAL
- * ignored. */
+/* The content of a header that names no client is skipped. Section 2.2 says to ignore even the 14th
+ * byte of LOCAL. */
 static const struct kind *find_kind(unsigned char command, unsigned char byte) {
     if (command == (VERSION_2 | COMMAND_LOCAL))
         return &kinds[0];
@@ -167,7 +168,7 @@ static const struct kind *find_kind(unsigned char command, unsigned char byte) {
     return NULL;
 }
 
-/* Section 2.2; each byte is judged as soon as it is there. */
+/* Section 2.2. Each byte is checked as soon as it has arrived. */
 static enum proxy_result read_v2(struct text received, struct proxy_header *header) {
     const unsigned char *at = (const unsigned char *)received.at;
     if (received.len > V2_COMMAND && at[V2_COMMAND] != (VERSION_2 | COMMAND_LOCAL) &&

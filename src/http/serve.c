@@ -1,5 +1,17 @@
-/* The life of an exchange: its head is judged, its body read, its handler run, its reply given to
- * the protocol that sends it. */
+/* The life of an exchange, the same for HTTP/1.1 and HTTP/2.
+ *
+ * The protocol begins an exchange (serve_begin), reads the head, and hands it to serve_head. That
+ * checks the head, finds out whose request it is (take_client), and shows the head to the
+ * application, which may already answer, for example 401 before the body comes. Then the protocol
+ * adds the body piece by piece (serve_body) and has the handler run (serve_run).
+ *
+ * A handler, and the application's look at the head, may suspend: another thread works for the
+ * exchange and resumes it on its I/O thread later. Only `is_suspended` tells whether another thread
+ * may be using the exchange.
+ *
+ * Every way ends in give_reply: with a reply of the application, or with a refusal by the listener
+ * (serve_refuse). The protocol sends the reply and ends the exchange with serve_sent. If the
+ * connection closes first, serve_gone ends it: now, or when the other thread lets go. */
 #include "http/serve.h"
 
 #include "http/address_counts.h"
@@ -14,11 +26,10 @@
 
 enum {
     ARENA_LIMIT = 64 * 1024 * 1024,
-    FIRST_UNKNOWN = 4 * 1024, /* room for a body of any length, and */
-    FIRST_KNOWN = 16 * 1024,  /* for one whose length was announced, which costs nothing */
+    FIRST_UNKNOWN = 4 * 1024, /* first room for a body of unknown length, */
+    FIRST_KNOWN = 16 * 1024, /* and the most for an announced one, since announcing costs nothing */
     GROWTH = 4,
-    DROPPED_BODY_MAX =
-        64 * 1024, /* bytes of a body that are read for nothing, to keep a connection */
+    DROPPED_BODY_MAX = 64 * 1024, /* longest body that is read and dropped to keep a connection */
 };
 
 static struct served *served_of(const struct exchange *exchange) {
@@ -41,8 +52,8 @@ struct served *serve_begin(struct client *client) {
     served->exchange.began_us = client->loop->now_us;
     served->exchange.method = METHOD_OTHER;
     served->exchange.path = TEXT("");
-    /* Either this request is seen by who waits for the last one to end, or it sees that it came too
-     * late and must not rest on a connection that is about to be closed. */
+    /* loop_count comes before the look at has_drained: either the server's stop waits for this
+     * request, or the request sees that it is too late and is refused. */
     loop_count(client->loop, 1);
     served->is_late = atomic_load_explicit(&client->loop->has_drained, memory_order_relaxed);
     return served;
@@ -78,7 +89,7 @@ void serve_refuse(struct served *served, enum status status, const char *reason)
     give_reply(served);
 }
 
-/* RFC 9110 section 15.4.9: the same request again, over HTTPS. */
+/* Redirects to the same URL over HTTPS (308, RFC 9110 section 15.4.9). */
 static void redirect(struct served *served) {
     struct exchange *exchange = &served->exchange;
     struct text host = head_value(&served->head, TEXT("Host")), name = host;
@@ -95,7 +106,7 @@ static void redirect(struct served *served) {
     struct text url = arena_printf(exchange->arena, "https://%.*s%s%.*s%s%.*s", (int)name.len,
                                    name.at, port, (int)exchange->path.len, exchange->path.at,
                                    query.at ? "?" : "", (int)query.len, query.at ? query.at : "");
-    bool is_url = name.len && exchange->path.at[0] == '/'; /* "*" is no path */
+    bool is_url = name.len && exchange->path.at[0] == '/'; /* the target "*" is no path */
     if (!is_url || !url.at) {
         serve_refuse(served, is_url ? serve_lack(served) : STATUS_BAD_INPUT,
                      "This server is to be asked over HTTPS.");
@@ -111,7 +122,8 @@ static void note_connection(struct served *served, const struct head_check *chec
     enum method method = served->exchange.method;
     bool may_have_body = method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
     bool keeps = check->minor > 0 || check->says_keep_alive;
-    /* Behind a body that nobody announced nothing is read: it might be that body. */
+    /* Without a length the body is empty, but a careless client may send one: those bytes must not
+     * be read as the next request. */
     served->is_last =
         check->says_close || !keeps || (may_have_body && !check->lengths && !check->codings);
     served->says_keep_alive = check->minor == 0 && !served->is_last;
@@ -119,7 +131,8 @@ static void note_connection(struct served *served, const struct head_check *chec
         check->is_chunked || check->length > DROPPED_BODY_MAX || check->expects_continue;
 }
 
-/* The reply is there before the body. A short body is still read, so that the connection stays. */
+/* Gives a reply before the body has come. A short body is then read and dropped, so that the
+ * connection can stay open. */
 static void give_early_reply(struct served *served) {
     served->is_last |= served->ends_if_early;
     give_reply(served);
@@ -161,7 +174,8 @@ enum status serve_lack(const struct served *served) {
     return served->arena.is_over_budget ? STATUS_FULL : STATUS_BROKEN;
 }
 
-/* Those that have begun are to end, and who looks after the server is to learn what it is at. */
+/* True if the request is refused because all requests together hold too much memory. Requests that
+ * have begun go on, and so do vital ones, by which an operator watches the server. */
 static bool has_no_room(struct served *served) {
     const struct listen_options *options = served->client->loop->options;
     if (!budget_is_full())
@@ -203,7 +217,7 @@ static bool admit_body(struct served *served) {
     return serve_body_room(served, announced < FIRST_KNOWN ? announced : FIRST_KNOWN);
 }
 
-/* Lets the application answer before the body comes. */
+/* Shows the head to the application, which may answer before the body comes or suspend. */
 static bool show_head(struct served *served, const struct head_check *check) {
     const struct listen_options *options = served->client->loop->options;
     bool has_body = check->is_chunked || check->length;
@@ -263,8 +277,8 @@ bool serve_body_fits(struct served *served, uint64_t size) {
     return false;
 }
 
-/* To announce a length costs nothing: memory is taken as the body comes, by much at a time, since
- * it is copied each time. */
+/* Memory is taken as the body arrives, not as announced, which costs a client nothing. It grows by
+ * large steps, since each step copies the body. */
 static size_t next_capacity(const struct served *served, size_t wanted) {
     size_t capacity = served->body_capacity ? served->body_capacity : FIRST_UNKNOWN;
     while (capacity < wanted)
@@ -295,7 +309,7 @@ static void begin_body(struct served *served) {
 static void run_step(struct served *served, void (*step)(struct exchange *)) {
     served->is_suspended = false;
     step(&served->exchange);
-    if (served->is_suspended) /* another thread has it; `is_suspended` belongs to this one */
+    if (served->is_suspended) /* another thread may have it; only this thread uses `is_suspended` */
         return;
     if (served->state == SERVING_head)
         begin_body(served);
@@ -342,7 +356,8 @@ static void resume(struct io_task *io_task) {
     served->exchange.next = NULL;
     run_step(served, step);
     if (client->fd >= 0)
-        loop_again(client->loop, client); /* one turn for all of its exchanges that wake now */
+        loop_again(client->loop,
+                   client); /* one turn serves all exchanges of the client that resume now */
 }
 
 void exchange_resume(struct exchange *exchange) {

@@ -1,4 +1,12 @@
-/* Listening sockets: TCP by host and port, UNIX by path. */
+/* Listening sockets: TCP by host and port, UNIX by path.
+ *
+ * A host name may have several addresses; each becomes a socket. An address that this machine does
+ * not have is skipped with a warning, as long as the name has another one.
+ *
+ * The file of a UNIX socket has its mode and its group before listen(2), so that nobody can connect
+ * earlier than allowed. A file that no process listens on is left over from a server that was
+ * killed, and is replaced. When a socket is closed its file is removed, but only if it is still the
+ * same file: another server may have put its own there. */
 #include "http/socket.h"
 
 #include "base/log.h"
@@ -19,7 +27,7 @@
 
 enum { BACKLOG = 4096, HOST_SIZE = 256, PORT_SIZE = 8 };
 
-/* An address on its way to sockets. */
+/* An address that is being opened, and where its sockets and errors go. */
 struct opening {
     char address[HOST_SIZE + PORT_SIZE + 2];
     const struct socket_options *options;
@@ -38,7 +46,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(const struct opening *ope
     return false;
 }
 
-/* The text of errno. */
+/* Refuses the address with the text of errno. */
 static bool refuse(const struct opening *opening) {
     return fail(opening, EX_UNAVAILABLE, "%s: %s; choose another address (%s)", opening->address,
                 errno == EADDRINUSE ? "address already in use" : strerror(errno),
@@ -64,15 +72,15 @@ static struct socket *add(const struct opening *opening, int fd) {
     return grown;
 }
 
-/* Is the file still the one that the socket was bound to? While it is open, no other has its
- * number. */
+/* True if the file is still the one that the socket was bound to. While the socket is open no other
+ * file can have its inode number. */
 static bool has_file(const struct socket *socket, const char *path) {
     struct stat file;
     return lstat(path, &file) == 0 && file.st_dev == socket->device &&
            file.st_ino == socket->inode && S_ISSOCK(file.st_mode);
 }
 
-/* Closes those from `first` on. Their files go first, while they are open. */
+/* Closes the sockets from `first` on. Each file is removed while its socket is open (has_file). */
 static void close_from(struct sockets *sockets, size_t first) {
     while (sockets->count > first) {
         const struct socket *socket = &sockets->at[--sockets->count];
@@ -83,8 +91,8 @@ static void close_from(struct sockets *sockets, size_t first) {
     }
 }
 
-/* Is a socket file there, with nobody behind it? A server whose backlog is full counts, and is
- * not waited for. */
+/* True if there is a socket file on which nobody listens. The probe does not wait for a server
+ * whose backlog is full; that server counts as alive. */
 static bool is_stale(const struct sockaddr_un *name) {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct stat file;
@@ -96,7 +104,7 @@ static bool is_stale(const struct sockaddr_un *name) {
     return stale;
 }
 
-/* The file is made with its mode: bind(2) gives it all that the umask leaves. */
+/* Makes the file with its mode: bind(2) gives it 0777 less the umask. */
 static int bind_with_mode(const struct sockaddr_un *name, unsigned mode) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -112,7 +120,7 @@ static int bind_with_mode(const struct sockaddr_un *name, unsigned mode) {
     return -1;
 }
 
-/* By name, else by number; `*group` is left alone when none is wanted. */
+/* Finds the group by name, otherwise by number. Leaves `*group` unchanged if no group is set. */
 static bool find_group(const struct opening *opening, gid_t *group) {
     const char *wanted = opening->options->unix_group;
     int64_t number;
@@ -133,7 +141,7 @@ static bool find_group(const struct opening *opening, gid_t *group) {
     return true;
 }
 
-/* The mode and the group are right before listen(2): until then nobody can connect. */
+/* The file has its mode and group before listen(2); until then nobody can connect. */
 static bool listen_unix(const struct opening *opening) {
     const char *path = opening->address + 5;
     struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -145,7 +153,7 @@ static bool listen_unix(const struct opening *opening) {
         return false;
     memcpy(name.sun_path, path, strlen(path) + 1);
     if (is_stale(&name))
-        (void)unlink(path); /* bind says what is wrong if this did not work */
+        (void)unlink(path); /* if this fails, bind says why */
     int fd = bind_with_mode(&name, opening->options->unix_mode);
     if (fd < 0)
         return refuse(opening);
@@ -195,8 +203,8 @@ static void write_url(int fd, char url[SOCKET_URL_MAX]) {
                    port);
 }
 
-/* Connections inherit TCP_NODELAY: a reply goes out when it is written, not when an earlier one was
- * acknowledged. */
+/* Accepted connections inherit TCP_NODELAY: a reply is sent when it is written, without waiting for
+ * the acknowledgement of an earlier one. */
 static int bind_and_listen(const struct addrinfo *found) {
     int on = 1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -212,7 +220,7 @@ static int bind_and_listen(const struct addrinfo *found) {
     return -1;
 }
 
-/* The resolver returns an address twice when /etc/hosts has it twice. */
+/* The resolver returns an address twice if /etc/hosts has it twice. */
 static bool is_repeated(const struct addrinfo *found, const struct addrinfo *each) {
     for (; found != each; found = found->ai_next)
         if (found->ai_addrlen == each->ai_addrlen &&
@@ -225,7 +233,7 @@ static bool is_elsewhere(int reason) {
     return reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT;
 }
 
-/* The one address stands for all that were passed over. */
+/* Warns of the addresses that were skipped, naming one of them. */
 static void tell_passed_over(const struct opening *opening, const struct addrinfo *each,
                              size_t count) {
     char host[INET6_ADDRSTRLEN] = "?";

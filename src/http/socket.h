@@ -7,14 +7,15 @@
 
 enum { SOCKET_URL_MAX = 160 };
 
-/** How sockets are opened. */
+/** How to open sockets. */
 struct socket_options {
-    const char *setting;    /* which names the addresses, for messages: "--listen" */
-    unsigned unix_mode;     /* of the file of a UNIX socket: who may write to it may connect */
-    const char *unix_group; /* whose that file is, a name or a number; NULL or empty: as it comes */
+    const char *setting; /* the setting that has the addresses, for messages: "--listen" */
+    unsigned unix_mode;  /* mode of a UNIX socket's file; connecting needs write permission */
+    const char
+        *unix_group; /* group of that file, a name or a number; NULL or empty: the process's */
 };
 
-/** A socket that listens. */
+/** A listening socket. */
 struct socket {
     int fd;
     char url[SOCKET_URL_MAX]; /* "http://127.0.0.1:8080", "http://[::1]:8080", "unix:PATH" */
@@ -22,36 +23,40 @@ struct socket {
     ino_t inode;
 };
 
-/** Sockets that listen; zeroed: none. */
+/** Listening sockets; zeroed: none. */
 struct sockets {
     struct socket *at;
     size_t count;
 };
 
-/** Why an address cannot be listened on. */
+/** Why the server cannot listen on an address. */
 struct socket_failure {
-    int exit_code; /* of sysexits.h */
+    int exit_code; /* a code of sysexits.h */
     char why[512]; /* a line that says what to do */
 };
 
 /**
- * Listens on an address and adds the sockets to `sockets`: "127.0.0.1:8080", "[::1]:0" (any free
- * port), "unix:/run/x.sock", or a name with a port ("localhost:8080"), which is one socket for each
- * address of that name. An address that this machine does not have is passed over with a line in
- * the log if the name has others (localhost is often ::1 where there is no IPv6); else one address
- * that cannot be opened is a failure, since clients would find another server there.  A socket file
- * that nobody listens on any more is replaced. The new one has its mode and its group before any
- * client can connect. For that the process's umask is changed and restored, so call this before
- * other threads start.  False with `failure` filled in, and nothing added: EX_USAGE for an address
- * that is not valid or an unknown group, EX_UNAVAILABLE when the system refuses the address,
- * EX_OSERR without memory.
+ * Listens on an address and adds the sockets to `sockets`. The address is "127.0.0.1:8080",
+ * "[::1]:0" (any free port), "unix:/run/x.sock", or a name with a port ("localhost:8080"), which
+ * becomes one socket for each address of that name. An address that this machine does not have is
+ * skipped with a warning if the name has others (localhost is often ::1 where there is no IPv6). If
+ * any other address cannot be opened the whole call fails, since clients might reach another
+ * program there.
+ *
+ * A socket file on which nobody listens is replaced. The new file has its mode and its group before
+ * anybody can connect. For that the umask of the process changes for a short time, so call this
+ * before other threads start.
+ *
+ * False with `failure` filled in, and nothing added: EX_USAGE for an address that cannot be parsed
+ * or a group that does not exist, EX_UNAVAILABLE for what the system refuses, EX_OSERR if there is
+ * no memory.
  */
 bool socket_listen(struct text address, const struct socket_options *options,
                    struct sockets *sockets, struct socket_failure *failure);
 
 /**
- * Closes them all and frees. The file of a UNIX socket goes as well, unless another socket has
- * taken its place meanwhile. `sockets` is empty afterwards.
+ * Closes and frees all sockets; `sockets` is empty afterwards. The file of a UNIX socket is removed
+ * unless another socket has replaced it meanwhile.
  */
 void socket_close(struct sockets *sockets);
 
