@@ -16,15 +16,15 @@ void permit_user_change(const struct principal *caller, const struct record *bef
     if (caller->is_admin)
         return;
     if (was_admin)
-        validate_complain(change, USER_Id, MESSAGE_TEXT(admin_record), arena, errors);
+        validate_add_error(change, USER_Id, MESSAGE_TEXT(admin_record), arena, errors);
     /* An absent IsAdmin can become false under compatibility = nexudus, and null always does. That
      * makes a difference only for an administrator, whose record is refused above. */
     if (value_is_true(is_admin) != was_admin && change_has(change, USER_IsAdmin))
-        validate_complain(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
+        validate_add_error(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);
     for (unsigned field = 0; field < change->table->count; field++)
         if (field_is_secret(&change->table->fields[field]) && gives(change, field) &&
             before->version && record_id(before) != caller->user_id)
-            validate_complain(change, field, MESSAGE_TEXT(others_secret), arena, errors);
+            validate_add_error(change, field, MESSAGE_TEXT(others_secret), arena, errors);
 }
 
 bool permit_grant(const struct principal *caller, uint64_t permissions) {

@@ -356,8 +356,8 @@ static struct text property_of(const struct field *field, struct text message) {
     return text_equal(message, MESSAGE_TEXT(required)) ? field_link_name(field) : field->name;
 }
 
-void validate_complain(const struct change *change, unsigned field, struct text message,
-                       struct arena *arena, struct errors *errors) {
+void validate_add_error(const struct change *change, unsigned field, struct text message,
+                        struct arena *arena, struct errors *errors) {
     const struct field *which = &change->table->fields[field];
     if (!message.at)
         errors->failed = true;
@@ -379,7 +379,7 @@ void validate(struct change *change, const struct rules *rules, struct arena *ar
             check_field(&(struct check){ field, change, rules, arena, &change->values[i] }, i);
         if (!wrong.at)
             continue;
-        validate_complain(change, i, wrong, arena, errors);
+        validate_add_error(change, i, wrong, arena, errors);
         change->values[i].kind = VALUE_ABSENT;
     }
     for (struct error *unknown = rules->strict ? change->unknown : NULL; unknown;

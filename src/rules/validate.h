@@ -32,7 +32,7 @@ bool validate_is_utf8(struct text text);
 bool validate_is_line(struct text text, size_t max);
 
 /** Adds an error on a field, with the submitted value as AttemptedValue unless it is a secret. */
-void validate_complain(const struct change *change, unsigned field, struct text message,
-                       struct arena *arena, struct errors *errors);
+void validate_add_error(const struct change *change, unsigned field, struct text message,
+                        struct arena *arena, struct errors *errors);
 
 #endif

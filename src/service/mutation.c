@@ -6,8 +6,8 @@
 #include "rules/messages.h"
 
 void mutation_add_error(struct mutation *mutation, unsigned field, struct text message) {
-    validate_complain(&mutation->change, field, message, mutation->context->arena,
-                      &mutation->errors);
+    validate_add_error(&mutation->change, field, message, mutation->context->arena,
+                       &mutation->errors);
 }
 
 /* ---- Making one ---- */

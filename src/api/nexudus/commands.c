@@ -117,14 +117,14 @@ static enum status read_body(struct running *running) {
     const struct value *values = running->body.values;
     validate(&running->body, &rules, request->arena, &running->errors);
     if (values[COMMAND_Ids].kind == VALUE_IDS && values[COMMAND_Ids].len == 0)
-        validate_complain(&running->body, COMMAND_Ids, MESSAGE_TEXT(required), request->arena,
-                          &running->errors);
+        validate_add_error(&running->body, COMMAND_Ids, MESSAGE_TEXT(required), request->arena,
+                           &running->errors);
     if (values[COMMAND_Key].kind == VALUE_TEXT) {
         running->batch.command =
             command_find(request->route->resource, value_as_text(&values[COMMAND_Key]));
         if (!running->batch.command)
-            validate_complain(&running->body, COMMAND_Key, MESSAGE_TEXT(command), request->arena,
-                              &running->errors);
+            validate_add_error(&running->body, COMMAND_Key, MESSAGE_TEXT(command), request->arena,
+                               &running->errors);
     }
     return running->errors.first || running->errors.failed ? STATUS_BAD_INPUT : STATUS_OK;
 }
