@@ -158,7 +158,8 @@ bool password_is_personal(struct text password, struct text email, struct text n
            is_same(password, text_trim(name));
 }
 
-static enum password_verdict judge(struct text password, struct text email, struct text name) {
+static enum password_verdict check_normal(struct text password, struct text email,
+                                          struct text name) {
     size_t characters = text_characters(password);
     if (characters < LEAST)
         return PASSWORD_TOO_SHORT;
@@ -170,12 +171,12 @@ static enum password_verdict judge(struct text password, struct text email, stru
     return common ? PASSWORD_COMMON : PASSWORD_FINE;
 }
 
-enum password_verdict password_judge(struct text password, struct text email, struct text name) {
+enum password_verdict password_check(struct text password, struct text email, struct text name) {
     char room[PASSWORD_NORMAL_MAX];
     if (password.len > NORMALISED_MOST)
         return PASSWORD_TOO_LONG;
     struct text normal = password_normal(password, room);
-    enum password_verdict verdict = judge(normal.at ? normal : password, email, name);
+    enum password_verdict verdict = check_normal(normal.at ? normal : password, email, name);
     explicit_bzero(room, sizeof room);
     return verdict;
 }

@@ -28,7 +28,7 @@ enum password_verdict {
  * Checks a new password by NIST SP 800-63B section 5.1.1.2: its length, that it is not common, and
  * that it is not the user's own data. There are no rules on the kinds of characters.
  */
-enum password_verdict password_judge(struct text password, struct text email, struct text name);
+enum password_verdict password_check(struct text password, struct text email, struct text name);
 
 /** True if the password is the e-mail address, its local part or the name, in any normalisation
  * form and case. */

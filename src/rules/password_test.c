@@ -21,7 +21,7 @@ static enum password_verdict judge(struct text password) {
     if (password.len)
         memcpy(copy, password.at, password.len);
     enum password_verdict verdict =
-        password_judge((struct text){ copy, password.len }, email, name);
+        password_check((struct text){ copy, password.len }, email, name);
     free(copy);
     return verdict;
 }
@@ -264,20 +264,20 @@ static void case_and_form_of_ones_own_data_do_not_matter_beyond_ascii(void **sta
     (void)state;
     struct text own_email = TEXT("j\xC3\xBCrgen.m@example.com");
     struct text own_name = TEXT(" J\xC3\xBCrgen M\xC3\xBCller\n");
-    assert_int_equal(password_judge(TEXT("J\xC3\x9CRGEN M\xC3\x9CLLER"), own_email, own_name),
+    assert_int_equal(password_check(TEXT("J\xC3\x9CRGEN M\xC3\x9CLLER"), own_email, own_name),
                      PASSWORD_PERSONAL);
-    assert_int_equal(password_judge(TEXT("Ju\xCC\x88rgen.M"), own_email, own_name),
+    assert_int_equal(password_check(TEXT("Ju\xCC\x88rgen.M"), own_email, own_name),
                      PASSWORD_PERSONAL);
-    assert_int_equal(password_judge(TEXT("J\xC3\xBCrgen M\xC3\xBCllex"), own_email, own_name),
+    assert_int_equal(password_check(TEXT("J\xC3\xBCrgen M\xC3\xBCllex"), own_email, own_name),
                      PASSWORD_FINE);
 }
 
 static void a_user_without_data_can_have_a_password(void **state) {
     (void)state;
     struct text none = { 0 };
-    assert_int_equal(password_judge(TEXT("x8Kq2mZp"), none, none), PASSWORD_FINE);
-    assert_int_equal(password_judge(TEXT("x8Kq2mZp"), TEXT(""), TEXT("  ")), PASSWORD_FINE);
-    assert_int_equal(password_judge(TEXT("password"), none, none), PASSWORD_COMMON);
+    assert_int_equal(password_check(TEXT("x8Kq2mZp"), none, none), PASSWORD_FINE);
+    assert_int_equal(password_check(TEXT("x8Kq2mZp"), TEXT(""), TEXT("  ")), PASSWORD_FINE);
+    assert_int_equal(password_check(TEXT("password"), none, none), PASSWORD_COMMON);
 }
 
 /* Eight characters by count, but far more bytes than any eight characters have. */

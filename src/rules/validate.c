@@ -234,7 +234,7 @@ static struct text check_totp(const struct check *check) {
 
 static struct text check_new_password(const struct check *check, struct text password) {
     const struct value *values = check->change->values;
-    switch (password_judge(password, value_as_text(&values[USER_Email]),
+    switch (password_check(password, value_as_text(&values[USER_Email]),
                            value_as_text(&values[USER_FullName]))) {
     case PASSWORD_TOO_SHORT: return MESSAGE_TEXT(password_too_short);
     case PASSWORD_TOO_LONG: return arena_printf(check->arena, message_too_long, check->field->max);

@@ -39,7 +39,7 @@ int first_admin_check(const struct settings *settings) {
         return EX_USAGE;
     }
     struct text password = text_of(settings->admin_password);
-    if (password.len && password_judge(password, text_of(settings->admin_email),
+    if (password.len && password_check(password, text_of(settings->admin_email),
                                        TEXT("Administrator")) != PASSWORD_FINE) {
         print_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and must not be a common"
                     " password");
