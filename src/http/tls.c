@@ -1,6 +1,16 @@
-/* TLS by OpenSSL: certificates, which are loaded as a whole or not at all, and connections,
- * whose records go over a BIO of our own. The BIO knows the events that epoll reported for the
- * socket, and makes no system call that could only report EAGAIN. */
+/* TLS 1.2 and 1.3 with OpenSSL.
+ *
+ * A context holds the certificates and all settings. It is loaded as a whole or not at all, and
+ * never changes afterwards; a reload makes a new context. Contexts are reference-counted, because
+ * each connection keeps the one that it began with. A context has one SSL_CTX (struct site) for
+ * each certificate, and choose_site picks one by the name that the client asks for.
+ *
+ * OpenSSL reads and writes the socket through a BIO of our own. This BIO knows what epoll has
+ * reported of the socket (struct readiness), so no system call is made that could only return
+ * EAGAIN.
+ *
+ * OpenSSL keeps its errors in a queue of the thread. Each call into it therefore begins and ends
+ * with an empty queue; otherwise an error of one connection could be taken for one of another. */
 #include "http/tls.h"
 
 #include "base/log.h"
@@ -21,8 +31,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* Mozilla's "intermediate" (Server Side TLS 5.7), without DHE: every client with TLS 1.2 and AEAD
- * has ECDHE as well, and DHE lets it cause much work with little (CVE-2002-20001). */
+/* Mozilla's "intermediate" recommendation (Server Side TLS 5.7) without DHE: every client with TLS
+ * 1.2 and AEAD also has ECDHE, and DHE lets a client cause much work with little of its own
+ * (CVE-2002-20001). */
 #define CIPHERS_1_3 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS_1_2                                                                                \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                   \
@@ -30,7 +41,7 @@
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define CURVES "X25519:prime256v1:secp384r1"
 
-/* Level 2 refuses what has less than 112 bits of security, like RSA keys shorter than 2048 bits
+/* Level 2 refuses everything below 112 bits of security, such as RSA keys shorter than 2048 bits
  * (SSL_CTX_set_security_level(3)). */
 enum { SECURITY_LEVEL = 2, SECURITY_BITS = 112 };
 
@@ -45,7 +56,8 @@ struct tls_context {
     bool offers_http2;
     BIO_METHOD *socket_method;
     size_t count;
-    struct site sites[]; /* one for each certificate; the first is for all names that have none */
+    struct site
+        sites[]; /* one for each certificate; the first also serves names that no certificate has */
 };
 
 struct tls {
@@ -54,8 +66,8 @@ struct tls {
     struct readiness *ready;
     int fd;
     int socket_error;    /* errno of the socket's last failure */
-    int error;           /* what all further calls fail with, or 0 */
-    bool is_at_end;      /* the socket gave its end */
+    int error;           /* errno with which all further calls fail, or 0 */
+    bool is_at_end;      /* the socket has reported its end */
     bool is_ready;       /* the handshake is done */
     const char *failure; /* see tls_failure */
 };
@@ -67,7 +79,7 @@ static ssize_t fail(int error) {
     return -1;
 }
 
-/* Does a call on the socket that returned `count` have to be made again? */
+/* True if a call on the socket has to be repeated later. Keeps errno of other failures. */
 static bool is_too_early(struct tls *tls, ssize_t count) {
     if (count >= 0 || errno == EAGAIN)
         return count < 0;
@@ -90,8 +102,8 @@ static int socket_read(BIO *bio, char *bytes, int size) {
     return (int)count;
 }
 
-/* Leaves errno as it is: a client that leaves before its session tickets come is no error, which
- * OpenSSL reports in errno. */
+/* Must not change errno: OpenSSL looks at it to tell that a client which leaves before its session
+ * tickets arrive is no error. */
 static int socket_write(BIO *bio, const char *bytes, int size) {
     struct tls *tls = BIO_get_data(bio);
     struct readiness *ready = tls->ready;
@@ -125,7 +137,8 @@ static BIO_METHOD *make_socket_method(void) {
 
 /* ---- What is agreed on ---- */
 
-/* Server Name Indication (RFC 6066, 3). The very name goes before a wildcard. */
+/* Chooses the certificate by Server Name Indication (RFC 6066 section 3). An exact name takes
+ * precedence over a wildcard. */
 static int choose_site(SSL *ssl, int *alert, void *argument) {
     static const unsigned passes[] = { X509_CHECK_FLAG_NO_WILDCARDS, 0 };
     const struct tls_context *context = argument;
@@ -154,8 +167,9 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* No session is kept here: who wants to resume one brings it along, as a ticket. An end without
- * close_notify is an end: HTTP knows by itself whether a message is whole. */
+/* Sessions are not cached on the server: a client that resumes one brings it along as a ticket. An
+ * end without close_notify is accepted as an end, since HTTP itself tells whether a message is
+ * complete. */
 static bool configure(SSL_CTX *settings, struct tls_context *context) {
     SSL_CTX_set_security_level(settings, SECURITY_LEVEL);
     (void)SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -182,7 +196,7 @@ static bool configure(SSL_CTX *settings, struct tls_context *context) {
 /* A certificate and its key on their way into a site, and where to say what is wrong. */
 struct loading {
     struct site *site;
-    char certificate[PATH_MAX], key[PATH_MAX]; /* paths */
+    char certificate[PATH_MAX], key[PATH_MAX]; /* paths of the files */
     char *why;
     size_t why_size;
 };
@@ -250,15 +264,16 @@ static bool refuse_kind(struct loading *loading, const char *reason) {
                   loading->certificate, reason);
 }
 
-/* OpenSSL 3.5 does not ask this of a server's own certificates, as 3.0 does. Nobody trusts a root
- * for its own signature. */
+/* True if the signature of the certificate is strong enough. OpenSSL 3.0 checks this for a server's
+ * own certificates, 3.5 does not. A self-signed certificate is exempt: nobody trusts a root because
+ * of its signature. */
 static bool is_signed_well(X509 *certificate) {
     int bits = 0;
     return X509_get_extension_flags(certificate) & EXFLAG_SS ||
            (X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) && bits >= SECURITY_BITS);
 }
 
-/* The leaf, then those that lead to a root. The site takes references of its own. */
+/* Adds one certificate of the chain, the leaf first. The site takes a reference of its own. */
 static bool add_certificate(struct loading *loading, unsigned number, X509 *certificate) {
     check_dates(loading->certificate, number, certificate);
     if (!is_signed_well(certificate))
@@ -300,7 +315,7 @@ static void check_mode(const char *path, FILE *file) {
 }
 
 static EVP_PKEY *read_key(struct loading *loading) {
-    char buffer[4096]; /* in place of stdio's, which would be freed with the key in it */
+    char buffer[4096]; /* replaces stdio's buffer, which would be freed unwiped */
     EVP_PKEY *key = NULL;
     bool is_encrypted = false;
     FILE *file = open_file(loading, loading->key);
@@ -545,7 +560,7 @@ void tls_shut_down(struct tls *tls) {
     if (tls->error || !tls->is_ready)
         return;
     ERR_clear_error();
-    (void)SSL_shutdown(tls->ssl); /* that the client has not answered yet is no matter */
+    (void)SSL_shutdown(tls->ssl); /* the client's answer is not waited for */
     ERR_clear_error();
 }
 
