@@ -1,6 +1,14 @@
-/* Downloads, all on one thread through curl's multi interface. Redirects are followed here and
- * not by curl, so that each hop knows the host that it goes to, and its address can be judged
- * after the name was resolved and before anything is sent. */
+/* Downloads and posts, all on one thread, through curl's multi interface.
+ *
+ * The URLs come from clients, so they must not reach the server's own network (server-side request
+ * forgery). The address is checked in open_socket, after the name was resolved and for exactly the
+ * address that is about to be connected to; a name that resolves differently a second time
+ * therefore gains nothing. Redirects are followed here and not by curl, so that each hop is checked
+ * in the same way, and the operator's list of trusted hosts applies to each hop by itself.
+ *
+ * A job passes through hops: judge_url, connect, transfer, and perhaps a redirect to the next hop.
+ * The time limit and the limit of redirects hold for all hops together. Each hop has a connection
+ * of its own, without proxies, cookies or credentials. */
 #include "fetch/fetch.h"
 
 #include "base/buffer.h"
@@ -24,24 +32,24 @@ struct fetcher {
     char *allowed_hosts;
     unsigned jobs_max;
     struct download *running;
-    atomic_uint count; /* of jobs, waiting or running */
+    atomic_uint count; /* jobs that wait or run */
     atomic_uint_fast64_t refused;
 };
 
-/* One job on its way through its hops. */
+/* A job that runs, at one of its hops. */
 struct download {
     struct download *next;
     struct fetcher *fetcher;
     struct fetch_job *job;
-    CURL *easy; /* of the present hop */
+    CURL *easy; /* of the current hop */
     struct curl_slist *headers;
     char *url;
     unsigned redirects;
     int64_t until_ms;
-    bool is_allowed;  /* the operator trusts the present hop's host */
-    bool met_private; /* the present hop's address was refused */
+    bool is_allowed;  /* the operator trusts the host of the current hop */
+    bool met_private; /* an address of the current hop was refused */
     bool is_too_large;
-    size_t received; /* in the present hop, wanted or not */
+    size_t received; /* bytes received in the current hop, kept or not */
     struct buffer body;
 };
 
@@ -54,7 +62,7 @@ const char *fetch_reason(enum fetch_outcome outcome) {
     return messages[outcome];
 }
 
-/* Is host (or host:port) among the operator's? */
+/* True if the operator's list has the host, or the host with this port. */
 static bool is_listed(const char *list, const char *host, const char *port) {
     char with_port[300];
     struct text rest = text_of(list), entry;
@@ -69,7 +77,7 @@ static bool is_listed(const char *list, const char *host, const char *port) {
     return false;
 }
 
-/* Reads the hop's URL: may it be asked for at all, and is its host trusted? */
+/* Checks the URL of the hop, and whether the operator trusts its host. */
 static enum fetch_outcome judge_url(struct download *download) {
     char *scheme = NULL, *host = NULL, *port = NULL;
     CURLU *parts = curl_url();
@@ -102,12 +110,12 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose,
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* A post is over with any 2xx; a download wants what comes with a 200. */
+/* A post succeeds with any 2xx, a download only with 200. */
 static bool is_success(const struct download *download, long status) {
     return download->job->post.at ? status >= 200 && status < 300 : status == 200;
 }
 
-/* What comes with a redirect or an error is let go, and so is what a post is answered with. */
+/* True if the body of the response is kept: not those of redirects, errors and posts. */
 static bool keeps_body(struct download *download) {
     long status = 0;
     return !download->job->post.at &&
@@ -115,12 +123,13 @@ static bool keeps_body(struct download *download) {
            is_success(download, status);
 }
 
-/* Growing step by step would leave each outgrown step behind in the arena. */
+/* Reserves the announced length at once. Growing in steps would leave every outgrown buffer behind
+ * in the arena. */
 static void reserve_body(struct download *download) {
     curl_off_t length = -1;
     (void)curl_easy_getinfo(download->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length > 0 && (size_t)length <= download->job->max_size)
-        (void)buffer_reserve(&download->body, (size_t)length); /* it remembers a failure */
+        (void)buffer_reserve(&download->body, (size_t)length); /* the buffer remembers a failure */
 }
 
 static size_t take_bytes(char *bytes, size_t one, size_t size, void *context) {
@@ -148,7 +157,7 @@ static bool set_options(struct download *download, long left_ms) {
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           /* else the end of a hop waits for its name server, and all the others with it */
+           /* without this the end of a hop waits for the name server, and all other jobs with it */
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
@@ -175,7 +184,7 @@ static bool set_post(struct download *download) {
         if (job->headers[i] && !add_header(download, job->headers[i]))
             return false;
     return add_header(download, "Content-Type: application/json; charset=utf-8") &&
-           add_header(download, "Expect:") && /* no 100-continue, which only costs a round trip */
+           add_header(download, "Expect:") && /* 100-continue would only cost a round trip */
            curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, job->post.at) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->post.len) ==
@@ -241,8 +250,8 @@ static enum fetch_outcome outcome_of(const struct download *download, CURLcode r
     case CURLE_WRITE_ERROR: return FETCH_NO_MEMORY;
     case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
-        return FETCH_NOT_PUBLIC;     /* which names there are is not told */
-    case CURLE_UNSUPPORTED_PROTOCOL: /* the URL was judged before: the answer is not HTTP */
+        return FETCH_NOT_PUBLIC;     /* a client must not learn which names exist */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* judge_url has passed the URL, so the answer is not HTTP */
     case CURLE_WEIRD_SERVER_REPLY: return FETCH_BAD_STATUS;
     default: return FETCH_UNREACHABLE;
     }
@@ -332,10 +341,10 @@ static void *run(void *argument) {
             failed = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
         if (failed != CURLM_OK) {
             log_error("downloads: %s", curl_multi_strerror(failed));
-            (void)usleep(POLL_MS * 500); /* no spinning while the system is out of something */
+            (void)usleep(POLL_MS * 500); /* avoids spinning while the system lacks something */
         }
     }
-    while (fetcher->running)                     /* finish takes it off the list */
+    while (fetcher->running)                     /* finish removes it from the list */
         finish(fetcher->running, FETCH_STOPPED); // NOLINT(clang-analyzer-unix.Malloc)
     return NULL;
 }

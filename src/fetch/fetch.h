@@ -6,19 +6,18 @@
 #include "base/status.h"
 
 /**
- * Downloads from and posts to URLs that a client named, without becoming its hands inside our
- * network (SSRF): http and https only, no user info, no address that is private, loopback,
- * link-local, multicast, reserved or an embedding of one (IPv4-mapped, NAT64, 6to4, Teredo, ISATAP)
- * at the first request or any redirect, decided on the address that is about to be connected to. No
- * proxy from the environment, no cookies, no credentials.
+ * Downloads from and posts to URLs that clients name, without letting them reach into our own
+ * network (server-side request forgery). Only http and https, no user info. At the first request
+ * and at each redirect, the address that is about to be connected to must be public (ip_guard.h),
+ * unless the operator trusts the host. No proxies from the environment, no cookies, no credentials.
  */
 struct fetcher;
 
 struct fetch_options {
-    /* Host names or host:port, comma separated, that may resolve to any address: an operator's own
-     * picture server, or a test's. NULL: none. */
+    /* Host names or host:port, separated by commas, that may resolve to any address, such as the
+     * operator's own picture server. NULL: none. */
     const char *allowed_hosts;
-    unsigned jobs_max; /* that wait or run; 0: 64 */
+    unsigned jobs_max; /* jobs that may wait or run; 0: 64 */
 };
 
 enum fetch_outcome {
@@ -32,31 +31,42 @@ const char *fetch_reason(enum fetch_outcome outcome);
 
 enum { FETCH_HEADERS_MAX = 2 };
 
-/** One download, or one post. The caller owns it until `done` was called. */
+/**
+ * One download or one post. The caller owns the job, and must keep it and everything in it until
+ * `done` is called.
+ */
 struct fetch_job {
-    struct queue_item item; /* first */
+    struct queue_item item; /* first: jobs are queued by this */
     struct text url;
-    struct text post; /* JSON to be posted; then no redirect is followed; `at` NULL: a GET */
-    const char *headers[FETCH_HEADERS_MAX]; /* more for the request, "Name: value"; NULL: none */
-    struct arena *arena;                 /* the body is allocated here, on the fetcher's thread */
-    size_t max_size;                     /* bytes; more is FETCH_TOO_LARGE */
-    int timeout_ms;                      /* for all of it, redirects included */
-    void (*done)(struct fetch_job *job); /* once, on the fetcher's thread */
+    struct text post; /* JSON to post; redirects are then not followed; `at` NULL: a GET */
+    const char *headers[FETCH_HEADERS_MAX]; /* further headers, "Name: value"; NULL: none */
+    struct arena *arena;                    /* for the body, allocated on the fetcher's thread */
+    size_t max_size;                        /* bytes of the body; more is FETCH_TOO_LARGE */
+    int timeout_ms;                         /* for the whole job, redirects included */
+    void (*done)(struct fetch_job *job);    /* once, on the fetcher's thread */
     enum fetch_outcome outcome;
-    struct text body; /* of a GET, when outcome is FETCH_OK (HTTP status 200; for a post any 2xx) */
-    int http_status;  /* 0: none came */
+    struct text body; /* of a GET with FETCH_OK (HTTP status 200; for a post any 2xx) */
+    int http_status;  /* 0: there was no response */
 };
 
-/** Starts the one thread that runs all downloads at once. NULL when the system refuses. */
+/**
+ * Starts the thread that runs all jobs concurrently. NULL if the system refuses. Main thread, once.
+ */
 struct fetcher *fetcher_start(const struct fetch_options *options) MUST_CHECK;
 
-/** Aborts what runs (their `done` is called with FETCH_STOPPED), stops, frees. Takes NULL. */
+/**
+ * Aborts all jobs, whose `done` is called with FETCH_STOPPED, stops the thread, and frees. Accepts
+ * NULL.
+ */
 void fetcher_stop(struct fetcher *fetcher);
 
-/** Queues a download. STATUS_BUSY when `jobs_max` wait or run; then `done` is never called. */
+/**
+ * Queues a job. STATUS_BUSY if `jobs_max` jobs wait or run already; `done` is then never called.
+ * Any thread.
+ */
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
 
-/** How many wait or run, and how many were refused since the start. Any thread. */
+/** Jobs that wait or run, and jobs refused since the start. Any thread. */
 struct fetch_figures {
     uint64_t pending, refused;
 };

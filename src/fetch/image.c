@@ -1,5 +1,6 @@
-/* Is it a picture? Decoded whole by each format's own library, line by line where it can be, and
- * thrown away. A few bytes may stand for very many pixels, frames or scans: each is counted. */
+/* Checks pictures by decoding all of them with the library of their format, line by line where
+ * possible; the pixels are thrown away. A few bytes may stand for very many pixels, frames or
+ * scans, so each of these is limited. */
 #include "fetch/image.h"
 
 #include <gif_lib.h>
@@ -26,8 +27,8 @@ static bool fits(int64_t width, int64_t height) {
     return width > 0 && height > 0 && width <= SIDE_MAX && height <= SIDE_MAX;
 }
 
-/* What may be changed between setjmp and longjmp lives here, in the caller of setjmp's function,
- * and so is certain afterwards (C17 7.13.2.1). */
+/* Whatever changes between setjmp and longjmp is kept here, outside of the function that calls
+ * setjmp; its value is then defined afterwards (C17 7.13.2.1). */
 struct png {
     png_structp read;
     png_infop info;
@@ -53,10 +54,10 @@ static void read_png_bytes(png_structp read, png_bytep out, size_t len) {
     *rest = (struct text){ rest->at + len, rest->len - len };
 }
 
-/* The passes of an interlaced picture are taken as the small pictures they are: nothing is put
- * together, so one line is all the memory it takes. */
+/* Decodes line by line. The passes of an interlaced picture are decoded as the small pictures that
+ * they are, without assembling them, so one line is all the memory that is needed. */
 static void read_png_lines(struct png *png) {
-    int width = (int)png_get_image_width(png->read, png->info); /* up to SIDE_MAX */
+    int width = (int)png_get_image_width(png->read, png->info); /* at most SIDE_MAX */
     int height = (int)png_get_image_height(png->read, png->info);
     bool interlaced = png_get_interlace_type(png->read, png->info) != PNG_INTERLACE_NONE;
     for (int pass = 0; pass < (interlaced ? PNG_PASSES : 1); pass++) {
@@ -104,8 +105,8 @@ static void fail_jpeg(j_common_ptr image) {
     longjmp(((struct jpeg *)image)->out, 1);
 }
 
-/* A warning (level below 0) is damage: bytes that are missing or make no sense. Others are about
- * bytes too many, which cameras leave before markers, and what decoders pass over. */
+/* A warning (level below 0) means damage: bytes are missing or make no sense. Exceptions are
+ * warnings of extraneous bytes before markers, which cameras write and decoders skip. */
 static void judge_jpeg_message(j_common_ptr image, int level) {
     if (level >= 0)
         return;
@@ -119,14 +120,14 @@ static void judge_jpeg_message(j_common_ptr image, int level) {
     }
 }
 
-/* A scan of a few bytes has the library walk over the whole picture. */
+/* Limits the scans: a scan of a few bytes makes the library process the whole picture. */
 static void count_scans(j_common_ptr image) {
     if (((struct jpeg *)image)->image.input_scan_number > SCANS_MAX)
         fail_jpeg(image);
 }
 
-/* At an eighth of its size: damage shows when the bytes are unpacked, not in the arithmetic that
- * makes pixels of them. */
+/* Decodes at an eighth of the size. Damage shows when the bytes are unpacked, not in the arithmetic
+ * that turns them into pixels. */
 static bool decode_jpeg(struct jpeg *jpeg, struct text content) {
     struct jpeg_decompress_struct *image = &jpeg->image;
     if (setjmp(jpeg->out))
@@ -135,12 +136,12 @@ static bool decode_jpeg(struct jpeg *jpeg, struct text content) {
     image->progress = &jpeg->progress;
     image->mem->max_memory_to_use = JPEG_MEMORY_MAX;
     jpeg_mem_src(image, (const unsigned char *)content.at, content.len);
-    (void)jpeg_read_header(image, TRUE); /* fails by fail_jpeg */
+    (void)jpeg_read_header(image, TRUE); /* reports errors through fail_jpeg */
     if (!fits(image->image_width, image->image_height) || image->arith_code)
         return false; /* arithmetic coding: no browser shows it */
     image->scale_num = 1;
     image->scale_denom = 8;
-    (void)jpeg_start_decompress(image); /* these cannot be suspended: all bytes are there */
+    (void)jpeg_start_decompress(image); /* cannot suspend, since all bytes are there */
     JSAMPARRAY line =
         image->mem->alloc_sarray((j_common_ptr)image, JPOOL_IMAGE,
                                  image->output_width * (JDIMENSION)image->output_components, 1);
@@ -191,7 +192,7 @@ static bool skip_extension(GifFileType *gif) {
     return true;
 }
 
-/* Frame by frame through one line of pixels; the library never holds the whole. */
+/* Decodes frame by frame into one line of pixels; the library never holds a whole frame. */
 static bool read_frames(GifFileType *gif, GifPixelType *line) {
     GifRecordType type;
     int frames = 0;
@@ -215,11 +216,12 @@ static bool is_gif(struct text content) {
     GifFileType *gif = DGifOpen(&content, read_gif, NULL);
     bool ok = gif && read_frames(gif, line);
     if (gif)
-        (void)DGifCloseFile(gif, NULL); /* frees; there is nothing to be written */
+        (void)DGifCloseFile(gif, NULL); /* only frees; nothing is written */
     return ok;
 }
 
-/* Only the last pixel is asked for: the library must unpack all before it, and keeps less. */
+/* Decodes only the last pixel: the library must unpack everything before it, but keeps little of
+ * it. */
 static bool is_webp(struct text content) {
     WebPDecoderConfig config;
     const uint8_t *bytes = (const uint8_t *)content.at;

@@ -1,5 +1,14 @@
-/* Pictures without metadata: each format is a row of parts, of which those are copied that are
- * known and wanted. */
+/* Removes metadata from pictures without encoding them again.
+ *
+ * All four formats are sequences of parts (chunks, segments, blocks) with a name and a length. Each
+ * format has a function that walks over the parts and copies those that are needed to show the
+ * picture: pixels, palettes, colour profiles, density, animation. Everything else is dropped,
+ * unknown parts included, since they may hold anything. What follows the end of the picture is
+ * dropped too.
+ *
+ * Of EXIF only the orientation is kept, as a new block of its own (orientation_only), because
+ * without it the picture would be shown turned. A part that is cut off or out of place sets
+ * `is_wrong`, and the whole picture is refused. */
 #include "fetch/strip.h"
 
 #include "base/buffer.h"
@@ -7,11 +16,11 @@
 
 #include <string.h>
 
-/* What is left to read of a picture, and what is kept of it. */
+/* The bytes that are left to read, and those that are kept. */
 struct strip {
     struct text rest;
     struct buffer out;
-    bool is_wrong; /* something is cut off, or not where it should be */
+    bool is_wrong; /* something is cut off or out of place */
 };
 
 static struct text take(struct strip *strip, size_t len) {
@@ -42,7 +51,7 @@ static bool begins(struct text text, struct text start) {
     return text.len >= start.len && memcmp(text.at, start.at, start.len) == 0;
 }
 
-/* Is the name of a part among these, which have four characters each? */
+/* True if the name of a part is in `names`, which have four characters each. */
 static bool is_among(struct text name, const char *names) {
     for (; *names; names += 4)
         if (name.len == 4 && memcmp(name.at, names, 4) == 0)
@@ -54,7 +63,8 @@ static bool is_among(struct text name, const char *names) {
 
 enum { ORIENTATION = 0x0112, TIFF_ENTRY = 12, ORIENTATIONS = 8 };
 
-/* Of a TIFF header and its first directory (TIFF 6.0 section 2): 1 to 8; 0: it does not say. */
+/* The orientation, 1 to 8, in the first directory of a TIFF block (TIFF 6.0 section 2); 0: it has
+ * none. */
 static unsigned find_orientation(struct text tiff) {
     bool is_little = begins(tiff, (struct text){ "II*\0", 4 });
     uint32_t (*read)(struct text) = is_little ? little_endian : big_endian;
@@ -76,7 +86,7 @@ static unsigned find_orientation(struct text tiff) {
 
 enum { TIFF_SIZE = 26 };
 
-/* A TIFF header and a directory that says only that; nothing for the usual way up. */
+/* Makes a TIFF block that has only the orientation; empty if the picture is upright. */
 static struct text orientation_only(struct text tiff, char out[TIFF_SIZE]) {
     static const char made[TIFF_SIZE] = { 'M', 'M',  0, '*', 0, 0, 0, 8, 0, 1, /* one entry: */
                                           1,   0x12, 0, 3,   0, 0, 0, 1 };     /* one short */
@@ -117,7 +127,7 @@ static void add_png_exif(struct buffer *out, struct text tiff) {
 }
 
 static void strip_png(struct strip *strip) {
-    /* What is needed, colours, density, and animation. */
+    /* Pixels, colours, density and animation. */
     static const char wanted[] = "IHDRPLTEIDATIENDtRNSgAMAcHRMsRGBiCCPcICPmDCVcLLIsBITbKGDhISTpHYs"
                                  "acTLfcTLfdAT";
     bool is_over = false;
@@ -154,12 +164,12 @@ enum {
     JPEG_COM = 0xFE,
 };
 
-/* Those that mean nothing outside of a scan, and have no length. */
+/* Markers without a length that mean nothing outside of a scan. */
 static bool is_lone_marker(unsigned marker) {
     return marker <= JPEG_TEM || (marker >= JPEG_RST0 && marker <= JPEG_RST7);
 }
 
-/* The next marker, past what stands before it in vain, as decoders read on. */
+/* The next marker. Bytes before it that belong to nothing are skipped, as decoders do. */
 static unsigned next_marker(struct strip *strip) {
     for (;;) {
         const char *found = strip->rest.len ? memchr(strip->rest.at, 0xFF, strip->rest.len) : NULL;
@@ -178,7 +188,7 @@ static unsigned next_marker(struct strip *strip) {
 static bool is_wanted_segment(unsigned marker, struct text data) {
     switch (marker) {
     case JPEG_APP2: return begins(data, (struct text){ "ICC_PROFILE", 12 });
-    case JPEG_APP14: return begins(data, TEXT("Adobe")); /* how colours are coded */
+    case JPEG_APP14: return begins(data, TEXT("Adobe")); /* it says how colours are coded */
     case JPEG_COM: return false;
     default: return marker < JPEG_APP0 || marker > JPEG_APP15;
     }
@@ -191,13 +201,13 @@ static void add_segment(struct buffer *out, unsigned marker, struct text data) {
     buffer_add(out, data);
 }
 
-/* JFIF without the preview that may follow its 14 bytes. */
+/* Copies JFIF without the preview that may follow its 14 bytes. */
 static void add_jfif(struct buffer *out, struct text data) {
     char bytes[14];
     if (data.len < sizeof bytes)
         return;
     memcpy(bytes, data.at, sizeof bytes);
-    bytes[12] = bytes[13] = 0; /* its width and height */
+    bytes[12] = bytes[13] = 0; /* width and height of the preview */
     add_segment(out, JPEG_APP0, (struct text){ bytes, sizeof bytes });
 }
 
@@ -210,7 +220,7 @@ static void add_jpeg_exif(struct buffer *out, struct text data) {
         add_segment(out, JPEG_APP1, (struct text){ bytes, sizeof bytes });
 }
 
-/* The coded data of a scan, up to a marker that is no part of it. */
+/* Copies the coded data of a scan, up to the first marker that is not part of it. */
 static void copy_scan(struct strip *strip) {
     size_t len = 0;
     struct text rest = strip->rest;
@@ -255,7 +265,7 @@ static size_t color_table_size(struct text packed) {
     return bits & 0x80 ? (size_t)3 << ((bits & 7) + 1) : 0;
 }
 
-/* Up to the block of no length that ends them. */
+/* Skips the blocks up to the empty one that ends them. */
 static void skip_blocks(struct strip *strip) {
     while (!strip->is_wrong) {
         struct text size = take(strip, 1);
@@ -265,7 +275,8 @@ static void skip_blocks(struct strip *strip) {
     }
 }
 
-/* What applications add: how often the animation is played, and a profile. */
+/* True for application extensions that are kept: the number of repetitions, and a colour
+ * profile. */
 static bool is_wanted_application(struct text extension) {
     struct text name = { extension.at + 3, 11 };
     return extension.len >= 14 && extension.at[2] == 11 &&
@@ -277,7 +288,8 @@ static struct text since(const struct strip *strip, const char *start) {
     return (struct text){ start, (size_t)(strip->rest.at - start) };
 }
 
-/* What it says of the next picture waits for that: a text that is left out takes it along. */
+/* Handles an extension. A graphic control extension applies to the next picture or text, so it is
+ * returned and waits until that picture is copied; if a text follows, both are dropped. */
 static struct text strip_gif_extension(struct strip *strip, const char *start,
                                        struct text waiting) {
     struct text label = take(strip, 1);
@@ -346,7 +358,7 @@ static void add_webp_chunk(struct buffer *out, struct text name, struct text dat
 
 static bool add_webp_exif(struct buffer *out, struct text data) {
     char bytes[TIFF_SIZE];
-    struct text prefix = { "Exif\0", 6 }; /* some write it, as in a JPEG */
+    struct text prefix = { "Exif\0", 6 }; /* some programs write it, as in a JPEG */
     if (begins(data, prefix))
         data = (struct text){ data.at + prefix.len, data.len - prefix.len };
     struct text tiff = orientation_only(data, bytes);
@@ -355,7 +367,7 @@ static bool add_webp_exif(struct buffer *out, struct text data) {
     return tiff.at != NULL;
 }
 
-/* The sizes of the file and the flags of its parts are set at the end. */
+/* Sets the size of the file and the flags of its parts, which are known only at the end. */
 static void finish_webp(struct strip *strip, size_t flags_at, bool has_exif) {
     struct buffer *out = &strip->out;
     if (out->failed || strip->is_wrong)

@@ -229,7 +229,8 @@ static bool is_last_reason(int library, int reason) {
     return ERR_GET_LIB(error) == library && ERR_GET_REASON(error) == reason;
 }
 
-/* OpenSSL would ask at the terminal if there were no such function. */
+/* Refuses encrypted files. Without such a function OpenSSL would ask for the password at the
+ * terminal. */
 static int no_password(char *password, int size, int is_for_writing, void *was_asked) {
     (void)password;
     (void)size;
@@ -508,7 +509,8 @@ static ssize_t explain(struct tls *tls, int result) {
     return fail(tls->error);
 }
 
-/* Would OpenSSL find nothing at all? It would take a buffer of 17 KB to see that. */
+/* True if OpenSSL would find nothing to read. It would allocate a buffer of 17 KB to find that
+ * out. */
 static bool is_dry(const struct tls *tls) {
     return !tls->ready->can_read && SSL_is_init_finished(tls->ssl) && !SSL_has_pending(tls->ssl) &&
            !(SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN);
