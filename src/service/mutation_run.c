@@ -3,6 +3,7 @@
  * work. */
 #include "service/mutation_run.h"
 
+#include "base/buffer.h"
 #include "model/tables.h"
 #include "rules/etag.h"
 #include "rules/merge.h"
@@ -46,7 +47,27 @@ static bool may_read(const struct principal *caller, const struct table *table) 
     return principal_may(caller, permission(table->permission_entity, OPERATION_Read));
 }
 
-/* Who still points to a record keeps it. */
+/* "Maria Lopez (87654321), ..." of the first few, or the Ids alone; NUL-terminated. */
+static struct text list_referrers(const struct referrers *referrers, bool with_names,
+                                  struct arena *arena) {
+    struct buffer list;
+    buffer_init(&list, arena, 128);
+    for (unsigned i = 0; i < REFERRERS_SHOWN && i < referrers->count; i++) {
+        const struct referrer *one = &referrers->shown[i];
+        const char *comma = i ? ", " : "";
+        if (with_names)
+            buffer_printf(&list, "%s%.*s (%lld)", comma, (int)one->name.len,
+                          one->name.at ? one->name.at : "", (long long)one->id);
+        else
+            buffer_printf(&list, "%s%lld", comma, (long long)one->id);
+    }
+    if (referrers->count > REFERRERS_SHOWN)
+        buffer_add(&list, TEXT(" and others"));
+    buffer_add_char(&list, '\0');
+    return list.failed ? (struct text){ 0 } : buffer_text(&list);
+}
+
+/* A record that others still point to is not deleted. */
 static enum status check_referrers(struct mutation *mutation, struct store_view *session) {
     struct arena *arena = mutation->context->arena;
     struct referrers referrers;
@@ -54,12 +75,13 @@ static enum status check_referrers(struct mutation *mutation, struct store_view 
     enum status status = store_referrers(session, &mutation->before, arena, &referrers);
     if (status != STATUS_OK || !referrers.count)
         return status;
-    mutation->conflict = arena_printf(
-        arena, "This %s is still used by %lld %s%s: %s%s. Take it away there first.", noun.at,
-        (long long)referrers.count, referrers.table->noun, referrers.count == 1 ? "" : "s",
-        may_read(mutation->context->caller, referrers.table) ? referrers.names.at
-                                                             : referrers.ids.at,
-        referrers.is_cut ? " and others" : "");
+    struct text list =
+        list_referrers(&referrers, may_read(mutation->context->caller, referrers.table), arena);
+    if (!list.at)
+        return STATUS_BROKEN;
+    mutation->conflict =
+        arena_printf(arena, message_still_used, noun.at, (long long)referrers.count,
+                     referrers.table->noun, referrers.count == 1 ? "" : "s", list.at);
     return mutation->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
 }
 

@@ -85,52 +85,38 @@ enum status links_read_back(struct store_view *session, const struct field *fiel
     return STATUS_OK;
 }
 
-enum { NAMED_MAX = 3 };
-
-/* "Maria Lopez (87654321), ..." of the first few rows of a query for ids. */
-static enum status name_referrers(struct sql_statement *statement, const struct record *of,
+static enum status read_referrers(struct sql_statement *statement, int64_t id, struct arena *arena,
                                   struct referrers *referrers) {
     enum status status = STATUS_BROKEN;
-    struct buffer names, ids;
-    buffer_init(&names, referrers->arena, 128);
-    buffer_init(&ids, referrers->arena, 64);
     if (!statement)
         return STATUS_BROKEN;
-    sql_bind_integer(statement, 1, record_id(of));
-    while ((status = sql_step(statement)) == STATUS_OK) {
-        struct text name = sql_text(statement, 1, referrers->arena);
+    sql_bind_integer(statement, 1, id);
+    for (unsigned i = 0; (status = sql_step(statement)) == STATUS_OK; i++) {
+        referrers->shown[i].id = sql_integer(statement, 0);
+        referrers->shown[i].name = sql_text(statement, 1, arena);
         referrers->count = sql_integer(statement, 2);
-        long long id = sql_integer(statement, 0);
-        buffer_printf(&names, "%s%.*s (%lld)", names.len ? ", " : "", (int)name.len,
-                      name.at ? name.at : "", id);
-        buffer_printf(&ids, "%s%lld", ids.len ? ", " : "", id);
     }
-    referrers->is_cut = referrers->count > NAMED_MAX;
-    buffer_add_char(&names, '\0');
-    buffer_add_char(&ids, '\0');
-    referrers->names = buffer_text(&names);
-    referrers->ids = buffer_text(&ids);
-    return status == STATUS_NOT_FOUND && !names.failed && !ids.failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
 static enum status find_referrers(struct store_view *session, const struct record *of,
-                                  const struct table *table, const struct field *field,
+                                  const struct field *field, struct arena *arena,
                                   struct referrers *referrers) {
+    const struct table *table = referrers->table;
     struct buffer sql;
-    buffer_init(&sql, referrers->arena, 320);
+    buffer_init(&sql, arena, 320);
     buffer_add(&sql, TEXT("SELECT t.Id, "));
     row_add_value(&sql, table, &table->fields[table->common.to_string_text], "t");
     buffer_add(&sql, TEXT(", count(*) OVER () FROM "));
     buffer_printf(&sql,
                   "links AS l JOIN %s AS t ON t.Id = l.owner"
                   " WHERE l.field = '%s.%s' AND l.target = ?1 ORDER BY l.owner LIMIT %d",
-                  table->name, table->name, field->name.at, NAMED_MAX);
+                  table->name, table->name, field->name.at, REFERRERS_SHOWN);
     buffer_add_char(&sql, '\0');
     if (sql.failed)
         return STATUS_BROKEN;
-    referrers->table = table;
     struct sql_statement *statement = sql_prepare(session, sql.at);
-    enum status status = name_referrers(statement, of, referrers);
+    enum status status = read_referrers(statement, record_id(of), arena, referrers);
     sql_free(statement);
     return status;
 }
@@ -138,14 +124,16 @@ static enum status find_referrers(struct store_view *session, const struct recor
 enum status store_referrers(struct store_view *session, const struct record *of,
                             struct arena *arena, struct referrers *referrers) {
     enum status status = engine_begin_reading(session);
-    *referrers = (struct referrers){ .arena = arena };
+    *referrers = (struct referrers){ 0 };
     if (status != STATUS_OK)
         return status;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         for (unsigned j = 0; status == STATUS_OK && j < tables[i]->count; j++) {
             const struct field *field = &tables[i]->fields[j];
-            if (field->target == of->table && field_is_linked(field) && !referrers->count)
-                status = find_referrers(session, of, tables[i], field, referrers);
+            if (field->target != of->table || !field_is_linked(field) || referrers->count)
+                continue;
+            referrers->table = tables[i];
+            status = find_referrers(session, of, field, arena, referrers);
         }
     engine_end_reading(session);
     return status;

@@ -172,14 +172,19 @@ enum status store_search(struct store_view *view, const struct search *search,
 enum status store_search_quickly(struct store_view *view, const struct search *search,
                                  struct found *found) MUST_CHECK;
 
-/** Who points to a record: of one table, though others may have some too. */
+/** A record that points to another one. */
+struct referrer {
+    int64_t id;
+    struct text name; /* its ToStringText; `at` NULL: it has none */
+};
+
+enum { REFERRERS_SHOWN = 3 };
+
+/** The records that point to one: those of one table, though others may have some too. */
 struct referrers {
-    struct arena *arena;
     const struct table *table;
-    int64_t count;     /* 0: nobody */
-    struct text names; /* of the first few, with Ids; NUL-terminated */
-    struct text ids;   /* without the names */
-    bool is_cut;       /* there are more than `names` has */
+    int64_t count;                          /* 0: there are none */
+    struct referrer shown[REFERRERS_SHOWN]; /* the first ones by Id; in the arena */
 };
 
 /** Finds who points to a record by a link or a reference. STATUS_BROKEN. */
