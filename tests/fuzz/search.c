@@ -37,6 +37,12 @@ enum status __wrap_store_search_quickly(struct store_view *view, const struct se
     return STATUS_OK;
 }
 
+/* There is no store to be asked. */
+enum status __wrap_store_ask(struct store_view *session, struct store_command *command);
+enum status __wrap_store_ask(struct store_view *session, struct store_command *command) {
+    return command->run(session, command);
+}
+
 static const struct route *search_route(unsigned which) {
     unsigned i = 0;
     while (routes[i].handler != resource_search || which-- > 0)
@@ -62,8 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                                .exchange = &fake.exchange,
                                .arena = &arena,
                                .worker = &worker,
-                               .principal.permissions = UINT64_MAX, /* else a path may be 403 */
+                               .principal = { .user_id = 1,
+                                              .permissions = UINT64_MAX }, /* else 403 */
                                .route = search_route(bytes[0] / 2 % TABLES) };
+    fake.exchange.request = &request;
     is_reached = false;
     resource_search(&request);
     require(!fake.is_suspended && fake.exchange.reply.http_status == (is_reached ? 200 : 400));

@@ -2,6 +2,7 @@
  * refreshed. The first line is the header, the rest the form. */
 #include "exchange.h"
 
+#include "api/handlers.h"
 #include "api/request.h"
 #include "auth/sign_in.h"
 #include "rules/validate.h"
