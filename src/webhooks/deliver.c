@@ -1,8 +1,18 @@
-/* One thread takes what is due from the outbox, has it posted, and notes what became of it, all
- * that ended meanwhile in one transaction. It looks when the outbox changed, when something it
- * knows of becomes due, and when an attempt ended.
+/* The thread that delivers webhooks.
  *
- * Each webhook has a few places of its own, so one that never answers fills only those. */
+ * It takes due deliveries from the outbox, has a fetcher of its own post them, and stores how they
+ * ended: all that ended meanwhile in one transaction. It asks the database when a counter in memory
+ * has grown with the outbox, when the next delivery that it knows of becomes due, and when an
+ * attempt has ended.
+ *
+ * Order: in the store, the pending deliveries of one user to one webhook form a queue, and only the
+ * first of a queue is ever due.
+ *
+ * Slow receivers: a webhook has at most DUE_MAX deliveries in flight, and all webhooks together
+ * have SLOTS. A receiver that never answers therefore fills its own few slots and no more.
+ *
+ * All functions run on this thread, except for post_ended (the fetcher's thread) and those that a
+ * command runs (the writer's thread). */
 #include "webhooks/deliver.h"
 
 #include "auth/auth.h"
@@ -20,13 +30,13 @@
 #include <stdlib.h>
 
 enum {
-    LOOK_EVERY_MS = 100, /* at a counter in memory */
-    PLACES = 128,        /* for all webhooks */
+    LOOK_EVERY_MS = 100, /* at the counter of the outbox */
+    SLOTS = 128,         /* deliveries in flight, to all webhooks */
     CANCEL_AT_ONCE = 500,
     POST_TIMEOUT_MS = 10000,
     REPLY_MAX = 1024 * 1024,
     BROKEN_PAUSE_MS = 1000,
-    UNNOTED_PAUSE_MS = 10000, /* for the disk, or whoever makes room on it */
+    NOT_STORED_PAUSE_MS = 10000, /* while the disk refuses writes */
 };
 
 struct deliverer {
@@ -34,20 +44,20 @@ struct deliverer {
     struct store_view *view;
     struct fetcher *fetcher;
     pthread_t thread;
-    struct queue ended; /* posts that came to an end */
+    struct queue ended; /* of postings */
     struct posting *running;
     unsigned running_count;
     atomic_bool is_stopping;
 };
 
-/* A delivery on its way; lies in its own arena. */
+/* A delivery in flight. It lies in its own arena. */
 struct posting {
     struct fetch_job job; /* first */
     struct arena arena;
     struct deliverer *deliverer;
     struct delivery delivery;
     struct posting *next;
-    const char *obstacle; /* why it cannot be posted at all; NULL: it can */
+    const char *obstacle; /* why it can never be posted; NULL: it can */
     struct delivery_attempt attempt;
     char id_header[sizeof "X-Roster-Delivery: " + INT64_TEXT_MAX];
     char header[sizeof "X-Nexudus-Hook-Signature: " + HMAC_HEX_SIZE];
@@ -86,7 +96,7 @@ static bool sign(struct posting *posting) {
     return true;
 }
 
-/* The same at each attempt, so that a receiver can tell what it has had already. */
+/* X-Roster-Delivery is the same at each attempt. By it a receiver knows a delivery again. */
 static void name_delivery(struct posting *posting) {
     int len = snprintf(posting->id_header, sizeof posting->id_header, "X-Roster-Delivery: %lld",
                        (long long)posting->delivery.id);
@@ -102,7 +112,7 @@ static bool copy(struct text *text, struct arena *arena) {
     return text->at != NULL;
 }
 
-/* NULL when memory is short: then it is tried again later. */
+/* NULL when memory is short; start_due_to then tries again later. */
 static struct posting *posting_new(struct deliverer *deliverer, const struct delivery *delivery) {
     struct arena arena = { 0 };
     struct posting *posting = arena_calloc(&arena, 1, sizeof *posting);
@@ -134,7 +144,7 @@ static void posting_free(struct posting *posting) {
     arena_close(&arena);
 }
 
-/* Is something on its way to this webhook about the same user? */
+/* Is another delivery of the same queue in flight? */
 static bool is_queue_busy(const struct deliverer *deliverer, const struct delivery *delivery) {
     for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
         if (posting->delivery.hook_id == delivery->hook_id &&
@@ -150,10 +160,10 @@ static unsigned running_to(const struct deliverer *deliverer, int64_t hook_id) {
     return count;
 }
 
-/* Half of the places are for webhooks that have none yet. */
-static bool has_place(const struct deliverer *deliverer, int64_t hook_id) {
+/* Half of the slots are for webhooks that have no delivery in flight. */
+static bool has_slot(const struct deliverer *deliverer, int64_t hook_id) {
     unsigned own = running_to(deliverer, hook_id);
-    return own < DUE_MAX && deliverer->running_count < (own ? PLACES / 2 : PLACES);
+    return own < DUE_MAX && deliverer->running_count < (own ? SLOTS / 2 : SLOTS);
 }
 
 static bool start_posting(struct deliverer *deliverer, const struct delivery *delivery) {
@@ -173,17 +183,17 @@ static bool start_posting(struct deliverer *deliverer, const struct delivery *de
     return true;
 }
 
-/* Starts what is due to one webhook, and says when to look again. A due delivery that cannot be
- * started has a running one in its queue, and of those there are fewer than DUE_MAX: so what the
- * store finds is enough to fill the places. */
+/* Starts the due deliveries of one webhook. Returns when to look at this webhook again, as a time
+ * of the wall clock. The store returns up to DUE_MAX of them, which is enough to fill the slots:
+ * one that cannot be started belongs to a queue in flight, and those are fewer. */
 static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query) {
-    struct arena arena = { 0 }; /* not one for all webhooks: each has a few records in it */
+    struct arena arena = { 0 }; /* of this webhook alone, for a few records at a time */
     struct due_deliveries due;
-    if (!has_place(deliverer, query->hook_id))
-        return INT64_MAX; /* the end of one that runs is a reason to look */
+    if (!has_slot(deliverer, query->hook_id))
+        return INT64_MAX; /* the thread looks again when one in flight has ended */
     enum status status = store_due_deliveries(deliverer->view, query, &arena, &due);
     for (unsigned i = 0;
-         status == STATUS_OK && i < due.count && has_place(deliverer, query->hook_id); i++)
+         status == STATUS_OK && i < due.count && has_slot(deliverer, query->hook_id); i++)
         if (!is_queue_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
             status = STATUS_BROKEN;
     arena_close(&arena);
@@ -195,18 +205,21 @@ struct cancelling {
     struct due_query query;
 };
 
-static enum status cancel(struct store_view *tx, struct store_command *command) {
+static enum status cancel_deliveries(struct store_view *tx, struct store_command *command) {
     const struct due_query *query = &((struct cancelling *)command)->query;
     return store_cancel_deliveries(tx, query->hook_id, query->now_ms, CANCEL_AT_ONCE);
 }
 
-/* A part at a time, so that the writer serves others in between. */
+/* Cancels some of the deliveries to an inactive webhook: a part at a time, so that the writer
+ * serves others in between. Returns when to go on. */
 static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query *query) {
-    struct cancelling cancelling = { .command = { .on_behalf_of = &store_nobody, .run = cancel },
-                                     .query = *query };
+    struct cancelling cancelling = {
+        .command = { .on_behalf_of = &store_nobody, .run = cancel_deliveries }, .query = *query
+    };
     if (store_run(deliverer->options.store, &cancelling.command) == STATUS_OK)
         return 0; /* there may be more */
-    log_error("webhook %lld: what waits for it could not be cancelled", (long long)query->hook_id);
+    log_error("webhook %lld: its pending deliveries could not be cancelled",
+              (long long)query->hook_id);
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
@@ -233,7 +246,8 @@ static enum status stop_hook(struct store_view *tx, struct store_command *comman
     return store_stop_hook(tx, hook, MESSAGE_TEXT(web_hook_maker));
 }
 
-/* Stops what tells more than its maker may read. When to look again; INT64_MAX: it may go on. */
+/* Makes a webhook inactive whose maker may no longer read users. Returns when to look at it again;
+ * INT64_MAX: its maker may read them. */
 static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct waiting_hook *hook,
                                   int64_t now_ms) {
     struct stopping stopping = { .command = { .on_behalf_of = &store_nobody, .run = stop_hook },
@@ -244,18 +258,17 @@ static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct wait
     if (status == STATUS_UNAUTHENTICATED)
         status = store_run(deliverer->options.store, &stopping.command);
     if (status == STATUS_OK)
-        return 0; /* what waits for it is to be cancelled */
-    log_error("webhook %lld: whether its maker may read users cannot be found out",
-              (long long)hook->id);
+        return 0; /* its pending deliveries are to be cancelled */
+    log_error("webhook %lld: the permissions of its maker could not be read", (long long)hook->id);
     return now_ms + BROKEN_PAUSE_MS;
 }
 
-/* Whoever waits for longer began to while the clock was ahead. */
+/* A delivery that is to wait for longer than this was stored while the clock was ahead. */
 static int64_t longest_pause(const struct deliverer *deliverer) {
-    return webhook_longest_pause(deliverer->options.retry_ms) + UNNOTED_PAUSE_MS;
+    return webhook_longest_pause(deliverer->options.retry_ms) + NOT_STORED_PAUSE_MS;
 }
 
-/* Starts what is due. When to look again: as a moment of the wall clock. */
+/* Starts the due deliveries of all webhooks. Returns when to look again, by the wall clock. */
 static int64_t start_due(struct deliverer *deliverer) {
     struct arena arena = { 0 };
     struct waiting_hooks waiting = { 0 };
@@ -280,7 +293,7 @@ static int64_t start_due(struct deliverer *deliverer) {
     return next_ms;
 }
 
-/* All that ended, noted in one transaction. */
+/* Stores how all these deliveries ended, in one transaction. */
 struct settling {
     struct store_command command; /* first */
     struct queue_item *ended;
@@ -289,13 +302,13 @@ struct settling {
 static enum status settle_one(struct store_view *tx, const struct posting *posting) {
     if (!posting->obstacle && posting->job.outcome == FETCH_OK)
         return store_delivered(tx, &posting->delivery, posting->attempt.now_ms);
-    /* One that was cut short by our own end is made again after the start. */
+    /* The end of this server aborted it. It stays pending, and the next start makes it again. */
     if (!posting->obstacle && posting->job.outcome == FETCH_STOPPED)
         return STATUS_OK;
     return store_not_delivered(tx, &posting->delivery, &posting->attempt);
 }
 
-static enum status settle(struct store_view *tx, struct store_command *command) {
+static enum status settle_all(struct store_view *tx, struct store_command *command) {
     enum status status = STATUS_OK;
     for (struct queue_item *item = ((struct settling *)command)->ended; item && status == STATUS_OK;
          item = item->next)
@@ -303,7 +316,7 @@ static enum status settle(struct store_view *tx, struct store_command *command) 
     return status;
 }
 
-/* What is to be noted if it failed. */
+/* What the store is to know of the attempt, if it failed. */
 static struct delivery_attempt attempt_of(struct posting *posting) {
     struct delivery_attempt attempt = { .now_ms = time_now_ms() };
     if (posting->obstacle) {
@@ -320,17 +333,17 @@ static struct delivery_attempt attempt_of(struct posting *posting) {
 }
 
 static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
-    struct settling settling = { .command = { .on_behalf_of = &store_nobody, .run = settle },
+    struct settling settling = { .command = { .on_behalf_of = &store_nobody, .run = settle_all },
                                  .ended = ended };
     for (struct queue_item *item = ended; item; item = item->next)
         ((struct posting *)item)->attempt = attempt_of((struct posting *)item);
     if (store_run(deliverer->options.store, &settling.command) == STATUS_OK)
         return true;
-    log_error("what became of webhook deliveries could not be noted; they are repeated");
+    log_error("the outcomes of webhook deliveries could not be stored; they are delivered again");
     return false;
 }
 
-/* False when what became of them could not be noted. */
+/* Frees the postings that ended. False when their outcomes could not be stored. */
 static bool take_ended(struct deliverer *deliverer, struct queue_item *item) {
     bool noted = !item || note_outcomes(deliverer, item);
     for (struct queue_item *next; item; item = next) {
@@ -346,10 +359,10 @@ static bool take_ended(struct deliverer *deliverer, struct queue_item *item) {
     return noted;
 }
 
-static void *run(void *argument) {
+static void *run_deliverer(void *argument) {
     struct deliverer *deliverer = argument;
     (void)pthread_setname_np(pthread_self(), "webhooks");
-    int64_t next_ms = 0; /* what lay there before the start is due at once */
+    int64_t next_ms = 0; /* the first look is for what lay there before the start */
     uint64_t seen = 0;
     while (!atomic_load(&deliverer->is_stopping)) {
         uint64_t changes = store_outbox_changes(deliverer->options.store);
@@ -363,9 +376,10 @@ static void *run(void *argument) {
         int wait_ms = left_ms < LOOK_EVERY_MS ? (int)(left_ms > 0 ? left_ms : 0) : LOOK_EVERY_MS;
         struct queue_item *ended = queue_take_all(&deliverer->ended, wait_ms);
         if (!take_ended(deliverer, ended))
-            next_ms = time_now_ms() + UNNOTED_PAUSE_MS; /* else they were posted over and over */
+            next_ms =
+                time_now_ms() + NOT_STORED_PAUSE_MS; /* else they would be posted over and over */
         else if (ended)
-            next_ms = 0; /* what waited behind it may go */
+            next_ms = 0; /* the next ones of their queues may be due */
     }
     return NULL;
 }
@@ -373,7 +387,7 @@ static void *run(void *argument) {
 static void free_deliverer(struct deliverer *deliverer) {
     store_view_close(deliverer->view);
     fetcher_stop(deliverer->fetcher);
-    (void)take_ended(deliverer, queue_take_all(&deliverer->ended, 0)); /* it logs */
+    (void)take_ended(deliverer, queue_take_all(&deliverer->ended, 0)); /* logs a failure */
     queue_destroy(&deliverer->ended);
     free(deliverer);
 }
@@ -387,9 +401,9 @@ struct deliverer *deliverer_start(const struct deliver_options *options) {
     deliverer->options = *options;
     deliverer->view = store_view_open(options->store);
     deliverer->fetcher = fetcher_start(
-        &(struct fetch_options){ .allowed_hosts = options->allowed_hosts, .jobs_max = PLACES });
+        &(struct fetch_options){ .allowed_hosts = options->allowed_hosts, .jobs_max = SLOTS });
     if (deliverer->view && deliverer->fetcher &&
-        pthread_create(&deliverer->thread, NULL, run, deliverer) == 0)
+        pthread_create(&deliverer->thread, NULL, run_deliverer, deliverer) == 0)
         return deliverer;
     free_deliverer(deliverer);
     return NULL;

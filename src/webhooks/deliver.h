@@ -6,24 +6,27 @@
 #include "store/store.h"
 
 /**
- * Brings what lies in the outbox to the webhooks' URLs: at least once, and one user's events to one
- * webhook in order. An attempt that fails is repeated with growing pauses, ten in all; ten
- * deliveries in a row that failed so make their webhook inactive (docs/contract.md section 9). A
- * webhook that does not answer holds no other one up.
+ * The thread that posts what lies in the outbox to the webhooks' URLs (docs/contract.md section 9).
+ * Each event arrives at least once, and the events of one user arrive at one webhook in their
+ * order. rules/webhook.h decides when an attempt is made again and when a webhook is made inactive.
+ * A receiver that does not answer delays no other one.
  */
 struct deliverer;
 
 struct deliver_options {
     struct store *store;
-    const struct seal_key *key; /* of the shared secrets */
+    const struct seal_key *key; /* that the shared secrets are encrypted with */
     const char *allowed_hosts;  /* as in fetch_options */
-    int64_t retry_ms;           /* the first pause; each further one is twice as long */
+    int64_t retry_ms;           /* between the first two attempts; each pause doubles the last */
 };
 
-/** NULL when the system refuses threads or descriptors. */
+/** Starts the thread, and a fetcher for it. NULL when the system refuses threads or descriptors. */
 struct deliverer *deliverer_start(const struct deliver_options *options) MUST_CHECK;
 
-/** Lets attempts that run end or aborts them: they will be made again. Takes NULL. */
+/**
+ * Stops the thread and waits for it. Attempts in flight are aborted; they do not count, and the
+ * next start makes them again. Takes NULL.
+ */
 void deliverer_stop(struct deliverer *deliverer);
 
 #endif

@@ -32,7 +32,7 @@ test('a receiver is not posted to over and over while the disk is full, and agai
     await arrival(1);
     faults.arm('write', 1, { code: ENOSPC, lasts: true });
     waiting[0].end();
-    await until('the outcome cannot be noted', () => /what became of webhook deliveries could not be noted/.test(server.stderr));
+    await until('the outcome cannot be stored', () => /the outcomes of webhook deliveries could not be stored/.test(server.stderr));
     await sleep(1000); // it looks ten times a second for what is due; the next time to post is 10 s off
     assert.equal(came, 1);
     assert.ok(faults.mend('write') > 0);
