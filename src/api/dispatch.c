@@ -10,6 +10,7 @@
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "crypto/base64.h"
+#include "rules/messages.h"
 #include "service/resources.h"
 
 enum {
@@ -25,8 +26,8 @@ static void refuse_path(struct request *request) {
     struct text path = request->path;
     bool is_cut = path.len > SHOWN_MAX;
     struct text message =
-        arena_printf(request->arena, "Roster has no %.*s%s; what it has is listed at /api/docs.",
-                     is_cut ? SHOWN_MAX : (int)path.len, path.at, is_cut ? "..." : "");
+        arena_printf(request->arena, message_no_route, is_cut ? SHOWN_MAX : (int)path.len, path.at,
+                     is_cut ? "..." : "");
     reply_failure(request, STATUS_NOT_FOUND, message.at, NULL);
 }
 
@@ -44,8 +45,8 @@ static void refuse_method(struct request *request) {
 static bool is_ambiguous(struct request *request) {
     static const struct {
         const char *header, *message;
-    } single[] = { { "Authorization", "A request must have one Authorization header." },
-                   { "Content-Type", "A request must have one Content-Type header." } };
+    } single[] = { { "Authorization", message_two_authorizations },
+                   { "Content-Type", message_two_content_types } };
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
         unsigned count;
         (void)exchange_header_list(request->exchange, single[i].header, &count);
@@ -248,11 +249,7 @@ static bool is_forged(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
     if (!is_basic(request, scheme) || !route_writes(request->route) || !cors_is_foreign(request))
         return false;
-    reply_failure(request, STATUS_FORBIDDEN,
-                  "A page of another origin had the browser send this, with a Basic password, which"
-                  " it may have added by itself. Use a bearer token, or name the origin in"
-                  " --cors-origins.",
-                  NULL);
+    reply_failure(request, STATUS_FORBIDDEN, message_foreign_page, NULL);
     return true;
 }
 
@@ -327,10 +324,7 @@ static void admit_unchecked(struct request *request) {
     if (atomic_fetch_add(&request->app->unchecked, 1) < UNCHECKED_BODIES)
         return;
     app_note_refusal(request->app, REFUSAL_large_body);
-    reply_failure(request, STATUS_UNAVAILABLE,
-                  "Too many large bodies come with a password that is not known yet. Wait 1 seconds"
-                  " and try again.",
-                  NULL);
+    reply_failure(request, STATUS_UNAVAILABLE, message_unchecked_bodies, NULL);
 }
 
 /* Only what holds whatever the body is. Who may do what is decided when the body is there: a right
@@ -385,7 +379,7 @@ void dispatch_refusal(struct exchange *exchange, enum status status, const char 
                                .arena = exchange->arena };
     if (status == STATUS_TOO_LARGE && exchange->body_limit == STRANGER_BODY) {
         app_note_refusal(request.app, REFUSAL_body);
-        reason = "The body is larger than 16 KiB, and comes without credentials.";
+        reason = message_stranger_body;
     }
     reply_failure(&request, status, reason, NULL);
 }

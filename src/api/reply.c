@@ -1,8 +1,11 @@
 /* The envelopes, and the bare bodies that stand for them in the hosted service. */
 #include "api/reply.h"
+
+#include "api/status.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
 #include "json/json.h"
+#include "rules/messages.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,32 +20,24 @@ static void send_json(struct request *request, unsigned http_status, const struc
     reply->body = buffer_text(body);
 }
 
-static void tell_to_come_again(struct exchange *exchange) {
+static void ask_to_retry(struct exchange *exchange) {
     for (unsigned i = 0; i < exchange->reply.header_count; i++)
         if (strcmp(exchange->reply.headers[i].name, "Retry-After") == 0)
             return;
     reply_header(exchange, "Retry-After", "1");
 }
 
-/* Where memory was short, what looked wrong to us may have been right: a client must not be told
- * that it made a mistake, nor be shown half a record. */
+/* When the arena has failed, the body may be half a record, or say of valid input that it is not.
+ * The client gets an error of the server instead. */
 void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
     send_json(request, http_status, body);
     if (!request->arena->failed)
         return;
-    if (request->arena->is_over_budget) {
-        tell_to_come_again(request->exchange);
-        request->exchange->reply.http_status = 503;
-        request->exchange->reply.body =
-            TEXT("{\"Status\":503,\"Message\":\"The server holds as much for other requests as it"
-                 " may. Wait 1 seconds and try again.\",\"Value\":null,\"Errors\":null,"
-                 "\"WasSuccessful\":false}");
-        return;
-    }
-    request->exchange->reply.http_status = 500;
-    request->exchange->reply.body =
-        TEXT("{\"Status\":500,\"Message\":\"An error has occurred.\",\"Value\":null,"
-             "\"Errors\":null,\"WasSuccessful\":false}");
+    enum status status = request->arena->is_over_budget ? STATUS_FULL : STATUS_BROKEN;
+    if (status == STATUS_FULL)
+        ask_to_retry(request->exchange);
+    request->exchange->reply.http_status = status_http(status);
+    request->exchange->reply.body = status_envelope(status);
 }
 
 /* Under nexudus, 401 and 403 are both a 401 without a body, and 404 is a bare string. */
@@ -98,7 +93,7 @@ void reply_failure(struct request *request, enum status status, const char *mess
     add_failure(&body, errors);
     if (status == STATUS_BUSY || status == STATUS_FULL || status == STATUS_UNAVAILABLE ||
         status == STATUS_TOO_SLOW)
-        tell_to_come_again(request->exchange);
+        ask_to_retry(request->exchange);
     reply_json(request, status_http(status), &body);
 }
 
@@ -106,10 +101,8 @@ void reply_busy(struct request *request, int64_t wait_s) {
     struct text seconds = arena_printf(request->arena, "%lld", (long long)wait_s);
     struct buffer body;
     buffer_init(&body, request->arena, 256);
-    buffer_printf(&body,
-                  "{\"Status\":429,\"Message\":\"You ask too often. Wait %lld seconds and try"
-                  " again.\"",
-                  (long long)wait_s);
+    buffer_add(&body, TEXT("{\"Status\":429,\"Message\":"));
+    json_add_string(&body, arena_printf(request->arena, message_rate, (long long)wait_s));
     add_failure(&body, NULL);
     if (seconds.at)
         reply_header(request->exchange, "Retry-After", seconds.at);
@@ -192,8 +185,7 @@ void reply_unauthenticated(struct request *request, const char *error) {
     if (request->app->accepts_basic)
         reply_header(request->exchange, "WWW-Authenticate",
                      "Basic realm=\"Roster\", charset=\"UTF-8\"");
-    reply_failure(request, STATUS_UNAUTHENTICATED,
-                  error ? "The credentials are not valid (any more)." : NULL, NULL);
+    reply_failure(request, STATUS_UNAUTHENTICATED, error ? message_credentials : NULL, NULL);
 }
 
 void reply_forbidden(struct request *request, unsigned permission) {
@@ -201,19 +193,16 @@ void reply_forbidden(struct request *request, unsigned permission) {
     permission_name(permission, name);
     struct text challenge =
         arena_printf(request->arena, "Bearer error=\"insufficient_scope\", scope=\"%s\"", name);
-    struct text message = arena_printf(
-        request->arena, "This needs the role %s, or an unrestricted administrator.", name);
+    struct text message = arena_printf(request->arena, message_role, name);
     if (challenge.at)
         reply_header(request->exchange, "WWW-Authenticate", challenge.at);
     reply_failure(request, STATUS_FORBIDDEN, message.at, NULL);
 }
 
 void reply_wrong_password(struct request *request) {
-    reply_action(request,
-                 &(struct action){
-                     .http_status = 500,
-                     .message = TEXT("The email address or password you entered is not valid."),
-                     .by = { request->principal.email, time_now_ms() } });
+    reply_action(request, &(struct action){ .http_status = 500,
+                                            .message = MESSAGE_TEXT(wrong_password),
+                                            .by = { request->principal.email, time_now_ms() } });
 }
 
 void reply_grant(struct request *request, const struct grant *grant) {

@@ -1,19 +1,11 @@
-/* The outcomes of operations, from one table. */
+/* The names of statuses. */
 #include "base/status.h"
 
-static const struct {
-    unsigned http;
-    const char *message;
-} statuses[] = {
-#define STATUS(name, http, message) [STATUS_##name] = { http, message },
+const char *status_name(enum status status) {
+    static const char *const names[] = {
+#define STATUS(name) [STATUS_##name] = #name,
 #include "base/status.def"
 #undef STATUS
-};
-
-unsigned status_http(enum status status) {
-    return statuses[status].http;
-}
-
-const char *status_message(enum status status) {
-    return statuses[status].message;
+    };
+    return names[status];
 }

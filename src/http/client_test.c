@@ -5,6 +5,7 @@
 #include "http/h2.h"
 #include "http/serve.h"
 
+#include "api/status.h"
 #include "base/budget.h"
 
 /* So that its turns can be taken one by one. */

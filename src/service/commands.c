@@ -132,5 +132,5 @@ struct text command_reason(const struct command_outcome *outcome) {
     bool has_reason = outcome->status == STATUS_CONFLICT || outcome->status == STATUS_STALE;
     if (!error && has_reason && outcome->mutation->conflict.at)
         return outcome->mutation->conflict;
-    return error ? error->message : text_of(status_message(outcome->status));
+    return error ? error->message : (struct text){ 0 };
 }

@@ -50,7 +50,10 @@ enum status command_batch_prepare(struct command_batch *batch) MUST_CHECK;
  */
 enum status command_batch_run(struct command_batch *batch, struct store_view *tx) MUST_CHECK;
 
-/** Why a record's outcome is not OK. Lives as long as the run. */
+/**
+ * Why a record's outcome is not OK; `at` NULL: its status says all there is to say. Lives as long
+ * as the run.
+ */
 struct text command_reason(const struct command_outcome *outcome);
 
 #endif

@@ -68,7 +68,7 @@ static enum status add(struct seeding *seeding, struct mutation *row) {
         return STATUS_OK;
     const struct error *error = row->errors.first;
     struct text what = error ? error->property : text_of(row->resource->table->noun);
-    struct text why = error ? error->message : text_of(status_message(status));
+    struct text why = error ? error->message : text_of(status_name(status));
     log_error("the first %s with the Id %lld cannot be made: %.*s: %.*s",
               row->resource->table->noun, (long long)row->new_id, (int)what.len, what.at,
               (int)why.len, why.at);

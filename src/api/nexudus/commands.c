@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/nexudus/write.h"
 #include "api/reply.h"
+#include "api/status.h"
 #include "api/wait.h"
 #include "json/json.h"
 #include "model/tables.h"
@@ -52,12 +53,17 @@ struct running {
     struct errors errors;
 };
 
+static struct text reason_of(const struct command_outcome *outcome) {
+    struct text reason = command_reason(outcome);
+    return reason.at ? reason : text_of(status_message(outcome->status));
+}
+
 static bool reserve_reply(const struct running *running) {
     const struct command_batch *batch = &running->batch;
     size_t size = OUTCOMES_MAX + batch->ids->len * (size_t)OUTCOME_MAX;
     for (uint32_t i = 0; i < batch->ids->len; i++)
         if (batch->outcomes[i].status != STATUS_OK)
-            size += ESCAPED_MAX * command_reason(&batch->outcomes[i]).len;
+            size += ESCAPED_MAX * reason_of(&batch->outcomes[i]).len;
     return arena_reserve(running->request->arena, size);
 }
 
@@ -85,7 +91,7 @@ static void reply_outcomes(struct running *running) {
             continue;
         buffer_printf(&failures, "%s{\"AttemptedValue\":%lld,\"Message\":", failed++ ? "," : "[",
                       (long long)ids->ids[i]);
-        json_add_string(&failures, command_reason(outcome));
+        json_add_string(&failures, reason_of(outcome));
         buffer_add(&failures, TEXT(",\"PropertyName\":\"Ids\"}"));
     }
     if (failed)

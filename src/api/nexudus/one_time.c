@@ -9,6 +9,7 @@
 #include "auth/sign_in.h"
 #include "json/json.h"
 #include "model/tables.h"
+#include "rules/messages.h"
 
 enum { DEFAULT_MINUTES = 30, EXCHANGE_MINUTES = 1440, EXCHANGE_MINUTES_MAX = 10080 };
 
@@ -36,10 +37,7 @@ static void issued(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     switch (one_time->command.status) {
     case STATUS_OK: reply_token(request, one_time->token); break;
-    case STATUS_CONFLICT:
-        reply_failure(request, STATUS_CONFLICT,
-                      "This user may not sign in, or must set a new password first.", NULL);
-        break;
+    case STATUS_CONFLICT: reply_failure(request, STATUS_CONFLICT, message_no_sign_in, NULL); break;
     default: reply_failure(request, one_time->command.status, NULL, NULL); break;
     }
 }
@@ -187,7 +185,7 @@ void one_time_exchange(struct request *request) {
         struct errors errors = { 0 };
         errors_add(&errors, request->arena,
                    &(struct error){ .property = TEXT("validForInMinutes"),
-                                    .message = TEXT("must be an integer from 1 to 10080") });
+                                    .message = MESSAGE_TEXT(valid_minutes) });
         reply_invalid(request, &errors);
         return;
     }

@@ -62,7 +62,7 @@ void business_by_host(struct request *request) {
         return;
     }
     if (!own.len) { /* HTTP/1.0 */
-        reply_failure(request, STATUS_BAD_INPUT, "The request must have a Host.", NULL);
+        reply_failure(request, STATUS_BAD_INPUT, message_no_host, NULL);
         return;
     }
     struct place *place = arena_alloc(request->arena, sizeof *place);

@@ -3,10 +3,12 @@
 #include "api/body.h"
 #include "api/handlers.h"
 #include "api/reply.h"
+#include "api/status.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"
 #include "crypto/base64.h"
 #include "json/json.h"
+#include "rules/messages.h"
 #include "rules/validate.h"
 
 enum { CLIENT_ID_MAX = 255 };
@@ -76,15 +78,14 @@ static bool find_client_id(struct request *request, struct text in_form, struct 
         if (!sources[i].len)
             continue;
         if (count > 1 || (client_id->len && !text_equal(*client_id, sources[i]))) {
-            reply_error(request, 400, TEXT("invalid_request"), TEXT("client_id is given twice."));
+            reply_error(request, 400, TEXT("invalid_request"), MESSAGE_TEXT(two_client_ids));
             return false;
         }
         *client_id = sources[i];
     }
     if (validate_is_line(*client_id, CLIENT_ID_MAX))
         return true;
-    reply_error(request, 400, TEXT("invalid_request"),
-                TEXT("client_id must have at most 255 characters, all of which can be printed."));
+    reply_error(request, 400, TEXT("invalid_request"), MESSAGE_TEXT(client_id));
     return false;
 }
 
@@ -102,8 +103,7 @@ static void signed_in(struct exchange *exchange) {
     switch (sign_in->result) {
     case SIGN_IN_OK: reply_grant(request, &sign_in->grant); break;
     case SIGN_IN_WRONG:
-        reply_error(request, 400, TEXT("invalid_grant"),
-                    TEXT("The user name or password is incorrect."));
+        reply_error(request, 400, TEXT("invalid_grant"), MESSAGE_TEXT(wrong_user_name));
         break;
     case SIGN_IN_TWO_FACTOR:
         reply_error(request, 400, TEXT("two_factor_auth_check"), (struct text){ 0 });
@@ -128,8 +128,7 @@ static void grant_by_password(struct request *request, const struct token_form *
         return;
     }
     if (!form->username.len || !form->password.len) {
-        reply_error(request, 400, TEXT("invalid_request"),
-                    TEXT("username and password are required."));
+        reply_error(request, 400, TEXT("invalid_request"), MESSAGE_TEXT(password_grant));
         return;
     }
     struct text client_id;
@@ -178,7 +177,7 @@ static void grant_by_refresh(struct request *request, const struct token_form *f
         return;
     }
     if (!form->refresh_token.len) {
-        reply_error(request, 400, TEXT("invalid_request"), TEXT("refresh_token is required."));
+        reply_error(request, 400, TEXT("invalid_request"), MESSAGE_TEXT(refresh_grant));
         return;
     }
     struct text client_id;
@@ -198,8 +197,7 @@ static void grant_by_refresh(struct request *request, const struct token_form *f
 void token_post(struct request *request) {
     struct token_form form = { 0 };
     if (!read_form(request, &form))
-        reply_error(request, 400, TEXT("invalid_request"),
-                    TEXT("The form is malformed, or names something twice."));
+        reply_error(request, 400, TEXT("invalid_request"), MESSAGE_TEXT(form));
     else if (text_equal(form.grant_type, TEXT("password")))
         grant_by_password(request, &form);
     else if (text_equal(form.grant_type, TEXT("refresh_token")))

@@ -133,7 +133,9 @@ static void reply_write(struct request *request, enum status status) {
     switch (status) {
     case STATUS_OK: reply_written(request, mutation); break;
     case STATUS_BAD_INPUT: reply_invalid(request, &mutation->errors); break;
-    case STATUS_FORBIDDEN_CHANGE: reply_failure(request, status, NULL, mutation->errors.first); break;
+    case STATUS_FORBIDDEN_CHANGE:
+        reply_failure(request, status, NULL, mutation->errors.first);
+        break;
     case STATUS_CONFLICT:
     case STATUS_STALE: reply_failure(request, status, mutation->conflict.at, NULL); break;
     default: reply_failure(request, status, NULL, NULL); break;

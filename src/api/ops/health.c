@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
+#include "rules/messages.h"
 
 void health_get(struct request *request) {
     struct buffer body;
@@ -30,8 +31,7 @@ static void probed(struct exchange *exchange) {
     if (probe->command.status == STATUS_OK)
         health_get(probe->request);
     else
-        reply_failure(probe->request, STATUS_UNAVAILABLE,
-                      "The disk refuses writes. See the server's log.", NULL);
+        reply_failure(probe->request, STATUS_UNAVAILABLE, message_disk_refuses, NULL);
 }
 
 /* A server that drains answers 503 to everything. */
