@@ -1,5 +1,6 @@
-/* Failed sign-ins by address: a table of fixed size, so that no number of addresses can fill the
- * memory. Where it is full, the address with the fewest failures is forgotten. */
+/* Counts failed sign-ins by client address, in a set-associative table of fixed size, so that no
+ * number of addresses can fill the memory. When a set is full, the address with the fewest failures
+ * is forgotten. */
 #include "auth/attempts.h"
 
 #include "base/mutex.h"
@@ -13,9 +14,9 @@ enum { SETS = 2048, WAYS = 8 };
 
 struct counter {
     struct in6_addr address;
-    int64_t since_ms; /* of the first attempt of a period; 0: a free place */
+    int64_t since_ms; /* when the first attempt of the period began; 0: the place is free */
     int64_t failures;
-    int64_t pending; /* attempts that have not ended */
+    int64_t pending; /* attempts in progress */
 };
 
 struct attempts {
@@ -52,7 +53,7 @@ static void forget_old(struct counter *counter, int64_t period_ms, int64_t now_m
     counter->since_ms = counter->pending ? now_ms : 0;
 }
 
-/* Where it is counted: in its own place, else in the one that is missed least. */
+/* Finds the counter of the address, or takes over the one of its set with the least in it. */
 static struct counter *find(struct attempts *attempts, const struct in6_addr *key, int64_t now_ms) {
     struct keyed_hash hash =
         keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key, sizeof *key });
@@ -69,7 +70,8 @@ static struct counter *find(struct attempts *attempts, const struct in6_addr *ke
     return least;
 }
 
-/* Those that have not ended may all be right: they are waited for only shortly. */
+/* Attempts in progress may all turn out right, so an address that is full because of them waits
+ * only one second. */
 int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
@@ -87,7 +89,7 @@ int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, i
     return (wait_ms + 999) / 1000;
 }
 
-/* Where its counter had to make room meanwhile, a failure is counted anew. */
+/* If the counter was taken over by another address meanwhile, a failure begins a new one. */
 void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
                   int64_t now_ms) {
     struct in6_addr key;

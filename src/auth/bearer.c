@@ -1,4 +1,5 @@
-/* Checking bearer tokens: in memory for those seen before, without a lock. */
+/* Bearer tokens, and a cache of credentials for each I/O thread. The cache belongs to one thread,
+ * so it needs no lock; entries become invalid together when the store's access epoch changes. */
 #include "auth/auth.h"
 
 #include "base/time.h"
@@ -9,8 +10,8 @@ enum { SLOTS = 4096 };
 
 struct entry {
     struct keyed_hash hash;
-    int64_t since_ms, expires_ms; /* before, the clock was ahead when it was remembered */
-    struct principal principal;   /* its e-mail points behind the entry */
+    int64_t since_ms, expires_ms; /* a clock below since_ms was set back */
+    struct principal principal;   /* its e-mail is `email` below */
     char email[];
 };
 
@@ -32,7 +33,7 @@ void token_cache_free(struct token_cache *cache) {
     free(cache);
 }
 
-/* Hashes are as good as random: any of their bits will do. */
+/* The bits of a keyed hash are as good as random, so any of them serve as an index. */
 static unsigned slot_of(const struct keyed_hash *hash) {
     return (hash->bytes[0] | (unsigned)hash->bytes[1] << 8) % SLOTS;
 }
@@ -55,7 +56,7 @@ void token_cache_put(struct token_cache *cache, const struct keyed_hash *hash, i
     struct entry **slot = &cache->slots[slot_of(hash)];
     struct entry *entry = malloc(sizeof *entry + principal->email.len);
     if (!entry)
-        return; /* it is only a cache */
+        return; /* a cache may miss */
     entry->hash = *hash;
     entry->since_ms = time_coarse_ms();
     entry->expires_ms = expires_ms;

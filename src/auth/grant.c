@@ -1,4 +1,4 @@
-/* Handing tokens out, and trading a refresh token for a new pair. */
+/* Issues tokens, and exchanges a refresh token for a new pair. */
 #include "auth/grant.h"
 
 #include "base/time.h"
@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
-/* For so long after its first use a refresh token gives the same pair again: two tabs refresh at
- * once, and a reply may be lost on its way. */
+/* How long after its first use a refresh token gives the same pair again: two tabs may refresh at
+ * once, and a reply may be lost. */
 enum { SAME_PAIR_MS = 10 * 1000, HOUR_MS = 60 * 60 * 1000 };
 
-/* Refresh tokens of a family that may be spent before it ends: every five minutes in 15 days. None
- * of them is forgotten, or who stole one would refresh until it is. */
+/* How many refresh tokens of a family may be spent before the family ends: one every five minutes
+ * for 15 days. Spent tokens are never forgotten while the family lives; otherwise a thief could
+ * refresh until the stolen one is forgotten. */
 enum { SPENT_MAX = 5000 };
 
 static enum status keep(struct store_view *tx, struct token *token,
@@ -48,7 +49,7 @@ int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifeti
     return lifetime_ms < left_ms ? now_ms + lifetime_ms : session->ends_ms;
 }
 
-/* Keeps the pair that stands in `grant`. */
+/* Stores the pair in `grant`. */
 static enum status keep_pair(const struct auth *auth, struct store_view *tx,
                              const struct token *session, struct grant *grant) {
     struct token token = *session;
@@ -67,8 +68,9 @@ static enum status keep_pair(const struct auth *auth, struct store_view *tx,
     return status;
 }
 
-/* Signing in with the name of another client each time is no way to fill the disk: past so many
- * sessions of an hour they are told no more. Kinds are bits. */
+/* Audits a client that is new to the user. A caller with another client name at each sign-in must
+ * not fill the disk, so above a number of sessions in an hour no more rows are written. The kinds
+ * are bits. */
 static enum status audit_client(struct store_view *tx, const struct token *session,
                                 struct text email) {
     enum { OF_CLIENTS = 1 << TOKEN_ACCESS | 1 << TOKEN_REFRESH | 1 << TOKEN_SPENT };
@@ -87,9 +89,9 @@ enum status grant_issue(const struct auth *auth, struct store_view *tx, const st
     return status == STATUS_OK ? keep_pair(auth, tx, session, grant) : status;
 }
 
-/* The token of a kind that follows a refresh token: as good as random to who has not the server's
- * key, and the same for every process that has it. So nothing is kept in clear to be given again.
- */
+/* Derives a token of the pair that follows a refresh token. Without the server's key it is as good
+ * as random; every process with the key derives the same. So the pair can be given again without
+ * storing it in clear text. */
 static void follow(const struct seal_key *key, struct text spent, enum token_kind kind,
                    char out[TOKEN_TEXT_SIZE]) {
     char text[64 + TOKEN_TEXT_SIZE];
@@ -117,7 +119,7 @@ static bool is_of_client(const struct refresh *refresh, const struct token *toke
     return !refresh->client_id.at || text_equal(refresh->client_id, token->client_id);
 }
 
-/* May the user of this token go on? UNAUTHENTICATED: no, and nothing happens. */
+/* UNAUTHENTICATED if the user of the token is not admitted any more. */
 static enum status judge_user(const struct refresh *refresh, struct store_view *tx,
                               const struct token *token) {
     struct record user;
@@ -129,20 +131,22 @@ static enum status judge_user(const struct refresh *refresh, struct store_view *
     return is_admitted ? STATUS_OK : STATUS_UNAUTHENTICATED;
 }
 
-/* How long the access token of the pair is still good; where it is over, the refresh token is not.
- */
+/* Sets the remaining lifetime of the pair's access token; 0 if that has expired, which the refresh
+ * token may outlive. */
 static enum status find_lifetime(struct refresh *refresh, struct store_view *tx, int64_t now_ms) {
     struct token access;
     enum status status = find(tx, refresh->grant.access, refresh->arena, &access);
     refresh->grant.lifetime_ms = 0;
     if (status == STATUS_OK && access.expires_ms > now_ms)
-        refresh->grant.lifetime_ms = access.expires_ms - now_ms + 999; /* at once it is the same */
+        refresh->grant.lifetime_ms =
+            access.expires_ms - now_ms +
+            999; /* rounded up, so that it is unchanged right after issue */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* A spent token came again. NOT_FOUND: not soon after its first use, or not by its client, or what
- * it was traded for is gone. The moment of the first use is when that was issued; the clocks of two
- * machines may differ a little. */
+/* A spent token came again: finds the pair that it was exchanged for. NOT_FOUND: its first use was
+ * too long ago, it comes from another client, or the pair is gone. The pair was issued at the first
+ * use. The clocks of two machines may differ a little, so a small negative age is accepted. */
 static enum status find_pair(struct refresh *refresh, struct store_view *tx,
                              const struct token *spent) {
     struct token next;
@@ -209,7 +213,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
     struct token token;
     struct token_hash hash = token_hash(refresh->token);
     refresh->result = STATUS_UNAUTHENTICATED;
-    refresh->ended_user_id = 0; /* this may be a second run */
+    refresh->ended_user_id = 0; /* this may be the second run */
     enum status status = store_token(tx, &hash, refresh->arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;

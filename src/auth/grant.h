@@ -3,49 +3,51 @@
 
 #include "auth/auth.h"
 
-/** A new pair of tokens, in clear: for the client alone. No NUL. */
+/** A new pair of tokens in clear text, for the client only. Not NUL-terminated. */
 struct grant {
     char access[TOKEN_TEXT_SIZE];
     char refresh[TOKEN_TEXT_SIZE];
-    int64_t lifetime_ms; /* of the access token */
+    int64_t lifetime_ms; /* lifetime of the access token */
 };
 
-/** What the tokens of a new sign-in have in common: a family of their own, and no end. */
+/** What the tokens of a new sign-in have in common: a new family, and no end. */
 struct token grant_session(int64_t user_id, struct text client_id);
 
 /**
- * What a token has that a caller makes for a user: it ends with what let the caller in, and no
- * later. For himself it is of the same family, for somebody else of a family that rests on his;
- * what a password makes rests on that password.
+ * What a token inherits that a caller makes for a user: it ends with the caller's credential at the
+ * latest. If the caller came with a token and makes one for themselves, it is of the same family.
+ * Otherwise it gets a new family that depends on the caller's family or password.
  */
 struct token grant_derived(const struct principal *maker, int64_t user_id);
 
-/** When a token of a session expires that is to last so long. */
+/** When a token of the session expires that may last `lifetime_ms`. */
 int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms);
 
 /**
- * Issues an access and a refresh token to a client of a user, inside a transaction; the client's
- * refresh tokens so far go. Of `session`, a new one or a token of it, they take the user, the
- * client, the family with its parent, and the end. A client that is new to the user, whose address
- * is `email`, has an audit row. `grant` gets the tokens in clear.
+ * Issues an access and a refresh token to a client of a user, and revokes the client's refresh
+ * tokens so far. The user, the client, the family with its parent, and the end are those of
+ * `session`, which is a new session or a token of one. A client that is new to the user gets an
+ * audit row; `email` is the user's address. `grant` gets the tokens in clear text. Inside a
+ * transaction, on the writer's thread.
  */
 enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
                         struct text email, struct grant *grant) MUST_CHECK;
 
 /**
- * Room for the reply that hands a grant out. To be reserved before the commit: what is committed
- * has to be said, or the client is left with a spent token.
+ * Room for the reply with the tokens, to be reserved before the commit. Once a spent token is
+ * committed the reply must be possible, or the client has no valid token left.
  */
 enum { GRANT_REPLY_MAX = 4096 };
 
-/** Issues one token of a kind, 43 characters to `out`. */
+/** Issues one token of the kind in `token`; `out` gets its 43 characters. The writer's thread. */
 enum status grant_token(struct store_view *tx, struct token *token,
                         char out[TOKEN_TEXT_SIZE]) MUST_CHECK;
 
 /**
- * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. Used again by
- * its client within 10 s of that it gives the same pair again; later, or by another client, it was
- * stolen, and takes its family with it.
+ * The refresh grant (RFC 6749 section 6) with rotation: a refresh token works once. If its client
+ * uses it again within 10 s, it gets the same pair again. Later, or from another client, the token
+ * counts as stolen, and its family ends. The caller owns this, and must keep it until `done` is
+ * called.
  */
 struct refresh {
     struct store_command command; /* first */
@@ -53,15 +55,15 @@ struct refresh {
     const struct auth *auth;
     struct arena *arena;
     struct text token;
-    struct text client_id;                 /* `at` NULL: the one that the token was issued to */
+    struct text client_id;                 /* `at` NULL: the client of the token */
     const struct sockaddr *from;           /* of the client; NULL: not known */
     void (*done)(struct refresh *refresh); /* on the writer's thread */
     void *owner;
     /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
     enum status result;
     struct grant grant;
-    int64_t ended_user_id;       /* whose family was ended; 0: nobody's */
-    enum sign_in_event ended_by; /* and why */
+    int64_t ended_user_id;       /* the user whose family was ended; 0: none was */
+    enum sign_in_event ended_by; /* why it was ended */
 };
 
 enum status refresh_start(struct refresh *refresh) MUST_CHECK;

@@ -8,7 +8,7 @@
 #include "json/json.h"
 #include "model/tables.h"
 
-/* Not before, expires, and a random id that makes each token another one. */
+/* The claims of the JWT. The random id makes each token unique. */
 static struct text make_claims(const struct one_time *one_time, const struct record *user,
                                const struct token *kept) {
     char id[TOKEN_TEXT_SIZE];
@@ -48,8 +48,9 @@ static struct text sign(const struct one_time *one_time, struct text claims) {
     return buffer_text(&token);
 }
 
-/* It passes by passwords and codes, so it is not for those who must set a new password, and for
- * somebody else only an unrestricted administrator may have it. */
+/* May the caller have a token for this user? A one-time token needs neither password nor code. So
+ * there is none for users who must set a new password, and only unrestricted administrators get one
+ * for another user. */
 static enum status judge_user(const struct one_time *one_time, struct store_view *tx,
                               struct record *user) {
     const struct principal *caller = one_time->caller;
@@ -81,7 +82,8 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
         return STATUS_BROKEN;
     token.hash = token_hash(one_time->token);
     status = store_add_token(tx, &token);
-    if (status == STATUS_OK && caller->user_id != one_time->user_id) /* the own is a sign-in */
+    if (status == STATUS_OK &&
+        caller->user_id != one_time->user_id) /* one's own token is a sign-in, not audited here */
         status =
             store_audit_tokens(tx, one_time->user_id, TEXT("OneTimeToken"), TEXT("issued"), &by);
     return status;

@@ -4,9 +4,9 @@
 #include "auth/grant.h"
 
 /**
- * A one-time sign-in token: a JWT (RFC 7519) signed with HS256, so that clients who look into it
- * find what the service puts there, good for one exchange. Kept like every token: as a hash, in the
- * store.
+ * Issues a one-time sign-in token: a JWT (RFC 7519) signed with HS256, since clients may look into
+ * it for the claims of the hosted service. It is good for one exchange and stored as a hash, like
+ * every token.
  */
 struct one_time {
     struct store_command command; /* first */
@@ -15,31 +15,33 @@ struct one_time {
     struct arena *arena;
     int64_t user_id;
     int64_t lifetime_ms;
-    const struct principal *caller; /* the user, or an unrestricted administrator */
+    const struct principal *caller; /* must be the user or an unrestricted administrator */
     /* out */
-    struct text token; /* in clear */
+    struct text token; /* in clear text */
 };
 
 /**
- * A command's `run`: makes a token for the user, which ends with the caller's credential at the
- * latest. STATUS_FORBIDDEN (the caller is somebody else and no administrator), NOT_FOUND,
- * CONFLICT (the user is not admitted, or must set a new password first), BROKEN.
+ * The `run` of a command: issues a token for the user, which ends with the caller's credential at
+ * the latest. STATUS_FORBIDDEN: the caller is another user and no administrator. NOT_FOUND.
+ * CONFLICT: the user is not admitted or must set a new password first. BROKEN. The writer's thread.
  */
 enum status one_time_issue(struct store_view *tx, struct store_command *command);
 
-/** A one-time token on its way to a pair of tokens, which are of its family and end when it says.
+/**
+ * Exchanges a one-time token for a pair of tokens, which belong to its family and end when it says.
  */
 struct one_time_exchange {
     struct store_command command; /* first */
-    const struct auth *auth;      /* its token lifetime is the one wanted */
+    const struct auth *auth;      /* with the token lifetime that the caller asked for */
     struct arena *arena;
     struct text token;
-    int64_t
-        session_ms; /* how long all that comes of it may last; TOKEN_ENDLESS: as long as it likes */
+    int64_t session_ms; /* limit for the whole session; TOKEN_ENDLESS: none */
     struct grant grant;
 };
 
-/** A command's `run`. STATUS_UNAUTHENTICATED: unknown, used, expired, or the user is not admitted.
+/**
+ * The `run` of a command. STATUS_UNAUTHENTICATED: the token is unknown, used or expired, or the
+ * user is not admitted. The writer's thread.
  */
 enum status one_time_trade(struct store_view *tx, struct store_command *command);
 

@@ -1,4 +1,4 @@
-/* Hashing and checking passwords, on the threads that are there for it. */
+/* Hashes and verifies passwords on threads of their own, since each costs about 20 ms of a core. */
 #include "auth/password_job.h"
 
 #include "crypto/secret.h"
@@ -42,7 +42,8 @@ struct password_figures passwords_figures(struct passwords *passwords) {
     };
 }
 
-/* The form as given is old even where the hash is not: the next one is of the normal form. */
+/* Verifies the password as it was given. If it matches, the hash is of a form that is not
+ * normalised and therefore counts as old: the replacement will be of the normal form. */
 static enum password_match verify_as_given(const struct password_job *job) {
     enum password_match match = password_verify(job->password, job->hash);
     if (match == PASSWORD_RIGHT && !password_is_cut(job->password, job->hash))
@@ -50,7 +51,8 @@ static enum password_match verify_as_given(const struct password_job *job) {
     return match;
 }
 
-/* When there is no memory for a replacement, right is still right; the next sign-in tries again. */
+/* If there is no memory for a replacement, the password is still right, and the next sign-in makes
+ * the replacement. */
 static void verify(struct password_job *job, struct text normal) {
     job->match = password_verify(normal, job->hash);
     if (job->match == PASSWORD_WRONG && !text_equal(normal, job->password))
@@ -72,7 +74,7 @@ static void run(struct job *base) {
         job->failed = !password_hash(normal, job->made);
     secret_wipe(room, sizeof room);
     atomic_fetch_add_explicit(job->count, 1, memory_order_relaxed);
-    job->done(job); /* after this the job may be gone */
+    job->done(job); /* `done` may free the job */
 }
 
 enum status password_submit(struct passwords *passwords, struct password_job *job) {

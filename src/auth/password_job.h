@@ -7,48 +7,48 @@
 #include <stdatomic.h>
 
 /**
- * The threads for passwords. Imported hashes that cost more than our own are checked on a single
- * thread of their own, so that guesses at them keep no other sign-in waiting.
+ * The threads that hash passwords. Imported hashes that are more expensive than our own are
+ * verified on one separate thread, so that guesses at them delay no other sign-in.
  */
 struct passwords;
 
 /**
- * Starts `threads` threads, and the one for dear hashes, with room for `limit` waiting jobs each.
- * NULL when the system refuses.
+ * Starts `threads` threads and the one for expensive hashes, with queues of `limit` jobs. NULL if
+ * the system refuses. Main thread, once.
  */
 struct passwords *passwords_start(unsigned threads, size_t limit) MUST_CHECK;
 
-/** Finishes what waits, stops the threads, frees. Takes NULL. */
+/** Finishes the jobs that wait, stops the threads, and frees. Accepts NULL. */
 void passwords_stop(struct passwords *passwords);
 
-/** Figures for those who watch over a server. Any thread. */
+/** Statistics for /metrics. Any thread. */
 struct password_figures {
-    uint64_t done, waiting, refused; /* hashed or checked at our own cost since the start */
-    uint64_t dear_done, dear_waiting, dear_refused; /* checked at a higher one */
+    uint64_t done, waiting, refused; /* at the cost of our own hashes, since the start */
+    uint64_t dear_done, dear_waiting, dear_refused; /* verified at a higher cost */
 };
 
 struct password_figures passwords_figures(struct passwords *passwords);
 
 /**
- * A password to be hashed or checked: only so, never on another thread while serving. Hashed is its
- * normal form (rules/password.h); checked is that form, and then the password as it was given,
- * since an imported hash may be of either. The caller owns it and everything in it until `done` was
- * called.
+ * A password to be hashed or verified. While the server runs this is done only by jobs, never on
+ * another thread. Hashing takes the normal form of the password (rules/password.h). Verifying tries
+ * the normal form, then the password as it was given, since an imported hash may be of either. The
+ * caller owns the job, and must keep it and everything in it until `done` is called.
  */
 struct password_job {
-    struct job job; /* first */
+    struct job job; /* first: pools queue jobs by this */
     struct text password;
-    struct text hash;                       /* to verify against; `at` NULL: make a hash */
-    void (*done)(struct password_job *job); /* called once, on a thread of the pool */
-    bool failed;                            /* memory was short; nothing below is valid */
+    struct text hash;                       /* to verify against; `at` NULL: hash the password */
+    void (*done)(struct password_job *job); /* called once, on one of the threads */
+    bool failed;                            /* there was no memory; nothing below is valid */
     enum password_match match;              /* result of a verification */
     char made[PASSWORD_HASH_MAX];           /* result of hashing; also made, as the
                                                replacement, when match is RIGHT_BUT_OLD (which
                                                becomes RIGHT if there is no memory for one) */
-    atomic_uint_fast64_t *count;            /* the machinery's own */
+    atomic_uint_fast64_t *count;            /* internal */
 };
 
-/** Queues a job. STATUS_BUSY when too much waits already; then `done` is never called. */
+/** Queues a job. STATUS_BUSY if its queue is full; `done` is then never called. Any thread. */
 enum status password_submit(struct passwords *passwords, struct password_job *job) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
-/* From a credential to who may do what: one decision, at the door and again wherever it is acted
- * on.
- */
+/* Decides from a credential who its user is and what that user may do. The decision is made when a
+ * request arrives, and again inside each transaction that acts for the user, so that nothing is
+ * done with a credential or a permission that was revoked meanwhile. */
 #include "auth/auth.h"
 
 #include "base/time.h"
@@ -38,7 +38,8 @@ struct credential auth_password_credential(int64_t user_id, struct text hash) {
     return credential;
 }
 
-/* A password is enough only for who needs neither a code nor a new one, and is not locked. */
+/* True if the password still authenticates by itself: it is unchanged, neither a code nor a new
+ * password is due, and the account is not locked. */
 static bool password_stands(const struct auth *auth, const struct record *user,
                             const struct credential *by) {
     const struct value *stored = &user->values[USER_Password];
@@ -50,7 +51,7 @@ static bool password_stands(const struct auth *auth, const struct record *user,
     return memcmp(proof.bytes, by->proof, sizeof by->proof) == 0;
 }
 
-/* Whose the token is, and what it belongs to. */
+/* Reads the token: its user, its family and its end. */
 static enum status read_token(struct store_view *view, struct arena *arena,
                               struct principal *principal) {
     struct credential *by = &principal->credential;
@@ -109,7 +110,7 @@ static enum status read_user(const struct auth *auth, struct store_view *view, s
 enum status auth_decide_user(struct store_view *view, struct arena *arena,
                              struct principal *principal) {
     struct principal found = { .user_id = principal->user_id };
-    /* There is no password that could be out of date. */
+    /* There is no password to check, so `auth` is not needed. */
     enum status status = read_user(NULL, view, arena, &found);
     if (status == STATUS_OK)
         *principal = found;
@@ -119,8 +120,8 @@ enum status auth_decide_user(struct store_view *view, struct arena *arena,
 enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
                         struct principal *principal) {
     struct principal found = *principal;
-    /* Read first: a change that comes after it makes what is read here out of date. What a
-     * transaction has changed may yet be undone, and counts for no longer than this moment. */
+    /* The epoch is read first: a change that comes later makes this decision outdated. Changes of a
+     * running transaction may still be undone, so the decision is then valid only now (epoch 0). */
     found.epoch = store_access_changes(view) ? 0 : store_access_epoch(auth->store);
     enum status status = STATUS_OK;
     if (found.credential.kind != CREDENTIAL_password)

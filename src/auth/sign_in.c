@@ -1,6 +1,20 @@
-/* Signing in. Three steps on three threads: who has this address (a question to the store), is the
- * password right (the pool), and what follows from it (the writer, in one transaction). Whatever
- * is wrong, all three are done, so that the time tells nothing. */
+/* Signing in, in three steps on three threads.
+ *
+ * 1. A question to the store finds the user of the address and the stored hash (find_user).
+ *
+ * 2. The password pool compares the password with that hash (password_checked).
+ *
+ * 3. The writer decides, in one transaction: lock-out, second factor, counters, tokens
+ * (run_sign_in).
+ *
+ * All three steps are done even if the first finds nobody, and an unknown user's password is
+ * compared with a hash too, so the time does not tell which addresses exist. The hash may change
+ * between the steps, for example because another sign-in has renewed it. The writer then has the
+ * password compared once more (is_outdated), since that is no reason to refuse.
+ *
+ * The writer may run a step twice when a group of commands is repeated, so run_sign_in sets every
+ * result anew. The throttle of the address is entered before the first step (sign_in_admit) and
+ * left at the end (conclude, or give_up if the first step failed). */
 #include "auth/sign_in.h"
 
 #include "auth/grant.h"
@@ -29,10 +43,10 @@ static int64_t integer_of(const struct value *value) {
 
 enum totp_state { TOTP_NOT_NEEDED, TOTP_MISSING, TOTP_WRONG, TOTP_RIGHT, TOTP_BROKEN };
 
-/* LastTotpStep holds the step that a code was used of and, above it, a mark of the secret that it
- * was a code of. So whatever becomes of the secret meanwhile, also when it is taken away and given
- * again, a code that was used stays so, and those of another secret are not touched. Rows of before
- * there were marks count for any secret. */
+/* LastTotpStep holds the step of the last code that was used and, above it, a mark of the secret
+ * that the code belongs to. So a used code stays used even if its secret is removed and set again,
+ * and codes of another secret are not affected. Rows from before there were marks apply to any
+ * secret. */
 enum { STEP_BITS = 32 };
 
 static int64_t mark_of(const struct sign_in *sign_in, struct text secret) {
@@ -77,7 +91,7 @@ static enum totp_state check_totp(const struct sign_in *sign_in, struct record *
     return right ? TOTP_RIGHT : TOTP_WRONG;
 }
 
-/* What the sign-in comes to for a known user; changes the counters in `after` accordingly. */
+/* Decides the result for a known user, and updates the counters in `after`. */
 static enum sign_in_result judge(struct sign_in *sign_in, const struct record *before,
                                  struct record *after, int64_t now_ms) {
     const struct value *hash = &before->values[USER_Password];
@@ -85,7 +99,7 @@ static enum sign_in_result judge(struct sign_in *sign_in, const struct record *b
         sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
     int64_t failures = integer_of(&before->values[USER_InvalidLoginAttempts]);
     if (failures >= sign_in->auth->lockout_attempts)
-        failures = 0; /* the lock-out was served: counting begins anew */
+        failures = 0; /* the lock-out is over: counting starts again */
     enum totp_state totp = right ? check_totp(sign_in, after, now_ms) : TOTP_NOT_NEEDED;
     after->values[USER_LastLoginAttempt] = value_integer(now_ms);
     if (totp == TOTP_BROKEN)
@@ -113,7 +127,8 @@ static enum sign_in_result judge(struct sign_in *sign_in, const struct record *b
     return SIGN_IN_OK;
 }
 
-/* That somebody has a reset token: one row for all that are had before it is used, or ends. */
+/* Audits that a reset token was issued: one row for all that are issued until one is used or
+ * expires. */
 static enum status audit_demand(struct store_view *tx, const struct token *token,
                                 const struct record *user) {
     const struct author by = { value_as_text(&user->values[USER_Email]), token->issued_ms };
@@ -140,14 +155,15 @@ static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
     token.client_id = TEXT("");
     token.issued_ms = time_now_ms();
     token.expires_ms = token.issued_ms + RESET_LIFETIME_MS;
-    /* a user has one of them, the last */
+    /* a user has only one of them, the last */
     enum status status = audit_demand(tx, &token, user);
     if (status == STATUS_OK)
         status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
     return status == STATUS_OK ? grant_token(tx, &token, sign_in->grant.access) : status;
 }
 
-/* A Basic password that is remembered is forgotten. */
+/* Audits the lock-out, and invalidates cached credentials, so that a cached Basic password is
+ * refused too. */
 static enum status lock_out(struct sign_in *sign_in, struct store_view *tx,
                             const struct record *after) {
     char text[64];
@@ -182,9 +198,9 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     return auth_decide(sign_in->auth, tx, sign_in->arena, &sign_in->principal);
 }
 
-/* Was the password compared with a hash that is another one by now? Somebody else's sign-in may
- * have renewed it, or it was set anew; that is no reason to refuse. What it was compared with stays
- * what it is here, since this may run a second time. */
+/* True if the password was compared with a hash that has changed since: another sign-in may have
+ * renewed it, or a new password was set. It is then compared with the new hash. job.hash stays
+ * unchanged here, since this function may run a second time. */
 static bool is_outdated(struct sign_in *sign_in, const struct record *user) {
     struct text hash = value_as_text(&user->values[USER_Password]);
     if (text_equal(hash, sign_in->job.hash) || sign_in->comparisons >= COMPARISONS_MAX)
@@ -198,14 +214,14 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     struct record user;
     enum status status = STATUS_NOT_FOUND;
     sign_in->result = SIGN_IN_WRONG;
-    sign_in->has_wrong_code = sign_in->has_locked = false; /* this may be a second run */
+    sign_in->has_wrong_code = sign_in->has_locked = false; /* this may be the second run */
     sign_in->refusal = SIGN_IN_EVENT_unknown;
     sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
         status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
-    /* Of who was locked when it began the password was not even compared. */
+    /* If the account was locked at the first step, the password was not compared with its hash. */
     sign_in->met_lock = status == STATUS_OK &&
                         (sign_in->began_locked || auth_is_locked(sign_in->auth, &user, now_ms));
     if (sign_in->met_lock)
@@ -224,13 +240,14 @@ static enum status run_sign_in(struct store_view *tx, struct store_command *comm
     return can_reply ? status : STATUS_BROKEN;
 }
 
-/* What who asked for it may not ask any more is no sign-in, and none of the address either. */
+/* True if the caller on whose behalf the sign-in was made has lost the right to ask. It then counts
+ * neither as a sign-in nor for the address. */
 static bool was_refused(const struct sign_in *sign_in) {
     return sign_in->command.status == STATUS_UNAUTHENTICATED ||
            sign_in->command.status == STATUS_FORBIDDEN;
 }
 
-/* What is the server's fault is told by whoever met it. */
+/* Logs the result. Failures of the server itself are logged where they occur. */
 static void tell(const struct sign_in *sign_in) {
     enum sign_in_event event = sign_in->refusal;
     if (sign_in->result == SIGN_IN_BUSY)
@@ -295,7 +312,7 @@ int64_t sign_in_admit(struct sign_in *sign_in) {
     return wait_s;
 }
 
-/* It could not even begin: no sign-in, and none of the address either. */
+/* The first step failed: this counts neither as a sign-in nor for the address. */
 static void give_up(struct sign_in *sign_in, enum status status) {
     attempts_end(sign_in->auth->attempts, sign_in->from, false, time_monotonic_ms());
     if (status == STATUS_BUSY)
@@ -320,7 +337,8 @@ static enum status find_user(struct store_view *session, struct store_command *c
     }
     if (status != STATUS_OK)
         return status;
-    /* A locked account costs what our own hash costs, whatever was imported for it. */
+    /* For a locked account a hash of our own is computed, so that an expensive imported hash costs
+     * nothing extra. */
     sign_in->began_locked = auth_is_locked(sign_in->auth, &user, time_now_ms());
     if (!sign_in->began_locked && user.values[USER_Password].kind == VALUE_TEXT)
         sign_in->first_hash = value_as_text(&user.values[USER_Password]);

@@ -1,4 +1,5 @@
-/* What strangers do, in lines of the log that they cannot make more of than anybody reads. */
+/* Logs sign-in events. Anybody can cause them without signing in, so lines are limited: repeated
+ * events are counted into one line a second, and there are at most 100 lines a second in all. */
 #include "auth/sign_in_log.h"
 
 #include "base/log.h"
@@ -18,14 +19,14 @@ struct told {
     int64_t user_id;
     struct in6_addr key;
     char from[INET6_ADDRSTRLEN];
-    int64_t since_ms; /* when its last line was written; 0: a free place */
-    unsigned more;    /* that came since then */
+    int64_t since_ms; /* when its last line was written; 0: the place is free */
+    unsigned more;    /* further events since then */
 };
 
 struct sign_in_log {
     pthread_mutex_t lock;
     struct told kept[KEPT];
-    int64_t since_ms; /* of the lines that are counted */
+    int64_t since_ms; /* when the second began whose lines are counted */
     unsigned lines, untold;
 };
 
@@ -76,7 +77,7 @@ static bool is_same(const struct told *a, const struct told *b) {
            memcmp(&a->key, &b->key, sizeof a->key) == 0;
 }
 
-/* Its own place, else that of the one that was told longest ago. */
+/* Finds the place of the event, or the place whose last line is the oldest. */
 static struct told *find(struct sign_in_log *log, const struct told *wanted) {
     struct told *oldest = log->kept;
     for (int i = 0; i < KEPT; i++) {

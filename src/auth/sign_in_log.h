@@ -14,24 +14,30 @@ enum sign_in_event {
 };
 
 /**
- * Tells in the log what became of sign-ins: a line an event, with the address and the user's Id,
- * never with anything that somebody typed. Strangers make these events, so what repeats itself (the
- * same event, address and user; IPv6 addresses by their /64) is one line a second with a count, and
- * all together are at most 100 lines a second and one that counts the others.
+ * Logs the results of sign-ins: one line for each event, with the client's address and the user's
+ * Id, but nothing that somebody typed. Anybody can cause these events. Repeated ones (the same
+ * event, address and user; IPv6 addresses by their /64) are therefore one line a second with a
+ * count, and there are at most 100 lines a second in all, plus one that counts the rest.
  */
 struct sign_in_log;
 
-/** NULL when memory is short. */
+/** NULL if there is no memory. */
 struct sign_in_log *sign_in_log_new(void) MUST_CHECK;
 
-/** Tells what is still counted, and frees. Takes NULL. */
+/** Logs the events that are still only counted, and frees. Accepts NULL. */
 void sign_in_log_free(struct sign_in_log *log);
 
-/** Notes an event; `user_id` 0: of nobody that is known. Any thread. Takes NULL. */
+/**
+ * Logs an event. `user_id` 0: no known user. `from` NULL: the address is not known. Any thread.
+ * Accepts NULL.
+ */
 void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
                      const struct sockaddr *from);
 
-/** Tells what was counted and did not come again for a second. To be called every second or so. */
+/**
+ * Logs counted events that did not repeat within a second. To be called about once a second, on any
+ * thread.
+ */
 void sign_in_log_flush(struct sign_in_log *log);
 
 #endif

@@ -1,5 +1,6 @@
-/* One-time codes. liboath computes them; that a code works once, and that a wrong one tells nothing
-   by its time, is ours: its own validation knows of neither. */
+/* One-time codes (TOTP, RFC 6238). liboath computes them. This file makes sure that a code works
+ * only once and that all wrong codes take the same time, which liboath's own validation does
+ * not. */
 #include "auth/totp.h"
 
 #include "crypto/secret.h"
@@ -10,7 +11,8 @@
 
 enum { DIGITS = 6, STEP_MS = 30000, DRIFT = 1 };
 
-/* As apps and pages show it, "123 456", too. False: these are not six digits. */
+/* Reads a code, which may have blanks as apps show it ("123 456"). False if it is not six
+ * digits. */
 static bool read_code(struct text text, char code[DIGITS]) {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -27,7 +29,7 @@ static bool read_code(struct text text, char code[DIGITS]) {
     return len == DIGITS;
 }
 
-/* Is `code` that of the step? RFC 6238 section 4.2: HOTP of the number of the step. */
+/* True if `code` is the code of the step: the HOTP of the step's number (RFC 6238 section 4.2). */
 static bool matches(const unsigned char *secret, size_t len, int64_t step, struct text code) {
     char expected[DIGITS + 1] = { 0 };
     int failed = oath_hotp_generate((const char *)secret, len, (uint64_t)step, DIGITS, false,
@@ -47,7 +49,8 @@ bool totp_check(struct text secret, struct text code, int64_t now_ms, int64_t la
     (void)base32_decode(secret, bytes);
     bool right = false;
     int64_t now = now_ms / STEP_MS;
-    /* All three, whatever is found: a code that two steps share spends the later one. */
+    /* Always compares with all three steps, so that the time does not depend on a match. If two
+     * steps share a code, the later one counts as used. */
     for (int64_t step = now - DRIFT; step <= now + DRIFT; step++)
         if (matches(bytes, len, step, (struct text){ given, DIGITS }) && step >= 0 &&
             step > last_step) {
