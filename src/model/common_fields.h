@@ -1,7 +1,7 @@
 #ifndef ROSTER_MODEL_COMMON_FIELDS_H
 #define ROSTER_MODEL_COMMON_FIELDS_H
 
-/** The rows of the members that end every record. */
+/** The fields that every resource has, after its own. */
 #define COMMON_FIELDS(prefix)                                                                      \
     FIELD(prefix, Id, id, 0, REQUIRED)                                                             \
     FIELD(prefix, UpdatedOn, date, 0, READ_ONLY | ALWAYS)                                          \

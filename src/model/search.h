@@ -6,40 +6,40 @@
 
 enum match {
     MATCH_equal,
-    MATCH_contains,    /* text, without regard to case and accents: folded UTF-8 without NUL */
-    MATCH_from,        /* at least */
-    MATCH_to,          /* at most */
-    MATCH_linked,      /* a links field has the id */
-    MATCH_linked_from, /* a backlinks field has the id */
-    MATCH_any,         /* one of the ids */
+    MATCH_contains, /* a part of a text, without regard to case and accents; the value is folded */
+    MATCH_from,     /* at least */
+    MATCH_to,       /* at most */
+    MATCH_linked,   /* a links field contains the Id */
+    MATCH_linked_from, /* a backlinks field contains the Id */
+    MATCH_any,         /* equals one of the Ids */
     MATCH_null,        /* a reference points to nothing */
-    MATCH_not_null,    /* or to something */
-    MATCH_nothing,     /* no record has it: secrets, and members that are never kept */
+    MATCH_not_null,    /* a reference points to something */
+    MATCH_nothing,     /* matches no record: secrets, and fields that are not stored */
 };
 
-/** A condition on one field; all conditions of a search hold together. */
+/** A condition on one field. Records must match all conditions of a search. */
 struct filter {
     struct filter *next;
-    const struct table *table;   /* that has the field: the search's, or where `through` leads */
-    const struct field *through; /* a reference of the search's table; NULL: none */
+    const struct table *table;   /* of the field: that of the search, or the target of `through` */
+    const struct field *through; /* a reference in the table of the search; NULL: none */
     unsigned field;
     enum match match;
     struct value value;
-    struct value cased; /* of MATCH_contains: folded but for its accents, for exact matches */
+    struct value cased; /* MATCH_contains: folded, but with its accents, for `exact_first` */
 };
 
-/** Which records of a table are wanted, in which order, and which part of them. */
+/** A search: the conditions, the order, and which part of the result is wanted. */
 struct search {
     const struct table *table;
     struct filter *filters;
-    unsigned order;  /* a field */
-    bool descending; /* ties by Id, the same way */
-    /* Before all others: records whose text equals what it should contain, of them first those that
-     * have the same accents. */
+    unsigned order;  /* the index of a field */
+    bool descending; /* also of the Ids of records that are equal in that field */
+    /* Records whose text equals the value of a MATCH_contains come first, and among them those with
+     * the same accents. */
     bool exact_first;
-    bool is_whole; /* the lists of the records are wanted too */
-    int64_t skip, limit;
-    int64_t behind; /* in the order of Ids: the page begins behind this one; 0: where `skip` says */
+    bool is_whole;       /* the result includes lists of links */
+    int64_t skip, limit; /* in records; `limit` is the size of the page */
+    int64_t behind; /* ordered by Id only: the page begins after this Id; 0: after `skip` records */
 };
 
 #endif

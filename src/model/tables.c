@@ -1,4 +1,4 @@
-/* The resources' tables, expanded from their .def files; everything else loops over them. */
+/* The tables of fields, expanded from tables.def. */
 #include "model/tables.h"
 
 #include "model/permission.h"
@@ -46,8 +46,9 @@ static const struct field fields[] = {
 #include "model/tables.def"
 };
 
-/* Where the fields of each table end in that array. An END is the place behind the last field, and
- * no place of its own: LAST steps back, so that the next field has it. */
+/* Where the fields of each table end in that array. The enum counts the fields of all tables: END
+ * is the number after the last field of a table, and LAST sets the count back by one, so that the
+ * next field gets that number. */
 enum {
 #define FIELD(prefix, name, type, max, ...) FIELD_INDEX(PLACE, FIELD_INDEX(prefix, name)),
 #define TABLE(prefix, name, entity, rules, ...) END_##prefix, LAST_##prefix = END_##prefix - 1,
@@ -87,7 +88,7 @@ unsigned field_of_list(const struct table *table, unsigned list, enum field_type
     return field;
 }
 
-/* Whoever changes such a list changes the links of other records, by their Added and Removed. */
+/* Backlinks are changed through the Added and Removed of the links in the other records. */
 static bool can_be_written(const struct table *linking, unsigned links) {
     return field_of_list(linking, links, TYPE_added) < linking->count &&
            field_of_list(linking, links, TYPE_removed) < linking->count;

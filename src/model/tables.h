@@ -3,7 +3,7 @@
 
 #include "model/field.h"
 
-/* All is expanded from tables.def. */
+/* Everything here is expanded from tables.def. */
 
 /* What the index of a field is called. A prefix that is a macro is expanded first. */
 #define FIELD_INDEX(prefix, name) FIELD_INDEX_(prefix, name)
@@ -18,11 +18,11 @@ enum {
 #include "model/tables.def"
 };
 
-/** What an audit row is about (docs/contract.md section 7.3). */
+/** The kind of change that an audit row records (docs/contract.md section 7.3). */
 enum audit_type { AUDIT_CREATE = 1, AUDIT_UPDATE, AUDIT_DELETE };
 
-/** What a webhook waits for. The service's own numbers, 1 to 90, can be waited for but never
- * happen. */
+/** The event of a webhook. Webhooks may have the hosted service's numbers, 1 to 90, but Roster
+ * never sends these. */
 enum web_hook_action {
     ACTION_NONE,
     ACTION_USER_CREATE = 1001,
@@ -30,7 +30,7 @@ enum web_hook_action {
     ACTION_USER_DELETE,
 };
 
-/** What became of a delivery. Statements and indexes of the store name the first by its number. */
+/** The state of a delivery. Statements and indexes of the store contain the number of PENDING. */
 enum delivery_status {
     DELIVERY_PENDING = 1,
     DELIVERY_DELIVERED,
@@ -43,7 +43,7 @@ enum delivery_status {
 #define BODY(prefix, name, ...) extern const struct table name##_table;
 #include "model/tables.def"
 
-/** Where the table of a resource is in `tables`. */
+/** The index of a resource's table in `tables`. */
 enum table_number {
 #define TABLE(prefix, name, entity, rules, ...) TABLE_##name,
 #include "model/tables.def"
@@ -53,7 +53,8 @@ enum table_number {
 /** The tables of all resources. */
 extern const struct table *const tables[TABLES];
 
-/** Ends the process when a field of a table does not fit its type (model/field.h). At start-up. */
+/** Ends the process if the declaration of a field does not fit its type (field_fits_type). Main
+ * thread, at start. */
 void tables_check(void);
 
 #endif
