@@ -1,4 +1,4 @@
-/* Each I/O thread's own connection to the store and memory of tokens. */
+/* What each I/O thread has of its own: a session of the store, a token cache, counters. */
 #include "api/app.h"
 
 #include "api/counters.h"
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* The listener's threads know nothing of workers, so each thread finds its own here. */
+/* The threads belong to the listener, which knows nothing of workers. */
 static _Thread_local struct worker *own;
 
 static void worker_free(struct worker *worker) {
@@ -25,7 +25,8 @@ static struct worker *worker_new(struct app *app) {
         return NULL;
     worker->view = store_view_open(app->store);
     worker->tokens = token_cache_new(&app->auth);
-    worker->counters = counters_new(route_count + 1); /* the last one: of what fits no route */
+    worker->counters =
+        counters_new(route_count + 1); /* the last one counts requests without a route */
     if (worker->view && worker->tokens && worker->counters)
         return worker;
     worker_free(worker);

@@ -8,38 +8,40 @@
 
 #include <pthread.h>
 
-/** What is refused here, and not by a queue that counts by itself. */
+/** Reasons for refusals that no queue counts by itself; /metrics shows them. */
 enum refusal {
-    REFUSAL_body,       /* of a stranger, and larger than one may send */
-    REFUSAL_large_body, /* too many large ones come with a password that is not known yet */
+    REFUSAL_body,       /* too large for a caller without credentials */
+    REFUSAL_large_body, /* too many large bodies whose Basic password was not checked yet */
     REFUSAL_rate,
-    REFUSAL_attempts, /* to sign in, from one address */
+    REFUSAL_attempts, /* too many failed sign-ins from one address */
     REFUSALS
 };
 
-/** What the handlers work with; filled in by main at start, then only read (but what is counted,
- * and `workers`). */
+/**
+ * What all requests share. server.c fills it in at the start; afterwards it is only read, except
+ * for the counters and `workers`.
+ */
 struct app {
     struct store *store;
     struct auth auth;
     struct fetcher *fetcher;
-    struct pool *pictures; /* looked at apart from passwords: who sends many keeps nobody out */
+    struct pool *pictures; /* a pool of its own: many pictures do not delay sign-ins */
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
     const char *cors_origins;      /* a comma-separated list; empty: none */
     struct rate_limit *rate_limit; /* NULL: none */
     struct page_cursors *page_cursors;
-    struct address_counts *address_counts; /* NULL: connections are not counted by address */
-    struct arena memory;                   /* of what is made once, at start */
-    struct buffer description; /* what GET /api/openapi.json sends: as one, however many read it */
-    atomic_uint unchecked;     /* large bodies of callers whose Basic password is not checked yet */
+    struct address_counts *address_counts; /* NULL: no limit of connections by address */
+    struct arena memory;                   /* of what is made once, at the start */
+    struct buffer description; /* the body of GET /api/openapi.json, shared by all replies */
+    atomic_uint unchecked; /* large bodies on their way whose Basic password was not checked yet */
     atomic_uint_fast64_t refused[REFUSALS];
     pthread_mutex_t workers_lock;
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
 
-/** What an I/O thread owns: nobody else touches it while that thread runs. */
+/** What an I/O thread owns. No other thread touches it, except for reading the counters. */
 struct worker {
     struct worker *next;
     struct store_view *view;
@@ -47,13 +49,16 @@ struct worker {
     struct counters *counters;
 };
 
-/** The calling I/O thread's worker, made at its first request. NULL when the system refuses. */
+/**
+ * The worker of the calling I/O thread, made at the thread's first request. NULL: no memory, or the
+ * database cannot be opened; the log says so.
+ */
 struct worker *app_worker(struct app *app);
 
-/** Counts what was refused. Any thread. */
+/** Counts a refusal. Any thread. */
 void app_note_refusal(struct app *app, enum refusal refusal);
 
-/** For whoever walks the list of workers. */
+/** Around a loop over `workers`, to which an I/O thread may be adding its own. Any thread. */
 void app_lock_workers(struct app *app);
 void app_unlock_workers(struct app *app);
 

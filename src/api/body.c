@@ -1,6 +1,5 @@
-/* Bodies as clients send them: JSON whatever Content-Type says (curl -d calls it a form), or a
- * form.
- */
+/* Reads bodies. A body is JSON whatever its Content-Type says, because `curl -d` declares every
+ * body to be a form. It is a form if it is declared as one and does not begin like JSON. */
 #include "api/body.h"
 #include "api/form_body.h"
 #include "api/ignored.h"
@@ -8,7 +7,7 @@
 #include "rules/email.h"
 #include "rules/validate.h"
 
-/* No JSON object or array is mistaken for a form: forms escape brackets in names. */
+/* A form cannot begin with a bracket or brace: it escapes them in names. */
 static bool is_form(const struct request *request, struct text body) {
     struct text type = exchange_header(request->exchange, "Content-Type");
     struct text media = text_trim(text_cut(&type, ';'));
@@ -17,7 +16,7 @@ static bool is_form(const struct request *request, struct text body) {
            !strchr("{[", body.at[0]);
 }
 
-/* By all replies: whatever became of the rest, this was not looked at. */
+/* In every reply, also an error: these members had no effect in any case. */
 static void name_ignored(struct request *request, const struct change *change) {
     struct ignored ignored;
     ignored_init(&ignored, request->arena);

@@ -4,17 +4,22 @@
 #include "api/request.h"
 
 /**
- * Reads the body against a table: JSON, or a form, which is JSON of strings then. Names what it
- * ignores in the reply. STATUS_BAD_INPUT with one error on `Body`, or BROKEN: no memory.
+ * Reads the body as JSON or as a form, whose values are then strings, into the fields of a table.
+ * Lists unknown members in X-Ignored-Parameters. STATUS_BAD_INPUT with one error on `Body`, or
+ * BROKEN: no memory.
  */
 enum status request_body(struct request *request, const struct table *table, struct change *change,
                          struct errors *errors) MUST_CHECK;
 
-/** The address that somebody signs in with, which a form may have brought (email_with_plus). */
+/**
+ * The e-mail address of a sign-in. A form may have turned its plus into a blank (email_with_plus),
+ * which is undone unless the client prefers handling=strict.
+ */
 struct text request_address(struct request *request, struct text given);
 
 /**
- * Reads a small body against a table of its own. False: it is not valid, and that was replied.
+ * Reads and validates a body that is no record, by its own table. False: it is not valid, and the
+ * reply says so.
  */
 bool request_read(struct request *request, const struct table *table,
                   struct change *change) MUST_CHECK;

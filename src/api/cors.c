@@ -1,11 +1,12 @@
-/* Calls from pages of other origins. */
+/* Requests from pages of other origins (CORS). */
 #include "api/cors.h"
 
 static const char exposed[] = "ETag, X-Ignored-Parameters, Retry-After, WWW-Authenticate";
 static const char allowed[] = "Authorization, Content-Type, If-Match, If-None-Match, Prefer,"
                               " Idempotency-Key, client_id";
 
-/* What a listed origin is told; NULL for others. Under `*` nothing the client sent goes back. */
+/* The value of Access-Control-Allow-Origin; NULL: the origin is not in the list. `*` is sent as it
+ * is, so that nothing of the request is repeated. */
 static const char *allowed_origin(struct text list, struct text origin) {
     struct text entry;
     while (text_next(&list, &entry)) {
@@ -47,7 +48,7 @@ bool cors_answer(struct request *request) {
     return true;
 }
 
-/* ---- Requests that a page of another origin had the browser send ---- */
+/* ---- Requests that a browser sent for a page of another origin ---- */
 
 static bool is_named(struct text list, struct text origin) {
     struct text entry;
@@ -61,7 +62,7 @@ struct place {
     struct text host, port;
 };
 
-/* Of `host[:port]`, as RFC 3986 section 3.2 has it: an IPv6 address is in brackets. */
+/* Splits `host[:port]` (RFC 3986 section 3.2, where an IPv6 address stands in brackets). */
 static struct place place_of(struct text authority, struct text usual_port) {
     size_t end = authority.len;
     while (end && authority.at[end - 1] >= '0' && authority.at[end - 1] <= '9')
@@ -72,8 +73,9 @@ static struct place place_of(struct text authority, struct text usual_port) {
     return (struct place){ { authority.at, end - 1 }, port.len ? port : usual_port };
 }
 
-/* The scheme is the one that the browser sees, which a proxy may have taken off: so over a clear
- * connection either will do. A port that is not said is the usual one of that scheme. */
+/* Is the origin this server's own address? The origin has the scheme that the browser uses. A proxy
+ * may have ended TLS, so on a connection without TLS either scheme counts. A port that is left out
+ * is the default of that scheme. */
 static bool is_own(const struct exchange *exchange, struct text origin) {
     const struct text https = TEXT("https://"), http = TEXT("http://");
     bool is_https = text_starts_nocase(origin, https);
@@ -94,7 +96,9 @@ bool cors_is_foreign(const struct request *request) {
     struct text site = exchange_header_list(request->exchange, "Sec-Fetch-Site", &sites);
     if (origins && is_named(text_of(request->app->cors_origins), origin))
         return false;
-    bool is_own_site = text_equal_nocase(site, TEXT("same-origin")) ||
-                       text_equal_nocase(site, TEXT("none")); /* typed, or a bookmark */
+    bool is_own_site =
+        text_equal_nocase(site, TEXT("same-origin")) ||
+        text_equal_nocase(site,
+                          TEXT("none")); /* the user typed the address, or opened a bookmark */
     return (sites && !is_own_site) || (origins && !is_own(request->exchange, origin));
 }

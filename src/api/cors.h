@@ -4,16 +4,17 @@
 #include "api/request.h"
 
 /**
- * Lets the pages of configured origins call (the Fetch standard's CORS protocol): adds the headers
- * that their browsers ask for to whatever is replied, and answers preflights itself: then true.
- * Credentials come in a header of the page's own, so the browser is not told to send any.
+ * The CORS protocol of the Fetch standard, for pages of the origins in --cors-origins: adds the
+ * headers that their browsers need to the reply, whatever it will be. True: the request was a
+ * preflight, and is answered. Access-Control-Allow-Credentials is not sent, because such a page
+ * puts its token into a header itself.
  */
 bool cors_answer(struct request *request) MUST_CHECK;
 
 /**
- * Did a browser send the request for a page that is neither this server's own nor of an origin that
- * the operator named? `*` names none. What says so (Origin, and Sec-Fetch-Site of Fetch Metadata)
- * is the browser's own; other clients send neither, and are not foreign.
+ * Did a browser send the request for a page of another site? Such a page is neither this server's
+ * own nor of an origin in --cors-origins (`*` names none). Browsers say so in Origin and
+ * Sec-Fetch-Site, which pages cannot set. Other clients send neither, and are not foreign.
  */
 bool cors_is_foreign(const struct request *request) MUST_CHECK;
 

@@ -1,4 +1,14 @@
-/* From a request to its handler: route, caller, permission, all read from one table. */
+/* From a request to its handler.
+ *
+ * dispatch_head runs when the head of a request has arrived, dispatch when its body has, too. Both
+ * go through the same refusals, which need neither the body nor the caller: CORS preflights,
+ * unknown paths and methods, encoded bodies, and changes that a page of another site sent with the
+ * browser's Basic password. dispatch_head then bounds the body by what is known of the caller.
+ * dispatch authenticates the caller (again: a token may have been revoked meanwhile), applies the
+ * rate limits, checks the permissions that the route's row names, and calls the route's handler.
+ *
+ * All of it runs on the request's I/O thread. A Basic password is checked by the password pool, and
+ * an unknown token is looked up by the store; the request waits for either. */
 #include "api/dispatch.h"
 
 #include "api/cors.h"
@@ -15,12 +25,13 @@
 
 enum {
     BASIC_REMEMBERED_MS = 10 * 60 * 1000,
-    STRANGER_BODY = 16 * 1024, /* bytes that may be sent without credentials */
-    UNCHECKED_BODIES = 16, /* larger ones that may come before their Basic password is checked */
+    STRANGER_BODY = 16 * 1024, /* the largest body, in bytes, without credentials */
+    UNCHECKED_BODIES =
+        16, /* larger bodies that may arrive before their Basic password was checked */
 };
 
-/* Which of the two is missing, a record or all of what lies there, is what a client wants to know
- * first. A target is printable ASCII, so the path can be said again. */
+/* The message names the path, so that a client can tell a wrong path from a record that does not
+ * exist. A request target is printable ASCII, so the path can be repeated as it is. */
 static void refuse_path(struct request *request) {
     enum { SHOWN_MAX = 200 };
     struct text path = request->path;
@@ -41,7 +52,8 @@ static void refuse_method(struct request *request) {
     reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
 }
 
-/* Which of two counts would depend on who reads them (RFC 9110 section 5.3: they are no lists). */
+/* These headers are no lists (RFC 9110 section 5.3). With two of them, different programs would
+ * take different ones. */
 static bool is_ambiguous(struct request *request) {
     static const struct {
         const char *header, *message;
@@ -58,8 +70,8 @@ static bool is_ambiguous(struct request *request) {
     return false;
 }
 
-/* What no handler is asked about. A body in a coding (RFC 9110 section 8.4) is nothing that is
- * understood here. */
+/* Refuses what no handler could serve, among it a body with a content coding (RFC 9110 section
+ * 8.4). */
 static bool is_refused(struct request *request) {
     unsigned count;
     if (is_ambiguous(request))
@@ -108,7 +120,7 @@ static void run_if_permitted(struct request *request) {
         reply_forbidden(request, (unsigned)lacking);
 }
 
-/* The wait of a Basic call whose password has to be checked. */
+/* A request with Basic that waits until its password was checked. */
 struct basic {
     struct sign_in sign_in; /* first */
     struct request *request;
@@ -144,8 +156,8 @@ static void resume_basic(struct sign_in *sign_in) {
     exchange_resume(((struct basic *)sign_in->owner)->request->exchange);
 }
 
-/* RFC 7617. Checking a password costs 20 ms of a core, so a right one is remembered, as a keyed
- * hash, until anybody's access changes. */
+/* RFC 7617. To check a password takes 20 ms of a core. The worker therefore remembers a valid pair,
+ * as a keyed hash, until the access of any user changes. */
 static void authenticate_basic(struct request *request, struct text credentials) {
     struct text pair = base64_decode(credentials, request->arena);
     struct text password = pair, email = text_cut(&password, ':');
@@ -172,7 +184,8 @@ static void authenticate_basic(struct request *request, struct text credentials)
     request_sign_in(request, &basic->sign_in, basic_checked);
 }
 
-/* The credentials of a scheme, as Authorization has them; the scheme `at` NULL: there is none. */
+/* Splits the Authorization header into scheme and credentials. The scheme's `at` NULL: no header.
+ */
 static struct text read_authorization(const struct request *request, struct text *credentials) {
     *credentials = text_trim(exchange_header(request->exchange, "Authorization"));
     struct text scheme = text_cut(credentials, ' ');
@@ -243,8 +256,8 @@ static void run_for_bearer(struct request *request, enum status status) {
         refuse_bearer(request, status);
 }
 
-/* A browser adds the Basic password that it keeps for a host to whatever any page has it send
- * there. So what changes something needs more than that password. */
+/* A browser that keeps a Basic password for a host adds it to every request that any page sends
+ * there. A change therefore needs more than that password. */
 static bool is_forged(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
     if (!is_basic(request, scheme) || !route_writes(request->route) || !cors_is_foreign(request))
@@ -253,7 +266,7 @@ static bool is_forged(struct request *request) {
     return true;
 }
 
-/* By what holds whatever the body is. */
+/* Answers a request that is refused, or served, whatever its body is. */
 static bool is_answered(struct request *request) {
     return cors_answer(request) || is_refused(request) || is_forged(request);
 }
@@ -282,8 +295,7 @@ static void refuse_broken(struct exchange *exchange) {
     reply_failure(&request, STATUS_BROKEN, NULL, NULL);
 }
 
-/* The request of an exchange, made at its first step. NULL: there is no memory, which was replied.
- */
+/* The request of an exchange, made at its first step. NULL: no memory, and the reply says so. */
 static struct request *request_of(struct exchange *exchange) {
     if (exchange->request)
         return exchange->request;
@@ -313,9 +325,9 @@ static bool basic_is_remembered(struct request *request, struct text credentials
     return token_cache_get(request->worker->tokens, &hash, request->arena, &request->principal);
 }
 
-/* To check a password takes long, and has to wait for the body. Until then the caller is a
- * stranger, but one whose body is to be taken all the same: so only a few of them have a large one.
- */
+/* A Basic password is checked after the body has arrived, because the check takes long. The caller
+ * is unknown until then, and yet may send a large body: so only a few such bodies are admitted at
+ * once. */
 static void admit_unchecked(struct request *request) {
     struct exchange *exchange = request->exchange;
     if (exchange->announced && exchange->announced <= STRANGER_BODY)
@@ -327,11 +339,12 @@ static void admit_unchecked(struct request *request) {
     reply_failure(request, STATUS_UNAVAILABLE, message_unchecked_bodies, NULL);
 }
 
-/* Only what holds whatever the body is. Who may do what is decided when the body is there: a right
- * may end meanwhile. A Basic password takes too long to check twice. */
+/* Permissions are not checked yet: they may end while the body arrives. Nor is a Basic password,
+ * which takes too long to check twice. */
 static void admit_body(struct request *request) {
     request->principal = (struct principal){ 0 };
-    request->exchange->reply = (struct reply){ 0 }; /* CORS has its headers in it */
+    request->exchange->reply =
+        (struct reply){ 0 }; /* without the headers of CORS, which dispatch adds again */
 }
 
 static void admit_body_of_bearer(struct request *request, enum status status) {

@@ -3,19 +3,22 @@
 
 #include "http/http.h"
 
-/** Finds the route of a request and runs its handler, with a principal where it needs one. */
+/** listen_options.handler: authenticates a complete request and runs the handler of its route. */
 void dispatch(struct exchange *exchange);
 
-/** Answers, before the body has come, a request that would be refused whatever it is. */
+/**
+ * listen_options.head: answers a request, before its body has arrived, that would be refused
+ * whatever the body is, and bounds the body by what is known of the caller.
+ */
 void dispatch_head(struct exchange *exchange);
 
-/** Is it what those ask who watch over the server: is it alive, and what is it at? */
+/** listen_options.is_vital: is it a request of monitoring (health, readiness, metrics)? */
 bool dispatch_is_vital(const struct exchange *exchange);
 
-/** Lets go of what the request held apart from its memory. Once, at its end. */
+/** listen_options.ended: releases what the request holds besides its memory. Once. */
 void dispatch_end(struct exchange *exchange);
 
-/** The reply to what the listener refuses by itself. */
+/** listen_options.refuse: fills in the reply to a request that the listener refuses. */
 void dispatch_refusal(struct exchange *exchange, enum status status, const char *reason);
 
 #endif

@@ -1,4 +1,5 @@
-/* A form is made into the JSON that it stands for. */
+/* Forms. A form is converted to the JSON that it stands for, which is then read as any other body.
+ */
 #include "api/form_body.h"
 
 #include "http/http.h"
@@ -16,8 +17,8 @@ struct given {
     bool is_list;
 };
 
-/* What the JSON is made of goes before the JSON is read, and each pair before the next one: a form
- * is to hold no more than its JSON would. */
+/* The pieces of the JSON are freed before the JSON is read, and each pair before the next one. So
+ * reading a form takes no more memory than reading its JSON. */
 struct form {
     const struct table *table;
     struct given *given;  /* one a field, in `pieces` */
@@ -31,7 +32,7 @@ static bool takes_list(const struct field *field) {
     return field_is_list(field) || field->type == TYPE_added || field->type == TYPE_removed;
 }
 
-/* To be named as ignored, or as given twice. */
+/* Keeps a member that will be reported as ignored, or as given twice. */
 static void add_other(struct form *form, struct text name) {
     if (++form->other_count > JSON_MEMBERS_MAX) {
         form->wrong = TEXT("has more than 1000 members");
@@ -41,7 +42,7 @@ static void add_other(struct form *form, struct text name) {
     buffer_add(&form->others, TEXT(":null,"));
 }
 
-/* In a form a plus that was not escaped is a blank. */
+/* In a form an unescaped plus means a blank. */
 static struct text with_plus(struct form *form, const struct field *field, struct text value) {
     value = text_trim(value);
     if (field->type == TYPE_email)
@@ -137,14 +138,15 @@ static struct text join(struct form *form, size_t form_len, struct arena *arena)
     return buffer_text(&json);
 }
 
-/* An arena that was there besides the request's own, which is what its reply goes by. */
+/* Closes an arena that was used beside the request's. The reply looks at the request's arena, so a
+ * failure is passed on to it. */
 static void close_besides(struct arena *own, struct arena *arena) {
     own->failed |= arena->failed;
     own->is_over_budget |= arena->is_over_budget;
     arena_close(arena);
 }
 
-/* The JSON that a form stands for, in `whole`; `at` NULL: it is wrong, or there is no memory. */
+/* The JSON that a form stands for, in `whole`. `at` NULL: the form is not valid, or no memory. */
 static struct text to_json(struct form *form, struct text body, struct arena *own,
                            struct arena *whole) {
     struct text json = { 0 };

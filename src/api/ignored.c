@@ -1,7 +1,8 @@
-/* What a client said in vain, it is told: nobody should believe that something was done by it. */
+/* Names that the server ignored are listed in the reply, so that no client believes that they had
+ * an effect. */
 #include "api/ignored.h"
 
-enum { NAMES_MAX = 1024 }; /* bytes of the header */
+enum { NAMES_MAX = 1024 }; /* bytes of the header's value */
 
 void ignored_init(struct ignored *ignored, struct arena *arena) {
     *ignored = (struct ignored){ 0 };
@@ -33,6 +34,6 @@ void ignored_reply(struct ignored *ignored, struct request *request) {
     if (!ignored->names.len)
         return;
     buffer_add_char(&ignored->names, '\0');
-    if (!ignored->names.failed) /* else the reply says 500 anyway */
+    if (!ignored->names.failed) /* otherwise the reply becomes 500 */
         reply_header(request->exchange, "X-Ignored-Parameters", ignored->names.at);
 }

@@ -3,7 +3,7 @@
 
 #include "api/request.h"
 
-/** Names of a request that mean nothing here, on their way to X-Ignored-Parameters. */
+/** The unknown names of a request: parameters of the query, or members of the body. */
 struct ignored {
     struct buffer names;
     bool is_cut;
@@ -12,12 +12,12 @@ struct ignored {
 void ignored_init(struct ignored *ignored, struct arena *arena);
 
 /**
- * Adds a name. It goes into a header, so only what cannot break one is kept of it, and of all names
- * no more than a client takes.
+ * Adds a name. Characters that are not safe in a header become `?`, and names past 1 KiB become
+ * `...`, because clients limit the size of headers.
  */
 void ignored_add(struct ignored *ignored, struct text name);
 
-/** Sets the header, if there is any name. */
+/** Adds X-Ignored-Parameters to the reply, if there is any name. Once. */
 void ignored_reply(struct ignored *ignored, struct request *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* Paths as clients write them: base addresses that end in a slash, and libraries that escape more
- * than they need. */
+/* Normalizes paths: some clients have a base address that ends in a slash, and some libraries
+ * escape more than necessary. */
 #include "api/routes.h"
 
 static int hex_digit(char c) {
@@ -15,7 +15,7 @@ static bool is_unreserved(int c) {
            c == '.' || c == '_' || c == '~';
 }
 
-/* The unreserved character that an escape at the begin of `text` stands for; -1: none. */
+/* The unreserved character that an escape at the start of `text` stands for; -1: none. */
 static int escaped(struct text text) {
     if (text.len < 3 || text.at[0] != '%')
         return -1;

@@ -1,4 +1,4 @@
-/* The envelopes, and the bare bodies that stand for them in the hosted service. */
+/* The envelopes of the API, and the other bodies that the hosted service sends in place of some. */
 #include "api/reply.h"
 
 #include "api/status.h"
@@ -122,7 +122,8 @@ void reply_invalid(struct request *request, const struct errors *errors) {
     reply_json(request, 400, &body);
 }
 
-/* Headers, and a body that grows by doubling, with an address of which each byte is escaped. */
+/* Enough for the headers, and a body that grows by doubling and has an e-mail address of which each
+ * byte is escaped. */
 enum { SUCCESS_MAX = 16 * 1024 };
 
 bool reply_prepare(struct request *request) {

@@ -1,4 +1,4 @@
-/* What a request is asked by handlers and by what lies below them. */
+/* Questions about a request. */
 #include "api/request.h"
 
 bool request_is_strict(const struct request *request) {

@@ -1,6 +1,6 @@
-/* On whose behalf a request acts, and how it waits while other threads work for it. Once work is
- * handed over it may be done, and the request gone on, before the call returns: so request_wait
- * touches the request again only when the work was not taken. */
+/* On whose behalf a request acts, and how it waits for other threads. Work that was handed over may
+ * be done, and the request may have gone on, before the call returns. request_wait therefore
+ * touches the request again only if the work was not taken. */
 #include "api/wait.h"
 
 #include "api/reply.h"
@@ -22,7 +22,7 @@ void request_wait(struct request *request, hand_over *give, void *work,
 
 /* ---- Authority ---- */
 
-/* On the thread, and the view, that is about to act. */
+/* Runs on the thread, and with the session, that is about to act. */
 static enum status confirm(struct store_view *view, struct authority *authority) {
     struct request *request = (struct request *)authority;
     request->refusal = auth_confirm(&request->app->auth, view, request->arena, &request->principal);
@@ -48,13 +48,14 @@ static void reply_refusal(struct request *request) {
         reply_unauthenticated(request, "invalid_token");
 }
 
-/* Was a command refused to the caller, and the refusal not rolled back with what led to it? */
+/* Did the command fail because of the caller? If it was run again after a rollback, the status is
+ * that of the last run. */
 static bool is_refused(const struct request *request, enum status status) {
     return status == request->refusal &&
            (status == STATUS_UNAUTHENTICATED || status == STATUS_FORBIDDEN);
 }
 
-/* Any other failure is the step's to tell. */
+/* The step replies to any other failure. */
 static void go_on(struct exchange *exchange) {
     struct request *request = exchange->request;
     if (request->not_taken != STATUS_OK)
@@ -115,8 +116,8 @@ void request_ask(struct request *request,
 
 /* ---- Commands ---- */
 
-/* A search may take its time, and what it found is for those alone who may still see it: a question
- * is put in the caller's name once more. */
+/* A search may take long. Before its result is sent, the caller's credential and permissions are
+ * checked once more, by a question to the store. */
 static enum status ask_nothing(struct store_view *session, struct request *request) {
     (void)session;
     (void)request;

@@ -1,4 +1,5 @@
-/* GET /api/docs: a page that shows the description of the API; it needs nothing but this server. */
+/* GET /api/docs: a page that shows the description of the API. It loads nothing from other servers.
+ */
 #include "api/handlers.h"
 #include "api/reply.h"
 
@@ -10,7 +11,7 @@ void docs_get(struct request *request) {
     struct buffer page;
     struct reply *reply = &request->exchange->reply;
     struct text path = request->path;
-    if (path.at[path.len - 1] == '/') { /* from there the page would look below itself */
+    if (path.at[path.len - 1] == '/') { /* the page's relative links would lead to /api/docs/... */
         reply_header(request->exchange, "Location", "../docs");
         reply->http_status = 308;
         return;

@@ -1,7 +1,14 @@
-/* GET /api/openapi.json: the OpenAPI 3.1 description of this server, derived from the table of
- * routes and the field tables, so that it cannot say anything else than they do. What depends on
- * neither stands in components.json and responses.json. It is written for programs that make
- * clients of it: it says what should be sent, where the server takes more besides. */
+/* GET /api/openapi.json: the OpenAPI 3.1 description of this server.
+ *
+ * It is written once, at the start, from the table of routes and the field tables, so it cannot
+ * contradict them. Parts that follow from neither are in components.json and responses.json. It is
+ * meant for programs that generate clients: it describes what a client should send, although the
+ * server accepts more.
+ *
+ * The sections below write, in this order, schemas of fields, schemas of tables, operations with
+ * their parameters and bodies, and replies; openapi_make at the end puts them together. One field
+ * has several schemas: in a record, in a list, and in the bodies of create, update, replace and
+ * patch. Under compatibility = nexudus some statuses have other bodies. */
 #include "api/docs/openapi.h"
 
 #include "api/handlers.h"
@@ -16,19 +23,19 @@
 #include <assert.h>
 #include <ctype.h>
 
-/* The members of an object whose last brackets are open, for the schemas of the tables. */
+/* An object, a member a line. Its last one, `schemas`, goes on with the schemas of the tables. */
 static const char *const components[] = {
 #include "components_json.inc"
 };
 enum { COMPONENTS = sizeof components / sizeof components[0] };
 
-/* An object of replies, each in a line of its own. */
+/* An object of replies, one a line. */
 static const char *const responses[] = {
 #include "responses_json.inc"
 };
 enum { RESPONSES = sizeof responses / sizeof responses[0] };
 
-/* What a schema is for: the same field is another thing in a body than in a record. */
+/* What a schema describes: a field looks different in a body and in a record. */
 enum place { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_REPLACE, IN_PATCH };
 struct use {
     enum place place;
@@ -50,8 +57,8 @@ static bool is_shown_empty(const struct field *field, struct use use) {
     return !is_body(use) && (field_is_secret(field) || field->flags & TRANSIENT);
 }
 
-/* In a body null is for what may be cleared, or left as it is; in a record for what may be empty.
- */
+/* In a body null clears a field, or leaves it as it is; in a record it means that there is no
+ * value. */
 static bool is_nullable(const struct field *field, struct use use) {
     if (field->type == TYPE_id || field->flags & (REQUIRED | ALWAYS))
         return false;
@@ -86,8 +93,7 @@ static void add_ids(struct buffer *out, const struct field *field, struct use us
         buffer_printf(out, ",\"maxItems\":%u", field->max);
 }
 
-/* The numbers as the enum, their names as the description. The hosted service takes 0 as well, and
- * so keeps it. */
+/* The numbers are the enum, their names the description. The hosted service also accepts 0. */
 static void add_choices(struct buffer *out, const struct field *field, struct use use) {
     struct buffer names;
     buffer_init(&names, out->arena, 128);
@@ -107,7 +113,7 @@ static void add_choices(struct buffer *out, const struct field *field, struct us
     out->failed |= names.failed;
 }
 
-/* `more`: JSON Schema's further words, each after a comma. */
+/* `more`: further keywords of JSON Schema, each after a comma. */
 static void add_text(struct buffer *out, const struct field *field, struct use use,
                      const char *more) {
     add_types(out, field, use, "string");
@@ -129,7 +135,7 @@ static void add_described(struct buffer *out, const struct field *field, struct 
     add_string(out, "description", description);
 }
 
-/* JSON Schema's words for a value of the field, without the braces. */
+/* The keywords of JSON Schema for a value of the field, without the braces. */
 static void add_type(struct buffer *out, const struct field *field, struct use use) {
     switch (field->type) {
     case TYPE_id:
@@ -186,7 +192,8 @@ static bool is_record(const struct table *table) {
     return false;
 }
 
-/* Whose parameters mean nothing yet may still be sent in bodies that are no records. */
+/* Does the schema have the field? Members that the server ignores are described only in bodies that
+ * are no records. */
 static bool is_used(const struct table *table, const struct field *field, struct use use) {
     if (is_body(use))
         return field_is_writable(field) ? use.place != IN_CREATE || field->type != TYPE_id
@@ -234,7 +241,7 @@ static void add_schema(struct buffer *out, const struct table *table, const char
     buffer_add(out, is_body(use) ? TEXT("]}") : TEXT("],\"additionalProperties\":false}"));
 }
 
-/* The caller's record, with what the service adds to it. */
+/* The caller's record with the members that GET /api/auth/me adds to it. */
 static void add_account_schema(struct buffer *out, bool nexudus) {
     struct use use = { IN_RECORD, nexudus };
     static const char properties[] = ",\"DefaultBusinessName\":{\"type\":[\"string\",\"null\"]}"
@@ -286,7 +293,7 @@ static const char *const verbs[] = {
     [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete", [METHOD_OPTIONS] = "options",
 };
 
-/* UserRoles, of the rows "user_roles". */
+/* "user_roles" becomes UserRoles. */
 static void add_plural(struct buffer *out, const char *rows) {
     for (size_t i = 0; rows[i]; i++)
         if (rows[i] != '_')
@@ -341,20 +348,21 @@ static const char *const filter_schemas[] = {
     [FILTER_text] = "\"type\":\"string\",\"description\":\"contains it, without case and accents\"",
 };
 
-/* Of the names that searches know a field by, the one that clients should use: the other would be
- * the same parameter again, and in camel case often the same name. */
+/* The one of a field's names that clients should use. The other one would be the same parameter
+ * again, and generators would often give both the same name. */
 static struct text parameter_name(const struct field *field) {
     return filter_name(field, field->type == TYPE_reference ? 1 : 0);
 }
 
-/* Does another parameter say the same? Where a link leads, the Id is the reference's own filter;
- * and a record's BusinessName is Business_Name, which is the same again in camel case. */
+/* Is there another parameter for the same? Through a reference, the Id is what the reference's own
+ * filter asks for. A record's BusinessName is Business_Name, and generators would give both the
+ * same name. */
 static bool is_said_elsewhere(const struct field *field, bool is_linked) {
     return field->type == (is_linked ? TYPE_id : TYPE_name);
 }
 
-/* Filters by the fields of a table, whose names begin with "User_", or "User_Application_". By
- * secrets there are none: they would find nothing. */
+/* Filters by the fields of a table. `prefix` is "User_", or "User_Application_" through a
+ * reference. Secrets are left out: such a filter finds nothing. */
 static void add_filters(struct buffer *out, const struct table *table, struct text prefix,
                         bool is_linked) {
     static const char *const bounds[] = { "", "from_", "to_" };
@@ -373,7 +381,7 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
     }
 }
 
-/* The order and the filters that nexudus/search.c takes. */
+/* The orders and the filters of a search. */
 static void add_search(struct buffer *out, const struct resource *resource) {
     const struct table *table = resource->table;
     unsigned order = resource->order ? resource->order : table->common.id;
@@ -404,7 +412,7 @@ static void add_search(struct buffer *out, const struct resource *resource) {
 
 static const char any_body[] = "JSON, whatever Content-Type says, or a form of the same members";
 
-/* Those that every search takes, before the filters of its table. */
+/* The parameters of every search, before the filters of its table. */
 static const char search_parameters[] = "Page Size Dir Ids UniqueId Prefer";
 
 static void add_parameters(struct buffer *out, const struct route *route) {
@@ -425,11 +433,11 @@ static void add_parameters(struct buffer *out, const struct route *route) {
     out->failed |= list.failed;
 }
 
-/* What a body is called and how it is written: a schema's name, behind that of the body's table,
- * and a media type. */
+/* By kind of body: the schema's name, which follows that of the body's table, and the media type.
+ */
 static const struct body {
     const char *schema, *type, *description;
-    enum place place; /* of a record */
+    enum place place; /* of a record's fields */
 } bodies[] = {
     [BODY_none] = { 0 },
     [BODY_create] = { "Create", "application/json", any_body, IN_CREATE },
@@ -440,7 +448,7 @@ static const struct body {
     [BODY_grant] = { "GrantForm", "application/x-www-form-urlencoded", "a form", IN_CREATE },
 };
 
-/* The table of a body; NULL: it has none. */
+/* The table that a body is read by; NULL: none. */
 static const struct table *body_table(const struct route *route) {
     if (route->body == BODY_none || route->body == BODY_grant)
         return NULL;
@@ -478,8 +486,8 @@ static void add_record_reply(struct buffer *out, const struct route *route) {
                       entity, entity);
 }
 
-/* Replies that have no record: each is a component of this name, its text the line of
- * responses.json that is called so, or, under compatibility = nexudus, otherwise. */
+/* Replies without a record. Each is a component of this name; its text is the line of that name in
+ * responses.json or, under compatibility = nexudus, of the other name. */
 static const struct failure {
     const char *status, *name;
     const char *nexudus; /* NULL: there is none */
@@ -498,7 +506,7 @@ static const struct failure {
     { "429", "TooManyRequests", "TooManyRequests" },
     { "500", "InternalError", "InternalError" },
     { "503", "Unavailable", "Unavailable" },
-    /* The grant has words of its own for some of what went wrong (RFC 6749 section 5.2). */
+    /* POST /api/token has errors of its own for some statuses (RFC 6749 section 5.2). */
     { "400", "GrantBadRequest", "GrantBadRequest" },
     { "429", "GrantTooManyRequests", "GrantTooManyRequests" },
     { "500", "GrantInternalError", "GrantInternalError" },
@@ -506,7 +514,7 @@ static const struct failure {
 };
 enum { FAILURES = sizeof failures / sizeof failures[0] };
 
-/* The object in the line of responses.json that has this name. */
+/* The object of that name in responses.json. */
 static struct text response_text(const char *name) {
     size_t length = strlen(name);
     for (unsigned i = 0; i < RESPONSES; i++) {
@@ -540,7 +548,7 @@ static bool takes_body(const struct route *route) {
            route->method == METHOD_PATCH;
 }
 
-/* What the operation may answer but 200, after blanks. */
+/* The statuses that an operation may reply besides 200, each after a blank. */
 static struct text failures_of(const struct route *route, bool nexudus, struct arena *arena) {
     const char *too_large = takes_body(route)             ? " 413 415"
                             : route->method == METHOD_GET ? ""
@@ -639,7 +647,7 @@ static void add_paths(struct buffer *out, bool nexudus) {
     }
 }
 
-/* Has no route before it a body of the same table? */
+/* Is it the first route with a body of its table? */
 static bool is_first_of_body(unsigned route) {
     for (unsigned i = 0; i < route; i++)
         if (routes[i].body_table == routes[route].body_table)
@@ -669,7 +677,7 @@ static bool is_first_of_area(unsigned route) {
     return true;
 }
 
-/* One for each group of operations, in the order of their paths. */
+/* One tag for each area, in the order of the routes. */
 static void add_tags(struct buffer *out) {
     buffer_add(out, TEXT("\"tags\":[{\"name\":\"Server\",\"description\":\"Tokens, the caller's own"
                          " record, and the server itself\"}"));
@@ -721,7 +729,7 @@ bool openapi_make(struct app *app) {
     buffer_add(out, TEXT("{\"openapi\":\"3.1.0\","));
     add_info(out, app->nexudus);
     add_tags(out);
-    /* Clients that try each scheme and keep the last one should keep the token. */
+    /* Some clients try each scheme and keep the last one. That should be the token. */
     buffer_printf(out, "\"servers\":[{\"url\":\"/\"}],\"security\":[%s{\"bearer\":[]}],\"paths\":{",
                   app->accepts_basic ? "{\"basic\":[]}," : "");
     add_paths(out, app->nexudus);

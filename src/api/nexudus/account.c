@@ -1,4 +1,5 @@
-/* What people do with their own account, besides signing in (docs/contract.md section 6.6). */
+/* A user's own account: the calling user, checking a password, and resetting one (docs/contract.md
+ * section 6.6). */
 #include "api/body.h"
 #include "api/handlers.h"
 #include "api/nexudus/write.h"
@@ -41,7 +42,7 @@ static enum status add_account(struct store_view *session, struct request *reque
     if (status != STATUS_OK)
         return status;
     json_add_record(body, &user);
-    body->len -= !body->failed; /* the record's brace */
+    body->len -= !body->failed; /* the closing brace; more members follow */
     status = add_default_business(session, &user, body);
     buffer_add(body, text_of(unknown_members));
     return status;
@@ -97,7 +98,7 @@ static void validated(struct exchange *exchange) {
     struct request *request = exchange->request;
     switch (validation->sign_in.result) {
     case SIGN_IN_OK:
-    case SIGN_IN_TWO_FACTOR: /* in both cases the password was right */
+    case SIGN_IN_TWO_FACTOR: /* in these two cases, too, the password was right */
     case SIGN_IN_MUST_RESET: request_ask(request, load_user, reply_user); break;
     case SIGN_IN_WRONG: reply_wrong_password(request); break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
@@ -152,7 +153,7 @@ static enum status decide_bearer(struct store_view *session, struct request *req
     return auth_decide(&request->app->auth, session, request->arena, &reset->bearer);
 }
 
-/* Whose token it is becomes the caller: the user changes the own password. */
+/* The user of the reset token becomes the caller, who then changes the own password. */
 static void set_password(struct request *request, enum status status) {
     const struct reset *reset = request->exchange->state;
     if (status == STATUS_UNAUTHENTICATED) {
@@ -169,7 +170,8 @@ void account_reset_password(struct request *request) {
     struct change change;
     if (!request_read(request, &password_reset_table, &change))
         return;
-    request->refuse = refuse_token; /* it works once, also for two who come at the same time */
+    request->refuse =
+        refuse_token; /* two requests with one token at once: the later one finds it used */
     struct reset *reset = arena_alloc(request->arena, sizeof *reset);
     if (!reset) {
         reply_failure(request, STATUS_BROKEN, NULL, NULL);

@@ -1,5 +1,5 @@
-/* A user's picture, as bytes, which anybody may read (docs/contract.md section 3.1). It is held
- * once for all who are being sent it: they may be many, and take it as slowly as they like. */
+/* GET of a user's picture, which anybody may read (docs/contract.md section 3.1). A picture is in
+ * memory once, however many clients are being sent it and however slowly they read. */
 #include "api/nexudus/avatar.h"
 
 #include "api/handlers.h"
@@ -15,11 +15,11 @@
 enum { LISTS = 256, TYPE_MAX = 64 };
 
 struct picture {
-    struct picture *next; /* in its list */
+    struct picture *next; /* in one of the lists */
     int64_t user_id;
-    uint64_t commits; /* of the store, when it was the user's picture */
-    unsigned holders; /* the last one frees it */
-    bool is_listed;   /* the user has no other one since */
+    uint64_t commits; /* the store's number of commits when the picture was read */
+    unsigned holders; /* replies; the last one to end frees it */
+    bool is_listed;   /* no newer picture of the user was read */
     char type[TYPE_MAX];
     size_t size;
     char content[];
@@ -30,7 +30,7 @@ static struct {
     struct picture *lists[LISTS];
 } pictures = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* All of these with the lock held. */
+/* These functions run with the lock held. */
 
 static struct picture **place_of(int64_t user_id) {
     struct picture **place = &pictures.lists[(uint64_t)user_id % LISTS];
@@ -72,7 +72,7 @@ static bool is_same(const struct picture *picture, const struct avatar *avatar) 
            memcmp(picture->content, avatar->content.at, picture->size) == 0;
 }
 
-/* Somebody's picture as it was read, and as it is held. */
+/* A picture as the store returned it, and as it is shared. */
 struct taking {
     int64_t user_id;
     uint64_t commits;
@@ -99,7 +99,7 @@ static void take(void *argument, const struct avatar *avatar) {
     taking->picture = picture;
 }
 
-/* Takes what is held already, if nothing at all has changed in the store since. */
+/* Uses the shared picture if nothing was committed since it was read. */
 static bool take_held(struct taking *taking) {
     mutex_lock(&pictures.lock);
     struct picture *picture = *place_of(taking->user_id);
@@ -116,7 +116,7 @@ static void reply_picture(struct exchange *exchange, const struct picture *pictu
     reply->http_status = 200;
     reply->content_type = picture->type;
     reply->body = (struct text){ picture->content, picture->size };
-    /* The bytes come from a stranger's server: nothing may take them for a page. */
+    /* The bytes came from another server. A browser must not interpret them as a page. */
     reply_header(exchange, "X-Content-Type-Options", "nosniff");
     reply_header(exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
 }

@@ -1,11 +1,12 @@
-/* What the numbers of a choice mean (docs/contract.md section 7.2), from the field tables. */
+/* GET /api/utils/enums: what the numbers of a choice mean (docs/contract.md section 7.2). */
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
 
-/* A field's choice is called after it, with its entity or without: eLanguage, eWebHookAction. */
+/* The name of an enum is `e` and the name of the field, with or without the entity before it:
+ * eLanguage, eWebHookAction. */
 static bool is_called(const struct table *table, const struct field *field, struct text name) {
     struct text entity = text_of(table->entity);
     if (text_equal_nocase(name, field->name))
@@ -34,7 +35,7 @@ static void add_number(struct buffer *body, int64_t number, struct text name) {
     buffer_add_char(body, '}');
 }
 
-/* What has no name that is known is called by its number. */
+/* The label of a number without a name is the number itself. */
 static void add_numbers(struct buffer *body, const struct field *field) {
     for (int64_t number = 1; number <= field->max; number++) {
         struct text name = choice_name(field, number);

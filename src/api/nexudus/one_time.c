@@ -1,5 +1,5 @@
-/* Links that sign somebody in, as far as this server has them: one-time tokens, made and traded
- * (docs/contract.md section 6.6). */
+/* One-time tokens, for links that sign somebody in: issuing them, and trading one for a pair of
+ * tokens (docs/contract.md section 6.6). */
 #include "auth/one_time.h"
 #include "api/body.h"
 #include "api/handlers.h"
@@ -17,7 +17,7 @@ static int64_t minutes_ms(int64_t minutes) {
     return minutes * 60 * 1000;
 }
 
-/* ---- Making one ---- */
+/* ---- Issuing ---- */
 
 static void reply_token(struct request *request, struct text token) {
     struct buffer body;
@@ -90,13 +90,14 @@ static void signed_in(struct exchange *exchange) {
     switch (asking->sign_in.result) {
     case SIGN_IN_OK:
         request->principal = asking->sign_in.principal;
-        request->refuse = reply_wrong_password; /* it may be another one by then */
+        request->refuse =
+            reply_wrong_password; /* the password may have changed since it was checked */
         issue(request, request->principal.user_id, asking->lifetime_ms);
         break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
     case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
     case SIGN_IN_WRONG:
-    case SIGN_IN_TWO_FACTOR: /* there is no place for a code here, so those users cannot */
+    case SIGN_IN_TWO_FACTOR: /* this request cannot carry a code, so such users are refused */
     case SIGN_IN_MUST_RESET: reply_wrong_password(request); break;
     }
 }
@@ -130,12 +131,12 @@ void one_time_by_password(struct request *request) {
     request_sign_in(request, &asking->sign_in, signed_in);
 }
 
-/* ---- Trading one ---- */
+/* ---- Trading ---- */
 
 struct trading {
     struct one_time_exchange trade; /* first */
     struct exchange *exchange;
-    struct auth auth; /* with the lifetime that is asked for */
+    struct auth auth; /* with the lifetime that the client asks for */
 };
 
 static void traded(struct exchange *exchange) {
@@ -155,7 +156,7 @@ static void resume_traded(struct store_command *command) {
     exchange_resume(((struct trading *)command)->exchange);
 }
 
-/* False when `validForInMinutes` is there and no number of minutes up to a week. */
+/* False: validForInMinutes is not an integer from 1 to EXCHANGE_MINUTES_MAX. */
 static bool read_query(struct request *request, struct text *token, int64_t *minutes) {
     struct text rest = exchange_query(request->exchange), name, value;
     struct ignored ignored;

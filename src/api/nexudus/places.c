@@ -1,12 +1,14 @@
-/* Where things are: what a client asks before it signs in, and where a browser begins. */
+/* The business of a host name, which clients ask for before they sign in; and the root, which sends
+ * browsers to the documentation. */
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
 #include "json/json.h"
 #include "rules/messages.h"
 
-/* The address by which the client found this server, which is what it has to go on with. A proxy in
- * front may speak TLS for us; what it says of that goes back to who asked, and no further. */
+/* The address under which the client reached this server, and should use from now on. A proxy in
+ * front may have ended TLS. Its X-Forwarded-Proto is trusted here because the answer only concerns
+ * the client that sent the request. */
 static struct text web_address(const struct request *request, struct text host) {
     struct text proxied = exchange_header(request->exchange, "X-Forwarded-Proto");
     bool is_secure =
@@ -54,14 +56,14 @@ static void reply_place(struct request *request, enum status status) {
     reply_json(request, 200, &body);
 }
 
-/* The hosted service has a host for each business; this server is one for all of them. */
+/* The hosted service has a host for each business. This server serves all of them under one. */
 void business_by_host(struct request *request) {
     struct text asked = find_host(request), own = exchange_header(request->exchange, "Host");
     if (!asked.at) {
         refuse_host(request);
         return;
     }
-    if (!own.len) { /* HTTP/1.0 */
+    if (!own.len) { /* HTTP/1.0 allows that */
         reply_failure(request, STATUS_BAD_INPUT, message_no_host, NULL);
         return;
     }

@@ -1,5 +1,13 @@
-/* Searches: from a query string to conditions on fields, and from a page of records to the envelope
- * (docs/contract.md section 5). Every name and type comes from the field table. */
+/* Searches (docs/contract.md section 5).
+ *
+ * A search goes from the query string to a `struct search`, from there to a page of records, and
+ * from there to the envelope. rules/filter.c reads the filters; paging, order and the batch of Ids
+ * are read here. A filter through a reference needs the permission to list the table that it leads
+ * to.
+ *
+ * The I/O thread first tries store_search_quickly, which gives up after a few steps. A search that
+ * is not done by then goes to a reader thread, and the request waits. A page of a search that is
+ * ordered by Id starts behind the last Id of the page before (page_cursor.h). */
 #include "api/nexudus/search.h"
 
 #include "api/handlers.h"
@@ -27,15 +35,16 @@ struct search_request {
     struct buffer body;
     struct filter_reader filters;
     int64_t page, size;
-    unsigned order_field; /* as asked for; `wanted.order` may be another with the same order */
+    unsigned
+        order_field; /* as the client asked; `wanted.order` may be a field with the same order */
     bool is_batch, has_order;
     struct errors errors;
-    struct ignored ignored; /* names of parameters */
+    struct ignored ignored; /* unknown parameters */
 };
 
 /* A parameter of the query string. */
 struct parameter {
-    struct text name; /* as it came */
+    struct text name; /* as the client wrote it */
     struct text value;
 };
 
@@ -44,7 +53,7 @@ static void add_error(struct search_request *search, struct text name, struct te
                &(struct error){ .property = name, .message = message });
 }
 
-/* Of a value that can be shown again. `wrong.at` NULL: nothing is wrong. */
+/* Adds an error that shows the value. `wrong.at` NULL: nothing is wrong. */
 static void add_value_error(struct search_request *search, const struct parameter *parameter,
                             struct text wrong) {
     if (wrong.at)
@@ -56,7 +65,7 @@ static void add_value_error(struct search_request *search, const struct paramete
 
 /* ---- Paging and order ---- */
 
-/* `*number` stays as it is where it is none: the page is reckoned all the same. */
+/* False: no positive integer, and `*number` stays as it is. */
 static bool take_positive(struct text text, int64_t *number) {
     int64_t taken;
     if (!text_to_int64(text_trim(text), &taken) || taken < 1 || taken > INT32_MAX)
@@ -65,8 +74,8 @@ static bool take_positive(struct text text, int64_t *number) {
     return true;
 }
 
-/* What is the same for every record, and when a row was made that is never changed, come to the
- * order of Ids. */
+/* Two orders are the same as that of Ids, which is the fastest: by a field that has one value in
+ * all records, and by the time of creation where rows never change. */
 static void order_by(struct search_request *search, unsigned field) {
     const struct table *table = search->wanted.table;
     bool is_constant =
@@ -87,7 +96,7 @@ static struct text take_order(struct search_request *search, struct text value) 
     return (struct text){ 0 };
 }
 
-/* False when the name is none of the five. */
+/* False: the parameter is none of these. */
 static bool take_paging(struct search_request *search, const struct parameter *parameter) {
     struct text name = parameter->name, wrong = { 0 };
     if (text_equal_nocase(name, TEXT("page"))) {
@@ -119,7 +128,7 @@ static bool asks_for_batch(struct text name, struct text value) {
     return name.at && value.at && text_equal_nocase(name, TEXT("id")) && is_bracketed(value);
 }
 
-/* Only a list is: most queries need not be taken apart to know that they are none. */
+/* A cheap test: only a list in brackets makes a batch, and most queries have no bracket. */
 static bool may_have_list(struct text query) {
     return query.len && (memchr(query.at, '[', query.len) || memmem(query.at, query.len, "%5", 2));
 }
@@ -140,7 +149,7 @@ static void ignore(struct search_request *search, struct text name) {
     ignored_add(&search->ignored, name);
 }
 
-/* So that all of it can be said again in a reply. */
+/* Can name and value be repeated in a reply? Adds an error if not. */
 static bool is_plain(struct search_request *search, const struct parameter *parameter) {
     bool is_decoded = parameter->name.at && parameter->value.at;
     bool has_name = parameter->name.at && validate_is_line(parameter->name, SIZE_MAX);
@@ -151,13 +160,14 @@ static bool is_plain(struct search_request *search, const struct parameter *para
     return false;
 }
 
-/* Whoever may not search a table learns nothing of it by search what points there. */
+/* Without this, a caller could learn about records of a table by searching records that refer to
+ * them. */
 static void ask_permission(struct search_request *search, const struct table *table) {
     search->request->needs |= UINT64_C(1) << permission(table->permission_entity, OPERATION_List);
 }
 
 static void take_parameter(struct search_request *search, struct parameter *parameter) {
-    struct text name = parameter->name; /* id[] and id[0] are id again */
+    struct text name = parameter->name; /* id[] and id[0] mean id */
     if (name.at && !search->filters.is_strict && text_take_brackets(&name))
         parameter->name = name;
     if (!is_plain(search, parameter) || take_paging(search, parameter))
@@ -237,7 +247,7 @@ static void use_cursor(struct search_request *search) {
                                 &search->wanted.behind);
 }
 
-/* For the next page. */
+/* Remembers where this page ended, for the next one. */
 static void set_cursor(const struct search_request *search) {
     if (!has_cursor(search) || !search->result.has_more)
         return;
@@ -259,7 +269,7 @@ static void add_envelope(struct buffer *body, const struct search_request *searc
     int64_t pages = (total + search->size - 1) / search->size;
     bool has_more = search->result.has_more;
     if (wanted->behind && (!has_more || pages <= search->page))
-        pages = search->page + has_more; /* records of pages before came or went */
+        pages = search->page + has_more; /* records of earlier pages were added or deleted */
     add_number(body, TEXT(",\"CurrentPage\":"), search->page);
     add_number(body, TEXT(",\"CurrentPageSize\":"), search->size);
     buffer_add(body, TEXT(",\"CurrentOrderField\":\""));

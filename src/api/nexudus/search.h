@@ -3,7 +3,10 @@
 
 #include "api/request.h"
 
-/** Does a search ask for a batch of records by their ids? It needs Read instead of List. */
+/**
+ * Does the query of a search ask for whole records by a list of Ids (`id=[1,2,3]`)? Such a search
+ * needs the permission Read instead of List.
+ */
 bool search_is_batch(const struct request *request) MUST_CHECK;
 
 #endif

@@ -13,7 +13,7 @@
 
 enum { CLIENT_ID_MAX = 255 };
 
-/* What the form and the headers say; `at` NULL where they do not. */
+/* The members of the form; `at` NULL: left out. */
 struct token_form {
     struct text grant_type, username, password, totp, refresh_token, client_id;
 };
@@ -56,7 +56,7 @@ static void reply_error(struct request *request, unsigned http_status, struct te
     reply_json(request, http_status, &body);
 }
 
-/* The user name of Basic; empty: there is none. */
+/* The user name in a Basic Authorization header; empty: none. */
 static struct text client_of_basic(const struct request *request) {
     struct text basic = exchange_header(request->exchange, "Authorization");
     if (!text_starts_nocase(basic, TEXT("Basic ")))
@@ -66,9 +66,9 @@ static struct text client_of_basic(const struct request *request) {
     return text_cut(&pair, ':');
 }
 
-/* From the header of that name, the form, and the user name of Basic. `at` NULL: none of them says
- * it, and what is sent without a value counts as left out (RFC 6749 section 3.2). False: it is none
- * that can be kept, or they do not agree, and that was replied. */
+/* Finds client_id in the header of that name, in the form, and as the user name of Basic. `at`
+ * NULL: in none of them; an empty value counts as left out (RFC 6749 section 3.2). False: they
+ * differ, or the value cannot be stored; the reply says so. */
 static bool find_client_id(struct request *request, struct text in_form, struct text *client_id) {
     unsigned count;
     const struct text sources[] = { exchange_header_list(request->exchange, "client_id", &count),

@@ -1,4 +1,4 @@
-/* What those ask who watch over the server: is it alive, may it be sent requests? */
+/* GET /healthz: is the server alive? GET /readyz: may it be sent requests? */
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
@@ -11,7 +11,7 @@ void health_get(struct request *request) {
     reply_json(request, 200, &body);
 }
 
-/* Looks whether the disk takes changes again. */
+/* Tries whether the disk accepts writes again. */
 struct probe {
     struct store_command command; /* first */
     struct request *request;
@@ -34,7 +34,7 @@ static void probed(struct exchange *exchange) {
         reply_failure(probe->request, STATUS_UNAVAILABLE, message_disk_refuses, NULL);
 }
 
-/* A server that drains answers 503 to everything. */
+/* A server that is shutting down answers 503 to every request, before it gets here. */
 void ready_get(struct request *request) {
     if (!store_figures(request->app->store).refuses) {
         health_get(request);

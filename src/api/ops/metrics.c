@@ -17,7 +17,7 @@
 void metrics_count(struct exchange *exchange) {
     const struct request *request = exchange->request;
     if (!request || !request->worker)
-        return; /* refused before it reached a handler, or there was no memory for one */
+        return; /* refused by the listener, or no memory for a request */
     unsigned route = request->route ? (unsigned)(request->route - routes) : route_count;
     counters_add_reply(request->worker->counters, route, exchange->reply.http_status,
                        time_monotonic_us() - exchange->began_us);
@@ -31,7 +31,7 @@ void metrics_count_end(struct exchange *exchange, bool was_sent) {
 
 /* ---- The page ---- */
 
-/* What all threads counted of a route. */
+/* Adds up what all threads counted for a route. Runs with the workers' lock held. */
 static void sum(const struct app *app, unsigned route, struct route_counts *total) {
     *total = (struct route_counts){ 0 };
     for (const struct worker *worker = app->workers; worker; worker = worker->next)
@@ -182,7 +182,7 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
     add_groups(body, &figures);
 }
 
-/* What was refused although nothing was wrong with it but that there was too much. */
+/* Valid requests that were refused because of a limit. */
 static void add_refusals(struct buffer *body, struct app *app) {
     const struct store_figures store = store_figures(app->store);
     const struct password_figures passwords = passwords_figures(app->auth.passwords);
