@@ -23,7 +23,7 @@ static void check(bool ok, const char *what) {
     exit(1);
 }
 
-static enum status add_user(struct store_view *tx, int64_t id, struct arena *arena) {
+static enum status add_user(struct store_tx *tx, int64_t id, struct arena *arena) {
     struct change change = change_new(&user_table, arena);
     struct record record;
     char *guid = arena_alloc(arena, 36);
@@ -49,7 +49,7 @@ static enum status add_user(struct store_view *tx, int64_t id, struct arena *are
     return status == STATUS_OK ? store_insert(tx, &record, &author) : status;
 }
 
-static enum status add_users(struct store_view *tx, struct store_command *command) {
+static enum status add_users(struct store_tx *tx, struct store_command *command) {
     struct filling *filling = (struct filling *)command;
     enum status status = STATUS_OK;
     for (int64_t id = filling->from; status == STATUS_OK && id < filling->to; id++) {

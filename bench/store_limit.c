@@ -66,7 +66,7 @@ static void keep_old_email(struct record *before, char out[EMAIL_MAX]) {
 }
 
 /* The fields that bench/load.lua changes. */
-static enum status update(struct store_view *tx, struct store_command *command) {
+static enum status update(struct store_tx *tx, struct store_command *command) {
     struct updating *updating = (struct updating *)command;
     uint64_t random = next_random(updating);
     uint64_t number = choose(updating, random);
@@ -104,13 +104,13 @@ static void again(struct store_command *command) {
 }
 
 static struct record *read_users(struct store *store, int64_t count, struct arena *arena) {
-    struct store_view *view = store_view_open(store);
+    struct store_session *session = store_session_open(store);
     struct record *users = calloc((size_t)count, sizeof *users);
-    check(view && users, "no memory");
+    check(session && users, "no memory");
     for (int64_t i = 0; i < count; i++)
-        check(store_load(view, &user_table, FIRST_USER + i, arena, &users[i]) == STATUS_OK,
+        check(store_load(session, &user_table, FIRST_USER + i, arena, &users[i]) == STATUS_OK,
               "a user is missing");
-    store_view_close(view);
+    store_session_close(session);
     return users;
 }
 

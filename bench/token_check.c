@@ -24,7 +24,7 @@ struct issuing {
     struct grant grant;
 };
 
-static enum status issue(struct store_view *tx, struct store_command *command) {
+static enum status issue(struct store_tx *tx, struct store_command *command) {
     struct issuing *issuing = (struct issuing *)command;
     struct token session = grant_session(ADMINISTRATOR, TEXT("bench"));
     return grant_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->grant);
@@ -50,13 +50,13 @@ static double one_round(struct token_cache *cache, struct text token) {
 }
 
 /* As the first request with the token does. */
-static void remember(const struct auth *auth, struct store_view *view, struct token_cache *cache,
-                     struct text token) {
+static void remember(const struct auth *auth, struct store_session *session,
+                     struct token_cache *cache, struct text token) {
     struct arena arena = { 0 };
     struct principal principal;
     struct keyed_hash hash;
     check(auth_bearer(cache, token, &arena, &principal, &hash) == STATUS_NOT_FOUND &&
-              auth_decide(auth, view, &arena, &principal) == STATUS_OK,
+              auth_decide(auth, session, &arena, &principal) == STATUS_OK,
           "the token is refused");
     token_cache_put(cache, &hash, principal.credential.expires_ms, &principal);
     arena_close(&arena);
@@ -83,17 +83,17 @@ int main(int argc, char **argv) {
     struct issuing issuing = { .command = { .on_behalf_of = &store_nobody, .run = issue },
                                .auth = &auth };
     check(store_run(store, &issuing.command) == STATUS_OK, "no token");
-    struct store_view *view = store_view_open(store);
+    struct store_session *session = store_session_open(store);
     struct token_cache *cache = token_cache_new(&auth);
-    check(view && cache, "no memory");
-    remember(&auth, view, cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
+    check(session && cache, "no memory");
+    remember(&auth, session, cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
     double until = now_ns() + strtod(argv[2], NULL) * 1e9;
     while (rounds < ROUNDS_MAX && now_ns() < until)
         took[rounds++] = one_round(cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
     qsort(took, (size_t)rounds, sizeof *took, compare);
     (void)printf("%.0f\n", took[rounds / 2]);
     token_cache_free(cache);
-    store_view_close(view);
+    store_session_close(session);
     store_close(store);
     return 0;
 }

@@ -13,7 +13,7 @@
 static _Thread_local struct worker *own;
 
 static void worker_free(struct worker *worker) {
-    store_view_close(worker->view);
+    store_session_close(worker->session);
     token_cache_free(worker->tokens);
     counters_free(worker->counters);
     free(worker);
@@ -23,11 +23,11 @@ static struct worker *worker_new(struct app *app) {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return NULL;
-    worker->view = store_view_open(app->store);
+    worker->session = store_session_open(app->store);
     worker->tokens = token_cache_new(&app->auth);
     worker->counters =
         counters_new(route_count + 1); /* the last one counts requests without a route */
-    if (worker->view && worker->tokens && worker->counters)
+    if (worker->session && worker->tokens && worker->counters)
         return worker;
     worker_free(worker);
     return NULL;

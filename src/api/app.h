@@ -44,7 +44,7 @@ struct app {
 /** What an I/O thread owns. No other thread touches it, except for reading the counters. */
 struct worker {
     struct worker *next;
-    struct store_view *view;
+    struct store_session *session;
     struct token_cache *tokens;
     struct counters *counters;
 };

@@ -203,7 +203,7 @@ struct unknown_bearer {
     void (*then)(struct request *request, enum status status);
 };
 
-static enum status decide_bearer(struct store_view *session, struct request *request) {
+static enum status decide_bearer(struct store_session *session, struct request *request) {
     return auth_decide(&request->app->auth, session, request->arena, &request->principal);
 }
 

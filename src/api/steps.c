@@ -59,7 +59,7 @@ enum status steps_submit(struct request *request, struct store_command *command)
 }
 
 enum status steps_ask(struct request *request,
-                      enum status (*ask)(struct store_view *session, struct request *request)) {
+                      enum status (*ask)(struct store_session *session, struct request *request)) {
     request_ask(request, ask, end_step);
     return STATUS_PENDING;
 }

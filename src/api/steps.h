@@ -34,7 +34,7 @@ void steps_finish(struct request *request);
 enum status steps_wait(struct request *request, hand_over *give, void *work) MUST_CHECK;
 enum status steps_submit(struct request *request, struct store_command *command) MUST_CHECK;
 enum status steps_ask(struct request *request,
-                      enum status (*ask)(struct store_view *session,
+                      enum status (*ask)(struct store_session *session,
                                          struct request *request)) MUST_CHECK;
 
 #endif

@@ -23,9 +23,10 @@ void request_wait(struct request *request, hand_over *give, void *work,
 /* ---- Authority ---- */
 
 /* Runs on the thread, and with the session, that is about to act. */
-static enum status confirm(struct store_view *view, struct authority *authority) {
+static enum status confirm(struct store_session *session, struct authority *authority) {
     struct request *request = (struct request *)authority;
-    request->refusal = auth_confirm(&request->app->auth, view, request->arena, &request->principal);
+    request->refusal =
+        auth_confirm(&request->app->auth, session, request->arena, &request->principal);
     if (request->refusal == STATUS_OK && request_lacking(request) >= 0)
         request->refusal = STATUS_FORBIDDEN;
     return request->refusal;
@@ -72,7 +73,7 @@ static struct request *of_question(struct store_command *question) {
     return (struct request *)((char *)question - offsetof(struct request, question));
 }
 
-static enum status run_question(struct store_view *session, struct store_command *question) {
+static enum status run_question(struct store_session *session, struct store_command *question) {
     struct request *request = of_question(question);
     return request->ask(session, request);
 }
@@ -90,15 +91,15 @@ static void take_answer(struct exchange *exchange) {
 }
 
 void request_ask_as(struct request *request, struct authority *authority,
-                    enum status (*ask)(struct store_view *session, struct request *request),
+                    enum status (*ask)(struct store_session *session, struct request *request),
                     void (*answered)(struct request *request, enum status status)) {
     request->question = (struct store_command){ .on_behalf_of = authority,
-                                                .run = run_question,
+                                                .read = run_question,
                                                 .done = resume_question };
     request->ask = ask;
     request->answered = answered;
     request->refusal = STATUS_OK;
-    enum status status = store_ask(request->worker->view, &request->question);
+    enum status status = store_ask(request->worker->session, &request->question);
     if (status == STATUS_PENDING) {
         request->exchange->next = take_answer;
         exchange_suspend(request->exchange);
@@ -109,7 +110,7 @@ void request_ask_as(struct request *request, struct authority *authority,
 }
 
 void request_ask(struct request *request,
-                 enum status (*ask)(struct store_view *session, struct request *request),
+                 enum status (*ask)(struct store_session *session, struct request *request),
                  void (*answered)(struct request *request, enum status status)) {
     request_ask_as(request, request_authority(request), ask, answered);
 }
@@ -118,7 +119,7 @@ void request_ask(struct request *request,
 
 /* A search may take long. Before its result is sent, the caller's credential and permissions are
  * checked once more, by a question to the store. */
-static enum status ask_nothing(struct store_view *session, struct request *request) {
+static enum status ask_nothing(struct store_session *session, struct request *request) {
     (void)session;
     (void)request;
     return STATUS_OK;
@@ -154,7 +155,7 @@ static enum status hand_to_reader(struct request *request, void *command) {
 
 /* Whatever becomes of it, the sign-in says so itself. */
 static enum status hand_to_sign_in(struct request *request, void *sign_in) {
-    sign_in_start(sign_in, request->worker->view);
+    sign_in_start(sign_in, request->worker->session);
     return STATUS_OK;
 }
 

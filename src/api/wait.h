@@ -46,10 +46,10 @@ void request_read_on(struct request *request, struct store_command *command,
  * request_ask_as does the same on behalf of somebody else.
  */
 void request_ask(struct request *request,
-                 enum status (*ask)(struct store_view *session, struct request *request),
+                 enum status (*ask)(struct store_session *session, struct request *request),
                  void (*answered)(struct request *request, enum status status));
 void request_ask_as(struct request *request, struct authority *authority,
-                    enum status (*ask)(struct store_view *session, struct request *request),
+                    enum status (*ask)(struct store_session *session, struct request *request),
                     void (*answered)(struct request *request, enum status status));
 
 /**

@@ -33,32 +33,32 @@ struct auth {
 };
 
 /**
- * Decides from the data in `view` whose a credential is and what its user may do.
+ * Decides from the data in `session` whose a credential is and what its user may do.
  *
  * In: the principal's credential, with its kind and proof; for a password also the user_id. Out:
  * the whole principal, its e-mail in the arena.
  *
  * STATUS_UNAUTHENTICATED, with the principal unchanged: the token is unknown, of another kind or
  * expired; the password has changed, or a code or a new password is due; or the user is locked
- * (passwords only) or not admitted. STATUS_BROKEN. On the thread of `view`.
+ * (passwords only) or not admitted. STATUS_BROKEN. On the thread of `session`.
  */
-enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
+enum status auth_decide(const struct auth *auth, struct store_session *session, struct arena *arena,
                         struct principal *principal) MUST_CHECK;
 
 /**
  * Decides again for a principal that was decided before and is about to act. Cheap if the store's
  * access epoch and the running transaction show that nobody's access has changed; otherwise as
- * auth_decide. On the thread of `view`, before each action, inside its transaction.
+ * auth_decide. On the thread of `session`, before each action, inside its transaction.
  */
-enum status auth_confirm(const struct auth *auth, struct store_view *view, struct arena *arena,
-                         struct principal *principal) MUST_CHECK;
+enum status auth_confirm(const struct auth *auth, struct store_session *session,
+                         struct arena *arena, struct principal *principal) MUST_CHECK;
 
 /**
  * Decides what a user may do, whatever the credential. In: the principal's user_id. Out: the rest
  * except the credential and the epoch, the e-mail in the arena. STATUS_UNAUTHENTICATED: the user is
- * gone or not admitted. STATUS_BROKEN. On the thread of `view`.
+ * gone or not admitted. STATUS_BROKEN. On the thread of `session`.
  */
-enum status auth_decide_user(struct store_view *view, struct arena *arena,
+enum status auth_decide_user(struct store_session *session, struct arena *arena,
                              struct principal *principal) MUST_CHECK;
 
 /**

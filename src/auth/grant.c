@@ -16,13 +16,13 @@ enum { SAME_PAIR_MS = 10 * 1000, HOUR_MS = 60 * 60 * 1000 };
  * refresh until the stolen one is forgotten. */
 enum { SPENT_MAX = 5000 };
 
-static enum status keep(struct store_view *tx, struct token *token,
+static enum status keep(struct store_tx *tx, struct token *token,
                         const char text[TOKEN_TEXT_SIZE]) {
     token->hash = token_hash((struct text){ text, TOKEN_TEXT_SIZE });
     return store_add_token(tx, token);
 }
 
-enum status grant_token(struct store_view *tx, struct token *token, char out[TOKEN_TEXT_SIZE]) {
+enum status grant_token(struct store_tx *tx, struct token *token, char out[TOKEN_TEXT_SIZE]) {
     token_generate(out);
     return keep(tx, token, out);
 }
@@ -50,7 +50,7 @@ int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifeti
 }
 
 /* Stores the pair in `grant`. */
-static enum status keep_pair(const struct auth *auth, struct store_view *tx,
+static enum status keep_pair(const struct auth *auth, struct store_tx *tx,
                              const struct token *session, struct grant *grant) {
     struct token token = *session;
     token.kind = TOKEN_ACCESS;
@@ -71,7 +71,7 @@ static enum status keep_pair(const struct auth *auth, struct store_view *tx,
 /* Audits a client that is new to the user. A caller with another client name at each sign-in must
  * not fill the disk, so above a number of sessions in an hour no more rows are written. The kinds
  * are bits. */
-static enum status audit_client(struct store_view *tx, const struct token *session,
+static enum status audit_client(struct store_tx *tx, const struct token *session,
                                 struct text email) {
     enum { OF_CLIENTS = 1 << TOKEN_ACCESS | 1 << TOKEN_REFRESH | 1 << TOKEN_SPENT };
     const struct author by = { email, time_now_ms() };
@@ -81,7 +81,7 @@ static enum status audit_client(struct store_view *tx, const struct token *sessi
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
+enum status grant_issue(const struct auth *auth, struct store_tx *tx, const struct token *session,
                         struct text email, struct grant *grant) {
     token_generate(grant->access);
     token_generate(grant->refresh);
@@ -109,10 +109,10 @@ static void follow_with_pair(struct refresh *refresh) {
     follow(key, refresh->token, TOKEN_REFRESH, refresh->grant.refresh);
 }
 
-static enum status find(struct store_view *tx, const char text[TOKEN_TEXT_SIZE],
-                        struct arena *arena, struct token *token) {
+static enum status find(struct store_tx *tx, const char text[TOKEN_TEXT_SIZE], struct arena *arena,
+                        struct token *token) {
     struct token_hash hash = token_hash((struct text){ text, TOKEN_TEXT_SIZE });
-    return store_token(tx, &hash, arena, token);
+    return store_token(tx->session, &hash, arena, token);
 }
 
 static bool is_of_client(const struct refresh *refresh, const struct token *token) {
@@ -120,10 +120,11 @@ static bool is_of_client(const struct refresh *refresh, const struct token *toke
 }
 
 /* UNAUTHENTICATED if the user of the token is not admitted any more. */
-static enum status judge_user(const struct refresh *refresh, struct store_view *tx,
+static enum status judge_user(const struct refresh *refresh, struct store_tx *tx,
                               const struct token *token) {
     struct record user;
-    enum status status = store_load(tx, &user_table, token->user_id, refresh->arena, &user);
+    enum status status =
+        store_load(tx->session, &user_table, token->user_id, refresh->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
     bool is_admitted = status == STATUS_OK && auth_is_admitted(&user) &&
@@ -133,7 +134,7 @@ static enum status judge_user(const struct refresh *refresh, struct store_view *
 
 /* Sets the remaining lifetime of the pair's access token; 0 if that has expired, which the refresh
  * token may outlive. */
-static enum status find_lifetime(struct refresh *refresh, struct store_view *tx, int64_t now_ms) {
+static enum status find_lifetime(struct refresh *refresh, struct store_tx *tx, int64_t now_ms) {
     struct token access;
     enum status status = find(tx, refresh->grant.access, refresh->arena, &access);
     refresh->grant.lifetime_ms = 0;
@@ -147,7 +148,7 @@ static enum status find_lifetime(struct refresh *refresh, struct store_view *tx,
 /* A spent token came again: finds the pair that it was exchanged for. NOT_FOUND: its first use was
  * too long ago, it comes from another client, or the pair is gone. The pair was issued at the first
  * use. The clocks of two machines may differ a little, so a small negative age is accepted. */
-static enum status find_pair(struct refresh *refresh, struct store_view *tx,
+static enum status find_pair(struct refresh *refresh, struct store_tx *tx,
                              const struct token *spent) {
     struct token next;
     follow_with_pair(refresh);
@@ -161,7 +162,7 @@ static enum status find_pair(struct refresh *refresh, struct store_view *tx,
     return find_lifetime(refresh, tx, now_ms);
 }
 
-static enum status end_family(struct refresh *refresh, struct store_view *tx,
+static enum status end_family(struct refresh *refresh, struct store_tx *tx,
                               const struct token *token, enum sign_in_event why) {
     const struct author nobody = { TEXT("unknown"), time_now_ms() };
     bool is_stolen = why == SIGN_IN_EVENT_reused;
@@ -175,7 +176,7 @@ static enum status end_family(struct refresh *refresh, struct store_view *tx,
     return status;
 }
 
-static enum status decide_again(struct refresh *refresh, struct store_view *tx,
+static enum status decide_again(struct refresh *refresh, struct store_tx *tx,
                                 const struct token *spent) {
     enum status status = find_pair(refresh, tx, spent);
     if (status == STATUS_NOT_FOUND)
@@ -187,8 +188,7 @@ static enum status decide_again(struct refresh *refresh, struct store_view *tx,
     return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
 }
 
-static enum status trade(struct refresh *refresh, struct store_view *tx,
-                         const struct token *token) {
+static enum status trade(struct refresh *refresh, struct store_tx *tx, const struct token *token) {
     if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) ||
         !is_of_client(refresh, token))
         return STATUS_OK;
@@ -209,12 +209,12 @@ static enum status trade(struct refresh *refresh, struct store_view *tx,
     return status;
 }
 
-static enum status decide_refresh(struct refresh *refresh, struct store_view *tx) {
+static enum status decide_refresh(struct refresh *refresh, struct store_tx *tx) {
     struct token token;
     struct token_hash hash = token_hash(refresh->token);
     refresh->result = STATUS_UNAUTHENTICATED;
     refresh->ended_user_id = 0; /* this may be the second run */
-    enum status status = store_token(tx, &hash, refresh->arena, &token);
+    enum status status = store_token(tx->session, &hash, refresh->arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     token.hash = hash;
@@ -222,7 +222,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_view *tx
                                      : trade(refresh, tx, &token);
 }
 
-static enum status run_refresh(struct store_view *tx, struct store_command *command) {
+static enum status run_refresh(struct store_tx *tx, struct store_command *command) {
     struct refresh *refresh = (struct refresh *)command;
     enum status status = decide_refresh(refresh, tx);
     bool can_reply = !refresh->arena->failed && arena_reserve(refresh->arena, GRANT_REPLY_MAX);

@@ -30,7 +30,7 @@ int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifeti
  * audit row; `email` is the user's address. `grant` gets the tokens in clear text. Inside a
  * transaction, on the writer's thread.
  */
-enum status grant_issue(const struct auth *auth, struct store_view *tx, const struct token *session,
+enum status grant_issue(const struct auth *auth, struct store_tx *tx, const struct token *session,
                         struct text email, struct grant *grant) MUST_CHECK;
 
 /**
@@ -40,7 +40,7 @@ enum status grant_issue(const struct auth *auth, struct store_view *tx, const st
 enum { GRANT_REPLY_MAX = 4096 };
 
 /** Issues one token of the kind in `token`; `out` gets its 43 characters. The writer's thread. */
-enum status grant_token(struct store_view *tx, struct token *token,
+enum status grant_token(struct store_tx *tx, struct token *token,
                         char out[TOKEN_TEXT_SIZE]) MUST_CHECK;
 
 /**

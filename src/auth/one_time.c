@@ -51,12 +51,13 @@ static struct text sign(const struct one_time *one_time, struct text claims) {
 /* May the caller have a token for this user? A one-time token needs neither password nor code. So
  * there is none for users who must set a new password, and only unrestricted administrators get one
  * for another user. */
-static enum status judge_user(const struct one_time *one_time, struct store_view *tx,
+static enum status judge_user(const struct one_time *one_time, struct store_tx *tx,
                               struct record *user) {
     const struct principal *caller = one_time->caller;
     if (caller->user_id != one_time->user_id && !caller->is_admin)
         return STATUS_FORBIDDEN;
-    enum status status = store_load(tx, &user_table, one_time->user_id, one_time->arena, user);
+    enum status status =
+        store_load(tx->session, &user_table, one_time->user_id, one_time->arena, user);
     if (status != STATUS_OK)
         return status;
     bool may_sign_in =
@@ -64,7 +65,7 @@ static enum status judge_user(const struct one_time *one_time, struct store_view
     return may_sign_in ? STATUS_OK : STATUS_CONFLICT;
 }
 
-enum status one_time_issue(struct store_view *tx, struct store_command *command) {
+enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
     struct one_time *one_time = (struct one_time *)command;
     const struct principal *caller = one_time->caller;
     struct record user;
@@ -89,18 +90,18 @@ enum status one_time_issue(struct store_view *tx, struct store_command *command)
     return status;
 }
 
-enum status one_time_trade(struct store_view *tx, struct store_command *command) {
+enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
     struct one_time_exchange *exchange = (struct one_time_exchange *)command;
     struct token_hash hash = token_hash(exchange->token);
     struct token token;
-    enum status status = store_token(tx, &hash, exchange->arena, &token);
+    enum status status = store_token(tx->session, &hash, exchange->arena, &token);
     if (status == STATUS_NOT_FOUND ||
         (status == STATUS_OK &&
          (token.kind != TOKEN_ONE_TIME || !token_is_current(&token, time_now_ms()))))
         return STATUS_UNAUTHENTICATED;
     struct record user;
     if (status == STATUS_OK)
-        status = store_load(tx, &user_table, token.user_id, exchange->arena, &user);
+        status = store_load(tx->session, &user_table, token.user_id, exchange->arena, &user);
     if (status == STATUS_NOT_FOUND ||
         (status == STATUS_OK &&
          (!auth_is_admitted(&user) || value_is_true(&user.values[USER_MustResetPassword]))))

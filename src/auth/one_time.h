@@ -25,7 +25,7 @@ struct one_time {
  * the latest. STATUS_FORBIDDEN: the caller is another user and no administrator. NOT_FOUND.
  * CONFLICT: the user is not admitted or must set a new password first. BROKEN. The writer's thread.
  */
-enum status one_time_issue(struct store_view *tx, struct store_command *command);
+enum status one_time_issue(struct store_tx *tx, struct store_command *command);
 
 /**
  * Exchanges a one-time token for a pair of tokens, which belong to its family and end when it says.
@@ -43,6 +43,6 @@ struct one_time_exchange {
  * The `run` of a command. STATUS_UNAUTHENTICATED: the token is unknown, used or expired, or the
  * user is not admitted. The writer's thread.
  */
-enum status one_time_trade(struct store_view *tx, struct store_command *command);
+enum status one_time_trade(struct store_tx *tx, struct store_command *command);
 
 #endif

@@ -52,14 +52,14 @@ static bool password_stands(const struct auth *auth, const struct record *user,
 }
 
 /* Reads the token: its user, its family and its end. */
-static enum status read_token(struct store_view *view, struct arena *arena,
+static enum status read_token(struct store_session *session, struct arena *arena,
                               struct principal *principal) {
     struct credential *by = &principal->credential;
     enum token_kind kind = by->kind == CREDENTIAL_reset ? TOKEN_RESET : TOKEN_ACCESS;
     struct token_hash hash;
     struct token token;
     memcpy(hash.bytes, by->proof, sizeof hash.bytes);
-    enum status status = store_token(view, &hash, arena, &token);
+    enum status status = store_token(session, &hash, arena, &token);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
     if (token.kind != kind || !token_is_current(&token, time_now_ms()))
@@ -72,14 +72,14 @@ static enum status read_token(struct store_view *view, struct arena *arena,
 }
 
 /* A user's permissions are the union of what the user roles carry, wherever they are defined. */
-static enum status add_permissions(struct store_view *view, const struct record *user,
+static enum status add_permissions(struct store_session *session, const struct record *user,
                                    struct arena *arena, uint64_t *permissions) {
     struct value ids = ids_from_stored(&user->values[USER_UserRoles], arena);
     if (!ids.ids)
         return STATUS_BROKEN;
     for (uint32_t i = 0; i < ids.len; i++) {
         struct record role;
-        enum status status = store_load(view, &user_role_table, ids.ids[i], arena, &role);
+        enum status status = store_load(session, &user_role_table, ids.ids[i], arena, &role);
         if (status != STATUS_OK)
             return STATUS_BROKEN;
         *permissions |= permissions_from_roles(value_as_text(&role.values[USER_ROLE_Roles]));
@@ -87,11 +87,11 @@ static enum status add_permissions(struct store_view *view, const struct record 
     return STATUS_OK;
 }
 
-static enum status read_user(const struct auth *auth, struct store_view *view, struct arena *arena,
-                             struct principal *principal) {
+static enum status read_user(const struct auth *auth, struct store_session *session,
+                             struct arena *arena, struct principal *principal) {
     struct record user;
     const struct credential *by = &principal->credential;
-    enum status status = store_load(view, &user_table, principal->user_id, arena, &user);
+    enum status status = store_load(session, &user_table, principal->user_id, arena, &user);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
     if (!auth_is_admitted(&user) ||
@@ -102,42 +102,42 @@ static enum status read_user(const struct auth *auth, struct store_view *view, s
     principal->email = value_as_text(&user.values[USER_Email]);
     principal->permissions = 0;
     if (!principal->is_admin)
-        return add_permissions(view, &user, arena, &principal->permissions);
+        return add_permissions(session, &user, arena, &principal->permissions);
     principal->permissions = (UINT64_C(1) << PERMISSIONS) - 1;
     return STATUS_OK;
 }
 
-enum status auth_decide_user(struct store_view *view, struct arena *arena,
+enum status auth_decide_user(struct store_session *session, struct arena *arena,
                              struct principal *principal) {
     struct principal found = { .user_id = principal->user_id };
     /* There is no password to check, so `auth` is not needed. */
-    enum status status = read_user(NULL, view, arena, &found);
+    enum status status = read_user(NULL, session, arena, &found);
     if (status == STATUS_OK)
         *principal = found;
     return status;
 }
 
-enum status auth_decide(const struct auth *auth, struct store_view *view, struct arena *arena,
+enum status auth_decide(const struct auth *auth, struct store_session *session, struct arena *arena,
                         struct principal *principal) {
     struct principal found = *principal;
     /* The epoch is read first: a change that comes later makes this decision outdated. Changes of a
      * running transaction may still be undone, so the decision is then valid only now (epoch 0). */
-    found.epoch = store_access_changes(view) ? 0 : store_access_epoch(auth->store);
+    found.epoch = store_access_changes(session) ? 0 : store_access_epoch(auth->store);
     enum status status = STATUS_OK;
     if (found.credential.kind != CREDENTIAL_password)
-        status = read_token(view, arena, &found);
+        status = read_token(session, arena, &found);
     if (status == STATUS_OK)
-        status = read_user(auth, view, arena, &found);
+        status = read_user(auth, session, arena, &found);
     if (status == STATUS_OK)
         *principal = found;
     return status;
 }
 
-enum status auth_confirm(const struct auth *auth, struct store_view *view, struct arena *arena,
-                         struct principal *principal) {
+enum status auth_confirm(const struct auth *auth, struct store_session *session,
+                         struct arena *arena, struct principal *principal) {
     if (principal->credential.expires_ms <= time_coarse_ms())
         return STATUS_UNAUTHENTICATED;
-    if (store_access_stands(view, principal->epoch))
+    if (store_access_stands(session, principal->epoch))
         return STATUS_OK;
-    return auth_decide(auth, view, arena, principal);
+    return auth_decide(auth, session, arena, principal);
 }

@@ -21,23 +21,23 @@ enum { ADA = 1001, BOB = 1002, LIFETIME_MS = 3600000 };
 
 static char directory[] = "/tmp/roster-principal-XXXXXX";
 static struct store *store;
-static struct store_view *view;
+static struct store_session *reader;
 static struct auth auth;
 static struct arena arena;
 
 /* ---- Readings of records: counted, and something may happen just before one (ld --wrap) ---- */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker calls them so */
-enum status __real_store_load(struct store_view *from, const struct table *table, int64_t id,
+enum status __real_store_load(struct store_session *from, const struct table *table, int64_t id,
                               struct arena *into, struct record *record);
-enum status __wrap_store_load(struct store_view *from, const struct table *table, int64_t id,
+enum status __wrap_store_load(struct store_session *from, const struct table *table, int64_t id,
                               struct arena *into, struct record *record);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 static unsigned readings;
 static void (*before_reading)(void);
 
-enum status __wrap_store_load(struct store_view *from, const struct table *table, int64_t id,
+enum status __wrap_store_load(struct store_session *from, const struct table *table, int64_t id,
                               struct arena *into, struct record *record) {
     void (*happens)(void) = before_reading;
     before_reading = NULL;
@@ -55,7 +55,7 @@ struct act {
     struct store_command command; /* first */
     struct authority authority;
     struct principal principal; /* on whose behalf */
-    enum status (*does)(struct store_view *tx, unsigned run);
+    enum status (*does)(struct store_tx *tx, unsigned run);
     unsigned runs;
     bool was_admin; /* as it ran */
     sem_t *finished;
@@ -65,11 +65,11 @@ static struct act *act_of(struct authority *authority) {
     return (struct act *)((char *)authority - offsetof(struct act, authority));
 }
 
-static enum status confirm(struct store_view *tx, struct authority *authority) {
-    return auth_confirm(&auth, tx, &arena, &act_of(authority)->principal);
+static enum status confirm(struct store_session *session, struct authority *authority) {
+    return auth_confirm(&auth, session, &arena, &act_of(authority)->principal);
 }
 
-static enum status run(struct store_view *tx, struct store_command *command) {
+static enum status run(struct store_tx *tx, struct store_command *command) {
     struct act *act = (struct act *)command;
     act->runs++;
     act->was_admin = act->principal.is_admin;
@@ -87,14 +87,14 @@ static void wait_for(sem_t *semaphore) {
 
 static sem_t opened;
 
-static enum status hold(struct store_view *tx, unsigned run_number) {
+static enum status hold(struct store_tx *tx, unsigned run_number) {
     (void)tx;
     if (run_number == 1) /* it may be run again */
         wait_for(&opened);
     return STATUS_OK;
 }
 
-static struct act server_does(enum status (*does)(struct store_view *, unsigned)) {
+static struct act server_does(enum status (*does)(struct store_tx *, unsigned)) {
     return (struct act){ .command = { .on_behalf_of = &store_nobody }, .does = does };
 }
 
@@ -126,7 +126,7 @@ static void run_together(struct act *first, struct act *second, struct act *thir
     (void)sem_destroy(&opened);
 }
 
-static void run_alone(enum status (*does)(struct store_view *, unsigned)) {
+static void run_alone(enum status (*does)(struct store_tx *, unsigned)) {
     struct act act = server_does(does);
     act.command.run = run;
     assert_int_equal(store_run(store, &act.command), STATUS_OK);
@@ -134,7 +134,7 @@ static void run_alone(enum status (*does)(struct store_view *, unsigned)) {
 
 /* ---- The people ---- */
 
-static enum status insert_person(struct store_view *tx, int64_t id, const char *email) {
+static enum status insert_person(struct store_tx *tx, int64_t id, const char *email) {
     struct record user = record_new(&user_table, &arena);
     struct value name = value_text(text_of(email));
     user.version = 1;
@@ -147,9 +147,9 @@ static enum status insert_person(struct store_view *tx, int64_t id, const char *
     return store_insert(tx, &user, &author);
 }
 
-static enum status set(struct store_view *tx, int64_t id, unsigned field, struct value value) {
+static enum status set(struct store_tx *tx, int64_t id, unsigned field, struct value value) {
     struct record before;
-    enum status status = store_load(tx, &user_table, id, &arena, &before);
+    enum status status = store_load(tx->session, &user_table, id, &arena, &before);
     if (status != STATUS_OK)
         return status;
     struct record after = record_next(&before, &arena);
@@ -159,47 +159,47 @@ static enum status set(struct store_view *tx, int64_t id, unsigned field, struct
 
 static struct grant granted;
 
-static enum status begin(struct store_view *tx, unsigned run_number) {
+static enum status begin(struct store_tx *tx, unsigned run_number) {
     struct token session = grant_session(ADA, TEXT("test"));
     (void)run_number;
     enum status status = grant_issue(&auth, tx, &session, TEXT("ada@example.com"), &granted);
     return status == STATUS_OK ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : status;
 }
 
-static enum status add_people(struct store_view *tx, unsigned run_number) {
+static enum status add_people(struct store_tx *tx, unsigned run_number) {
     (void)run_number;
     enum status status = insert_person(tx, ADA, "ada@example.com");
     return status == STATUS_OK ? insert_person(tx, BOB, "bob@example.com") : status;
 }
 
-static enum status end_tokens(struct store_view *tx, unsigned run_number) {
+static enum status end_tokens(struct store_tx *tx, unsigned run_number) {
     (void)run_number;
     return store_revoke_all(tx, ADA);
 }
 
-static enum status demote(struct store_view *tx, unsigned run_number) {
+static enum status demote(struct store_tx *tx, unsigned run_number) {
     (void)run_number;
     return set(tx, ADA, USER_IsAdmin, value_integer(0));
 }
 
-static enum status promote_once(struct store_view *tx, unsigned run_number) {
+static enum status promote_once(struct store_tx *tx, unsigned run_number) {
     return run_number == 1 ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : STATUS_STALE;
 }
 
-static enum status demote_once(struct store_view *tx, unsigned run_number) {
+static enum status demote_once(struct store_tx *tx, unsigned run_number) {
     return run_number == 1 ? demote(tx, 1) : STATUS_STALE;
 }
 
-static enum status end_tokens_once(struct store_view *tx, unsigned run_number) {
+static enum status end_tokens_once(struct store_tx *tx, unsigned run_number) {
     return run_number == 1 ? end_tokens(tx, 1) : STATUS_STALE;
 }
 
-static enum status set_password(struct store_view *tx, unsigned run_number) {
+static enum status set_password(struct store_tx *tx, unsigned run_number) {
     (void)run_number;
     return set(tx, ADA, USER_Password, value_text(TEXT("another hash")));
 }
 
-static enum status break_group(struct store_view *tx, unsigned run_number) {
+static enum status break_group(struct store_tx *tx, unsigned run_number) {
     (void)tx;
     (void)run_number;
     return STATUS_BROKEN;
@@ -211,7 +211,7 @@ static struct principal sign_in(void) {
     run_alone(begin);
     ada.credential =
         auth_token_credential(CREDENTIAL_access, (struct text){ granted.access, TOKEN_TEXT_SIZE });
-    assert_int_equal(auth_decide(&auth, view, &arena, &ada), STATUS_OK);
+    assert_int_equal(auth_decide(&auth, reader, &arena, &ada), STATUS_OK);
     assert_true(ada.is_admin);
     return ada;
 }
@@ -219,7 +219,7 @@ static struct principal sign_in(void) {
 static struct principal by_password(void) {
     struct principal ada = { .user_id = ADA,
                              .credential = auth_password_credential(ADA, TEXT("hash")) };
-    assert_int_equal(auth_decide(&auth, view, &arena, &ada), STATUS_OK);
+    assert_int_equal(auth_decide(&auth, reader, &arena, &ada), STATUS_OK);
     return ada;
 }
 
@@ -270,7 +270,7 @@ static void what_is_rolled_back_neither_gives_nor_takes_a_right(void **state) {
     assert_true(after.was_admin);
 
     run_alone(demote);
-    assert_int_equal(auth_decide(&auth, view, &arena, &ada), STATUS_OK);
+    assert_int_equal(auth_decide(&auth, reader, &arena, &ada), STATUS_OK);
     assert_false(ada.is_admin);
     struct act given = server_does(promote_once);
     fails = server_does(break_group);
@@ -295,10 +295,10 @@ static void nothing_is_read_while_nobodys_access_changes(void **state) {
     struct principal ada = sign_in();
     readings = 0;
     for (int i = 0; i < 100; i++)
-        assert_int_equal(auth_confirm(&auth, view, &arena, &ada), STATUS_OK);
+        assert_int_equal(auth_confirm(&auth, reader, &arena, &ada), STATUS_OK);
     assert_int_equal(readings, 0);
     run_alone(set_password); /* of whom does not matter */
-    assert_int_equal(auth_confirm(&auth, view, &arena, &ada), STATUS_OK);
+    assert_int_equal(auth_confirm(&auth, reader, &arena, &ada), STATUS_OK);
     assert_true(readings > 0);
 }
 
@@ -306,7 +306,7 @@ static void a_token_does_not_act_past_its_end(void **state) {
     (void)state;
     struct principal ada = sign_in();
     ada.credential.expires_ms = time_now_ms() - 1000;
-    assert_int_equal(auth_confirm(&auth, view, &arena, &ada), STATUS_UNAUTHENTICATED);
+    assert_int_equal(auth_confirm(&auth, reader, &arena, &ada), STATUS_UNAUTHENTICATED);
 }
 
 static void revoke_now(void) {
@@ -320,7 +320,7 @@ static enum status let_in(struct token_cache *cache, struct text token,
     enum status status = auth_bearer(cache, token, &arena, principal, &hash);
     if (status != STATUS_NOT_FOUND)
         return status;
-    status = auth_decide(&auth, view, &arena, principal);
+    status = auth_decide(&auth, reader, &arena, principal);
     if (status == STATUS_OK)
         token_cache_put(cache, &hash, principal->credential.expires_ms, principal);
     return status;
@@ -354,7 +354,7 @@ static void only_an_access_token_lets_a_bearer_in(void **state) {
     ada = (struct principal){ .credential = auth_token_credential(
                                   CREDENTIAL_reset,
                                   (struct text){ granted.access, TOKEN_TEXT_SIZE }) };
-    assert_int_equal(auth_decide(&auth, view, &arena, &ada), STATUS_UNAUTHENTICATED);
+    assert_int_equal(auth_decide(&auth, reader, &arena, &ada), STATUS_UNAUTHENTICATED);
     token_cache_free(cache);
 }
 
@@ -394,8 +394,8 @@ static int open_store(void **state) {
     auth = (struct auth){ .store = store,
                           .token_lifetime_ms = LIFETIME_MS,
                           .refresh_lifetime_ms = LIFETIME_MS };
-    view = store ? store_view_open(store) : NULL;
-    if (!view)
+    reader = store ? store_session_open(store) : NULL;
+    if (!reader)
         return -1;
     run_alone(add_people);
     return 0;
@@ -404,7 +404,7 @@ static int open_store(void **state) {
 static int close_store(void **state) {
     char file[96];
     (void)state;
-    store_view_close(view);
+    store_session_close(reader);
     store_close(store);
     arena_close(&arena);
     (void)snprintf(file, sizeof file, "%s/roster.db", directory);
@@ -412,7 +412,7 @@ static int close_store(void **state) {
 }
 
 /* Each finds Ada with the password that by_password knows. */
-static enum status restore(struct store_view *tx, unsigned run_number) {
+static enum status restore(struct store_tx *tx, unsigned run_number) {
     (void)run_number;
     return set(tx, ADA, USER_Password, value_text(TEXT("hash")));
 }

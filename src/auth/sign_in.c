@@ -129,7 +129,7 @@ static enum sign_in_result judge(struct sign_in *sign_in, const struct record *b
 
 /* Audits that a reset token was issued: one row for all that are issued until one is used or
  * expires. */
-static enum status audit_demand(struct store_view *tx, const struct token *token,
+static enum status audit_demand(struct store_tx *tx, const struct token *token,
                                 const struct record *user) {
     const struct author by = { value_as_text(&user->values[USER_Email]), token->issued_ms };
     enum status status =
@@ -140,7 +140,7 @@ static enum status audit_demand(struct store_view *tx, const struct token *token
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
+static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
                             const struct record *user) {
     struct text client_id = sign_in->client_id;
     if (!client_id.len)
@@ -164,7 +164,7 @@ static enum status hand_out(struct sign_in *sign_in, struct store_view *tx,
 
 /* Audits the lock-out, and invalidates cached credentials, so that a cached Basic password is
  * refused too. */
-static enum status lock_out(struct sign_in *sign_in, struct store_view *tx,
+static enum status lock_out(struct sign_in *sign_in, struct store_tx *tx,
                             const struct record *after) {
     char text[64];
     const struct author nobody = { TEXT("unknown"), after->values[USER_LastLoginAttempt].integer };
@@ -176,7 +176,7 @@ static enum status lock_out(struct sign_in *sign_in, struct store_view *tx,
                               (struct text){ text, (size_t)len }, &nobody);
 }
 
-static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
+static enum status run_known(struct sign_in *sign_in, struct store_tx *tx,
                              const struct record *before, int64_t now_ms) {
     struct record after = record_next(before, sign_in->arena);
     if (!after.values)
@@ -195,7 +195,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_view *tx,
     sign_in->principal =
         (struct principal){ .user_id = sign_in->user_id,
                             .credential = auth_password_credential(sign_in->user_id, hash) };
-    return auth_decide(sign_in->auth, tx, sign_in->arena, &sign_in->principal);
+    return auth_decide(sign_in->auth, tx->session, sign_in->arena, &sign_in->principal);
 }
 
 /* True if the password was compared with a hash that has changed since: another sign-in may have
@@ -209,7 +209,7 @@ static bool is_outdated(struct sign_in *sign_in, const struct record *user) {
     return true;
 }
 
-static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx) {
+static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) {
     int64_t now_ms = time_now_ms();
     struct record user;
     enum status status = STATUS_NOT_FOUND;
@@ -218,7 +218,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     sign_in->refusal = SIGN_IN_EVENT_unknown;
     sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
-        status = store_load(tx, &user_table, sign_in->user_id, sign_in->arena, &user);
+        status = store_load(tx->session, &user_table, sign_in->user_id, sign_in->arena, &user);
     if (status == STATUS_BROKEN)
         return status;
     /* If the account was locked at the first step, the password was not compared with its hash. */
@@ -233,7 +233,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_view *tx
     return run_known(sign_in, tx, &user, now_ms);
 }
 
-static enum status run_sign_in(struct store_view *tx, struct store_command *command) {
+static enum status run_sign_in(struct store_tx *tx, struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     enum status status = decide_sign_in(sign_in, tx);
     bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, GRANT_REPLY_MAX);
@@ -321,7 +321,7 @@ static void give_up(struct sign_in *sign_in, enum status status) {
     sign_in->done(sign_in);
 }
 
-static enum status find_user(struct store_view *session, struct store_command *command) {
+static enum status find_user(struct store_session *session, struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     struct record user;
     struct text key = email_key(text_trim(sign_in->email), sign_in->arena);
@@ -354,10 +354,10 @@ static void compare_first(struct store_command *command) {
         give_up(sign_in, status);
 }
 
-void sign_in_start(struct sign_in *sign_in, struct store_view *session) {
+void sign_in_start(struct sign_in *sign_in, struct store_session *session) {
     sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
     sign_in->command = (struct store_command){ .on_behalf_of = sign_in->on_behalf_of,
-                                               .run = find_user,
+                                               .read = find_user,
                                                .done = compare_first };
     enum status status = store_ask(session, &sign_in->command);
     if (status == STATUS_PENDING)

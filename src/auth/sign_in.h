@@ -56,6 +56,6 @@ struct sign_in {
 int64_t sign_in_admit(struct sign_in *sign_in) MUST_CHECK;
 
 /** Starts the sign-in. `done` may be called before this returns. The thread of `session`. */
-void sign_in_start(struct sign_in *sign_in, struct store_view *session);
+void sign_in_start(struct sign_in *sign_in, struct store_session *session);
 
 #endif

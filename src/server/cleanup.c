@@ -1,9 +1,9 @@
 /* Deletes what has expired, in batches. */
 #include "server/cleanup.h"
 
-#include "service/idempotency.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "service/idempotency.h"
 
 /* Of each kind of row. All other writes wait for the transaction, so it must be short. */
 enum { BATCH_ROWS = 1000 };
@@ -16,7 +16,7 @@ struct cleaning {
     bool has_more;
 };
 
-static enum status delete_batch(struct store_view *tx, struct store_command *command) {
+static enum status delete_batch(struct store_tx *tx, struct store_command *command) {
     struct cleaning *cleaning = (struct cleaning *)command;
     int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
     const struct outdated outdated = {

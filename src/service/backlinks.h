@@ -13,9 +13,9 @@
  * A part of each decision, on its thread and session, once `after` is merged. STATUS_OK;
  * FORBIDDEN_CHANGE or BAD_INPUT, with errors; BROKEN.
  */
-enum status backlinks_check(struct mutation *mutation, struct store_view *session) MUST_CHECK;
+enum status backlinks_check(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
 /** Writes these changes. The record itself must be written. In the transaction. STATUS_BROKEN. */
-enum status backlinks_write(struct mutation *mutation, struct store_view *tx) MUST_CHECK;
+enum status backlinks_write(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -7,8 +7,8 @@
 #include "service/mutation_run.h"
 
 /* By the rules of an edit that changes nothing. */
-static enum status revoke_tokens(struct mutation *mutation, struct store_view *tx) {
-    enum status status = mutation_decide(mutation, tx);
+static enum status revoke_tokens(struct mutation *mutation, struct store_tx *tx) {
+    enum status status = mutation_decide(mutation, tx->session);
     if (status != STATUS_OK)
         return status;
     int64_t user_id = record_id(&mutation->before);
@@ -20,14 +20,14 @@ static enum status revoke_tokens(struct mutation *mutation, struct store_view *t
 }
 
 /* Only an active webhook gets deliveries. */
-static enum status redeliver(struct mutation *mutation, struct store_view *tx) {
+static enum status redeliver(struct mutation *mutation, struct store_tx *tx) {
     struct record hook, *delivery = &mutation->before;
     struct arena *arena = mutation->context->arena;
-    enum status status = mutation_permit(mutation, tx);
+    enum status status = mutation_permit(mutation, tx->session);
     if (status != STATUS_OK)
         return status;
-    status = store_load(tx, &web_hook_table, delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
-                        arena, &hook);
+    status = store_load(tx->session, &web_hook_table,
+                        delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer, arena, &hook);
     if (status == STATUS_BROKEN)
         return status;
     if (status == STATUS_OK && value_is_true(&hook.values[WEB_HOOK_Active]))
@@ -41,7 +41,7 @@ static enum status redeliver(struct mutation *mutation, struct store_view *tx) {
 
 /* Deletes a user; erase_rest then takes out what is left of all of them, and of those who were
  * deleted before. */
-static enum status erase_user(struct mutation *mutation, struct store_view *tx) {
+static enum status erase_user(struct mutation *mutation, struct store_tx *tx) {
     if (!mutation->context->caller->is_admin) {
         mutation_add_error(mutation, USER_Id, MESSAGE_TEXT(erase_denied));
         return STATUS_FORBIDDEN_CHANGE;
@@ -50,7 +50,7 @@ static enum status erase_user(struct mutation *mutation, struct store_view *tx) 
     return mutation_run(mutation, tx);
 }
 
-static enum status erase_rest(struct command_batch *batch, struct store_view *tx) {
+static enum status erase_rest(struct command_batch *batch, struct store_tx *tx) {
     const struct value *ids = batch->ids;
     struct arena *arena = batch->context->arena;
     struct erased *erased = arena_calloc(arena, ids->len, sizeof *erased);
@@ -112,12 +112,12 @@ enum status command_batch_prepare(struct command_batch *batch) {
 }
 
 static enum status run_one(const struct command *command, struct mutation *mutation,
-                           struct store_view *tx) {
+                           struct store_tx *tx) {
     mutation->errors = (struct errors){ 0 }; /* this may be a second run */
     return command->act ? command->act(mutation, tx) : mutation_run(mutation, tx);
 }
 
-enum status command_batch_run(struct command_batch *batch, struct store_view *tx) {
+enum status command_batch_run(struct command_batch *batch, struct store_tx *tx) {
     for (uint32_t i = 0; i < batch->ids->len; i++) {
         struct command_outcome *outcome = &batch->outcomes[i];
         outcome->status = run_one(batch->command, outcome->mutation, tx);

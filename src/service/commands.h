@@ -17,10 +17,10 @@ struct command {
      * rolled back.
      */
     /* Does it to one record: the record's own outcome, or BROKEN. NULL: sets the field. */
-    enum status (*act)(struct mutation *mutation, struct store_view *tx);
+    enum status (*act)(struct mutation *mutation, struct store_tx *tx);
     /* Does something for all of them afterwards, and may change their outcomes. OK or BROKEN. NULL:
      * nothing. */
-    enum status (*finish)(struct command_batch *batch, struct store_view *tx);
+    enum status (*finish)(struct command_batch *batch, struct store_tx *tx);
 };
 
 /** All commands, from commands.def. */
@@ -48,7 +48,7 @@ enum status command_batch_prepare(struct command_batch *batch) MUST_CHECK;
  * Does it to each record. In a command's `run` on the writer's thread, as often as that is run.
  * STATUS_OK, whatever the outcomes: those that failed wrote nothing; BROKEN.
  */
-enum status command_batch_run(struct command_batch *batch, struct store_view *tx) MUST_CHECK;
+enum status command_batch_run(struct command_batch *batch, struct store_tx *tx) MUST_CHECK;
 
 /**
  * Why a record's outcome is not OK; `at` NULL: its status says all there is to say. Lives as long

@@ -34,7 +34,7 @@ void idempotency_take(struct mutation *mutation, const struct idempotency_key *k
                          .mac = seal_mac(mutation->context->key, buffer_text(&whole)) };
 }
 
-enum status idempotency_find(struct mutation *mutation, struct store_view *session) {
+enum status idempotency_find(struct mutation *mutation, struct store_session *session) {
     struct repeat first = mutation->repeat;
     if (!first.key.at)
         return STATUS_NOT_FOUND;
@@ -51,7 +51,7 @@ enum status idempotency_find(struct mutation *mutation, struct store_view *sessi
     return STATUS_OK;
 }
 
-enum status idempotency_keep(struct mutation *mutation, struct store_view *tx) {
+enum status idempotency_keep(struct mutation *mutation, struct store_tx *tx) {
     const struct mutation_result *result = &mutation->result;
     if (!mutation->repeat.key.at)
         return STATUS_OK;

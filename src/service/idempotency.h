@@ -28,9 +28,9 @@ void idempotency_take(struct mutation *mutation, const struct idempotency_key *k
  * with the same body, and `result` is what became of it; UNPROCESSABLE: with another body; BROKEN.
  * On any session: in the transaction it counts, before it saves work.
  */
-enum status idempotency_find(struct mutation *mutation, struct store_view *session) MUST_CHECK;
+enum status idempotency_find(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
 /** Remembers `result` by the mutation's key, if it has one. In the transaction. STATUS_BROKEN. */
-enum status idempotency_keep(struct mutation *mutation, struct store_view *tx) MUST_CHECK;
+enum status idempotency_keep(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -107,8 +107,8 @@ enum status mutation_seal(struct mutation *mutation) {
 /* ---- The stored record ---- */
 
 enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
-                                 struct store_view *session,
-                                 enum status (*check)(struct mutation *, struct store_view *,
+                                 struct store_session *session,
+                                 enum status (*check)(struct mutation *, struct store_session *,
                                                       unsigned, int64_t)) {
     const struct value *named = &mutation->change.values[field];
     const struct field *which = &mutation->change.table->fields[field];
@@ -137,7 +137,7 @@ static bool has_backlinks(const struct table *table) {
     return false;
 }
 
-static enum status load_before(struct mutation *mutation, struct store_view *session) {
+static enum status load_before(struct mutation *mutation, struct store_session *session) {
     const struct table *table = mutation->resource->table;
     struct arena *arena = mutation->context->arena;
     if (mutation->kind != MUTATION_create) {
@@ -152,7 +152,7 @@ static enum status load_before(struct mutation *mutation, struct store_view *ses
     return mutation->before.values ? STATUS_OK : STATUS_BROKEN;
 }
 
-static enum status check_permission(struct mutation *mutation, struct store_view *session) {
+static enum status check_permission(struct mutation *mutation, struct store_session *session) {
     struct errors invalid = mutation->errors;
     if (!mutation->resource->permit)
         return STATUS_OK;
@@ -166,7 +166,7 @@ static enum status check_permission(struct mutation *mutation, struct store_view
     return STATUS_OK;
 }
 
-enum status mutation_permit(struct mutation *mutation, struct store_view *session) {
+enum status mutation_permit(struct mutation *mutation, struct store_session *session) {
     enum status status = load_before(mutation, session);
     return status == STATUS_OK ? check_permission(mutation, session) : status;
 }

@@ -71,18 +71,18 @@ struct resource {
      * errors to the mutation. OK, also with errors; BROKEN; `check` also CONFLICT with `conflict`.
      * Any error of `permit` makes the decision FORBIDDEN_CHANGE.
      */
-    enum status (*permit)(struct mutation *mutation, struct store_view *session);
-    enum status (*check)(struct mutation *mutation, struct store_view *session);
+    enum status (*permit)(struct mutation *mutation, struct store_session *session);
+    enum status (*check)(struct mutation *mutation, struct store_session *session);
     /* Sees `after`, which it may complete. */
-    enum status (*check_merged)(struct mutation *mutation, struct store_view *session);
+    enum status (*check_merged)(struct mutation *mutation, struct store_session *session);
     /*
      * Both run on the writer's thread inside the transaction, after its decision, as often as that
      * is taken there. Anything but OK rolls the transaction back.
      */
     /* Takes the record away, where that is not to delete a row. */
-    enum status (*erase)(const struct mutation *mutation, struct store_view *tx);
+    enum status (*erase)(const struct mutation *mutation, struct store_tx *tx);
     /* Writes what belongs to the row, which is written. */
-    enum status (*write)(struct mutation *mutation, struct store_view *tx);
+    enum status (*write)(struct mutation *mutation, struct store_tx *tx);
     /* Does the change ask for slow work (a password to hash, a picture to fetch)? Then it is
      * decided on before that, too. Any thread, any number of times. NULL: none does. */
     bool (*is_slow)(const struct mutation *mutation);
@@ -125,7 +125,7 @@ bool mutation_seal_values(const struct mutation *mutation, int64_t id,
  * of mutation_decide, on the same threads. STATUS_OK; NOT_FOUND, FORBIDDEN_CHANGE (with `errors`),
  * BROKEN.
  */
-enum status mutation_permit(struct mutation *mutation, struct store_view *session) MUST_CHECK;
+enum status mutation_permit(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
 /** Who changes the record, and when. After mutation_permit. */
 struct author mutation_author(const struct mutation *mutation);
@@ -138,8 +138,8 @@ void mutation_add_error(struct mutation *mutation, unsigned field, struct text m
  * finds one wrong (NOT_FOUND): one error a property is enough. STATUS_OK; else what `check` says.
  */
 enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
-                                 struct store_view *session,
-                                 enum status (*check)(struct mutation *, struct store_view *,
+                                 struct store_session *session,
+                                 enum status (*check)(struct mutation *, struct store_session *,
                                                       unsigned, int64_t)) MUST_CHECK;
 
 #endif

@@ -13,7 +13,7 @@
 
 /* ---- The decision ---- */
 
-static enum status check_reference(struct mutation *mutation, struct store_view *session,
+static enum status check_reference(struct mutation *mutation, struct store_session *session,
                                    unsigned field, int64_t id) {
     const struct table *table = mutation->change.table;
     const struct table *target = field_target(table, &table->fields[field]);
@@ -26,7 +26,7 @@ static enum status check_reference(struct mutation *mutation, struct store_view 
     return STATUS_NOT_FOUND;
 }
 
-static enum status check_references(struct mutation *mutation, struct store_view *session) {
+static enum status check_references(struct mutation *mutation, struct store_session *session) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < mutation->change.table->count; i++) {
         const struct value *value = &mutation->change.values[i];
@@ -68,7 +68,7 @@ static struct text list_referrers(const struct referrers *referrers, bool with_n
 }
 
 /* A record that others still point to is not deleted. */
-static enum status check_referrers(struct mutation *mutation, struct store_view *session) {
+static enum status check_referrers(struct mutation *mutation, struct store_session *session) {
     struct arena *arena = mutation->context->arena;
     struct referrers referrers;
     struct text noun = text_of(mutation->resource->table->noun);
@@ -119,7 +119,7 @@ static enum status merge_after(struct mutation *mutation) {
     return mutation->after.values ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status mutation_decide(struct mutation *mutation, struct store_view *session) {
+enum status mutation_decide(struct mutation *mutation, struct store_session *session) {
     const struct resource *resource = mutation->resource;
     enum status status = mutation_permit(mutation, session);
     if (status == STATUS_OK)
@@ -147,7 +147,7 @@ enum status mutation_decide(struct mutation *mutation, struct store_view *sessio
 
 /* ---- Writing ---- */
 
-static enum status insert(struct mutation *mutation, struct store_view *tx,
+static enum status insert(struct mutation *mutation, struct store_tx *tx,
                           const struct author *author) {
     const struct table *table = mutation->resource->table;
     struct value *values = mutation->after.values;
@@ -159,7 +159,7 @@ static enum status insert(struct mutation *mutation, struct store_view *tx,
     return store_insert(tx, &mutation->after, author);
 }
 
-static enum status write_row(struct mutation *mutation, struct store_view *tx) {
+static enum status write_row(struct mutation *mutation, struct store_tx *tx) {
     struct author author = mutation_author(mutation);
     switch (mutation->kind) {
     case MUTATION_create: return insert(mutation, tx, &author);
@@ -185,7 +185,7 @@ static struct mutation_result result_of(const struct mutation *mutation) {
                                              after[common->updated_on].integer } };
 }
 
-static enum status write_all(struct mutation *mutation, struct store_view *tx) {
+static enum status write_all(struct mutation *mutation, struct store_tx *tx) {
     enum status status = write_row(mutation, tx);
     if (status == STATUS_OK && mutation->kind != MUTATION_delete)
         status = backlinks_write(mutation, tx);
@@ -198,11 +198,11 @@ static enum status write_all(struct mutation *mutation, struct store_view *tx) {
     return status == STATUS_OK && !mutation->context->arena->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status mutation_run(struct mutation *mutation, struct store_view *tx) {
-    enum status status = idempotency_find(mutation, tx);
+enum status mutation_run(struct mutation *mutation, struct store_tx *tx) {
+    enum status status = idempotency_find(mutation, tx->session);
     if (status != STATUS_NOT_FOUND)
         return status;
     mutation->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
-    status = mutation_decide(mutation, tx);
+    status = mutation_decide(mutation, tx->session);
     return status == STATUS_OK ? write_all(mutation, tx) : status;
 }

@@ -11,7 +11,7 @@
  * STATUS_OK; NOT_FOUND; FORBIDDEN_CHANGE or BAD_INPUT with `errors`; CONFLICT or STALE, some with
  * `conflict`; BROKEN.
  */
-enum status mutation_decide(struct mutation *mutation, struct store_view *session) MUST_CHECK;
+enum status mutation_decide(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
 /**
  * Decides, and writes the record with all that belongs to it. Only in a command's `run` on the
@@ -19,6 +19,6 @@ enum status mutation_decide(struct mutation *mutation, struct store_view *sessio
  * STATUS_OK with `result`, also when the Idempotency-Key was used before for the same;
  * UNPROCESSABLE: for something else; what mutation_decide says, with nothing written; BROKEN.
  */
-enum status mutation_run(struct mutation *mutation, struct store_view *tx) MUST_CHECK;
+enum status mutation_run(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-static enum status check_grant(struct mutation *mutation, struct store_view *session,
+static enum status check_grant(struct mutation *mutation, struct store_session *session,
                                unsigned field, int64_t id) {
     (void)session;
     if (id < 1 || id > PERMISSIONS ||
@@ -18,7 +18,7 @@ static enum status check_grant(struct mutation *mutation, struct store_view *ses
 }
 
 /* Who adds to a user role gives it to all who have it. */
-static enum status permit_roles(struct mutation *mutation, struct store_view *session) {
+static enum status permit_roles(struct mutation *mutation, struct store_session *session) {
     enum status status = mutation_each_new_id(mutation, USER_ROLE_Roles, session, check_grant);
     if (status == STATUS_OK)
         status = mutation_each_new_id(mutation, USER_ROLE_AddedRoles, session, check_grant);
@@ -26,7 +26,7 @@ static enum status permit_roles(struct mutation *mutation, struct store_view *se
 }
 
 /* To revoke a token of an unrestricted administrator is to edit that user. */
-static enum status permit_revoke(struct mutation *mutation, struct store_view *session) {
+static enum status permit_revoke(struct mutation *mutation, struct store_session *session) {
     const struct principal *caller = mutation->context->caller;
     const struct value *user_id = &mutation->before.values[REFRESH_TOKEN_UserId];
     struct record owner;
@@ -41,7 +41,7 @@ static enum status permit_revoke(struct mutation *mutation, struct store_view *s
 
 /* With a refresh token goes its family, and what its client has left of earlier sign-ins: access
  * tokens that no refresh token stands for in the list any more. */
-static enum status revoke(const struct mutation *mutation, struct store_view *tx) {
+static enum status revoke(const struct mutation *mutation, struct store_tx *tx) {
     const struct value *values = mutation->before.values;
     enum status status = store_end_family_of(tx, record_id(&mutation->before));
     if (status == STATUS_OK)
@@ -57,7 +57,7 @@ static enum status revoke(const struct mutation *mutation, struct store_view *tx
 /* Each of them has a delivery made, within the transaction, of each change that it waits for. */
 enum { WEB_HOOKS_MAX = 100 };
 
-static enum status check_count(struct mutation *mutation, struct store_view *session) {
+static enum status check_count(struct mutation *mutation, struct store_session *session) {
     int64_t count = 0;
     if (mutation->kind != MUTATION_create)
         return STATUS_OK;
@@ -67,7 +67,7 @@ static enum status check_count(struct mutation *mutation, struct store_view *ses
     return status;
 }
 
-static enum status note_maker(struct mutation *mutation, struct store_view *session) {
+static enum status note_maker(struct mutation *mutation, struct store_session *session) {
     (void)session;
     if (mutation->kind != MUTATION_delete)
         mutation->after.values[WEB_HOOK_MakerId] =

@@ -18,7 +18,7 @@ enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100
 struct seeding {
     struct store_command command; /* first */
     const struct seed *seed;
-    struct store_view *tx;
+    struct store_tx *tx;
     struct arena arena;
     struct principal caller;
     struct mutation_context context;
@@ -245,7 +245,7 @@ static enum status add_demo(struct seeding *seeding) {
 }
 
 /* What a row refers to comes before it. */
-static enum status run_seeding(struct store_view *tx, struct store_command *command) {
+static enum status run_seeding(struct store_tx *tx, struct store_command *command) {
     struct seeding *seeding = (struct seeding *)command;
     struct person admin = { .id = ADMINISTRATOR_ID,
                             .name = "Administrator",
@@ -285,9 +285,9 @@ enum status seed_write(struct store *store, const struct seed *seed) {
 
 enum status seed_is_due(struct store *store, bool *is_due) {
     int64_t users = 0;
-    struct store_view *view = store_view_open(store);
-    enum status status = view ? store_count(view, &user_table, &users) : STATUS_BROKEN;
-    store_view_close(view);
+    struct store_session *session = store_session_open(store);
+    enum status status = session ? store_count(session, &user_table, &users) : STATUS_BROKEN;
+    store_session_close(session);
     *is_due = users == 0;
     return status;
 }

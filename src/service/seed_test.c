@@ -49,10 +49,10 @@ static int close_folder(void **state) {
 
 static int64_t count(struct store *store, const struct table *table) {
     int64_t rows = -1;
-    struct store_view *session = store_view_open(store);
+    struct store_session *session = store_session_open(store);
     assert_non_null(session);
     assert_int_equal(store_count(session, table, &rows), STATUS_OK);
-    store_view_close(session);
+    store_session_close(session);
     return rows;
 }
 

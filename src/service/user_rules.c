@@ -23,8 +23,8 @@ static struct mutation *allocate(struct arena *arena) {
 
 /* ---- Rules ---- */
 
-static enum status check_role(struct mutation *mutation, struct store_view *session, unsigned field,
-                              int64_t id) {
+static enum status check_role(struct mutation *mutation, struct store_session *session,
+                              unsigned field, int64_t id) {
     struct record role;
     struct arena *arena = mutation->context->arena;
     enum status status = store_load(session, &user_role_table, id, arena, &role);
@@ -37,7 +37,7 @@ static enum status check_role(struct mutation *mutation, struct store_view *sess
     return STATUS_NOT_FOUND;
 }
 
-static enum status permit(struct mutation *mutation, struct store_view *session) {
+static enum status permit(struct mutation *mutation, struct store_session *session) {
     const struct principal *caller = mutation->context->caller;
     permit_user_change(caller, &mutation->before, &mutation->change, mutation->context->arena,
                        &mutation->errors);
@@ -49,7 +49,7 @@ static enum status permit(struct mutation *mutation, struct store_view *session)
     return status;
 }
 
-static enum status check_email(struct mutation *mutation, struct store_view *session) {
+static enum status check_email(struct mutation *mutation, struct store_session *session) {
     const struct value *email = &mutation->change.values[USER_Email];
     int64_t owner;
     if (email->kind != VALUE_TEXT || value_equal(email, &mutation->before.values[USER_Email]))
@@ -165,7 +165,7 @@ static bool merge_avatar(struct user_mutation *user) {
     return !user->avatar.content.at || name->kind == VALUE_TEXT;
 }
 
-static enum status check_merged(struct mutation *mutation, struct store_view *session) {
+static enum status check_merged(struct mutation *mutation, struct store_session *session) {
     const struct record *before = &mutation->before, *after = &mutation->after;
     if (mutation->kind != MUTATION_delete && !merge_avatar(user_mutation_of(mutation)))
         return STATUS_BROKEN;
@@ -200,7 +200,7 @@ static bool ends_sessions(const struct record *before, const struct record *afte
 
 /* Who may sign in with the password alone, and reset it, may not any more once nobody asks for it.
  */
-static enum status end_tokens(const struct mutation *mutation, struct store_view *tx) {
+static enum status end_tokens(const struct mutation *mutation, struct store_tx *tx) {
     const struct record *before = &mutation->before, *after = &mutation->after;
     if (ends_sessions(before, after))
         return store_revoke_all(tx, record_id(before));
@@ -216,7 +216,7 @@ static bool locks(const struct record *before, const struct record *after) {
            (was->kind != VALUE_INTEGER || is->integer > was->integer);
 }
 
-static enum status write_avatar(struct user_mutation *user, struct store_view *tx) {
+static enum status write_avatar(struct user_mutation *user, struct store_tx *tx) {
     const struct record *before = &user->mutation.before, *after = &user->mutation.after;
     if (user->avatar.content.at)
         return store_set_avatar(tx, record_id(after), &user->avatar);
@@ -226,13 +226,13 @@ static enum status write_avatar(struct user_mutation *user, struct store_view *t
     return store_set_avatar(tx, record_id(before), NULL);
 }
 
-static enum status audit_reset(const struct mutation *mutation, struct store_view *tx) {
+static enum status audit_reset(const struct mutation *mutation, struct store_tx *tx) {
     struct author author = mutation_author(mutation);
     return store_audit_tokens(tx, record_id(&mutation->before), TEXT("PasswordReset"), TEXT("used"),
                               &author);
 }
 
-static enum status write(struct mutation *mutation, struct store_view *tx) {
+static enum status write(struct mutation *mutation, struct store_tx *tx) {
     enum status status = write_avatar(user_mutation_of(mutation), tx);
     if (status == STATUS_OK)
         status = end_tokens(mutation, tx);
@@ -243,7 +243,7 @@ static enum status write(struct mutation *mutation, struct store_view *tx) {
     return status;
 }
 
-static enum status check(struct mutation *mutation, struct store_view *session) {
+static enum status check(struct mutation *mutation, struct store_session *session) {
     enum status status = check_compared(mutation);
     return status == STATUS_OK ? check_email(mutation, session) : status;
 }

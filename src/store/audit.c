@@ -1,9 +1,9 @@
 /* The audit trail. */
 #include "store/audit.h"
 
-enum status audit_add(struct store_view *tx, const struct audit_row *row,
+enum status audit_add(struct store_tx *tx, const struct audit_row *row,
                       const struct author *author) {
-    struct sql_statement *statement = sql_statement(tx, SQL_audit);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_audit);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_text(statement, 1, text_of(row->entity));
@@ -21,12 +21,12 @@ enum status audit_add(struct store_view *tx, const struct audit_row *row,
     return sql_execute(statement);
 }
 
-enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
+enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) {
     struct arena arena = { 0 };
     struct audit_room room;
     struct record user;
-    enum status status = store_load(tx, &user_table, user_id, &arena, &user);
+    enum status status = store_load(tx->session, &user_table, user_id, &arena, &user);
     if (status == STATUS_OK) {
         struct audit_row row = audit_event(&user, property, value, &room);
         status = audit_add(tx, &row, author);

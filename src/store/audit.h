@@ -7,7 +7,7 @@
 #include "store/session.h"
 
 /** Leaves a row. */
-enum status audit_add(struct store_view *tx, const struct audit_row *row,
+enum status audit_add(struct store_tx *tx, const struct audit_row *row,
                       const struct author *author) MUST_CHECK;
 
 #endif

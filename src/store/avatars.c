@@ -1,7 +1,7 @@
 /* Pictures of users. */
 #include "store/reading.h"
 
-enum status store_avatar(struct store_view *session, int64_t user_id,
+enum status store_avatar(struct store_session *session, int64_t user_id,
                          void (*use)(void *argument, const struct avatar *avatar), void *argument) {
     struct sql_statement *statement = reading_begin(session, SQL_avatar);
     if (!statement)
@@ -20,8 +20,9 @@ enum status store_avatar(struct store_view *session, int64_t user_id,
     return status;
 }
 
-enum status store_set_avatar(struct store_view *tx, int64_t user_id, const struct avatar *avatar) {
-    struct sql_statement *statement = sql_statement(tx, avatar ? SQL_set_avatar : SQL_drop_avatar);
+enum status store_set_avatar(struct store_tx *tx, int64_t user_id, const struct avatar *avatar) {
+    struct sql_statement *statement =
+        sql_statement(tx->session, avatar ? SQL_set_avatar : SQL_drop_avatar);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, user_id);

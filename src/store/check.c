@@ -20,7 +20,8 @@ void check_say(store_say *say, const char *format, ...) {
     say(line);
 }
 
-bool check_has_none(struct store_view *session, const char *sql, const char *what, store_say *say) {
+bool check_has_none(struct store_session *session, const char *sql, const char *what,
+                    store_say *say) {
     struct sql_statement *statement = sql_prepare(session, sql);
     enum status status;
     bool none = true;
@@ -42,7 +43,7 @@ bool check_has_none(struct store_view *session, const char *sql, const char *wha
 /* ---- Fields ---- */
 
 /* Says each row that the query gives, after the name of the field. */
-static bool field_has_none(struct store_view *session, const struct table *table,
+static bool field_has_none(struct store_session *session, const struct table *table,
                            const struct field *field, struct buffer *sql, store_say *say) {
     char what[128];
     (void)snprintf(what, sizeof what, "%s.%s", table->name, field->name.at);
@@ -98,7 +99,7 @@ static void add_copy_sql(struct buffer *sql, const struct table *table, const st
 }
 
 /* References, lists, the index of links and copies of one field agree with the rows there are. */
-static bool field_is_sound(struct store_view *session, const struct table *table,
+static bool field_is_sound(struct store_session *session, const struct table *table,
                            const struct field *field, store_say *say) {
     struct arena arena = { 0 };
     struct buffer sql;
@@ -118,7 +119,7 @@ static bool field_is_sound(struct store_view *session, const struct table *table
 /* ---- Tables ---- */
 
 /* Its rows are counted, and the next Id was never given. */
-static bool bookkeeping_is_sound(struct store_view *session, const struct table *table,
+static bool bookkeeping_is_sound(struct store_session *session, const struct table *table,
                                  store_say *say) {
     struct arena arena = { 0 };
     const char *name = table->name;
@@ -139,7 +140,7 @@ static bool bookkeeping_is_sound(struct store_view *session, const struct table 
     return sound;
 }
 
-bool check_rows(struct store_view *session, store_say *say) {
+bool check_rows(struct store_session *session, store_say *say) {
     char sql[192];
     bool readable = true;
     for (unsigned i = 0; i < TABLES; i++) {
@@ -154,7 +155,7 @@ bool check_rows(struct store_view *session, store_say *say) {
     return readable;
 }
 
-void check_unknown_members(struct store_view *session, store_say *say) {
+void check_unknown_members(struct store_session *session, store_say *say) {
     char sql[256];
     for (unsigned i = 0; i < TABLES; i++) {
         if (!tables[i]->is_kept_as_json)
@@ -197,7 +198,7 @@ static const struct {
                          " WHERE Payload IS NOT NULL)" },
 };
 
-static bool rows_agree(struct store_view *session, store_say *say) {
+static bool rows_agree(struct store_session *session, store_say *say) {
     bool sound = true;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++)
@@ -210,7 +211,7 @@ static bool rows_agree(struct store_view *session, store_say *say) {
     return sound;
 }
 
-static bool indexes_agree(struct store_view *session, store_say *say) {
+static bool indexes_agree(struct store_session *session, store_say *say) {
     bool sound = true;
     char why[128];
     for (unsigned i = 0; i < TABLES; i++) {
@@ -230,7 +231,7 @@ static bool indexes_agree(struct store_view *session, store_say *say) {
     return sound;
 }
 
-bool check_agreement(struct store_view *session, store_say *say) {
+bool check_agreement(struct store_session *session, store_say *say) {
     bool sound = rows_agree(session, say);
     sound &= indexes_agree(session, say);
     return sound;

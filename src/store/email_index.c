@@ -105,12 +105,13 @@ static void write_email_sql(struct buffer *sql, const struct table *table,
     }
 }
 
-static struct sql_statement *email_statement(struct store_view *session, const struct table *table,
+static struct sql_statement *email_statement(struct store_session *session,
+                                             const struct table *table,
                                              enum table_statement which) {
     return table_statement(session, table, which, write_email_sql);
 }
 
-struct sql_statement *email_index_find(struct store_view *session, const struct table *table) {
+struct sql_statement *email_index_find(struct store_session *session, const struct table *table) {
     return email_statement(session, table, TABLE_FIND_EMAIL);
 }
 
@@ -132,7 +133,7 @@ static bool next_row(struct rows *rows) {
     return true;
 }
 
-static enum status run_with_row(struct store_view *session, const struct table *table,
+static enum status run_with_row(struct store_session *session, const struct table *table,
                                 enum table_statement which, const struct rows *rows,
                                 int64_t owner) {
     struct sql_statement *statement = email_statement(session, table, which);
@@ -145,25 +146,23 @@ static enum status run_with_row(struct store_view *session, const struct table *
     return status;
 }
 
-static enum status write_rows(struct store_view *tx, const struct record *record,
-                              struct text folded, enum table_statement how) {
+static enum status write_rows(struct store_tx *tx, const struct record *record, struct text folded,
+                              enum table_statement how) {
     struct arena arena = { 0 };
     struct rows rows = { .folded = folded };
     enum status status = STATUS_NOT_FOUND;
     buffer_init(&rows.row, &arena, folded.len);
     while (status == STATUS_NOT_FOUND && next_row(&rows))
-        status = run_with_row(tx, record->table, how, &rows, record_id(record));
+        status = run_with_row(tx->session, record->table, how, &rows, record_id(record));
     arena_close(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status email_index_add(struct store_view *tx, const struct record *record,
-                            struct text folded) {
+enum status email_index_add(struct store_tx *tx, const struct record *record, struct text folded) {
     return write_rows(tx, record, folded, TABLE_ADD_EMAIL);
 }
 
-enum status email_index_drop(struct store_view *tx, const struct record *record,
-                             struct text folded) {
+enum status email_index_drop(struct store_tx *tx, const struct record *record, struct text folded) {
     return write_rows(tx, record, folded, TABLE_DROP_EMAIL);
 }
 
@@ -179,8 +178,8 @@ static bool is_repeated(const struct rows *rows, struct arena *arena) {
 }
 
 /* Are the rows of an address there? Counts them. */
-static enum status check_owner(struct store_view *session, const struct table *table, int64_t owner,
-                               struct text folded, int64_t *count) {
+static enum status check_owner(struct store_session *session, const struct table *table,
+                               int64_t owner, struct text folded, int64_t *count) {
     struct arena arena = { 0 };
     struct rows rows = { .folded = folded };
     enum status status = STATUS_OK;
@@ -196,7 +195,7 @@ static enum status check_owner(struct store_view *session, const struct table *t
 }
 
 /* The Ids and addresses of a table's records. */
-static struct sql_statement *select_emails(struct store_view *session, const struct table *table,
+static struct sql_statement *select_emails(struct store_session *session, const struct table *table,
                                            const struct field *email) {
     struct arena arena = { 0 };
     struct buffer sql;
@@ -211,7 +210,7 @@ static struct sql_statement *select_emails(struct store_view *session, const str
 }
 
 /* Of the record that the statement stands on: NOT_FOUND when a row of its address is missing. */
-static enum status check_record(struct store_view *session, const struct table *table,
+static enum status check_record(struct store_session *session, const struct table *table,
                                 struct sql_statement *record, int64_t *count) {
     struct arena arena = { 0 };
     struct text address = sql_text(record, 1, &arena);
@@ -223,7 +222,7 @@ static enum status check_record(struct store_view *session, const struct table *
     return status;
 }
 
-enum status email_index_check(struct store_view *session, const struct table *table, char *why,
+enum status email_index_check(struct store_session *session, const struct table *table, char *why,
                               size_t why_size) {
     const struct field *email = email_index_field(table);
     int64_t count = 0;

@@ -47,17 +47,17 @@ void email_index_add_range(struct buffer *sql, const struct table *table, int fi
 
 /** TABLE_FIND_EMAIL: up to two rows of a range, as Members, Id and address; see table_statement.h.
  */
-struct sql_statement *email_index_find(struct store_view *session,
+struct sql_statement *email_index_find(struct store_session *session,
                                        const struct table *table) MUST_CHECK;
 
 /** Adds or drops the rows of a record's folded address. BROKEN. */
-enum status email_index_add(struct store_view *tx, const struct record *record,
+enum status email_index_add(struct store_tx *tx, const struct record *record,
                             struct text folded) MUST_CHECK;
-enum status email_index_drop(struct store_view *tx, const struct record *record,
+enum status email_index_drop(struct store_tx *tx, const struct record *record,
                              struct text folded) MUST_CHECK;
 
 /** Compares a table's index with its records: OK, or BROKEN with the first difference in `why`. */
-enum status email_index_check(struct store_view *session, const struct table *table, char *why,
+enum status email_index_check(struct store_session *session, const struct table *table, char *why,
                               size_t why_size) MUST_CHECK;
 
 #endif

@@ -29,15 +29,15 @@
  * answered before. BROKEN, which is logged: then nothing was begun. In a transaction that writes
  * there is nothing to begin.
  */
-enum status engine_begin_reading(struct store_view *session) MUST_CHECK;
-void engine_end_reading(struct store_view *session);
+enum status engine_begin_reading(struct store_session *session) MUST_CHECK;
+void engine_end_reading(struct store_session *session);
 
 /**
  * Has statements of the session end as TOO_SLOW after a millisecond or so of work, up to
  * engine_lift_limit. False: the engine has no such limit, so nothing that may be slow can be tried.
  */
-bool engine_limit_work(struct store_view *session) MUST_CHECK;
-void engine_lift_limit(struct store_view *session);
+bool engine_limit_work(struct store_session *session) MUST_CHECK;
+void engine_lift_limit(struct store_session *session);
 
 /** Pieces of SQL around what an engine spells in its own way. */
 struct engine_spelling {

@@ -9,7 +9,7 @@
 #define NOBODY "erased user"
 
 struct erasing {
-    struct store_view *tx;
+    struct store_tx *tx;
     struct arena *arena;
     struct buffer ids, addresses; /* lists in JSON, see sql_bind_list */
 };
@@ -32,7 +32,8 @@ static enum status add_address(struct erasing *erasing, struct text address) {
     if (!address.at || !memchr(address.at, '@', address.len))
         return STATUS_OK;
     struct text key = email_key(address, erasing->arena);
-    enum status status = key.at ? store_find_user(erasing->tx, key, &owner) : STATUS_BROKEN;
+    enum status status =
+        key.at ? store_find_user(erasing->tx->session, key, &owner) : STATUS_BROKEN;
     if (status != STATUS_NOT_FOUND)
         return status;
     if (erasing->addresses.len > 1)
@@ -48,7 +49,7 @@ static void note_known(struct erased *erased, size_t count, int64_t id) {
 
 /* The trail tells who was there, and the addresses that they had before the last one. */
 static enum status read_trail(struct erasing *erasing, struct erased *erased, size_t count) {
-    struct sql_statement *statement = sql_statement(erasing->tx, SQL_erased_trail);
+    struct sql_statement *statement = sql_statement(erasing->tx->session, SQL_erased_trail);
     enum status status = STATUS_BROKEN;
     if (!statement)
         return STATUS_BROKEN;
@@ -92,7 +93,7 @@ static enum status run_on_table(const struct erasing *erasing, const struct tabl
                                    "UPDATE %s SET Version = Version + 1, UpdatedBy = '" NOBODY "'"
                                    " WHERE UpdatedBy%s?1%s",
                                    table->name, engine_any_of.before, engine_any_of.after);
-    struct sql_statement *statement = sql.at ? sql_prepare(erasing->tx, sql.at) : NULL;
+    struct sql_statement *statement = sql.at ? sql_prepare(erasing->tx->session, sql.at) : NULL;
     enum status status = run_with(statement, &erasing->addresses, NULL);
     sql_free(statement);
     arena_close(&arena);
@@ -102,7 +103,7 @@ static enum status run_on_table(const struct erasing *erasing, const struct tabl
 static enum status rename_author(const struct erasing *erasing, int64_t id) {
     struct arena arena = { 0 };
     struct record before, after = { 0 };
-    enum status status = store_load(erasing->tx, &user_table, id, &arena, &before);
+    enum status status = store_load(erasing->tx->session, &user_table, id, &arena, &before);
     if (status == STATUS_OK)
         after = record_next(&before, &arena);
     if (after.values) {
@@ -125,7 +126,7 @@ static enum status find_changed(const struct erasing *erasing, struct arena *are
     row_add_value(&sql, &user_table, updated_by, user_table.name);
     buffer_printf(&sql, "%s?1%s", engine_any_of.before, engine_any_of.after);
     buffer_add_char(&sql, '\0');
-    struct sql_statement *statement = sql.failed ? NULL : sql_prepare(erasing->tx, sql.at);
+    struct sql_statement *statement = sql.failed ? NULL : sql_prepare(erasing->tx->session, sql.at);
     if (statement)
         sql_bind_list(statement, 1, buffer_text(&erasing->addresses));
     while ((status = sql_step(statement)) == STATUS_OK) {
@@ -151,9 +152,9 @@ static enum status run_on_users(const struct erasing *erasing) {
 
 static enum status erase_authors(const struct erasing *erasing) {
     enum status status =
-        run_with(sql_statement(erasing->tx, SQL_erase_authors), &erasing->addresses, NULL);
+        run_with(sql_statement(erasing->tx->session, SQL_erase_authors), &erasing->addresses, NULL);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(erasing->tx, SQL_erase_payload_authors),
+        status = run_with(sql_statement(erasing->tx->session, SQL_erase_payload_authors),
                           &erasing->addresses, NULL);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (tables[i]->is_kept_as_json)
@@ -165,28 +166,28 @@ static enum status erase_authors(const struct erasing *erasing) {
 
 /* ---- All of it ---- */
 
-static enum status add_erasure(struct store_view *tx, int64_t user_id,
-                               const struct author *author) {
+static enum status add_erasure(struct store_tx *tx, int64_t user_id, const struct author *author) {
     struct audit_row row = audit_erasure(user_id);
     return audit_add(tx, &row, author);
 }
 
-enum status store_erase(struct store_view *tx, struct erased *erased, size_t count,
+enum status store_erase(struct store_tx *tx, struct erased *erased, size_t count,
                         struct arena *arena, const struct author *author) {
     struct erasing erasing = { .tx = tx, .arena = arena };
     enum status status = begin(&erasing, erased, count);
-    tx->erased = true;
+    tx->session->erased = true;
     /* The rows that say so come first: who did it may be among those who go. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         if (erased[i].was_known)
             status = add_erasure(tx, erased[i].id, author);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(tx, SQL_erase_trail), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx->session, SQL_erase_trail), &erasing.ids, NULL);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(tx, SQL_erase_payloads), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx->session, SQL_erase_payloads), &erasing.ids, NULL);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(tx, SQL_erase_repeats), &erasing.ids, &erasing.addresses);
+        status = run_with(sql_statement(tx->session, SQL_erase_repeats), &erasing.ids,
+                          &erasing.addresses);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(tx, SQL_erase_tokens), &erasing.ids, NULL);
+        status = run_with(sql_statement(tx->session, SQL_erase_tokens), &erasing.ids, NULL);
     return status == STATUS_OK ? erase_authors(&erasing) : status;
 }

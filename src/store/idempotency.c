@@ -1,8 +1,8 @@
 /* What Idempotency-Keys were used for. */
 #include "store/reading.h"
 
-enum status store_find_repeat(struct store_view *session, struct repeat *repeat, int64_t since_ms,
-                              struct arena *arena) {
+enum status store_find_repeat(struct store_session *session, struct repeat *repeat,
+                              int64_t since_ms, struct arena *arena) {
     struct sql_statement *statement = reading_begin(session, SQL_find_repeat);
     if (!statement)
         return STATUS_BROKEN;
@@ -22,8 +22,8 @@ enum status store_find_repeat(struct store_view *session, struct repeat *repeat,
     return status;
 }
 
-static enum status bound_repeats(struct store_view *tx, int64_t caller) {
-    struct sql_statement *statement = sql_statement(tx, SQL_bound_repeats);
+static enum status bound_repeats(struct store_tx *tx, int64_t caller) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_bound_repeats);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, caller);
@@ -31,8 +31,8 @@ static enum status bound_repeats(struct store_view *tx, int64_t caller) {
     return sql_execute(statement);
 }
 
-enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) {
-    struct sql_statement *statement = sql_statement(tx, SQL_add_repeat);
+enum status store_add_repeat(struct store_tx *tx, const struct repeat *repeat) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_add_repeat);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, repeat->caller);

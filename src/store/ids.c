@@ -1,8 +1,8 @@
 /* The Ids of new records. */
 #include "store/ids.h"
 
-enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) {
-    struct sql_statement *statement = sql_statement(tx, SQL_next_id);
+enum status store_new_id(struct store_tx *tx, const struct table *table, int64_t *id) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_next_id);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_text(statement, 1, text_of(table->name));
@@ -13,8 +13,8 @@ enum status store_new_id(struct store_view *tx, const struct table *table, int64
     return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status ids_skip(struct store_view *tx, const struct record *record) {
-    struct sql_statement *statement = sql_statement(tx, SQL_skip_id);
+enum status ids_skip(struct store_tx *tx, const struct record *record) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_skip_id);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_text(statement, 1, text_of(record->table->name));

@@ -4,6 +4,6 @@
 #include "store/session.h"
 
 /** Sees to it that the Id of a record, which was given by hand, is not given again. BROKEN. */
-enum status ids_skip(struct store_view *tx, const struct record *record) MUST_CHECK;
+enum status ids_skip(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 #endif

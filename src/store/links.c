@@ -10,11 +10,10 @@
 
 /* ---- The index ---- */
 
-static enum status change_link(struct store_view *tx, enum statement how,
-                               const struct record *owner, const struct field *field,
-                               int64_t target) {
+static enum status change_link(struct store_tx *tx, enum statement how, const struct record *owner,
+                               const struct field *field, int64_t target) {
     char name[96];
-    struct sql_statement *statement = sql_statement(tx, how);
+    struct sql_statement *statement = sql_statement(tx->session, how);
     int len = snprintf(name, sizeof name, "%s.%s", owner->table->name, field->name.at);
     assert(len > 0 && (size_t)len < sizeof name);
     if (!statement)
@@ -36,7 +35,7 @@ static struct value linked_ids(const struct field *field, const struct value *st
     return value_ids(id, 1);
 }
 
-enum status links_change(struct store_view *tx, const struct record *owner, unsigned field,
+enum status links_change(struct store_tx *tx, const struct record *owner, unsigned field,
                          const struct value *before, const struct value *after) {
     struct arena arena = { 0 };
     const struct field *which = &owner->table->fields[field];
@@ -57,7 +56,7 @@ enum status links_change(struct store_view *tx, const struct record *owner, unsi
 
 /* ---- From the other side ---- */
 
-enum status links_read_back(struct store_view *session, const struct field *field,
+enum status links_read_back(struct store_session *session, const struct field *field,
                             struct record *record, struct arena *arena) {
     char name[96];
     const struct field *links = &field->target->fields[field->base];
@@ -99,7 +98,7 @@ static enum status read_referrers(struct sql_statement *statement, int64_t id, s
     return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
-static enum status find_referrers(struct store_view *session, const struct record *of,
+static enum status find_referrers(struct store_session *session, const struct record *of,
                                   const struct field *field, struct arena *arena,
                                   struct referrers *referrers) {
     const struct table *table = referrers->table;
@@ -121,7 +120,7 @@ static enum status find_referrers(struct store_view *session, const struct recor
     return status;
 }
 
-enum status store_referrers(struct store_view *session, const struct record *of,
+enum status store_referrers(struct store_session *session, const struct record *of,
                             struct arena *arena, struct referrers *referrers) {
     enum status status = engine_begin_reading(session);
     *referrers = (struct referrers){ 0 };

@@ -6,9 +6,9 @@
 #include "rules/webhook.h"
 #include "store/engine.h"
 
-static enum status add_delivery(struct store_view *tx, const struct event *event, int64_t hook_id,
+static enum status add_delivery(struct store_tx *tx, const struct event *event, int64_t hook_id,
                                 const int64_t ids[2]) {
-    struct sql_statement *statement = sql_statement(tx, SQL_add_delivery);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_add_delivery);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, ids[0]);
@@ -18,13 +18,13 @@ static enum status add_delivery(struct store_view *tx, const struct event *event
     sql_bind_integer(statement, 5, ids[1]);
     sql_bind_integer(statement, 6, event->author->now_ms);
     sql_bind_text(statement, 7, event->author->email);
-    tx->outbox_changed = true;
+    tx->session->outbox_changed = true;
     return sql_execute(statement);
 }
 
 /* What an event's deliveries have in common is called by the Id of the first of them. */
-static enum status add_payload(struct store_view *tx, int64_t id, struct text payload) {
-    struct sql_statement *statement = sql_statement(tx, SQL_add_payload);
+static enum status add_payload(struct store_tx *tx, int64_t id, struct text payload) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_add_payload);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, id);
@@ -32,7 +32,7 @@ static enum status add_payload(struct store_view *tx, int64_t id, struct text pa
     return sql_execute(statement);
 }
 
-static enum status add_deliveries(struct store_view *tx, const struct event *event,
+static enum status add_deliveries(struct store_tx *tx, const struct event *event,
                                   const struct value *hooks, struct text payload) {
     int64_t ids[2] = { 0 }; /* of the delivery, and of the first one */
     enum status status = STATUS_OK;
@@ -49,9 +49,9 @@ static enum status add_deliveries(struct store_view *tx, const struct event *eve
 }
 
 /* The ids of the active webhooks that wait for the action. */
-static enum status find_hooks(struct store_view *tx, enum web_hook_action action,
-                              struct arena *arena, struct value *hooks) {
-    struct sql_statement *statement = sql_statement(tx, SQL_hooks);
+static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, struct arena *arena,
+                              struct value *hooks) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_hooks);
     struct buffer ids;
     enum status status = STATUS_BROKEN;
     buffer_init(&ids, arena, 0);
@@ -68,27 +68,27 @@ static enum status find_hooks(struct store_view *tx, enum web_hook_action action
 }
 
 /* Whether there are any webhooks is remembered: most servers have none, and each change asks. */
-static enum status has_hooks(struct store_view *tx, bool *any) {
-    *any = tx->webhooks == WEBHOOKS_SOME;
-    if (tx->webhooks != WEBHOOKS_UNKNOWN)
+static enum status has_hooks(struct store_tx *tx, bool *any) {
+    *any = tx->session->webhooks == WEBHOOKS_SOME;
+    if (tx->session->webhooks != WEBHOOKS_UNKNOWN)
         return STATUS_OK;
     int64_t count;
-    enum status status = store_count(tx, &web_hook_table, &count);
+    enum status status = store_count(tx->session, &web_hook_table, &count);
     if (status == STATUS_OK)
-        tx->webhooks = count ? WEBHOOKS_SOME : WEBHOOKS_NONE;
-    *any = tx->webhooks == WEBHOOKS_SOME;
+        tx->session->webhooks = count ? WEBHOOKS_SOME : WEBHOOKS_NONE;
+    *any = tx->session->webhooks == WEBHOOKS_SOME;
     return status;
 }
 
-enum status outbox_add(struct store_view *tx, const struct event *event) {
+enum status outbox_add(struct store_tx *tx, const struct event *event) {
     struct arena arena = { 0 };
     struct buffer payload;
     struct value hooks = { 0 };
     enum web_hook_action action = webhook_action(event->record->table, event->change);
     bool any;
     if (event->record->table == &web_hook_table) {
-        tx->webhooks = WEBHOOKS_UNKNOWN;
-        tx->outbox_changed = true; /* what waited for it may go, or has to end with it */
+        tx->session->webhooks = WEBHOOKS_UNKNOWN;
+        tx->session->outbox_changed = true; /* what waited for it may go, or has to end with it */
     }
     if (action == ACTION_NONE)
         return STATUS_OK;
@@ -120,7 +120,7 @@ static bool read_delivery(struct sql_statement *statement, struct arena *arena,
     return delivery->payload.at && delivery->url.at;
 }
 
-static enum status read_waiting(struct store_view *session, struct buffer *hooks) {
+static enum status read_waiting(struct store_session *session, struct buffer *hooks) {
     struct sql_statement *statement = sql_statement(session, SQL_waiting_hooks);
     enum status status = STATUS_BROKEN;
     if (!statement)
@@ -135,7 +135,7 @@ static enum status read_waiting(struct store_view *session, struct buffer *hooks
     return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
-enum status store_count_pending(struct store_view *session, int64_t *count) {
+enum status store_count_pending(struct store_session *session, int64_t *count) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
@@ -148,7 +148,7 @@ enum status store_count_pending(struct store_view *session, int64_t *count) {
     return status;
 }
 
-enum status store_waiting_hooks(struct store_view *session, struct arena *arena,
+enum status store_waiting_hooks(struct store_session *session, struct arena *arena,
                                 struct waiting_hooks *waiting) {
     struct buffer hooks;
     enum status status = engine_begin_reading(session);
@@ -163,8 +163,9 @@ enum status store_waiting_hooks(struct store_view *session, struct arena *arena,
 }
 
 /* Adds those with a NextAttempt of that time, as long as there is room. */
-static enum status add_due(struct store_view *session, int64_t hook_id, const int64_t from_to_ms[2],
-                           struct arena *arena, struct due_deliveries *due) {
+static enum status add_due(struct store_session *session, int64_t hook_id,
+                           const int64_t from_to_ms[2], struct arena *arena,
+                           struct due_deliveries *due) {
     struct sql_statement *statement = sql_statement(session, SQL_due_deliveries);
     enum status status = STATUS_BROKEN;
     if (!statement)
@@ -182,7 +183,7 @@ static enum status add_due(struct store_view *session, int64_t hook_id, const in
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status read_due(struct store_view *session, const struct due_query *query,
+static enum status read_due(struct store_session *session, const struct due_query *query,
                             struct arena *arena, struct due_deliveries *due) {
     const int64_t ahead[] = { query->now_ms + query->longest_pause_ms + 1, INT64_MAX };
     const int64_t past[] = { INT64_MIN, query->now_ms };
@@ -191,7 +192,7 @@ static enum status read_due(struct store_view *session, const struct due_query *
     return status == STATUS_OK ? add_due(session, query->hook_id, past, arena, due) : status;
 }
 
-static enum status read_next(struct store_view *session, const struct due_query *query,
+static enum status read_next(struct store_session *session, const struct due_query *query,
                              int64_t *next_ms) {
     struct sql_statement *statement = sql_statement(session, SQL_next_attempt);
     if (!statement)
@@ -206,7 +207,7 @@ static enum status read_next(struct store_view *session, const struct due_query 
     return status;
 }
 
-enum status store_due_deliveries(struct store_view *session, const struct due_query *query,
+enum status store_due_deliveries(struct store_session *session, const struct due_query *query,
                                  struct arena *arena, struct due_deliveries *due) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
@@ -219,22 +220,21 @@ enum status store_due_deliveries(struct store_view *session, const struct due_qu
 }
 
 /* The first of the queue may be attempted. */
-static enum status promote_next(struct store_view *tx, const struct delivery *delivery,
+static enum status promote_next(struct store_tx *tx, const struct delivery *delivery,
                                 int64_t now_ms) {
-    struct sql_statement *statement = sql_statement(tx, SQL_promote_next);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_promote_next);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, delivery->hook_id);
     sql_bind_integer(statement, 2, delivery->entity_id);
     sql_bind_integer(statement, 3, now_ms);
-    tx->outbox_changed = true;
+    tx->session->outbox_changed = true;
     return sql_execute(statement);
 }
 
-enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
-                            int64_t now_ms) {
-    struct sql_statement *done = sql_statement(tx, SQL_delivered);
-    struct sql_statement *hook = sql_statement(tx, SQL_hook_worked);
+enum status store_delivered(struct store_tx *tx, const struct delivery *delivery, int64_t now_ms) {
+    struct sql_statement *done = sql_statement(tx->session, SQL_delivered);
+    struct sql_statement *hook = sql_statement(tx->session, SQL_hook_worked);
     if (!done || !hook)
         return STATUS_BROKEN;
     sql_bind_integer(done, 1, delivery->id);
@@ -248,11 +248,11 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
 }
 
 /* NOT_FOUND: the delivery has ended already, so there is nothing to note. */
-static enum status note_failed_attempt(struct store_view *tx, const struct delivery *delivery,
+static enum status note_failed_attempt(struct store_tx *tx, const struct delivery *delivery,
                                        const struct delivery_attempt *attempt) {
     struct sql_statement *again =
-        sql_statement(tx, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
-    struct sql_statement *hook = sql_statement(tx, SQL_attempt_at_hook_failed);
+        sql_statement(tx->session, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
+    struct sql_statement *hook = sql_statement(tx->session, SQL_attempt_at_hook_failed);
     if (!again || !hook)
         return STATUS_BROKEN;
     sql_bind_integer(again, 1, delivery->id);
@@ -271,9 +271,9 @@ static enum status note_failed_attempt(struct store_view *tx, const struct deliv
 
 /* Counts a delivery that failed, and makes its webhook inactive when there were too many in a row.
  * A webhook that was deleted meanwhile has no count. */
-static enum status count_failure(struct store_view *tx, int64_t hook_id) {
-    struct sql_statement *failed = sql_statement(tx, SQL_hook_failed);
-    struct sql_statement *idle = sql_statement(tx, SQL_make_hook_idle);
+static enum status count_failure(struct store_tx *tx, int64_t hook_id) {
+    struct sql_statement *failed = sql_statement(tx->session, SQL_hook_failed);
+    struct sql_statement *idle = sql_statement(tx->session, SQL_make_hook_idle);
     int64_t failures = 0;
     if (!failed || !idle)
         return STATUS_BROKEN;
@@ -287,11 +287,11 @@ static enum status count_failure(struct store_view *tx, int64_t hook_id) {
     if (webhook_stays_active(failures))
         return STATUS_OK;
     sql_bind_integer(idle, 1, hook_id);
-    tx->webhooks = WEBHOOKS_UNKNOWN;
+    tx->session->webhooks = WEBHOOKS_UNKNOWN;
     return sql_execute(idle);
 }
 
-enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
+enum status store_not_delivered(struct store_tx *tx, const struct delivery *delivery,
                                 const struct delivery_attempt *attempt) {
     enum status status = note_failed_attempt(tx, delivery, attempt);
     if (status != STATUS_OK || attempt->next_ms)
@@ -300,9 +300,9 @@ enum status store_not_delivered(struct store_view *tx, const struct delivery *de
     return status == STATUS_OK ? promote_next(tx, delivery, attempt->now_ms) : status;
 }
 
-enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
+enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_t now_ms,
                                     int limit) {
-    struct sql_statement *statement = sql_statement(tx, SQL_cancel_deliveries);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_cancel_deliveries);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, hook_id);
@@ -312,27 +312,26 @@ enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int6
     return sql_execute(statement);
 }
 
-enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *hook,
-                            struct text why) {
-    struct sql_statement *statement = sql_statement(tx, SQL_stop_hook);
+enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook, struct text why) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_stop_hook);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, hook->id);
     sql_bind_integer(statement, 2, hook->maker_id);
     sql_bind_text(statement, 3, why);
-    tx->webhooks = WEBHOOKS_UNKNOWN;
-    tx->outbox_changed = true; /* what waits for it has to end with it */
+    tx->session->webhooks = WEBHOOKS_UNKNOWN;
+    tx->session->outbox_changed = true; /* what waits for it has to end with it */
     return sql_execute(statement);
 }
 
-enum status store_redeliver(struct store_view *tx, const struct record *delivery, int64_t now_ms) {
+enum status store_redeliver(struct store_tx *tx, const struct record *delivery, int64_t now_ms) {
     const struct delivery queued = {
         .id = record_id(delivery),
         .hook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
         .entity_id = delivery->values[WEB_HOOK_DELIVERY_EntityId].integer,
     };
-    struct sql_statement *repeat = sql_statement(tx, SQL_redeliver);
-    struct sql_statement *others = sql_statement(tx, SQL_requeue_behind);
+    struct sql_statement *repeat = sql_statement(tx->session, SQL_redeliver);
+    struct sql_statement *others = sql_statement(tx->session, SQL_requeue_behind);
     if (!repeat || !others)
         return STATUS_BROKEN;
     sql_bind_integer(repeat, 1, queued.id);

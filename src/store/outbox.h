@@ -14,6 +14,6 @@ struct event {
  * Leaves an event in the outbox of each active webhook that waits for it; events of records other
  * than users have none. BROKEN.
  */
-enum status outbox_add(struct store_view *tx, const struct event *event) MUST_CHECK;
+enum status outbox_add(struct store_tx *tx, const struct event *event) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* Takes away what nobody needs any more. */
 #include "store/session.h"
 
-enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
+enum status store_drop_outdated(struct store_tx *tx, const struct outdated *outdated, int limit,
                                 bool *more) {
     const struct {
         enum statement statement;
@@ -13,7 +13,7 @@ enum status store_drop_outdated(struct store_view *tx, const struct outdated *ou
     enum status status = STATUS_OK;
     *more = false;
     for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
-        struct sql_statement *statement = sql_statement(tx, kinds[i].statement);
+        struct sql_statement *statement = sql_statement(tx->session, kinds[i].statement);
         if (!statement)
             return STATUS_BROKEN;
         sql_bind_integer(statement, 1, kinds[i].before_ms);

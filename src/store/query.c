@@ -278,7 +278,7 @@ static bool bind_ids(struct sql_statement *statement, int at, const struct value
     return list.kind == VALUE_TEXT;
 }
 
-struct sql_statement *query_prepare(struct store_view *session, struct query *query) {
+struct sql_statement *query_prepare(struct store_session *session, struct query *query) {
     buffer_add_char(&query->sql, '\0');
     if (query->sql.failed || !query->values)
         return NULL;

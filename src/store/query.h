@@ -58,6 +58,6 @@ void query_add_limit(struct query *query);
 void query_add_count(struct query *query);
 
 /** The statement, kept by the session, with its values bound; to be done. NULL: logged. */
-struct sql_statement *query_prepare(struct store_view *session, struct query *query) MUST_CHECK;
+struct sql_statement *query_prepare(struct store_session *session, struct query *query) MUST_CHECK;
 
 #endif

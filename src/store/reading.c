@@ -4,7 +4,7 @@
 #include "store/engine.h"
 #include "store/rows.h"
 
-struct sql_statement *reading_begin(struct store_view *session, enum statement which) {
+struct sql_statement *reading_begin(struct store_session *session, enum statement which) {
     if (engine_begin_reading(session) != STATUS_OK)
         return NULL;
     struct sql_statement *statement = sql_statement(session, which);
@@ -13,7 +13,7 @@ struct sql_statement *reading_begin(struct store_view *session, enum statement w
     return statement;
 }
 
-struct sql_statement *reading_begin_table(struct store_view *session, const struct table *table,
+struct sql_statement *reading_begin_table(struct store_session *session, const struct table *table,
                                           enum table_statement which) {
     if (engine_begin_reading(session) != STATUS_OK)
         return NULL;
@@ -23,12 +23,12 @@ struct sql_statement *reading_begin_table(struct store_view *session, const stru
     return statement;
 }
 
-void reading_end(struct store_view *session, struct sql_statement *statement) {
+void reading_end(struct store_session *session, struct sql_statement *statement) {
     sql_done(statement);
     engine_end_reading(session);
 }
 
-enum status reading_of_integer(struct store_view *session, struct sql_statement *statement,
+enum status reading_of_integer(struct store_session *session, struct sql_statement *statement,
                                int64_t *number) {
     enum status status = sql_step(statement);
     if (status == STATUS_OK && number)

@@ -6,19 +6,19 @@
 #include "store/session.h"
 
 /** A statement to be bound. NULL when it cannot begin; that is logged. */
-struct sql_statement *reading_begin(struct store_view *session, enum statement which) MUST_CHECK;
+struct sql_statement *reading_begin(struct store_session *session, enum statement which) MUST_CHECK;
 
 /** The same for a statement of a table (rows.h). */
-struct sql_statement *reading_begin_table(struct store_view *session, const struct table *table,
+struct sql_statement *reading_begin_table(struct store_session *session, const struct table *table,
                                           enum table_statement which) MUST_CHECK;
 
-void reading_end(struct store_view *session, struct sql_statement *statement);
+void reading_end(struct store_session *session, struct sql_statement *statement);
 
 /**
  * Runs a statement, reads the first column of its only row, and ends the reading. `number` may be
  * NULL. NOT_FOUND: there is no row. Else as sql_step.
  */
-enum status reading_of_integer(struct store_view *session, struct sql_statement *statement,
+enum status reading_of_integer(struct store_session *session, struct sql_statement *statement,
                                int64_t *number) MUST_CHECK;
 
 #endif

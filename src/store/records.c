@@ -7,7 +7,7 @@
 #include "store/reading.h"
 #include "store/rows.h"
 
-enum status store_load(struct store_view *session, const struct table *table, int64_t id,
+enum status store_load(struct store_session *session, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) {
     *record = record_new(table, arena);
     struct sql_statement *statement =
@@ -22,7 +22,7 @@ enum status store_load(struct store_view *session, const struct table *table, in
     return status;
 }
 
-static enum status read_name(struct store_view *session, const struct field *field,
+static enum status read_name(struct store_session *session, const struct field *field,
                              struct record *record, struct arena *arena) {
     struct value *name = &record->values[field - record->table->fields];
     const struct value *reference = &record->values[field->base];
@@ -41,8 +41,8 @@ static enum status read_name(struct store_view *session, const struct field *fie
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status record_complete(struct store_view *session, struct record *record, struct arena *arena,
-                            bool whole) {
+enum status record_complete(struct store_session *session, struct record *record,
+                            struct arena *arena, bool whole) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++) {
         const struct field *field = &record->table->fields[i];
@@ -54,7 +54,8 @@ enum status record_complete(struct store_view *session, struct record *record, s
     return status;
 }
 
-enum status store_complete(struct store_view *session, struct record *record, struct arena *arena) {
+enum status store_complete(struct store_session *session, struct record *record,
+                           struct arena *arena) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
@@ -63,7 +64,7 @@ enum status store_complete(struct store_view *session, struct record *record, st
     return status;
 }
 
-enum status store_show(struct store_view *session, const struct table *table, int64_t id,
+enum status store_show(struct store_session *session, const struct table *table, int64_t id,
                        struct buffer *json, int64_t *version) {
     struct record record;
     if (!table->is_kept_as_json) {
@@ -89,7 +90,7 @@ enum status store_show(struct store_view *session, const struct table *table, in
     return status;
 }
 
-enum status store_find_user(struct store_view *session, struct text email_key, int64_t *id) {
+enum status store_find_user(struct store_session *session, struct text email_key, int64_t *id) {
     struct sql_statement *statement = reading_begin(session, SQL_find_user);
     if (!statement)
         return STATUS_BROKEN;
@@ -97,7 +98,7 @@ enum status store_find_user(struct store_view *session, struct text email_key, i
     return reading_of_integer(session, statement, id);
 }
 
-enum status store_find_business(struct store_view *session, struct text name, int64_t *id) {
+enum status store_find_business(struct store_session *session, struct text name, int64_t *id) {
     struct sql_statement *statement = reading_begin(session, SQL_find_business);
     if (!statement)
         return STATUS_BROKEN;
@@ -106,7 +107,7 @@ enum status store_find_business(struct store_view *session, struct text name, in
     return status == STATUS_OK && !*id ? STATUS_NOT_FOUND : status; /* null: no Id is 0 */
 }
 
-enum status store_exists(struct store_view *session, const struct table *table, int64_t id) {
+enum status store_exists(struct store_session *session, const struct table *table, int64_t id) {
     struct sql_statement *statement = reading_begin_table(session, table, TABLE_EXISTS);
     if (!statement)
         return STATUS_BROKEN;
@@ -114,7 +115,7 @@ enum status store_exists(struct store_view *session, const struct table *table, 
     return reading_of_integer(session, statement, NULL);
 }
 
-enum status store_other_administrator(struct store_view *session, int64_t id) {
+enum status store_other_administrator(struct store_session *session, int64_t id) {
     struct sql_statement *statement = reading_begin(session, SQL_other_administrator);
     if (!statement)
         return STATUS_BROKEN;
@@ -122,7 +123,7 @@ enum status store_other_administrator(struct store_view *session, int64_t id) {
     return reading_of_integer(session, statement, NULL);
 }
 
-enum status store_count(struct store_view *session, const struct table *table, int64_t *count) {
+enum status store_count(struct store_session *session, const struct table *table, int64_t *count) {
     struct sql_statement *statement = reading_begin_table(session, table, TABLE_COUNT);
     return statement ? reading_of_integer(session, statement, count) : STATUS_BROKEN;
 }

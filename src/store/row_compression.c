@@ -48,7 +48,7 @@ static bool make_typical(struct row_compression *compression, const struct table
     return record.values && !json.failed;
 }
 
-static enum status load(struct store_view *session, struct row_compression *compression) {
+static enum status load(struct store_session *session, struct row_compression *compression) {
     enum status status;
     for (unsigned i = 0; i < TABLES; i++)
         if (!make_typical(compression, tables[i]))
@@ -71,7 +71,7 @@ static enum status load(struct store_view *session, struct row_compression *comp
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static struct row_compression *compression_of(struct store_view *session) {
+static struct row_compression *compression_of(struct store_session *session) {
     if (session->compression)
         return session->compression;
     struct row_compression *compression = calloc(1, sizeof *compression);
@@ -82,7 +82,7 @@ static struct row_compression *compression_of(struct store_view *session) {
     return NULL;
 }
 
-static enum status add_dictionary(struct store_view *session, const struct table *table,
+static enum status add_dictionary(struct store_session *session, const struct table *table,
                                   struct text text) {
     struct sql_statement *statement = sql_statement(session, SQL_add_dictionary);
     if (!statement)
@@ -98,12 +98,12 @@ static enum status add_dictionary(struct store_view *session, const struct table
     return STATUS_BROKEN;
 }
 
-static void forget(struct store_view *session) {
+static void forget(struct store_session *session) {
     row_compression_free(session->compression); /* to be read anew, with what is new */
     session->compression = NULL;
 }
 
-enum status row_keep_dictionaries(struct store_view *session) {
+enum status row_keep_dictionaries(struct store_session *session) {
     struct row_compression *compression = compression_of(session);
     enum status status = compression ? STATUS_OK : STATUS_BROKEN;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
@@ -123,8 +123,8 @@ static int compress(struct row_compression *compression, struct text dictionary,
 
 enum { JSON_EXPECTED = 3072 }; /* bytes; there may be more */
 
-enum status row_pack(struct store_view *session, const struct record *record, struct arena *arena,
-                     struct text *packed) {
+enum status row_pack(struct store_session *session, const struct record *record,
+                     struct arena *arena, struct text *packed) {
     struct row_compression *compression = compression_of(session);
     unsigned number = compression ? compression->own[record->table->number] : 0;
     struct buffer json;
@@ -151,7 +151,7 @@ enum status row_pack(struct store_view *session, const struct record *record, st
 }
 
 /* Another version may have added one since they were loaded. */
-static struct text dictionary_called(struct store_view *session, unsigned number) {
+static struct text dictionary_called(struct store_session *session, unsigned number) {
     struct row_compression *compression = compression_of(session);
     if (compression && !compression->dictionaries[number].at) {
         forget(session);
@@ -160,7 +160,7 @@ static struct text dictionary_called(struct store_view *session, unsigned number
     return compression ? compression->dictionaries[number] : (struct text){ 0 };
 }
 
-static bool decompress(struct store_view *session, struct text packed, struct buffer *json) {
+static bool decompress(struct store_session *session, struct text packed, struct buffer *json) {
     const unsigned char *head = (const unsigned char *)packed.at;
     if (packed.len < HEAD_SIZE || packed.len > INT_MAX)
         return false;
@@ -179,7 +179,8 @@ static bool decompress(struct store_view *session, struct text packed, struct bu
     return true;
 }
 
-enum status row_unpack(struct store_view *session, struct sql_value members, struct buffer *json) {
+enum status row_unpack(struct store_session *session, struct sql_value members,
+                       struct buffer *json) {
     if (!members.bytes.at)
         return STATUS_BROKEN;
     if (members.type == SQL_TEXT) {
@@ -192,7 +193,7 @@ enum status row_unpack(struct store_view *session, struct sql_value members, str
     return STATUS_BROKEN;
 }
 
-bool row_is_as_shown(struct store_view *session, const struct table *table,
+bool row_is_as_shown(struct store_session *session, const struct table *table,
                      struct sql_value members) {
     const struct row_compression *compression = compression_of(session);
     const unsigned char *head = (const unsigned char *)members.bytes.at;

@@ -17,21 +17,21 @@ struct row_compression;
  * Sees to it that there is a dictionary of what each table's fields make; writes, so it belongs to
  * the start of a database.
  */
-enum status row_keep_dictionaries(struct store_view *session) MUST_CHECK;
+enum status row_keep_dictionaries(struct store_session *session) MUST_CHECK;
 
 /** Packs the JSON of a record (json_add_row) into the arena. BROKEN. */
-enum status row_pack(struct store_view *session, const struct record *record, struct arena *arena,
-                     struct text *packed) MUST_CHECK;
+enum status row_pack(struct store_session *session, const struct record *record,
+                     struct arena *arena, struct text *packed) MUST_CHECK;
 
 /** Adds the JSON that a column of Members holds to `json`. STATUS_BROKEN is logged. */
-enum status row_unpack(struct store_view *session, struct sql_value members,
+enum status row_unpack(struct store_session *session, struct sql_value members,
                        struct buffer *json) MUST_CHECK;
 
 /**
  * Did a version of Roster with the same members write it, and has it no others? Then its JSON is
  * what json_add_record would make of the record.
  */
-bool row_is_as_shown(struct store_view *session, const struct table *table,
+bool row_is_as_shown(struct store_session *session, const struct table *table,
                      struct sql_value members) MUST_CHECK;
 
 /** Takes NULL. */

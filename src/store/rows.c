@@ -103,7 +103,7 @@ static void write_row_sql(struct buffer *sql, const struct table *table,
     }
 }
 
-struct sql_statement *row_statement(struct store_view *session, const struct table *table,
+struct sql_statement *row_statement(struct store_session *session, const struct table *table,
                                     enum table_statement which) {
     return table_statement(session, table, which, write_row_sql);
 }
@@ -118,7 +118,7 @@ bool row_read_value(struct sql_value from, struct arena *arena, struct value *va
     }
 }
 
-bool row_read_members(struct store_view *session, struct sql_value members, struct arena *arena,
+bool row_read_members(struct store_session *session, struct sql_value members, struct arena *arena,
                       struct record *record) {
     struct buffer json;
     buffer_init(&json, arena, 0);
@@ -130,7 +130,7 @@ bool row_read_members(struct store_view *session, struct sql_value members, stru
     return false;
 }
 
-enum status row_add_members(struct store_view *session, const struct table *table,
+enum status row_add_members(struct store_session *session, const struct table *table,
                             struct sql_value members, struct buffer *json) {
     if (row_is_as_shown(session, table, members))
         return row_unpack(session, members, json);
@@ -145,7 +145,7 @@ enum status row_add_members(struct store_view *session, const struct table *tabl
     return status;
 }
 
-bool row_read(struct store_view *session, struct sql_statement *statement, struct arena *arena,
+bool row_read(struct store_session *session, struct sql_statement *statement, struct arena *arena,
               struct record *record) {
     const struct table *table = record->table;
     int column = 0;
@@ -177,7 +177,7 @@ static void bind_value(struct sql_statement *statement, int at, const struct fie
 }
 
 /* Binds all that an INSERT or UPDATE wants and runs it. */
-static enum status run_with_record(struct store_view *tx, struct sql_statement *statement,
+static enum status run_with_record(struct store_tx *tx, struct sql_statement *statement,
                                    const struct record *record, bool with_indexed) {
     const struct table *table = record->table;
     struct arena arena = { 0 };
@@ -189,7 +189,7 @@ static enum status run_with_record(struct store_view *tx, struct sql_statement *
     sql_bind_integer(statement, row_parameter(table, ROW_VERSION), record->version);
     if (!table->is_kept_as_json)
         return sql_execute_one(statement);
-    enum status status = row_pack(tx, record, &arena, &packed);
+    enum status status = row_pack(tx->session, record, &arena, &packed);
     sql_bind_bytes(statement, row_parameter(table, ROW_MEMBERS), packed);
     if (status == STATUS_OK)
         status = sql_execute_one(statement);
@@ -197,19 +197,19 @@ static enum status run_with_record(struct store_view *tx, struct sql_statement *
     return status;
 }
 
-enum status row_insert(struct store_view *tx, const struct record *record) {
-    struct sql_statement *statement = row_statement(tx, record->table, TABLE_INSERT);
+enum status row_insert(struct store_tx *tx, const struct record *record) {
+    struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_INSERT);
     return statement ? run_with_record(tx, statement, record, true) : STATUS_BROKEN;
 }
 
-enum status row_update(struct store_view *tx, const struct record *before,
+enum status row_update(struct store_tx *tx, const struct record *before,
                        const struct record *after) {
     bool indexed_changes = false;
     for (unsigned i = 0; i < after->table->count; i++)
         if (after->table->fields[i].flags & (UNIQUE | INDEXED))
             indexed_changes |= !value_equal(&before->values[i], &after->values[i]);
-    struct sql_statement *statement =
-        row_statement(tx, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
+    struct sql_statement *statement = row_statement(
+        tx->session, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
     if (!statement)
         return STATUS_BROKEN;
     assert(after->version == before->version + 1);
@@ -217,8 +217,8 @@ enum status row_update(struct store_view *tx, const struct record *before,
     return run_with_record(tx, statement, after, indexed_changes);
 }
 
-enum status row_delete(struct store_view *tx, const struct record *record) {
-    struct sql_statement *statement = row_statement(tx, record->table, TABLE_DELETE);
+enum status row_delete(struct store_tx *tx, const struct record *record) {
+    struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_DELETE);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, record_id(record));

@@ -10,7 +10,8 @@ static bool is_mark_of(struct text mark, const struct seal_key *key) {
 }
 
 /* NOT_FOUND: there is none. */
-static enum status load_mark(struct store_view *session, struct arena *arena, struct text *mark) {
+static enum status load_mark(struct store_session *session, struct arena *arena,
+                             struct text *mark) {
     struct sql_statement *statement = sql_prepare(session, "SELECT mark FROM seal_mark");
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
@@ -21,9 +22,9 @@ static enum status load_mark(struct store_view *session, struct arena *arena, st
     return status;
 }
 
-/* Of one field: OK when the key opens a value, FORBIDDEN when there are some and it opens none, else
- * NOT_FOUND. */
-static enum status try_field(struct store_view *session, const struct seal_key *key,
+/* Of one field: OK when the key opens a value, FORBIDDEN when there are some and it opens none,
+ * else NOT_FOUND. */
+static enum status try_field(struct store_session *session, const struct seal_key *key,
                              const struct table *table, unsigned field) {
     struct arena arena = { 0 };
     enum status found = STATUS_NOT_FOUND, status = STATUS_BROKEN;
@@ -45,7 +46,7 @@ static enum status try_field(struct store_view *session, const struct seal_key *
 }
 
 /* Of all fields, the same. */
-static enum status try_key(struct store_view *session, const struct seal_key *key) {
+static enum status try_key(struct store_session *session, const struct seal_key *key) {
     enum status all = STATUS_NOT_FOUND;
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++) {
@@ -60,7 +61,7 @@ static enum status try_key(struct store_view *session, const struct seal_key *ke
     return all;
 }
 
-enum status seal_mark_check(struct store_view *session, const struct seal_key *key) {
+enum status seal_mark_check(struct store_session *session, const struct seal_key *key) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
     enum status status = load_mark(session, &arena, &mark);
@@ -77,10 +78,10 @@ struct claim {
     struct token_hash mark;
 };
 
-static enum status run_claim(struct store_view *tx, struct store_command *command) {
+static enum status run_claim(struct store_tx *tx, struct store_command *command) {
     const struct claim *claim = (struct claim *)command;
-    struct sql_statement *statement = sql_statement(tx, SQL_set_seal_mark);
-    if (!statement || sql_run(tx, "DELETE FROM seal_mark") != STATUS_OK)
+    struct sql_statement *statement = sql_statement(tx->session, SQL_set_seal_mark);
+    if (!statement || sql_run(tx->session, "DELETE FROM seal_mark") != STATUS_OK)
         return STATUS_BROKEN;
     sql_bind_bytes(statement, 1,
                    (struct text){ (const char *)claim->mark.bytes, sizeof claim->mark.bytes });
@@ -91,12 +92,12 @@ static enum status run_claim(struct store_view *tx, struct store_command *comman
 static enum status check_store(struct store *store, const struct seal_key *key, bool *is_marked) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
-    struct store_view *session = store_view_open(store);
+    struct store_session *session = store_session_open(store);
     enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
     *is_marked = mark.len;
     if (status != STATUS_BROKEN)
         status = seal_mark_check(session, key);
-    store_view_close(session);
+    store_session_close(session);
     arena_close(&arena);
     return status;
 }
@@ -114,10 +115,10 @@ enum status store_claim_key(struct store *store, const struct seal_key *key) {
 enum status store_had_key(struct store *store, bool *had_key) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
-    struct store_view *session = store_view_open(store);
+    struct store_session *session = store_session_open(store);
     enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
     *had_key = status == STATUS_NOT_FOUND || mark.len;
-    store_view_close(session);
+    store_session_close(session);
     arena_close(&arena);
     return status == STATUS_BROKEN ? status : STATUS_OK;
 }

@@ -6,7 +6,7 @@
 #include "store/records.h"
 #include "store/rows.h"
 
-static enum status count_all(struct store_view *session, const struct search *search,
+static enum status count_all(struct store_session *session, const struct search *search,
                              const struct candidates *candidates, struct found *found) {
     struct query query;
     query_init(&query, search, found->json->arena);
@@ -21,7 +21,7 @@ static enum status count_all(struct store_view *session, const struct search *se
 }
 
 /* The rows of an address: more of them than can be listed need not be counted. */
-static enum status gather_emails(struct store_view *session, const struct search *search,
+static enum status gather_emails(struct store_session *session, const struct search *search,
                                  const struct filter *filter, struct arena *arena,
                                  struct text_matches *matches) {
     struct query query;
@@ -59,7 +59,7 @@ static enum status search_listed(const struct text_index *index, struct text nee
     return status;
 }
 
-static enum status gather(struct store_view *session, const struct search *search,
+static enum status gather(struct store_session *session, const struct search *search,
                           struct candidates *candidates, struct arena *arena) {
     const struct filter *filter = candidates->filter;
     const struct text_index index = { session, filter->table,
@@ -73,7 +73,7 @@ static enum status gather(struct store_view *session, const struct search *searc
 
 /* The candidates of each filter that something helps with; where there are none, no others are
  * looked for. */
-static enum status find_candidates(struct store_view *session, const struct search *search,
+static enum status find_candidates(struct store_session *session, const struct search *search,
                                    struct arena *arena, struct candidates **found) {
     enum status status = STATUS_OK;
     *found = NULL;
@@ -95,7 +95,7 @@ static enum status find_candidates(struct store_view *session, const struct sear
 /* Growing takes three times as much in all, and a request has 64 MiB. */
 enum { PAGE_MAX = 8 * 1024 * 1024 };
 
-static enum status add_record(struct store_view *session, struct sql_statement *statement,
+static enum status add_record(struct store_session *session, struct sql_statement *statement,
                               const struct search *search, struct found *found) {
     struct buffer *json = found->json;
     struct arena arena = { 0 };
@@ -113,7 +113,7 @@ static enum status add_record(struct store_view *session, struct sql_statement *
     return status;
 }
 
-static enum status add_members(struct store_view *session, struct sql_value members,
+static enum status add_members(struct store_session *session, struct sql_value members,
                                const struct search *search, struct found *found) {
     struct buffer *whole = &found->row;
     if (search->is_whole)
@@ -125,7 +125,7 @@ static enum status add_members(struct store_view *session, struct sql_value memb
     return status;
 }
 
-static enum status add_row(struct store_view *session, struct sql_statement *statement,
+static enum status add_row(struct store_session *session, struct sql_statement *statement,
                            const struct search *search, struct found *found) {
     struct buffer *json = found->json;
     enum status status = STATUS_OK;
@@ -142,7 +142,8 @@ static enum status add_row(struct store_view *session, struct sql_statement *sta
     return json->failed ? STATUS_BROKEN : status;
 }
 
-static enum status read_rows(struct store_view *session, struct query *query, struct found *found) {
+static enum status read_rows(struct store_session *session, struct query *query,
+                             struct found *found) {
     struct sql_statement *statement = query_prepare(session, query);
     enum status status;
     while ((status = sql_step(statement)) == STATUS_OK) {
@@ -156,7 +157,7 @@ static enum status read_rows(struct store_view *session, struct query *query, st
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status read_page(struct store_view *session, const struct search *search,
+static enum status read_page(struct store_session *session, const struct search *search,
                              const struct candidates *candidates, struct found *found) {
     struct query query;
     query_begin_page(&query, search, found->json->arena);
@@ -213,7 +214,7 @@ static size_t cut_page(const struct search *search, const struct text_matches *m
 
 /* Among the exact matches, which are without accents, those that have the same ones: they come
  * first. Of more than are listed accents do not count. */
-static enum status find_same(struct store_view *session, const struct search *search,
+static enum status find_same(struct store_session *session, const struct search *search,
                              struct text_matches *matches, struct arena *arena) {
     const struct filter *filter = search->filters;
     struct query query;
@@ -253,7 +254,7 @@ static enum status find_page(const struct search *search, const struct text_matc
     return STATUS_OK;
 }
 
-static enum status read_known_page(struct store_view *session, const struct search *search,
+static enum status read_known_page(struct store_session *session, const struct search *search,
                                    const int64_t *page, size_t count, struct found *found) {
     struct query query;
     const size_t limit = (size_t)search->limit;
@@ -278,7 +279,7 @@ static enum status read_known_page(struct store_view *session, const struct sear
     return status;
 }
 
-static enum status search_by(struct store_view *session, const struct search *search,
+static enum status search_by(struct store_session *session, const struct search *search,
                              struct candidates *candidates, struct found *found) {
     const struct filter *only = search->filters;
     bool is_counted = only && !only->next && !only->through && query_help(only) == HELP_TEXTS;
@@ -314,7 +315,7 @@ static bool is_certain(struct sql_statement *statement) {
 
 /* Who looks for an address mostly looks for one user: the first page of a search by nothing else,
  * in one statement. NOT_FOUND: there may be several, and nothing is found yet. */
-static enum status search_email(struct store_view *session, const struct search *search,
+static enum status search_email(struct store_session *session, const struct search *search,
                                 struct found *found) {
     const struct filter *filter = search->filters;
     struct email_range range = email_range(value_as_text(&filter->value), found->json->arena);
@@ -345,7 +346,7 @@ static bool is_of_email(const struct search *search) {
            search->table->is_kept_as_json && !search->skip && !search->behind;
 }
 
-static enum status search_by_candidates(struct store_view *session, const struct search *search,
+static enum status search_by_candidates(struct store_session *session, const struct search *search,
                                         struct found *found) {
     struct candidates *candidates;
     enum status status = find_candidates(session, search, found->json->arena, &candidates);
@@ -353,7 +354,7 @@ static enum status search_by_candidates(struct store_view *session, const struct
 }
 
 /* All statements see one snapshot. */
-enum status store_search(struct store_view *session, const struct search *search,
+enum status store_search(struct store_session *session, const struct search *search,
                          struct found *found) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
@@ -386,7 +387,7 @@ static bool is_quick(const struct search *search) {
     return query_help(only) == HELP_EMAILS;
 }
 
-enum status store_search_quickly(struct store_view *session, const struct search *search,
+enum status store_search_quickly(struct store_session *session, const struct search *search,
                                  struct found *found) {
     size_t len = found->json->len;
     if (!is_quick(search) || !engine_limit_work(session))

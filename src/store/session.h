@@ -32,7 +32,7 @@ enum table_statement {
     TABLE_STATEMENTS
 };
 
-struct store_view {
+struct store_session {
     struct store *store; /* set by the engine; NULL: it is a tool's, of no open store */
     int64_t user_tokens; /* set by the engine: of each kind that a user may have */
     struct sql_statement *table_statements[TABLES][TABLE_STATEMENTS];

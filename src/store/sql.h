@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-struct store_view;
+struct store_session;
 
 /** A prepared statement of one session. */
 struct sql_statement;
@@ -32,16 +32,16 @@ enum statement {
  * One of the statements above, ready to be bound. It belongs to the session, which prepares it
  * once. NULL when it cannot be prepared; that is logged.
  */
-struct sql_statement *sql_statement(struct store_view *session, enum statement which) MUST_CHECK;
+struct sql_statement *sql_statement(struct store_session *session, enum statement which) MUST_CHECK;
 
 /**
  * The same for SQL that is put together (NUL-terminated): the session keeps the few statements that
  * were used last, by their text.
  */
-struct sql_statement *sql_text_statement(struct store_view *session, const char *sql) MUST_CHECK;
+struct sql_statement *sql_text_statement(struct store_session *session, const char *sql) MUST_CHECK;
 
 /** A statement that the caller keeps until sql_free. NULL when it cannot be prepared; logged. */
-struct sql_statement *sql_prepare(struct store_view *session, const char *sql) MUST_CHECK;
+struct sql_statement *sql_prepare(struct store_session *session, const char *sql) MUST_CHECK;
 
 /** Makes a statement that the caller keeps ready to be bound again. */
 void sql_again(struct sql_statement *statement);
@@ -83,10 +83,10 @@ int64_t sql_changed(struct sql_statement *statement);
 void sql_done(struct sql_statement *statement);
 
 /** Runs SQL without parameters, several statements perhaps. OK, or BROKEN, which is logged. */
-enum status sql_run(struct store_view *session, const char *sql) MUST_CHECK;
+enum status sql_run(struct store_session *session, const char *sql) MUST_CHECK;
 
 /** Why the last call on the session failed, in the engine's words. */
-const char *sql_error(struct store_view *session);
+const char *sql_error(struct store_session *session);
 
 /* Columns of the row that a statement stands on. */
 int64_t sql_integer(struct sql_statement *statement, int at); /* 0 for null */

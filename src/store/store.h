@@ -10,15 +10,21 @@
 #include "model/search.h"
 
 /*
- * Where records live. Reading goes through a view that each thread opens for itself; writing goes
- * through commands, which run one after the other, each wholly or not at all, and are answered
- * only when they are durable.
+ * Where records live. Reading needs a session, which each thread opens for itself. Writing is done
+ * by commands: they run one after the other, each wholly or not at all, and are answered only when
+ * they are durable.
  */
 
 struct store;
 
-/** A connection: a reader's own, or the writer's while a command runs. One thread at a time. */
-struct store_view;
+/** What reading needs: a reader's own, or the writer's while a command runs. One thread at a time.
+ */
+struct store_session;
+
+/** What writing needs: the transaction of a command, for as long as the command runs. */
+struct store_tx {
+    struct store_session *session; /* to read by: it sees what the transaction wrote */
+};
 
 struct sqlite_options;
 
@@ -53,7 +59,8 @@ enum status store_claim_key(struct store *store, const struct seal_key *key) MUS
 /** Was there ever a key, or may one be made now? For start-up. BROKEN. */
 enum status store_had_key(struct store *store, bool *had_key) MUST_CHECK;
 
-/** Finishes the commands that wait, stops the writer, closes. No view may be open. Takes NULL. */
+/** Finishes the commands that wait, stops the writer, closes. No session may be open. Takes NULL.
+ */
 void store_close(struct store *store);
 
 /**
@@ -64,14 +71,14 @@ void store_close(struct store *store);
 uint64_t store_access_epoch(const struct store *store);
 
 /**
- * Does what was found out under an epoch still hold for this view? Not when something that decides
- * who may do what was committed since, nor when the running transaction changed it: an earlier
- * command of the same group. On the view's thread; no lock.
+ * Does what was found out under an epoch still hold for this session? Not when something that
+ * decides who may do what was committed since, nor when the running transaction changed it: an
+ * earlier command of the same group. On the session's thread; no lock.
  */
-bool store_access_stands(const struct store_view *view, uint64_t epoch) MUST_CHECK;
+bool store_access_stands(const struct store_session *session, uint64_t epoch) MUST_CHECK;
 
-/** Did the running transaction itself change who may do what? On a reader's view never. */
-bool store_access_changes(const struct store_view *view) MUST_CHECK;
+/** Did the running transaction itself change who may do what? On a reader's session never. */
+bool store_access_changes(const struct store_session *session) MUST_CHECK;
 
 /** Groups are counted by size: 1, up to 2, up to 4 and so forth to 128, and above. */
 enum { STORE_GROUP_SIZES = 9 };
@@ -80,10 +87,10 @@ enum { STORE_GROUP_SIZES = 9 };
 struct store_figures {
     uint64_t commands, commits;                  /* run and committed since the start */
     uint64_t groups[STORE_GROUP_SIZES], grouped; /* commits by size, and the commands in them */
-    uint64_t readings;                     /* by views of store_view_open: times that one looked */
-    uint64_t waiting, refused;             /* commands in the queue, and what was full for */
-    uint64_t reads_waiting, reads_refused; /* the same of what was given to store_read */
-    uint64_t log_bytes;                    /* the log's file */
+    uint64_t readings;                           /* by sessions of store_session_open */
+    uint64_t waiting, refused;                   /* commands in the queue, and what was full for */
+    uint64_t reads_waiting, reads_refused;       /* the same of what was given to store_read */
+    uint64_t log_bytes;                          /* the log's file */
     /* The disk refused a change, and has taken none of that size since; or it refused a sync. */
     bool refuses;
 };
@@ -96,56 +103,59 @@ struct store_figures store_figures(struct store *store);
  */
 bool store_is_broken(const struct store *store);
 
-/* ---- reading: any view; sees all that was answered before ---- */
+/* ---- reading: any session; sees all that was answered before ---- */
 
 /**
- * A view for the calling thread, which no time limit of the store's ends. NULL when there is no
+ * A session for the calling thread, which no time limit of the store's ends. NULL when there is no
  * memory or descriptor left.
  */
-struct store_view *store_view_open(struct store *store) MUST_CHECK;
+struct store_session *store_session_open(struct store *store) MUST_CHECK;
 
-/** Any thread that nobody else uses the view on. Takes NULL. */
-void store_view_close(struct store_view *view);
+/** Any thread that nobody else uses the session on. Takes NULL. */
+void store_session_close(struct store_session *session);
 
 /** Loads a record whole, hidden and secret values as stored. STATUS_NOT_FOUND, STATUS_BROKEN. */
-enum status store_load(struct store_view *view, const struct table *table, int64_t id,
+enum status store_load(struct store_session *session, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) MUST_CHECK;
 
 /**
  * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that
  * it refers to (null where there is no such row). STATUS_BROKEN.
  */
-enum status store_complete(struct store_view *view, struct record *record,
+enum status store_complete(struct store_session *session, struct record *record,
                            struct arena *arena) MUST_CHECK;
 
 /**
  * Adds a record as replies show it to `json`: what json_add_record would make of it, only faster.
  * STATUS_NOT_FOUND, STATUS_BROKEN.
  */
-enum status store_show(struct store_view *view, const struct table *table, int64_t id,
+enum status store_show(struct store_session *session, const struct table *table, int64_t id,
                        struct buffer *json, int64_t *version) MUST_CHECK;
 
 /** The user whose EmailKey this is (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
-enum status store_find_user(struct store_view *view, struct text email_key, int64_t *id) MUST_CHECK;
+enum status store_find_user(struct store_session *session, struct text email_key,
+                            int64_t *id) MUST_CHECK;
 
 /**
  * The business of that name (without regard to the case of ASCII letters), of several the first;
  * where there is none, the first of all. NOT_FOUND: there is no business. By an index.
  */
-enum status store_find_business(struct store_view *view, struct text name, int64_t *id) MUST_CHECK;
+enum status store_find_business(struct store_session *session, struct text name,
+                                int64_t *id) MUST_CHECK;
 
 /** OK: there is a row with this id. STATUS_NOT_FOUND, STATUS_BROKEN. */
-enum status store_exists(struct store_view *view, const struct table *table, int64_t id) MUST_CHECK;
+enum status store_exists(struct store_session *session, const struct table *table,
+                         int64_t id) MUST_CHECK;
 
 /** OK: there is an active unrestricted administrator besides `id`. STATUS_NOT_FOUND, STATUS_BROKEN.
  */
-enum status store_other_administrator(struct store_view *view, int64_t id) MUST_CHECK;
+enum status store_other_administrator(struct store_session *session, int64_t id) MUST_CHECK;
 
 /**
  * The number of rows of a table. STATUS_NOT_FOUND for those whose rows the store makes itself
  * (audit trail entries, refresh tokens): a search counts them. STATUS_BROKEN.
  */
-enum status store_count(struct store_view *view, const struct table *table,
+enum status store_count(struct store_session *session, const struct table *table,
                         int64_t *count) MUST_CHECK;
 
 struct found {
@@ -162,14 +172,14 @@ struct found {
  * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_BROKEN, and where store_read
  * says so TOO_SLOW, BUSY, UNAVAILABLE.
  */
-enum status store_search(struct store_view *view, const struct search *search,
+enum status store_search(struct store_session *session, const struct search *search,
                          struct found *found) MUST_CHECK;
 
 /**
  * The same for an I/O thread: STATUS_TOO_SLOW when the search is not one that an index answers
  * within a millisecond or so. Whatever it fails with, nothing is added to `found->json`.
  */
-enum status store_search_quickly(struct store_view *view, const struct search *search,
+enum status store_search_quickly(struct store_session *session, const struct search *search,
                                  struct found *found) MUST_CHECK;
 
 /** A record that points to another one. */
@@ -188,8 +198,8 @@ struct referrers {
 };
 
 /** Finds who points to a record by a link or a reference. STATUS_BROKEN. */
-enum status store_referrers(struct store_view *view, const struct record *of, struct arena *arena,
-                            struct referrers *referrers) MUST_CHECK;
+enum status store_referrers(struct store_session *session, const struct record *of,
+                            struct arena *arena, struct referrers *referrers) MUST_CHECK;
 
 /** How many groups were committed so far: as long as it stands, nothing has changed. Any thread. */
 uint64_t store_commits(const struct store *store);
@@ -203,7 +213,7 @@ struct avatar {
  * Has `use` look at a user's picture, which is there until it returns. STATUS_NOT_FOUND when the
  * user has none, or does not exist.
  */
-enum status store_avatar(struct store_view *view, int64_t user_id,
+enum status store_avatar(struct store_session *session, int64_t user_id,
                          void (*use)(void *argument, const struct avatar *avatar),
                          void *argument) MUST_CHECK;
 
@@ -241,8 +251,8 @@ static inline bool token_is_current(const struct token *token, int64_t now_ms) {
 }
 
 /** STATUS_NOT_FOUND, STATUS_BROKEN. Expired ones are found too. */
-enum status store_token(struct store_view *view, const struct token_hash *hash, struct arena *arena,
-                        struct token *token) MUST_CHECK;
+enum status store_token(struct store_session *session, const struct token_hash *hash,
+                        struct arena *arena, struct token *token) MUST_CHECK;
 
 /**
  * Grows whenever a commit left something in the outbox of the webhooks: then there may be due
@@ -278,10 +288,10 @@ struct waiting_hooks {
 };
 
 /** Counts the deliveries that are pending, to whatever webhook. */
-enum status store_count_pending(struct store_view *view, int64_t *count) MUST_CHECK;
+enum status store_count_pending(struct store_session *session, int64_t *count) MUST_CHECK;
 
 /** Finds the webhooks that something is pending for, by Id, those among them that are gone. */
-enum status store_waiting_hooks(struct store_view *view, struct arena *arena,
+enum status store_waiting_hooks(struct store_session *session, struct arena *arena,
                                 struct waiting_hooks *waiting) MUST_CHECK;
 
 /* What is to wait for longer than any pause lasts was noted while the clock was ahead: it is due.
@@ -303,19 +313,19 @@ struct due_deliveries {
  * Finds the deliveries to one webhook that are due for longest, those on their way among them. None
  * is due while an older one of the same user is pending.
  */
-enum status store_due_deliveries(struct store_view *view, const struct due_query *query,
+enum status store_due_deliveries(struct store_session *session, const struct due_query *query,
                                  struct arena *arena, struct due_deliveries *due) MUST_CHECK;
 
-/* ---- writing: only in a command's `run`, on the view that it is given ---- */
+/* ---- writing: only in a command's `run`, by the transaction that it is given ---- */
 
 /**
- * On whose behalf a command runs. `confirm` is asked each time just before the command's `run`, on
- * the same thread and view (for what writes: inside the transaction, where it sees what the
- * commands before it did). Unless it says OK, `run` is not called, and what it says becomes the
- * command's status: UNAUTHENTICATED, FORBIDDEN, BROKEN. It writes nothing.
+ * On whose behalf a command runs. `confirm` is asked each time just before the command's `run` or
+ * `read`, on the same thread and session (for what writes: inside the transaction, where it sees
+ * what the commands before it did). Unless it says OK, neither is called, and what it says becomes
+ * the command's status: UNAUTHENTICATED, FORBIDDEN, BROKEN. It writes nothing.
  */
 struct authority {
-    enum status (*confirm)(struct store_view *view, struct authority *authority);
+    enum status (*confirm)(struct store_session *session, struct authority *authority);
 };
 
 /** Nobody's behalf: the server's own commands, and those that weigh a stranger's credential. */
@@ -325,16 +335,20 @@ struct store_command {
     struct queue_item item;         /* first */
     struct authority *on_behalf_of; /* never NULL, which ends the process */
     /*
-     * Runs on the writer's thread, inside the transaction. Must decide before it writes: any
-     * status but OK and BROKEN means that nothing was written. May run a second time, when
-     * another command of its group failed and was rolled back with it: it must then start afresh.
+     * Of a command that writes (store_submit, store_run). Runs on the writer's thread, inside the
+     * transaction. Must decide before it writes: any status but OK and BROKEN means that nothing
+     * was written. May run a second time, when another command of its group failed and was rolled
+     * back with it: it must then start afresh.
      */
-    enum status (*run)(struct store_view *tx, struct store_command *command);
-    /* On the writer's thread, once, after what `run` wrote became durable (or did not): every view
-     * sees it by then. */
+    enum status (*run)(struct store_tx *tx, struct store_command *command);
+    /* Of one that only reads (store_read, store_ask). Runs once, on the thread that is named
+     * there. */
+    enum status (*read)(struct store_session *session, struct store_command *command);
+    /* Called once, on the thread of `run` or `read`. What `run` wrote is durable by then (or was
+     * not kept), and every session sees it. */
     void (*done)(struct store_command *command);
-    /* What `run` returned; BROKEN when nothing of it was kept; UNKNOWN when the database went away
-     * during the commit: it may have been kept. SQLite always knows. */
+    /* What `run` or `read` returned; BROKEN when nothing of it was kept; UNKNOWN when the database
+     * went away during the commit: it may have been kept. SQLite always knows. */
     enum status status;
 };
 
@@ -346,7 +360,7 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
 
 /**
  * Queues a command that only reads, and may take long: it runs on one of a few threads of the
- * store's own, with a view of theirs, and is answered there; it waits for nobody who writes. Any
+ * store's own, with a session of theirs, and is answered there; it waits for nobody who writes. Any
  * thread. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE when closing: then `done` is not
  * called. What it reads by ends early, as TOO_SLOW after the time limit,
  * as BUSY when the log cannot begin anew for it, as UNAVAILABLE when closing.
@@ -354,16 +368,16 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
 
 /**
- * Asks a short question: a command that only reads. `run` may be called on any thread, with a
+ * Asks a short question: a command that only reads. `read` may be called on any thread, with a
  * session of that thread, after `confirm` on the same; so neither may touch what the asking thread
  * touches meanwhile. To be called on the session's own thread. The answer comes in one of two ways:
  * - At once: the command's status is returned, and `done` is not called. SQLite always answers so,
  *   without a queue or a copy.
  * - Later: STATUS_PENDING is returned, and the store calls `done` once, on a thread of its own,
  *   perhaps before this call returns. Answers need not come in the order of the questions.
- * STATUS_BUSY, STATUS_UNAVAILABLE as for store_submit: the store did not call `run`.
+ * STATUS_BUSY, STATUS_UNAVAILABLE as for store_submit: the store did not call `read`.
  */
-enum status store_ask(struct store_view *session, struct store_command *command) MUST_CHECK;
+enum status store_ask(struct store_session *session, struct store_command *command) MUST_CHECK;
 
 /** From here on what store_read was given, or is given, ends early as STATUS_UNAVAILABLE. */
 void store_end_reading(struct store *store);
@@ -384,7 +398,7 @@ struct author {
  * An id for a new record of `table`, which has Ids of its own: greater than that of any record that
  * was ever kept, whether it was given or made up. A command that is not kept gives its Ids back.
  */
-enum status store_new_id(struct store_view *tx, const struct table *table, int64_t *id) MUST_CHECK;
+enum status store_new_id(struct store_tx *tx, const struct table *table, int64_t *id) MUST_CHECK;
 
 /**
  * Writes a new record with its links, and an audit row; of a table whose rows the store makes
@@ -393,7 +407,7 @@ enum status store_new_id(struct store_view *tx, const struct table *table, int64
  * field: that is for the command to find out first, in the same transaction. STATUS_BROKEN when a
  * record of the table has the Id or such a value.
  */
-enum status store_insert(struct store_view *tx, const struct record *record,
+enum status store_insert(struct store_tx *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;
 
 /**
@@ -402,7 +416,7 @@ enum status store_insert(struct store_view *tx, const struct record *record,
  * STATUS_STALE, and nothing is written, when the stored record is not of before's version, or gone.
  * STATUS_BROKEN also when another record has the value of a UNIQUE field.
  */
-enum status store_update(struct store_view *tx, const struct record *before,
+enum status store_update(struct store_tx *tx, const struct record *before,
                          const struct record *after, const struct author *author) MUST_CHECK;
 
 /**
@@ -410,7 +424,7 @@ enum status store_update(struct store_view *tx, const struct record *before,
  * tokens, are for the command to look at. STATUS_STALE, and nothing is written, when the stored
  * record is not of its version (any more), or gone.
  */
-enum status store_delete(struct store_view *tx, const struct record *record,
+enum status store_delete(struct store_tx *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;
 
 /**
@@ -418,17 +432,17 @@ enum status store_delete(struct store_view *tx, const struct record *record,
  * search looks into and no link is made of: no audit rows, no events for webhooks, and no new
  * access epoch. STATUS_STALE as there.
  */
-enum status store_note(struct store_view *tx, const struct record *before,
+enum status store_note(struct store_tx *tx, const struct record *before,
                        const struct record *after) MUST_CHECK;
 
 /** Has all that is remembered of who may do what be looked up again, once this is committed. */
-void store_change_access(struct store_view *tx);
+void store_change_access(struct store_tx *tx);
 
 /**
  * Leaves an audit row on what happened to a user that is no change of the record: tokens, sign-ins,
  * lock-outs. STATUS_BROKEN also when there is no such user.
  */
-enum status store_audit_tokens(struct store_view *tx, int64_t user_id, struct text property,
+enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
 
 /** A user of whom nothing is to be left. */
@@ -446,54 +460,54 @@ struct erased {
  * says so. Once it is committed, the log begins anew, as soon as nobody reads from it, and then no
  * file has any of it. It looks at all users and all audit rows, once for up to `count` users.
  */
-enum status store_erase(struct store_view *tx, struct erased *erased, size_t count,
+enum status store_erase(struct store_tx *tx, struct erased *erased, size_t count,
                         struct arena *arena, const struct author *author) MUST_CHECK;
 
 /**
  * Would the disk take a change of the size that it refused? Looks at most once a second, by a file
  * of its own; changes nothing, store_figures neither. OK when it refused none. STATUS_UNAVAILABLE.
  */
-enum status store_try_room(struct store_view *tx) MUST_CHECK;
+enum status store_try_room(struct store_tx *tx) MUST_CHECK;
 
 /** Keeps a user's avatar in the place of the one before; NULL removes it, if there is one. */
-enum status store_set_avatar(struct store_view *tx, int64_t user_id,
+enum status store_set_avatar(struct store_tx *tx, int64_t user_id,
                              const struct avatar *avatar) MUST_CHECK;
 
 /**
  * Keeps a new token; the oldest one of its user and kind goes where there are more than there may
  * be. STATUS_BROKEN also when there is one of that hash.
  */
-enum status store_add_token(struct store_view *tx, const struct token *token) MUST_CHECK;
+enum status store_add_token(struct store_tx *tx, const struct token *token) MUST_CHECK;
 
 /**
  * Takes a token away, or turns a refresh token into a spent one. OK also when there is none: the
  * command finds that out first. Spent ones have no bound here, see store_has_spent; they go when
  * their family has no refresh token of that client any more.
  */
-enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
-enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) MUST_CHECK;
+enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash) MUST_CHECK;
+enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) MUST_CHECK;
 
 /** OK: so many tokens of the family, 1 or more, are spent. NOT_FOUND: fewer. BROKEN. */
-enum status store_has_spent(struct store_view *tx, int64_t family, int64_t count) MUST_CHECK;
+enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) MUST_CHECK;
 
 /**
  * Takes away all tokens of a family and of those that rest on it: of one, of that of a refresh
  * token (by its Id), or of all of a user, with what rests on his password.
  */
-enum status store_end_family(struct store_view *tx, int64_t family) MUST_CHECK;
-enum status store_end_family_of(struct store_view *tx, int64_t refresh_id) MUST_CHECK;
-enum status store_revoke_all(struct store_view *tx, int64_t user_id) MUST_CHECK;
+enum status store_end_family(struct store_tx *tx, int64_t family) MUST_CHECK;
+enum status store_end_family_of(struct store_tx *tx, int64_t refresh_id) MUST_CHECK;
+enum status store_revoke_all(struct store_tx *tx, int64_t user_id) MUST_CHECK;
 
 /**
  * Is the client of `session` new to its user: has it no token of these kinds (a bit for each)?
  * NOT_FOUND: it is not; nor is any that comes when the user has had 50 refresh tokens since
  * `since_ms`. BROKEN.
  */
-enum status store_is_new_client(struct store_view *tx, const struct token *session, unsigned kinds,
+enum status store_is_new_client(struct store_tx *tx, const struct token *session, unsigned kinds,
                                 int64_t since_ms) MUST_CHECK;
 
 /** Takes away the tokens of one kind of a user's client, and nothing that rests on them. */
-enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
+enum status store_revoke_client(struct store_tx *tx, int64_t user_id, struct text client_id,
                                 enum token_kind kind) MUST_CHECK;
 
 /** What a caller's Idempotency-Key was used for. */
@@ -506,11 +520,11 @@ struct repeat {
 };
 
 /**
- * Fills in mac, record_id, at_ms and author of a use after `since_ms`; on any view.
+ * Fills in mac, record_id, at_ms and author of a use after `since_ms`; in any session.
  * STATUS_NOT_FOUND.
  */
-enum status store_find_repeat(struct store_view *view, struct repeat *repeat, int64_t since_ms,
-                              struct arena *arena) MUST_CHECK;
+enum status store_find_repeat(struct store_session *session, struct repeat *repeat,
+                              int64_t since_ms, struct arena *arena) MUST_CHECK;
 
 /** How many uses of keys are remembered of a caller (more, where some are of the same moment). */
 enum { REPEATS_MAX = 10000 };
@@ -519,13 +533,13 @@ enum { REPEATS_MAX = 10000 };
  * Remembers a use, in the place of an earlier one of the same caller and key; the oldest ones of
  * its caller go when there are more than REPEATS_MAX.
  */
-enum status store_add_repeat(struct store_view *tx, const struct repeat *repeat) MUST_CHECK;
+enum status store_add_repeat(struct store_tx *tx, const struct repeat *repeat) MUST_CHECK;
 
 /**
  * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its queue is due.
  * STATUS_BROKEN, as all that writes.
  */
-enum status store_delivered(struct store_view *tx, const struct delivery *delivery,
+enum status store_delivered(struct store_tx *tx, const struct delivery *delivery,
                             int64_t now_ms) MUST_CHECK;
 
 /**
@@ -533,25 +547,25 @@ enum status store_delivered(struct store_view *tx, const struct delivery *delive
  * of its queue is due, and the webhook may be made inactive (rules/webhook.h).
  * OK, and nothing is noted, of a delivery that is not pending any more.
  */
-enum status store_not_delivered(struct store_view *tx, const struct delivery *delivery,
+enum status store_not_delivered(struct store_tx *tx, const struct delivery *delivery,
                                 const struct delivery_attempt *attempt) MUST_CHECK;
 
 /**
  * Ends at most `limit` pending deliveries of a webhook as cancelled, the youngest of each queue
  * first, unless it is there and active.
  */
-enum status store_cancel_deliveries(struct store_view *tx, int64_t hook_id, int64_t now_ms,
+enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_t now_ms,
                                     int limit) MUST_CHECK;
 
 /** Makes a webhook inactive, if it still is the one that this user made, and says why. */
-enum status store_stop_hook(struct store_view *tx, const struct waiting_hook *hook,
+enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook,
                             struct text why) MUST_CHECK;
 
 /**
  * Makes a delivery pending again, whatever became of it, with no attempts so far. In its queue it
  * comes before those that are younger.
  */
-enum status store_redeliver(struct store_view *tx, const struct record *delivery,
+enum status store_redeliver(struct store_tx *tx, const struct record *delivery,
                             int64_t now_ms) MUST_CHECK;
 
 /** What nobody needs any more: the moments before which each kind may go. */
@@ -567,10 +581,10 @@ struct outdated {
  * Takes away at most `limit` of each kind, before its moment and not at it; `*more`: there may be
  * others. Deliveries that are pending stay.
  */
-enum status store_drop_outdated(struct store_view *tx, const struct outdated *outdated, int limit,
+enum status store_drop_outdated(struct store_tx *tx, const struct outdated *outdated, int limit,
                                 bool *more) MUST_CHECK;
 
 /** Counts a sign-in to an address that no user has: as much work as counting a known user's. */
-enum status store_note_stranger(struct store_view *tx) MUST_CHECK;
+enum status store_note_stranger(struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 #include "store/table_statement.h"
 
-struct sql_statement *table_statement(struct store_view *session, const struct table *table,
+struct sql_statement *table_statement(struct store_session *session, const struct table *table,
                                       enum table_statement which, table_statement_sql *write_sql) {
     struct sql_statement **slot = &session->table_statements[table->number][which];
     if (*slot) {
@@ -18,7 +18,7 @@ struct sql_statement *table_statement(struct store_view *session, const struct t
     return *slot;
 }
 
-void table_statements_free(struct store_view *session) {
+void table_statements_free(struct store_session *session) {
     for (int i = 0; i < TABLES; i++)
         for (int j = 0; j < TABLE_STATEMENTS; j++)
             sql_free(session->table_statements[i][j]);

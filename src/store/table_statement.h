@@ -14,11 +14,11 @@ typedef void table_statement_sql(struct buffer *sql, const struct table *table,
  * A statement of a table, ready to be bound. Its SQL is written when a session wants it for the
  * first time. NULL when it cannot be prepared; that is logged.
  */
-struct sql_statement *table_statement(struct store_view *session, const struct table *table,
+struct sql_statement *table_statement(struct store_session *session, const struct table *table,
                                       enum table_statement which,
                                       table_statement_sql *write_sql) MUST_CHECK;
 
 /** Frees those of a session that is about to be closed. */
-void table_statements_free(struct store_view *session);
+void table_statements_free(struct store_session *session);
 
 #endif

@@ -10,7 +10,7 @@
 
 /** The texts of a searched field. */
 struct text_index {
-    struct store_view *session;
+    struct store_session *session;
     const struct table *table;
     const struct field *field;
 };

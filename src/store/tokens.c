@@ -9,7 +9,7 @@ static struct text hash_bytes(const struct token_hash *hash) {
 
 /* ---- Reading ---- */
 
-enum status store_token(struct store_view *session, const struct token_hash *hash,
+enum status store_token(struct store_session *session, const struct token_hash *hash,
                         struct arena *arena, struct token *token) {
     struct sql_statement *statement = reading_begin(session, SQL_token);
     if (!statement)
@@ -35,8 +35,8 @@ enum status store_token(struct store_view *session, const struct token_hash *has
     return status;
 }
 
-enum status store_has_spent(struct store_view *tx, int64_t family, int64_t count) {
-    struct sql_statement *statement = sql_statement(tx, SQL_spent_of_family);
+enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_spent_of_family);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, family);
@@ -46,10 +46,10 @@ enum status store_has_spent(struct store_view *tx, int64_t family, int64_t count
     return status;
 }
 
-enum status store_is_new_client(struct store_view *tx, const struct token *session, unsigned kinds,
+enum status store_is_new_client(struct store_tx *tx, const struct token *session, unsigned kinds,
                                 int64_t since_ms) {
     enum { SESSIONS_MAX = 50 };
-    struct sql_statement *statement = sql_statement(tx, SQL_new_client);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_new_client);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, session->user_id);
@@ -66,22 +66,23 @@ enum status store_is_new_client(struct store_view *tx, const struct token *sessi
 
 /* Whoever may sign in may do so as often as he likes. The newest token stays in any case: many may
  * be of the same millisecond. */
-static enum status bound_tokens(struct store_view *tx, const struct token_hash *newest,
+static enum status bound_tokens(struct store_tx *tx, const struct token_hash *newest,
                                 enum token_kind kind) {
-    struct sql_statement *statement = sql_statement(tx, SQL_bound_tokens);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_bound_tokens);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_bytes(statement, 1, hash_bytes(newest));
     sql_bind_integer(statement, 2, kind);
-    sql_bind_integer(statement, 3, tx->user_tokens - 1);
+    sql_bind_integer(statement, 3, tx->session->user_tokens - 1);
     enum status status = sql_execute(statement);
     if (status == STATUS_OK && sql_changed(statement) > 0)
-        tx->access_changed |= kind == TOKEN_ACCESS; /* the others are not remembered in memory */
+        tx->session->access_changed |=
+            kind == TOKEN_ACCESS; /* the others are not remembered in memory */
     return status;
 }
 
-enum status store_add_token(struct store_view *tx, const struct token *token) {
-    struct sql_statement *statement = sql_statement(tx, SQL_add_token);
+enum status store_add_token(struct store_tx *tx, const struct token *token) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_add_token);
     assert(token->family && token->expires_ms <= token->ends_ms);
     if (!statement)
         return STATUS_BROKEN;
@@ -98,17 +99,17 @@ enum status store_add_token(struct store_view *tx, const struct token *token) {
     return status == STATUS_OK ? bound_tokens(tx, &token->hash, token->kind) : status;
 }
 
-enum status store_drop_token(struct store_view *tx, const struct token_hash *hash) {
-    struct sql_statement *statement = sql_statement(tx, SQL_drop_token);
+enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_drop_token);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_bytes(statement, 1, hash_bytes(hash));
-    tx->access_changed = true;
+    tx->session->access_changed = true;
     return sql_execute(statement);
 }
 
-enum status store_spend_token(struct store_view *tx, const struct token_hash *hash) {
-    struct sql_statement *statement = sql_statement(tx, SQL_set_token_kind);
+enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_set_token_kind);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_bytes(statement, 1, hash_bytes(hash));
@@ -118,35 +119,35 @@ enum status store_spend_token(struct store_view *tx, const struct token_hash *ha
 
 /* ---- Ending ---- */
 
-static enum status end_families(struct store_view *tx, enum statement which, int64_t of) {
-    struct sql_statement *statement = sql_statement(tx, which);
+static enum status end_families(struct store_tx *tx, enum statement which, int64_t of) {
+    struct sql_statement *statement = sql_statement(tx->session, which);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, of);
-    tx->access_changed = true;
+    tx->session->access_changed = true;
     return sql_execute(statement);
 }
 
-enum status store_revoke_all(struct store_view *tx, int64_t user_id) {
+enum status store_revoke_all(struct store_tx *tx, int64_t user_id) {
     return end_families(tx, SQL_revoke_all, user_id);
 }
 
-enum status store_end_family(struct store_view *tx, int64_t family) {
+enum status store_end_family(struct store_tx *tx, int64_t family) {
     return end_families(tx, SQL_end_family, family);
 }
 
-enum status store_end_family_of(struct store_view *tx, int64_t refresh_id) {
+enum status store_end_family_of(struct store_tx *tx, int64_t refresh_id) {
     return end_families(tx, SQL_end_family_of, refresh_id);
 }
 
-enum status store_revoke_client(struct store_view *tx, int64_t user_id, struct text client_id,
+enum status store_revoke_client(struct store_tx *tx, int64_t user_id, struct text client_id,
                                 enum token_kind kind) {
-    struct sql_statement *statement = sql_statement(tx, SQL_revoke_client);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_revoke_client);
     if (!statement)
         return STATUS_BROKEN;
     sql_bind_integer(statement, 1, user_id);
     sql_bind_text(statement, 2, client_id);
     sql_bind_integer(statement, 3, kind);
-    tx->access_changed |= kind == TOKEN_ACCESS;
+    tx->session->access_changed |= kind == TOKEN_ACCESS;
     return sql_execute(statement);
 }

@@ -14,11 +14,11 @@ static const struct value none = { .kind = VALUE_NULL };
 
 /* ---- What searches look into ---- */
 
-static enum status index_text(struct store_view *tx, const struct record *owner, unsigned which,
+static enum status index_text(struct store_tx *tx, const struct record *owner, unsigned which,
                               const struct value *before, const struct value *after) {
     struct arena arena = { 0 };
     const struct field *field = &owner->table->fields[which];
-    const struct text_index index = { tx, owner->table, field };
+    const struct text_index index = { tx->session, owner->table, field };
     struct text old = value_as_text(before), new = value_as_text(after);
     enum status status = STATUS_OK;
     if (old.at)
@@ -39,7 +39,7 @@ static enum status index_text(struct store_view *tx, const struct record *owner,
 }
 
 /* Of values as they were and are; NULL: the record was not, or is no more. */
-static enum status index_texts(struct store_view *tx, const struct record *owner,
+static enum status index_texts(struct store_tx *tx, const struct record *owner,
                                const struct value *before, const struct value *after) {
     const struct table *table = owner->table;
     enum status status = STATUS_OK;
@@ -51,7 +51,7 @@ static enum status index_texts(struct store_view *tx, const struct record *owner
     return status;
 }
 
-enum status write_new_indexes(struct store_view *tx, const struct record *record) {
+enum status write_new_indexes(struct store_tx *tx, const struct record *record) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)
         if (field_is_linked(&record->table->fields[i]))
@@ -61,13 +61,13 @@ enum status write_new_indexes(struct store_view *tx, const struct record *record
 
 /* ---- Changes ---- */
 
-static enum status audit_whole(struct store_view *tx, const struct record *record,
+static enum status audit_whole(struct store_tx *tx, const struct record *record,
                                enum audit_type type, const struct author *author) {
     struct audit_row row = audit_record(record, type);
     return audit_add(tx, &row, author);
 }
 
-static enum status write_difference(struct store_view *tx, const struct record *before,
+static enum status write_difference(struct store_tx *tx, const struct record *before,
                                     const struct record *after, unsigned field,
                                     const struct author *author) {
     const struct field *which = &after->table->fields[field];
@@ -75,7 +75,7 @@ static enum status write_difference(struct store_view *tx, const struct record *
     enum status status = STATUS_OK;
     if (value_equal(&before->values[field], &after->values[field]))
         return STATUS_OK;
-    tx->access_changed |= (which->flags & ACCESS) != 0;
+    tx->session->access_changed |= (which->flags & ACCESS) != 0;
     if (field_is_linked(which))
         status = links_change(tx, after, field, &before->values[field], &after->values[field]);
     if (status != STATUS_OK || !audit_covers(after->table, field))
@@ -84,7 +84,7 @@ static enum status write_difference(struct store_view *tx, const struct record *
     return audit_add(tx, &row, author);
 }
 
-enum status store_insert(struct store_view *tx, const struct record *record,
+enum status store_insert(struct store_tx *tx, const struct record *record,
                          const struct author *author) {
     enum status status = row_insert(tx, record);
     if (status == STATUS_OK)
@@ -98,7 +98,7 @@ enum status store_insert(struct store_view *tx, const struct record *record,
     return status;
 }
 
-enum status store_update(struct store_view *tx, const struct record *before,
+enum status store_update(struct store_tx *tx, const struct record *before,
                          const struct record *after, const struct author *author) {
     enum status status = row_update(tx, before, after);
     for (unsigned i = 0; status == STATUS_OK && i < after->table->count; i++)
@@ -110,11 +110,11 @@ enum status store_update(struct store_view *tx, const struct record *before,
     return status;
 }
 
-enum status store_delete(struct store_view *tx, const struct record *record,
+enum status store_delete(struct store_tx *tx, const struct record *record,
                          const struct author *author) {
     enum status status = row_delete(tx, record);
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++) {
-        tx->access_changed |= (record->table->fields[i].flags & ACCESS) != 0;
+        tx->session->access_changed |= (record->table->fields[i].flags & ACCESS) != 0;
         if (field_is_linked(&record->table->fields[i]))
             status = links_change(tx, record, i, &record->values[i], &none);
     }
@@ -127,15 +127,15 @@ enum status store_delete(struct store_view *tx, const struct record *record,
     return status;
 }
 
-enum status store_note(struct store_view *tx, const struct record *before,
+enum status store_note(struct store_tx *tx, const struct record *before,
                        const struct record *after) {
     return row_update(tx, before, after);
 }
 
-void store_change_access(struct store_view *tx) {
-    tx->access_changed = true;
+void store_change_access(struct store_tx *tx) {
+    tx->session->access_changed = true;
 }
 
-enum status store_note_stranger(struct store_view *tx) {
-    return sql_execute(sql_statement(tx, SQL_note_stranger));
+enum status store_note_stranger(struct store_tx *tx) {
+    return sql_execute(sql_statement(tx->session, SQL_note_stranger));
 }

@@ -5,6 +5,6 @@
 
 /** Writes what the indexes beside the rows have of a new record: links, texts, addresses. BROKEN.
  */
-enum status write_new_indexes(struct store_view *tx, const struct record *record) MUST_CHECK;
+enum status write_new_indexes(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 #endif

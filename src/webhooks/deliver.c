@@ -41,7 +41,7 @@ enum {
 
 struct deliverer {
     struct deliver_options options;
-    struct store_view *view;
+    struct store_session *session;
     struct fetcher *fetcher;
     pthread_t thread;
     struct queue ended; /* of postings */
@@ -191,7 +191,7 @@ static int64_t start_due_to(struct deliverer *deliverer, const struct due_query 
     struct due_deliveries due;
     if (!has_slot(deliverer, query->hook_id))
         return INT64_MAX; /* the thread looks again when one in flight has ended */
-    enum status status = store_due_deliveries(deliverer->view, query, &arena, &due);
+    enum status status = store_due_deliveries(deliverer->session, query, &arena, &due);
     for (unsigned i = 0;
          status == STATUS_OK && i < due.count && has_slot(deliverer, query->hook_id); i++)
         if (!is_queue_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
@@ -205,7 +205,7 @@ struct cancelling {
     struct due_query query;
 };
 
-static enum status cancel_deliveries(struct store_view *tx, struct store_command *command) {
+static enum status cancel_deliveries(struct store_tx *tx, struct store_command *command) {
     const struct due_query *query = &((struct cancelling *)command)->query;
     return store_cancel_deliveries(tx, query->hook_id, query->now_ms, CANCEL_AT_ONCE);
 }
@@ -223,10 +223,10 @@ static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
-static enum status may_tell(struct store_view *view, const struct waiting_hook *hook) {
+static enum status may_tell(struct store_session *session, const struct waiting_hook *hook) {
     struct arena arena = { 0 };
     struct principal maker = { .user_id = hook->maker_id };
-    enum status status = auth_decide_user(view, &arena, &maker);
+    enum status status = auth_decide_user(session, &arena, &maker);
     if (status == STATUS_OK && !webhook_may_tell(&maker))
         status = STATUS_UNAUTHENTICATED;
     arena_close(&arena);
@@ -238,9 +238,9 @@ struct stopping {
     const struct waiting_hook *hook;
 };
 
-static enum status stop_hook(struct store_view *tx, struct store_command *command) {
+static enum status stop_hook(struct store_tx *tx, struct store_command *command) {
     const struct waiting_hook *hook = ((struct stopping *)command)->hook;
-    enum status status = may_tell(tx, hook);
+    enum status status = may_tell(tx->session, hook);
     if (status != STATUS_UNAUTHENTICATED)
         return status;
     return store_stop_hook(tx, hook, MESSAGE_TEXT(web_hook_maker));
@@ -252,7 +252,7 @@ static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct wait
                                   int64_t now_ms) {
     struct stopping stopping = { .command = { .on_behalf_of = &store_nobody, .run = stop_hook },
                                  .hook = hook };
-    enum status status = may_tell(deliverer->view, hook);
+    enum status status = may_tell(deliverer->session, hook);
     if (status == STATUS_OK)
         return INT64_MAX;
     if (status == STATUS_UNAUTHENTICATED)
@@ -275,7 +275,7 @@ static int64_t start_due(struct deliverer *deliverer) {
     struct due_query query = { .now_ms = time_now_ms(),
                                .longest_pause_ms = longest_pause(deliverer) };
     int64_t next_ms = query.now_ms + query.longest_pause_ms;
-    if (store_waiting_hooks(deliverer->view, &arena, &waiting) != STATUS_OK)
+    if (store_waiting_hooks(deliverer->session, &arena, &waiting) != STATUS_OK)
         next_ms = query.now_ms + BROKEN_PAUSE_MS;
     for (size_t i = 0; i < waiting.count; i++) {
         const struct waiting_hook *hook = &waiting.list[i];
@@ -299,7 +299,7 @@ struct settling {
     struct queue_item *ended;
 };
 
-static enum status settle_one(struct store_view *tx, const struct posting *posting) {
+static enum status settle_one(struct store_tx *tx, const struct posting *posting) {
     if (!posting->obstacle && posting->job.outcome == FETCH_OK)
         return store_delivered(tx, &posting->delivery, posting->attempt.now_ms);
     /* The end of this server aborted it. It stays pending, and the next start makes it again. */
@@ -308,7 +308,7 @@ static enum status settle_one(struct store_view *tx, const struct posting *posti
     return store_not_delivered(tx, &posting->delivery, &posting->attempt);
 }
 
-static enum status settle_all(struct store_view *tx, struct store_command *command) {
+static enum status settle_all(struct store_tx *tx, struct store_command *command) {
     enum status status = STATUS_OK;
     for (struct queue_item *item = ((struct settling *)command)->ended; item && status == STATUS_OK;
          item = item->next)
@@ -385,7 +385,7 @@ static void *run_deliverer(void *argument) {
 }
 
 static void free_deliverer(struct deliverer *deliverer) {
-    store_view_close(deliverer->view);
+    store_session_close(deliverer->session);
     fetcher_stop(deliverer->fetcher);
     (void)take_ended(deliverer, queue_take_all(&deliverer->ended, 0)); /* logs a failure */
     queue_destroy(&deliverer->ended);
@@ -399,10 +399,10 @@ struct deliverer *deliverer_start(const struct deliver_options *options) {
         return NULL;
     }
     deliverer->options = *options;
-    deliverer->view = store_view_open(options->store);
+    deliverer->session = store_session_open(options->store);
     deliverer->fetcher = fetcher_start(
         &(struct fetch_options){ .allowed_hosts = options->allowed_hosts, .jobs_max = SLOTS });
-    if (deliverer->view && deliverer->fetcher &&
+    if (deliverer->session && deliverer->fetcher &&
         pthread_create(&deliverer->thread, NULL, run_deliverer, deliverer) == 0)
         return deliverer;
     free_deliverer(deliverer);

@@ -29,8 +29,8 @@ static struct {
     struct lost *lost;
 } later = { .lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER };
 
-enum status __real_store_ask(struct store_view *session, struct store_command *command);
-enum status __wrap_store_ask(struct store_view *session, struct store_command *command);
+enum status __real_store_ask(struct store_session *session, struct store_command *command);
+enum status __wrap_store_ask(struct store_session *session, struct store_command *command);
 enum status __real_store_submit(struct store *store, struct store_command *command);
 enum status __wrap_store_submit(struct store *store, struct store_command *command);
 struct store *__real_store_open(const struct store_options *options, char *why, size_t why_size,
@@ -67,7 +67,7 @@ static struct queue_item *gather(void) {
 }
 
 static void *answer(void *argument) {
-    struct store_view *session = store_view_open(argument);
+    struct store_session *session = store_session_open(argument);
     if (!session)
         abort();
     for (struct queue_item *item; (item = gather());)
@@ -77,11 +77,11 @@ static void *answer(void *argument) {
             command->status = __real_store_ask(session, command);
             command->done(command);
         }
-    store_view_close(session);
+    store_session_close(session);
     return NULL;
 }
 
-enum status __wrap_store_ask(struct store_view *session, struct store_command *command) {
+enum status __wrap_store_ask(struct store_session *session, struct store_command *command) {
     if (!atomic_load(&control->answers_later))
         return __real_store_ask(session, command);
     mutex_lock(&later.lock);

@@ -16,11 +16,11 @@ enum { ROWS_MAX = 1000 };
 static bool is_reached;
 
 /* In place of the store's (ld --wrap): what would be searched for. */
-enum status __wrap_store_search_quickly(struct store_view *view, const struct search *search,
+enum status __wrap_store_search_quickly(struct store_session *session, const struct search *search,
                                         struct found *found);
-enum status __wrap_store_search_quickly(struct store_view *view, const struct search *search,
+enum status __wrap_store_search_quickly(struct store_session *session, const struct search *search,
                                         struct found *found) {
-    (void)view;
+    (void)session;
     is_reached = true;
     require(search->limit >= 1 && search->limit <= ROWS_MAX && search->skip >= 0 &&
             search->order < search->table->count);
@@ -38,8 +38,8 @@ enum status __wrap_store_search_quickly(struct store_view *view, const struct se
 }
 
 /* There is no store to be asked. */
-enum status __wrap_store_ask(struct store_view *session, struct store_command *command);
-enum status __wrap_store_ask(struct store_view *session, struct store_command *command) {
+enum status __wrap_store_ask(struct store_session *session, struct store_command *command);
+enum status __wrap_store_ask(struct store_session *session, struct store_command *command) {
     return command->run(session, command);
 }
 

@@ -143,7 +143,7 @@ static void what_a_sign_in_notes_down_leaves_no_row(void **state) {
     next.values[USER_InvalidLoginAttempts] = value_integer(1);
     next.values[USER_Password] = value_text(TEXT("another"));
     int64_t last = last_row(suite);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_note(tx, &user, &next));
     assert_ok(store_set_avatar(tx, USER, &avatar));
     assert_ok(store_note_stranger(tx));
@@ -158,7 +158,7 @@ static void what_happened_to_tokens_is_told_of_their_user(void **state) {
     const struct author author = { TEXT("other@example.com"), SUITE_NOW_MS + 3 };
     user.values[USER_DefaultBusinessId] = value_integer(12);
     assert_ok(suite_insert(suite, &user));
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_audit_tokens(tx, USER, TEXT("Tokens"), TEXT("revoked"), &author));
     assert_ok(suite_commit(suite));
     struct record entry = row(suite, last_row(suite));
@@ -204,7 +204,7 @@ static void rows_are_in_the_order_of_their_ids_without_gaps(void **state) {
     for (int i = 0; i < 5; i++) {
         suite_add_users(suite, USER + 10 * i, 3);
         struct record user = suite_user(suite, USER + 10 * i + 5);
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_insert(tx, &user, &suite_author));
         suite_roll_back(suite);
     }

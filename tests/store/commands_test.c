@@ -48,7 +48,7 @@ static void what_was_answered_is_there_after_closing_and_opening(void **state) {
     suite_reopen(suite, (struct store_options){ .must_exist = true });
     assert_int_equal(suite_count(suite, &user_table), SEVERAL);
     for (unsigned i = 0; i < SEVERAL; i++)
-        assert_ok(store_exists(suite->view, &user_table, FIRST_ID + i));
+        assert_ok(store_exists(suite->session, &user_table, FIRST_ID + i));
 }
 
 static void a_store_that_must_exist_is_not_made(void **state) {
@@ -80,7 +80,7 @@ static void a_folder_that_is_not_there_is_not_made(void **state) {
 static void closing_takes_null(void **state) {
     (void)state;
     store_close(NULL);
-    store_view_close(NULL);
+    store_session_close(NULL);
 }
 
 /* ---- one after the other ---- */
@@ -92,13 +92,13 @@ struct noted {
     enum status conduct; /* what it answers, once it wrote if that is OK or BROKEN */
     unsigned runs, dones;
     bool overlaps; /* another one was running */
-    bool is_seen;  /* in `done`, by a reader's view */
+    bool is_seen;  /* in `done`, by a reader's session */
     sem_t finished;
 };
 
 static atomic_int inside;
 
-static enum status run_noted(struct store_view *tx, struct store_command *command) {
+static enum status run_noted(struct store_tx *tx, struct store_command *command) {
     struct noted *noted = (struct noted *)command;
     struct arena arena = { 0 };
     struct record role = record_new(&role_table, &arena);
@@ -116,11 +116,11 @@ static enum status run_noted(struct store_view *tx, struct store_command *comman
     return status == STATUS_OK ? noted->conduct : STATUS_BROKEN;
 }
 
-/* The view is nobody else's meanwhile: the test waits. */
+/* The session is nobody else's meanwhile: the test waits. */
 static void finish_noted(struct store_command *command) {
     struct noted *noted = (struct noted *)command;
     noted->dones++;
-    noted->is_seen = store_exists(noted->suite->view, &role_table, noted->id) == STATUS_OK;
+    noted->is_seen = store_exists(noted->suite->session, &role_table, noted->id) == STATUS_OK;
     suite_post(&noted->finished);
 }
 
@@ -182,7 +182,7 @@ static void a_command_that_fails_leaves_nothing_and_takes_nobody_with_it(void **
         run_together(suite, noted, SEVERAL);
         for (unsigned i = 0; i < SEVERAL; i++) {
             assert_int_equal(noted[i].command.status, i == failing ? STATUS_BROKEN : STATUS_OK);
-            assert_int_equal(store_exists(suite->view, &role_table, noted[i].id),
+            assert_int_equal(store_exists(suite->session, &role_table, noted[i].id),
                              i == failing ? STATUS_NOT_FOUND : STATUS_OK);
         }
         assert_int_equal(suite_count(suite, &role_table), (failing + 1) * (SEVERAL - 1));
@@ -190,10 +190,9 @@ static void a_command_that_fails_leaves_nothing_and_takes_nobody_with_it(void **
 }
 
 static void a_command_that_refuses_is_told_so_and_the_others_are_kept(void **state) {
-    static const enum status refusals[] = {
-        STATUS_STALE,  STATUS_CONFLICT,  STATUS_NOT_FOUND,
-        STATUS_FORBIDDEN, STATUS_BAD_INPUT, STATUS_UNAUTHENTICATED
-    };
+    static const enum status refusals[] = { STATUS_STALE,     STATUS_CONFLICT,
+                                            STATUS_NOT_FOUND, STATUS_FORBIDDEN,
+                                            STATUS_BAD_INPUT, STATUS_UNAUTHENTICATED };
     struct suite *suite = *state;
     struct noted noted[SEVERAL];
     prepare_noted(suite, noted, SEVERAL);
@@ -207,7 +206,7 @@ static void a_command_that_refuses_is_told_so_and_the_others_are_kept(void **sta
     assert_int_equal(suite_count(suite, &role_table), 1);
 }
 
-static enum status answer_conduct(struct store_view *tx, struct store_command *command) {
+static enum status answer_conduct(struct store_tx *tx, struct store_command *command) {
     (void)tx;
     return ((struct noted *)command)->conduct;
 }
@@ -255,10 +254,10 @@ struct guard {
     unsigned asked;
 };
 
-static enum status confirm_role(struct store_view *view, struct authority *authority) {
+static enum status confirm_role(struct store_session *session, struct authority *authority) {
     struct guard *guard = (struct guard *)authority;
     guard->asked++;
-    enum status status = store_exists(view, &role_table, guard->wants);
+    enum status status = store_exists(session, &role_table, guard->wants);
     return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
 }
 
@@ -307,16 +306,16 @@ struct reading {
     struct store_command command; /* first */
     struct suite *suite;
     sem_t holds, opened, finished;
-    enum status (*search)(struct reading *, struct store_view *);
+    enum status (*search)(struct reading *, struct store_session *);
     pthread_t ran_on;
 };
 
-static enum status run_reading(struct store_view *view, struct store_command *command) {
+static enum status run_reading(struct store_session *session, struct store_command *command) {
     struct reading *reading = (struct reading *)command;
     reading->ran_on = pthread_self();
     suite_post(&reading->holds);
     suite_wait(&reading->opened);
-    return reading->search(reading, view);
+    return reading->search(reading, session);
 }
 
 static void finish_reading(struct store_command *command) {
@@ -324,9 +323,9 @@ static void finish_reading(struct store_command *command) {
 }
 
 static void prepare_reading(struct suite *suite, struct reading *reading,
-                            enum status (*search)(struct reading *, struct store_view *)) {
+                            enum status (*search)(struct reading *, struct store_session *)) {
     *reading = (struct reading){
-        .command = { .on_behalf_of = &store_nobody, .run = run_reading, .done = finish_reading },
+        .command = { .on_behalf_of = &store_nobody, .read = run_reading, .done = finish_reading },
         .suite = suite,
         .search = search,
     };
@@ -335,13 +334,13 @@ static void prepare_reading(struct suite *suite, struct reading *reading,
     assert_int_equal(sem_init(&reading->finished, 0, 0), 0);
 }
 
-static enum status find_first(struct reading *reading, struct store_view *view) {
+static enum status find_first(struct reading *reading, struct store_session *session) {
     (void)reading;
-    return store_exists(view, &user_table, FIRST_ID);
+    return store_exists(session, &user_table, FIRST_ID);
 }
 
 /* No index helps with the condition, and nobody fulfils it. */
-static enum status search_all(struct store_view *view) {
+static enum status search_all(struct store_session *session) {
     struct filter filter = { .table = &user_table,
                              .field = USER_SystemId,
                              .match = MATCH_equal,
@@ -351,23 +350,23 @@ static enum status search_all(struct store_view *view) {
     struct buffer json;
     search.filters = &filter;
     buffer_init(&json, &arena, 0);
-    enum status status = store_search(view, &search, &(struct found){ .json = &json });
+    enum status status = store_search(session, &search, &(struct found){ .json = &json });
     arena_close(&arena);
     return status;
 }
 
-static enum status search_once(struct reading *reading, struct store_view *view) {
+static enum status search_once(struct reading *reading, struct store_session *session) {
     (void)reading;
-    return search_all(view);
+    return search_all(session);
 }
 
 /* As often as takes far longer than the limit on any machine. */
-static enum status search_on(struct reading *reading, struct store_view *view) {
+static enum status search_on(struct reading *reading, struct store_session *session) {
     enum { MOST = 10000 };
     enum status status = STATUS_OK;
     (void)reading;
     for (int i = 0; status == STATUS_OK && i < MOST; i++)
-        status = search_all(view);
+        status = search_all(session);
     return status;
 }
 
@@ -445,7 +444,7 @@ static void a_reading_past_the_time_limit_ends_as_too_slow(void **state) {
     assert_ok(store_read(suite->store, &reading.command));
     suite_wait(&reading.finished);
     assert_int_equal(reading.command.status, STATUS_TOO_SLOW);
-    assert_ok(search_all(suite->view)); /* a view of store_view_open has no limit */
+    assert_ok(search_all(suite->session)); /* a session of store_session_open has no limit */
 }
 
 static void once_reading_is_to_end_it_does_and_no_more_is_taken(void **state) {
@@ -463,47 +462,47 @@ static void once_reading_is_to_end_it_does_and_no_more_is_taken(void **state) {
     assert_int_equal(store_read(suite->store, &late.command), STATUS_UNAVAILABLE);
 }
 
-/* ---- views ---- */
+/* ---- sessions ---- */
 
 static void a_view_sees_nothing_that_was_not_kept(void **state) {
     struct suite *suite = *state;
     struct record user = suite_user(suite, FIRST_ID);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_insert(tx, &user, &suite_author));
-    assert_ok(store_exists(tx, &user_table, FIRST_ID)); /* its own transaction does */
-    assert_int_equal(store_exists(suite->view, &user_table, FIRST_ID), STATUS_NOT_FOUND);
+    assert_ok(store_exists(tx->session, &user_table, FIRST_ID)); /* its own transaction does */
+    assert_int_equal(store_exists(suite->session, &user_table, FIRST_ID), STATUS_NOT_FOUND);
     assert_int_equal(suite_count(suite, &user_table), 0);
     suite_roll_back(suite);
-    assert_int_equal(store_exists(suite->view, &user_table, FIRST_ID), STATUS_NOT_FOUND);
+    assert_int_equal(store_exists(suite->session, &user_table, FIRST_ID), STATUS_NOT_FOUND);
 }
 
 static void every_view_sees_what_was_answered_before(void **state) {
-    enum { VIEWS = 4 };
+    enum { SESSIONS = 4 };
     struct suite *suite = *state;
-    struct store_view *views[VIEWS];
-    for (unsigned i = 0; i < VIEWS; i++)
-        assert_non_null(views[i] = store_view_open(suite->store));
+    struct store_session *sessions[SESSIONS];
+    for (unsigned i = 0; i < SESSIONS; i++)
+        assert_non_null(sessions[i] = store_session_open(suite->store));
     for (unsigned round = 0; round < SEVERAL; round++) {
         suite_add_users(suite, FIRST_ID + round, 1);
-        for (unsigned i = 0; i < VIEWS; i++) {
+        for (unsigned i = 0; i < SESSIONS; i++) {
             int64_t count = 0;
-            assert_ok(store_exists(views[i], &user_table, FIRST_ID + round));
-            assert_ok(store_count(views[i], &user_table, &count));
+            assert_ok(store_exists(sessions[i], &user_table, FIRST_ID + round));
+            assert_ok(store_count(sessions[i], &user_table, &count));
             assert_int_equal(count, round + 1);
         }
     }
-    for (unsigned i = 0; i < VIEWS; i++)
-        store_view_close(views[i]);
+    for (unsigned i = 0; i < SESSIONS; i++)
+        store_session_close(sessions[i]);
 }
 
 static void readings_of_views_are_counted(void **state) {
     struct suite *suite = *state;
-    struct store_view *other = store_view_open(suite->store);
+    struct store_session *other = store_session_open(suite->store);
     assert_non_null(other);
     uint64_t before = store_figures(suite->store).readings;
-    assert_int_equal(store_exists(suite->view, &user_table, 1), STATUS_NOT_FOUND);
+    assert_int_equal(store_exists(suite->session, &user_table, 1), STATUS_NOT_FOUND);
     assert_int_equal(store_exists(other, &user_table, 1), STATUS_NOT_FOUND);
-    store_view_close(other);
+    store_session_close(other);
     assert_int_equal(store_figures(suite->store).readings, before + 2);
 }
 
@@ -519,22 +518,22 @@ enum { PAIRS = 60 };
 
 static void *watch_pairs(void *argument) {
     struct pairs *pairs = argument;
-    struct store_view *view = store_view_open(pairs->suite->store);
+    struct store_session *session = store_session_open(pairs->suite->store);
     (void)pthread_barrier_wait(&pairs->start);
-    while (view && pairs->last < 2 * PAIRS && !*pairs->wrong) {
+    while (session && pairs->last < 2 * PAIRS && !*pairs->wrong) {
         struct search all = suite_all(&user_table);
         struct arena arena = { 0 };
         struct buffer json;
         buffer_init(&json, &arena, 0);
         struct found found = { .json = &json };
-        if (store_search(view, &all, &found) != STATUS_OK || found.total != (int64_t)found.count ||
-            found.total % 2 || found.total < pairs->last)
+        if (store_search(session, &all, &found) != STATUS_OK ||
+            found.total != (int64_t)found.count || found.total % 2 || found.total < pairs->last)
             (void)snprintf(pairs->wrong, sizeof pairs->wrong, "%lld after %lld, and %zu",
                            (long long)found.total, (long long)pairs->last, found.count);
         pairs->last = found.total;
         arena_close(&arena);
     }
-    store_view_close(view);
+    store_session_close(session);
     return NULL;
 }
 
@@ -586,7 +585,7 @@ struct accepted {
     unsigned count;
 };
 
-static enum status do_nothing(struct store_view *tx, struct store_command *command) {
+static enum status do_nothing(struct store_tx *tx, struct store_command *command) {
     (void)tx;
     (void)command;
     return STATUS_OK;
@@ -619,8 +618,8 @@ static void closing_finishes_what_waits_and_takes_no_more(void **state) {
     pthread_t closer;
     enum status status = STATUS_OK;
     assert_int_equal(pthread_barrier_init(&closing.begins, NULL, 2), 0);
-    store_view_close(suite->view);
-    suite->view = NULL;
+    store_session_close(suite->session);
+    suite->session = NULL;
     (void)suite_write(suite);
     for (unsigned i = 0; i < SEVERAL; i++)
         assert_ok(submit_another(suite, &all));
@@ -686,7 +685,7 @@ static void a_key_is_claimed_by_what_it_opens(void **state) {
 
 static void room_is_there_when_none_was_refused(void **state) {
     struct suite *suite = *state;
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_try_room(tx));
     assert_ok(suite_commit(suite));
 }

@@ -18,7 +18,7 @@ static void add(struct suite *suite, const struct table *table, int64_t id) {
 /* The users that a role has, as text: "[1000,1001]". */
 static struct text users_of(struct suite *suite, int64_t role) {
     struct record record = suite_load(suite, &user_role_table, role);
-    assert_ok(store_complete(suite->view, &record, &suite->arena));
+    assert_ok(store_complete(suite->session, &record, &suite->arena));
     return value_as_text(&record.values[USER_ROLE_Users]);
 }
 
@@ -68,7 +68,7 @@ static void links_of_what_was_not_kept_are_not_kept(void **state) {
     struct record user = suite_user(suite, FIRST_ID);
     add(suite, &user_role_table, ROLE_ID);
     suite_link(suite, &user, USER_UserRoles, &role, 1);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_insert(tx, &user, &suite_author));
     suite_roll_back(suite);
     assert_text(users_of(suite, ROLE_ID), TEXT("[]"));
@@ -83,7 +83,7 @@ static void links_of_one_field_are_none_of_another(void **state) {
     suite_link(suite, &user, USER_UserRoles, &both, 1);
     assert_ok(suite_insert(suite, &user));
     room = suite_load(suite, &chat_room_table, ROLE_ID);
-    assert_ok(store_complete(suite->view, &room, &suite->arena));
+    assert_ok(store_complete(suite->session, &room, &suite->arena));
     assert_text(value_as_text(&room.values[CHAT_ROOM_Users]), TEXT("[]"));
 }
 
@@ -94,19 +94,19 @@ static void a_record_has_the_name_of_what_it_refers_to(void **state) {
     add(suite, &business_table, BUSINESS_ID);
     assert_ok(suite_insert(suite, &role));
     role = suite_load(suite, &user_role_table, ROLE_ID);
-    assert_ok(store_complete(suite->view, &role, &suite->arena));
+    assert_ok(store_complete(suite->session, &role, &suite->arena));
     assert_text(value_as_text(&role.values[USER_ROLE_BusinessName]), TEXT("Name 60"));
     struct record next = suite_next(suite, &role);
     next.values[USER_ROLE_BusinessId] = value_integer(BUSINESS_ID + 1); /* is not there */
     assert_ok(suite_update(suite, &role, &next));
-    assert_ok(store_complete(suite->view, &next, &suite->arena));
+    assert_ok(store_complete(suite->session, &next, &suite->arena));
     assert_int_equal(next.values[USER_ROLE_BusinessName].kind, VALUE_NULL);
 }
 
 static struct referrers referrers_of(struct suite *suite, const struct table *table, int64_t id) {
     struct referrers referrers;
     struct record record = suite_load(suite, table, id);
-    assert_ok(store_referrers(suite->view, &record, &suite->arena, &referrers));
+    assert_ok(store_referrers(suite->session, &record, &suite->arena, &referrers));
     return referrers;
 }
 
@@ -158,7 +158,7 @@ static void who_refers_to_a_record_points_to_it_as_long_as_he_does(void **state)
 
 static int64_t user_of(struct suite *suite, struct text key) {
     int64_t id = 0;
-    enum status status = store_find_user(suite->view, key, &id);
+    enum status status = store_find_user(suite->session, key, &id);
     if (status == STATUS_NOT_FOUND)
         return 0;
     assert_ok(status);
@@ -212,7 +212,7 @@ static void an_address_that_was_given_up_can_be_taken(void **state) {
 
 static int64_t business_of(struct suite *suite, struct text name) {
     int64_t id = 0;
-    enum status status = store_find_business(suite->view, name, &id);
+    enum status status = store_find_business(suite->session, name, &id);
     if (status == STATUS_NOT_FOUND)
         return 0;
     assert_ok(status);
@@ -239,19 +239,19 @@ static void an_administrator_is_another_one_who_is_active(void **state) {
     static const struct {
         int64_t id, is_admin, is_active;
     } users[] = { { 1, 1, 1 }, { 2, 1, 0 }, { 3, 0, 1 }, { 4, 0, 0 } };
-    assert_int_equal(store_other_administrator(suite->view, 0), STATUS_NOT_FOUND);
+    assert_int_equal(store_other_administrator(suite->session, 0), STATUS_NOT_FOUND);
     for (int i = 0; i < 4; i++) {
         struct record user = suite_user(suite, users[i].id);
         user.values[USER_IsAdmin] = value_integer(users[i].is_admin);
         user.values[USER_Active] = value_integer(users[i].is_active);
         assert_ok(suite_insert(suite, &user));
     }
-    assert_ok(store_other_administrator(suite->view, 2));
-    assert_int_equal(store_other_administrator(suite->view, 1), STATUS_NOT_FOUND);
+    assert_ok(store_other_administrator(suite->session, 2));
+    assert_int_equal(store_other_administrator(suite->session, 1), STATUS_NOT_FOUND);
     struct record second = suite_load(suite, &user_table, 2), next = suite_next(suite, &second);
     next.values[USER_Active] = value_integer(1);
     assert_ok(suite_update(suite, &second, &next));
-    assert_ok(store_other_administrator(suite->view, 1));
+    assert_ok(store_other_administrator(suite->session, 1));
 }
 
 int main(void) {

@@ -35,9 +35,9 @@ static char *folder_in(struct suite *suite, const char *name) {
 }
 
 static void close_now(struct suite *suite) {
-    store_view_close(suite->view);
+    store_session_close(suite->session);
     store_close(suite->store);
-    suite->view = NULL;
+    suite->session = NULL;
     suite->store = NULL;
 }
 
@@ -58,7 +58,7 @@ static void fill(struct suite *suite) {
                            .client_id = TEXT("tests"),
                            .family = 1,
                            .ends_ms = TOKEN_ENDLESS };
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_insert(tx, &user, &suite_author));
     assert_ok(store_set_avatar(tx, FIRST_ID + 5, &avatar));
     assert_ok(store_add_token(tx, &token));
@@ -141,13 +141,13 @@ static void what_is_put_back_is_what_the_backup_was_made_of(void **state) {
     assert_int_equal(said, 3);
     suite_reopen(suite, (struct store_options){ .must_exist = true });
     assert_int_equal(suite_count(suite, &user_table), 6);
-    assert_int_equal(store_exists(suite->view, &user_table, FIRST_ID + 50), STATUS_NOT_FOUND);
+    assert_int_equal(store_exists(suite->session, &user_table, FIRST_ID + 50), STATUS_NOT_FOUND);
     struct token_hash hash = token_hash(TEXT("a"));
     struct token token;
-    assert_ok(store_token(suite->view, &hash, &suite->arena, &token));
-    assert_ok(store_avatar(suite->view, FIRST_ID + 5, is_there, NULL));
+    assert_ok(store_token(suite->session, &hash, &suite->arena, &token));
+    assert_ok(store_avatar(suite->session, FIRST_ID + 5, is_there, NULL));
     int64_t id;
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_new_id(tx, &user_table, &id));
     assert_ok(suite_commit(suite));
     assert_true(id > FIRST_ID + 5);
@@ -180,7 +180,7 @@ static void a_backup_is_of_one_moment_while_others_write(void **state) {
         (void)snprintf(name, sizeof name, "copy%u", i);
         struct record first = suite_user(suite, FIRST_ID + 2 * i);
         struct record second = suite_user(suite, FIRST_ID + 2 * i + 1);
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_insert(tx, &first, &suite_author));
         assert_int_equal(store_backup(suite->directory, path_in(suite, name), count_lines), EX_OK);
         assert_ok(store_insert(tx, &second, &suite_author));

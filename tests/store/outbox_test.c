@@ -37,7 +37,7 @@ static void touch(struct suite *suite, int64_t user) {
 static struct due_deliveries due_of(struct suite *suite, int64_t hook, int64_t now_ms) {
     struct due_query query = { hook, now_ms, PAUSE_MS };
     struct due_deliveries due;
-    assert_ok(store_due_deliveries(suite->view, &query, &suite->arena, &due));
+    assert_ok(store_due_deliveries(suite->session, &query, &suite->arena, &due));
     return due;
 }
 
@@ -49,19 +49,19 @@ static struct delivery only_due(struct suite *suite) {
 
 static int64_t count_pending(struct suite *suite) {
     int64_t count = -1;
-    assert_ok(store_count_pending(suite->view, &count));
+    assert_ok(store_count_pending(suite->session, &count));
     return count;
 }
 
 static void arrive(struct suite *suite, const struct delivery *delivery, int64_t now_ms) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_delivered(tx, delivery, now_ms));
     assert_ok(suite_commit(suite));
 }
 
 static void miss(struct suite *suite, const struct delivery *delivery,
                  struct delivery_attempt attempt) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_not_delivered(tx, delivery, &attempt));
     assert_ok(suite_commit(suite));
 }
@@ -147,7 +147,7 @@ static void what_was_not_kept_or_only_noted_is_not_told(void **state) {
     struct record user = suite_load(suite, &user_table, USER), next = suite_next(suite, &user);
     struct record role = suite_record(suite, &role_table, 1), role_next = suite_next(suite, &role);
     uint64_t changes = store_outbox_changes(suite->store);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_update(tx, &user, &next, &suite_author));
     suite_roll_back(suite);
     assert_int_equal(count_pending(suite), 0);
@@ -166,7 +166,7 @@ static void events_are_told_when_the_deletion_of_their_webhook_was_taken_back(vo
     begin_with_a_hook(suite);
     struct record hook = suite_load(suite, &web_hook_table, HOOK);
     struct record user = suite_load(suite, &user_table, USER), next = suite_next(suite, &user);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_delete(tx, &hook, &suite_author));
     assert_ok(store_update(tx, &user, &next, &suite_author));
     suite_roll_back(suite);
@@ -221,7 +221,7 @@ static void no_more_is_due_at_once_than_may_be_sent_and_the_oldest_comes_first(v
         const struct author author = { suite_author.email, SUITE_NOW_MS - i };
         struct record before = suite_load(suite, &user_table, USER + i);
         struct record after = suite_next(suite, &before);
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_update(tx, &before, &after, &author));
         assert_ok(suite_commit(suite));
     }
@@ -352,7 +352,7 @@ static void those_that_something_is_pending_for_are_found(void **state) {
     struct suite *suite = *state;
     struct waiting_hooks waiting;
     suite_add_users(suite, USER, 1);
-    assert_ok(store_waiting_hooks(suite->view, &suite->arena, &waiting));
+    assert_ok(store_waiting_hooks(suite->session, &suite->arena, &waiting));
     assert_int_equal(waiting.count, 0);
     for (int64_t i = 0; i < 4; i++)
         add_hook(suite, HOOK + i, i < 3 ? ACTION_USER_UPDATE : ACTION_USER_CREATE, true);
@@ -361,7 +361,7 @@ static void those_that_something_is_pending_for_are_found(void **state) {
     set_active(suite, HOOK + 1, false);
     struct record gone = suite_load(suite, &web_hook_table, HOOK + 2);
     assert_ok(suite_delete(suite, &gone));
-    assert_ok(store_waiting_hooks(suite->view, &suite->arena, &waiting));
+    assert_ok(store_waiting_hooks(suite->session, &suite->arena, &waiting));
     assert_int_equal(waiting.count, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(waiting.list[i].id, HOOK + i);
@@ -371,7 +371,7 @@ static void those_that_something_is_pending_for_are_found(void **state) {
 }
 
 static void cancel(struct suite *suite, int64_t hook, int limit) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_cancel_deliveries(tx, hook, SUITE_NOW_MS + 7, limit));
     assert_ok(suite_commit(suite));
 }
@@ -403,7 +403,7 @@ static void deliveries_end_with_their_webhook_some_at_a_time(void **state) {
 
 static void redeliver(struct suite *suite, int64_t id) {
     struct record delivery = delivery_of(suite, id);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_redeliver(tx, &delivery, SUITE_NOW_MS));
     assert_ok(suite_commit(suite));
 }
@@ -485,15 +485,15 @@ static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **sta
     third = due_of(suite, HOOK, SUITE_NOW_MS + 9).list[0];
     assert_true(first.id < second.id && second.id < third.id);
     arrive(suite, &third, SUITE_NOW_MS + 10); /* exactly on time */
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_drop_outdated(tx, &all, 100, &more));
     assert_ok(suite_commit(suite));
     assert_false(more);
-    assert_int_equal(store_exists(suite->view, &web_hook_delivery_table, first.id),
+    assert_int_equal(store_exists(suite->session, &web_hook_delivery_table, first.id),
                      STATUS_NOT_FOUND);
-    assert_int_equal(store_exists(suite->view, &web_hook_delivery_table, second.id),
+    assert_int_equal(store_exists(suite->session, &web_hook_delivery_table, second.id),
                      STATUS_NOT_FOUND);
-    assert_ok(store_exists(suite->view, &web_hook_delivery_table, third.id));
+    assert_ok(store_exists(suite->session, &web_hook_delivery_table, third.id));
     assert_int_equal(count_pending(suite), 1);
     assert_int_equal(suite_count(suite, &web_hook_delivery_table), 2);
 }

@@ -22,7 +22,7 @@ struct marshal {
     bool was_opened;
 };
 
-static enum status hold_store(struct store_view *tx, struct store_command *command) {
+static enum status hold_store(struct store_tx *tx, struct store_command *command) {
     struct marshal *marshal = (struct marshal *)command;
     (void)tx;
     if (!marshal->was_opened) { /* else it runs again with those behind it */
@@ -34,7 +34,7 @@ static enum status hold_store(struct store_view *tx, struct store_command *comma
 }
 
 /* Fails after it wrote, so that all that was run with it is taken back. */
-static enum status fail_after_writing(struct store_view *tx, struct store_command *command) {
+static enum status fail_after_writing(struct store_tx *tx, struct store_command *command) {
     (void)command;
     return store_note_stranger(tx) == STATUS_OK ? STATUS_BROKEN : STATUS_OK;
 }
@@ -44,7 +44,7 @@ static void finish_marshal(struct store_command *command) {
 }
 
 static void submit_marshal(struct suite *suite, struct marshal *marshal,
-                           enum status (*run)(struct store_view *, struct store_command *)) {
+                           enum status (*run)(struct store_tx *, struct store_command *)) {
     *marshal = (struct marshal){
         .command = { .on_behalf_of = &store_nobody, .run = run, .done = finish_marshal }
     };
@@ -79,7 +79,7 @@ static void *start_racer(void *argument) {
 }
 
 void race_prepare(struct racer *racers, unsigned count,
-                  enum status (*run)(struct store_view *, struct store_command *), const void *of) {
+                  enum status (*run)(struct store_tx *, struct store_command *), const void *of) {
     for (unsigned i = 0; i < count; i++)
         racers[i] = (struct racer){
             .command = { .on_behalf_of = &store_nobody, .run = run, .done = finish_racer },
@@ -155,11 +155,11 @@ struct record race_next(const struct record *record, struct arena *arena) {
     return next;
 }
 
-enum status race_rewrite(struct store_view *tx, const struct table *table, int64_t id,
+enum status race_rewrite(struct store_tx *tx, const struct table *table, int64_t id,
                          race_change *change, const struct racer *racer) {
     struct arena arena = { 0 };
     struct record before, after;
-    enum status status = store_load(tx, table, id, &arena, &before);
+    enum status status = store_load(tx->session, table, id, &arena, &before);
     if (status == STATUS_OK) {
         after = race_next(&before, &arena);
         status = after.values ? STATUS_OK : STATUS_BROKEN;
@@ -178,6 +178,6 @@ void race_set_next_number(struct record *user, const struct racer *racer, struct
     user->values[USER_LastHelpVisited].integer++;
 }
 
-enum status race_count_up(struct store_view *tx, struct store_command *command) {
+enum status race_count_up(struct store_tx *tx, struct store_command *command) {
     return race_rewrite(tx, &user_table, RACE_USER, race_set_next_number, (struct racer *)command);
 }

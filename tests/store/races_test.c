@@ -13,7 +13,7 @@
 /* ---- versions ---- */
 
 /* The version is that of the page on which the client decided. */
-static enum status update_as_seen(struct store_view *tx, struct store_command *command) {
+static enum status update_as_seen(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
     struct record after = race_next(racer->of, &arena);
@@ -26,7 +26,7 @@ static enum status update_as_seen(struct store_view *tx, struct store_command *c
     return status;
 }
 
-static enum status delete_as_seen(struct store_view *tx, struct store_command *command) {
+static enum status delete_as_seen(struct store_tx *tx, struct store_command *command) {
     return store_delete(tx, ((struct racer *)command)->of, &suite_author);
 }
 
@@ -55,7 +55,7 @@ static void an_update_and_a_deletion_of_one_version_do_not_both_happen(void **st
             racers[i].command.run = delete_as_seen;
         race_for_one(suite, round, racers, STATUS_STALE);
         bool is_deleted = race_winner(racers)->command.run == delete_as_seen;
-        assert_int_equal(store_exists(suite->view, &user_table, RACE_USER + round),
+        assert_int_equal(store_exists(suite->session, &user_table, RACE_USER + round),
                          is_deleted ? STATUS_NOT_FOUND : STATUS_OK);
     }
 }
@@ -77,7 +77,7 @@ static void updates_of_what_each_command_loads_are_all_kept(void **state) {
 /* ---- new records ---- */
 
 /* A user with an Id that the store gives, and an address; `at` NULL: one of his own. */
-static enum status insert_new(struct store_view *tx, struct racer *racer, const struct record *like,
+static enum status insert_new(struct store_tx *tx, struct racer *racer, const struct record *like,
                               struct text address) {
     struct arena arena = { 0 };
     struct record user = race_next(like, &arena);
@@ -94,7 +94,7 @@ static enum status insert_new(struct store_view *tx, struct racer *racer, const 
     return status;
 }
 
-static enum status insert_one(struct store_view *tx, struct store_command *command) {
+static enum status insert_one(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     return insert_new(tx, racer, racer->of, (struct text){ 0 });
 }
@@ -108,7 +108,7 @@ static void new_records_get_different_ids(void **state) {
         race_run(suite, round, racers, RACERS);
         assert_int_equal(race_count(racers, RACERS, STATUS_OK), RACERS);
         for (unsigned i = 0; i < RACERS; i++)
-            assert_ok(store_exists(suite->view, &user_table, racers[i].id));
+            assert_ok(store_exists(suite->session, &user_table, racers[i].id));
         assert_int_equal(suite_count(suite, &user_table), (round + 1) * RACERS);
     }
 }
@@ -119,11 +119,11 @@ struct wanted_address {
 };
 
 /* The user who has an address keeps it: the others are refused (check_email). */
-static enum status take_address(struct store_view *tx, struct store_command *command) {
+static enum status take_address(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     const struct wanted_address *wanted = racer->of;
     int64_t owner;
-    enum status status = store_find_user(tx, wanted->email, &owner);
+    enum status status = store_find_user(tx->session, wanted->email, &owner);
     if (status != STATUS_NOT_FOUND)
         return status == STATUS_OK ? STATUS_CONFLICT : status;
     return insert_new(tx, racer, &wanted->like, wanted->email);
@@ -140,7 +140,7 @@ static void of_many_new_users_with_one_address_one_is_made(void **state) {
         };
         race_prepare(racers, RACERS, take_address, &wanted);
         race_for_one(suite, round, racers, STATUS_CONFLICT);
-        assert_ok(store_find_user(suite->view, wanted.email, &owner));
+        assert_ok(store_find_user(suite->session, wanted.email, &owner));
         assert_int_equal(owner, race_winner(racers)->id);
         assert_int_equal(suite_count(suite, &user_table), round + 1);
     }
@@ -152,11 +152,11 @@ static void set_address(struct record *user, const struct racer *racer, struct a
     user->values[USER_Email] = user->values[USER_EmailKey] = value_text(wanted->email);
 }
 
-static enum status move_to_address(struct store_view *tx, struct store_command *command) {
+static enum status move_to_address(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     const struct wanted_address *wanted = racer->of;
     int64_t owner;
-    enum status status = store_find_user(tx, wanted->email, &owner);
+    enum status status = store_find_user(tx->session, wanted->email, &owner);
     if (status != STATUS_NOT_FOUND)
         return status == STATUS_OK ? STATUS_CONFLICT : status;
     return race_rewrite(tx, &user_table, RACE_USER + racer->number, set_address, racer);
@@ -173,14 +173,14 @@ static void of_many_users_who_move_to_one_address_one_gets_it(void **state) {
         race_prepare(racers, RACERS, move_to_address, &wanted);
         racers[0].command.run = take_address; /* and one who is new */
         race_for_one(suite, round, racers, STATUS_CONFLICT);
-        assert_ok(store_find_user(suite->view, wanted.email, &owner));
+        assert_ok(store_find_user(suite->session, wanted.email, &owner));
     }
 }
 
 /* The first data of an empty database. */
-static enum status insert_first(struct store_view *tx, struct store_command *command) {
+static enum status insert_first(struct store_tx *tx, struct store_command *command) {
     int64_t users = 0;
-    enum status status = store_count(tx, &user_table, &users);
+    enum status status = store_count(tx->session, &user_table, &users);
     if (status == STATUS_OK && users)
         return STATUS_CONFLICT;
     return status == STATUS_OK ? insert_one(tx, command) : status;
@@ -207,21 +207,21 @@ static void demote(struct record *user, const struct racer *racer, struct arena 
 }
 
 /* The last administrator stays one. */
-static enum status demote_one(struct store_view *tx, struct store_command *command) {
+static enum status demote_one(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
-    enum status status = store_other_administrator(tx, RACE_USER + racer->number);
+    enum status status = store_other_administrator(tx->session, RACE_USER + racer->number);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
     return race_rewrite(tx, &user_table, RACE_USER + racer->number, demote, racer);
 }
 
-static enum status delete_one(struct store_view *tx, struct store_command *command) {
+static enum status delete_one(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
     struct record user;
-    enum status status = store_other_administrator(tx, RACE_USER + racer->number);
+    enum status status = store_other_administrator(tx->session, RACE_USER + racer->number);
     if (status == STATUS_OK)
-        status = store_load(tx, &user_table, RACE_USER + racer->number, &arena, &user);
+        status = store_load(tx->session, &user_table, RACE_USER + racer->number, &arena, &user);
     else if (status == STATUS_NOT_FOUND)
         status = STATUS_CONFLICT;
     if (status == STATUS_OK)
@@ -231,11 +231,11 @@ static enum status delete_one(struct store_view *tx, struct store_command *comma
 }
 
 static void add_administrators(struct suite *suite, unsigned count) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     for (unsigned i = 0; i < count; i++) {
         struct record user = suite_user(suite, RACE_USER + i), old;
         user.values[USER_IsAdmin] = value_integer(1);
-        if (store_load(tx, &user_table, RACE_USER + i, &suite->arena, &old) == STATUS_OK)
+        if (store_load(tx->session, &user_table, RACE_USER + i, &suite->arena, &old) == STATUS_OK)
             assert_ok(store_delete(tx, &old, &suite_author));
         assert_ok(store_insert(tx, &user, &suite_author));
     }
@@ -255,9 +255,9 @@ static void administrators_who_demote_or_delete_each_other_leave_one(void **stat
         assert_int_equal(race_count(racers, RACERS, STATUS_CONFLICT), 1);
         for (unsigned i = 0; i < RACERS; i++)
             if (racers[i].command.status == STATUS_CONFLICT)
-                assert_int_equal(store_other_administrator(suite->view, RACE_USER + i),
+                assert_int_equal(store_other_administrator(suite->session, RACE_USER + i),
                                  STATUS_NOT_FOUND);
-        assert_ok(store_other_administrator(suite->view, 0));
+        assert_ok(store_other_administrator(suite->session, 0));
     }
 }
 
@@ -279,24 +279,24 @@ static void add_link(struct record *user, const struct racer *racer, struct aren
 }
 
 /* The target of a link must exist. */
-static enum status link_to_role(struct store_view *tx, struct store_command *command) {
+static enum status link_to_role(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
-    enum status status = store_exists(tx, &user_role_table, *(const int64_t *)racer->of);
+    enum status status = store_exists(tx->session, &user_role_table, *(const int64_t *)racer->of);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
     return race_rewrite(tx, &user_table, RACE_USER + racer->number, add_link, racer);
 }
 
 /* And what is pointed to stays. */
-static enum status delete_role(struct store_view *tx, struct store_command *command) {
+static enum status delete_role(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
     struct record role;
     struct referrers referrers = { 0 };
     enum status status =
-        store_load(tx, &user_role_table, *(const int64_t *)racer->of, &arena, &role);
+        store_load(tx->session, &user_role_table, *(const int64_t *)racer->of, &arena, &role);
     if (status == STATUS_OK)
-        status = store_referrers(tx, &role, &arena, &referrers);
+        status = store_referrers(tx->session, &role, &arena, &referrers);
     if (status == STATUS_OK && referrers.count)
         status = STATUS_CONFLICT;
     if (status == STATUS_OK)
@@ -319,7 +319,7 @@ static void a_role_that_is_being_linked_to_is_not_deleted_under_the_link(void **
         for (unsigned i = 0; i < deleters; i++)
             racers[(i + round) % RACERS].command.run = delete_role;
         race_run(suite, round, racers, RACERS);
-        bool is_there = store_exists(suite->view, &user_role_table, target) == STATUS_OK;
+        bool is_there = store_exists(suite->session, &user_role_table, target) == STATUS_OK;
         for (unsigned i = 0; i < RACERS; i++)
             links += racers[i].command.run == link_to_role && racers[i].command.status == STATUS_OK;
         assert_int_equal(links, is_there ? RACERS - deleters : 0);
@@ -328,7 +328,7 @@ static void a_role_that_is_being_linked_to_is_not_deleted_under_the_link(void **
                              race_count(racers, RACERS, STATUS_CONFLICT),
                          RACERS);
         struct referrers referrers;
-        assert_ok(store_referrers(suite->view, &role, &suite->arena, &referrers));
+        assert_ok(store_referrers(suite->session, &role, &suite->arena, &referrers));
         assert_int_equal(referrers.count, links);
         deleted += !is_there;
     }
@@ -366,11 +366,11 @@ static void links_that_are_added_at_once_are_all_kept(void **state) {
 /* ---- several records in one command ---- */
 
 /* All users are counted up, from one end or the other; or none is, when one of them is gone. */
-static enum status count_all_up(struct store_view *tx, struct store_command *command) {
+static enum status count_all_up(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < RACERS; i++)
-        status = store_exists(tx, &user_table, RACE_USER + i);
+        status = store_exists(tx->session, &user_table, RACE_USER + i);
     for (unsigned i = 0; status == STATUS_OK && i < RACERS; i++)
         status = race_rewrite(tx, &user_table, RACE_USER + (racer->number % 2 ? i : RACERS - 1 - i),
                               race_set_next_number, racer);

@@ -100,13 +100,14 @@ static void what_is_not_there_is_not_found(void **state) {
     suite_add_users(suite, 8, 1);
     for (unsigned i = 0; i < TABLES; i++) {
         buffer_init(&json, &suite->arena, 0);
-        assert_int_equal(store_load(suite->view, tables[i], 7, &suite->arena, &record),
+        assert_int_equal(store_load(suite->session, tables[i], 7, &suite->arena, &record),
                          STATUS_NOT_FOUND);
-        assert_int_equal(store_exists(suite->view, tables[i], 7), STATUS_NOT_FOUND);
-        assert_int_equal(store_show(suite->view, tables[i], 7, &json, &version), STATUS_NOT_FOUND);
+        assert_int_equal(store_exists(suite->session, tables[i], 7), STATUS_NOT_FOUND);
+        assert_int_equal(store_show(suite->session, tables[i], 7, &json, &version),
+                         STATUS_NOT_FOUND);
         assert_int_equal(json.len, 0);
     }
-    assert_ok(store_exists(suite->view, &user_table, 8));
+    assert_ok(store_exists(suite->session, &user_table, 8));
 }
 
 static void a_record_is_shown_as_json_of_the_whole_record(void **state) {
@@ -121,10 +122,10 @@ static void a_record_is_shown_as_json_of_the_whole_record(void **state) {
         assert_ok(suite_update(suite, &record, &next));
         buffer_init(&shown, &suite->arena, 0);
         buffer_init(&expected, &suite->arena, 0);
-        assert_ok(store_show(suite->view, tables[i], 7, &shown, &version));
+        assert_ok(store_show(suite->session, tables[i], 7, &shown, &version));
         assert_int_equal(version, 2);
         next = suite_load(suite, tables[i], 7);
-        assert_ok(store_complete(suite->view, &next, &suite->arena));
+        assert_ok(store_complete(suite->session, &next, &suite->arena));
         json_add_record(&expected, &next);
         assert_text(buffer_text(&shown), buffer_text(&expected));
     }
@@ -135,7 +136,7 @@ static void rows_are_counted(void **state) {
     for (unsigned i = 0; i < TABLES; i++) {
         int64_t count = -1;
         if (tables[i] == &audit_trail_entry_table || tables[i] == &refresh_token_table)
-            assert_int_equal(store_count(suite->view, tables[i], &count), STATUS_NOT_FOUND);
+            assert_int_equal(store_count(suite->session, tables[i], &count), STATUS_NOT_FOUND);
         else
             assert_int_equal(suite_count(suite, tables[i]), 0);
     }
@@ -147,7 +148,7 @@ static void rows_are_counted(void **state) {
     assert_ok(suite_delete(suite, &next));
     assert_int_equal(suite_count(suite, &user_table), 4);
     struct record role = suite_record(suite, &role_table, 1);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_insert(tx, &role, &suite_author));
     suite_roll_back(suite);
     assert_int_equal(suite_count(suite, &role_table), 0);
@@ -155,7 +156,7 @@ static void rows_are_counted(void **state) {
 
 static int64_t new_id(struct suite *suite, const struct table *table) {
     int64_t id = 0;
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_new_id(tx, table, &id));
     assert_ok(suite_commit(suite));
     return id;
@@ -221,7 +222,7 @@ static void a_record_of_another_version_is_neither_updated_nor_noted_nor_deleted
             suite_search(suite, &(struct search){ .table = &audit_trail_entry_table })->found.total;
         assert_int_equal(suite_update(suite, &first, &other), STATUS_STALE);
         assert_int_equal(suite_delete(suite, &first), STATUS_STALE);
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_int_equal(store_note(tx, &first, &other), STATUS_STALE);
         assert_ok(suite_commit(suite));
         struct record found = suite_load(suite, tables[i], 7);
@@ -240,7 +241,7 @@ static void a_record_that_is_gone_is_stale(void **state) {
     assert_ok(suite_delete(suite, &user));
     assert_int_equal(suite_delete(suite, &user), STATUS_STALE);
     assert_int_equal(suite_update(suite, &user, &next), STATUS_STALE);
-    assert_int_equal(store_exists(suite->view, &user_table, 7), STATUS_NOT_FOUND);
+    assert_int_equal(store_exists(suite->session, &user_table, 7), STATUS_NOT_FOUND);
 }
 
 static void a_second_record_of_an_id_is_not_kept(void **state) {
@@ -263,7 +264,7 @@ static void a_deleted_record_is_gone_and_its_id_can_be_given_by_hand(void **stat
         record = full_record(suite, tables[i], 7);
         assert_ok(suite_insert(suite, &record));
         assert_ok(suite_delete(suite, &record));
-        assert_int_equal(store_exists(suite->view, tables[i], 7), STATUS_NOT_FOUND);
+        assert_int_equal(store_exists(suite->session, tables[i], 7), STATUS_NOT_FOUND);
         assert_ok(suite_insert(suite, &record));
         struct record found = suite_load(suite, tables[i], 7);
         assert_same_record(&found, &record);
@@ -277,7 +278,7 @@ static void a_note_changes_the_record_and_its_version(void **state) {
     noted.values[USER_InvalidLoginAttempts] = value_integer(4);
     noted.values[USER_LastTotpStep] = value_integer(INT64_C(1) << 40);
     noted.values[USER_Password] = value_text(TEXT("$y$another"));
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_note(tx, &user, &noted));
     assert_ok(suite_commit(suite));
     struct record found = suite_load(suite, &user_table, 7);
@@ -303,7 +304,7 @@ static void the_largest_record_is_kept(void **state) {
 }
 
 static void store_avatar_of(struct suite *suite, int64_t id, const struct avatar *avatar) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_set_avatar(tx, id, avatar));
     assert_ok(suite_commit(suite));
 }
@@ -321,7 +322,7 @@ static void is_none(void *argument, const struct avatar *found) {
 }
 
 static void assert_avatar(struct suite *suite, int64_t id, struct avatar *expected) {
-    enum status status = store_avatar(suite->view, id, expected ? is_avatar : is_none, expected);
+    enum status status = store_avatar(suite->session, id, expected ? is_avatar : is_none, expected);
     assert_int_equal(status, expected ? STATUS_OK : STATUS_NOT_FOUND);
 }
 

@@ -40,7 +40,7 @@ static struct text some_name(struct suite *suite) {
 }
 
 static void add_list(struct suite *suite, struct list *list) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     for (int i = 0; i < USERS; i++) {
         struct record user = suite_user(suite, FIRST_ID + i);
         struct value *values = user.values;
@@ -260,7 +260,7 @@ static void assert_quick_is_same(struct suite *suite, const struct search *searc
     buffer_init(&json, &suite->arena, 64);
     buffer_add(&json, TEXT("before"));
     struct found found = { .json = &json };
-    enum status status = store_search_quickly(suite->view, search, &found);
+    enum status status = store_search_quickly(suite->session, search, &found);
     if (status == STATUS_TOO_SLOW) {
         assert_text(buffer_text(&json), TEXT("before"));
         return;
@@ -368,7 +368,7 @@ static void what_was_not_kept_is_not_found(void **state) {
     struct suite *suite = *state;
     struct record user = suite_user(suite, FIRST_ID);
     user.values[USER_FullName] = value_text(TEXT("Maria"));
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_insert(tx, &user, &suite_author));
     suite_roll_back(suite);
     assert_int_equal(count_containing(suite, USER_FullName, "maria"), 0);
@@ -425,7 +425,7 @@ static void lists_are_in_whole_records_alone(void **state) {
     struct buffer shown;
     int64_t version;
     buffer_init(&shown, &suite->arena, 0);
-    assert_ok(store_show(suite->view, &user_table, FIRST_ID, &shown, &version));
+    assert_ok(store_show(suite->session, &user_table, FIRST_ID, &shown, &version));
     assert_text(buffer_text(&suite_search(suite, &search)->json), buffer_text(&shown));
     search.is_whole = false;
     const struct suite_page *page = suite_search(suite, &search);
@@ -440,7 +440,7 @@ static void a_page_of_more_than_8_mib_is_too_large_and_nothing_is_found(void **s
     char *devices = arena_calloc(&suite->arena, len, 1);
     assert_non_null(devices);
     memset(devices, 'd', len);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     for (int i = 0; i < LARGE; i++) {
         struct record user = suite_user(suite, FIRST_ID + i);
         user.values[USER_Devices] = value_text((struct text){ devices, len });
@@ -451,13 +451,13 @@ static void a_page_of_more_than_8_mib_is_too_large_and_nothing_is_found(void **s
     struct suite_page *page = arena_alloc(&suite->arena, sizeof *page);
     struct buffer json;
     assert_non_null(page);
-    suite_search_on(suite, suite->view, &search, page);
+    suite_search_on(suite, suite->session, &search, page);
     assert_int_equal(page->status, STATUS_TOO_LARGE);
     search.limit = LARGE;
     buffer_init(&json, &suite->arena, 64);
     buffer_add(&json, TEXT("before"));
     enum status status =
-        store_search_quickly(suite->view, &search, &(struct found){ .json = &json });
+        store_search_quickly(suite->session, &search, &(struct found){ .json = &json });
     assert_true(status == STATUS_TOO_LARGE || status == STATUS_TOO_SLOW);
     assert_text(buffer_text(&json), TEXT("before"));
     search.limit = LARGE / 2;

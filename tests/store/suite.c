@@ -21,13 +21,13 @@ struct store *suite_open(const char *directory, struct store_options options, ch
 void suite_reopen(struct suite *suite, struct store_options options) {
     char why[256] = "";
     int exit_code = 0;
-    store_view_close(suite->view);
-    suite->view = NULL;
+    store_session_close(suite->session);
+    suite->session = NULL;
     store_close(suite->store);
     suite->store = suite_open(suite->directory, options, why, sizeof why, &exit_code);
     assert_string_equal(why, suite->store ? why : "the store opens");
-    suite->view = store_view_open(suite->store);
-    assert_non_null(suite->view);
+    suite->session = store_session_open(suite->store);
+    assert_non_null(suite->session);
 }
 
 int suite_begin(void **state) {
@@ -51,7 +51,7 @@ int suite_end(void **state) {
     struct suite *suite = *state;
     if (suite->transaction) /* an assertion failed inside it */
         suite_roll_back(suite);
-    store_view_close(suite->view);
+    store_session_close(suite->session);
     store_close(suite->store);
     arena_close(&suite->arena);
     return suite_remove(suite);
@@ -70,17 +70,17 @@ void suite_post(sem_t *semaphore) {
 
 /* ---- transactions ---- */
 
-/* The view goes to the test and back, so one thread at a time has it. */
+/* The session goes to the test and back, so one thread at a time has it. */
 struct suite_transaction {
     struct store_command command; /* first */
-    struct store_view *tx;
+    struct store_tx *tx;
     sem_t begun, ended, finished;
     bool was_begun;
     enum status outcome;
 };
 
 /* A second run cannot repeat the test's own work, which this does not know. */
-static enum status lend_view(struct store_view *tx, struct store_command *command) {
+static enum status lend_view(struct store_tx *tx, struct store_command *command) {
     struct suite_transaction *transaction = (struct suite_transaction *)command;
     if (transaction->was_begun)
         return STATUS_BROKEN;
@@ -96,7 +96,7 @@ static void finish_transaction(struct store_command *command) {
     suite_post(&transaction->finished);
 }
 
-struct store_view *suite_write(struct suite *suite) {
+struct store_tx *suite_write(struct suite *suite) {
     struct suite_transaction *transaction = calloc(1, sizeof *transaction);
     assert_null(suite->transaction);
     assert_non_null(transaction);
@@ -199,23 +199,23 @@ static enum status end_with(struct suite *suite, enum status status) {
 }
 
 enum status suite_insert(struct suite *suite, const struct record *record) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     return end_with(suite, store_insert(tx, record, &suite_author));
 }
 
 enum status suite_update(struct suite *suite, const struct record *before,
                          const struct record *after) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     return end_with(suite, store_update(tx, before, after, &suite_author));
 }
 
 enum status suite_delete(struct suite *suite, const struct record *record) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     return end_with(suite, store_delete(tx, record, &suite_author));
 }
 
 void suite_add_users(struct suite *suite, int64_t first, unsigned count) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     for (unsigned i = 0; i < count; i++) {
         struct record user = suite_user(suite, first + i);
         assert_ok(store_insert(tx, &user, &suite_author));
@@ -225,7 +225,7 @@ void suite_add_users(struct suite *suite, int64_t first, unsigned count) {
 
 struct record suite_load(struct suite *suite, const struct table *table, int64_t id) {
     struct record record;
-    assert_ok(store_load(suite->view, table, id, &suite->arena, &record));
+    assert_ok(store_load(suite->session, table, id, &suite->arena, &record));
     return record;
 }
 
@@ -236,7 +236,7 @@ bool suite_is_made_by_store(const struct table *table) {
 
 int64_t suite_count(struct suite *suite, const struct table *table) {
     int64_t count = -1;
-    assert_ok(store_count(suite->view, table, &count));
+    assert_ok(store_count(suite->session, table, &count));
     return count;
 }
 
@@ -263,11 +263,11 @@ static void read_ids(struct suite_page *page) {
     assert_int_equal(page->count, page->found.count);
 }
 
-void suite_search_on(struct suite *suite, struct store_view *view, const struct search *search,
-                     struct suite_page *page) {
+void suite_search_on(struct suite *suite, struct store_session *session,
+                     const struct search *search, struct suite_page *page) {
     buffer_init(&page->json, &suite->arena, 4096);
     page->found = (struct found){ .json = &page->json };
-    page->status = store_search(view, search, &page->found);
+    page->status = store_search(session, search, &page->found);
     buffer_add_char(&page->json, '\0'); /* for strtoll */
     page->json.len--;
     if (page->status == STATUS_OK)
@@ -277,7 +277,7 @@ void suite_search_on(struct suite *suite, struct store_view *view, const struct 
 struct suite_page *suite_search(struct suite *suite, const struct search *search) {
     struct suite_page *page = arena_alloc(&suite->arena, sizeof *page);
     assert_non_null(page);
-    suite_search_on(suite, suite->view, search, page);
+    suite_search_on(suite, suite->session, search, page);
     assert_ok(page->status);
     return page;
 }

@@ -18,7 +18,7 @@ struct suite_transaction;
 struct suite {
     char directory[64];
     struct store *store;
-    struct store_view *view;               /* the test's own: of its thread, a reader's */
+    struct store_session *session;         /* the test's own: of its thread, a reader's */
     struct arena arena;                    /* ends with the test */
     struct suite_transaction *transaction; /* NULL: none is open */
 };
@@ -52,10 +52,10 @@ void suite_wait(sem_t *semaphore);
 void suite_post(sem_t *semaphore);
 
 /**
- * Begins a command whose `run` waits meanwhile: its view is the test's until suite_commit answers
- * with the command's status, or suite_roll_back has it fail. One at a time.
+ * Begins a command whose `run` waits meanwhile: its session is the test's until suite_commit
+ * answers with the command's status, or suite_roll_back has it fail. One at a time.
  */
-struct store_view *suite_write(struct suite *suite);
+struct store_tx *suite_write(struct suite *suite);
 enum status suite_commit(struct suite *suite) MUST_CHECK;
 void suite_roll_back(struct suite *suite);
 
@@ -85,7 +85,7 @@ enum status suite_delete(struct suite *suite, const struct record *record);
 /** Adds users with the Ids from `first` on. */
 void suite_add_users(struct suite *suite, int64_t first, unsigned count);
 
-/** Loads what must be there, through the test's own view. */
+/** Loads what must be there, through the test's own session. */
 struct record suite_load(struct suite *suite, const struct table *table, int64_t id);
 
 /** Does the store make the rows of this table itself? Nobody inserts them. */
@@ -102,9 +102,9 @@ struct suite_page {
     size_t count;
 };
 
-/** Runs a search on a view. NULL `page->json.at` only where nothing was found. */
-void suite_search_on(struct suite *suite, struct store_view *view, const struct search *search,
-                     struct suite_page *page);
+/** Runs a search on a session. NULL `page->json.at` only where nothing was found. */
+void suite_search_on(struct suite *suite, struct store_session *session,
+                     const struct search *search, struct suite_page *page);
 struct suite_page *suite_search(struct suite *suite, const struct search *search);
 
 /** All records of a table by Id. */
@@ -143,7 +143,7 @@ unsigned race_count(const struct racer *racers, unsigned count, enum status stat
 
 /** Makes racers that all do the same, on behalf of nobody. */
 void race_prepare(struct racer *racers, unsigned count,
-                  enum status (*run)(struct store_view *, struct store_command *), const void *of);
+                  enum status (*run)(struct store_tx *, struct store_command *), const void *of);
 
 /* On the writer's thread: they have no suite, and no arena but the command's own. */
 
@@ -152,11 +152,11 @@ struct record race_next(const struct record *record, struct arena *arena);
 
 /** Loads a record, has `change` change it, and writes it. */
 typedef void race_change(struct record *record, const struct racer *racer, struct arena *arena);
-enum status race_rewrite(struct store_view *tx, const struct table *table, int64_t id,
+enum status race_rewrite(struct store_tx *tx, const struct table *table, int64_t id,
                          race_change *change, const struct racer *racer);
 
 /** Changes that add one to a number of a user, and the command that does so to RACE_USER. */
 void race_set_next_number(struct record *user, const struct racer *racer, struct arena *arena);
-enum status race_count_up(struct store_view *tx, struct store_command *command);
+enum status race_count_up(struct store_tx *tx, struct store_command *command);
 
 #endif

@@ -18,12 +18,12 @@ static struct repeat repeat_of(const struct racer *racer) {
 }
 
 /* A key that was used returns the outcome of its first use. CONFLICT stands for that here. */
-static enum status create_once(struct store_view *tx, struct store_command *command) {
+static enum status create_once(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
     struct repeat repeat = repeat_of(racer);
     struct record role = record_new(&role_table, &arena);
-    enum status status = store_find_repeat(tx, &repeat, SUITE_NOW_MS - 1, &arena);
+    enum status status = store_find_repeat(tx->session, &repeat, SUITE_NOW_MS - 1, &arena);
     racer->id = repeat.record_id;
     if (status == STATUS_OK)
         status = STATUS_CONFLICT;
@@ -75,7 +75,7 @@ static struct token token_of(const char *name, unsigned number, enum token_kind 
 }
 
 static void add_token(struct suite *suite, const struct token *token) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_add_token(tx, token));
     assert_ok(suite_commit(suite));
 }
@@ -86,13 +86,13 @@ static int64_t count_refresh_tokens(struct suite *suite) {
 }
 
 /* A refresh token is spent once; one that is spent already was stolen. */
-static enum status trade(struct store_view *tx, struct store_command *command) {
+static enum status trade(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     const struct token *old = racer->of;
     struct token found,
         next = token_of("next", (unsigned)old->family * RACERS + racer->number, TOKEN_REFRESH);
     struct arena arena = { 0 };
-    enum status status = store_token(tx, &old->hash, &arena, &found);
+    enum status status = store_token(tx->session, &old->hash, &arena, &found);
     if (status == STATUS_OK && found.kind != TOKEN_REFRESH)
         status = STATUS_CONFLICT;
     if (status == STATUS_OK)
@@ -115,14 +115,14 @@ static void a_refresh_token_that_comes_many_times_is_traded_once(void **state) {
         add_token(suite, &old);
         race_prepare(racers, RACERS, trade, &old);
         race_for_one(suite, round, racers, STATUS_CONFLICT);
-        assert_ok(store_token(suite->view, &old.hash, &suite->arena, &found));
+        assert_ok(store_token(suite->session, &old.hash, &suite->arena, &found));
         assert_int_equal(found.kind, TOKEN_SPENT);
         assert_int_equal(count_refresh_tokens(suite), 1);
     }
 }
 
 /* A sign-in: one live refresh token for each user and client. */
-static enum status sign_in(struct store_view *tx, struct store_command *command) {
+static enum status sign_in(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     unsigned round = *(const unsigned *)racer->of;
     struct token token = token_of("new", round * RACERS + racer->number, TOKEN_REFRESH);
@@ -143,12 +143,12 @@ static void sign_ins_at_once_leave_one_refresh_token(void **state) {
 }
 
 /* One-time tokens, and those that let a new password be set, are gone with their first use. */
-static enum status use_once(struct store_view *tx, struct store_command *command) {
+static enum status use_once(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     const struct token *token = racer->of;
     struct arena arena = { 0 };
     struct token found;
-    enum status status = store_token(tx, &token->hash, &arena, &found);
+    enum status status = store_token(tx->session, &token->hash, &arena, &found);
     if (status == STATUS_OK)
         status = found.kind == TOKEN_RESET ? store_revoke_all(tx, found.user_id)
                                            : store_drop_token(tx, &token->hash);
@@ -169,12 +169,12 @@ static void a_token_for_one_use_that_comes_many_times_is_used_once(void **state)
 }
 
 /* The login state of a user: failures are counted, a code of one time step is accepted once. */
-static enum status note_sign_in(struct store_view *tx, struct store_command *command) {
+static enum status note_sign_in(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     int64_t step = *(const int64_t *)racer->of;
     struct arena arena = { 0 };
     struct record user, noted;
-    enum status status = store_load(tx, &user_table, RACE_USER, &arena, &user);
+    enum status status = store_load(tx->session, &user_table, RACE_USER, &arena, &user);
     if (status == STATUS_OK) {
         const struct value *last = &user.values[USER_LastTotpStep];
         noted = race_next(&user, &arena);
@@ -213,16 +213,16 @@ struct bearer {
     struct token_hash hash;
 };
 
-static enum status confirm_bearer(struct store_view *view, struct authority *authority) {
+static enum status confirm_bearer(struct store_session *session, struct authority *authority) {
     struct bearer *bearer = (struct bearer *)authority;
     struct arena arena = { 0 };
     struct token token;
-    enum status status = store_token(view, &bearer->hash, &arena, &token);
+    enum status status = store_token(session, &bearer->hash, &arena, &token);
     arena_close(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
 }
 
-static enum status revoke(struct store_view *tx, struct store_command *command) {
+static enum status revoke(struct store_tx *tx, struct store_command *command) {
     enum status status = store_revoke_all(tx, RACE_USER);
     (void)command;
     if (status != STATUS_OK)
@@ -277,11 +277,11 @@ static void add_hook(struct suite *suite) {
 }
 
 /* Of the deliveries that are due the first one; NOT_FOUND: there is none. */
-static enum status first_due(struct store_view *view, struct arena *arena,
+static enum status first_due(struct store_session *session, struct arena *arena,
                              struct delivery *delivery) {
     struct due_query query = { HOOK_ID, SUITE_NOW_MS, 1000 };
     struct due_deliveries due;
-    enum status status = store_due_deliveries(view, &query, arena, &due);
+    enum status status = store_due_deliveries(session, &query, arena, &due);
     if (status == STATUS_OK && !due.count)
         return STATUS_NOT_FOUND;
     if (status == STATUS_OK)
@@ -290,13 +290,14 @@ static enum status first_due(struct store_view *view, struct arena *arena,
 }
 
 /* A deliverer that takes a delivery for its own only when it is still to be made. */
-static enum status claim(struct store_view *tx, struct store_command *command) {
+static enum status claim(struct store_tx *tx, struct store_command *command) {
     const struct racer *racer = (struct racer *)command;
     const struct delivery *delivery = racer->of;
     const struct delivery_attempt last = { SUITE_NOW_MS, 0, TEXT("refused") };
     struct arena arena = { 0 };
     struct record record;
-    enum status status = store_load(tx, &web_hook_delivery_table, delivery->id, &arena, &record);
+    enum status status =
+        store_load(tx->session, &web_hook_delivery_table, delivery->id, &arena, &record);
     if (status == STATUS_OK && record.values[WEB_HOOK_DELIVERY_Status].integer != DELIVERY_PENDING)
         status = STATUS_CONFLICT;
     if (status == STATUS_OK)
@@ -325,7 +326,7 @@ static void a_delivery_that_many_claim_is_ended_once(void **state) {
         struct delivery delivery;
         forget_failures(suite);
         assert_ok(suite_update(suite, &user, &next));
-        assert_ok(first_due(suite->view, &suite->arena, &delivery));
+        assert_ok(first_due(suite->session, &suite->arena, &delivery));
         race_prepare(racers, RACERS, claim, &delivery);
         race_for_one(suite, round, racers, STATUS_CONFLICT);
         struct record ended = suite_load(suite, &web_hook_delivery_table, delivery.id);
@@ -336,11 +337,11 @@ static void a_delivery_that_many_claim_is_ended_once(void **state) {
 }
 
 /* Ends what is due; NOT_FOUND when nothing is. */
-static enum status deliver(struct store_view *tx, struct store_command *command) {
+static enum status deliver(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct delivery delivery;
     (void)command;
-    enum status status = first_due(tx, &arena, &delivery);
+    enum status status = first_due(tx->session, &arena, &delivery);
     if (status == STATUS_OK)
         status = store_delivered(tx, &delivery, SUITE_NOW_MS);
     arena_close(&arena);
@@ -349,7 +350,7 @@ static enum status deliver(struct store_view *tx, struct store_command *command)
 
 static int64_t count_pending(struct suite *suite) {
     int64_t count = -1;
-    assert_ok(store_count_pending(suite->view, &count));
+    assert_ok(store_count_pending(suite->session, &count));
     return count;
 }
 
@@ -369,23 +370,23 @@ static void no_delivery_is_stranded_when_events_come_while_others_end(void **sta
         race_run(suite, round, racers, RACERS);
         assert_int_equal(race_count(racers, RACERS, STATUS_OK), RACERS);
         if (count_pending(suite))
-            assert_ok(first_due(suite->view, &suite->arena, &delivery));
+            assert_ok(first_due(suite->session, &suite->arena, &delivery));
     }
     for (int64_t left = count_pending(suite); left; left--) {
         struct delivery delivery;
-        assert_ok(first_due(suite->view, &suite->arena, &delivery));
-        struct store_view *tx = suite_write(suite);
+        assert_ok(first_due(suite->session, &suite->arena, &delivery));
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_delivered(tx, &delivery, SUITE_NOW_MS));
         assert_ok(suite_commit(suite));
         assert_int_equal(count_pending(suite), left - 1);
     }
 }
 
-static enum status delete_hook(struct store_view *tx, struct store_command *command) {
+static enum status delete_hook(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record hook;
     (void)command;
-    enum status status = store_load(tx, &web_hook_table, HOOK_ID, &arena, &hook);
+    enum status status = store_load(tx->session, &web_hook_table, HOOK_ID, &arena, &hook);
     if (status == STATUS_OK)
         status = store_delete(tx, &hook, &suite_author);
     arena_close(&arena);
@@ -406,10 +407,10 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
         assert_int_equal(race_count(racers, RACERS, STATUS_OK), RACERS);
         int64_t pending = count_pending(suite);
         assert_true(pending < RACERS);
-        assert_ok(store_waiting_hooks(suite->view, &suite->arena, &waiting));
+        assert_ok(store_waiting_hooks(suite->session, &suite->arena, &waiting));
         assert_int_equal(waiting.count, pending ? 1 : 0);
         assert_false(pending && waiting.list[0].is_active);
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_cancel_deliveries(tx, HOOK_ID, SUITE_NOW_MS, RACERS));
         assert_ok(suite_commit(suite));
         assert_int_equal(count_pending(suite), 0);
@@ -418,7 +419,7 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
 
 /* ---- upkeep ---- */
 
-static enum status clean_up(struct store_view *tx, struct store_command *command) {
+static enum status clean_up(struct store_tx *tx, struct store_command *command) {
     const struct outdated outdated = { .tokens_ms = SUITE_NOW_MS,
                                        .deliveries_ms = SUITE_NOW_MS,
                                        .repeats_ms = SUITE_NOW_MS,
@@ -436,7 +437,7 @@ static void clean_ups_at_once_take_away_what_is_outdated_and_nothing_else(void *
     suite_add_users(suite, RACE_USER, 1);
     for (unsigned round = 0; round < RACE_ROUNDS; round++) {
         struct token current = token_of("current", round, TOKEN_ACCESS), found;
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_add_token(tx, &current));
         for (unsigned i = 0; i < OLD; i++) {
             struct token old = token_of("outdated", round * OLD + i, TOKEN_ACCESS);
@@ -449,10 +450,10 @@ static void clean_ups_at_once_take_away_what_is_outdated_and_nothing_else(void *
         assert_int_equal(race_count(racers, RACERS, STATUS_OK), RACERS);
         for (unsigned i = 0; i < OLD; i++) {
             struct token_hash hash = hash_of("outdated", round * OLD + i);
-            assert_int_equal(store_token(suite->view, &hash, &suite->arena, &found),
+            assert_int_equal(store_token(suite->session, &hash, &suite->arena, &found),
                              STATUS_NOT_FOUND);
         }
-        assert_ok(store_token(suite->view, &current.hash, &suite->arena, &found));
+        assert_ok(store_token(suite->session, &current.hash, &suite->arena, &found));
     }
 }
 

@@ -27,7 +27,7 @@ static struct token token_of(const char *name, enum token_kind kind, int64_t fam
 }
 
 static void add_token(struct suite *suite, const struct token *token) {
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_add_token(tx, token));
     assert_ok(suite_commit(suite));
 }
@@ -35,7 +35,7 @@ static void add_token(struct suite *suite, const struct token *token) {
 static bool is_there(struct suite *suite, const char *name) {
     struct token_hash hash = hash_of(name);
     struct token token;
-    enum status status = store_token(suite->view, &hash, &suite->arena, &token);
+    enum status status = store_token(suite->session, &hash, &suite->arena, &token);
     if (status != STATUS_NOT_FOUND)
         assert_ok(status);
     return status == STATUS_OK;
@@ -66,10 +66,10 @@ static void a_token_is_found_as_it_was_added_though_it_expired(void **state) {
         .ends_ms = 9,
     };
     struct token found;
-    assert_int_equal(store_token(suite->view, &added.hash, &suite->arena, &found),
+    assert_int_equal(store_token(suite->session, &added.hash, &suite->arena, &found),
                      STATUS_NOT_FOUND);
     add_token(suite, &added);
-    assert_ok(store_token(suite->view, &added.hash, &suite->arena, &found));
+    assert_ok(store_token(suite->session, &added.hash, &suite->arena, &found));
     assert_memory_equal(&found.hash, &added.hash, sizeof added.hash);
     assert_int_equal(found.kind, added.kind);
     assert_int_equal(found.user_id, added.user_id);
@@ -86,10 +86,10 @@ static void a_second_token_of_one_hash_is_not_kept(void **state) {
     struct token first = token_of("a", TOKEN_ACCESS, 1), second = token_of("a", TOKEN_REFRESH, 2);
     struct token found;
     add_token(suite, &first);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_int_equal(store_add_token(tx, &second), STATUS_BROKEN);
     suite_roll_back(suite);
-    assert_ok(store_token(suite->view, &first.hash, &suite->arena, &found));
+    assert_ok(store_token(suite->session, &first.hash, &suite->arena, &found));
     assert_int_equal(found.kind, TOKEN_ACCESS);
 }
 
@@ -108,7 +108,7 @@ static void a_token_that_was_dropped_is_gone_and_no_other(void **state) {
     struct token a = token_of("a", TOKEN_ACCESS, 1), b = token_of("b", TOKEN_REFRESH, 1);
     add_token(suite, &a);
     add_token(suite, &b);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_drop_token(tx, &a.hash));
     assert_ok(suite_commit(suite));
     assert_string_equal(those_there(suite, "ab"), "b");
@@ -119,13 +119,13 @@ static void a_refresh_token_that_was_spent_is_known_as_such(void **state) {
     struct token a = token_of("a", TOKEN_REFRESH, 1), b = token_of("b", TOKEN_REFRESH, 1), found;
     add_token(suite, &a);
     add_token(suite, &b);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_spend_token(tx, &a.hash));
     assert_ok(suite_commit(suite));
-    assert_ok(store_token(suite->view, &a.hash, &suite->arena, &found));
+    assert_ok(store_token(suite->session, &a.hash, &suite->arena, &found));
     assert_int_equal(found.kind, TOKEN_SPENT);
     assert_int_equal(found.family, 1);
-    assert_ok(store_token(suite->view, &b.hash, &suite->arena, &found));
+    assert_ok(store_token(suite->session, &b.hash, &suite->arena, &found));
     assert_int_equal(found.kind, TOKEN_REFRESH);
 }
 
@@ -137,7 +137,7 @@ static void what_was_spent_stays_until_its_client_has_no_refresh_token(void **st
     add_token(suite, &a);
     add_token(suite, &b);
     add_token(suite, &c);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_spend_token(tx, &a.hash));
     assert_ok(store_has_spent(tx, 1, 1));
     assert_int_equal(store_has_spent(tx, 1, 2), STATUS_NOT_FOUND);
@@ -174,7 +174,7 @@ static void add_families(struct suite *suite) {
 static void a_family_ends_with_all_that_rests_on_it(void **state) {
     struct suite *suite = *state;
     add_families(suite);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_end_family(tx, 1));
     assert_ok(suite_commit(suite));
     assert_string_equal(those_there(suite, "abcdefgh"), "efgh");
@@ -198,7 +198,7 @@ static void a_family_ends_by_the_id_of_its_refresh_token(void **state) {
             continue;
         assert_text(value_as_text(&shown.values[REFRESH_TOKEN_Subject]),
                     TEXT("user1001@example.com"));
-        struct store_view *tx = suite_write(suite);
+        struct store_tx *tx = suite_write(suite);
         assert_ok(store_end_family_of(tx, page->ids[i]));
         assert_ok(suite_commit(suite));
     }
@@ -208,7 +208,7 @@ static void a_family_ends_by_the_id_of_its_refresh_token(void **state) {
 static void revoking_all_of_a_user_ends_what_rests_on_his_password_too(void **state) {
     struct suite *suite = *state;
     add_families(suite);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_revoke_all(tx, USER));
     assert_ok(suite_commit(suite));
     assert_string_equal(those_there(suite, "abcdefgh"), "h");
@@ -220,7 +220,7 @@ static void revoking_a_clients_tokens_of_a_kind_ends_nothing_else(void **state) 
     add_families(suite);
     other.client_id = TEXT("others");
     add_token(suite, &other);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_revoke_client(tx, USER, TEXT("tests"), TOKEN_ACCESS));
     assert_ok(suite_commit(suite));
     assert_string_equal(those_there(suite, "abcdefghi"), "bcfghi");
@@ -236,10 +236,10 @@ static void set_nothing_that_matters(struct record *user) {
     user->values[USER_FullName] = value_text(TEXT("Another"));
 }
 
-static enum status change_user(struct store_view *tx, struct suite *suite,
+static enum status change_user(struct store_tx *tx, struct suite *suite,
                                void (*change)(struct record *)) {
     struct record before, after;
-    assert_ok(store_load(tx, &user_table, USER, &suite->arena, &before));
+    assert_ok(store_load(tx->session, &user_table, USER, &suite->arena, &before));
     after = suite_next(suite, &before);
     change(&after);
     return store_update(tx, &before, &after, &suite_author);
@@ -264,11 +264,11 @@ enum deed {
     DEEDS
 };
 
-static enum status do_deed(struct store_view *tx, struct suite *suite, enum deed deed) {
+static enum status do_deed(struct store_tx *tx, struct suite *suite, enum deed deed) {
     struct token_hash hash = hash_of("a");
     struct token token = token_of(deed == ADD_TOKEN ? "new" : "a", TOKEN_ACCESS, 1);
     struct record user, next, role = suite_record(suite, &role_table, 1);
-    assert_ok(store_load(tx, &user_table, USER, &suite->arena, &user));
+    assert_ok(store_load(tx->session, &user_table, USER, &suite->arena, &user));
     next = suite_next(suite, &user);
     switch (deed) {
     case UPDATE_ACCESS: return change_user(tx, suite, set_flag);
@@ -295,21 +295,22 @@ static void the_epoch_grows_by_one_with_what_decides_who_may_do_what(void **stat
     struct suite *suite = *state;
     for (enum deed deed = 0; deed < DEEDS; deed++) {
         const bool decides = deed < DECIDES;
-        if (store_exists(suite->view, &user_table, USER) == STATUS_NOT_FOUND)
+        if (store_exists(suite->session, &user_table, USER) == STATUS_NOT_FOUND)
             suite_add_users(suite, USER, 1);
         uint64_t before = store_access_epoch(suite->store);
-        struct store_view *tx = suite_write(suite);
-        assert_true(store_access_stands(tx, before));
-        assert_false(store_access_changes(tx)); /* the one before was another transaction */
+        struct store_tx *tx = suite_write(suite);
+        assert_true(store_access_stands(tx->session, before));
+        assert_false(
+            store_access_changes(tx->session)); /* the one before was another transaction */
         assert_ok(do_deed(tx, suite, deed));
-        assert_int_equal(store_access_changes(tx), decides);
-        assert_int_equal(store_access_stands(tx, before), !decides);
-        assert_true(store_access_stands(suite->view, before)); /* nothing is committed yet */
-        assert_false(store_access_changes(suite->view));
+        assert_int_equal(store_access_changes(tx->session), decides);
+        assert_int_equal(store_access_stands(tx->session, before), !decides);
+        assert_true(store_access_stands(suite->session, before)); /* nothing is committed yet */
+        assert_false(store_access_changes(suite->session));
         assert_ok(suite_commit(suite));
         assert_int_equal(store_access_epoch(suite->store), before + decides);
-        assert_int_equal(store_access_stands(suite->view, before), !decides);
-        assert_true(store_access_stands(suite->view, before + decides));
+        assert_int_equal(store_access_stands(suite->session, before), !decides);
+        assert_true(store_access_stands(suite->session, before + decides));
     }
 }
 
@@ -317,11 +318,11 @@ static void the_epoch_does_not_grow_with_what_was_not_kept(void **state) {
     struct suite *suite = *state;
     suite_add_users(suite, USER, 1);
     uint64_t before = store_access_epoch(suite->store);
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_revoke_all(tx, USER));
     suite_roll_back(suite);
     assert_int_equal(store_access_epoch(suite->store), before);
-    assert_true(store_access_stands(suite->view, before));
+    assert_true(store_access_stands(suite->session, before));
 }
 
 /* Each field by itself. */
@@ -360,7 +361,7 @@ static void add_repeat(struct suite *suite, struct repeat repeat, int64_t record
     repeat.record_id = record;
     repeat.at_ms = at_ms;
     repeat.author = TEXT("caller@example.com");
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_add_repeat(tx, &repeat));
     assert_ok(suite_commit(suite));
 }
@@ -368,7 +369,7 @@ static void add_repeat(struct suite *suite, struct repeat repeat, int64_t record
 /* The record that a key was used for, or 0. */
 static int64_t record_of(struct suite *suite, int64_t caller, struct text key, int64_t since_ms) {
     struct repeat repeat = repeat_of(caller, key);
-    enum status status = store_find_repeat(suite->view, &repeat, since_ms, &suite->arena);
+    enum status status = store_find_repeat(suite->session, &repeat, since_ms, &suite->arena);
     if (status == STATUS_NOT_FOUND)
         return 0;
     assert_ok(status);
@@ -410,7 +411,7 @@ static void a_later_use_stands_in_the_place_of_the_one_before(void **state) {
 
 static bool drop_outdated(struct suite *suite, struct outdated outdated, int limit) {
     bool more = false;
-    struct store_view *tx = suite_write(suite);
+    struct store_tx *tx = suite_write(suite);
     assert_ok(store_drop_outdated(tx, &outdated, limit, &more));
     assert_ok(suite_commit(suite));
     return more;

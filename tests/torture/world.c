@@ -177,10 +177,11 @@ static void change_record(const struct job *job, struct record *record, bool is_
         values[USER_AvatarFileName] = value_null();
 }
 
-static enum status write_record(struct store_view *tx, const struct job *job, struct arena *arena) {
+static enum status write_record(struct store_tx *tx, const struct job *job, struct arena *arena) {
     struct record before, after;
     struct author author = { arena_printf(arena, "%u", job->number), NOW_MS };
-    enum status status = store_load(tx, &user_table, FIRST_ID + job->person, arena, &before);
+    enum status status =
+        store_load(tx->session, &user_table, FIRST_ID + job->person, arena, &before);
     if (status == STATUS_NOT_FOUND) {
         struct person nobody = { .version = 1 };
         after = record_of(&nobody, job->person, arena);
@@ -195,7 +196,7 @@ static enum status write_record(struct store_view *tx, const struct job *job, st
     return store_update(tx, &before, &after, &author);
 }
 
-static enum status write_avatar(struct store_view *tx, const struct job *job, struct arena *arena) {
+static enum status write_avatar(struct store_tx *tx, const struct job *job, struct arena *arena) {
     struct avatar avatar = { TEXT("image/png"), { 0 } };
     if (job->picture == KEEP_AVATAR)
         return STATUS_OK;
@@ -205,7 +206,7 @@ static enum status write_avatar(struct store_view *tx, const struct job *job, st
                             job->picture == SET_AVATAR ? &avatar : NULL);
 }
 
-static enum status write_session(struct store_view *tx, const struct job *job) {
+static enum status write_session(struct store_tx *tx, const struct job *job) {
     struct token token = { .hash = hash_of(job->number),
                            .kind = TOKEN_REFRESH,
                            .user_id = FIRST_ID + job->person,
@@ -225,7 +226,7 @@ static enum status write_session(struct store_view *tx, const struct job *job) {
     return status;
 }
 
-static enum status run_job(struct store_view *tx, struct store_command *command) {
+static enum status run_job(struct store_tx *tx, struct store_command *command) {
     const struct job *job = (struct job *)command;
     struct arena arena = { 0 };
     if (job->conduct == REFUSES)
@@ -287,7 +288,7 @@ struct gate {
     sem_t opened, finished;
 };
 
-static enum status hold_writer(struct store_view *tx, struct store_command *command) {
+static enum status hold_writer(struct store_tx *tx, struct store_command *command) {
     (void)tx;
     wait_for(&((struct gate *)command)->opened);
     return STATUS_OK;
@@ -372,11 +373,11 @@ static void look_at(void *argument, const struct avatar *avatar) {
     look->is_same = text_equal(avatar->content, look->wanted);
 }
 
-static bool same_avatar(struct world *world, struct store_view *view, unsigned which,
+static bool same_avatar(struct world *world, struct store_session *session, unsigned which,
                         struct arena *arena) {
     const struct person *person = &world->people[which];
     struct look look = { .wanted = person->avatar ? blob_of(arena, person->avatar) : TEXT("") };
-    enum status status = store_avatar(view, FIRST_ID + which, look_at, &look);
+    enum status status = store_avatar(session, FIRST_ID + which, look_at, &look);
     if (!person->avatar)
         return status == STATUS_NOT_FOUND || differs(world, "person %u has an avatar", which);
     if (status == STATUS_OK && look.is_same)
@@ -384,32 +385,33 @@ static bool same_avatar(struct world *world, struct store_view *view, unsigned w
     return differs(world, "person %u has not the avatar of job %u", which, person->avatar);
 }
 
-static bool same_token(struct world *world, struct store_view *view, unsigned which,
+static bool same_token(struct world *world, struct store_session *session, unsigned which,
                        struct arena *arena) {
     const struct person *person = &world->people[which];
     struct token_hash hash = hash_of(person->token);
     struct token token;
     if (!person->token)
         return true; /* the count shows that there is no other token */
-    if (store_token(view, &hash, arena, &token) == STATUS_OK && token.user_id == FIRST_ID + which &&
+    if (store_token(session, &hash, arena, &token) == STATUS_OK &&
+        token.user_id == FIRST_ID + which &&
         token.kind == (person->token_is_spent ? TOKEN_SPENT : TOKEN_REFRESH))
         return true;
     return differs(world, "person %u has not the token of job %u", which, person->token);
 }
 
-static bool same_person(struct world *world, struct store_view *view, unsigned which) {
+static bool same_person(struct world *world, struct store_session *session, unsigned which) {
     const struct person *person = &world->people[which];
     struct arena arena = { 0 };
     struct record found, expected = record_of(person, which, &arena);
-    enum status status = store_load(view, &user_table, FIRST_ID + which, &arena, &found);
+    enum status status = store_load(session, &user_table, FIRST_ID + which, &arena, &found);
     bool same;
     if (person->exists)
         same = status == STATUS_OK ? same_record(world, &expected, &found)
                                    : differs(world, "person %u cannot be loaded", which);
     else
         same = status == STATUS_NOT_FOUND || differs(world, "person %u is there", which);
-    same =
-        same && same_avatar(world, view, which, &arena) && same_token(world, view, which, &arena);
+    same = same && same_avatar(world, session, which, &arena) &&
+           same_token(world, session, which, &arena);
     arena_close(&arena);
     return same;
 }
@@ -535,12 +537,12 @@ static bool settle_journal(struct world *world, sqlite3 *db, enum doubt doubt) {
 bool world_settle(struct world *world, enum doubt doubt) {
     struct connection *beside = open_beside(world);
     sqlite3 *db = beside->db;
-    struct store_view *view = store_view_open(world->store);
-    bool fits = (view != NULL || differs(world, "no view can be opened")) && is_whole(world, db) &&
-                settle_journal(world, db, doubt) && same_counts(world, db);
+    struct store_session *session = store_session_open(world->store);
+    bool fits = (session != NULL || differs(world, "no session can be opened")) &&
+                is_whole(world, db) && settle_journal(world, db, doubt) && same_counts(world, db);
     for (unsigned i = 0; fits && i < PEOPLE; i++)
-        fits = same_person(world, view, i);
-    store_view_close(view);
+        fits = same_person(world, session, i);
+    store_session_close(session);
     session_close(beside);
     return fits;
 }

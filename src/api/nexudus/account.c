@@ -19,7 +19,7 @@ static const char unknown_members[] =
 #undef MEMBER
     "}";
 
-static enum status add_default_business(struct store_view *session, const struct record *user,
+static enum status add_default_business(struct store_session *session, const struct record *user,
                                         struct buffer *body) {
     const struct value *id = &user->values[USER_DefaultBusinessId];
     struct record business;
@@ -34,7 +34,7 @@ static enum status add_default_business(struct store_view *session, const struct
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status add_account(struct store_view *session, struct request *request) {
+static enum status add_account(struct store_session *session, struct request *request) {
     struct buffer *body = request->exchange->state;
     struct record user;
     enum status status =
@@ -73,7 +73,7 @@ struct validation {
     struct record user; /* whose password was right */
 };
 
-static enum status load_user(struct store_view *session, struct request *request) {
+static enum status load_user(struct store_session *session, struct request *request) {
     struct validation *validation = request->exchange->state;
     return store_load(session, &user_table, validation->sign_in.user_id, request->arena,
                       &validation->user);
@@ -148,7 +148,7 @@ struct reset {
     struct text new_password;
 };
 
-static enum status decide_bearer(struct store_view *session, struct request *request) {
+static enum status decide_bearer(struct store_session *session, struct request *request) {
     struct reset *reset = request->exchange->state;
     return auth_decide(&request->app->auth, session, request->arena, &reset->bearer);
 }

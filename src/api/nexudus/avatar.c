@@ -121,7 +121,7 @@ static void reply_picture(struct exchange *exchange, const struct picture *pictu
     reply_header(exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
 }
 
-static enum status read_picture(struct store_view *session, struct request *request) {
+static enum status read_picture(struct store_session *session, struct request *request) {
     return store_avatar(session, request->id, take, request->exchange->state);
 }
 

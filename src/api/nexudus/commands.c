@@ -67,7 +67,7 @@ static bool reserve_reply(const struct running *running) {
     return arena_reserve(running->request->arena, size);
 }
 
-static enum status run_running(struct store_view *tx, struct store_command *command) {
+static enum status run_running(struct store_tx *tx, struct store_command *command) {
     struct running *running = (struct running *)command;
     enum status status = command_batch_run(&running->batch, tx);
     return status == STATUS_OK && reserve_reply(running) ? STATUS_OK : STATUS_BROKEN;

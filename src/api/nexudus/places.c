@@ -37,7 +37,7 @@ struct place {
     int64_t id;
 };
 
-static enum status find_place(struct store_view *session, struct request *request) {
+static enum status find_place(struct store_session *session, struct request *request) {
     struct place *place = request->exchange->state;
     return store_find_business(session, place->asked, &place->id);
 }

@@ -15,7 +15,7 @@ struct shown {
     int64_t version;
 };
 
-static enum status show(struct store_view *session, struct request *request) {
+static enum status show(struct store_session *session, struct request *request) {
     struct shown *shown = request->exchange->state;
     return store_show(session, request->route->resource->table, request->id, &shown->body,
                       &shown->version);

@@ -310,16 +310,16 @@ static void search_ended(struct exchange *exchange) {
     reply_page(search, search->command.status);
 }
 
-static enum status run_search(struct store_view *view, struct store_command *command) {
+static enum status run_search(struct store_session *session, struct store_command *command) {
     struct search_request *search = (struct search_request *)command;
-    return store_search(view, &search->wanted, &search->result);
+    return store_search(session, &search->wanted, &search->result);
 }
 
 static void resume_search(struct store_command *command) {
     exchange_resume(((struct search_request *)command)->request->exchange);
 }
 
-static enum status search_quickly(struct store_view *session, struct request *request) {
+static enum status search_quickly(struct store_session *session, struct request *request) {
     struct search_request *search = request->exchange->state;
     return store_search_quickly(session, &search->wanted, &search->result);
 }
@@ -334,7 +334,7 @@ static void reply_or_search_on(struct request *request, enum status status) {
 
 static void start_search(struct search_request *search) {
     struct request *request = search->request;
-    search->command = (struct store_command){ .run = run_search, .done = resume_search };
+    search->command = (struct store_command){ .read = run_search, .done = resume_search };
     search->result.json = &search->body;
     buffer_init(&search->body, request->arena, BODY_EXPECTED);
     buffer_add(&search->body, search->is_batch ? TEXT("[") : TEXT("{\"Records\":["));

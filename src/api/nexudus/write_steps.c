@@ -47,7 +47,7 @@ static enum status read_body(struct request *request) {
     return status == STATUS_OK ? mutation_validate(mutation, request->id) : status;
 }
 
-static enum status ask_idempotency(struct store_view *session, struct request *request) {
+static enum status ask_idempotency(struct store_session *session, struct request *request) {
     return idempotency_find(((struct write *)request->exchange->state)->mutation, session);
 }
 
@@ -66,7 +66,7 @@ static enum status idempotency_found(struct request *request, enum status status
     return status;
 }
 
-static enum status ask_decision(struct store_view *session, struct request *request) {
+static enum status ask_decision(struct store_session *session, struct request *request) {
     return mutation_decide(((struct write *)request->exchange->state)->mutation, session);
 }
 
@@ -85,7 +85,7 @@ static enum status seal_fields(struct request *request) {
 /* ---- The transaction ---- */
 
 /* The room for the reply is made before the commit. */
-static enum status run_write(struct store_view *tx, struct store_command *command) {
+static enum status run_write(struct store_tx *tx, struct store_command *command) {
     struct write *write = (struct write *)command;
     enum status status = mutation_run(write->mutation, tx);
     return status == STATUS_OK && !reply_prepare(write->request) ? STATUS_BROKEN : status;

@@ -17,7 +17,7 @@ struct probe {
     struct request *request;
 };
 
-static enum status run_probe(struct store_view *tx, struct store_command *command) {
+static enum status run_probe(struct store_tx *tx, struct store_command *command) {
     (void)command;
     return store_try_room(tx);
 }

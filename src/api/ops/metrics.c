@@ -227,7 +227,7 @@ static void add_sign_ins(struct buffer *body, const struct sign_in_counts *count
             (unsigned long long)atomic_load_explicit(&counts->of[i], memory_order_relaxed));
 }
 
-static enum status count_pending(struct store_view *session, struct request *request) {
+static enum status count_pending(struct store_session *session, struct request *request) {
     return store_count_pending(session, request->exchange->state);
 }
 

@@ -70,7 +70,7 @@ void connection_close(struct connection *connection) {
 
 /* ---- Statements ---- */
 
-struct sql_statement *sql_prepare(struct store_view *session, const char *sql) {
+struct sql_statement *sql_prepare(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
     struct sql_statement *statement = calloc(1, sizeof *statement);
     if (!statement)
@@ -94,7 +94,7 @@ void sql_again(struct sql_statement *statement) {
     (void)sqlite3_reset(statement->handle); /* repeats an error already handled */
 }
 
-static struct sql_statement *ready(struct store_view *session, struct sql_statement **slot,
+static struct sql_statement *ready(struct store_session *session, struct sql_statement **slot,
                                    const char *sql) {
     if (*slot)
         sql_again(*slot);
@@ -103,7 +103,7 @@ static struct sql_statement *ready(struct store_view *session, struct sql_statem
     return *slot;
 }
 
-struct sql_statement *sql_statement(struct store_view *session, enum statement which) {
+struct sql_statement *sql_statement(struct store_session *session, enum statement which) {
     return ready(session, &connection_of(session)->statements[which], statement_sql[which]);
 }
 
@@ -121,7 +121,7 @@ static bool has_text(const struct sql_statement *statement, const char *sql) {
     return statement && strcmp(sqlite3_sql(statement->handle), sql) == 0;
 }
 
-struct sql_statement *sql_text_statement(struct store_view *session, const char *sql) {
+struct sql_statement *sql_text_statement(struct store_session *session, const char *sql) {
     struct sql_statement **kept = connection_of(session)->texts, *found;
     int at = 0;
     while (at < TEXT_STATEMENTS - 1 && kept[at] && !has_text(kept[at], sql))
@@ -168,7 +168,7 @@ void sql_done(struct sql_statement *statement) {
         (void)sqlite3_reset(statement->handle); /* repeats the error of the step */
 }
 
-enum status sql_run(struct store_view *session, const char *sql) {
+enum status sql_run(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
     if (sqlite3_exec(connection->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return STATUS_OK;
@@ -176,7 +176,7 @@ enum status sql_run(struct store_view *session, const char *sql) {
     return STATUS_BROKEN;
 }
 
-const char *sql_error(struct store_view *session) {
+const char *sql_error(struct store_session *session) {
     return sqlite3_errmsg(connection_of(session)->db);
 }
 

@@ -34,7 +34,7 @@ enum connection_statement {
 };
 
 struct connection {
-    struct store_view session; /* first, see connection_of */
+    struct store_session session; /* first, see connection_of */
     sqlite3 *db;
     struct sql_statement *statements[STATEMENTS];
     struct sql_statement *own[CONNECTION_STATEMENTS];
@@ -56,7 +56,7 @@ struct connection {
     enum status ended_as; /* why a statement was ended early */
 };
 
-static inline struct connection *connection_of(struct store_view *session) {
+static inline struct connection *connection_of(struct store_session *session) {
     _Static_assert(offsetof(struct connection, session) == 0, "a session is a connection");
     return (struct connection *)session;
 }

@@ -63,8 +63,8 @@ static bool has_room(struct store *store) {
     return !refused || store->had_room;
 }
 
-enum status store_try_room(struct store_view *tx) {
-    return has_room(tx->store) ? STATUS_OK : STATUS_UNAVAILABLE;
+enum status store_try_room(struct store_tx *tx) {
+    return has_room(tx->session->store) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
 /* ---- What it refused ---- */

@@ -20,26 +20,26 @@ static const struct author author = { { "test", 4 }, NOW_MS };
 
 /* ---- queues ---- */
 
-static struct store_view *opened(void) {
+static struct store_session *opened(void) {
     struct connection *connection =
         session_open(NULL, "", true); /* a database that nobody else sees */
     assert_non_null(connection);
-    struct store_view *view = &connection->session;
-    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
-    return view;
+    struct store_session *session = &connection->session;
+    assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);
+    return session;
 }
 
-static void add_hook(struct store_view *view, bool is_active) {
+static void add_hook(struct store_session *session, bool is_active) {
     char sql[256];
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO web_hooks (Id, Version, BusinessId, Name, URL, Action, Active)"
                    " VALUES (%d, 1, 1, '', 'http://127.0.0.1:9/', 1002, %d)",
                    HOOK, is_active);
-    assert_int_equal(sql_run(view, sql), STATUS_OK);
+    assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
 /* To HOOK, of USER. `next`: its NextAttempt, as SQL. */
-static void add_delivery(struct store_view *view, int id, enum delivery_status status,
+static void add_delivery(struct store_session *session, int id, enum delivery_status status,
                          const char *next) {
     char sql[384];
     (void)snprintf(sql, sizeof sql,
@@ -47,14 +47,15 @@ static void add_delivery(struct store_view *view, int id, enum delivery_status s
                    "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                    " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, %d, %s)",
                    id, id, HOOK, USER, (int)status, id, next);
-    assert_int_equal(sql_run(view, sql), STATUS_OK);
+    assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
 /* Its Status, and its NextAttempt, 0 for none. */
-static void assert_is(struct store_view *view, int id, enum delivery_status status, int64_t next) {
+static void assert_is(struct store_session *session, int id, enum delivery_status status,
+                      int64_t next) {
     struct sql_statement *statement;
     statement =
-        sql_prepare(view, "SELECT Status, NextAttempt FROM web_hook_deliveries WHERE Id = ?1");
+        sql_prepare(session, "SELECT Status, NextAttempt FROM web_hook_deliveries WHERE Id = ?1");
     assert_non_null(statement);
     sql_bind_integer(statement, 1, id);
     assert_int_equal(sql_step(statement), STATUS_OK);
@@ -67,16 +68,18 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
     static const int64_t next_ms[] = { NOW_MS + 5, 0 }; /* not the last attempt, and the last */
     (void)state;
     for (size_t i = 0; i < sizeof next_ms / sizeof next_ms[0]; i++) {
-        struct store_view *view = opened();
+        struct store_session *session = opened();
         const struct delivery delivery = { .id = 1, .hook_id = HOOK, .entity_id = USER };
         const struct delivery_attempt failed = { NOW_MS, next_ms[i], TEXT("it failed") };
-        add_hook(view, false);
-        add_delivery(view, 1, DELIVERY_PENDING, "1");
-        assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, 10), STATUS_OK);
-        assert_is(view, 1, DELIVERY_CANCELLED, 0);
-        assert_int_equal(store_not_delivered(view, &delivery, &failed), STATUS_OK);
-        assert_is(view, 1, DELIVERY_CANCELLED, 0);
-        store_view_close(view);
+        add_hook(session, false);
+        add_delivery(session, 1, DELIVERY_PENDING, "1");
+        assert_int_equal(store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, 10),
+                         STATUS_OK);
+        assert_is(session, 1, DELIVERY_CANCELLED, 0);
+        assert_int_equal(store_not_delivered(&(struct store_tx){ session }, &delivery, &failed),
+                         STATUS_OK);
+        assert_is(session, 1, DELIVERY_CANCELLED, 0);
+        store_session_close(session);
     }
 }
 
@@ -85,18 +88,19 @@ static void whatever_ends_the_first_of_a_queue_promotes_the_next(void **state) {
     const struct delivery_attempt last = { NOW_MS, 0, TEXT("it failed") };
     (void)state;
     for (int arrives = 0; arrives < 2; arrives++) {
-        struct store_view *view = opened();
-        add_hook(view, true);
-        add_delivery(view, 1, DELIVERY_PENDING, "1");
-        add_delivery(view, 2, DELIVERY_PENDING, "NULL");
-        add_delivery(view, 3, DELIVERY_PENDING, "NULL");
-        enum status status = arrives ? store_delivered(view, &first, NOW_MS)
-                                     : store_not_delivered(view, &first, &last);
+        struct store_session *session = opened();
+        add_hook(session, true);
+        add_delivery(session, 1, DELIVERY_PENDING, "1");
+        add_delivery(session, 2, DELIVERY_PENDING, "NULL");
+        add_delivery(session, 3, DELIVERY_PENDING, "NULL");
+        enum status status =
+            arrives ? store_delivered(&(struct store_tx){ session }, &first, NOW_MS)
+                    : store_not_delivered(&(struct store_tx){ session }, &first, &last);
         assert_int_equal(status, STATUS_OK);
-        assert_is(view, 1, arrives ? DELIVERY_DELIVERED : DELIVERY_FAILED, 0);
-        assert_is(view, 2, DELIVERY_PENDING, NOW_MS);
-        assert_is(view, 3, DELIVERY_PENDING, 0);
-        store_view_close(view);
+        assert_is(session, 1, arrives ? DELIVERY_DELIVERED : DELIVERY_FAILED, 0);
+        assert_is(session, 2, DELIVERY_PENDING, NOW_MS);
+        assert_is(session, 3, DELIVERY_PENDING, 0);
+        store_session_close(session);
     }
 }
 
@@ -104,16 +108,16 @@ static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **stat
     struct arena arena = { 0 };
     struct record young;
     (void)state;
-    struct store_view *view = opened();
-    add_hook(view, true);
-    add_delivery(view, 1, DELIVERY_PENDING, "5000000");
-    add_delivery(view, 2, DELIVERY_DELIVERED, "NULL");
-    assert_int_equal(store_load(view, &web_hook_delivery_table, 2, &arena, &young), STATUS_OK);
-    assert_int_equal(store_redeliver(view, &young, NOW_MS), STATUS_OK);
-    assert_is(view, 1, DELIVERY_PENDING, 5000000);
-    assert_is(view, 2, DELIVERY_PENDING, 0);
+    struct store_session *session = opened();
+    add_hook(session, true);
+    add_delivery(session, 1, DELIVERY_PENDING, "5000000");
+    add_delivery(session, 2, DELIVERY_DELIVERED, "NULL");
+    assert_int_equal(store_load(session, &web_hook_delivery_table, 2, &arena, &young), STATUS_OK);
+    assert_int_equal(store_redeliver(&(struct store_tx){ session }, &young, NOW_MS), STATUS_OK);
+    assert_is(session, 1, DELIVERY_PENDING, 5000000);
+    assert_is(session, 2, DELIVERY_PENDING, 0);
     arena_close(&arena);
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void those_due_for_longest_come_first(void **state) {
@@ -121,20 +125,20 @@ static void those_due_for_longest_come_first(void **state) {
     struct due_deliveries due;
     const struct due_query query = { HOOK, NOW_MS, 100 };
     (void)state;
-    struct store_view *view = opened();
-    add_hook(view, true);
+    struct store_session *session = opened();
+    add_hook(session, true);
     for (int id = 1; id <= DUE_MAX + 3; id++) {
         char next[16];
         (void)snprintf(next, sizeof next, "%d", 1000 - id);
-        add_delivery(view, id, DELIVERY_PENDING, next);
+        add_delivery(session, id, DELIVERY_PENDING, next);
     }
-    assert_int_equal(sql_run(view, "UPDATE web_hook_deliveries SET EntityId = Id"), STATUS_OK);
-    assert_int_equal(store_due_deliveries(view, &query, &arena, &due), STATUS_OK);
+    assert_int_equal(sql_run(session, "UPDATE web_hook_deliveries SET EntityId = Id"), STATUS_OK);
+    assert_int_equal(store_due_deliveries(session, &query, &arena, &due), STATUS_OK);
     assert_int_equal(due.count, DUE_MAX);
     for (unsigned i = 0; i < due.count; i++)
         assert_int_equal(due.list[i].id, DUE_MAX + 3 - i);
     arena_close(&arena);
-    store_view_close(view);
+    store_session_close(session);
 }
 
 /* ---- cancelling ---- */
@@ -142,25 +146,25 @@ static void those_due_for_longest_come_first(void **state) {
 enum { QUEUES = 4, DELIVERIES = 17, AT_ONCE = 5 };
 
 /* The first of each queue (the deliveries of a webhook and a user) is foreseen. */
-static void add_queues(struct store_view *view) {
+static void add_queues(struct store_session *session) {
     for (int id = 1; id <= DELIVERIES; id++) {
         char sql[256];
         (void)snprintf(sql, sizeof sql,
                        "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                        " NextAttempt) VALUES (%d, 1, %d, %d, 1, %s)",
                        id, HOOK, id % QUEUES, id <= QUEUES ? "0" : "NULL");
-        assert_int_equal(sql_run(view, sql), STATUS_OK);
+        assert_int_equal(sql_run(session, sql), STATUS_OK);
     }
 }
 
 /* Returns how many are pending. Of what is left of a queue the first one is foreseen, and no other.
  */
-static int assert_queues_begin(struct store_view *view) {
+static int assert_queues_begin(struct store_session *session) {
     struct sql_statement *statement;
     bool has_begun[QUEUES] = { false };
     int pending = 0;
-    statement = sql_prepare(view, "SELECT EntityId, NextAttempt IS NOT NULL FROM"
-                                  " web_hook_deliveries WHERE Status = 1 ORDER BY Id");
+    statement = sql_prepare(session, "SELECT EntityId, NextAttempt IS NOT NULL FROM"
+                                     " web_hook_deliveries WHERE Status = 1 ORDER BY Id");
     assert_non_null(statement);
     for (; sql_step(statement) == STATUS_OK; pending++) {
         int queue = sql_integer(statement, 0);
@@ -173,25 +177,28 @@ static int assert_queues_begin(struct store_view *view) {
 
 static void what_is_cancelled_in_parts_leaves_queues_that_begin(void **state) {
     (void)state;
-    struct store_view *view = opened();
-    add_queues(view);
-    assert_int_equal(assert_queues_begin(view), DELIVERIES);
+    struct store_session *session = opened();
+    add_queues(session);
+    assert_int_equal(assert_queues_begin(session), DELIVERIES);
     for (int left = DELIVERIES; left > 0;) {
-        assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, AT_ONCE), STATUS_OK);
+        assert_int_equal(
+            store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, AT_ONCE),
+            STATUS_OK);
         left = left > AT_ONCE ? left - AT_ONCE : 0;
-        assert_int_equal(assert_queues_begin(view), left);
+        assert_int_equal(assert_queues_begin(session), left);
     }
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void nothing_is_cancelled_of_a_webhook_that_is_active_again(void **state) {
     (void)state;
-    struct store_view *view = opened();
-    add_hook(view, true);
-    add_delivery(view, 1, DELIVERY_PENDING, "1");
-    assert_int_equal(store_cancel_deliveries(view, HOOK, NOW_MS, 10), STATUS_OK);
-    assert_is(view, 1, DELIVERY_PENDING, 1);
-    store_view_close(view);
+    struct store_session *session = opened();
+    add_hook(session, true);
+    add_delivery(session, 1, DELIVERY_PENDING, "1");
+    assert_int_equal(store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, 10),
+                     STATUS_OK);
+    assert_is(session, 1, DELIVERY_PENDING, 1);
+    store_session_close(session);
 }
 
 /* ---- a group that is rolled back ---- */
@@ -222,7 +229,7 @@ static void finish(struct store_command *command) {
 }
 
 static void begin(struct step *step,
-                  enum status (*run)(struct store_view *, struct store_command *)) {
+                  enum status (*run)(struct store_tx *, struct store_command *)) {
     *step =
         (struct step){ .command = { .on_behalf_of = &store_nobody, .run = run, .done = finish } };
     assert_int_equal(sem_init(&step->begun, 0, 0), 0);
@@ -270,7 +277,7 @@ static struct record new_hook(struct arena *arena) {
     return hook;
 }
 
-static enum status add_both(struct store_view *tx, struct store_command *command) {
+static enum status add_both(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record user = new_user(&arena), hook = new_hook(&arena);
     (void)command;
@@ -281,7 +288,7 @@ static enum status add_both(struct store_view *tx, struct store_command *command
     return status;
 }
 
-static enum status hold_writer(struct store_view *tx, struct store_command *command) {
+static enum status hold_writer(struct store_tx *tx, struct store_command *command) {
     struct step *gate = (struct step *)command;
     (void)tx;
     (void)sem_post(&gate->begun);
@@ -290,23 +297,23 @@ static enum status hold_writer(struct store_view *tx, struct store_command *comm
 }
 
 /* The second time, by itself, it fails before it looks at anything, as when memory is short. */
-static enum status delete_hook_once(struct store_view *tx, struct store_command *command) {
+static enum status delete_hook_once(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record hook;
     if (((struct step *)command)->runs++)
         return STATUS_BROKEN;
-    enum status status = store_load(tx, &web_hook_table, HOOK, &arena, &hook);
+    enum status status = store_load(tx->session, &web_hook_table, HOOK, &arena, &hook);
     if (status == STATUS_OK)
         status = store_delete(tx, &hook, &author);
     arena_close(&arena);
     return status;
 }
 
-static enum status change_user(struct store_view *tx, struct store_command *command) {
+static enum status change_user(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record before, after;
     (void)command;
-    enum status status = store_load(tx, &user_table, USER, &arena, &before);
+    enum status status = store_load(tx->session, &user_table, USER, &arena, &before);
     if (status == STATUS_OK) {
         after = record_next(&before, &arena);
         assert_non_null(after.values);
@@ -317,7 +324,7 @@ static enum status change_user(struct store_view *tx, struct store_command *comm
     return status;
 }
 
-static enum status spoil(struct store_view *tx, struct store_command *command) {
+static enum status spoil(struct store_tx *tx, struct store_command *command) {
     (void)tx;
     (void)command;
     return STATUS_BROKEN;
@@ -352,11 +359,11 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
     assert_int_equal(end(&change), STATUS_OK);
     assert_int_equal(end(&spoiler), STATUS_BROKEN);
     assert_int_equal(deletion.runs, 2);
-    struct store_view *view = store_view_open(store);
-    assert_non_null(view);
-    assert_int_equal(store_count_pending(view, &pending), STATUS_OK);
+    struct store_session *session = store_session_open(store);
+    assert_non_null(session);
+    assert_int_equal(store_count_pending(session, &pending), STATUS_OK);
     assert_int_equal(pending, 1);
-    store_view_close(view);
+    store_session_close(session);
     store_close(store);
 }
 

@@ -24,7 +24,7 @@ struct reader_pool {
 static void *read_on(void *argument) {
     struct reader_pool *pool = argument;
     (void)pthread_setname_np(pthread_self(), "reader");
-    struct store_view *session = store_view_open(pool->store);
+    struct store_session *session = store_session_open(pool->store);
     if (!session)
         log_error("a reader cannot open the database");
     else
@@ -33,15 +33,15 @@ static void *read_on(void *argument) {
         struct store_command *command = (struct store_command *)item;
         if (session)
             connection_of(session)->deadline_ms = time_monotonic_ms() + pool->limit_ms;
-        command->status = session ? authority_run(session, command) : STATUS_BROKEN;
+        command->status = session ? authority_read(session, command) : STATUS_BROKEN;
         command->done(command);
     }
-    store_view_close(session);
+    store_session_close(session);
     return NULL;
 }
 
-enum status store_ask(struct store_view *session, struct store_command *command) {
-    return authority_run(session, command);
+enum status store_ask(struct store_session *session, struct store_command *command) {
+    return authority_read(session, command);
 }
 
 struct reader_pool *readers_start(struct store *store, unsigned threads, int64_t limit_ms) {
@@ -71,7 +71,7 @@ void readers_stop(struct reader_pool *pool) {
 }
 
 enum status store_read(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of);
+    assert(command->on_behalf_of && command->read);
     if (atomic_load(&store->is_closing))
         return STATUS_UNAVAILABLE;
     return queue_put(&store->reader_pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;

@@ -159,7 +159,7 @@ static const char *stored_type(const struct field *field) {
     return field->flags & SHARED ? "INTEGER" : sql_type[field->type];
 }
 
-static enum status read_pragma(struct store_view *session, const char *sql, int64_t *number) {
+static enum status read_pragma(struct store_session *session, const char *sql, int64_t *number) {
     struct sql_statement *statement = NULL;
     enum status status = STATUS_BROKEN;
     if ((statement = sql_prepare(session, sql)))
@@ -172,7 +172,7 @@ static enum status read_pragma(struct store_view *session, const char *sql, int6
 
 static const struct text any_type = { NULL, 0 };
 
-static bool has_column(struct store_view *session, const char *table, const char *name,
+static bool has_column(struct store_session *session, const char *table, const char *name,
                        struct text type) {
     int64_t found = 0;
     char sql[192];
@@ -183,7 +183,7 @@ static bool has_column(struct store_view *session, const char *table, const char
     return read_pragma(session, sql, &found) == STATUS_OK && found == 1;
 }
 
-static bool has_table(struct store_view *session, const struct table *table) {
+static bool has_table(struct store_session *session, const struct table *table) {
     int64_t found = 0;
     char sql[128];
     (void)snprintf(sql, sizeof sql,
@@ -211,7 +211,7 @@ static void add_index(struct buffer *sql, const struct table *table, const struc
                       table->name, field->name.at, is_text ? " COLLATE NOCASE" : "");
 }
 
-static enum status create_table(struct store_view *session, const struct table *table) {
+static enum status create_table(struct store_session *session, const struct table *table) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 4096);
@@ -234,7 +234,7 @@ static enum status create_table(struct store_view *session, const struct table *
 }
 
 /* Ids begin where nine digits do, as the hosted service's. */
-static enum status create_ids(struct store_view *session, const struct table *table) {
+static enum status create_ids(struct store_session *session, const struct table *table) {
     char sql[128];
     int len =
         snprintf(sql, sizeof sql, "INSERT INTO next_ids VALUES ('%s', 100000001)", table->name);
@@ -242,7 +242,7 @@ static enum status create_ids(struct store_view *session, const struct table *ta
     return sql_run(session, sql);
 }
 
-static enum status count_rows(struct store_view *session, const struct table *table) {
+static enum status count_rows(struct store_session *session, const struct table *table) {
     char sql[512];
     const char *name = table->name;
     int len = snprintf(sql, sizeof sql,
@@ -256,7 +256,7 @@ static enum status count_rows(struct store_view *session, const struct table *ta
     return sql_run(session, sql);
 }
 
-static enum status count_all_rows(struct store_view *session) {
+static enum status count_all_rows(struct store_session *session) {
     enum status status = sql_run(session, row_counts_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (has_table(session, tables[i]))
@@ -274,7 +274,7 @@ static void add_email_index(struct buffer *sql, const struct table *table) {
 }
 
 /* What searches look into. */
-static enum status create_texts(struct store_view *session) {
+static enum status create_texts(struct store_session *session) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 512);
@@ -288,7 +288,7 @@ static enum status create_texts(struct store_view *session) {
     return status;
 }
 
-static enum status create_resource(struct store_view *session, const struct table *table) {
+static enum status create_resource(struct store_session *session, const struct table *table) {
     enum status status = create_table(session, table);
     return status == STATUS_OK ? create_ids(session, table) : status;
 }
@@ -297,7 +297,7 @@ static enum status create_resource(struct store_view *session, const struct tabl
 static const char names_of_businesses[] =
     "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE);";
 
-static enum status create_all(struct store_view *session) {
+static enum status create_all(struct store_session *session) {
     enum status status = sql_run(session, next_ids_table);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (!row_is_derived(tables[i]))
@@ -331,25 +331,26 @@ static bool read_columns(struct sql_statement *statement, struct arena *arena,
     return true;
 }
 
-static enum status copy_row(struct store_view *session, struct sql_statement *statement) {
+static enum status copy_row(struct store_session *session, struct sql_statement *statement) {
+    struct store_tx tx = { session };
     struct arena arena = { 0 };
     struct record record = record_new(&user_table, &arena);
     enum status status = STATUS_BROKEN;
     if (record.values && read_columns(statement, &arena, &record))
-        status = row_insert(session, &record);
+        status = row_insert(&tx, &record);
     if (status == STATUS_OK)
-        status = write_new_indexes(session, &record);
+        status = write_new_indexes(&tx, &record);
     arena_close(&arena);
     return status;
 }
 
 /* A field may be younger than the table that its record is copied from. */
-static const char *column_or_null(struct store_view *session, const char *from,
+static const char *column_or_null(struct store_session *session, const char *from,
                                   const struct field *field) {
     return has_column(session, from, field->name.at, any_type) ? field->name.at : "NULL";
 }
 
-static enum status copy_rows(struct store_view *session, const char *from) {
+static enum status copy_rows(struct store_session *session, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
     struct sql_statement *statement = NULL;
@@ -371,7 +372,7 @@ static enum status copy_rows(struct store_view *session, const char *from) {
 }
 
 /* Users were kept in a column a field. */
-static enum status keep_users_as_json(struct store_view *session) {
+static enum status keep_users_as_json(struct store_session *session) {
     enum status status = sql_run(session, "DROP INDEX users_EmailKey;"
                                           "DROP INDEX users_administrators;"
                                           "DELETE FROM links WHERE field GLOB 'users.*';"
@@ -388,7 +389,7 @@ static enum status keep_users_as_json(struct store_view *session) {
 
 /* References were found by looking at every row. Those of users were written with their rows, and
  * those of later versions are not there yet. */
-static enum status link_references(struct store_view *session) {
+static enum status link_references(struct store_session *session) {
     char sql[256];
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < TABLES; i++)
@@ -410,7 +411,7 @@ static enum status link_references(struct store_view *session) {
 }
 
 /* Version 2: users as JSON, webhooks, what is read through views, and what keys were used for. */
-static enum status to_version_2(struct store_view *session) {
+static enum status to_version_2(struct store_session *session) {
     enum status status = keep_users_as_json(session);
     if (status == STATUS_OK)
         status = create_resource(session, &web_hook_table);
@@ -433,7 +434,7 @@ static enum status to_version_2(struct store_view *session) {
 /* Applications have developers, keys and roles that they ask for; audit rows a business; and what
  * has no GUID of its own has one that follows from its Id. Whose an application was is not known:
  * it is given to who changed it last, or to the first administrator. */
-static enum status complete_resources(struct store_view *session) {
+static enum status complete_resources(struct store_session *session) {
     return sql_run(session, "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
                             "ALTER TABLE applications ADD COLUMN ApplicationKey TEXT;"
                             "ALTER TABLE applications ADD COLUMN SecretKey BLOB;"
@@ -447,7 +448,7 @@ static enum status complete_resources(struct store_view *session) {
                             "UPDATE web_hook_deliveries SET UniqueId = " delivery_guid ";");
 }
 
-static enum status copy_packed(struct store_view *session, const char *from) {
+static enum status copy_packed(struct store_session *session, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 2048);
@@ -466,7 +467,7 @@ static enum status copy_packed(struct store_view *session, const char *from) {
 }
 
 /* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
-static enum status pack_users(struct store_view *session) {
+static enum status pack_users(struct store_session *session) {
     if (has_column(session, user_table.name, "Members", TEXT("ANY")))
         return STATUS_OK;
     enum status status = sql_run(session, "DROP INDEX users_EmailKey;"
@@ -487,7 +488,7 @@ static enum status pack_users(struct store_view *session) {
 }
 
 /* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
-static enum status keep_repeats(struct store_view *session) {
+static enum status keep_repeats(struct store_session *session) {
     enum status status = sql_run(
         session, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
     if (status == STATUS_OK)
@@ -512,7 +513,7 @@ static const char free_chat_room_names[] =
 
 /* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, keys
  * belong to a resource, chat rooms need no name. */
-static enum status to_version_3(struct store_view *session) {
+static enum status to_version_3(struct store_session *session) {
     enum status status = pack_users(session);
     if (status == STATUS_OK)
         status = complete_resources(session);
@@ -524,7 +525,7 @@ static enum status to_version_3(struct store_view *session) {
 /* Version 4: texts stand in blocks, where they were in an index of three letters each, and
  * addresses in a table for each field, where they were in one. Those of version 1 came there on
  * their way to version 2. */
-static enum status to_version_4(struct store_view *session) {
+static enum status to_version_4(struct store_session *session) {
     int64_t has_index = 0;
     enum status status = read_pragma(
         session, "SELECT count(*) FROM sqlite_schema WHERE name = 'users_texts'", &has_index);
@@ -546,7 +547,7 @@ static enum status to_version_4(struct store_view *session) {
 
 /* Tokens have families. What one client of a user has belongs together; it has no end but its own,
  * and what it was made with is not known. Kinds 0 to 2 are access, refresh and spent tokens. */
-static enum status give_tokens_families(struct store_view *session) {
+static enum status give_tokens_families(struct store_session *session) {
     return sql_run(session, "ALTER TABLE tokens ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
                             "ALTER TABLE tokens ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
                             "ALTER TABLE tokens ADD COLUMN ends_ms INTEGER NOT NULL"
@@ -557,8 +558,9 @@ static enum status give_tokens_families(struct store_view *session) {
                             " AND s.kind <= 2) WHERE kind <= 2;" token_families);
 }
 
-static enum status refold_text(struct store_view *session, const struct text_index *index,
+static enum status refold_text(struct store_session *session, const struct text_index *index,
                                struct sql_statement *row) {
+    struct store_tx tx = { session };
     struct arena arena = { 0 };
     struct record owner = record_new(index->table, &arena);
     struct text folded = sql_text(row, 1, &arena), old = sql_text(row, 2, &arena);
@@ -568,15 +570,15 @@ static enum status refold_text(struct store_view *session, const struct text_ind
         status = text_index_set(index, record_id(&owner), folded);
     }
     if (status == STATUS_OK && index->field->type == TYPE_email)
-        status = email_index_drop(session, &owner, old);
+        status = email_index_drop(&tx, &owner, old);
     if (status == STATUS_OK && index->field->type == TYPE_email)
-        status = email_index_add(session, &owner, folded);
+        status = email_index_add(&tx, &owner, folded);
     arena_close(&arena);
     return status;
 }
 
 /* Texts were looked for with their accents. */
-static enum status drop_accents(struct store_view *session) {
+static enum status drop_accents(struct store_session *session) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++) {
         const struct text_index index = { session, &user_table, &user_table.fields[i] };
@@ -593,7 +595,7 @@ static enum status drop_accents(struct store_view *session) {
 }
 
 /* Of two users whose addresses are one mailbox the one who has the plain spelling keeps it. */
-static enum status rekey_user(struct store_view *session, struct sql_statement *row) {
+static enum status rekey_user(struct store_session *session, struct sql_statement *row) {
     struct arena arena = { 0 };
     struct sql_statement *update = NULL;
     struct text key = email_key(sql_text(row, 1, &arena), &arena);
@@ -614,7 +616,7 @@ static enum status rekey_user(struct store_view *session, struct sql_statement *
 }
 
 /* Quotes that need not be there, and an IPv6 address in another spelling, made another key. */
-static enum status rekey_users(struct store_view *session) {
+static enum status rekey_users(struct store_session *session) {
     struct sql_statement *row = NULL;
     enum status status = STATUS_BROKEN;
     if ((row =
@@ -628,7 +630,7 @@ static enum status rekey_users(struct store_view *session) {
 }
 
 /* Audit rows had what belongs to a secret, and were searched by it. */
-static enum status blank_confidential(struct store_view *session) {
+static enum status blank_confidential(struct store_session *session) {
     char sql[192];
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < TABLES; i++)
@@ -648,7 +650,7 @@ static enum status blank_confidential(struct store_view *session) {
 
 /* Each delivery had its own copy of what it tells. Tables of version 1 were made as they are now.
  */
-static enum status share_payloads(struct store_view *session) {
+static enum status share_payloads(struct store_session *session) {
     enum status status = sql_run(session, payloads_table);
     if (status == STATUS_OK &&
         has_column(session, web_hook_delivery_table.name, "Payload", TEXT("TEXT")))
@@ -665,7 +667,7 @@ static enum status share_payloads(struct store_view *session) {
 
 /* Whose right a webhook goes by was not asked: it is that of who changed it last, whose address may
  * be another one by now, as the trail has it. */
-static enum status give_hooks_makers(struct store_view *session) {
+static enum status give_hooks_makers(struct store_session *session) {
     if (has_column(session, web_hook_table.name, "MakerId", TEXT("INTEGER")))
         return STATUS_OK; /* of version 1, made as it is now */
     return sql_run(session, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
@@ -678,7 +680,7 @@ static enum status give_hooks_makers(struct store_view *session) {
 
 /* Two tables had names that said little. Those of version 1 and 2 got the first one on their way to
  * version 3, as it is called now. */
-static enum status rename_tables(struct store_view *session) {
+static enum status rename_tables(struct store_session *session) {
     int64_t has_realm = 0;
     enum status status =
         read_pragma(session, "SELECT count(*) FROM sqlite_schema WHERE name = 'realm'", &has_realm);
@@ -694,7 +696,7 @@ static enum status rename_tables(struct store_view *session) {
 /* Version 5: tokens have families, the key is known, texts are found without their accents,
  * spellings of one address have one key, businesses are found by their names, audit rows do not
  * have what is confidential, deliveries share what they tell, webhooks have makers. */
-static enum status to_version_5(struct store_view *session) {
+static enum status to_version_5(struct store_session *session) {
     enum status status = rename_tables(session);
     if (status == STATUS_OK)
         status = give_tokens_families(session);
@@ -716,15 +718,15 @@ static enum status to_version_5(struct store_view *session) {
 }
 
 /* Step n takes version n + 1 to n + 2. */
-static enum status (*const steps[])(struct store_view *) = { to_version_2, to_version_3,
-                                                             to_version_4, to_version_5 };
+static enum status (*const steps[])(struct store_session *) = { to_version_2, to_version_3,
+                                                                to_version_4, to_version_5 };
 enum {
     LAST_STEP = sizeof steps / sizeof steps[0] + 1,
     DICTIONARIES_SINCE = 3,
     CLEAN_PICTURES_SINCE = 5
 };
 
-static enum status clean_picture(struct store_view *session, struct sql_statement *row,
+static enum status clean_picture(struct store_session *session, struct sql_statement *row,
                                  struct text (*clean)(struct text, struct arena *)) {
     struct arena arena = { 0 };
     struct sql_statement *update = NULL;
@@ -743,7 +745,7 @@ static enum status clean_picture(struct store_view *session, struct sql_statemen
     return status;
 }
 
-static enum status clean_pictures(struct store_view *session,
+static enum status clean_pictures(struct store_session *session,
                                   struct text (*clean)(struct text, struct arena *)) {
     struct sql_statement *row = NULL;
     enum status status = STATUS_BROKEN;
@@ -767,14 +769,14 @@ static int64_t schema_version(void) {
 
 /* A column may be missing in a database of the version that its field came with too: a program of
  * that version may not have the field. */
-static bool lacks_field(struct store_view *session, const struct table *table,
+static bool lacks_field(struct store_session *session, const struct table *table,
                         const struct field *field, int64_t version) {
     return field_since(field) > version ||
            (field_since(field) && !row_is_derived(table) && field_has_column(table, field) &&
             !has_column(session, table->name, field->name.at, any_type));
 }
 
-int schema_compare_version(struct store_view *session) {
+int schema_compare_version(struct store_session *session) {
     int64_t version = 0, own = schema_version();
     if (read_pragma(session, "PRAGMA user_version", &version) != STATUS_OK)
         return -1; /* the check of its pages says why */
@@ -810,7 +812,7 @@ static void add_known_links(struct buffer *sql, const struct table *table,
 }
 
 /* What a field brings into a database that was made without it. */
-static enum status add_field(struct store_view *session, const struct table *table,
+static enum status add_field(struct store_session *session, const struct table *table,
                              const struct field *field) {
     struct arena arena = { 0 };
     struct buffer sql;
@@ -836,7 +838,7 @@ static enum status add_field(struct store_view *session, const struct table *tab
     return status;
 }
 
-static enum status add_fields(struct store_view *session, const struct table *table,
+static enum status add_fields(struct store_session *session, const struct table *table,
                               int64_t version) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < table->count; i++)
@@ -846,7 +848,7 @@ static enum status add_fields(struct store_view *session, const struct table *ta
 }
 
 /* What may be done to a resource, as roles that are there say it (see model/permission.h). */
-static enum status add_roles(struct store_view *session, const struct table *table) {
+static enum status add_roles(struct store_session *session, const struct table *table) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < OPERATIONS; i++) {
         char sql[512], name[32];
@@ -865,7 +867,7 @@ static enum status add_roles(struct store_view *session, const struct table *tab
 }
 
 /* A resource that came after the database. */
-static enum status add_resource(struct store_view *session, const struct table *table) {
+static enum status add_resource(struct store_session *session, const struct table *table) {
     enum status status = create_resource(session, table);
     if (status == STATUS_OK)
         status = create_texts(session);
@@ -875,7 +877,7 @@ static enum status add_resource(struct store_view *session, const struct table *
 }
 
 /* Only a newer version of the schema has more tables: what is missing else was lost. */
-static enum status add_what_is_new(struct store_view *session, int64_t version) {
+static enum status add_what_is_new(struct store_session *session, int64_t version) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++) {
         if (row_is_derived(tables[i]))
@@ -887,7 +889,7 @@ static enum status add_what_is_new(struct store_view *session, int64_t version) 
     return status;
 }
 
-static enum status migrate_in_transaction(struct store_view *session,
+static enum status migrate_in_transaction(struct store_session *session,
                                           const struct store_options *options) {
     int64_t version = 0, own = schema_version();
     enum status status = read_pragma(session, "PRAGMA user_version", &version);
@@ -923,12 +925,12 @@ static enum status migrate_in_transaction(struct store_view *session,
     return status == STATUS_OK ? sql_run(session, sql) : status;
 }
 
-bool schema_is_empty(struct store_view *session) {
+bool schema_is_empty(struct store_session *session) {
     int64_t version = 0;
     return read_pragma(session, "PRAGMA user_version", &version) == STATUS_OK && version == 0;
 }
 
-enum status schema_migrate(struct store_view *session, const struct store_options *options) {
+enum status schema_migrate(struct store_session *session, const struct store_options *options) {
     enum status status = sql_run(session, "BEGIN IMMEDIATE");
     if (status != STATUS_OK)
         return status;
@@ -947,8 +949,8 @@ static struct text column_type(const struct table *table, const struct field *fi
     return (struct text){ stored_type(field), strcspn(stored_type(field), " ") };
 }
 
-static enum status check_columns(struct store_view *session, const struct table *table, char *why,
-                                 size_t why_size) {
+static enum status check_columns(struct store_session *session, const struct table *table,
+                                 char *why, size_t why_size) {
     if (table->is_kept_as_json && !has_column(session, table->name, "Members", TEXT("ANY"))) {
         (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
         return STATUS_BROKEN;
@@ -982,7 +984,7 @@ struct unknown_columns {
     bool must_be_set;  /* a row cannot be made without a value for one of them */
 };
 
-static enum status find_unknown(struct store_view *session, const struct table *table,
+static enum status find_unknown(struct store_session *session, const struct table *table,
                                 struct arena *arena, struct unknown_columns *unknown) {
     struct sql_statement *statement = NULL;
     struct buffer names;
@@ -1007,7 +1009,7 @@ static enum status find_unknown(struct store_view *session, const struct table *
     return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
 }
 
-void schema_tell_unknown(struct store_view *session, store_say *say) {
+void schema_tell_unknown(struct store_session *session, store_say *say) {
     for (unsigned i = 0; i < TABLES; i++) {
         struct arena arena = { 0 };
         struct unknown_columns unknown;
@@ -1023,7 +1025,7 @@ void schema_tell_unknown(struct store_view *session, store_say *say) {
 }
 
 /* What this version does not know stays as it is, if new rows can do without. */
-static enum status check_table(struct store_view *session, const struct table *table, char *why,
+static enum status check_table(struct store_session *session, const struct table *table, char *why,
                                size_t why_size) {
     struct arena arena = { 0 };
     struct unknown_columns unknown;
@@ -1043,7 +1045,7 @@ static enum status check_table(struct store_view *session, const struct table *t
     return status;
 }
 
-enum status schema_check(struct store_view *session, char *why, size_t why_size) {
+enum status schema_check(struct store_session *session, char *why, size_t why_size) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         status = check_table(session, tables[i], why, why_size);

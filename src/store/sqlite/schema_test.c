@@ -32,30 +32,30 @@ static int remove_directory(void **state) {
     return rmdir(directory);
 }
 
-static struct store_view *migrated(void) {
+static struct store_session *migrated(void) {
     struct connection *connection = session_open(NULL, path, true);
     assert_non_null(connection);
-    struct store_view *view = &connection->session;
-    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
-    return view;
+    struct store_session *session = &connection->session;
+    assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);
+    return session;
 }
 
 static void a_new_database_is_as_the_field_tables_say(void **state) {
     char why[256] = "";
     (void)state;
-    struct store_view *view = migrated();
-    assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
+    struct store_session *session = migrated();
+    assert_int_equal(schema_check(session, why, sizeof why), STATUS_OK);
     assert_string_equal(why, "");
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void migrating_twice_changes_nothing(void **state) {
     char why[256];
     (void)state;
-    store_view_close(migrated());
-    struct store_view *view = migrated();
-    assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
-    store_view_close(view);
+    store_session_close(migrated());
+    struct store_session *session = migrated();
+    assert_int_equal(schema_check(session, why, sizeof why), STATUS_OK);
+    store_session_close(session);
 }
 
 static void every_difference_is_found(void **state) {
@@ -77,26 +77,26 @@ static void every_difference_is_found(void **state) {
           " More" },
     };
     (void)state;
-    struct store_view *view = migrated();
+    struct store_session *session = migrated();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char why[256] = "";
-        assert_int_equal(sql_run(view, cases[i].sql), STATUS_OK);
-        assert_int_equal(schema_check(view, why, sizeof why), STATUS_BROKEN);
+        assert_int_equal(sql_run(session, cases[i].sql), STATUS_OK);
+        assert_int_equal(schema_check(session, why, sizeof why), STATUS_BROKEN);
         assert_string_equal(why, cases[i].says);
-        assert_int_equal(sql_run(view, cases[i].undo), STATUS_OK);
-        assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
+        assert_int_equal(sql_run(session, cases[i].undo), STATUS_OK);
+        assert_int_equal(schema_check(session, why, sizeof why), STATUS_OK);
     }
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void a_column_of_a_version_with_more_fields_is_left_alone(void **state) {
     char why[256] = "";
     (void)state;
-    struct store_view *view = migrated();
-    assert_int_equal(sql_run(view, "ALTER TABLE languages ADD More TEXT"), STATUS_OK);
-    assert_int_equal(schema_check(view, why, sizeof why), STATUS_OK);
-    assert_int_equal(sql_run(view, "ALTER TABLE languages DROP More"), STATUS_OK);
-    store_view_close(view);
+    struct store_session *session = migrated();
+    assert_int_equal(sql_run(session, "ALTER TABLE languages ADD More TEXT"), STATUS_OK);
+    assert_int_equal(schema_check(session, why, sizeof why), STATUS_OK);
+    assert_int_equal(sql_run(session, "ALTER TABLE languages DROP More"), STATUS_OK);
+    store_session_close(session);
 }
 
 /* Rows that are kept as JSON are sent as they lie, and these two are read from rows of others. */
@@ -115,18 +115,18 @@ static void what_no_version_made_is_refused_and_left_alone(void **state) {
         int64_t version;
     } cases[] = { { "PRAGMA user_version = 77", 77 }, { "PRAGMA user_version = -1", -1 } };
     (void)state;
-    struct store_view *view = migrated();
+    struct store_session *session = migrated();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sql_statement *statement;
-        assert_int_equal(sql_run(view, cases[i].sql), STATUS_OK);
-        assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_STALE);
-        statement = sql_prepare(view, "PRAGMA user_version");
+        assert_int_equal(sql_run(session, cases[i].sql), STATUS_OK);
+        assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_STALE);
+        statement = sql_prepare(session, "PRAGMA user_version");
         assert_non_null(statement);
         assert_int_equal(sql_step(statement), STATUS_OK);
         assert_int_equal(sql_integer(statement, 0), cases[i].version);
         sql_free(statement);
     }
-    store_view_close(view);
+    store_session_close(session);
 }
 
 int main(void) {

@@ -54,7 +54,7 @@ static void count_reading(struct connection *connection) {
     atomic_store_explicit(&connection->readings, readings + 1, memory_order_relaxed);
 }
 
-enum status engine_begin_reading(struct store_view *session) {
+enum status engine_begin_reading(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (!connection->is_reader)
         return STATUS_OK;
@@ -74,7 +74,7 @@ enum status engine_begin_reading(struct store_view *session) {
     return STATUS_OK;
 }
 
-void engine_end_reading(struct store_view *session) {
+void engine_end_reading(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (!connection->is_reader)
         return;
@@ -113,7 +113,7 @@ static int is_spent(void *argument) {
     return connection->turns_left-- <= 0;
 }
 
-bool engine_limit_work(struct store_view *session) {
+bool engine_limit_work(struct store_session *session) {
     enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* a millisecond or so */
     struct connection *connection = connection_of(session);
     connection->turns_left = TURNS;
@@ -121,7 +121,7 @@ bool engine_limit_work(struct store_view *session) {
     return true;
 }
 
-void engine_lift_limit(struct store_view *session) {
+void engine_lift_limit(struct store_session *session) {
     sqlite3_progress_handler(connection_of(session)->db, 0, NULL, NULL);
 }
 
@@ -181,7 +181,7 @@ uint64_t sessions_count_readings(struct store *store) {
     return count;
 }
 
-struct store_view *store_view_open(struct store *store) {
+struct store_session *store_session_open(struct store *store) {
     struct connection *reader = session_open(store, store->path, false);
     if (!reader)
         return NULL;
@@ -189,7 +189,7 @@ struct store_view *store_view_open(struct store *store) {
     return &reader->session;
 }
 
-void store_view_close(struct store_view *session) {
+void store_session_close(struct store_session *session) {
     if (!session)
         return;
     struct connection *connection = connection_of(session);

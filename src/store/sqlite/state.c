@@ -7,11 +7,11 @@ uint64_t store_access_epoch(const struct store *store) {
     return atomic_load_explicit(&store->access_epoch, memory_order_acquire);
 }
 
-bool store_access_changes(const struct store_view *session) {
+bool store_access_changes(const struct store_session *session) {
     return session->access_changed;
 }
 
-bool store_access_stands(const struct store_view *session, uint64_t epoch) {
+bool store_access_stands(const struct store_session *session, uint64_t epoch) {
     return epoch == store_access_epoch(session->store) && !session->access_changed;
 }
 

@@ -45,14 +45,14 @@ static void make_text(struct kept *kept) {
     }
 }
 
-static struct store_view *opened(void) {
+static struct store_session *opened(void) {
     struct connection *connection =
         session_open(NULL, "", true); /* a database that nobody else sees */
     assert_non_null(connection);
-    struct store_view *view = &connection->session;
-    assert_int_equal(schema_migrate(view, &(struct store_options){ 0 }), STATUS_OK);
-    index_of_names = (struct text_index){ view, &user_table, &user_table.fields[USER_FullName] };
-    return view;
+    struct store_session *session = &connection->session;
+    assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);
+    index_of_names = (struct text_index){ session, &user_table, &user_table.fields[USER_FullName] };
+    return session;
 }
 
 static void change_randomly(struct kept *kept) {
@@ -107,7 +107,7 @@ static void compare_all(void) {
 
 /* `gap`: how far Ids may be from each other. */
 static void changed_and_compared(unsigned gap, uint64_t seed) {
-    struct store_view *view = opened();
+    struct store_session *session = opened();
     int64_t id = 0;
     random_state = seed;
     for (size_t i = 0; i < RECORDS; i++) {
@@ -126,7 +126,7 @@ static void changed_and_compared(unsigned gap, uint64_t seed) {
             all[i].len = 0;
         }
     compare_all();
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void every_text_that_has_a_needle_is_found(void **state) {
@@ -140,32 +140,32 @@ static void every_text_that_has_a_needle_is_found(void **state) {
 
 static void what_ids_ascend_for_is_as_dense_as_a_page_allows(void **state) {
     struct sql_statement *statement;
-    struct store_view *view = opened();
+    struct store_session *session = opened();
     (void)state;
     for (int64_t id = 100000001; id <= 100003000; id++)
         assert_int_equal(text_index_set(&index_of_names, id, TEXT("twenty-two letters it has")),
                          STATUS_OK);
-    statement = sql_prepare(view, "SELECT count(*), max(length(texts)) FROM"
-                                  " users_FullName_texts");
+    statement = sql_prepare(session, "SELECT count(*), max(length(texts)) FROM"
+                                     " users_FullName_texts");
     assert_non_null(statement);
     assert_int_equal(sql_step(statement), STATUS_OK);
     assert_int_equal(sql_integer(statement, 0), 21); /* of 81,000 bytes */
     assert_true(sql_integer(statement, 1) <= 4040);
     sql_free(statement);
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known(void **state) {
     enum { MANY = 100100, KEPT = 100000, EXACT = 100055 };
-    struct store_view *view = opened();
+    struct store_session *session = opened();
     struct arena arena = { 0 };
     struct text_matches found;
     (void)state;
-    assert_int_equal(sql_run(view, "BEGIN"), STATUS_OK);
+    assert_int_equal(sql_run(session, "BEGIN"), STATUS_OK);
     for (int64_t id = 1; id <= MANY; id++)
         assert_int_equal(text_index_set(&index_of_names, id, id == EXACT ? TEXT("a") : TEXT("ab")),
                          STATUS_OK);
-    assert_int_equal(sql_run(view, "COMMIT"), STATUS_OK);
+    assert_int_equal(sql_run(session, "COMMIT"), STATUS_OK);
     assert_int_equal(text_index_search(&index_of_names, TEXT("a"), &arena, &found), STATUS_OK);
     assert_int_equal(found.total, MANY);
     assert_int_equal(found.count, KEPT);
@@ -174,11 +174,11 @@ static void of_very_many_the_first_are_kept_all_are_counted_and_exact_ones_known
     assert_int_equal(found.exact[0], EXACT);
     assert_false(found.exact_is_cut);
     arena_close(&arena);
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void what_differs_from_its_record_is_set_right_by_the_next_change(void **state) {
-    struct store_view *view = opened();
+    struct store_session *session = opened();
     (void)state;
     assert_int_equal(text_index_set(&index_of_names, 7, (struct text){ 0 }), STATUS_OK);
     assert_int_equal(text_index_set(&index_of_names, 7, TEXT("a")), STATUS_OK);
@@ -187,21 +187,21 @@ static void what_differs_from_its_record_is_set_right_by_the_next_change(void **
     all[0] = (struct kept){ 7, 1, "b" };
     search_and_compare(TEXT("a"));
     search_and_compare(TEXT("b"));
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void assert_damaged(const char *block, bool search_sees_it) {
-    struct store_view *view = opened();
+    struct store_session *session = opened();
     struct arena arena = { 0 };
     struct text_matches found;
     char sql[128], why[128];
     (void)snprintf(sql, sizeof sql, "INSERT INTO users_FullName_texts VALUES (0, %s)", block);
-    assert_int_equal(sql_run(view, sql), STATUS_OK);
+    assert_int_equal(sql_run(session, sql), STATUS_OK);
     assert_int_equal(text_index_search(&index_of_names, TEXT("a"), &arena, &found),
                      search_sees_it ? STATUS_BROKEN : STATUS_OK);
     assert_int_equal(text_index_check(&index_of_names, why, sizeof why), STATUS_BROKEN);
     arena_close(&arena);
-    store_view_close(view);
+    store_session_close(session);
 }
 
 static void a_damaged_block_is_noticed(void **state) {

@@ -32,8 +32,9 @@ static void count_group(struct store *store, unsigned size) {
 /* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct connection *connection = store->writer_connection;
-    struct store_view *tx = &connection->session;
-    tx->access_changed = tx->outbox_changed = tx->erased = false;
+    struct store_session *session = &connection->session;
+    struct store_tx tx = { session };
+    session->access_changed = session->outbox_changed = session->erased = false;
     disk_begin_group(store);
     if (atomic_load(&store->is_broken))
         return false;
@@ -41,7 +42,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     unsigned size = 0;
     for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
-        command->status = authority_run(tx, command);
+        command->status = authority_run(&tx, command);
         ok = command->status != STATUS_BROKEN;
     }
     ok = ok && connection_execute(connection, CONNECTION_COMMIT) == STATUS_OK;
@@ -51,17 +52,17 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         connection_execute(connection, CONNECTION_ROLLBACK) != STATUS_OK)
         atomic_store(&store->is_broken, true);
     if (!ok)
-        tx->webhooks = WEBHOOKS_UNKNOWN; /* what was known of them may have been rolled back */
+        session->webhooks = WEBHOOKS_UNKNOWN; /* what was known of them may have been rolled back */
     if (ok) {
         disk_note_success(store);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
         count_group(store, size);
     }
-    if (ok && tx->erased)
+    if (ok && session->erased)
         atomic_store(&store->must_forget, true);
-    if (ok && tx->access_changed)
+    if (ok && session->access_changed)
         atomic_fetch_add_explicit(&store->access_epoch, 1, memory_order_release);
-    if (ok && tx->outbox_changed)
+    if (ok && session->outbox_changed)
         atomic_fetch_add_explicit(&store->outbox_changes, 1, memory_order_release);
     return ok;
 }
@@ -102,7 +103,7 @@ void *writer_run(void *argument) {
 /* ---- Commands ---- */
 
 enum status store_submit(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of);
+    assert(command->on_behalf_of && command->run);
     if (queue_put(&store->commands, &command->item))
         return STATUS_OK;
     return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_BUSY;
@@ -116,7 +117,7 @@ struct waiting {
     sem_t finished;
 };
 
-static enum status run_real(struct store_view *tx, struct store_command *command) {
+static enum status run_real(struct store_tx *tx, struct store_command *command) {
     struct waiting *waiting = (struct waiting *)command;
     return waiting->real->run(tx, waiting->real);
 }
@@ -129,7 +130,7 @@ static void wake_waiting(struct store_command *command) {
 }
 
 enum status store_run(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of);
+    assert(command->on_behalf_of && command->run);
     struct waiting waiting = {
         .command = { .on_behalf_of = command->on_behalf_of, .run = run_real, .done = wake_waiting },
         .real = command
