@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { storedUsers } from '../lib/database.mjs';
 import { staff, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
-import { isSanitized, Server } from '../lib/server.mjs';
+import { isSampled, Server } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 
 const copies = 30000;
@@ -154,7 +154,7 @@ test('all exact matches come first, page after page, also when there are more th
         assert.deepEqual([json.TotalItems, json.TotalPages, json.HasNextPage], [count, 5005, page < 5005]);
         return json.Records.map((user) => user.Id);
     };
-    for (const page of isSanitized() ? [5001] : [1, 5000, 5001, 5003]) // each looks at all of them
+    for (const page of isSampled() ? [5001] : [1, 5000, 5001, 5003]) // each looks at all of them
         assert.deepEqual(await read(page), expected.slice((page - 1) * 20, page * 20), `page ${page}`);
     assert.deepEqual(await read(1, '&orderBy=Id&dir=desc'), Array.from({ length: 20 }, (_, i) => first + count - 1 - i), 'backwards');
 });

@@ -2,10 +2,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { Server, isSanitized } from '../lib/server.mjs';
+import { Server, isSampled } from '../lib/server.mjs';
 import { userBody } from '../lib/users.mjs';
 
-const STABLE = isSanitized() ? 2000 : 10000, PASSING = STABLE / 4, AT_ONCE = 32;
+const STABLE = isSampled() ? 2000 : 10000, PASSING = STABLE / 4, AT_ONCE = 32;
 
 const server = await Server.start();
 const token = await server.admin();

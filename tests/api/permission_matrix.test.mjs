@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:http';
 import { adminId, businessId, staff } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
-import { isSanitized, Server } from '../lib/server.mjs';
+import { isSampled, Server } from '../lib/server.mjs';
 import { adminEmail } from '../lib/users.mjs';
 import { timestampText, until } from '../lib/wait.mjs';
 
@@ -173,8 +173,8 @@ async function inParallel(list, work) {
     return results;
 }
 
-// Under a sanitizer one in so many, another one each time: who is let through by which code is seen without it.
-const STRIDE = isSanitized() ? 5 : 1, offset = randomInt(STRIDE);
+// As a sample one in so many, another one each time: who is let through by which code is seen in whole elsewhere.
+const STRIDE = isSampled() ? 5 : 1, offset = randomInt(STRIDE);
 const cells = (list, kinds) => list.flatMap((one) => kinds(one).flatMap((kind) => (one.hasTarget ? targets : ['other']).map((target) => ({ one, kind, target })))).filter((_, i) => i % STRIDE === offset);
 const other = await person('other', Object.keys(roles)), boss = await person('admin', [], { IsAdmin: true });
 // Rows of the audit trail, but for those that wrong passwords leave.

@@ -14,6 +14,9 @@ process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
 export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
 // A sanitizer has memory of its own for each allocation, and keeps what was freed.
 export const isSanitized = () => /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
+// The long tests take a sample where the optimised build here does not run them: under a sanitizer, and on the other
+// release of Debian (tools/test-on), which has other libraries but the same rules.
+export const isSampled = () => isSanitized() || process.env.ROSTER_TESTS === 'sampled';
 
 // On a busy machine a test may need longer than the default for the next step on a connection. Of a setting that is
 // given twice the last counts, so a test of the timeout itself sets its own.
