@@ -5,6 +5,7 @@
 #include "http/http.h"
 #include "rules/date.h"
 #include "rules/email.h"
+#include "rules/messages.h"
 #include "rules/validate.h"
 
 #include <assert.h>
@@ -35,7 +36,7 @@ static bool takes_list(const struct field *field) {
 /* Keeps a member that will be reported as ignored, or as given twice. */
 static void add_other(struct form *form, struct text name) {
     if (++form->other_count > JSON_MEMBERS_MAX) {
-        form->wrong = TEXT("has more than 1000 members");
+        form->wrong = MESSAGE_TEXT(form_members);
         return;
     }
     json_add_string(&form->others, name);
@@ -72,11 +73,11 @@ static void give(struct form *form, const struct field *field, struct text name,
 static void take_pair(struct form *form, struct text name, struct text value) {
     struct text plain = name;
     if (!name.at || !value.at) {
-        form->wrong = TEXT("is a form that is not percent-encoded correctly");
+        form->wrong = MESSAGE_TEXT(form_encoding);
         return;
     }
     if (!validate_is_utf8(name) || !validate_is_utf8(value)) {
-        form->wrong = TEXT("is a form whose text is not UTF-8");
+        form->wrong = MESSAGE_TEXT(form_utf8);
         return;
     }
     (void)text_take_brackets(&plain);
@@ -90,7 +91,7 @@ static void take_pair(struct form *form, struct text name, struct text value) {
 static void take_pairs(struct form *form, struct text body) {
     struct text rest = body, name, value;
     if (!memchr(rest.at, '=', rest.len))
-        form->wrong = TEXT("is neither a JSON object nor a form");
+        form->wrong = MESSAGE_TEXT(form_none);
     while (!form->wrong.at && form_next(&rest, &form->pair, &name, &value)) {
         take_pair(form, name, value);
         if (form->pair.failed)
@@ -121,7 +122,7 @@ static struct text join(struct form *form, size_t form_len, struct arena *arena)
         failed |= given->values.failed;
     }
     if (size > form_len + LONGER_BY) {
-        form->wrong = TEXT("is a form with too many control characters, quotes and backslashes");
+        form->wrong = MESSAGE_TEXT(form_escapes);
         return (struct text){ 0 };
     }
     struct buffer json;

@@ -100,7 +100,7 @@ static enum status check_conditions(struct mutation *mutation) {
         return STATUS_STALE;
     if (!etag_is_listed(mutation->context->if_none_match, etag, ETAG_WEAK))
         return STATUS_OK;
-    mutation->conflict = TEXT("If-None-Match has the record's ETag, or is * and there is one.");
+    mutation->conflict = MESSAGE_TEXT(none_match);
     return STATUS_STALE;
 }
 

@@ -522,7 +522,7 @@ test('a webhook whose maker is gone or may not read users any more tells nothing
     await until('the keeper is told', () => to('/keeper').some(({ text }) => text.includes('When they may not')));
     for (const [i, name] of names.entries()) {
         await until(`${name}: stopped`, async () => !(await read(hooks[i])).Active);
-        assert.equal((await read(hooks[i])).LastError, 'who made or last changed it may not read users any more', name);
+        assert.equal((await read(hooks[i])).LastError, 'the user who made or last changed it may no longer read users', name);
         await until(`${name}: cancelled`, async () => (await deliveries(`WebHookDelivery_WebHookId=${hooks[i]}&WebHookDelivery_Status=${status.pending}`)).TotalItems === 0);
     }
     assert.deepEqual(paths.map((path) => to(path).filter(({ text }) => text.includes('When they may not')).length), paths.map(() => 0));

@@ -57,11 +57,10 @@ enum status user_avatar_fetched(struct request *request, enum status status) {
     case FETCH_OK: return STATUS_OK;
     case FETCH_STOPPED: return STATUS_UNAVAILABLE;
     case FETCH_NO_MEMORY: return STATUS_BROKEN;
-    case FETCH_TOO_LARGE:
-        return refuse_avatar(write, TEXT("could not be fetched: it is larger than 5 MiB"));
+    case FETCH_TOO_LARGE: return refuse_avatar(write, MESSAGE_TEXT(avatar_too_large));
     default: break;
     }
-    return refuse_avatar(write, arena_printf(request->arena, "could not be fetched: %s",
+    return refuse_avatar(write, arena_printf(request->arena, message_avatar_not_fetched,
                                              fetch_reason(write->fetch.outcome)));
 }
 
