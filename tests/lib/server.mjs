@@ -16,7 +16,7 @@ export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', impo
 export const isSanitized = () => /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
 // The long tests take a sample where the optimised build here does not run them: under a sanitizer, and on the other
 // release of Debian (tools/test-on), which has other libraries but the same rules.
-export const isSampled = () => isSanitized() || process.env.ROSTER_TESTS === 'sampled';
+export const isSampled = () => isSanitized() || process.env.TESTS === 'sampled';
 
 // On a busy machine a test may need longer than the default for the next step on a connection. Of a setting that is
 // given twice the last counts, so a test of the timeout itself sets its own.
