@@ -40,7 +40,7 @@ enum status __wrap_store_search_quickly(struct store_session *session, const str
 /* There is no store to be asked. */
 enum status __wrap_store_ask(struct store_session *session, struct store_command *command);
 enum status __wrap_store_ask(struct store_session *session, struct store_command *command) {
-    return command->run(session, command);
+    return command->read(session, command);
 }
 
 static const struct route *search_route(unsigned which) {

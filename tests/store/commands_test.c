@@ -408,6 +408,60 @@ static void who_may_not_read_any_more_is_refused(void **state) {
     assert_int_equal(guard.asked, 1);
 }
 
+/* What the store returns at once, or finishes with later: then, and only then, it says so. */
+static enum status ask(struct suite *suite, struct reading *reading) {
+    int finished = 0;
+    suite_post(&reading->opened);
+    enum status status = store_ask(suite->session, &reading->command);
+    if (status == STATUS_PENDING) {
+        suite_wait(&reading->finished);
+        status = reading->command.status;
+    }
+    assert_int_equal(sem_getvalue(&reading->finished, &finished), 0);
+    assert_int_equal(finished, 0);
+    return status;
+}
+
+static unsigned runs_of(struct reading *reading) {
+    int runs = 0;
+    assert_int_equal(sem_getvalue(&reading->holds, &runs), 0);
+    return (unsigned)runs;
+}
+
+static void a_question_has_one_answer_of_what_was_committed(void **state) {
+    struct suite *suite = *state;
+    struct reading before, after;
+    prepare_reading(suite, &before, find_first);
+    assert_int_equal(ask(suite, &before), STATUS_NOT_FOUND);
+    suite_add_users(suite, FIRST_ID, 1);
+    prepare_reading(suite, &after, find_first);
+    assert_ok(ask(suite, &after));
+    assert_int_equal(runs_of(&before), 1);
+    assert_int_equal(runs_of(&after), 1);
+}
+
+static void a_question_waits_for_nobody_who_writes(void **state) {
+    struct suite *suite = *state;
+    struct reading reading;
+    suite_add_users(suite, FIRST_ID, 1);
+    prepare_reading(suite, &reading, find_first);
+    (void)suite_write(suite);
+    assert_ok(ask(suite, &reading));
+    assert_ok(suite_commit(suite));
+}
+
+static void who_may_not_ask_any_more_is_refused_and_nothing_is_run(void **state) {
+    struct suite *suite = *state;
+    struct reading reading;
+    struct guard guard = { { confirm_role }, 77, 0 };
+    suite_add_users(suite, FIRST_ID, 1);
+    prepare_reading(suite, &reading, find_first);
+    reading.command.on_behalf_of = &guard.authority;
+    assert_int_equal(ask(suite, &reading), STATUS_UNAUTHENTICATED);
+    assert_int_equal(guard.asked, 1);
+    assert_int_equal(runs_of(&reading), 0);
+}
+
 /* However many threads read: some searches are accepted, the rest is refused as BUSY, and all that
  * were accepted are answered. */
 static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
@@ -710,6 +764,9 @@ int main(void) {
         suite_test(a_reading_runs_on_a_thread_of_the_store_and_sees_what_was_answered),
         suite_test(a_reading_waits_for_nobody_who_writes),
         suite_test(who_may_not_read_any_more_is_refused),
+        suite_test(a_question_has_one_answer_of_what_was_committed),
+        suite_test(a_question_waits_for_nobody_who_writes),
+        suite_test(who_may_not_ask_any_more_is_refused_and_nothing_is_run),
         suite_test(when_too_many_readings_wait_the_next_one_is_told_so),
         suite_test(a_reading_past_the_time_limit_ends_as_too_slow),
         suite_test(once_reading_is_to_end_it_does_and_no_more_is_taken),
