@@ -248,8 +248,8 @@ test('ranges are inclusive', async () => {
 test('a bad value of a known filter is 400 and names the parameter', async () => {
     for (const [query, name, message] of [['User_Active=maybe', 'User_Active', /true or false/], ['Id=x', 'Id', /must be an Id/],
         ['User_LastAccess=yesterday', 'User_LastAccess', /date and time/], ['User_Language=one', 'User_Language', /integer/],
-        ['UniqueId=1', 'UniqueId', /GUID/], ['page=0', 'page', /from 1/], ['size=-3', 'size', /from 1/], ['page=x', 'page', /from 1/],
-        ['page=9223372036854775807', 'page', /from 1/], ['page=-9223372036854775808', 'page', /from 1/],
+        ['UniqueId=1', 'UniqueId', /GUID/], ['page=0', 'page', /at least 1/], ['size=-3', 'size', /at least 1/], ['page=x', 'page', /at least 1/],
+        ['page=9223372036854775807', 'page', /at least 1/], ['page=-9223372036854775808', 'page', /at least 1/],
         ['orderBy=Nothing', 'orderBy', /name of a property/], ['User_Businesses=a', 'User_Businesses', /must be an Id/],
         ['User_FullName=%zz', 'User_FullName', /percent-encoded/], ['%ff=%zz', 'query', /percent-encoded/], ['%00=%zz', 'query', /percent-encoded/],
         ['%ff=1', 'query', /must be UTF-8/]])
