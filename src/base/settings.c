@@ -121,6 +121,7 @@ static int report(struct reading *reading, int code, const char *source, const c
     return code;
 }
 
+/* Members have the C type of their setting's type: see settings.h. */
 static void store(struct settings *settings, const struct setting *row, union setting_value value) {
     char *member = (char *)settings + row->offset;
     switch (row->type) {
@@ -233,6 +234,7 @@ static int set(struct reading *reading, size_t at, const char *text, const char 
     return 0;
 }
 
+/* ROSTER_IO_THREADS for io-threads. False if it does not fit. */
 static bool environment_name(const char *option, char *name, size_t size) {
     int len = snprintf(name, size, "ROSTER_%s", option);
     for (char *c = name; len > 0 && (size_t)len < size && *c; c++)
@@ -343,6 +345,7 @@ static void read_variable(struct reading *reading, char *variable) {
     (void)report(reading, EX_USAGE, source, message);
 }
 
+/* All variables that begin with ROSTER_ are looked at, to find the misspelt ones. */
 static void read_environment(struct reading *reading) {
     reading->present = RANK_ENVIRONMENT;
     for (char **variable = environ; *variable; variable++)
@@ -361,6 +364,7 @@ static int set_from_file(struct reading *reading, size_t at, const char *value,
     return set(reading, at, kept, source, EX_CONFIG);
 }
 
+/* Called by inih for each line. Its result, 1, means: go on. */
 static int read_entry(void *context, const char *section, const char *name, const char *value) {
     struct reading *reading = context;
     char source[SOURCE_MAX], message[SOURCE_MAX], known[NAME_MAX_LEN];
@@ -512,6 +516,8 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
     return out;
 }
 
+/* argp sorts the options of --help itself. Each setting has one or two keys: OPTION_BASE + 2 * its
+ * row, and the next one for --no-... */
 static int read_options(struct reading *reading, int argc, char **argv) {
     struct argp_option options[2 * ROWS + 2 * RENAMED + 2] = { { 0 } };
     char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];

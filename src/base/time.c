@@ -38,8 +38,9 @@ enum { DAYS_TO_1970 = 719468, DAYS_OF_ERA = 146097 };
 
 int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day) {
     year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t era = (year >= 0 ? year : year - 399) / 400; /* rounded down */
     int64_t year_of_era = year - era * 400;
+    /* From March on, five months always have 153 days: 31, 30, 31, 30, 31. */
     int64_t day_of_year = (153 * (int64_t)(month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * DAYS_OF_ERA + day_of_era - DAYS_TO_1970;
@@ -55,11 +56,12 @@ static void put_digits(char *out, int64_t number, int digits) {
 size_t time_format(int64_t ms, char *out) {
     assert(ms >= TIME_MIN_MS && ms <= TIME_MAX_MS);
     int64_t days = ms / 86400000, rest = ms % 86400000;
-    if (rest < 0) {
+    if (rest < 0) { /* before 1970: `/` rounds towards 0 */
         rest += 86400000;
         days--;
     }
     days += DAYS_TO_1970;
+    /* Takes the leap days of the era out, one for each 4 years but the 100th, 200th and 300th. */
     int64_t era = days / DAYS_OF_ERA, day_of_era = days % DAYS_OF_ERA;
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;

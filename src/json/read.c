@@ -22,6 +22,7 @@ static void *grow_in_arena(void *arena, void *old, size_t old_size, size_t size)
     return arena_grow(arena, old, old_size, size);
 }
 
+/* yyjson frees its values one by one; here the arena frees them all at its end. */
 static void leave_to_arena(void *arena, void *memory) {
     (void)arena;
     (void)memory;
@@ -46,6 +47,7 @@ static bool is_nested_within(yyjson_val *value, unsigned levels) {
 
 static struct value value_from(yyjson_val *json, struct arena *arena);
 
+/* No field is a list of lists or of objects: such members become VALUE_OTHER, which is invalid. */
 static struct value list_from(yyjson_val *json, struct arena *arena) {
     size_t i, count;
     yyjson_val *member;
@@ -123,6 +125,7 @@ struct measure {
     size_t depth;
 };
 
+/* Counts without parsing: brackets and commas outside strings. */
 static struct measure measure(struct text body) {
     struct measure found = { .values = 1 };
     size_t depth = 0;

@@ -42,6 +42,7 @@ static size_t string_max(struct text text) {
     return text.len * 6 + 2;
 }
 
+/* Bytes without a short form are written as \u00NN. */
 static char *put_escaped(char *out, unsigned char byte) {
     char escape = escape_of(byte);
     *out++ = '\\';
@@ -149,6 +150,7 @@ static char *put_value(char *out, const struct field *field, const struct value 
     return put(out, json_nothing(field));
 }
 
+/* `is_listed`: as in a page, without lists of links. */
 static void add_members(struct buffer *buffer, const struct record *record, bool is_listed) {
     char separator = '{';
     for (unsigned i = 0; i < record->table->count; i++) {

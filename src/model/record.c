@@ -23,7 +23,7 @@ struct record record_next(const struct record *before, struct arena *arena) {
 
 struct value ids_from_stored(const struct value *stored, struct arena *arena) {
     struct text rest = value_as_text(stored);
-    int64_t *ids = arena_calloc(arena, rest.len / 2 + 1, sizeof *ids);
+    int64_t *ids = arena_calloc(arena, rest.len / 2 + 1, sizeof *ids); /* "1," is the shortest */
     size_t count = 0;
     if (rest.len < 2 || !ids)
         return value_ids(ids, 0);

@@ -36,7 +36,9 @@ static const struct choice delivery_statuses[] = {
     { 0, NULL },
 };
 
-/* All fields of all tables, one table after the other. */
+/* All fields of all tables in one array, one table after the other: a row of tables.def cannot open
+ * an array of its own and close it in another row. `__VA_ARGS__` is the flags and, after them,
+ * .target, .choices or .base. */
 static const struct field fields[] = {
 #define FIELD(prefix, name_, type_, max_, ...)                                                     \
     { .name = { #name_, sizeof #name_ - 1 },                                                       \

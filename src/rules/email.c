@@ -1,5 +1,11 @@
-/* E-mail addresses: which are valid, and which are the same. ASCII addresses, which nearly all are,
- * take a fast path without libraries; the others go through libunistring and libidn2. */
+/* E-mail addresses: which are valid, how they are stored, and which are the same.
+ *
+ * An address has up to three forms. The client's is brought to the normal form, which is stored and
+ * shown. From that follows the key, in which all spellings of an address are equal; the database
+ * has a unique index on it, and sign-ins look users up by it.
+ *
+ * ASCII addresses, which nearly all are, take a fast path without libraries. The others go through
+ * libunistring and libidn2. */
 #include "rules/email.h"
 
 #include "rules/fold.h"
@@ -84,6 +90,7 @@ static bool is_ascii_domain(struct text domain) {
     return true;
 }
 
+/* A-labels are ASCII too, but only IDNA can tell whether they encode something valid. */
 static bool has_a_label(struct text domain) {
     while (domain.at)
         if (text_starts_nocase(text_cut(&domain, '.'), TEXT("xn--")))
@@ -96,7 +103,7 @@ static bool is_domain(struct text domain) {
     if (fold_is_ascii(domain) && !has_a_label(domain) && domain.len <= DOMAIN_MAX &&
         is_ascii_domain(domain))
         return true;
-    if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4)
+    if (domain.len == 0 || domain.len > (size_t)DOMAIN_MAX * 4) /* keeps IDNA from long texts */
         return false;
     if (read_literal(domain, address) != AF_UNSPEC)
         return true;
@@ -144,6 +151,7 @@ static struct text quote(struct text plain, struct arena *arena) {
     return (struct text){ out, len };
 }
 
+/* Quotes stay only around a local part that is not valid without them. */
 static struct text normal_local(struct text local, struct arena *arena) {
     if (!is_quoted(local))
         return local;
@@ -200,7 +208,7 @@ static struct text join(struct text local, struct text domain, struct arena *are
 struct text email_normal(struct text email, struct arena *arena) {
     struct text local, domain;
     if (fold_is_ascii(email) && !(email.len && memchr(email.at, '"', email.len)))
-        return email;
+        return email; /* the fast path */
     email = to_nfc(email, arena);
     if (!email.at || !split(email, &local, &domain) ||
         u8_check((const uint8_t *)email.at, email.len))
@@ -242,6 +250,7 @@ struct text email_key(struct text email, struct arena *arena) {
     email = email_normal(email, arena);
     if (!email.at)
         return email;
+    /* The fast path: lower case is all there is to do, unless a literal has to be shortened. */
     bool is_plain = fold_is_ascii(email) && !memchr(email.at, '[', email.len);
     if (is_plain || !split(email, &local, &domain))
         return fold_case(email, arena);

@@ -1,4 +1,8 @@
-/* Filters of searches. */
+/* From the parameters of a search to conditions on fields.
+ *
+ * The name of a parameter is resolved first, to a field of the table or, through a reference, of
+ * another table. The kind of filter then follows from the type of the field, and one function for
+ * each kind reads the value. */
 #include "rules/filter.h"
 
 #include "rules/date.h"
@@ -11,7 +15,7 @@
 
 /* ---- Names ---- */
 
-/* What is not named here is FILTER_nothing. */
+/* Types that are missing here are FILTER_nothing. */
 static const enum filter_kind kinds[FIELD_TYPES] = {
     [TYPE_id] = FILTER_ids,          [TYPE_reference] = FILTER_reference,
     [TYPE_links] = FILTER_linked,    [TYPE_backlinks] = FILTER_backlink,
@@ -22,7 +26,7 @@ static const enum filter_kind kinds[FIELD_TYPES] = {
     [TYPE_url] = FILTER_text,        [TYPE_name] = FILTER_text,
 };
 
-/* A secret finds nothing: a filter that matched would reveal it, guess by guess. */
+/* Filters on secrets match nothing: otherwise a caller could find a secret out, guess by guess. */
 enum filter_kind filter_kind(const struct field *field) {
     enum filter_kind kind = kinds[field->type];
     bool has_text = field_is_stored(field) || field->type == TYPE_name;
@@ -94,7 +98,7 @@ bool filter_find_target(const struct table *table, struct text name, struct filt
 
 /* ---- Conditions ---- */
 
-/* `cased` is for MATCH_contains alone. */
+/* `cased` is used by MATCH_contains only. */
 static void add_condition(struct filter_reader *reader, const struct filter_target *target,
                           enum match match, struct value value, struct value cased) {
     struct filter *filter = arena_alloc(reader->arena, sizeof *filter);
@@ -119,7 +123,7 @@ void filter_add(struct filter_reader *reader, const struct filter_target *target
     add_condition(reader, target, match, value, value_null());
 }
 
-/* ---- Values; each function returns what is wrong with one ---- */
+/* ---- Values: each function returns the message of an error, or nothing_wrong ---- */
 
 static const struct text nothing_wrong;
 
@@ -130,7 +134,7 @@ static struct text read_nothing(struct filter_reader *reader, const struct filte
     return nothing_wrong;
 }
 
-/* 1,2,3 and [1,2,3], with blanks or without; false for all else. */
+/* Reads 1,2,3 or [1,2,3], with or without blanks. False for everything else. */
 static bool parse_ids(struct text list, struct arena *arena, struct value *ids) {
     list = text_trim(list);
     if (list.len >= 2 && list.at[0] == '[' && list.at[list.len - 1] == ']')
@@ -147,7 +151,7 @@ static bool parse_ids(struct text list, struct arena *arena, struct value *ids) 
     return ok;
 }
 
-/* The condition on the same field that these Ids join; NULL: there is none yet. */
+/* The condition on the same field that further Ids are added to; NULL if there is none yet. */
 static struct filter *find_list(const struct filter_reader *reader,
                                 const struct filter_target *target) {
     unsigned field = (unsigned)(target->field - target->table->fields);
@@ -215,7 +219,7 @@ static struct text read_integer(struct filter_reader *reader, const struct filte
     return nothing_wrong;
 }
 
-/* A choice's name stands for its number, as in bodies. */
+/* A choice may be given by its name, as in bodies. */
 static struct text read_choice(struct filter_reader *reader, const struct filter_target *target,
                                struct text value) {
     int64_t number;
@@ -238,7 +242,7 @@ static struct text read_boolean(struct filter_reader *reader, const struct filte
     return nothing_wrong;
 }
 
-/* A date stands for the whole of its finest unit: 10:30 is a minute. */
+/* A date matches its whole unit: 10:30 matches each time within that minute. */
 static struct text read_date(struct filter_reader *reader, const struct filter_target *target,
                              struct text value) {
     int64_t ms, unit_ms;
@@ -263,8 +267,8 @@ static struct text read_guid(struct filter_reader *reader, const struct filter_t
     return nothing_wrong;
 }
 
-/* Does a blank stand for the plus of an address? The words that some such fields have in place of
- * an address contain blanks. */
+/* True if a blank in the value must be a plus that was not escaped. Some fields contain an address
+ * or words in its place, and words may contain blanks; so there it needs an @. */
 static bool has_plus_as_blank(const struct field *field, struct text text) {
     return field->type == TYPE_email ||
            (field->flags & ADDRESS && text.len && memchr(text.at, '@', text.len));

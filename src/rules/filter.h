@@ -10,70 +10,74 @@
  * or the store, so another surface of the API can use the same conditions.
  */
 
-/** What can be asked of a field, which follows from its type. */
+/** The kinds of filters. The type of a field determines its kind. */
 enum filter_kind {
-    FILTER_nothing,   /* no record matches: secrets, and members that are never stored */
+    FILTER_nothing,   /* matches no record: secrets, and fields that are not stored */
     FILTER_ids,       /* one of several Ids */
-    FILTER_reference, /* likewise; or that it points to something, or to nothing */
-    FILTER_linked,    /* a list of links has the Id */
-    FILTER_backlink,  /* a record that links to this one has the Id */
+    FILTER_reference, /* one of several Ids; or whether it points to something */
+    FILTER_linked,    /* a list of links contains the Id */
+    FILTER_backlink,  /* the record with the Id links to this one */
     FILTER_integer,
     FILTER_choice,
     FILTER_boolean,
     FILTER_date,
     FILTER_guid,
-    FILTER_text /* contains it, without regard to case and accents */
+    FILTER_text /* contains the value, without regard to case and accents */
 };
 
+/** The kind of filter that a field has. */
 enum filter_kind filter_kind(const struct field *field);
 
 /**
- * What filters and orders call a field: 0 is its name, 1 a shorter one that references and
- * ClearAvatarFile have; `at` NULL: none.
+ * The names of a field in filters and orders: its own (`which` 0), and a shorter one that
+ * references and ClearAvatarFile have (`which` 1). `at` is NULL if there is none.
  */
 struct text filter_name(const struct field *field, unsigned which);
 
-/** The field of a table with that name, in any case; NULL: none that is shown. */
+/** The field with that name, compared without regard to case; NULL if no shown field has it. */
 const struct field *filter_find_field(const struct table *table, struct text name);
 
-/** Can records be ordered by the field? */
+/** True if records can be ordered by the field. */
 bool filter_can_order(const struct field *field);
 
 /** The field that a filter is about. */
 struct filter_target {
-    const struct table *table;   /* that has the field */
-    const struct field *through; /* the reference that leads to the table; NULL: none does */
+    const struct table *table;   /* of the field */
+    const struct field *through; /* the reference that leads to that table; NULL: none */
     const struct field *field;
-    enum match match; /* MATCH_equal; MATCH_from and MATCH_to where the name begins so */
+    enum match
+        match; /* MATCH_from and MATCH_to if the name begins with from_ or to_, or MATCH_equal */
 };
 
 /**
- * Reads a filter's name: Id, UniqueId, User_FullName, from_User_LastAccess, User_Application_Name.
- * False when it names no field of the table, or a bound of what has no order.
+ * Finds the field that a filter names: Id, UniqueId, User_FullName, from_User_LastAccess,
+ * User_Application_Name. False if there is no such field, or if it has no order and the name begins
+ * with from_ or to_.
  */
 bool filter_find_target(const struct table *table, struct text name, struct filter_target *target);
 
 /** The conditions that are being read. */
 struct filter_reader {
     struct arena *arena;  /* of all conditions and values */
-    bool is_strict;       /* no blank stands for a plus, no name for a number */
-    struct filter *first; /* in the order they were added */
-    bool failed;          /* no memory: the conditions are not complete */
+    bool is_strict;       /* refuse blanks in place of a plus, and names in place of numbers */
+    struct filter *first; /* the conditions so far, in order */
+    bool failed;          /* one could not be added because there was no memory */
 };
 
-/** Adds a condition as it is. */
+/** Adds one condition. */
 void filter_add(struct filter_reader *reader, const struct filter_target *target, enum match match,
                 struct value value);
 
 /**
- * Reads the value of a filter and adds the conditions that it stands for: two for a date, none for
- * an empty text. A second list of Ids for one field joins the first: any of them matches. Returns
- * what is wrong with the value, for `Name: text`; `at` NULL: nothing.
+ * Parses the value of a filter and adds its conditions: two for a date, none for an empty text. A
+ * second list of Ids for a field is added to the first one, so that any of the Ids matches. Returns
+ * the message of an error; `at` is NULL if the value is valid.
  */
 struct text filter_read(struct filter_reader *reader, const struct filter_target *target,
                         struct text value);
 
-/** Reads the direction of an order: 0, asc, Ascending; 1, -1, desc, Descending. False: none. */
+/** Parses the direction of an order: 0, asc, Ascending; 1, -1, desc, Descending. False if invalid.
+ */
 bool filter_direction(struct text value, bool *descending);
 
 #endif

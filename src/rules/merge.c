@@ -7,7 +7,7 @@
 #include "rules/collections.h"
 #include "rules/email.h"
 
-/* What a change says of a list. NULL: nothing. */
+/* What a change does to a list: replace it, add to it, remove from it. NULL: not mentioned. */
 struct list_change {
     const struct value *whole, *added, *removed;
 };
@@ -29,7 +29,7 @@ static struct list_change list_change(const struct change *change, unsigned list
     };
 }
 
-/* VALUE_NULL when memory is short. */
+/* VALUE_NULL if there is no memory. */
 static struct value merge_list(const struct list_change *change, const struct value *before,
                                struct arena *arena) {
     struct value ids = change->whole ? *change->whole : ids_from_stored(before, arena);
@@ -44,6 +44,8 @@ static struct value nothing_of(const struct field *field) {
     return field->type == TYPE_boolean ? value_integer(0) : value_null();
 }
 
+/* Secrets are not shown, so a client that sends a record back sends null for them: null and omitted
+ * secrets stay. Only an empty text clears one. */
 static struct value merge_field(const struct field *field, const struct value *before,
                                 const struct value *change, const struct rules *rules) {
     bool is_secret = field_is_secret(field);
@@ -93,6 +95,8 @@ static bool differs(const struct record *a, const struct record *b, unsigned fie
     return !value_equal(&a->values[field], &b->values[field]);
 }
 
+/* Updates the fields of a user that follow from others, where those have changed. False: no memory.
+ */
 static bool derive_user(const struct record *before, struct record *after, struct arena *arena) {
     struct value *values = after->values;
     if (differs(before, after, USER_Email)) {
@@ -116,9 +120,8 @@ static bool derive(const struct record *before, struct record *after, struct are
         return derive_user(before, after, arena);
     struct value text = display_text(after, arena);
     after->values[after->table->common.to_string_text] = text;
-    if (after->table == &web_hook_table &&
-        !value_is_true(
-            &before->values[WEB_HOOK_Active])) /* a webhook that is activated again starts at 0 */
+    /* Activating a webhook again resets its count of failures. */
+    if (after->table == &web_hook_table && !value_is_true(&before->values[WEB_HOOK_Active]))
         after->values[WEB_HOOK_ErrorCount] = value_integer(0);
     return text.kind == VALUE_TEXT;
 }

@@ -26,6 +26,7 @@
 
 #define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1, the last that JavaScript has exactly */
 
+/* The value of one field, and what its check depends on. */
 struct check {
     const struct field *field;
     const struct change *change;
@@ -64,6 +65,7 @@ static struct text check_integer(const struct check *check) {
     return fine;
 }
 
+/* Lenient clients may also send 0 and 1, as numbers or strings. */
 static struct text check_boolean(const struct check *check) {
     struct text text = value_as_text(check->value);
     bool is_true = text_equal(text, TEXT("true")), is_false = text_equal(text, TEXT("false"));
@@ -222,6 +224,7 @@ static struct text check_ids(const struct check *check) {
     return fine;
 }
 
+/* An empty secret turns the second factor off. */
 static struct text check_totp(const struct check *check) {
     struct text secret = value_as_text(check->value);
     if (check->value->kind != VALUE_TEXT)
@@ -323,6 +326,8 @@ static struct text ignore(struct value *value) {
     return fine;
 }
 
+/* The order of these steps matters. A repeated name is an error even for the Id of a new record,
+ * whose value is ignored. In a patch, null empties a list, and so is not a missing value. */
 static struct text check_field(const struct check *check, unsigned field) {
     if (is_left_empty(check))
         *check->value = value_null();

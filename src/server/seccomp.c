@@ -167,6 +167,7 @@ static const int deadly[] = {
 /* The C library asks for the machine's addresses over NETLINK. */
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
+/* The operations of prctl that are allowed: they name threads and memory. */
 static const int names[] = { PR_SET_NAME, PR_SET_VMA };
 
 /* libseccomp skips calls that this architecture does not have. Returns 0 or a negative errno. */
@@ -190,6 +191,7 @@ static int add_rules(scmp_filter_ctx filter) {
     return failed;
 }
 
+/* TSYNC applies the filter to the threads that run already: the pools, and those of the store. */
 bool seccomp_filter_install(void) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int failed = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
