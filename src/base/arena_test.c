@@ -70,7 +70,7 @@ static void what_is_reserved_cannot_be_refused(void **state) {
     assert_true(arena.failed);
     arena_close(&arena);
     assert_true(arena_reserve(&arena, 40 * (size_t)1024));
-    arena.limit = 1; /* nothing more is to be had */
+    arena.limit = 1; /* every further allocation fails */
     for (int i = 0; i < 40; i++)
         assert_non_null(arena_alloc(&arena, 1024));
     assert_null(arena_alloc(&arena, 40 * (size_t)1024));
@@ -80,8 +80,8 @@ static void what_is_reserved_cannot_be_refused(void **state) {
 static void sizes_that_overflow_are_refused(void **state) {
     (void)state;
     struct arena arena;
-    arena_init(&arena, (size_t)1 << 20); /* so that no such size reaches malloc by mistake */
-    volatile size_t most = SIZE_MAX;     /* the compiler would see through a constant */
+    arena_init(&arena, (size_t)1 << 20); /* keeps such sizes from malloc */
+    volatile size_t most = SIZE_MAX;     /* volatile: the compiler warns of a constant */
     for (size_t less = 0; less < 40; less++)
         assert_null(arena_alloc(&arena, most - less));
     assert_null(arena_calloc(&arena, most, 2));
@@ -124,7 +124,8 @@ static void the_limit_holds_and_what_was_given_stays(void **state) {
     arena_close(&arena);
     assert_int_equal(arena.used, 0);
     assert_int_equal(arena.limit, 100000);
-    assert_null(arena_alloc(&arena, 100000)); /* no room for the book-keeping */
+    assert_null(
+        arena_alloc(&arena, 100000)); /* the limit leaves no room for the header of the chunk */
     assert_non_null(arena_alloc(&arena, 50000));
     arena_close(&arena);
 }
@@ -136,7 +137,7 @@ static void growing_keeps_the_bytes_in_place_or_elsewhere(void **state) {
     assert_non_null(memory);
     memcpy(memory, "0123456789", 10);
     char *grown = arena_grow(&arena, memory, 10, 1000);
-    assert_ptr_equal(grown, memory); /* it was the last one */
+    assert_ptr_equal(grown, memory); /* in place: it was the last allocation */
     assert_non_null(arena_alloc(&arena, 1));
     memset(grown + 10, 'x', 990);
     char *moved = arena_grow(&arena, grown, 1000, 2000);
@@ -144,7 +145,7 @@ static void growing_keeps_the_bytes_in_place_or_elsewhere(void **state) {
     assert_ptr_not_equal(moved, grown);
     memset(moved + 1000, 'y', 1000);
     assert_memory_equal(moved, "0123456789x", 11);
-    char *large = arena_grow(&arena, moved, 2000, 1000000); /* past the chunk */
+    char *large = arena_grow(&arena, moved, 2000, 1000000); /* more than the chunk has */
     assert_non_null(large);
     memset(large + 2000, 'z', 998000);
     assert_memory_equal(large, "0123456789x", 11);
@@ -168,7 +169,7 @@ static void growing_does_not_touch_a_neighbour(void **state) {
     memset(second, '2', 16);
     memset(first, '1', 17);
     assert_int_equal(second[0], '2');
-    first = arena_grow(&arena, first, 17, 8); /* smaller is fine too */
+    first = arena_grow(&arena, first, 17, 8); /* growing to less keeps it */
     assert_non_null(first);
     assert_memory_equal(first, "11111111", 8);
     arena_close(&arena);

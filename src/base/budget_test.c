@@ -1,4 +1,4 @@
-/* What budget.h promises, and what arenas that count in it do at its bound. */
+/* What budget.h promises, and what counted arenas do at the limit. */
 #include "base/budget.h"
 
 #include "base/arena.h"
@@ -12,7 +12,7 @@
 
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
-#define SLACK (128 * KIB) /* what a thread may keep taken */
+#define SLACK (128 * KIB) /* the most that a thread keeps in stock */
 
 static void what_is_taken_is_counted_and_given_back(void **state) {
     (void)state;
@@ -68,7 +68,7 @@ static void *take_and_give(void *argument) {
     return taken ? idle : NULL;
 }
 
-/* The threads are those of --io-threads 256 and --password-threads 256. */
+/* With as many threads as --io-threads 256 and --password-threads 256 start. */
 static void many_threads_that_hold_nothing_leave_room(void **state) {
     (void)state;
     struct idle idle;
@@ -91,7 +91,7 @@ static void many_threads_that_hold_nothing_leave_room(void **state) {
         assert_int_equal(pthread_join(threads[i], &taken), 0);
         assert_non_null(taken);
     }
-    budget_give(used - before); /* what ended threads kept would be lost */
+    budget_give(used - before); /* gives back the stocks of threads that have ended */
     assert_false(is_full);
     assert_true(used <= 4 * MIB + SLACK);
 }

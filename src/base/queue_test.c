@@ -1,6 +1,5 @@
-/* What queue.h promises, first on one thread, then between several. Threads count what they saw
-   and the test's own thread asserts: cmocka's assertions belong to the thread that runs the test.
- */
+/* What queue.h promises, on one thread and between several. The threads only count, and the test's
+ * own thread asserts, because cmocka's assertions work only on the thread that runs the test. */
 #include "base/queue.h"
 
 #include "base/time.h"
@@ -31,7 +30,7 @@ static void first_in_is_first_out(void **state) {
     struct queue queue;
     struct number numbers[5];
     assert_true(queue_init(&queue, 0));
-    for (int round = 0; round < 2; round++) { /* also once it has been empty */
+    for (int round = 0; round < 2; round++) { /* the second time after it has become empty */
         put_all(&queue, numbers, 5);
         for (size_t i = 0; i < 5; i++)
             assert_ptr_equal(queue_take(&queue), &numbers[i]);
@@ -96,7 +95,7 @@ static void a_closed_queue_refuses_but_gives_what_waits(void **state) {
     assert_null(queue_take(&queue));
     assert_null(queue_take_all(&queue, -1));
     assert_null(queue_take_all(&queue, 1000));
-    queue_close(&queue); /* twice does no harm */
+    queue_close(&queue); /* closing twice is allowed */
     queue_destroy(&queue);
 }
 
@@ -147,7 +146,8 @@ static void an_item_wakes_who_waits(void **state) {
     queue_destroy(&queue);
 }
 
-/* Several may be put before the first who is woken has taken his: only he can wake the next. */
+/* Several items may be put before the first woken thread has taken one. Only it can wake the next.
+ */
 static void each_of_several_items_wakes_one_who_waits(void **state) {
     (void)state;
     enum { WAITING = 3, ROUNDS = 200, HANGS_AFTER_S = 60 };
@@ -161,7 +161,7 @@ static void each_of_several_items_wakes_one_who_waits(void **state) {
         assert_true(queue_init(&queue, 0));
         for (size_t i = 0; i < WAITING; i++)
             assert_int_equal(pthread_create(&waiting[i], NULL, take_one, &queue), 0);
-        (void)usleep(200); /* some wait by then */
+        (void)usleep(200); /* by then some of the threads wait */
         put_all(&queue, numbers, WAITING);
         for (size_t i = 0; i < WAITING; i++) {
             void *taken = NULL;
@@ -199,7 +199,7 @@ struct producer {
     size_t refused;
 };
 
-/* Waits for room by trying again: the queue itself never makes who puts wait. */
+/* Puts an item, and tries again while the queue is full: queue_put itself never waits. */
 static void *produce(void *argument) {
     struct producer *producer = argument;
     for (size_t i = 0; i < EACH; i++)
@@ -223,7 +223,8 @@ static void *consume(void *argument) {
             consumer->takes_all ? queue_take_all(consumer->queue, -1) : queue_take(consumer->queue);
         if (!item)
             return NULL;
-        do { /* an item taken alone may still name one that somebody else has taken since */
+        do { /* `next` of an item that was taken alone may point to one that another thread has
+                taken */
             struct queue_item *next = consumer->takes_all ? item->next : NULL;
             consumer->count++;
             consumer->sum += ((struct number *)item)->value;

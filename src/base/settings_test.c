@@ -1,4 +1,4 @@
-/* Which of several sources counts, what adds up, and what is refused. */
+/* Which source wins, which settings add up, and which mistakes are refused. */
 #include "base/settings.h"
 
 #include <setjmp.h>
@@ -19,7 +19,7 @@ enum { OPTIONS_MAX = 8 };
 
 static char file[64];
 
-/* What was said of a setting by each source; all may be missing. */
+/* What each source says of a setting; all may be missing. */
 struct said {
     const char *options[OPTIONS_MAX], *environment, *file;
 };
@@ -161,7 +161,7 @@ static void without_a_source_the_defaults_count(void **state) {
     settings_free(&settings);
 }
 
-/* Each number, by its variable; `least` and `most` as settings.def has them. */
+/* Each number, set by its variable. `least` and `most` are those of settings.def. */
 static void numbers_are_taken_from_their_least_to_their_most(void **state) {
     static const struct {
         const char *option;
@@ -223,7 +223,7 @@ static void flags_are_on_or_off_in_three_words_each(void **state) {
 #undef SETTING
     };
     static const struct {
-        const char *text, *before; /* behind the option's name, and before it: NULL in the file */
+        const char *text, *before; /* after the option's name, and before it; NULL: in the file */
         int code;
         bool is_on;
     } tries[] = {
@@ -352,7 +352,7 @@ static void a_value_in_a_file_is_whole(void **state) {
     memset(beyond, 'x', sizeof beyond - 1);
     memcpy(longest, "admin-password=", strlen("admin-password="));
     memcpy(beyond, "admin-password=", strlen("admin-password="));
-    /* What is left of it would be another setting. */
+    /* The rest of the line would be taken for another setting. */
     memcpy(beyond + 8192 - 1, "log-level=error", strlen("log-level=error") + 1);
     for (size_t i = 0; i < LENGTH(rows); i++) {
         struct settings settings;

@@ -1,4 +1,4 @@
-/* What time.h promises, measured against the calendar of the C library. */
+/* What time.h promises, compared with the calendar of the C library. */
 #include "base/time.h"
 
 #include <setjmp.h>
@@ -44,7 +44,7 @@ static void moments_are_written_as_rfc_3339_does(void **state) {
     }
 }
 
-/* Every fifth day, 365 and 366 being no multiple of it together: each date has its turn. */
+/* Every fifth day. Leap years shift the series, so over the centuries every date has its turn. */
 static void every_date_is_that_of_the_c_library(void **state) {
     (void)state;
     int64_t step = 5 * SECONDS_PER_DAY + 4321;

@@ -1,5 +1,5 @@
-/* What can be imported and what is refused, by the example hashes that the makers of each kind, or
- * of programs that read it, have published. None of them may ever be taken for a password. */
+/* Which hashes can be imported and which are refused. The examples were published by the makers of
+ * each kind, or of programs that read it. None of them may be taken for a password. */
 #include "crypto/hash_kind.h"
 
 #include "crypto/password.h"
@@ -32,7 +32,7 @@ static const struct {
     { "$5$rounds=5000$GX7BopJZJxPc/KEK$le16UF8I2Anb.rOrn22AUPWvzUETDGefUmAV8AZkGcD",
       "SHA-256 crypt", PASSWORD_HASH },
     { "$y$j9T$/0/$X5ln/ZKO.J6FSMdt69KtyBONb2zEM0LbnWaEu5GziRB", "yescrypt", PASSWORD_HASH },
-    /* of these kinds, but damaged, or made with what costs too much */
+    /* of these kinds, but malformed or too expensive */
     { "$2b$05$LhayLxezLhK1LhWvKxCyLOj0j1u.Kj0jZ0pEmm134uzrQlFvQJLF", "bcrypt",
       PASSWORD_HASH_DAMAGED },
     { "$argon2id$v=19$m=65536,t=2$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
@@ -181,7 +181,7 @@ static const struct {
     { "\\xb89eaac7e61417341b710b727768294d0e6a277b", "digest in hex as a database writes it",
       PASSWORD_HASH_FOREIGN },
     { "_J9..rasmBYk8r9AiWNc", "extended DES crypt", PASSWORD_HASH_FOREIGN },
-    /* what programs wrap around a hash */
+    /* hashes inside something else */
     { "1|$2y$12$WApznUPhDubN0oeveSXHp.Mk3rd1wbHpYj2FBmFZ9LyRpcH1FL6Na",
       "hash with something around it", PASSWORD_HASH_FOREIGN },
     { "b'$2b$12$WApznUPhDubN0oeveSXHp.Mk3rd1wbHpYj2FBmFZ9LyRpcH1FL6Na'",
@@ -215,7 +215,7 @@ static const struct {
       PASSWORD_HASH_FOREIGN },
 };
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static const char *kind_of(struct text text) {
     char *copy = malloc(text.len ? text.len : 1);
     assert_non_null(copy);
@@ -285,7 +285,7 @@ static void what_people_think_up_is_a_password(void **state) {
         "crypt keeper",
         "scrypted",
         "0xdeadbeef",
-        "QZtDDnLFzRiNo", /* DES crypt has no form */
+        "QZtDDnLFzRiNo", /* DES crypt looks like a password */
         "AQAAAAE=",
     };
     for (size_t i = 0; i < LENGTH(passwords); i++) {

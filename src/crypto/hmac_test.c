@@ -1,4 +1,4 @@
-/* Against the vectors of RFC 4231. */
+/* Compared with the test vectors of RFC 4231. */
 #include "crypto/hmac.h"
 
 #include <setjmp.h>

@@ -63,7 +63,7 @@ static const struct {
       PASSWORD_RIGHT_BUT_OLD },
     { "password", "$2b$04$aUmyyA482Mfsippc3W8VE.cPlz6KEhTEY.P.Udoq2ltmxFZ9jJHX2",
       PASSWORD_RIGHT_BUT_OLD },
-    /* the salt's last character carries bits that nobody uses */
+    /* the last character of the salt has unused bits */
     { "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC/E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
       PASSWORD_RIGHT_BUT_OLD },
     { "password", "$6$abc$" SHA512_DIGEST, PASSWORD_RIGHT_BUT_OLD },
@@ -91,7 +91,7 @@ static const struct {
     const char *text;
     enum password_form form;
 } forms[] = {
-    /* costs at and past their limits, which are those of the product of all parameters */
+    /* costs at and above the limits, which are limits on the product of all parameters */
     { "$argon2id$v=19$m=262144,t=3,p=1" ARGON2_REST, PASSWORD_HASH },
     { "$argon2id$v=19$m=262144,t=4,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
     { "$argon2id$v=19$m=262145,t=1,p=1" ARGON2_REST, PASSWORD_HASH_TOO_DEAR },
@@ -115,7 +115,8 @@ static const struct {
     { "$y$jDU" YESCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
     { "$y$jIz" YESCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
     { "$y$jzz" YESCRYPT_REST, PASSWORD_HASH_TOO_DEAR },
-    /* yescrypt as crypt(3) does not write it: parallel, more passes, another flavour */
+    /* parameters of yescrypt that crypt(3) never writes: parallelism, more passes, another flavour
+     */
     { "$y$jD5.7$LdJMENpBABJJ3hIHjB1Bi.$HboGM6qPrsK.StKYGt6KErmUYtioHreJd98oIugoNB6",
       PASSWORD_HASH_TOO_DEAR },
     { "$y$/A2$LdJMENpBABJJ3hIHj/$5IEld1eWdmh5lylrqHLF5dvA3ISpimEM9J1Dd05n/.3",
@@ -129,7 +130,7 @@ static const struct {
     { "$2b$", PASSWORD_HASH_DAMAGED },
     { "$argon2id$", PASSWORD_HASH_DAMAGED },
     { "$6$my secret", PASSWORD_HASH_DAMAGED },
-    /* schemes that are not accepted */
+    /* schemes that are not supported */
     { "$argon2i$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_FOREIGN },
     { "$argon2d$v=19$m=256,t=2,p=1" ARGON2_REST, PASSWORD_HASH_FOREIGN },
     { "$2x$05$" BCRYPT_REST, PASSWORD_HASH_FOREIGN },
@@ -207,7 +208,8 @@ static void a_hash_with_one_foreign_character_is_none(void **state) {
     }
 }
 
-/* Argon2's digest has no fixed length, so a shorter one is well-formed, and simply not right. */
+/* Argon2's digest has no fixed length, so a shortened one is well-formed and matches no password.
+ */
 static void a_hash_with_more_or_less_at_its_end_never_passes(void **state) {
     (void)state;
     for (size_t i = 0; i < LENGTH(good); i++) {
@@ -239,8 +241,7 @@ static void endless_texts_are_no_hashes(void **state) {
     }
 }
 
-/* Asks crypt(3) itself: what it can compute from a setting must be a hash for us, and the reverse.
- */
+/* Compares with crypt(3): exactly the settings from which it computes a hash must be valid here. */
 static void agree_with_crypt(const char *setting, const char *digest_when_refused) {
     struct crypt_data *data = calloc(1, sizeof(*data));
     assert_non_null(data);
@@ -352,7 +353,7 @@ static void nothing_matches_what_is_no_hash(void **state) {
     (void)state;
     static const struct text hashes[] = {
         { NULL, 0 }, { "", 0 },        { "password", 8 },
-        { "*0", 2 }, { "$6$abc$", 7 }, { "$2b$15$" BCRYPT_REST, 60 }, /* too dear */
+        { "*0", 2 }, { "$6$abc$", 7 }, { "$2b$15$" BCRYPT_REST, 60 }, /* too expensive */
     };
     for (size_t i = 0; i < LENGTH(hashes); i++) {
         assert_int_equal(password_verify(TEXT("password"), hashes[i]), PASSWORD_WRONG);
@@ -361,8 +362,8 @@ static void nothing_matches_what_is_no_hash(void **state) {
     }
 }
 
-/* crypt_blowfish's vector of 72 x and what follows: bcrypt cannot tell them apart, and so must not
- * decide which of them the password is from now on. */
+/* The vector of crypt_blowfish: 72 times x, and more. bcrypt accepts both passwords, so the one
+ * that was typed must not become the only valid one. */
 static void what_bcrypt_does_not_see_is_never_put_in_place_of_the_password(void **state) {
     (void)state;
     struct text hash = TEXT("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
@@ -380,7 +381,7 @@ static void what_bcrypt_does_not_see_is_never_put_in_place_of_the_password(void 
     assert_false(password_is_cut((struct text){ password, 98 }, TEXT("")));
 }
 
-/* What another program adds around a hash is taken off, and the rest is that hash. */
+/* White space and padding around a hash are removed. */
 static void white_space_and_padding_around_a_hash_are_taken_off(void **state) {
     (void)state;
     char out[PASSWORD_HASH_MAX], padded[PASSWORD_HASH_MAX * 2];
@@ -412,7 +413,7 @@ static void what_is_no_hash_within_its_white_space_is_not_imported(void **state)
         OF("$6$ abc"),
         OF("$6$abc$" SHA512_DIGEST "="), /* crypt(3) has no padding */
         OF("$6$abc$" SHA512_DIGEST "\0"),
-        OF("$2b$14$" BCRYPT_REST), /* too dear */
+        OF("$2b$14$" BCRYPT_REST), /* too expensive */
         OF("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi=ZGVm$bO5uiZbGxR824CVys98h8w"),
         OF("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFi===$bO5uiZbGxR824CVys98h8w"),
     };
@@ -425,7 +426,7 @@ static void what_is_no_hash_within_its_white_space_is_not_imported(void **state)
     assert_false(password_import((struct text){ endless, sizeof(endless) }, out));
 }
 
-/* By the product of what it is made with; for SHA-crypt that is also the password's length. */
+/* By the product of its parameters, and for SHA-crypt also the length of the password. */
 static void what_costs_more_than_our_own_is_told(void **state) {
     (void)state;
     static const struct {
@@ -456,7 +457,7 @@ static void what_costs_more_than_our_own_is_told(void **state) {
     assert_true(password_is_dear((struct text){ password, sizeof(password) }, rounds));
 }
 
-/* The only way to see that it was not computed: crypt(3) says it is right, and we do not. */
+/* Shows that the hash was not computed: the password is right by crypt(3), and WRONG here. */
 static void a_password_that_makes_a_hash_too_dear_is_not_tried(void **state) {
     (void)state;
     static char password[501];

@@ -71,7 +71,7 @@ static struct seal_key *open_key(bool may_create) {
     return seal_key_open(path, may_create, why, sizeof(why));
 }
 
-/* Do two keys open what the other has sealed? */
+/* True if each key decrypts what the other has sealed. */
 static bool are_equal(const struct seal_key *a, const struct seal_key *b) {
     struct arena arena = { 0 };
     struct text sealed = seal(a, TEXT("x"), TEXT("y"), &arena);
@@ -191,7 +191,7 @@ static void a_key_beside_which_one_stands_in_the_working_folder(void **state) {
     assert_int_equal(access(path, F_OK), 0);
 }
 
-/* All that start at once must end up with one key. */
+/* Processes that start at the same time must all get the same key. */
 static void many_processes_make_one_key(void **state) {
     (void)state;
     enum { PROCESSES = 8 };
@@ -238,7 +238,7 @@ static void many_processes_make_one_key(void **state) {
         arena_close(&arena);
     }
     seal_key_free(key);
-    assert_int_equal(empty_folder(), 1 + PROCESSES); /* no temporary file stays */
+    assert_int_equal(empty_folder(), 1 + PROCESSES); /* no temporary file is left */
 }
 
 static void what_was_sealed_opens_where_it_belongs(void **state) {

@@ -22,14 +22,14 @@ static void tokens_are_43_characters_of_base64url_and_differ(void **state) {
         assert_int_equal(token[TOKEN_TEXT_SIZE], '#');
         for (size_t i = 0; i < TOKEN_TEXT_SIZE; i++)
             assert_non_null(memchr(alphabet, token[i], 64));
-        /* 43 characters hold 258 bits: the last two are none of ours */
+        /* 43 characters hold 258 bits; the last two are unused */
         assert_int_equal(((const char *)memchr(alphabet, token[42], 64) - alphabet) % 4, 0);
         assert_memory_not_equal(token, previous, TOKEN_TEXT_SIZE);
         memcpy(previous, token, TOKEN_TEXT_SIZE);
     }
 }
 
-/* FIPS 180-4's examples. */
+/* The examples of FIPS 180-4. */
 static void the_hash_of_a_token_is_its_sha_256(void **state) {
     (void)state;
     static const struct {
@@ -100,7 +100,7 @@ static void families_are_positive_and_differ(void **state) {
         all |= family;
         previous = family;
     }
-    assert_true(all >> 52); /* chance is in all of it */
+    assert_true(all >> 52); /* the high bits are random too */
 }
 
 int main(void) {

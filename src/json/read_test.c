@@ -1,4 +1,4 @@
-/* From a body to a change: what each JSON value becomes, and what is no body at all. */
+/* From a body to a change: the value for each kind of JSON, and the bodies that are refused. */
 #include "json/json.h"
 
 #include "model/tables.h"
@@ -58,7 +58,7 @@ static void each_json_value_has_a_kind(void **state) {
     assert_int_equal(full_name("-9223372036854775808").integer, INT64_MIN);
 }
 
-/* An integer that is cut, or a fraction that is rounded, would be somebody else's Id. */
+/* A truncated integer or a rounded fraction would be the Id of another record. */
 static void what_no_int64_holds_is_no_integer(void **state) {
     static const char *const numbers[] = { "9223372036854775808",
                                            "18446744073709551616",
@@ -245,7 +245,7 @@ static void little_memory_is_no_mistake_of_the_body(void **state) {
 
 enum { BODY = 1024 * 1024 };
 
-/* A body of a mebibyte: `begin`, as many of `member` as go, `end`. */
+/* A body of 1 MiB: `begin`, as many times `member` as fit, `end`. */
 static struct text full_body(const char *begin, const char *member, const char *end) {
     char *at = arena_alloc(&arena, BODY);
     assert_non_null(at);

@@ -92,7 +92,7 @@ static void what_was_written_is_read_again(void **state) {
     }
 }
 
-/* A row as a version of Roster with other fields wrote it. */
+/* A row that a version of Roster with other fields has written. */
 static bool read_row(const char *json, struct arena *arena, struct record *record) {
     *record = record_new(&user_table, arena);
     return json_read_record(arena_text(arena, text_of(json)), arena, record);
@@ -179,7 +179,7 @@ static void secrets_and_hidden_values_are_not_in_it(void **state) {
     arena_close(&arena);
 }
 
-/* In memory of its very size, so that a sanitizer sees a step beyond. */
+/* In memory of exactly its size, so that the address sanitizer reports each read past it. */
 static bool is_read(const char *json, size_t len) {
     struct arena arena = { 0 };
     char *copy = malloc(len + !len), *taken = malloc(len + !len);
@@ -224,7 +224,8 @@ static void damage_does_no_harm(void **state) {
         memcpy(damaged, json.at, json.len);
         for (uint64_t left = 1 + chance(3); left; left--)
             damaged[chance(json.len)] = bytes[chance(sizeof bytes)];
-        (void)is_read(damaged, json.len); /* either way: the sanitizers judge */
+        (void)is_read(damaged,
+                      json.len); /* the result does not matter: the sanitizers report errors */
         arena_close(&arena);
     }
 }

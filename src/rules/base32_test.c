@@ -65,7 +65,7 @@ static void texts_become_their_bytes(void **state) {
     (void)state;
     for (size_t i = 0; i < LENGTH(good); i++) {
         struct text text = text_of(good[i].text), bytes = text_of(good[i].bytes);
-        unsigned char *out = malloc(text.len * 5 / 8 + 1); /* the room that is promised, and NUL */
+        unsigned char *out = malloc(text.len * 5 / 8 + 1); /* the promised size, and a NUL */
         assert_non_null(out);
         assert_int_equal(base32_decode(text, NULL), bytes.len);
         assert_int_equal(base32_decode(text, out), bytes.len);

@@ -1,5 +1,5 @@
-/* What date.h promises: one table of spellings with the moment each means, one of what is none,
-   and a walk over every day that can be stored. */
+/* What date.h promises: a table of spellings and the times they mean, a table of invalid texts, and
+ * every day that can be stored. */
 #include "rules/date.h"
 
 #include <setjmp.h>
@@ -59,7 +59,7 @@ static const struct {
 };
 
 static const struct text bad[] = {
-    /* not a date-time at all, or with something around it */
+    /* no date at all, or with other text around it */
     SPELLING(""),
     SPELLING(" "),
     SPELLING("today"),
@@ -113,7 +113,7 @@ static const struct text bad[] = {
     SPELLING("2025-01-15T10:30:00."),
     SPELLING("2025-01-15T10:30:00.1234567890Z"),
     SPELLING("2025-01-15T10:30:00.12a"),
-    /* impossible moments */
+    /* times that do not exist */
     SPELLING("0000-01-01"),
     SPELLING("2025-00-15"),
     SPELLING("2025-13-15"),
@@ -142,7 +142,7 @@ static const struct text bad[] = {
     SPELLING("2025-01-15T10:30:00GMT"),
     SPELLING("2025-01-15T10:30:00\xE2\x88\x92"
              "01:00"),
-    /* out of what can be stored, once the zone is applied */
+    /* outside the range that can be stored, after the zone is applied */
     SPELLING("0001-01-01T00:00:00+00:01"),
     SPELLING("9999-12-31T23:59:00-00:01"),
     SPELLING("9999-12-31T23:59:60Z"),
@@ -199,7 +199,7 @@ static void what_is_written_is_read_on_every_day_that_can_be_stored(void **state
     }
 }
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static bool parse_exactly(struct text text, int64_t *ms) {
     char *copy = malloc(text.len ? text.len : 1);
     assert_non_null(copy);

@@ -1,5 +1,5 @@
-/* What email.h promises: what is an address, and which two are one. Most tables come from RFC 5321
-   sections 4.1.2 and 4.1.3, RFC 6531 section 3.3, and UTS 46. */
+/* What email.h promises: which addresses are valid, and which are the same. Most tables come from
+ * RFC 5321 sections 4.1.2 and 4.1.3, RFC 6531 section 3.3, and UTS 46. */
 #include "rules/email.h"
 
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static const struct text good[] = {
     SPELLING("\xE7\x94\xA8\xE6\x88\xB7@\xE4\xBE\x8B\xE5\xAD\x90.\xE5\xB9\xBF\xE5\x91\x8A"),
     SPELLING("a@\xE4\xBE\x8B\xE5\xAD\x90\xE3\x80\x82"
              "example"), /* an ideographic full stop */
-    /* letters, digits and marks that names of users may have (RFC 8264) */
+    /* letters, digits and marks that user names may have (RFC 8264) */
     SPELLING("\u0906\u0930\u0940@example.com"),
     SPELLING("\u0661\u0662@example.com"),
     SPELLING("\u5C71\u7530.\u592A\u90CE+\u03B1@example.com"),
@@ -62,7 +62,7 @@ static const struct text good[] = {
 };
 
 static const struct text bad[] = {
-    /* parts that are missing */
+    /* missing parts */
     SPELLING(""), SPELLING("@"), SPELLING("a"), SPELLING("a@"), SPELLING("@example.com"),
     SPELLING("example.com"), SPELLING("@@"), SPELLING("a@@example.com"),
     SPELLING("a@b@example.com"),
@@ -111,7 +111,7 @@ static const struct text bad[] = {
     SPELLING("a@XN--A.example"), SPELLING("a@b.Xn--\x7F"), SPELLING("a@xn--.example"),
     SPELLING("a\xEF\xBC\xA0"
              "example.com"), /* a full-width @ */
-    /* characters that no name of a user has (RFC 8264 section 9) */
+    /* characters that user names must not have (RFC 8264 section 9) */
     SPELLING("a\u200B@example.com"), SPELLING("\uFEFFa@example.com"),
     SPELLING("\u202Ea@example.com"), SPELLING("\u2066a@example.com"),
     SPELLING("a\u200E@example.com"), SPELLING("a\u00AD@example.com"),
@@ -134,7 +134,7 @@ static const struct text bad[] = {
     SPELLING("\xF4\x90\x80\x80@example.com"), /* past U+10FFFF */
 };
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static struct text exact_copy(struct text text) {
     char *copy = malloc(text.len ? text.len : 1);
     assert_non_null(copy);
@@ -267,7 +267,7 @@ static const struct {
                "CHER.Example"),
       SPELLING("j\xC3\xBCrgen@xn--bcher-kva.example") },
     { SPELLING("a@FA\xC3\x9F.de"), SPELLING("a@xn--fa-hia.de") }, /* not fass.de */
-    /* no addresses, but a sign-in may say anything */
+    /* no addresses: a sign-in may try anything */
     { SPELLING(""), SPELLING("") },
     { SPELLING("@"), SPELLING("@") },
     { SPELLING("Admin"), SPELLING("admin") },
@@ -304,7 +304,7 @@ static void different_addresses_have_different_keys(void **state) {
     for (size_t i = 0; i < LENGTH(good); i++)
         for (size_t j = 0; j < i; j++)
             same += text_equal(all[i], all[j]);
-    /* Quotes that need not be there; three spellings of one domain. */
+    /* Unnecessary quotes; three spellings of one domain. */
     assert_int_equal(same, 1 + 3);
     arena_close(&arena);
 }
@@ -346,8 +346,8 @@ static void random_bytes_do_no_harm(void **state) {
     }
 }
 
-/* A sign-in may be tried with anything, so the limit comes before all that is dear: the arena,
- * where each step leaves its text, is not even asked. */
+/* A sign-in may try anything, so the length is checked before all expensive steps: each of them
+ * would allocate in the arena, and nothing is allocated. */
 static void the_key_of_what_is_too_long_is_nobodys_and_costs_nothing(void **state) {
     (void)state;
     static const char *const letters[] = { "a", "\xCE\xB1", "\xE1\xBE\xB3", "\xF0\x9F\x98\x80" };

@@ -1,5 +1,5 @@
-/* What fold.h promises: spellings that are one text without regard to case, others that are not,
-   and texts that are found in texts. */
+/* What fold.h promises: texts that are equal without regard to case, texts that are not, and texts
+ * that contain others. */
 #include "rules/fold.h"
 
 #include <setjmp.h>
@@ -48,7 +48,7 @@ static void spellings_of_one_text_are_the_same(void **state) {
         { "\u0623\u062D\u0645\u064E\u062F",
           "\u0627\u062D\u0645\u062F" },     /* Arabic, with a vowel sign */
         { "\u05E9\u05C1\u05B8", "\u05E9" }, /* Hebrew, with points */
-        { "\U00010400", "\U00010428" },     /* Deseret, behind the first 65,536 */
+        { "\U00010400", "\U00010428" },     /* Deseret, past U+FFFF */
         { "\u1100\u1161", "\uAC00" },       /* Hangul */
     };
     for (size_t i = 0; i < LENGTH(pairs); i++)
@@ -62,7 +62,7 @@ static void different_texts_stay_different(void **state) {
         { "\u304B", "\u304C" },       /* ka and ga */
         { "\u0915", "\u0915\u093F" }, /* ka and ki, whose vowel is a mark */
         { "\u0915", "\u0958" },       /* ka and qa, by a nukta */
-        { "\u0301", "" },             /* marks alone */
+        { "\u0301", "" },             /* only a mark */
         { "\u0301", "\u0300" },
         { "a", "a " },
         { "\u00F6", "oe" },
@@ -140,7 +140,7 @@ static void a_text_contains_its_parts_whatever_their_case(void **state) {
     }
 }
 
-/* Of any length, short ones and long ones take different ways; so does what is no ASCII. */
+/* Short and long texts, ASCII and others take different paths through fold_contains. */
 static void a_text_of_any_length_contains_its_end(void **state) {
     (void)state;
     static char text[2000];

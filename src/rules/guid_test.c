@@ -54,7 +54,7 @@ static const struct text bad[] = {
     SPELLING("urn:uuid:01234567-89ab-cdef-0123-456789abcdef"),
 };
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static bool parse_exactly(struct text text, char out[GUID_TEXT_SIZE]) {
     char *copy = malloc(text.len ? text.len : 1);
     assert_non_null(copy);

@@ -1,4 +1,4 @@
-/* What becomes of a record: collections, secrets, derived fields, times. */
+/* Applying changes to records: collections, secrets, derived fields, times. */
 #include "rules/merge.h"
 
 #include "model/tables.h"

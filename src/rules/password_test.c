@@ -1,4 +1,4 @@
-/* What password.h promises. The tables stand on both sides of the line between common and fine. */
+/* What password.h promises. The tables have passwords on both sides of the limit of common ones. */
 #include "rules/password.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 static const struct text email = { "jane.bachelor@example.com", 25 };
 static const struct text name = { "Jane Bachelor", 13 };
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static enum password_verdict judge(struct text password) {
     char *copy = malloc(password.len ? password.len : 1);
     assert_non_null(copy);
@@ -35,7 +35,7 @@ static void assert_all(const char *const passwords[], size_t count, enum passwor
 static void common_passwords_are_refused(void **state) {
     (void)state;
     static const char *const common[] = {
-        /* as they are, and dressed up */
+        /* plain, and with usual additions */
         "password",
         "iloveyou",
         "sunshine",
@@ -63,7 +63,7 @@ static void common_passwords_are_refused(void **state) {
         "dragon123",
         "changeme1",
         "starwars1",
-        /* sequences, repeats, walks over the keyboard */
+        /* sequences, repetitions, patterns of keys */
         "12345678",
         "123456789",
         "1234567890",
@@ -106,7 +106,7 @@ static void passwords_that_take_long_to_guess_are_fine(void **state) {
     assert_all(fine, LENGTH(fine), PASSWORD_FINE);
 }
 
-/* `start` and then the character `utf8`, `count` characters in all, judged. */
+/* Checks `start` followed by the character `utf8` up to `count` characters in all. */
 static enum password_verdict judge_from(const char *start, const char *utf8, size_t count) {
     struct text one = text_of(utf8);
     char bytes[4 * 300];
@@ -149,7 +149,7 @@ static void of_what_is_long_both_ends_are_weighed(void **state) {
     assert_int_equal(judge(text_of(password)), PASSWORD_FINE);
 }
 
-/* Words that the commonest passwords of five languages are made of, and what is made of them. */
+/* Words of five languages that common passwords consist of, and such passwords. */
 static void common_passwords_of_other_languages_are_refused(void **state) {
     (void)state;
     static const char *const common[] = {
@@ -191,7 +191,7 @@ static void common_passwords_of_other_languages_are_refused(void **state) {
     assert_all(common, LENGTH(common), PASSWORD_COMMON);
 }
 
-/* Under a million guesses, where ten thousand had been the limit. */
+/* Below a million guesses, but above the former limit of ten thousand. */
 static void what_falls_within_a_million_guesses_is_common(void **state) {
     (void)state;
     static const char *const common[] = { "Welcome1!", "admin123!", "Summer2026!", "Changeme123",
@@ -209,7 +209,7 @@ static void a_password_has_one_normal_form(void **state) {
         { "e\xCC\x81le\xCC\x80ve me\xCC\x81te\xCC\x81o",
           "\xC3\xA9l\xC3\xA8ve m\xC3\xA9t\xC3\xA9o" },
         { "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C" }, /* Hangul */
-        { "\xEF\xBD\x90", "\xEF\xBD\x90" }, /* NFC, not NFKC: a wide p stays one */
+        { "\xEF\xBD\x90", "\xEF\xBD\x90" }, /* NFC, not NFKC: a full-width p stays full-width */
         { "\xFF\xFE", "\xFF\xFE" },
     };
     char room[PASSWORD_NORMAL_MAX];
@@ -223,7 +223,8 @@ static void a_password_has_one_normal_form(void **state) {
                      PASSWORD_TOO_SHORT);
 }
 
-/* The limit comes before the dear step: what is longer than any password stays as it is. */
+/* The length is checked before the expensive step: a text longer than any password stays as it is.
+ */
 static void what_is_too_long_for_a_password_is_not_brought_into_normal_form(void **state) {
     (void)state;
     enum { SIZE = 1 << 20 };
@@ -280,7 +281,7 @@ static void a_user_without_data_can_have_a_password(void **state) {
     assert_int_equal(password_check(TEXT("password"), none, none), PASSWORD_COMMON);
 }
 
-/* Eight characters by count, but far more bytes than any eight characters have. */
+/* Eight characters by their count, with far more bytes than eight characters can have. */
 static void what_is_no_utf8_is_judged_without_harm(void **state) {
     (void)state;
     enum { SIZE = 5000 };

@@ -1,4 +1,4 @@
-/* Who may change what about whom (docs/api.md "escalation"). */
+/* Who may change whom (docs/api.md "escalation"). */
 #include "rules/permit.h"
 
 #include "model/tables.h"
@@ -34,11 +34,11 @@ static struct change change_of(unsigned field, struct value value) {
     struct change change = change_new(&user_table, &arena);
     assert_non_null(change.values);
     change.values[field] = value;
-    change.submitted[field] = (const struct json_value *)&admin; /* something */
+    change.submitted[field] = (const struct json_value *)&admin; /* any value */
     return change;
 }
 
-/* The property that is complained of; `at` NULL: none. */
+/* The property of the first error; `at` is NULL if there is none. */
 static struct text refused(const struct principal *caller, struct record of, unsigned field,
                            struct value value) {
     struct errors errors = { 0 };
@@ -75,7 +75,7 @@ static void others_do_not_touch_administrators(void **state) {
     assert_true(text_equal(property, TEXT("Id")));
 }
 
-/* By the kind of the field: a secret that is declared one day is guarded on that day. */
+/* All secrets of the table, so that one that is added later is protected too. */
 static void a_secret_is_its_owners_to_change(void **state) {
     (void)state;
     unsigned secrets = 0;

@@ -60,7 +60,7 @@ static const struct text bad[] = {
     SPELLING("xhttp://example.com/"),
     SPELLING(" http://example.com/"),
     SPELLING("http ://example.com/"),
-    /* no host, or none that could be */
+    /* no host, or an invalid one */
     SPELLING("http://"),
     SPELLING("https:///avatar.png"),
     SPELLING("https://?a"),
@@ -78,7 +78,7 @@ static const struct text bad[] = {
     SPELLING("https://b\xC3\xBC"
              "cher.example/"),
     SPELLING("https://" LABEL_OF_63 "2.example/"),
-    /* user info, also as a disguise of the host */
+    /* user info, also to disguise the host */
     SPELLING("https://user@example.com/"),
     SPELLING("https://user:password@example.com/"),
     SPELLING("https://@example.com/"),
@@ -116,7 +116,7 @@ static const struct text bad[] = {
     SPELLING("http://[example.com]/"),
     SPELLING("http://a[::1]/"),
     SPELLING("http://[0000000000000000000000000000000000000000000000000001::]/"),
-    /* bytes that a URL does not have */
+    /* bytes that URLs must not contain */
     SPELLING("https://example.com/a b"),
     SPELLING("https://example.com/a\tb"),
     SPELLING("https://example.com/a\r\nHost: evil"),
@@ -134,7 +134,7 @@ static const struct text bad[] = {
     SPELLING("https://example.com/ "),
 };
 
-/* A copy that ends where the text does, so that the sanitizer sees each byte read past it. */
+/* A copy in memory of exactly its size, so that the address sanitizer reports each read past it. */
 static bool is_taken(struct text text) {
     char *copy = malloc(text.len ? text.len : 1);
     assert_non_null(copy);
@@ -208,7 +208,7 @@ static void an_iri_is_a_url(void **state) {
 
 static void what_is_no_iri_is_no_url(void **state) {
     static const struct text wrong[] = {
-        SPELLING("https://\u2100.example/"), /* a/c to IDNA */
+        SPELLING("https://\u2100.example/"), /* IDNA maps it to a/c */
         SPELLING("https://b\u00FC\uFF0Fx/"),
         SPELLING("https://b\u00FC\uFF20x/"),
         SPELLING("https://b\u00FC\uFF1A80/"),

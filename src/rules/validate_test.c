@@ -1,5 +1,5 @@
-/* What of a body is valid, and what becomes of it: each type by one of the user's fields. Every
- * field over a socket: tests/api/fields.test.mjs. */
+/* Validation: each type, with one of the fields of users. tests/api/fields.test.mjs tries every
+ * field over a socket. */
 #include "rules/validate.h"
 
 #include "json/json.h"
@@ -32,7 +32,8 @@ static struct errors validated(const char *body, const struct rules *rules, stru
     return errors;
 }
 
-/* One more member in a body that is right: what is said of it; `at` NULL: nothing. */
+/* Adds a member to a valid body. Returns the message of its error; `at` is NULL if there is none.
+ */
 static struct text judged(const char *member, struct change *change) {
     static const struct rules rules = { .now_ms = 1 };
     struct text body = arena_printf(&arena, "{%s,%s}", REQUIRED_MEMBERS, member);
@@ -58,7 +59,7 @@ static struct value taken(const char *member, unsigned field) {
     return change.values[field];
 }
 
-/* LastHelpVisited as this JSON; false: refused. */
+/* Validates a body with this JSON for LastHelpVisited. False if it is refused. */
 static bool takes_integer(const char *json, int64_t *number) {
     static const struct rules rules = { .now_ms = 1, .is_patch = true };
     struct change change;
@@ -262,7 +263,7 @@ static void a_hash_is_imported_if_it_can_be_checked(void **state) {
                  "too expensive");
 }
 
-/* What has the form of a hash is imported as it is, or refused by the name of its kind. */
+/* A text in the form of a hash is imported, or refused with the name of its kind. */
 static void a_hash_is_imported_or_named_and_refused(void **state) {
     (void)state;
     struct value hash =
