@@ -184,7 +184,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_tx *tx,
     sign_in->result = judge(sign_in, before, &after, now_ms);
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;
-    enum status status = store_note(tx, before, &after);
+    enum status status = store_update_login_state(tx, before, &after);
     if (status == STATUS_OK && auth_is_locked(sign_in->auth, &after, now_ms))
         status = lock_out(sign_in, tx, &after);
     if (status == STATUS_OK)
@@ -227,7 +227,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) 
     if (sign_in->met_lock)
         sign_in->refusal = SIGN_IN_EVENT_locked;
     if (status == STATUS_NOT_FOUND || sign_in->met_lock)
-        return store_note_stranger(tx);
+        return store_count_unknown_login(tx);
     if (is_outdated(sign_in, &user))
         return STATUS_OK;
     return run_known(sign_in, tx, &user, now_ms);

@@ -19,14 +19,14 @@ struct cleaning {
 static enum status delete_batch(struct store_tx *tx, struct store_command *command) {
     struct cleaning *cleaning = (struct cleaning *)command;
     int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
-    const struct outdated outdated = {
+    const struct expired outdated = {
         .tokens_ms = now_ms,
         .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
-        .repeats_ms = now_ms - IDEMPOTENCY_WINDOW_MS,
+        .idempotency_ms = now_ms - IDEMPOTENCY_WINDOW_MS,
         .audit_ms = audit_days ? now_ms - audit_days * DAY_MS : INT64_MIN,
         .now_ms = now_ms,
     };
-    return store_drop_outdated(tx, &outdated, BATCH_ROWS, &cleaning->has_more);
+    return store_purge_expired(tx, &outdated, BATCH_ROWS, &cleaning->has_more);
 }
 
 bool cleanup_run(struct store *store, const struct settings *settings) {

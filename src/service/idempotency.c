@@ -28,22 +28,22 @@ void idempotency_take(struct mutation *mutation, const struct idempotency_key *k
     buffer_add_char(&whole, ' ');
     buffer_add(&whole, body);
     mutation->errors.failed |= whole.failed || !own.at;
-    mutation->repeat =
-        (struct repeat){ .caller = mutation->context->caller->user_id,
-                         .key = own,
-                         .mac = seal_mac(mutation->context->key, buffer_text(&whole)) };
+    mutation->idempotency =
+        (struct idempotency_use){ .caller = mutation->context->caller->user_id,
+                                  .key = own,
+                                  .mac = seal_mac(mutation->context->key, buffer_text(&whole)) };
 }
 
 enum status idempotency_find(struct mutation *mutation, struct store_session *session) {
-    struct repeat first = mutation->repeat;
+    struct idempotency_use first = mutation->idempotency;
     if (!first.key.at)
         return STATUS_NOT_FOUND;
     enum status status =
-        store_find_repeat(session, &first, mutation->context->now_ms - IDEMPOTENCY_WINDOW_MS,
-                          mutation->context->arena);
+        store_find_idempotency(session, &first, mutation->context->now_ms - IDEMPOTENCY_WINDOW_MS,
+                               mutation->context->arena);
     if (status != STATUS_OK)
         return status;
-    if (memcmp(first.mac.bytes, mutation->repeat.mac.bytes, sizeof first.mac.bytes) != 0)
+    if (memcmp(first.mac.bytes, mutation->idempotency.mac.bytes, sizeof first.mac.bytes) != 0)
         return STATUS_UNPROCESSABLE;
     mutation->result = (struct mutation_result){ .id = first.record_id,
                                                  .version = 1, /* as it was made */
@@ -53,10 +53,10 @@ enum status idempotency_find(struct mutation *mutation, struct store_session *se
 
 enum status idempotency_keep(struct mutation *mutation, struct store_tx *tx) {
     const struct mutation_result *result = &mutation->result;
-    if (!mutation->repeat.key.at)
+    if (!mutation->idempotency.key.at)
         return STATUS_OK;
-    mutation->repeat.record_id = result->id;
-    mutation->repeat.at_ms = result->by.now_ms;
-    mutation->repeat.author = result->by.email;
-    return store_add_repeat(tx, &mutation->repeat);
+    mutation->idempotency.record_id = result->id;
+    mutation->idempotency.at_ms = result->by.now_ms;
+    mutation->idempotency.author = result->by.email;
+    return store_add_idempotency(tx, &mutation->idempotency);
 }

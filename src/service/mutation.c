@@ -146,7 +146,7 @@ static enum status load_before(struct mutation *mutation, struct store_session *
                        &mutation->before);
         if (status != STATUS_OK || !has_backlinks(table))
             return status;
-        return store_complete(session, &mutation->before, arena);
+        return store_load_derived(session, &mutation->before, arena);
     }
     mutation->before = record_new(table, arena);
     return mutation->before.values ? STATUS_OK : STATUS_BROKEN;

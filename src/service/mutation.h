@@ -46,7 +46,8 @@ struct mutation {
     int64_t new_id;       /* the Id of a new record; 0: the store makes one */
     struct errors errors; /* complete after a decision that is BAD_INPUT or FORBIDDEN_CHANGE */
     struct rules rules;
-    struct repeat repeat; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
+    struct idempotency_use
+        idempotency;      /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
     struct text conflict; /* why the decision is CONFLICT, or STALE where that is not If-Match */
     /* As the last decision saw them. `before` is empty (version 0) for a new record, `after` for
      * one that goes. */

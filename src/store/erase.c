@@ -108,7 +108,7 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
         after = record_next(&before, &arena);
     if (after.values) {
         after.values[USER_UpdatedBy] = value_text(TEXT(NOBODY));
-        status = store_note(erasing->tx, &before, &after);
+        status = store_update_login_state(erasing->tx, &before, &after);
     } else
         status = STATUS_BROKEN;
     arena_close(&arena);

@@ -1,14 +1,14 @@
 /* Takes away what nobody needs any more. */
 #include "store/session.h"
 
-enum status store_drop_outdated(struct store_tx *tx, const struct outdated *outdated, int limit,
+enum status store_purge_expired(struct store_tx *tx, const struct expired *outdated, int limit,
                                 bool *more) {
     const struct {
         enum statement statement;
         int64_t before_ms;
     } kinds[] = { { SQL_drop_expired, outdated->tokens_ms },
                   { SQL_drop_deliveries, outdated->deliveries_ms },
-                  { SQL_drop_repeats, outdated->repeats_ms },
+                  { SQL_drop_idempotency, outdated->idempotency_ms },
                   { SQL_drop_audit, outdated->audit_ms } };
     enum status status = STATUS_OK;
     *more = false;

@@ -54,8 +54,8 @@ enum status record_complete(struct store_session *session, struct record *record
     return status;
 }
 
-enum status store_complete(struct store_session *session, struct record *record,
-                           struct arena *arena) {
+enum status store_load_derived(struct store_session *session, struct record *record,
+                               struct arena *arena) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
@@ -64,13 +64,13 @@ enum status store_complete(struct store_session *session, struct record *record,
     return status;
 }
 
-enum status store_show(struct store_session *session, const struct table *table, int64_t id,
-                       struct buffer *json, int64_t *version) {
+enum status store_load_json(struct store_session *session, const struct table *table, int64_t id,
+                            struct buffer *json, int64_t *version) {
     struct record record;
     if (!table->is_kept_as_json) {
         enum status status = store_load(session, table, id, json->arena, &record);
         if (status == STATUS_OK)
-            status = store_complete(session, &record, json->arena);
+            status = store_load_derived(session, &record, json->arena);
         if (status != STATUS_OK)
             return status;
         *version = record.version;

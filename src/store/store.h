@@ -84,7 +84,7 @@ bool store_access_changes(const struct store_session *session) MUST_CHECK;
 enum { STORE_GROUP_SIZES = 9 };
 
 /** Figures for those who watch over a server. Any thread. */
-struct store_figures {
+struct store_stats {
     uint64_t commands, commits;                  /* run and committed since the start */
     uint64_t groups[STORE_GROUP_SIZES], grouped; /* commits by size, and the commands in them */
     uint64_t readings;                           /* by sessions of store_session_open */
@@ -95,7 +95,7 @@ struct store_figures {
     bool refuses;
 };
 
-struct store_figures store_figures(struct store *store);
+struct store_stats store_stats(struct store *store);
 
 /**
  * Did the disk refuse a sync, or to roll back? Then no more changes are taken until the database is
@@ -122,15 +122,15 @@ enum status store_load(struct store_session *session, const struct table *table,
  * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that
  * it refers to (null where there is no such row). STATUS_BROKEN.
  */
-enum status store_complete(struct store_session *session, struct record *record,
-                           struct arena *arena) MUST_CHECK;
+enum status store_load_derived(struct store_session *session, struct record *record,
+                               struct arena *arena) MUST_CHECK;
 
 /**
  * Adds a record as replies show it to `json`: what json_add_record would make of it, only faster.
  * STATUS_NOT_FOUND, STATUS_BROKEN.
  */
-enum status store_show(struct store_session *session, const struct table *table, int64_t id,
-                       struct buffer *json, int64_t *version) MUST_CHECK;
+enum status store_load_json(struct store_session *session, const struct table *table, int64_t id,
+                            struct buffer *json, int64_t *version) MUST_CHECK;
 
 /** The user whose EmailKey this is (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
 enum status store_find_user(struct store_session *session, struct text email_key,
@@ -432,8 +432,8 @@ enum status store_delete(struct store_tx *tx, const struct record *record,
  * search looks into and no link is made of: no audit rows, no events for webhooks, and no new
  * access epoch. STATUS_STALE as there.
  */
-enum status store_note(struct store_tx *tx, const struct record *before,
-                       const struct record *after) MUST_CHECK;
+enum status store_update_login_state(struct store_tx *tx, const struct record *before,
+                                     const struct record *after) MUST_CHECK;
 
 /** Has all that is remembered of who may do what be looked up again, once this is committed. */
 void store_change_access(struct store_tx *tx);
@@ -465,7 +465,7 @@ enum status store_erase(struct store_tx *tx, struct erased *erased, size_t count
 
 /**
  * Would the disk take a change of the size that it refused? Looks at most once a second, by a file
- * of its own; changes nothing, store_figures neither. OK when it refused none. STATUS_UNAVAILABLE.
+ * of its own; changes nothing, store_stats neither. OK when it refused none. STATUS_UNAVAILABLE.
  */
 enum status store_try_room(struct store_tx *tx) MUST_CHECK;
 
@@ -511,7 +511,7 @@ enum status store_revoke_client(struct store_tx *tx, int64_t user_id, struct tex
                                 enum token_kind kind) MUST_CHECK;
 
 /** What a caller's Idempotency-Key was used for. */
-struct repeat {
+struct idempotency_use {
     int64_t caller;
     struct text key;       /* begins with the table's entity: each resource has its own */
     struct token_hash mac; /* of the body */
@@ -523,17 +523,18 @@ struct repeat {
  * Fills in mac, record_id, at_ms and author of a use after `since_ms`; in any session.
  * STATUS_NOT_FOUND.
  */
-enum status store_find_repeat(struct store_session *session, struct repeat *repeat,
-                              int64_t since_ms, struct arena *arena) MUST_CHECK;
+enum status store_find_idempotency(struct store_session *session, struct idempotency_use *use,
+                                   int64_t since_ms, struct arena *arena) MUST_CHECK;
 
 /** How many uses of keys are remembered of a caller (more, where some are of the same moment). */
-enum { REPEATS_MAX = 10000 };
+enum { IDEMPOTENCY_MAX = 10000 };
 
 /**
  * Remembers a use, in the place of an earlier one of the same caller and key; the oldest ones of
- * its caller go when there are more than REPEATS_MAX.
+ * its caller go when there are more than IDEMPOTENCY_MAX.
  */
-enum status store_add_repeat(struct store_tx *tx, const struct repeat *repeat) MUST_CHECK;
+enum status store_add_idempotency(struct store_tx *tx,
+                                  const struct idempotency_use *use) MUST_CHECK;
 
 /**
  * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its queue is due.
@@ -569,22 +570,22 @@ enum status store_redeliver(struct store_tx *tx, const struct record *delivery,
                             int64_t now_ms) MUST_CHECK;
 
 /** What nobody needs any more: the moments before which each kind may go. */
-struct outdated {
-    int64_t tokens_ms;     /* expired */
-    int64_t deliveries_ms; /* ended, one way or the other */
-    int64_t repeats_ms;    /* uses of Idempotency-Keys */
-    int64_t audit_ms;      /* rows of the audit trail; INT64_MIN: none may */
-    int64_t now_ms;        /* what is of later was made while the clock was ahead */
+struct expired {
+    int64_t tokens_ms;      /* expired */
+    int64_t deliveries_ms;  /* ended, one way or the other */
+    int64_t idempotency_ms; /* uses of Idempotency-Keys */
+    int64_t audit_ms;       /* rows of the audit trail; INT64_MIN: none may */
+    int64_t now_ms;         /* what is of later was made while the clock was ahead */
 };
 
 /**
  * Takes away at most `limit` of each kind, before its moment and not at it; `*more`: there may be
  * others. Deliveries that are pending stay.
  */
-enum status store_drop_outdated(struct store_tx *tx, const struct outdated *outdated, int limit,
+enum status store_purge_expired(struct store_tx *tx, const struct expired *outdated, int limit,
                                 bool *more) MUST_CHECK;
 
 /** Counts a sign-in to an address that no user has: as much work as counting a known user's. */
-enum status store_note_stranger(struct store_tx *tx) MUST_CHECK;
+enum status store_count_unknown_login(struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -127,8 +127,8 @@ enum status store_delete(struct store_tx *tx, const struct record *record,
     return status;
 }
 
-enum status store_note(struct store_tx *tx, const struct record *before,
-                       const struct record *after) {
+enum status store_update_login_state(struct store_tx *tx, const struct record *before,
+                                     const struct record *after) {
     return row_update(tx, before, after);
 }
 
@@ -136,6 +136,6 @@ void store_change_access(struct store_tx *tx) {
     tx->session->access_changed = true;
 }
 
-enum status store_note_stranger(struct store_tx *tx) {
-    return sql_execute(sql_statement(tx->session, SQL_note_stranger));
+enum status store_count_unknown_login(struct store_tx *tx) {
+    return sql_execute(sql_statement(tx->session, SQL_count_unknown_login));
 }

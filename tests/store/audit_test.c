@@ -144,9 +144,9 @@ static void what_a_sign_in_notes_down_leaves_no_row(void **state) {
     next.values[USER_Password] = value_text(TEXT("another"));
     int64_t last = last_row(suite);
     struct store_tx *tx = suite_write(suite);
-    assert_ok(store_note(tx, &user, &next));
+    assert_ok(store_update_login_state(tx, &user, &next));
     assert_ok(store_set_avatar(tx, USER, &avatar));
-    assert_ok(store_note_stranger(tx));
+    assert_ok(store_count_unknown_login(tx));
     assert_ok(store_revoke_all(tx, USER));
     assert_ok(suite_commit(suite));
     assert_int_equal(rows_behind(suite, last)->count, 0);

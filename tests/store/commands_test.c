@@ -37,8 +37,8 @@ static void a_new_store_is_empty(void **state) {
         assert_int_equal(page->count, 0);
         assert_false(page->found.has_more);
     }
-    assert_int_equal(store_figures(suite->store).commands, 0);
-    assert_false(store_figures(suite->store).refuses);
+    assert_int_equal(store_stats(suite->store).commands, 0);
+    assert_false(store_stats(suite->store).refuses);
     assert_false(store_is_broken(suite->store));
 }
 
@@ -231,12 +231,12 @@ static void commands_and_commits_are_counted(void **state) {
     (void)suite_write(suite);
     for (unsigned i = 0; i < SEVERAL; i++)
         assert_ok(store_submit(suite->store, &noted[i].command));
-    assert_int_equal(store_figures(suite->store).waiting, SEVERAL);
+    assert_int_equal(store_stats(suite->store).waiting, SEVERAL);
     assert_ok(suite_commit(suite));
     for (unsigned i = 0; i < SEVERAL; i++)
         suite_wait(&noted[i].finished);
     suite_add_users(suite, FIRST_ID, 1); /* a command is counted before the next one begins */
-    struct store_figures figures = store_figures(suite->store);
+    struct store_stats figures = store_stats(suite->store);
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         groups += figures.groups[i];
     assert_int_equal(figures.waiting, 0);
@@ -476,7 +476,7 @@ static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
         prepare_reading(suite, &readings[accepted], find_first);
         status = store_read(suite->store, &readings[accepted].command);
     }
-    uint64_t waiting = store_figures(suite->store).reads_waiting;
+    uint64_t waiting = store_stats(suite->store).reads_waiting;
     for (unsigned i = 0; i < accepted; i++)
         suite_post(&readings[i].opened);
     for (unsigned i = 0; i < accepted; i++) {
@@ -553,11 +553,11 @@ static void readings_of_views_are_counted(void **state) {
     struct suite *suite = *state;
     struct store_session *other = store_session_open(suite->store);
     assert_non_null(other);
-    uint64_t before = store_figures(suite->store).readings;
+    uint64_t before = store_stats(suite->store).readings;
     assert_int_equal(store_exists(suite->session, &user_table, 1), STATUS_NOT_FOUND);
     assert_int_equal(store_exists(other, &user_table, 1), STATUS_NOT_FOUND);
     store_session_close(other);
-    assert_int_equal(store_figures(suite->store).readings, before + 2);
+    assert_int_equal(store_stats(suite->store).readings, before + 2);
 }
 
 /* Users come in pairs: a page and its total are of one snapshot, so both are even. */

@@ -18,7 +18,7 @@ static void add(struct suite *suite, const struct table *table, int64_t id) {
 /* The users that a role has, as text: "[1000,1001]". */
 static struct text users_of(struct suite *suite, int64_t role) {
     struct record record = suite_load(suite, &user_role_table, role);
-    assert_ok(store_complete(suite->session, &record, &suite->arena));
+    assert_ok(store_load_derived(suite->session, &record, &suite->arena));
     return value_as_text(&record.values[USER_ROLE_Users]);
 }
 
@@ -83,7 +83,7 @@ static void links_of_one_field_are_none_of_another(void **state) {
     suite_link(suite, &user, USER_UserRoles, &both, 1);
     assert_ok(suite_insert(suite, &user));
     room = suite_load(suite, &chat_room_table, ROLE_ID);
-    assert_ok(store_complete(suite->session, &room, &suite->arena));
+    assert_ok(store_load_derived(suite->session, &room, &suite->arena));
     assert_text(value_as_text(&room.values[CHAT_ROOM_Users]), TEXT("[]"));
 }
 
@@ -94,12 +94,12 @@ static void a_record_has_the_name_of_what_it_refers_to(void **state) {
     add(suite, &business_table, BUSINESS_ID);
     assert_ok(suite_insert(suite, &role));
     role = suite_load(suite, &user_role_table, ROLE_ID);
-    assert_ok(store_complete(suite->session, &role, &suite->arena));
+    assert_ok(store_load_derived(suite->session, &role, &suite->arena));
     assert_text(value_as_text(&role.values[USER_ROLE_BusinessName]), TEXT("Name 60"));
     struct record next = suite_next(suite, &role);
     next.values[USER_ROLE_BusinessId] = value_integer(BUSINESS_ID + 1); /* is not there */
     assert_ok(suite_update(suite, &role, &next));
-    assert_ok(store_complete(suite->session, &next, &suite->arena));
+    assert_ok(store_load_derived(suite->session, &next, &suite->arena));
     assert_int_equal(next.values[USER_ROLE_BusinessName].kind, VALUE_NULL);
 }
 

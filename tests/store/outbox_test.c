@@ -152,7 +152,7 @@ static void what_was_not_kept_or_only_noted_is_not_told(void **state) {
     suite_roll_back(suite);
     assert_int_equal(count_pending(suite), 0);
     tx = suite_write(suite);
-    assert_ok(store_note(tx, &user, &next));
+    assert_ok(store_update_login_state(tx, &user, &next));
     assert_ok(suite_commit(suite));
     assert_ok(suite_insert(suite, &role));
     assert_ok(suite_update(suite, &role, &role_next)); /* no user */
@@ -471,9 +471,9 @@ static void a_delivery_that_arrived_has_arrived_whatever_became_of_it_meanwhile(
 
 static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **state) {
     struct suite *suite = *state;
-    const struct outdated all = { .deliveries_ms = SUITE_NOW_MS + 10,
-                                  .audit_ms = INT64_MIN,
-                                  .now_ms = SUITE_NOW_MS };
+    const struct expired all = { .deliveries_ms = SUITE_NOW_MS + 10,
+                                 .audit_ms = INT64_MIN,
+                                 .now_ms = SUITE_NOW_MS };
     bool more;
     begin_with_a_hook(suite);
     for (int i = 0; i < 4; i++)
@@ -486,7 +486,7 @@ static void deliveries_that_ended_are_outdated_and_pending_ones_never(void **sta
     assert_true(first.id < second.id && second.id < third.id);
     arrive(suite, &third, SUITE_NOW_MS + 10); /* exactly on time */
     struct store_tx *tx = suite_write(suite);
-    assert_ok(store_drop_outdated(tx, &all, 100, &more));
+    assert_ok(store_purge_expired(tx, &all, 100, &more));
     assert_ok(suite_commit(suite));
     assert_false(more);
     assert_int_equal(store_exists(suite->session, &web_hook_delivery_table, first.id),

@@ -36,7 +36,7 @@ static enum status hold_store(struct store_tx *tx, struct store_command *command
 /* Fails after it wrote, so that all that was run with it is taken back. */
 static enum status fail_after_writing(struct store_tx *tx, struct store_command *command) {
     (void)command;
-    return store_note_stranger(tx) == STATUS_OK ? STATUS_BROKEN : STATUS_OK;
+    return store_count_unknown_login(tx) == STATUS_OK ? STATUS_BROKEN : STATUS_OK;
 }
 
 static void finish_marshal(struct store_command *command) {

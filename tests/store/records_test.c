@@ -103,7 +103,7 @@ static void what_is_not_there_is_not_found(void **state) {
         assert_int_equal(store_load(suite->session, tables[i], 7, &suite->arena, &record),
                          STATUS_NOT_FOUND);
         assert_int_equal(store_exists(suite->session, tables[i], 7), STATUS_NOT_FOUND);
-        assert_int_equal(store_show(suite->session, tables[i], 7, &json, &version),
+        assert_int_equal(store_load_json(suite->session, tables[i], 7, &json, &version),
                          STATUS_NOT_FOUND);
         assert_int_equal(json.len, 0);
     }
@@ -122,10 +122,10 @@ static void a_record_is_shown_as_json_of_the_whole_record(void **state) {
         assert_ok(suite_update(suite, &record, &next));
         buffer_init(&shown, &suite->arena, 0);
         buffer_init(&expected, &suite->arena, 0);
-        assert_ok(store_show(suite->session, tables[i], 7, &shown, &version));
+        assert_ok(store_load_json(suite->session, tables[i], 7, &shown, &version));
         assert_int_equal(version, 2);
         next = suite_load(suite, tables[i], 7);
-        assert_ok(store_complete(suite->session, &next, &suite->arena));
+        assert_ok(store_load_derived(suite->session, &next, &suite->arena));
         json_add_record(&expected, &next);
         assert_text(buffer_text(&shown), buffer_text(&expected));
     }
@@ -223,7 +223,7 @@ static void a_record_of_another_version_is_neither_updated_nor_noted_nor_deleted
         assert_int_equal(suite_update(suite, &first, &other), STATUS_STALE);
         assert_int_equal(suite_delete(suite, &first), STATUS_STALE);
         struct store_tx *tx = suite_write(suite);
-        assert_int_equal(store_note(tx, &first, &other), STATUS_STALE);
+        assert_int_equal(store_update_login_state(tx, &first, &other), STATUS_STALE);
         assert_ok(suite_commit(suite));
         struct record found = suite_load(suite, tables[i], 7);
         assert_same_record(&found, &second);
@@ -279,7 +279,7 @@ static void a_note_changes_the_record_and_its_version(void **state) {
     noted.values[USER_LastTotpStep] = value_integer(INT64_C(1) << 40);
     noted.values[USER_Password] = value_text(TEXT("$y$another"));
     struct store_tx *tx = suite_write(suite);
-    assert_ok(store_note(tx, &user, &noted));
+    assert_ok(store_update_login_state(tx, &user, &noted));
     assert_ok(suite_commit(suite));
     struct record found = suite_load(suite, &user_table, 7);
     assert_same_record(&found, &noted);

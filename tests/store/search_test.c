@@ -425,7 +425,7 @@ static void lists_are_in_whole_records_alone(void **state) {
     struct buffer shown;
     int64_t version;
     buffer_init(&shown, &suite->arena, 0);
-    assert_ok(store_show(suite->session, &user_table, FIRST_ID, &shown, &version));
+    assert_ok(store_load_json(suite->session, &user_table, FIRST_ID, &shown, &version));
     assert_text(buffer_text(&suite_search(suite, &search)->json), buffer_text(&shown));
     search.is_whole = false;
     const struct suite_page *page = suite_search(suite, &search);

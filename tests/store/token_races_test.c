@@ -10,20 +10,20 @@
 
 /* ---- Idempotency-Keys ---- */
 
-static struct repeat repeat_of(const struct racer *racer) {
-    return (struct repeat){ .caller = 7,
-                            .key = *(const struct text *)racer->of,
-                            .at_ms = SUITE_NOW_MS,
-                            .author = suite_author.email };
+static struct idempotency_use repeat_of(const struct racer *racer) {
+    return (struct idempotency_use){ .caller = 7,
+                                     .key = *(const struct text *)racer->of,
+                                     .at_ms = SUITE_NOW_MS,
+                                     .author = suite_author.email };
 }
 
 /* A key that was used returns the outcome of its first use. CONFLICT stands for that here. */
 static enum status create_once(struct store_tx *tx, struct store_command *command) {
     struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
-    struct repeat repeat = repeat_of(racer);
+    struct idempotency_use repeat = repeat_of(racer);
     struct record role = record_new(&role_table, &arena);
-    enum status status = store_find_repeat(tx->session, &repeat, SUITE_NOW_MS - 1, &arena);
+    enum status status = store_find_idempotency(tx->session, &repeat, SUITE_NOW_MS - 1, &arena);
     racer->id = repeat.record_id;
     if (status == STATUS_OK)
         status = STATUS_CONFLICT;
@@ -37,7 +37,7 @@ static enum status create_once(struct store_tx *tx, struct store_command *comman
         status = store_insert(tx, &role, &suite_author);
     }
     if (status == STATUS_OK)
-        status = store_add_repeat(tx, &repeat);
+        status = store_add_idempotency(tx, &repeat);
     arena_close(&arena);
     return status;
 }
@@ -183,7 +183,7 @@ static enum status note_sign_in(struct store_tx *tx, struct store_command *comma
             noted.values[USER_InvalidLoginAttempts].integer++;
         else
             noted.values[USER_LastTotpStep] = value_integer(step);
-        status = store_note(tx, &user, &noted);
+        status = store_update_login_state(tx, &user, &noted);
     }
     arena_close(&arena);
     return status;
@@ -420,14 +420,14 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
 /* ---- upkeep ---- */
 
 static enum status clean_up(struct store_tx *tx, struct store_command *command) {
-    const struct outdated outdated = { .tokens_ms = SUITE_NOW_MS,
-                                       .deliveries_ms = SUITE_NOW_MS,
-                                       .repeats_ms = SUITE_NOW_MS,
-                                       .audit_ms = INT64_MIN,
-                                       .now_ms = SUITE_NOW_MS };
+    const struct expired outdated = { .tokens_ms = SUITE_NOW_MS,
+                                      .deliveries_ms = SUITE_NOW_MS,
+                                      .idempotency_ms = SUITE_NOW_MS,
+                                      .audit_ms = INT64_MIN,
+                                      .now_ms = SUITE_NOW_MS };
     bool more;
     (void)command;
-    return store_drop_outdated(tx, &outdated, 4, &more);
+    return store_purge_expired(tx, &outdated, 4, &more);
 }
 
 static void clean_ups_at_once_take_away_what_is_outdated_and_nothing_else(void **state) {

@@ -280,7 +280,7 @@ static enum status do_deed(struct store_tx *tx, struct suite *suite, enum deed d
     case REVOKE_CLIENT: return store_revoke_client(tx, USER, TEXT("tests"), TOKEN_ACCESS);
     case SAY_SO: store_change_access(tx); return STATUS_OK;
     case UPDATE_PLAINLY: return change_user(tx, suite, set_nothing_that_matters);
-    case NOTE: return store_note(tx, &user, &next);
+    case NOTE: return store_update_login_state(tx, &user, &next);
     case ADD_TOKEN: return store_add_token(tx, &token);
     case SPEND_TOKEN: return store_spend_token(tx, &hash);
     case REVOKE_REFRESH: return store_revoke_client(tx, USER, TEXT("tests"), TOKEN_REFRESH);
@@ -352,24 +352,25 @@ static void each_field_that_decides_access_moves_the_epoch(void **state) {
 
 /* ---- Idempotency-Keys ---- */
 
-static struct repeat repeat_of(int64_t caller, struct text key) {
-    return (struct repeat){ .caller = caller, .key = key };
+static struct idempotency_use repeat_of(int64_t caller, struct text key) {
+    return (struct idempotency_use){ .caller = caller, .key = key };
 }
 
-static void add_repeat(struct suite *suite, struct repeat repeat, int64_t record, int64_t at_ms) {
+static void add_repeat(struct suite *suite, struct idempotency_use repeat, int64_t record,
+                       int64_t at_ms) {
     repeat.mac = hash_of(record % 2 ? "odd" : "even");
     repeat.record_id = record;
     repeat.at_ms = at_ms;
     repeat.author = TEXT("caller@example.com");
     struct store_tx *tx = suite_write(suite);
-    assert_ok(store_add_repeat(tx, &repeat));
+    assert_ok(store_add_idempotency(tx, &repeat));
     assert_ok(suite_commit(suite));
 }
 
 /* The record that a key was used for, or 0. */
 static int64_t record_of(struct suite *suite, int64_t caller, struct text key, int64_t since_ms) {
-    struct repeat repeat = repeat_of(caller, key);
-    enum status status = store_find_repeat(suite->session, &repeat, since_ms, &suite->arena);
+    struct idempotency_use repeat = repeat_of(caller, key);
+    enum status status = store_find_idempotency(suite->session, &repeat, since_ms, &suite->arena);
     if (status == STATUS_NOT_FOUND)
         return 0;
     assert_ok(status);
@@ -409,19 +410,19 @@ static void a_later_use_stands_in_the_place_of_the_one_before(void **state) {
 
 /* ---- what nobody needs any more ---- */
 
-static bool drop_outdated(struct suite *suite, struct outdated outdated, int limit) {
+static bool drop_outdated(struct suite *suite, struct expired outdated, int limit) {
     bool more = false;
     struct store_tx *tx = suite_write(suite);
-    assert_ok(store_drop_outdated(tx, &outdated, limit, &more));
+    assert_ok(store_purge_expired(tx, &outdated, limit, &more));
     assert_ok(suite_commit(suite));
     return more;
 }
 
-static struct outdated before(int64_t tokens_ms, int64_t repeats_ms) {
-    return (struct outdated){ .tokens_ms = tokens_ms,
-                              .repeats_ms = repeats_ms,
-                              .audit_ms = INT64_MIN,
-                              .now_ms = SUITE_NOW_MS };
+static struct expired before(int64_t tokens_ms, int64_t idempotency_ms) {
+    return (struct expired){ .tokens_ms = tokens_ms,
+                             .idempotency_ms = idempotency_ms,
+                             .audit_ms = INT64_MIN,
+                             .now_ms = SUITE_NOW_MS };
 }
 
 static void what_ended_before_its_moment_is_dropped_and_nothing_else(void **state) {
@@ -444,7 +445,7 @@ static void what_ended_before_its_moment_is_dropped_and_nothing_else(void **stat
 static void no_more_is_dropped_at_once_than_the_limit_of_each_kind(void **state) {
     struct suite *suite = *state;
     static const char *const names[] = { "a", "b", "c", "d", "e" };
-    const struct outdated all = before(TOKEN_ENDLESS, TOKEN_ENDLESS);
+    const struct expired all = before(TOKEN_ENDLESS, TOKEN_ENDLESS);
     for (int i = 0; i < 5; i++) {
         struct token token = token_of(names[i], TOKEN_ACCESS, 1);
         add_token(suite, &token);

@@ -17,8 +17,8 @@ struct shown {
 
 static enum status show(struct store_session *session, struct request *request) {
     struct shown *shown = request->exchange->state;
-    return store_show(session, request->route->resource->table, request->id, &shown->body,
-                      &shown->version);
+    return store_load_json(session, request->route->resource->table, request->id, &shown->body,
+                           &shown->version);
 }
 
 static void reply_shown(struct request *request, enum status status) {

@@ -53,7 +53,7 @@ static enum status ask_idempotency(struct store_session *session, struct request
 
 static enum status find_idempotency(struct request *request) {
     const struct write *write = request->exchange->state;
-    return write->mutation->repeat.key.at ? steps_ask(request, ask_idempotency) : STATUS_OK;
+    return write->mutation->idempotency.key.at ? steps_ask(request, ask_idempotency) : STATUS_OK;
 }
 
 static enum status idempotency_found(struct request *request, enum status status) {

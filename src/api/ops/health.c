@@ -36,7 +36,7 @@ static void probed(struct exchange *exchange) {
 
 /* A server that is shutting down answers 503 to every request, before it gets here. */
 void ready_get(struct request *request) {
-    if (!store_figures(request->app->store).refuses) {
+    if (!store_stats(request->app->store).refuses) {
         health_get(request);
         return;
     }

@@ -99,7 +99,7 @@ static void add_times(struct buffer *body, const struct app *app) {
         add_times_of(body, app, route);
 }
 
-static void add_groups(struct buffer *body, const struct store_figures *figures) {
+static void add_groups(struct buffer *body, const struct store_stats *figures) {
     uint64_t count = 0;
     add_head(body, "roster_store_commit_commands", "histogram", "Commands of one commit.");
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++) {
@@ -126,7 +126,7 @@ static uint64_t count_unsent(struct app *app) {
 }
 
 static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
-    struct store_figures figures = store_figures(app->store);
+    struct store_stats figures = store_stats(app->store);
     struct password_figures passwords = passwords_figures(app->auth.passwords);
     struct budget_figures budget = budget_figures();
     const struct {
@@ -184,7 +184,7 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
 
 /* Valid requests that were refused because of a limit. */
 static void add_refusals(struct buffer *body, struct app *app) {
-    const struct store_figures store = store_figures(app->store);
+    const struct store_stats store = store_stats(app->store);
     const struct password_figures passwords = passwords_figures(app->auth.passwords);
     const struct {
         const char *reason;

@@ -30,13 +30,13 @@ enum {
 
 /* ---- Figures ---- */
 
-struct store_figures store_figures(struct store *store) {
+struct store_stats store_stats(struct store *store) {
     char path[PATH_MAX + 8];
     struct stat facts = { 0 };
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
         facts.st_size = 0; /* there is none before the first change */
-    struct store_figures figures = {
+    struct store_stats figures = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
         .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
