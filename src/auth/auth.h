@@ -1,7 +1,7 @@
 #ifndef ROSTER_AUTH_AUTH_H
 #define ROSTER_AUTH_AUTH_H
 
-#include "auth/attempts.h"
+#include "auth/login_throttle.h"
 #include "auth/password_job.h"
 #include "auth/sign_in_log.h"
 #include "crypto/seal.h"
@@ -28,8 +28,8 @@ struct auth {
     int64_t lockout_attempts;
     int64_t lockout_ms;
     struct sign_in_counts *counts;
-    struct attempts *attempts; /* NULL: no limit for addresses */
-    struct sign_in_log *log;   /* NULL: nothing is logged */
+    struct login_throttle *throttle; /* NULL: no limit for addresses */
+    struct sign_in_log *log;         /* NULL: nothing is logged */
 };
 
 /**

@@ -268,7 +268,7 @@ static void conclude(struct sign_in *sign_in) {
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
         tell(sign_in);
     }
-    attempts_end(sign_in->auth->attempts, sign_in->from, has_failed, time_monotonic_ms());
+    login_throttle_end(sign_in->auth->throttle, sign_in->from, has_failed, time_monotonic_ms());
     sign_in->done(sign_in);
 }
 
@@ -306,7 +306,8 @@ static void password_checked(struct password_job *job) {
 }
 
 int64_t sign_in_admit(struct sign_in *sign_in) {
-    int64_t wait_s = attempts_begin(sign_in->auth->attempts, sign_in->from, time_monotonic_ms());
+    int64_t wait_s =
+        login_throttle_begin(sign_in->auth->throttle, sign_in->from, time_monotonic_ms());
     if (wait_s)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
     return wait_s;
@@ -314,7 +315,7 @@ int64_t sign_in_admit(struct sign_in *sign_in) {
 
 /* The first step failed: this counts neither as a sign-in nor for the address. */
 static void give_up(struct sign_in *sign_in, enum status status) {
-    attempts_end(sign_in->auth->attempts, sign_in->from, false, time_monotonic_ms());
+    login_throttle_end(sign_in->auth->throttle, sign_in->from, false, time_monotonic_ms());
     if (status == STATUS_BUSY)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
     sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;

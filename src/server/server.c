@@ -212,15 +212,15 @@ static int start_auth(struct server *server) {
         .log = sign_in_log_new(),
     };
     if (settings->address_attempts)
-        auth->attempts = attempts_new(settings->address_attempts, lockout_ms);
-    if (auth->log && (auth->attempts || !settings->address_attempts))
+        auth->throttle = login_throttle_new(settings->address_attempts, lockout_ms);
+    if (auth->log && (auth->throttle || !settings->address_attempts))
         return EX_OK;
     print_error("the system refuses memory or a lock to count failed sign-ins");
     return EX_OSERR;
 }
 
 static void free_auth(struct server *server) {
-    attempts_free(server->app.auth.attempts);
+    login_throttle_free(server->app.auth.throttle);
     sign_in_log_free(server->app.auth.log);
 }
 

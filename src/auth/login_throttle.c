@@ -1,7 +1,7 @@
 /* Counts failed sign-ins by client address, in a set-associative table of fixed size, so that no
  * number of addresses can fill the memory. When a set is full, the address with the fewest failures
  * is forgotten. */
-#include "auth/attempts.h"
+#include "auth/login_throttle.h"
 
 #include "base/mutex.h"
 #include "base/network.h"
@@ -19,27 +19,27 @@ struct counter {
     int64_t pending; /* attempts in progress */
 };
 
-struct attempts {
+struct login_throttle {
     pthread_mutex_t lock;
     int64_t limit, period_ms;
     struct counter sets[SETS][WAYS];
 };
 
-struct attempts *attempts_new(int64_t limit, int64_t period_ms) {
-    struct attempts *attempts = calloc(1, sizeof *attempts);
-    if (!attempts || pthread_mutex_init(&attempts->lock, NULL) != 0) {
-        free(attempts);
+struct login_throttle *login_throttle_new(int64_t limit, int64_t period_ms) {
+    struct login_throttle *throttle = calloc(1, sizeof *throttle);
+    if (!throttle || pthread_mutex_init(&throttle->lock, NULL) != 0) {
+        free(throttle);
         return NULL;
     }
-    attempts->limit = limit;
-    attempts->period_ms = period_ms;
-    return attempts;
+    throttle->limit = limit;
+    throttle->period_ms = period_ms;
+    return throttle;
 }
 
-void attempts_free(struct attempts *attempts) {
-    if (attempts)
-        (void)pthread_mutex_destroy(&attempts->lock);
-    free(attempts);
+void login_throttle_free(struct login_throttle *throttle) {
+    if (throttle)
+        (void)pthread_mutex_destroy(&throttle->lock);
+    free(throttle);
 }
 
 static int64_t weight(const struct counter *counter) {
@@ -54,13 +54,14 @@ static void forget_old(struct counter *counter, int64_t period_ms, int64_t now_m
 }
 
 /* Finds the counter of the address, or takes over the one of its set with the least in it. */
-static struct counter *find(struct attempts *attempts, const struct in6_addr *key, int64_t now_ms) {
+static struct counter *find(struct login_throttle *throttle, const struct in6_addr *key,
+                            int64_t now_ms) {
     struct keyed_hash hash =
         keyed_hash(KEYED_ADDRESS, (struct text){ (const char *)key, sizeof *key });
-    struct counter *set = attempts->sets[(hash.bytes[0] | hash.bytes[1] << 8) % SETS], *least = set;
+    struct counter *set = throttle->sets[(hash.bytes[0] | hash.bytes[1] << 8) % SETS], *least = set;
     for (int i = 0; i < WAYS; i++) {
         struct counter *counter = &set[i];
-        forget_old(counter, attempts->period_ms, now_ms);
+        forget_old(counter, throttle->period_ms, now_ms);
         if (counter->since_ms && memcmp(&counter->address, key, sizeof *key) == 0)
             return counter;
         if (weight(counter) < weight(least))
@@ -72,34 +73,35 @@ static struct counter *find(struct attempts *attempts, const struct in6_addr *ke
 
 /* Attempts in progress may all turn out right, so an address that is full because of them waits
  * only one second. */
-int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from, int64_t now_ms) {
+int64_t login_throttle_begin(struct login_throttle *throttle, const struct sockaddr *from,
+                             int64_t now_ms) {
     struct in6_addr key;
     int64_t wait_ms = 0;
-    if (!attempts || !network_key_of(from, &key))
+    if (!throttle || !network_key_of(from, &key))
         return 0;
-    mutex_lock(&attempts->lock);
-    struct counter *counter = find(attempts, &key, now_ms);
-    if (counter->failures >= attempts->limit)
-        wait_ms = counter->since_ms + attempts->period_ms - now_ms;
-    else if (weight(counter) >= attempts->limit)
+    mutex_lock(&throttle->lock);
+    struct counter *counter = find(throttle, &key, now_ms);
+    if (counter->failures >= throttle->limit)
+        wait_ms = counter->since_ms + throttle->period_ms - now_ms;
+    else if (weight(counter) >= throttle->limit)
         wait_ms = 1000;
     else
         counter->pending++;
-    mutex_unlock(&attempts->lock);
+    mutex_unlock(&throttle->lock);
     return (wait_ms + 999) / 1000;
 }
 
 /* If the counter was taken over by another address meanwhile, a failure begins a new one. */
-void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
-                  int64_t now_ms) {
+void login_throttle_end(struct login_throttle *throttle, const struct sockaddr *from,
+                        bool has_failed, int64_t now_ms) {
     struct in6_addr key;
-    if (!attempts || !network_key_of(from, &key))
+    if (!throttle || !network_key_of(from, &key))
         return;
-    mutex_lock(&attempts->lock);
-    struct counter *counter = find(attempts, &key, now_ms);
+    mutex_lock(&throttle->lock);
+    struct counter *counter = find(throttle, &key, now_ms);
     counter->pending -= counter->pending > 0;
     counter->failures += has_failed;
     if (!weight(counter))
         *counter = (struct counter){ 0 };
-    mutex_unlock(&attempts->lock);
+    mutex_unlock(&throttle->lock);
 }

@@ -1,5 +1,5 @@
-#ifndef ROSTER_AUTH_ATTEMPTS_H
-#define ROSTER_AUTH_ATTEMPTS_H
+#ifndef ROSTER_AUTH_LOGIN_THROTTLE_H
+#define ROSTER_AUTH_LOGIN_THROTTLE_H
 
 #include "base/status.h"
 
@@ -14,22 +14,22 @@
  * is trusted to name them (--trusted-proxies). The counters are in memory and start empty. Any
  * thread may call any of these functions.
  */
-struct attempts;
+struct login_throttle;
 
 /** Allows `limit` failures of an address within `period_ms`. NULL if there is no memory. */
-struct attempts *attempts_new(int64_t limit, int64_t period_ms) MUST_CHECK;
-void attempts_free(struct attempts *attempts);
+struct login_throttle *login_throttle_new(int64_t limit, int64_t period_ms) MUST_CHECK;
+void login_throttle_free(struct login_throttle *throttle);
 
 /**
- * Begins an attempt. 0: it may be made, and counts like a failure until attempts_end, so that of
- * any number of attempts at once no more than `limit` can fail. Otherwise the seconds that the
+ * Begins an attempt. 0: it may be made, and counts like a failure until login_throttle_end, so that
+ * of any number of attempts at once no more than `limit` can fail. Otherwise the seconds that the
  * address has to wait; there is then nothing to end. NULL allows everything.
  */
-int64_t attempts_begin(struct attempts *attempts, const struct sockaddr *from,
-                       int64_t now_ms) MUST_CHECK;
+int64_t login_throttle_begin(struct login_throttle *throttle, const struct sockaddr *from,
+                             int64_t now_ms) MUST_CHECK;
 
 /** Ends an attempt, which has failed or frees its place. Accepts NULL. */
-void attempts_end(struct attempts *attempts, const struct sockaddr *from, bool has_failed,
-                  int64_t now_ms);
+void login_throttle_end(struct login_throttle *throttle, const struct sockaddr *from,
+                        bool has_failed, int64_t now_ms);
 
 #endif
