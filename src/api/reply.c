@@ -206,15 +206,15 @@ void reply_wrong_password(struct request *request) {
                                             .by = { request->principal.email, time_now_ms() } });
 }
 
-void reply_grant(struct request *request, const struct grant *grant) {
+void reply_token_pair(struct request *request, const struct token_pair *pair) {
     struct buffer body;
     buffer_init(&body, request->arena, 256);
     buffer_add(&body, TEXT("{\"access_token\":"));
-    json_add_string(&body, (struct text){ grant->access, TOKEN_TEXT_SIZE });
+    json_add_string(&body, (struct text){ pair->access, TOKEN_TEXT_SIZE });
     buffer_add(&body, TEXT(",\"token_type\":\"bearer\",\"expires_in\":"));
-    buffer_add_int64(&body, grant->lifetime_ms / 1000);
+    buffer_add_int64(&body, pair->lifetime_ms / 1000);
     buffer_add(&body, TEXT(",\"refresh_token\":"));
-    json_add_string(&body, (struct text){ grant->refresh, TOKEN_TEXT_SIZE });
+    json_add_string(&body, (struct text){ pair->refresh, TOKEN_TEXT_SIZE });
     buffer_add_char(&body, '}');
     reply_header(request->exchange, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
     reply_json(request, 200, &body);

@@ -21,8 +21,8 @@ void reply_failure(struct request *request, enum status status, const char *mess
                    const struct error *errors);
 
 /** Replies with a pair of tokens (RFC 6749 section 5.1). */
-struct grant;
-void reply_grant(struct request *request, const struct grant *grant);
+struct token_pair;
+void reply_token_pair(struct request *request, const struct token_pair *pair);
 
 /** Replies that the e-mail address or the password is wrong, as the hosted service does
  * (docs/contract.md section 6.6). */

@@ -73,10 +73,10 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
     if (status != STATUS_OK)
         return status;
     struct author by = { caller->email, time_now_ms() };
-    struct token token = grant_derived(caller, one_time->user_id);
+    struct token token = token_pair_derived(caller, one_time->user_id);
     token.kind = TOKEN_ONE_TIME;
     token.issued_ms = by.now_ms;
-    token.expires_ms = grant_expiry(&token, by.now_ms, one_time->lifetime_ms);
+    token.expires_ms = token_pair_expiry(&token, by.now_ms, one_time->lifetime_ms);
     struct text claims = make_claims(one_time, &user, &token);
     one_time->token = claims.at ? sign(one_time, claims) : claims;
     if (!one_time->token.at)
@@ -110,10 +110,11 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
         return status;
     status = store_drop_token(tx, &hash);
     token.client_id = TEXT("one-time");
-    token.ends_ms = grant_expiry(&token, time_now_ms(), exchange->session_ms);
+    token.ends_ms = token_pair_expiry(&token, time_now_ms(), exchange->session_ms);
     if (status == STATUS_OK)
-        status = grant_issue(exchange->auth, tx, &token, value_as_text(&user.values[USER_Email]),
-                             &exchange->grant);
-    bool can_reply = !exchange->arena->failed && arena_reserve(exchange->arena, GRANT_REPLY_MAX);
+        status = token_pair_issue(exchange->auth, tx, &token,
+                                  value_as_text(&user.values[USER_Email]), &exchange->pair);
+    bool can_reply =
+        !exchange->arena->failed && arena_reserve(exchange->arena, TOKEN_PAIR_REPLY_MAX);
     return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_BROKEN;
 }

@@ -1,7 +1,7 @@
 #ifndef ROSTER_AUTH_ONE_TIME_H
 #define ROSTER_AUTH_ONE_TIME_H
 
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 
 /**
  * Issues a one-time sign-in token: a JWT (RFC 7519) signed with HS256, since clients may look into
@@ -36,7 +36,7 @@ struct one_time_exchange {
     struct arena *arena;
     struct text token;
     int64_t session_ms; /* limit for the whole session; TOKEN_ENDLESS: none */
-    struct grant grant;
+    struct token_pair pair;
 };
 
 /**

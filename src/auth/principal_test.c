@@ -2,7 +2,7 @@
  * was rolled back, and while a token is being revoked. */
 #include "auth/auth.h"
 
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -157,12 +157,12 @@ static enum status set(struct store_tx *tx, int64_t id, unsigned field, struct v
     return store_update(tx, &before, &after, &author);
 }
 
-static struct grant granted;
+static struct token_pair granted;
 
 static enum status begin(struct store_tx *tx, unsigned run_number) {
-    struct token session = grant_session(ADA, TEXT("test"));
+    struct token session = token_pair_session(ADA, TEXT("test"));
     (void)run_number;
-    enum status status = grant_issue(&auth, tx, &session, TEXT("ada@example.com"), &granted);
+    enum status status = token_pair_issue(&auth, tx, &session, TEXT("ada@example.com"), &granted);
     return status == STATUS_OK ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : status;
 }
 
@@ -361,7 +361,7 @@ static void only_an_access_token_lets_a_bearer_in(void **state) {
 static void what_is_made_with_a_credential_ends_with_it(void **state) {
     (void)state;
     struct principal ada = sign_in();
-    struct token own = grant_derived(&ada, ADA), other = grant_derived(&ada, BOB);
+    struct token own = token_pair_derived(&ada, ADA), other = token_pair_derived(&ada, BOB);
     int64_t now_ms = time_now_ms();
     assert_int_equal(own.family, ada.credential.family);
     assert_int_equal(own.parent, 0);
@@ -369,16 +369,16 @@ static void what_is_made_with_a_credential_ends_with_it(void **state) {
     assert_true(other.family != ada.credential.family);
     assert_int_equal(other.parent, ada.credential.family);
     assert_int_equal(other.ends_ms, ada.credential.expires_ms);
-    assert_int_equal(grant_expiry(&own, now_ms, 1), now_ms + 1);
-    assert_int_equal(grant_expiry(&own, now_ms, INT64_MAX), own.ends_ms);
+    assert_int_equal(token_pair_expiry(&own, now_ms, 1), now_ms + 1);
+    assert_int_equal(token_pair_expiry(&own, now_ms, INT64_MAX), own.ends_ms);
     ada.credential.parent = 7;
-    assert_int_equal(grant_derived(&ada, ADA).parent, 7);
-    assert_int_equal(grant_derived(&ada, BOB).parent, ada.credential.family);
+    assert_int_equal(token_pair_derived(&ada, ADA).parent, 7);
+    assert_int_equal(token_pair_derived(&ada, BOB).parent, ada.credential.family);
     ada.credential = auth_password_credential(ADA, TEXT("hash"));
-    own = grant_derived(&ada, ADA);
+    own = token_pair_derived(&ada, ADA);
     assert_int_equal(own.parent, -ADA);
     assert_int_equal(own.ends_ms, TOKEN_ENDLESS);
-    assert_int_equal(grant_expiry(&own, now_ms, INT64_MAX), TOKEN_ENDLESS);
+    assert_int_equal(token_pair_expiry(&own, now_ms, INT64_MAX), TOKEN_ENDLESS);
 }
 
 /* ---- Set up ---- */

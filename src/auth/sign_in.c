@@ -17,7 +17,7 @@
  * left at the end (conclude, or give_up if the first step failed). */
 #include "auth/sign_in.h"
 
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 #include "auth/totp.h"
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -145,10 +145,10 @@ static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
     struct text client_id = sign_in->client_id;
     if (!client_id.len)
         client_id = value_as_text(&user->values[USER_Email]);
-    struct token token = grant_session(sign_in->user_id, client_id);
+    struct token token = token_pair_session(sign_in->user_id, client_id);
     if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
-        return grant_issue(sign_in->auth, tx, &token, value_as_text(&user->values[USER_Email]),
-                           &sign_in->grant);
+        return token_pair_issue(sign_in->auth, tx, &token, value_as_text(&user->values[USER_Email]),
+                                &sign_in->pair);
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
         return STATUS_OK;
     token.kind = TOKEN_RESET;
@@ -159,7 +159,7 @@ static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
     enum status status = audit_demand(tx, &token, user);
     if (status == STATUS_OK)
         status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
-    return status == STATUS_OK ? grant_token(tx, &token, sign_in->grant.access) : status;
+    return status == STATUS_OK ? token_pair_issue_one(tx, &token, sign_in->pair.access) : status;
 }
 
 /* Audits the lock-out, and invalidates cached credentials, so that a cached Basic password is
@@ -236,7 +236,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) 
 static enum status run_sign_in(struct store_tx *tx, struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     enum status status = decide_sign_in(sign_in, tx);
-    bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, GRANT_REPLY_MAX);
+    bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, TOKEN_PAIR_REPLY_MAX);
     return can_reply ? status : STATUS_BROKEN;
 }
 

@@ -1,7 +1,7 @@
 #ifndef ROSTER_AUTH_SIGN_IN_H
 #define ROSTER_AUTH_SIGN_IN_H
 
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 
 enum sign_in_result {
     SIGN_IN_OK,
@@ -33,7 +33,7 @@ struct sign_in {
     void *owner;
     /* out */
     enum sign_in_result result;
-    struct grant grant;
+    struct token_pair pair;
     struct principal principal; /* the result without wants_tokens */
     /* internal */
     struct password_job job;

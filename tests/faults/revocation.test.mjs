@@ -134,7 +134,7 @@ test('only what the server does itself, and what weighs a stranger\'s credential
     }
     assert.deepEqual(uses, {
         'server/cleanup.c': 1, 'service/seed.c': 1, 'webhooks/deliver.c': 3, 'store/seal_mark.c': 1, // maintenance
-        'auth/grant.c': 1, 'api/nexudus/token.c': 1, 'api/dispatch.c': 2, 'api/nexudus/one_time.c': 1, // refresh, sign-in, Basic and Bearer, by password
+        'auth/token_pair.c': 1, 'api/nexudus/token.c': 1, 'api/dispatch.c': 2, 'api/nexudus/one_time.c': 1, // refresh, sign-in, Basic and Bearer, by password
         'api/nexudus/account.c': 1, // a reset token
         'api/wait.c': 1, // routes that are open: exchange, readyz
     });

@@ -18,7 +18,7 @@ void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,
                             void (*step)(struct exchange *exchange)) {
     require(sign_in->email.at && sign_in->password.len && sign_in->wants_tokens);
     require(!sign_in->client_id.len || validate_is_line(sign_in->client_id, CLIENT_ID_MAX));
-    memset(&sign_in->grant, 'g', sizeof sign_in->grant);
+    memset(&sign_in->pair, 'g', sizeof sign_in->pair);
     sign_in->result = sign_in->password.len % (SIGN_IN_BROKEN + 1);
     step(request->exchange);
 }
@@ -26,7 +26,7 @@ void __wrap_request_sign_in(struct request *request, struct sign_in *sign_in,
 enum status __wrap_refresh_start(struct refresh *refresh);
 enum status __wrap_refresh_start(struct refresh *refresh) {
     require(refresh->token.len && validate_is_line(refresh->client_id, CLIENT_ID_MAX));
-    memset(&refresh->grant, 'g', sizeof refresh->grant);
+    memset(&refresh->pair, 'g', sizeof refresh->pair);
     refresh->result = refresh->token.len % 2 ? STATUS_OK : STATUS_UNAUTHENTICATED;
     if (refresh->token.len % 3 == 0)
         return STATUS_BUSY;

@@ -144,7 +144,7 @@ static void traded(struct exchange *exchange) {
     struct request *request = request_of(exchange);
     enum status status = trading->trade.command.status;
     if (status == STATUS_OK)
-        reply_grant(request, &trading->trade.grant);
+        reply_token_pair(request, &trading->trade.pair);
     else if (status == STATUS_UNAUTHENTICATED) {
         sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_token, 0, exchange_peer(exchange));
         reply_unauthenticated(request, "invalid_token");

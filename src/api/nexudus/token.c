@@ -101,7 +101,7 @@ static void signed_in(struct exchange *exchange) {
     struct sign_in *sign_in = exchange->state;
     struct request *request = sign_in->owner;
     switch (sign_in->result) {
-    case SIGN_IN_OK: reply_grant(request, &sign_in->grant); break;
+    case SIGN_IN_OK: reply_token_pair(request, &sign_in->pair); break;
     case SIGN_IN_WRONG:
         reply_error(request, 400, TEXT("invalid_grant"), MESSAGE_TEXT(wrong_user_name));
         break;
@@ -110,7 +110,7 @@ static void signed_in(struct exchange *exchange) {
         break;
     case SIGN_IN_MUST_RESET:
         reply_error(request, 400, TEXT("must_reset_password"),
-                    (struct text){ sign_in->grant.access, TOKEN_TEXT_SIZE });
+                    (struct text){ sign_in->pair.access, TOKEN_TEXT_SIZE });
         break;
     case SIGN_IN_BUSY: reply_unserved(request, STATUS_BUSY); break;
     case SIGN_IN_BROKEN: reply_unserved(request, STATUS_BROKEN); break;
@@ -154,7 +154,7 @@ static void refreshed(struct exchange *exchange) {
     if (request->not_taken != STATUS_OK)
         refresh->result = request->not_taken;
     if (refresh->result == STATUS_OK)
-        reply_grant(request, &refresh->grant);
+        reply_token_pair(request, &refresh->pair);
     else if (refresh->result == STATUS_UNAUTHENTICATED)
         reply_error(request, 400, TEXT("invalid_grant"), (struct text){ 0 });
     else

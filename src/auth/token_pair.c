@@ -1,5 +1,5 @@
 /* Issues tokens, and exchanges a refresh token for a new pair. */
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -22,21 +22,22 @@ static enum status keep(struct store_tx *tx, struct token *token,
     return store_add_token(tx, token);
 }
 
-enum status grant_token(struct store_tx *tx, struct token *token, char out[TOKEN_TEXT_SIZE]) {
+enum status token_pair_issue_one(struct store_tx *tx, struct token *token,
+                                 char out[TOKEN_TEXT_SIZE]) {
     token_generate(out);
     return keep(tx, token, out);
 }
 
-struct token grant_session(int64_t user_id, struct text client_id) {
+struct token token_pair_session(int64_t user_id, struct text client_id) {
     return (struct token){ .user_id = user_id,
                            .client_id = client_id,
                            .family = token_family(),
                            .ends_ms = TOKEN_ENDLESS };
 }
 
-struct token grant_derived(const struct principal *maker, int64_t user_id) {
+struct token token_pair_derived(const struct principal *maker, int64_t user_id) {
     const struct credential *by = &maker->credential;
-    struct token token = grant_session(user_id, TEXT(""));
+    struct token token = token_pair_session(user_id, TEXT(""));
     bool is_own = by->kind != CREDENTIAL_password && maker->user_id == user_id;
     token.family = is_own ? by->family : token.family;
     token.parent = is_own ? by->parent : by->family;
@@ -44,27 +45,27 @@ struct token grant_derived(const struct principal *maker, int64_t user_id) {
     return token;
 }
 
-int64_t grant_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
+int64_t token_pair_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
     int64_t left_ms = session->ends_ms - now_ms;
     return lifetime_ms < left_ms ? now_ms + lifetime_ms : session->ends_ms;
 }
 
-/* Stores the pair in `grant`. */
+/* Stores the pair in `pair`. */
 static enum status keep_pair(const struct auth *auth, struct store_tx *tx,
-                             const struct token *session, struct grant *grant) {
+                             const struct token *session, struct token_pair *pair) {
     struct token token = *session;
     token.kind = TOKEN_ACCESS;
     token.issued_ms = time_now_ms();
-    token.expires_ms = grant_expiry(session, token.issued_ms, auth->token_lifetime_ms);
-    grant->lifetime_ms = token.expires_ms - token.issued_ms;
+    token.expires_ms = token_pair_expiry(session, token.issued_ms, auth->token_lifetime_ms);
+    pair->lifetime_ms = token.expires_ms - token.issued_ms;
     enum status status =
         store_revoke_client(tx, session->user_id, session->client_id, TOKEN_REFRESH);
     if (status == STATUS_OK)
-        status = keep(tx, &token, grant->access);
+        status = keep(tx, &token, pair->access);
     token.kind = TOKEN_REFRESH;
-    token.expires_ms = grant_expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
+    token.expires_ms = token_pair_expiry(session, token.issued_ms, auth->refresh_lifetime_ms);
     if (status == STATUS_OK)
-        status = keep(tx, &token, grant->refresh);
+        status = keep(tx, &token, pair->refresh);
     return status;
 }
 
@@ -81,12 +82,13 @@ static enum status audit_client(struct store_tx *tx, const struct token *session
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status grant_issue(const struct auth *auth, struct store_tx *tx, const struct token *session,
-                        struct text email, struct grant *grant) {
-    token_generate(grant->access);
-    token_generate(grant->refresh);
+enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
+                             const struct token *session, struct text email,
+                             struct token_pair *pair) {
+    token_generate(pair->access);
+    token_generate(pair->refresh);
     enum status status = audit_client(tx, session, email);
-    return status == STATUS_OK ? keep_pair(auth, tx, session, grant) : status;
+    return status == STATUS_OK ? keep_pair(auth, tx, session, pair) : status;
 }
 
 /* Derives a token of the pair that follows a refresh token. Without the server's key it is as good
@@ -105,8 +107,8 @@ static void follow(const struct seal_key *key, struct text spent, enum token_kin
 
 static void follow_with_pair(struct refresh *refresh) {
     const struct seal_key *key = refresh->auth->key;
-    follow(key, refresh->token, TOKEN_ACCESS, refresh->grant.access);
-    follow(key, refresh->token, TOKEN_REFRESH, refresh->grant.refresh);
+    follow(key, refresh->token, TOKEN_ACCESS, refresh->pair.access);
+    follow(key, refresh->token, TOKEN_REFRESH, refresh->pair.refresh);
 }
 
 static enum status find(struct store_tx *tx, const char text[TOKEN_TEXT_SIZE], struct arena *arena,
@@ -136,12 +138,11 @@ static enum status judge_user(const struct refresh *refresh, struct store_tx *tx
  * token may outlive. */
 static enum status find_lifetime(struct refresh *refresh, struct store_tx *tx, int64_t now_ms) {
     struct token access;
-    enum status status = find(tx, refresh->grant.access, refresh->arena, &access);
-    refresh->grant.lifetime_ms = 0;
+    enum status status = find(tx, refresh->pair.access, refresh->arena, &access);
+    refresh->pair.lifetime_ms = 0;
     if (status == STATUS_OK && access.expires_ms > now_ms)
-        refresh->grant.lifetime_ms =
-            access.expires_ms - now_ms +
-            999; /* rounded up, so that it is unchanged right after issue */
+        refresh->pair.lifetime_ms = access.expires_ms - now_ms +
+                                    999; /* rounded up, so that it is unchanged right after issue */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -153,7 +154,7 @@ static enum status find_pair(struct refresh *refresh, struct store_tx *tx,
     struct token next;
     follow_with_pair(refresh);
     int64_t now_ms = time_now_ms();
-    enum status status = find(tx, refresh->grant.refresh, refresh->arena, &next);
+    enum status status = find(tx, refresh->pair.refresh, refresh->arena, &next);
     if (status != STATUS_OK)
         return status;
     int64_t since_ms = now_ms - next.issued_ms;
@@ -203,7 +204,7 @@ static enum status trade(struct refresh *refresh, struct store_tx *tx, const str
     follow_with_pair(refresh);
     status = store_spend_token(tx, &token->hash);
     if (status == STATUS_OK)
-        status = keep_pair(refresh->auth, tx, token, &refresh->grant);
+        status = keep_pair(refresh->auth, tx, token, &refresh->pair);
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status;
@@ -225,7 +226,7 @@ static enum status decide_refresh(struct refresh *refresh, struct store_tx *tx) 
 static enum status run_refresh(struct store_tx *tx, struct store_command *command) {
     struct refresh *refresh = (struct refresh *)command;
     enum status status = decide_refresh(refresh, tx);
-    bool can_reply = !refresh->arena->failed && arena_reserve(refresh->arena, GRANT_REPLY_MAX);
+    bool can_reply = !refresh->arena->failed && arena_reserve(refresh->arena, TOKEN_PAIR_REPLY_MAX);
     return can_reply ? status : STATUS_BROKEN;
 }
 
