@@ -51,7 +51,7 @@ static struct text sign(const struct one_time *one_time, struct text claims) {
 /* May the caller have a token for this user? A one-time token needs neither password nor code. So
  * there is none for users who must set a new password, and only unrestricted administrators get one
  * for another user. */
-static enum status judge_user(const struct one_time *one_time, struct store_tx *tx,
+static enum status check_user(const struct one_time *one_time, struct store_tx *tx,
                               struct record *user) {
     const struct principal *caller = one_time->caller;
     if (caller->user_id != one_time->user_id && !caller->is_admin)
@@ -69,7 +69,7 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
     struct one_time *one_time = (struct one_time *)command;
     const struct principal *caller = one_time->caller;
     struct record user;
-    enum status status = judge_user(one_time, tx, &user);
+    enum status status = check_user(one_time, tx, &user);
     if (status != STATUS_OK)
         return status;
     struct author by = { caller->email, time_now_ms() };

@@ -62,7 +62,7 @@ static void verify(struct password_job *job, struct text normal) {
         job->match = PASSWORD_RIGHT;
 }
 
-static void run(struct job *base) {
+static void run_password_job(struct job *base) {
     struct password_job *job = (struct password_job *)base;
     char room[PASSWORD_NORMAL_MAX];
     struct text normal = password_normal(job->password, room);
@@ -79,7 +79,7 @@ static void run(struct job *base) {
 
 enum status password_submit(struct passwords *passwords, struct password_job *job) {
     bool is_dear = job->hash.at && password_is_dear(job->password, job->hash);
-    job->job.run = run;
+    job->job.run = run_password_job;
     job->count = is_dear ? &passwords->dear_done : &passwords->own_done;
     return pool_submit(is_dear ? passwords->dear : passwords->own, &job->job);
 }

@@ -92,8 +92,8 @@ static enum totp_state check_totp(const struct sign_in *sign_in, struct record *
 }
 
 /* Decides the result for a known user, and updates the counters in `after`. */
-static enum sign_in_result judge(struct sign_in *sign_in, const struct record *before,
-                                 struct record *after, int64_t now_ms) {
+static enum sign_in_result decide_known(struct sign_in *sign_in, const struct record *before,
+                                        struct record *after, int64_t now_ms) {
     const struct value *hash = &before->values[USER_Password];
     bool right =
         sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
@@ -181,7 +181,7 @@ static enum status run_known(struct sign_in *sign_in, struct store_tx *tx,
     struct record after = record_next(before, sign_in->arena);
     if (!after.values)
         return STATUS_BROKEN;
-    sign_in->result = judge(sign_in, before, &after, now_ms);
+    sign_in->result = decide_known(sign_in, before, &after, now_ms);
     if (sign_in->result == SIGN_IN_BROKEN)
         return STATUS_BROKEN;
     enum status status = store_update_login_state(tx, before, &after);
@@ -248,7 +248,7 @@ static bool was_refused(const struct sign_in *sign_in) {
 }
 
 /* Logs the result. Failures of the server itself are logged where they occur. */
-static void tell(const struct sign_in *sign_in) {
+static void log_result(const struct sign_in *sign_in) {
     enum sign_in_event event = sign_in->refusal;
     if (sign_in->result == SIGN_IN_BUSY)
         event = SIGN_IN_EVENT_busy;
@@ -266,7 +266,7 @@ static void conclude(struct sign_in *sign_in) {
                       (sign_in->result == SIGN_IN_TWO_FACTOR && sign_in->has_wrong_code);
     if (!was_refused(sign_in)) {
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
-        tell(sign_in);
+        log_result(sign_in);
     }
     login_throttle_end(sign_in->auth->throttle, sign_in->from, has_failed, time_monotonic_ms());
     sign_in->done(sign_in);

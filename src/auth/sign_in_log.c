@@ -14,7 +14,7 @@
 
 enum { KEPT = 256, AGAIN_MS = 1000, LINES_AT_ONCE = 100 };
 
-struct told {
+struct log_entry {
     enum sign_in_event event;
     int64_t user_id;
     struct in6_addr key;
@@ -25,9 +25,9 @@ struct told {
 
 struct sign_in_log {
     pthread_mutex_t lock;
-    struct told kept[KEPT];
+    struct log_entry kept[KEPT];
     int64_t since_ms; /* when the second began whose lines are counted */
-    unsigned lines, untold;
+    unsigned lines, unlogged;
 };
 
 static const char *const texts[SIGN_IN_EVENTS] = {
@@ -44,42 +44,42 @@ struct sign_in_log *sign_in_log_new(void) {
     return NULL;
 }
 
-static void write_line(const struct told *told) {
+static void write_line(const struct log_entry *entry) {
     char user[32] = "no user", count[48] = "";
-    if (told->user_id)
-        (void)snprintf(user, sizeof user, "user %lld", (long long)told->user_id);
-    if (told->more)
-        (void)snprintf(count, sizeof count, ", and %u more before", told->more);
-    log_info("sign-in: %s; %s, from %s%s", texts[told->event], user, told->from, count);
+    if (entry->user_id)
+        (void)snprintf(user, sizeof user, "user %lld", (long long)entry->user_id);
+    if (entry->more)
+        (void)snprintf(count, sizeof count, ", and %u more before", entry->more);
+    log_info("sign-in: %s; %s, from %s%s", texts[entry->event], user, entry->from, count);
 }
 
 static void begin_second(struct sign_in_log *log, int64_t now_ms) {
-    if (log->untold)
-        log_info("sign-in: %u more events, of too many to tell one by one", log->untold);
-    log->lines = log->untold = 0;
+    if (log->unlogged)
+        log_info("sign-in: %u more events, of too many to tell one by one", log->unlogged);
+    log->lines = log->unlogged = 0;
     log->since_ms = now_ms;
 }
 
-static void tell(struct sign_in_log *log, struct told *told, int64_t now_ms) {
+static void write_or_count(struct sign_in_log *log, struct log_entry *entry, int64_t now_ms) {
     if (now_ms - log->since_ms >= AGAIN_MS)
         begin_second(log, now_ms);
     if (log->lines < LINES_AT_ONCE) {
         log->lines++;
-        write_line(told);
+        write_line(entry);
     } else
-        log->untold += 1 + told->more;
-    told->since_ms = now_ms;
-    told->more = 0;
+        log->unlogged += 1 + entry->more;
+    entry->since_ms = now_ms;
+    entry->more = 0;
 }
 
-static bool is_same(const struct told *a, const struct told *b) {
+static bool is_same(const struct log_entry *a, const struct log_entry *b) {
     return a->since_ms && a->event == b->event && a->user_id == b->user_id &&
            memcmp(&a->key, &b->key, sizeof a->key) == 0;
 }
 
 /* Finds the place of the event, or the place whose last line is the oldest. */
-static struct told *find(struct sign_in_log *log, const struct told *wanted) {
-    struct told *oldest = log->kept;
+static struct log_entry *find(struct sign_in_log *log, const struct log_entry *wanted) {
+    struct log_entry *oldest = log->kept;
     for (int i = 0; i < KEPT; i++) {
         if (is_same(&log->kept[i], wanted))
             return &log->kept[i];
@@ -104,35 +104,35 @@ static void write_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN
 
 void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
                      const struct sockaddr *from) {
-    struct told wanted = { .event = event, .user_id = user_id };
+    struct log_entry wanted = { .event = event, .user_id = user_id };
     if (!log)
         return;
     (void)network_key_of(from, &wanted.key);
     write_address(from, wanted.from);
     int64_t now_ms = time_monotonic_ms();
     mutex_lock(&log->lock);
-    struct told *place = find(log, &wanted);
+    struct log_entry *place = find(log, &wanted);
     if (is_same(place, &wanted) && now_ms - place->since_ms < AGAIN_MS) {
         place->more++;
     } else {
         if (!is_same(place, &wanted) && place->more) {
             place->more--; /* one of them is the line */
-            tell(log, place, now_ms);
+            write_or_count(log, place, now_ms);
         }
         if (!is_same(place, &wanted))
             *place = wanted;
-        tell(log, place, now_ms);
+        write_or_count(log, place, now_ms);
     }
     mutex_unlock(&log->lock);
 }
 
 static void flush(struct sign_in_log *log, int64_t before_ms, int64_t now_ms) {
     for (int i = 0; i < KEPT; i++) {
-        struct told *told = &log->kept[i];
-        if (!told->more || told->since_ms > before_ms)
+        struct log_entry *entry = &log->kept[i];
+        if (!entry->more || entry->since_ms > before_ms)
             continue;
-        told->more--; /* one of them is the line */
-        tell(log, told, now_ms);
+        entry->more--; /* one of them is the line */
+        write_or_count(log, entry, now_ms);
     }
     if (log->since_ms <= before_ms)
         begin_second(log, now_ms);

@@ -122,7 +122,7 @@ static bool is_of_client(const struct refresh *refresh, const struct token *toke
 }
 
 /* UNAUTHENTICATED if the user of the token is not admitted any more. */
-static enum status judge_user(const struct refresh *refresh, struct store_tx *tx,
+static enum status check_user(const struct refresh *refresh, struct store_tx *tx,
                               const struct token *token) {
     struct record user;
     enum status status =
@@ -183,7 +183,7 @@ static enum status decide_again(struct refresh *refresh, struct store_tx *tx,
     if (status == STATUS_NOT_FOUND)
         return end_family(refresh, tx, spent, SIGN_IN_EVENT_reused);
     if (status == STATUS_OK)
-        status = judge_user(refresh, tx, spent);
+        status = check_user(refresh, tx, spent);
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
@@ -193,7 +193,7 @@ static enum status trade(struct refresh *refresh, struct store_tx *tx, const str
     if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) ||
         !is_of_client(refresh, token))
         return STATUS_OK;
-    enum status status = judge_user(refresh, tx, token);
+    enum status status = check_user(refresh, tx, token);
     if (status != STATUS_OK)
         return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
     status = store_has_spent(tx, token->family, SPENT_MAX);

@@ -6,7 +6,7 @@
  * therefore gains nothing. Redirects are followed here and not by curl, so that each hop is checked
  * in the same way, and the operator's list of trusted hosts applies to each hop by itself.
  *
- * A job passes through hops: judge_url, connect, transfer, and perhaps a redirect to the next hop.
+ * A job passes through hops: check_url, connect, transfer, and perhaps a redirect to the next hop.
  * The time limit and the limit of redirects hold for all hops together. Each hop has a connection
  * of its own, without proxies, cookies or credentials. */
 #include "fetch/fetch.h"
@@ -78,7 +78,7 @@ static bool is_listed(const char *list, const char *host, const char *port) {
 }
 
 /* Checks the URL of the hop, and whether the operator trusts its host. */
-static enum fetch_outcome judge_url(struct download *download) {
+static enum fetch_outcome check_url(struct download *download) {
     char *scheme = NULL, *host = NULL, *port = NULL;
     CURLU *parts = curl_url();
     CURLUcode code = parts ? curl_url_set(parts, CURLUPART_URL, download->url, CURLU_DISALLOW_USER)
@@ -225,7 +225,7 @@ static void start_hop(struct download *download) {
         finish(download, FETCH_TIMED_OUT);
         return;
     }
-    enum fetch_outcome outcome = judge_url(download);
+    enum fetch_outcome outcome = check_url(download);
     if (outcome != FETCH_OK) {
         finish(download, outcome);
         return;
@@ -251,7 +251,7 @@ static enum fetch_outcome outcome_of(const struct download *download, CURLcode r
     case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
         return FETCH_NOT_PUBLIC;     /* a client must not learn which names exist */
-    case CURLE_UNSUPPORTED_PROTOCOL: /* judge_url has passed the URL, so the answer is not HTTP */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* check_url has passed the URL, so the answer is not HTTP */
     case CURLE_WEIRD_SERVER_REPLY: return FETCH_BAD_STATUS;
     default: return FETCH_UNREACHABLE;
     }
@@ -330,7 +330,7 @@ static void take_results(struct fetcher *fetcher) {
     }
 }
 
-static void *run(void *argument) {
+static void *run_fetcher(void *argument) {
     struct fetcher *fetcher = argument;
     int active;
     while (!queue_is_done(&fetcher->jobs)) {
@@ -367,7 +367,7 @@ struct fetcher *fetcher_start(const struct fetch_options *options) {
     fetcher->jobs_max = options->jobs_max ? options->jobs_max : JOBS_DEFAULT;
     fetcher->multi = curl_multi_init();
     if (fetcher->allowed_hosts && fetcher->multi && queue_init(&fetcher->jobs, fetcher->jobs_max)) {
-        if (pthread_create(&fetcher->thread, NULL, run, fetcher) == 0)
+        if (pthread_create(&fetcher->thread, NULL, run_fetcher, fetcher) == 0)
             return fetcher;
         queue_destroy(&fetcher->jobs);
     }

@@ -107,7 +107,7 @@ static void fail_jpeg(j_common_ptr image) {
 
 /* A warning (level below 0) means damage: bytes are missing or make no sense. Exceptions are
  * warnings of extraneous bytes before markers, which cameras write and decoders skip. */
-static void judge_jpeg_message(j_common_ptr image, int level) {
+static void check_jpeg_message(j_common_ptr image, int level) {
     if (level >= 0)
         return;
     switch (image->err->msg_code) {
@@ -155,7 +155,7 @@ static bool is_jpeg(struct text content) {
     struct jpeg jpeg = { .progress.progress_monitor = count_scans };
     jpeg.image.err = jpeg_std_error(&jpeg.errors);
     jpeg.errors.error_exit = fail_jpeg;
-    jpeg.errors.emit_message = judge_jpeg_message;
+    jpeg.errors.emit_message = check_jpeg_message;
     bool ok = decode_jpeg(&jpeg, content);
     jpeg_destroy_decompress(&jpeg.image);
     return ok;

@@ -46,7 +46,7 @@ static void handle(struct exchange *exchange) {
     }
 }
 
-static void refuse(struct exchange *exchange, enum status status, const char *reason) {
+static void refuse_exchange(struct exchange *exchange, enum status status, const char *reason) {
     (void)reason;
     exchange->reply.http_status = status_http(status);
     exchange->reply.body = TEXT("refused");
@@ -279,7 +279,7 @@ static int begin(void **state) {
                                                    .body_limit = 1000,
                                                    .http2 = HTTP2_off,
                                                    .handler = handle,
-                                                   .refuse = refuse,
+                                                   .refuse = refuse_exchange,
                                                    .replied = ignore };
     static atomic_bool is_draining;
     static char in[LOOP_BUFFER], out[LOOP_BUFFER];

@@ -219,7 +219,7 @@ static int send_continue(struct h2 *h2, const struct served *served) {
 }
 
 /* Runs the handler, which may reply at once, unless too many replies wait for the client. */
-static void run(struct h2 *h2, struct served *served) {
+static void run_request(struct h2 *h2, struct served *served) {
     served->h2.is_held = h2->replies > REPLIES_WAITING;
     h2->has_held |= served->h2.is_held;
     if (!served->h2.is_held)
@@ -230,13 +230,13 @@ static void run_held(struct h2 *h2) {
     h2->has_held = false;
     for (struct served *served = h2->first; served; served = served->next)
         if (served->h2.is_held)
-            run(h2, served);
+            run_request(h2, served);
 }
 
 static void end_request(struct h2 *h2, struct served *served) {
     served->h2.is_whole = true;
     if (served->state == SERVING_body)
-        run(h2, served);
+        run_request(h2, served);
 }
 
 static int reset_unanswered(struct h2 *h2, struct served *served, uint32_t code) {
@@ -249,7 +249,7 @@ static int reset_unanswered(struct h2 *h2, struct served *served, uint32_t code)
 /* The head is accepted: waits for the body, or runs the handler if there is none. */
 static int begin_body(struct h2 *h2, struct served *served) {
     if (served->h2.is_whole) {
-        run(h2, served);
+        run_request(h2, served);
         return 0;
     }
     h2->looks_for_room |= wants_room(served);
@@ -296,7 +296,7 @@ static int keep_early(struct h2 *h2, struct served *served, struct text bytes) {
 }
 
 /* In HTTP/2 a body needs no announced length: without one it is treated like a chunked body. */
-static int judge_head(struct client *client, struct served *served, struct head_check *check) {
+static int check_head(struct client *client, struct served *served, struct head_check *check) {
     check->is_chunked = !served->h2.is_whole && !check->lengths;
     served->h2.length = check->length;
     served->wants_continue = check->expects_continue;
@@ -316,7 +316,7 @@ static int take_head(struct client *client, struct served *served) {
     if (status == STATUS_BAD_INPUT)
         return reset_unanswered(h2, served, NGHTTP2_PROTOCOL_ERROR); /* RFC 9113 8.1.1 */
     if (status == STATUS_OK)
-        return judge_head(client, served, &check);
+        return check_head(client, served, &check);
     serve_refuse(served, status, NULL);
     return 0;
 }
@@ -789,7 +789,7 @@ static int keep_time(struct client *client) {
 }
 
 /* Prepares the writing of frames. False if the session was ended. */
-static bool prepare(struct client *client) {
+static bool prepare_frames(struct client *client) {
     struct h2 *h2 = client->h2;
     int failed = keep_time(client);
     if (h2->has_held)
@@ -869,7 +869,7 @@ static bool is_flushed(const struct client *client) {
 static void flush(struct client *client) {
     struct h2 *h2 = client->h2;
     /* A stream that ends may free room or let held requests run, so write again. */
-    while (!client->is_broken && send_unsent(client) && h2->session && prepare(client) &&
+    while (!client->is_broken && send_unsent(client) && h2->session && prepare_frames(client) &&
            write_some(client))
         ;
     /* nghttp2 has reported an error to the client, or GOAWAY was sent and all streams have

@@ -162,7 +162,7 @@ static bool set_host(struct reading *reading) {
     return true;
 }
 
-static enum status judge(struct reading *reading) {
+static enum status check_fields(struct reading *reading) {
     struct head *head = reading->head;
     struct text method = reading->pseudo[PSEUDO_method];
     head_set_method(head, method);
@@ -190,5 +190,5 @@ enum status fields_read(const struct field_list *list, struct head *head,
         else
             see_field(&reading, field);
     }
-    return judge(&reading);
+    return check_fields(&reading);
 }

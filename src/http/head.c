@@ -49,7 +49,7 @@ static bool has_target_bytes(struct text target) {
     return target.len && bytes_are(target, BYTES_target);
 }
 
-static enum status judge_line(struct text line, const char **reason) {
+static enum status check_line(struct text line, const char **reason) {
     struct request_line parts = split_line(line);
     struct head head;
     if (!head_check_is_token(parts.method))
@@ -86,7 +86,7 @@ static enum status take_line(struct head_scan *scan, const char *bytes, size_t e
     scan->scanned = scan->line = (uint32_t)end + 1;
     if (line.len) {
         scan->lines++;
-        return scan->lines == 1 ? judge_line(line, reason) : STATUS_OK;
+        return scan->lines == 1 ? check_line(line, reason) : STATUS_OK;
     }
     /* Empty lines before a request line are skipped (RFC 9112 section 2.2). */
     if (scan->lines)

@@ -19,7 +19,7 @@ static struct head_check see(const char *const *headers) {
     return check;
 }
 
-static enum status judge(const struct head_check *check) {
+static enum status check_result(const struct head_check *check) {
     const char *reason = "";
     enum status status = head_check_result(check, LIMIT, &reason);
     assert_int_equal(reason != NULL,
@@ -31,7 +31,7 @@ static enum status judge(const struct head_check *check) {
 static enum status judge_with_host(const char *const *headers) {
     struct head_check check = see(headers);
     head_check_add(&check, TEXT("Host"), TEXT("x"));
-    return judge(&check);
+    return check_result(&check);
 }
 
 static void names_are_tokens_and_values_have_no_control_characters(void **state) {
@@ -61,10 +61,10 @@ static void names_are_tokens_and_values_have_no_control_characters(void **state)
         assert_int_equal(judge_with_host(cases[i].headers), cases[i].status);
     struct head_check check = see((const char *const[]){ "Host", "x", NULL });
     head_check_add(&check, TEXT("X"), TEXT("a\0b"));
-    assert_int_equal(judge(&check), STATUS_BAD_INPUT);
+    assert_int_equal(check_result(&check), STATUS_BAD_INPUT);
     struct head_check other = see((const char *const[]){ "Host", "x", NULL });
     head_check_add(&other, TEXT("X\0"), TEXT("a"));
-    assert_int_equal(judge(&other), STATUS_BAD_INPUT);
+    assert_int_equal(check_result(&other), STATUS_BAD_INPUT);
 }
 
 static const struct {
@@ -130,11 +130,11 @@ static void a_body_has_one_length_or_one_coding_that_is_chunked(void **state) {
 static void http_1_0_has_no_transfer_codings_and_needs_no_host(void **state) {
     struct head_check plain = { 0 }, chunked = { 0 }, unknown = { 0 };
     (void)state;
-    assert_int_equal(judge(&plain), STATUS_OK);
+    assert_int_equal(check_result(&plain), STATUS_OK);
     head_check_add(&chunked, TEXT("Transfer-Encoding"), TEXT("chunked"));
-    assert_int_equal(judge(&chunked), STATUS_BAD_INPUT);
+    assert_int_equal(check_result(&chunked), STATUS_BAD_INPUT);
     head_check_add(&unknown, TEXT("Transfer-Encoding"), TEXT("gzip"));
-    assert_int_equal(judge(&unknown), STATUS_BAD_INPUT);
+    assert_int_equal(check_result(&unknown), STATUS_BAD_INPUT);
 }
 
 static void a_host_is_named_once(void **state) {
@@ -149,7 +149,7 @@ static void a_host_is_named_once(void **state) {
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++) {
         struct head_check check = see(cases[i].headers);
-        assert_int_equal(judge(&check), cases[i].status);
+        assert_int_equal(check_result(&check), cases[i].status);
     }
 }
 
@@ -295,7 +295,7 @@ static void expectations_but_100_continue_are_refused_and_http_1_0_has_none(void
         assert_int_equal(judge_with_host(cases[i].headers), cases[i].status);
         check.minor = 0;
         enum status status = cases[i].status;
-        assert_int_equal(judge(&check), status == STATUS_EXPECTATION ? STATUS_OK : status);
+        assert_int_equal(check_result(&check), status == STATUS_EXPECTATION ? STATUS_OK : status);
     }
 }
 
@@ -307,16 +307,16 @@ static void what_the_parser_frames_otherwise_is_refused(void **state) {
     for (size_t i = 0; i < LENGTH(headers); i++) {
         struct head_check check = see(headers[i]);
         head_check_add(&check, TEXT("Host"), TEXT("x"));
-        assert_int_equal(judge(&check), STATUS_OK);
+        assert_int_equal(check_result(&check), STATUS_OK);
         check.is_misread = true;
-        assert_int_equal(judge(&check), STATUS_BAD_INPUT);
+        assert_int_equal(check_result(&check), STATUS_BAD_INPUT);
     }
     /* The parser has another opinion of codings that are refused anyway: the better reason counts.
      */
     struct head_check check =
         see((const char *const[]){ "Transfer-Encoding", "gzip", "Host", "x", NULL });
     check.is_misread = true;
-    assert_int_equal(judge(&check), STATUS_NOT_IMPLEMENTED);
+    assert_int_equal(check_result(&check), STATUS_NOT_IMPLEMENTED);
 }
 
 static void assert_pair(struct text *rest, struct arena *arena, const char *name,

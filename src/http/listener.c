@@ -234,7 +234,7 @@ static void note_https(struct listener *listener) {
     }
 }
 
-static bool refuse(struct socket_failure *failure, const char *why) {
+static bool refuse_settings(struct socket_failure *failure, const char *why) {
     (void)snprintf(failure->why, sizeof failure->why, "%s", why);
     failure->exit_code = EX_USAGE;
     return false;
@@ -253,9 +253,10 @@ static bool open_all(struct listener *listener, struct socket_failure *failure) 
         return false;
     note_https(listener);
     if (listener->sockets[DOOR_redirect].count && !listener->sockets[DOOR_tls].count)
-        return refuse(failure, "--redirect-listen sends clients to HTTPS: give an address for it to"
+        return refuse_settings(failure,
+                               "--redirect-listen sends clients to HTTPS: give an address for it to"
                                " --listen, with --tls-cert and --tls-key");
-    return socket_count(listener) || refuse(failure, "--listen names no address");
+    return socket_count(listener) || refuse_settings(failure, "--listen names no address");
 }
 
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,

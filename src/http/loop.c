@@ -330,7 +330,7 @@ static void run_once(struct loop *loop) {
     free_over(loop);
 }
 
-static void *run(void *argument) {
+static void *run_loop(void *argument) {
     struct loop *loop = argument;
     work_in_batches();
     arena_keep_chunks(KEPT_CHUNKS);
@@ -358,7 +358,7 @@ static bool start(struct loop *loop) {
     if (!loop->in || !loop->out || loop->wake < 0 || loop->poll < 0 ||
         epoll_ctl(loop->poll, EPOLL_CTL_ADD, loop->wake, &event) != 0)
         return false;
-    loop->runs = pthread_create(&loop->thread, NULL, run, loop) == 0;
+    loop->runs = pthread_create(&loop->thread, NULL, run_loop, loop) == 0;
     return loop->runs;
 }
 

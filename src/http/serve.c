@@ -349,7 +349,7 @@ void exchange_suspend(struct exchange *exchange) {
     served->is_suspended = true;
 }
 
-static void resume(struct io_task *io_task) {
+static void resume_exchange(struct io_task *io_task) {
     struct served *served = (struct served *)((char *)io_task - offsetof(struct served, io_task));
     struct client *client = served->client;
     void (*step)(struct exchange *) = served->exchange.next;
@@ -362,7 +362,7 @@ static void resume(struct io_task *io_task) {
 
 void exchange_resume(struct exchange *exchange) {
     struct served *served = served_of(exchange);
-    served->io_task.run = resume;
+    served->io_task.run = resume_exchange;
     loop_post(served->client->loop, &served->io_task);
 }
 

@@ -47,7 +47,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(const struct opening *ope
 }
 
 /* Refuses the address with the text of errno. */
-static bool refuse(const struct opening *opening) {
+static bool refuse_address(const struct opening *opening) {
     return fail(opening, EX_UNAVAILABLE, "%s: %s; choose another address (%s)", opening->address,
                 errno == EADDRINUSE ? "address already in use" : strerror(errno),
                 opening->options->setting);
@@ -156,19 +156,19 @@ static bool listen_unix(const struct opening *opening) {
         (void)unlink(path); /* if this fails, bind says why */
     int fd = bind_with_mode(&name, opening->options->unix_mode);
     if (fd < 0)
-        return refuse(opening);
+        return refuse_address(opening);
     struct socket *socket = add(opening, fd);
     if (!socket)
         return false;
     if (lstat(path, &file) != 0)
-        return refuse(opening);
+        return refuse_address(opening);
     (void)snprintf(socket->url, sizeof socket->url, "unix:%s", path);
     socket->device = file.st_dev;
     socket->inode = file.st_ino;
     if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) != 0)
         return fail(opening, EX_UNAVAILABLE, "%s: cannot be given to the group %s: %s", path,
                     opening->options->unix_group, strerror(errno));
-    return listen(fd, BACKLOG) == 0 || refuse(opening);
+    return listen(fd, BACKLOG) == 0 || refuse_address(opening);
 }
 
 static bool split(const char *address, char host[HOST_SIZE], char port[PORT_SIZE]) {
@@ -251,7 +251,7 @@ static bool listen_on_each(const struct opening *opening, const struct addrinfo 
             continue;
         int fd = bind_and_listen(each);
         if (fd < 0 && !is_elsewhere(errno))
-            return refuse(opening);
+            return refuse_address(opening);
         if (fd < 0) {
             reason = errno;
             elsewhere = each;
@@ -265,7 +265,7 @@ static bool listen_on_each(const struct opening *opening, const struct addrinfo 
     }
     errno = reason;
     if (opening->sockets->count == before)
-        return refuse(opening);
+        return refuse_address(opening);
     if (elsewhere)
         tell_passed_over(opening, elsewhere, passed_over);
     return true;

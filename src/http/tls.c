@@ -201,9 +201,9 @@ struct loading {
     size_t why_size;
 };
 
-static bool refuse(struct loading *loading, const char *format, ...)
+static bool refuse_loading(struct loading *loading, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static bool refuse(struct loading *loading, const char *format, ...) {
+static bool refuse_loading(struct loading *loading, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(loading->why, loading->why_size, format, arguments);
@@ -214,8 +214,8 @@ static bool refuse(struct loading *loading, const char *format, ...) {
 static FILE *open_file(struct loading *loading, const char *path) {
     FILE *file = fopen(path, "re");
     if (!file)
-        (void)refuse(loading, "%s: %s; name a file that the server may read", path,
-                     strerror(errno));
+        (void)refuse_loading(loading, "%s: %s; name a file that the server may read", path,
+                             strerror(errno));
     return file;
 }
 
@@ -259,10 +259,11 @@ static void check_dates(const char *path, unsigned number, const X509 *certifica
 }
 
 static bool refuse_kind(struct loading *loading, const char *reason) {
-    return refuse(loading,
-                  "%s: not fit for TLS (%s); use a certificate with a key for RSA of 2048 bits or "
-                  "more, ECDSA or Ed25519, signed with SHA-256 or better",
-                  loading->certificate, reason);
+    return refuse_loading(
+        loading,
+        "%s: not fit for TLS (%s); use a certificate with a key for RSA of 2048 bits or "
+        "more, ECDSA or Ed25519, signed with SHA-256 or better",
+        loading->certificate, reason);
 }
 
 /* True if the signature of the certificate is strong enough. OpenSSL 3.0 checks this for a server's
@@ -296,11 +297,13 @@ static bool load_chain(struct loading *loading) {
         X509_free(certificate);
     }
     if (good && !is_last_reason(ERR_LIB_PEM, PEM_R_NO_START_LINE))
-        good = refuse(loading, "%s: certificate %u cannot be read (%s); put it there again, in PEM",
-                      loading->certificate, count + 1, last_reason());
+        good = refuse_loading(loading,
+                              "%s: certificate %u cannot be read (%s); put it there again, in PEM",
+                              loading->certificate, count + 1, last_reason());
     else if (good && count == 0)
-        good = refuse(loading, "%s: holds no certificate; it must be a chain in PEM, leaf first",
-                      loading->certificate);
+        good = refuse_loading(loading,
+                              "%s: holds no certificate; it must be a chain in PEM, leaf first",
+                              loading->certificate);
     if (file)
         (void)fclose(file);
     loading->site->leaf = SSL_CTX_get0_certificate(loading->site->settings);
@@ -329,12 +332,12 @@ static EVP_PKEY *read_key(struct loading *loading) {
     (void)fclose(file);
     OPENSSL_cleanse(buffer, sizeof buffer);
     if (is_encrypted)
-        (void)refuse(loading,
-                     "%s: the key is encrypted; store it without a password, in a file "
-                     "that only the server may read",
-                     loading->key);
+        (void)refuse_loading(loading,
+                             "%s: the key is encrypted; store it without a password, in a file "
+                             "that only the server may read",
+                             loading->key);
     else if (!key)
-        (void)refuse(loading, "%s: holds no private key; it must be in PEM", loading->key);
+        (void)refuse_loading(loading, "%s: holds no private key; it must be in PEM", loading->key);
     return key;
 }
 
@@ -353,10 +356,11 @@ static bool load_key(struct loading *loading) {
     EVP_PKEY *key = read_key(loading);
     bool good = key;
     if (good && X509_check_private_key(loading->site->leaf, key) != 1)
-        good = refuse(loading,
-                      "%s: not the key of the certificate in %s; name the keys in the order "
-                      "of the certificates",
-                      loading->key, loading->certificate);
+        good =
+            refuse_loading(loading,
+                           "%s: not the key of the certificate in %s; name the keys in the order "
+                           "of the certificates",
+                           loading->key, loading->certificate);
     else if (good &&
              (!is_kind_for_tls(key) || !SSL_CTX_use_PrivateKey(loading->site->settings, key)))
         good = refuse_kind(loading, "a key of that kind cannot sign for it");
@@ -376,9 +380,9 @@ static size_t count_paths(const char *list) {
 static bool next_path(struct loading *loading, struct text *rest, char path[PATH_MAX]) {
     struct text next = text_trim(text_cut(rest, ','));
     if (next.len == 0 || next.len >= PATH_MAX)
-        return refuse(loading,
-                      "certificates and keys: each must be the name of a file, with commas "
-                      "between them; one is empty or too long");
+        return refuse_loading(loading,
+                              "certificates and keys: each must be the name of a file, with commas "
+                              "between them; one is empty or too long");
     memcpy(path, next.at, next.len);
     path[next.len] = '\0';
     return true;
@@ -391,10 +395,10 @@ static bool load_sites(struct tls_context *context, const struct tls_options *op
         struct site *site = loading->site = &context->sites[i];
         site->settings = SSL_CTX_new(TLS_server_method());
         if (!site->settings || !configure(site->settings, context))
-            return refuse(loading,
-                          "TLS cannot be set up: OpenSSL says \"%s\"; see its settings in "
-                          "openssl.cnf",
-                          last_reason());
+            return refuse_loading(loading,
+                                  "TLS cannot be set up: OpenSSL says \"%s\"; see its settings in "
+                                  "openssl.cnf",
+                                  last_reason());
         if (!next_path(loading, &certificates, loading->certificate) ||
             !next_path(loading, &keys, loading->key) || !load_chain(loading) || !load_key(loading))
             return false;
@@ -418,15 +422,16 @@ static struct tls_context *make_context(size_t count) {
 static struct tls_context *load(const struct tls_options *options, struct loading *loading) {
     size_t count = count_paths(options->certificates), keys = count_paths(options->keys);
     if (count == 0 || count != keys) {
-        (void)refuse(loading,
-                     "certificates: %zu, keys: %zu; name a key for each certificate, and at least "
-                     "one of both",
-                     count, keys);
+        (void)refuse_loading(
+            loading,
+            "certificates: %zu, keys: %zu; name a key for each certificate, and at least "
+            "one of both",
+            count, keys);
         return NULL;
     }
     struct tls_context *context = make_context(count);
     if (!context) {
-        (void)refuse(loading, "memory is too short for TLS");
+        (void)refuse_loading(loading, "memory is too short for TLS");
         return NULL;
     }
     context->offers_http2 = options->offers_http2;
@@ -443,8 +448,8 @@ struct tls_context *tls_context_load(const struct tls_options *options, char *wh
     if (OPENSSL_init_ssl(0, NULL))
         context = load(options, &loading);
     else
-        (void)refuse(&loading, "OpenSSL cannot start: %s; see its settings in openssl.cnf",
-                     last_reason());
+        (void)refuse_loading(&loading, "OpenSSL cannot start: %s; see its settings in openssl.cnf",
+                             last_reason());
     ERR_clear_error();
     return context;
 }
