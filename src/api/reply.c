@@ -102,7 +102,8 @@ void reply_busy(struct request *request, int64_t wait_s) {
     struct buffer body;
     buffer_init(&body, request->arena, 256);
     buffer_add(&body, TEXT("{\"Status\":429,\"Message\":"));
-    json_add_string(&body, arena_printf(request->arena, message_rate, (long long)wait_s));
+    json_add_string(&body, arena_printf(request->arena, message_rate, (long long)wait_s,
+                                        wait_s == 1 ? "second" : "seconds"));
     add_failure(&body, NULL);
     if (seconds.at)
         reply_header(request->exchange, "Retry-After", seconds.at);

@@ -59,7 +59,7 @@ for (const [name, headers, chunk] of [['announced', { 'Content-Length': megabyte
             const reply = await wire.reply();
             assert.equal(reply.status, 503);
             assert.match(reply.head, /\r\nRetry-After: 1\r\n/);
-            assert.match(JSON.parse(reply.body).Message, /^The server holds as much for other requests as it may\. Wait 1 seconds/);
+            assert.match(JSON.parse(reply.body).Message, /^The memory for requests is used up by other requests\. Wait 1 second and/);
         }
         assert.equal((await ask(request('GET', '/healthz'))).status, 200);
         assert.ok(await figure('roster_refused_total{reason="memory"}') > refusedBefore);

@@ -166,7 +166,7 @@ test('two Authorization headers are 400, whichever comes first', async () => {
         for (const head of ['GET /api/auth/me', 'POST /api/token', 'GET /nothing']) {
             const answer = await server.raw(`${head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n${both}\r\n`, { wait: 10000 });
             assert.match(answer, /^HTTP\/1.1 400 /);
-            assert.match(answer, /"Status":400,"Message":"A request must have one Authorization header\."/);
+            assert.match(answer, /"Status":400,"Message":"A request must not have more than one Authorization header\."/);
         }
 });
 
@@ -176,7 +176,7 @@ test('two Content-Type headers are 400, whichever comes first', async () => {
         for (const [head, body] of [[`PATCH ${user}`, 'LastHelpVisited=3'], ['POST /api/token', 'grant_type=password'], ['POST /api/auth/resetpassword', '{}']]) {
             const answer = await server.raw(`${head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n${both}`
                 + `Authorization: Bearer ${token}\r\n\r\n${body}`, { wait: 10000 });
-            assert.match(answer, /^HTTP\/1.1 400 [^]*"Message":"A request must have one Content-Type header\."/);
+            assert.match(answer, /^HTTP\/1.1 400 [^]*"Message":"A request must not have more than one Content-Type header\."/);
         }
 });
 
@@ -189,7 +189,7 @@ test('two Idempotency-Key headers are 400', async () => {
 
 test('a path that is not here is named, and what is here too', async () => {
     const missing = await ask('GET', '/api/spaces/coworkers/7?size=1');
-    assert.equal(assertFailure(missing, 404).Message, 'Roster has no /api/spaces/coworkers/7; what it has is listed at /api/docs.');
+    assert.equal(assertFailure(missing, 404).Message, 'Roster has no /api/spaces/coworkers/7; /api/docs lists what it has.');
     const long = await ask('GET', `/api/${'x'.repeat(3000)}`);
     assert.match(assertFailure(long, 404).Message, /^Roster has no \/api\/x{195}\.\.\.; /);
     assert.match(assertFailure(await ask('POST', '/api/%22%3Cb%3E%0d%0a'), 404).Message, /^Roster has no \/api\/%22%3Cb%3E%0d%0a; /);

@@ -67,7 +67,7 @@ for (const path of openRoutes)
         wire.write(request('POST', path, { headers: { 'Content-Length': stranger + 1 } }));
         const reply = await wire.reply(); // nothing of the body was sent
         assert.equal(reply.status, 413);
-        assert.equal(JSON.parse(reply.body).Message, 'The body is larger than 16 KiB, and comes without credentials.');
+        assert.equal(JSON.parse(reply.body).Message, 'The body is larger than 16 KiB, the limit for requests without credentials.');
         part([wire]);
         assert.equal(await refused('body'), before + 1);
         const { status } = await server.call('POST', path, { body: 'x'.repeat(stranger) });
@@ -101,7 +101,7 @@ test('only 16 large bodies come before their Basic password is checked; small on
     assert.equal(await refused('large_body'), 1);
     assert.equal(reply.status, 503);
     assert.match(reply.head, /\r\nRetry-After: 1\r\n/);
-    assert.match(JSON.parse(reply.body).Message, /^Too many large bodies come with a password that is not known yet/);
+    assert.match(JSON.parse(reply.body).Message, /^Too many large bodies are waiting for their passwords to be checked/);
     assert.equal((await put(guess(17), 32 * KIB)).status, 503);
     assert.equal((await put({ Authorization: `Bearer ${token}` }, 32 * KIB)).status, 400);
     assert.equal((await put(guess(18), stranger)).status, 401);

@@ -339,7 +339,7 @@ test('ten deliveries in a row that failed make a webhook inactive; what waits fo
     await ask('DELETE', `/api/sys/webhooks/${id}`);
     const orphan = await repeat(first.Id);
     assert.equal(orphan.WasSuccessful, false);
-    assert.match(orphan.Errors[0].Message, /webhook of this delivery does not exist any more/);
+    assert.match(orphan.Errors[0].Message, /webhook of this delivery no longer exists/);
     assert.equal((await deliveries(`WebHookDelivery_Status=${status.pending}`)).TotalItems, 0);
 });
 

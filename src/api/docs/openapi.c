@@ -688,28 +688,30 @@ static void add_tags(struct buffer *out) {
     buffer_add(out, TEXT("],"));
 }
 
+static const char about[] =
+    "Paths, and the names and words of a query, are matched without regard to case. HEAD is "
+    "answered"
+    " as GET is, without the body. A method that a path does not have is 405, an unknown path 404."
+    " Bodies should be sent as described here. The server accepts more: names in any case, numbers"
+    " as strings, booleans as 0, 1, True or False, enums by name, an empty string for a value that "
+    "is"
+    " left out, and forms. Under Prefer: handling=strict it accepts none of these but numbers as"
+    " strings. In a query a reference may also be called by its name with Id, and booleans may be 1"
+    " and 0.";
+
+static const char about_nexudus[] =
+    " This server imitates the hosted service (compatibility = nexudus): a PUT resets the members"
+    " that its body leaves out, 401 has no body and also stands for 403, 404 is a string, and 429"
+    " answers a caller who sends more requests than the hosted service allows.";
+
 static void add_info(struct buffer *out, bool nexudus) {
-    buffer_add(
-        out,
-        TEXT("\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
-             "\",\"summary\":\"User administration\",\"license\":{\"name\":\"Apache License 2.0\","
-             "\"identifier\":\"Apache-2.0\"},\"contact\":{\"name\":\"Who runs this server\"},"
-             "\"description\":\"Paths, and the names and"
-             " words of a query, are taken without regard to case. HEAD is answered as GET is,"
-             " without the body; a method that a path does not have with 405, and a path that is"
-             " not here with 404. What is described of bodies should be sent;"
-             " names in any case, numbers as strings, truth as 0, 1, True or False, enums by name,"
-             " an empty string for what is left out, and forms are taken besides; all but the "
-             "numbers"
-             " not under Prefer: handling=strict. In a query a reference goes by its name with Id "
-             "too,"
-             " and truth as 1 and 0."));
+    buffer_add(out, TEXT("\"info\":{\"title\":\"Roster\",\"version\":\"" ROSTER_VERSION
+                         "\",\"summary\":\"User administration\",\"license\":{\"name\":"
+                         "\"Apache License 2.0\",\"identifier\":\"Apache-2.0\"},\"contact\":{"
+                         "\"name\":\"The operator of this server\"},\"description\":\""));
+    buffer_add(out, text_of(about));
     if (nexudus)
-        buffer_add(out,
-                   TEXT(" This server imitates the hosted service (compatibility = nexudus): a"
-                        " PUT resets what its body leaves out, 401 has no body and stands for 403"
-                        " too, 404 is a string, and 429 answers a caller who asks more often than"
-                        " the hosted service allows."));
+        buffer_add(out, text_of(about_nexudus));
     buffer_add(out, TEXT("\"},"));
 }
 
