@@ -1,4 +1,4 @@
-/* What auth.h promises of decisions that are made again: inside a group of commands, after one that
+/* The promises of auth.h of decisions that are made again: inside a group of commands, after one that
  * was rolled back, and while a token is being revoked. */
 #include "auth/auth.h"
 

@@ -1,4 +1,4 @@
-/* What totp.h promises. The expected codes are RFC 6238's (appendix B, SHA-1), of whose eight
+/* The promises of totp.h. The expected codes are RFC 6238's (appendix B, SHA-1), of whose eight
    digits the last six are the code. */
 #include "auth/totp.h"
 

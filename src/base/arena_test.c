@@ -1,4 +1,4 @@
-/* What arena.h promises. */
+/* The promises of arena.h. */
 #include "base/arena.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* What buffer.h promises. */
+/* The promises of buffer.h. */
 #include "base/buffer.h"
 
 #include <setjmp.h>

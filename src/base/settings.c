@@ -181,7 +181,7 @@ static const char *keep(struct reading *reading, const char *text) {
     return keep_both(reading, "", text);
 }
 
-/* What the present source has set a list to so far. */
+/* The items of a list that the present source has set so far. */
 static const char *list_so_far(const struct reading *reading, size_t at) {
     const char *text;
     if (reading->rank[at] != reading->present)

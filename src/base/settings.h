@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/** What rosterd does instead of serving. */
+/** The commands that rosterd runs instead of serving. */
 enum subcommand {
     SUBCOMMAND_none,
 #define SUBCOMMAND(name, use) SUBCOMMAND_##name,

@@ -1,4 +1,4 @@
-/* What text.h promises. */
+/* The promises of text.h. */
 #include "base/text.h"
 
 #include <setjmp.h>

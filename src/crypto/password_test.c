@@ -1,4 +1,4 @@
-/* What password.h promises. Every hash here was made by something else: phc-winner-argon2 and
+/* The promises of password.h. Every hash here was made by something else: phc-winner-argon2 and
    crypt_blowfish (their published vectors), noble-hashes, bcryptjs, openssl passwd, crypt(3). */
 #include "crypto/password.h"
 

@@ -1,4 +1,4 @@
-/* What secret.h promises. */
+/* The promises of secret.h. */
 #include "crypto/secret.h"
 
 #include <setjmp.h>

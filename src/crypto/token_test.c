@@ -1,4 +1,4 @@
-/* What token.h promises. */
+/* The promises of token.h. */
 #include "crypto/token.h"
 
 #include "crypto/secret.h"

@@ -462,7 +462,7 @@ static void what_is_not_public_is_not_connected_to(void **state) {
     assert_nobody_came_inside(world);
 }
 
-/* What is judged is the address that is connected to, not what the name said before. */
+/* The check is made on the address that is connected to, not on an earlier answer for the name. */
 static void a_name_that_changes_does_not_lead_inside(void **state) {
     static const char *const hosts[] = { "changing.test", "both.test" };
     struct world *world = *state;
@@ -739,7 +739,7 @@ static void at_most_64_wait_or_run_and_a_stop_ends_them_all(void **state) {
     for (unsigned i = 0; i < JOBS_MAX; i++)
         assert_int_equal(submit_short_lived(fetcher, texts[i % 3], &stopped), STATUS_OK);
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
-    (void)usleep(300000); /* they run by now, and that is no room for more */
+    (void)usleep(300000); /* they are running, and there is no room for more */
     assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
     fetcher_stop(fetcher);
     assert_int_equal(stopped, JOBS_MAX); /* else TIMED_OUT */

@@ -27,7 +27,7 @@ static bool fits(int64_t width, int64_t height) {
     return width > 0 && height > 0 && width <= SIDE_MAX && height <= SIDE_MAX;
 }
 
-/* Whatever changes between setjmp and longjmp is kept here, outside of the function that calls
+/* State that changes between setjmp and longjmp is kept here, outside of the function that calls
  * setjmp; its value is then defined afterwards (C17 7.13.2.1). */
 struct png {
     png_structp read;

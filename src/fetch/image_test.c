@@ -1,4 +1,4 @@
-/* What counts as a picture: each format's own encoder makes them, and they are then cut off,
+/* Which files are pictures: each format's own encoder makes them, and they are then cut off,
  * broken, oversized or piled up. */
 #include "fetch/image.h"
 
@@ -18,7 +18,7 @@
 
 enum { SIDE_MAX = 4096, GIF_HEAD = 13 + 6, GIF_TAIL = 1 };
 
-/* What an encoder writes, in memory of exactly its size: the sanitizer sees a read past it. */
+/* The output of an encoder, in memory of exactly its size: the sanitizer sees a read past it. */
 struct output {
     FILE *file;
     char *bytes;

@@ -1,5 +1,5 @@
-/* Which addresses a URL of a stranger may lead to. IPv4: all except the special-purpose networks.
- * IPv6: the global unicast addresses, except the special-purpose networks among them. */
+/* The addresses that an untrusted URL may lead to. IPv4: all except the special-purpose
+ * networks. IPv6: the global unicast addresses, except the special-purpose networks among them. */
 #include "fetch/ip_guard.h"
 
 #include "base/network.h"

@@ -5,11 +5,11 @@
 #include <sys/socket.h>
 
 /**
- * Guards the server's own network against URLs that strangers give it (server-side request
- * forgery). True if `address` is an address of the public internet by the IANA special-purpose
- * registries of IPv4 and IPv6. IPv6 addresses that embed an IPv4 address (mapped, NAT64, 6to4,
- * Teredo, ISATAP) are refused, whichever address they embed. Any thread, once for each address that
- * is about to be connected to.
+ * Guards the server's own network against untrusted URLs (server-side request forgery). True if
+ * `address` is an address of the public internet by the IANA special-purpose registries of IPv4 and
+ * IPv6. IPv6 addresses that embed an IPv4 address (mapped, NAT64, 6to4, Teredo, ISATAP) are
+ * refused, whichever address they embed. Any thread, once for each address that is about to be
+ * connected to.
  */
 bool ip_guard_allows(const struct sockaddr *address);
 

@@ -20,7 +20,7 @@ struct io_task {
     void (*run)(struct io_task *io_task);
 };
 
-/** What a connection is doing. loop_limit has the deadlines of each phase. */
+/** The phase of a connection. loop_limit has the deadlines of each phase. */
 enum phase {
     PHASE_handshake, /* PROXY header or TLS */
     PHASE_idle,
@@ -33,7 +33,7 @@ enum phase {
     PHASES
 };
 
-/** What a listening address offers. */
+/** The protocol of a listening address. */
 enum door {
     DOOR_tls,
     DOOR_plain,
@@ -75,7 +75,7 @@ struct protocols {
     const struct protocol *h1, *h2;
 };
 
-/** What a loop asks of its clients, on its own thread. Each call may end the connection. */
+/** The calls of a loop to its clients, on its own thread. Each call may end the connection. */
 struct client_calls {
     /* Reads, runs requests and sends, as far as is possible now. */
     void (*turn)(struct client *client);

@@ -1,19 +1,15 @@
-/* HTTP/2 (RFC 9113). nghttp2 parses and writes frames, compresses heads, and decides the order in
- * which streams send. This file turns each stream into an exchange, decides how much a client may
- * send, keeps the deadlines of streams, and ends connections of clients that cause work without
- * asking for anything.
- *
- * Two lists hold the exchanges of a connection. `first` to `last` are streams that have not ended.
- * `ended_first` to `ended_last` are exchanges whose last byte nghttp2 has written but the socket
- * has not taken yet: the bytes are kept in `unsent`, and the exchange is told that its reply was
- * sent only when the socket has taken them all.
- *
- * Bodies: every stream has a small window. A body that needs more waits until the connection has
- * room for the whole of it (`room`), so every body that has begun also ends. Replies: when too many
- * bytes wait for the client, further requests are held back (`is_held`) and run later.
- *
- * Within a callback of nghttp2 the session must not be freed. Callbacks therefore return an error
- * through give_up, and feed or flush end the session. */
+/* HTTP/2 (RFC 9113). nghttp2 parses and writes frames, compresses heads, and decides the order
+ * in which streams send. This file turns each stream into an exchange, decides how much a client
+ * may send, keeps the deadlines of streams, and ends connections of clients that cause work
+ * without asking for anything.  Two lists hold the exchanges of a connection. `first` to `last`
+ * are streams that have not ended. `ended_first` to `ended_last` are exchanges whose last byte
+ * nghttp2 has written but the socket has not taken yet: the bytes are kept in `unsent`, and
+ * serve_sent is called only when the socket has taken them all.  Bodies: every stream has a
+ * small window. A body that needs more waits until the connection has room for the whole of it
+ * (`room`), so every body that has begun also ends. Replies: when too many bytes wait for the
+ * client, further requests are held back (`is_held`) and run later.  Within a callback of
+ * nghttp2 the session must not be freed. Callbacks therefore return an error through give_up,
+ * and feed or flush end the session. */
 #include "http/h2.h"
 
 #include "http/client.h"
@@ -34,11 +30,12 @@ enum {
      * has reset meanwhile. */
     EXCHANGES_AT_ONCE = 2 * STREAMS_AT_ONCE,
 
-    /* What a client may send, in bytes. Each stream has a small window, which is enough for most
-     * bodies. A larger body waits until the connection has room for the whole of it; its window is
-     * then opened at once. It therefore arrives without a pause, and every body that was begun is
-     * finished, however many there are. A connection holds at most 100 * 16 KiB + 2 MiB of bodies,
-     * and at most its first MiB until the client has acknowledged the small windows. */
+    /* Limits on the bodies that a client sends, in bytes. Each stream has a small window, which
+     * is enough for most bodies. A larger body waits until the connection has room for the whole
+     * of it; its window is then opened at once. It therefore arrives without a pause, and every
+     * body that was begun is finished, however many there are. A connection holds at most 100 *
+     * 16 KiB + 2 MiB of bodies, and at most its first MiB until the client has acknowledged the
+     * small windows. */
     STREAM_WINDOW = 16 * 1024,
     ROOM = 2 * 1024 * 1024,
     CONNECTION_WINDOW = 1024 * 1024,

@@ -25,7 +25,7 @@ enum flood {
     FLOODS
 };
 
-/** What has arrived on a connection so far. */
+/** The frames that have arrived on a connection so far. */
 struct floods {
     uint32_t left;        /* bytes of the frame's payload that are still to come */
     uint8_t preface_left; /* likewise of the client's preface */

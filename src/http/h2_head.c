@@ -24,7 +24,7 @@ static const struct text pseudo_names[PSEUDOS] = {
     [PSEUDO_path] = { ":path", 5 },
 };
 
-/* What was found in the list so far. */
+/* The state while the list is read. */
 struct reading {
     struct head *head;
     struct head_check *check;

@@ -176,7 +176,7 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
-/** True if the request came to this server over TLS. */
+/** True if this server received the request over TLS. */
 bool exchange_is_secure(const struct exchange *exchange);
 
 /** The number of its connection, which no other connection ever gets. */

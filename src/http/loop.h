@@ -77,8 +77,8 @@ void loop_post(struct loop *loop, struct io_task *io_task);
 void loop_give(struct loop *loop, struct client *client);
 
 /**
- * What the server's stop has to wait for: requests and last replies in flight, plus one until the
- * clients know of the stop. Any thread.
+ * The work that the server's stop waits for: requests and last replies in flight, plus one until
+ * the clients know of the stop. Any thread.
  */
 unsigned loop_in_flight(const struct loop *loop);
 

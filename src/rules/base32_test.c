@@ -1,4 +1,4 @@
-/* What base32.h promises. The vectors are those of RFC 4648 section 10. */
+/* The promises of base32.h. The vectors are those of RFC 4648 section 10. */
 #include "rules/base32.h"
 
 #include <setjmp.h>

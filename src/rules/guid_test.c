@@ -1,4 +1,4 @@
-/* What guid.h promises. */
+/* The promises of guid.h. */
 #include "rules/guid.h"
 
 #include <setjmp.h>

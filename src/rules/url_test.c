@@ -1,4 +1,4 @@
-/* What url.h promises. */
+/* The promises of url.h. */
 #include "rules/url.h"
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 #ifndef ROSTER_TESTS_FAULTS_CONTROL_H
 #define ROSTER_TESTS_FAULTS_CONTROL_H
 
-/* What a test has fail in rosterd-faulty: a file (FAULTS_FILE) that the test writes to and the
- * server maps. faults.mjs has the same layout. */
+/* The faults of a rosterd-faulty: a file (FAULTS_FILE) that the test writes to and the server
+ * maps. faults.mjs has the same layout. */
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum kind {
     WAIT,
     RENAME,
     APPEAR,
-    COMMIT, /* the command is kept, and the caller is not told so */
+    COMMIT, /* the command is committed, but the caller gets an unknown outcome */
     KINDS
 };
 

@@ -108,8 +108,8 @@ export class Faults {
         return first;
     }
 
-    // Whatever the store is asked, it answers later, and not in the order of the questions; `held`: not before this is
-    // called again.
+    // The store answers each question later, in another order than that of the questions. With `held` it answers none
+    // before this is called again.
     answerLater({ held = false } = {}) {
         this.write(kinds.length * members.length + 5, held ? 2 : 1);
     }
@@ -123,8 +123,8 @@ export class Faults {
         return this.read(kinds.length * members.length + 6);
     }
 
-    // Runs `begin`, then `work` once `count` questions more have come, which are not answered before `work` ends. What
-    // `begin` came to.
+    // Runs `begin`, then `work` once `count` more questions have come, which are answered only after `work`. The result
+    // of `begin`.
     async whileAsked(begin, work, count = 1) {
         const before = this.questions;
         this.answerLater({ held: true });

@@ -31,7 +31,7 @@ const metric = async (name) => {
 
 const first = await call('GET', user), etag = first.headers.get('etag'), original = required(first.json);
 
-// What is asked of the store.
+// Requests that read from the store.
 const reads = {
     'a record': ['GET', user],
     'a record that is not there': ['GET', '/api/sys/users/1'],
