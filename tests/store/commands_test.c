@@ -408,7 +408,7 @@ static void who_may_not_read_any_more_is_refused(void **state) {
     assert_int_equal(guard.asked, 1);
 }
 
-/* What the store returns at once, or finishes with later: then, and only then, it says so. */
+/* The outcome that the store returns at once, or later: then, and only then, it says so. */
 static enum status ask(struct suite *suite, struct reading *reading) {
     int finished = 0;
     suite_post(&reading->opened);
