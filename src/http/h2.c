@@ -1,15 +1,19 @@
-/* HTTP/2 (RFC 9113). nghttp2 parses and writes frames, compresses heads, and decides the order
- * in which streams send. This file turns each stream into an exchange, decides how much a client
- * may send, keeps the deadlines of streams, and ends connections of clients that cause work
- * without asking for anything.  Two lists hold the exchanges of a connection. `first` to `last`
- * are streams that have not ended. `ended_first` to `ended_last` are exchanges whose last byte
- * nghttp2 has written but the socket has not taken yet: the bytes are kept in `unsent`, and
- * serve_sent is called only when the socket has taken them all.  Bodies: every stream has a
- * small window. A body that needs more waits until the connection has room for the whole of it
- * (`room`), so every body that has begun also ends. Replies: when too many bytes wait for the
- * client, further requests are held back (`is_held`) and run later.  Within a callback of
- * nghttp2 the session must not be freed. Callbacks therefore return an error through give_up,
- * and feed or flush end the session. */
+/* HTTP/2 (RFC 9113). nghttp2 parses and writes frames, compresses heads, and decides the order in
+ * which streams send. This file turns each stream into an exchange, decides how much a client may
+ * send, keeps the deadlines of streams, and ends connections of clients that cause work without
+ * asking for anything.
+ *
+ * Two lists hold the exchanges of a connection. `first` to `last` are streams that have not ended.
+ * `ended_first` to `ended_last` are exchanges whose last byte nghttp2 has written but the socket
+ * has not taken yet: the bytes are kept in `unsent`, and serve_sent is called
+ * only when the socket has taken them all.
+ *
+ * Bodies: every stream has a small window. A body that needs more waits until the connection has
+ * room for the whole of it (`room`), so every body that has begun also ends. Replies: when too many
+ * bytes wait for the client, further requests are held back (`is_held`) and run later.
+ *
+ * Within a callback of nghttp2 the session must not be freed. Callbacks therefore return an error
+ * through give_up, and feed or flush end the session. */
 #include "http/h2.h"
 
 #include "http/client.h"
