@@ -1,11 +1,14 @@
-/* Removes metadata from pictures without encoding them again.  All four formats are sequences of
- * parts (chunks, segments, blocks) with a name and a length. Each format has a function that
- * walks over the parts and copies those that are needed to show the picture: pixels, palettes,
- * colour profiles, density, animation. Everything else is dropped, unknown parts included, since
- * they may hold anything. Bytes after the end of the picture are dropped too.  Of EXIF only the
- * orientation is kept, as a new block of its own (orientation_only), because without it the
- * picture would be shown turned. A part that is cut off or out of place sets `is_wrong`, and the
- * whole picture is refused. */
+/* Removes metadata from pictures without encoding them again.
+ *
+ * All four formats are sequences of parts (chunks, segments, blocks) with a name and a length. Each
+ * format has a function that walks over the parts and copies those that are needed to show the
+ * picture: pixels, palettes, colour profiles, density, animation. Everything else is dropped,
+ * unknown parts included, since they may hold anything. Bytes after the end of the picture are
+ * dropped too.
+ *
+ * Of EXIF only the orientation is kept, as a new block of its own (orientation_only), because
+ * without it the picture would be shown turned. A part that is cut off or out of place sets
+ * `is_wrong`, and the whole picture is refused. */
 #include "fetch/strip.h"
 
 #include "base/buffer.h"

@@ -5,8 +5,8 @@
  *
  * Two lists hold the exchanges of a connection. `first` to `last` are streams that have not ended.
  * `ended_first` to `ended_last` are exchanges whose last byte nghttp2 has written but the socket
- * has not taken yet: the bytes are kept in `unsent`, and serve_sent is called
- * only when the socket has taken them all.
+ * has not taken yet: the bytes are kept in `unsent`, and serve_sent is called only when the socket
+ * has taken them all.
  *
  * Bodies: every stream has a small window. A body that needs more waits until the connection has
  * room for the whole of it (`room`), so every body that has begun also ends. Replies: when too many

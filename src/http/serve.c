@@ -1,13 +1,17 @@
-/* The life of an exchange, the same for HTTP/1.1 and HTTP/2.  The protocol begins an exchange
- * (serve_begin), reads the head, and hands it to serve_head. serve_head checks the head, finds
- * out whose request it is (take_client), and shows the head to the application, which may
- * already answer, for example 401 before the body comes. Then the protocol adds the body piece
- * by piece (serve_body) and has the handler run (serve_run).  A handler, and the application's
- * look at the head, may suspend: another thread works for the exchange and resumes it on its I/O
- * thread later. Only `is_suspended` tells whether another thread may be using the exchange.
- * Every way ends in give_reply: with a reply of the application, or with a refusal by the
- * listener (serve_refuse). The protocol sends the reply and ends the exchange with serve_sent.
- * If the connection closes first, serve_gone ends it: now, or when the other thread lets go. */
+/* The life of an exchange, the same for HTTP/1.1 and HTTP/2.
+ *
+ * The protocol begins an exchange (serve_begin), reads the head, and hands it to serve_head. That
+ * checks the head, finds out whose request it is (take_client), and shows the head to the
+ * application, which may already answer, for example 401 before the body comes. Then the protocol
+ * adds the body piece by piece (serve_body) and has the handler run (serve_run).
+ *
+ * A handler, and the application's look at the head, may suspend: another thread works for the
+ * exchange and resumes it on its I/O thread later. Only `is_suspended` tells whether another thread
+ * may be using the exchange.
+ *
+ * Every way ends in give_reply: with a reply of the application, or with a refusal by the listener
+ * (serve_refuse). The protocol sends the reply and ends the exchange with serve_sent. If the
+ * connection closes first, serve_gone ends it: now, or when the other thread lets go. */
 #include "http/serve.h"
 
 #include "http/address_counts.h"
