@@ -10,7 +10,8 @@ const server = await Server.start(['--cors-origins', `${origin}, http://localhos
 const token = await server.admin();
 
 test('a configured origin is answered with its headers, others are not', async () => {
-    const ask = (from) => server.call('GET', `/api/sys/users/${userId}`, { token, headers: { Origin: from } });
+    const ask = (from) =>
+        server.call('GET', `/api/sys/users/${userId}`, { token, headers: { Origin: from } });
     for (const from of [origin, 'http://localhost:3000']) {
         const { headers } = await ask(from);
         assert.equal(headers.get('access-control-allow-origin'), from);
@@ -34,13 +35,25 @@ test('any origin is answered with *, however long it is', async () => {
 });
 
 test('a preflight needs no credentials and names what the path offers', async () => {
-    const ask = (path, from = origin) => server.call('OPTIONS', path, { headers: { Origin: from, 'Access-Control-Request-Method': 'PUT' } });
+    const ask = (path, from = origin) =>
+        server.call('OPTIONS', path, {
+            headers: { Origin: from, 'Access-Control-Request-Method': 'PUT' },
+        });
     const reply = await ask('/api/sys/users');
     assert.equal(reply.status, 204);
     assert.equal(reply.headers.get('access-control-allow-methods'), 'PUT, GET, HEAD, POST');
-    assert.match(reply.headers.get('access-control-allow-headers'), /Authorization.*If-Match.*Idempotency-Key/);
+    assert.match(
+        reply.headers.get('access-control-allow-headers'),
+        /Authorization.*If-Match.*Idempotency-Key/,
+    );
     assertFailure(await ask('/api/nothing'), 404);
     assertFailure(await ask('/api/sys/users', 'https://evil.example.com'), 405);
-    const unauthenticated = await server.call('GET', '/api/sys/users', { headers: { Origin: origin } });
-    assert.equal(unauthenticated.headers.get('access-control-allow-origin'), origin, 'the page may read why it failed');
+    const unauthenticated = await server.call('GET', '/api/sys/users', {
+        headers: { Origin: origin },
+    });
+    assert.equal(
+        unauthenticated.headers.get('access-control-allow-origin'),
+        origin,
+        'the page may read why it failed',
+    );
 });

@@ -10,88 +10,215 @@ import { run, Server } from '../lib/server.mjs';
 import { adminEmail, password, required } from '../lib/users.mjs';
 
 const server = await Server.start();
-const data = join(server.folder, 'data'), file = join(data, 'roster.db');
+const data = join(server.folder, 'data'),
+    file = join(data, 'roster.db');
 const admin = await server.admin();
-const call = (method, path, body, token = admin, headers = {}) => server.call(method, path, { token, body, headers });
+const call = (method, path, body, token = admin, headers = {}) =>
+    server.call(method, path, { token, body, headers });
 const erase = (...Ids) => call('POST', '/api/sys/users/runcommand', { Key: 'erase', Ids });
-const records = async (path, query) => (await call('GET', `/api/sys/${path}?size=1000&${query}`)).json.Records;
-const trail = (id) => records('audittrailentries', `AuditTrailEntry_EntityShortName=User&AuditTrailEntry_EntityId=${id}&orderBy=Id`);
+const records = async (path, query) =>
+    (await call('GET', `/api/sys/${path}?size=1000&${query}`)).json.Records;
+const trail = (id) =>
+    records(
+        'audittrailentries',
+        `AuditTrailEntry_EntityShortName=User&AuditTrailEntry_EntityId=${id}&orderBy=Id`,
+    );
 
 // Which of these are in the database or its log, in any letter case; the part of an address before the @ stands backwards in an index.
 function found(words) {
-    const text = [file, `${file}-wal`].filter(existsSync).map((name) => readFileSync(name, 'latin1').toLowerCase()).join('\n');
-    const spellings = (word) => [word, [...word].reverse().join('')].map((one) => one.toLowerCase());
+    const text = [file, `${file}-wal`]
+        .filter(existsSync)
+        .map((name) => readFileSync(name, 'latin1').toLowerCase())
+        .join('\n');
+    const spellings = (word) =>
+        [word, [...word].reverse().join('')].map((one) => one.toLowerCase());
     return words.filter((word) => spellings(word).some((one) => text.includes(one)));
 }
-const nothingLeft = (words) => until(() => `${found(words)} in ${file}`, () => found(words).length === 0);
+const nothingLeft = (words) =>
+    until(
+        () => `${found(words)} in ${file}`,
+        () => found(words).length === 0,
+    );
 
 let count = 0;
 // Somebody of whom there is a lot, and the words that are nobody else's.
 async function somebody({ email } = {}) {
     const mark = `qz${(++count).toString(36)}x${Math.floor(Math.random() * 1e9).toString(36)}`;
-    const words = ['name', 'former', 'salt', 'device', 'system', 'client', 'support'].map((what) => `${mark}${what}`), [name, former, salt, device, system, client, support] = words;
+    const words = ['name', 'former', 'salt', 'device', 'system', 'client', 'support'].map(
+            (what) => `${mark}${what}`,
+        ),
+        [name, former, salt, device, system, client, support] = words;
     const address = email ?? `${name}@example.com`;
-    const made = await call('POST', '/api/sys/users', { FullName: `${former} Doe`, Email: `${former}@example.com`, Language: 1, PasswordSalt: salt, LastHelpVisited: 0, InvalidLoginAttempts: 0, IsAdmin: true, Active: true,
-        NewPassword: 'to-be-forgotten', Devices: `${device} one`, SystemId: `${system}1`, SupportTeamUserEmail: `${support}@example.com`, Businesses: [businessId] });
+    const made = await call('POST', '/api/sys/users', {
+        FullName: `${former} Doe`,
+        Email: `${former}@example.com`,
+        Language: 1,
+        PasswordSalt: salt,
+        LastHelpVisited: 0,
+        InvalidLoginAttempts: 0,
+        IsAdmin: true,
+        Active: true,
+        NewPassword: 'to-be-forgotten',
+        Devices: `${device} one`,
+        SystemId: `${system}1`,
+        SupportTeamUserEmail: `${support}@example.com`,
+        Businesses: [businessId],
+    });
     assert.equal(made.status, 200, made.text);
-    const id = made.json.Value.Id, path = `/api/sys/users/${id}`;
-    for (const change of [{ FullName: `${name} Doe` }, { Email: address }, { Devices: `${device} two` }, { SystemId: `${system}2` }, { PasswordSalt: `${salt}2` }])
+    const id = made.json.Value.Id,
+        path = `/api/sys/users/${id}`;
+    for (const change of [
+        { FullName: `${name} Doe` },
+        { Email: address },
+        { Devices: `${device} two` },
+        { SystemId: `${system}2` },
+        { PasswordSalt: `${salt}2` },
+    ])
         assert.equal((await call('PATCH', path, change)).status, 200);
-    const { json } = await server.grant({ grant_type: 'password', username: address, password: 'to-be-forgotten', client_id: client });
-    return { id, path, email: address, former: `${former}@example.com`, words: email ? words.slice(1) : words, token: json.access_token, refresh: json.refresh_token };
+    const { json } = await server.grant({
+        grant_type: 'password',
+        username: address,
+        password: 'to-be-forgotten',
+        client_id: client,
+    });
+    return {
+        id,
+        path,
+        email: address,
+        former: `${former}@example.com`,
+        words: email ? words.slice(1) : words,
+        token: json.access_token,
+        refresh: json.refresh_token,
+    };
 }
 
 // Traces of the user: a role and a webhook that he made, a user that he changed, an idempotency key
 // that he used.
 async function works(who, on) {
-    const role = await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: `Of ${who.id}`, Roles: [1] }, who.token, { 'Idempotency-Key': `of ${who.id}` });
+    const role = await call(
+        'POST',
+        '/api/security/userroles',
+        { BusinessId: businessId, Name: `Of ${who.id}`, Roles: [1] },
+        who.token,
+        { 'Idempotency-Key': `of ${who.id}` },
+    );
     assert.equal(role.status, 200, role.text);
-    assert.equal((await call('PATCH', `/api/sys/users/${on}`, { FullName: `Changed by ${who.id}` }, who.token)).status, 200);
+    assert.equal(
+        (
+            await call(
+                'PATCH',
+                `/api/sys/users/${on}`,
+                { FullName: `Changed by ${who.id}` },
+                who.token,
+            )
+        ).status,
+        200,
+    );
     return role.json.Value.Id;
 }
 
 test('erase leaves nothing of a user in any record, the trail, deliveries or the files', async () => {
-    const hook = async (Action, URL) => (await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'Told', Action, URL, Active: true })).json.Value.Id;
-    const hooks = [await hook(1001, 'https://example.invalid/'), await hook(1002, 'https://example.invalid/'), await hook(1003, 'https://example.invalid/')];
-    const who = await somebody(), role = await works(who, userId);
+    const hook = async (Action, URL) =>
+        (
+            await call('POST', '/api/sys/webhooks', {
+                BusinessId: businessId,
+                Name: 'Told',
+                Action,
+                URL,
+                Active: true,
+            })
+        ).json.Value.Id;
+    const hooks = [
+        await hook(1001, 'https://example.invalid/'),
+        await hook(1002, 'https://example.invalid/'),
+        await hook(1003, 'https://example.invalid/'),
+    ];
+    const who = await somebody(),
+        role = await works(who, userId);
     assert.equal((await trail(who.id)).length > 5, true);
-    assert.deepEqual(found([who.words[0], who.words[1], who.words[3], who.words[5]]).length, 4, 'all of it was there');
+    assert.deepEqual(
+        found([who.words[0], who.words[1], who.words[3], who.words[5]]).length,
+        4,
+        'all of it was there',
+    );
 
     const reply = await erase(who.id);
-    assert.deepEqual([reply.json.WasSuccessful, reply.json.Message], [true, 'Erase: 1 of 1 done.'], reply.text);
+    assert.deepEqual(
+        [reply.json.WasSuccessful, reply.json.Message],
+        [true, 'Erase: 1 of 1 done.'],
+        reply.text,
+    );
     assertFailure(await call('GET', who.path), 404);
     assert.equal((await call('GET', '/api/auth/me', undefined, who.token)).status, 401);
     assert.deepEqual(await records('refreshtokens', `RefreshToken_UserId=${who.id}`), []);
     await nothingLeft(who.words);
 
     const rows = await trail(who.id);
-    assert.deepEqual([...new Set(rows.map(({ OldValue, NewValue }) => `${OldValue} ${NewValue}`))].sort(), ['null erased', 'null null']);
+    assert.deepEqual(
+        [...new Set(rows.map(({ OldValue, NewValue }) => `${OldValue} ${NewValue}`))].sort(),
+        ['null erased', 'null null'],
+    );
     const says = rows.filter(({ PropertyName }) => PropertyName === 'Erased');
-    assert.deepEqual(says.map(({ AuditType, NewValue, ActionBy, EntityId }) => [AuditType, NewValue, ActionBy, EntityId]), [[3, 'erased', adminEmail, who.id]], 'by whom, and when');
+    assert.deepEqual(
+        says.map(({ AuditType, NewValue, ActionBy, EntityId }) => [
+            AuditType,
+            NewValue,
+            ActionBy,
+            EntityId,
+        ]),
+        [[3, 'erased', adminEmail, who.id]],
+        'by whom, and when',
+    );
     assertRecent(says[0].UpdatedOn);
-    assert.deepEqual((await records('audittrailentries', `AuditTrailEntry_EntityShortName=UserRole&AuditTrailEntry_EntityId=${role}`)).map(({ ActionBy }) => ActionBy), ['erased user']);
-    assert.equal((await call('GET', `/api/security/userroles/${role}`)).json.UpdatedBy, 'erased user');
-    assert.deepEqual(((user) => [user.FullName, user.UpdatedBy])(await server.get(userId)), [`Changed by ${who.id}`, 'erased user'], 'what he changed stays');
+    assert.deepEqual(
+        (
+            await records(
+                'audittrailentries',
+                `AuditTrailEntry_EntityShortName=UserRole&AuditTrailEntry_EntityId=${role}`,
+            )
+        ).map(({ ActionBy }) => ActionBy),
+        ['erased user'],
+    );
+    assert.equal(
+        (await call('GET', `/api/security/userroles/${role}`)).json.UpdatedBy,
+        'erased user',
+    );
+    assert.deepEqual(
+        ((user) => [user.FullName, user.UpdatedBy])(await server.get(userId)),
+        [`Changed by ${who.id}`, 'erased user'],
+        'what he changed stays',
+    );
     const deliveries = await records('webhookdeliveries', `WebHookDelivery_EntityId=${who.id}`);
     assert.ok(deliveries.length >= 7 && deliveries.some(({ Action }) => Action === 1003));
-    for (const { Payload } of deliveries)
-        assert.equal(Payload, `[{"Id":${who.id}}]`);
-    const others = (await records('webhookdeliveries', `WebHookDelivery_EntityId=${userId}`)).map(({ Payload }) => JSON.parse(Payload)[0]);
-    assert.deepEqual(others.map(({ FullName, UpdatedBy }) => [FullName, UpdatedBy]), [[`Changed by ${who.id}`, 'erased user']]);
-    for (const id of hooks)
-        await call('DELETE', `/api/sys/webhooks/${id}`);
+    for (const { Payload } of deliveries) assert.equal(Payload, `[{"Id":${who.id}}]`);
+    const others = (await records('webhookdeliveries', `WebHookDelivery_EntityId=${userId}`)).map(
+        ({ Payload }) => JSON.parse(Payload)[0],
+    );
+    assert.deepEqual(
+        others.map(({ FullName, UpdatedBy }) => [FullName, UpdatedBy]),
+        [[`Changed by ${who.id}`, 'erased user']],
+    );
+    for (const id of hooks) await call('DELETE', `/api/sys/webhooks/${id}`);
     await server.restart();
     assert.deepEqual(found(who.words), [], 'nor after a restart');
     assert.deepEqual(await run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' });
 });
 
 test('several users are erased at once, each with an outcome of its own', async () => {
-    const people = [await somebody(), await somebody()], words = people.flatMap((one) => one.words);
+    const people = [await somebody(), await somebody()],
+        words = people.flatMap((one) => one.words);
     const reply = await erase(people[0].id, 999999999, people[1].id, adminId + 500000);
     assert.equal(reply.json.Message, 'Erase: 2 of 4 done.');
-    assert.deepEqual(reply.json.Errors.map(({ AttemptedValue }) => AttemptedValue), [999999999, adminId + 500000]);
+    assert.deepEqual(
+        reply.json.Errors.map(({ AttemptedValue }) => AttemptedValue),
+        [999999999, adminId + 500000],
+    );
     await nothingLeft(words);
-    assert.deepEqual(await trail(999999999), [], 'of who never was, nothing says that he was erased');
+    assert.deepEqual(
+        await trail(999999999),
+        [],
+        'of who never was, nothing says that he was erased',
+    );
 });
 
 test('a user who was deleted before can still be erased', async () => {
@@ -105,7 +232,11 @@ test('a user who was deleted before can still be erased', async () => {
 
 test('an address that has passed to another user stays there', async () => {
     const who = await somebody();
-    const heir = await call('POST', '/api/sys/users', { ...required(await server.get(userId)), FullName: 'Heir', Email: who.former });
+    const heir = await call('POST', '/api/sys/users', {
+        ...required(await server.get(userId)),
+        FullName: 'Heir',
+        Email: who.former,
+    });
     assert.equal(heir.status, 200, heir.text);
     assert.equal((await erase(who.id)).json.WasSuccessful, true);
     await nothingLeft(who.words.filter((word) => !who.former.startsWith(word)));
@@ -113,13 +244,34 @@ test('an address that has passed to another user stays there', async () => {
 });
 
 test('only unrestricted administrators erase, though others may delete', async () => {
-    const roles = (await call('GET', '/api/security/roles?size=1000')).json.Records.map(({ Id }) => Id);
-    const role = (await call('POST', '/api/security/userroles', { BusinessId: businessId, Name: 'Everything', Roles: roles })).json.Value.Id;
-    assert.equal((await call('PATCH', `/api/sys/users/${staff.manager}`, { UserRoles: [role] })).status, 200);
-    const who = await somebody(), token = await server.token('manager@example.com'), before = await trail(who.id);
+    const roles = (await call('GET', '/api/security/roles?size=1000')).json.Records.map(
+        ({ Id }) => Id,
+    );
+    const role = (
+        await call('POST', '/api/security/userroles', {
+            BusinessId: businessId,
+            Name: 'Everything',
+            Roles: roles,
+        })
+    ).json.Value.Id;
+    assert.equal(
+        (await call('PATCH', `/api/sys/users/${staff.manager}`, { UserRoles: [role] })).status,
+        200,
+    );
+    const who = await somebody(),
+        token = await server.token('manager@example.com'),
+        before = await trail(who.id);
     for (const id of [who.id, staff.manager, 999999998]) {
-        const { json } = await call('POST', '/api/sys/users/runcommand', { Key: 'erase', Ids: [id] }, token);
-        assert.deepEqual([json.WasSuccessful, json.Errors[0].Message], [false, 'can only be erased by an unrestricted administrator']);
+        const { json } = await call(
+            'POST',
+            '/api/sys/users/runcommand',
+            { Key: 'erase', Ids: [id] },
+            token,
+        );
+        assert.deepEqual(
+            [json.WasSuccessful, json.Errors[0].Message],
+            [false, 'can only be erased by an unrestricted administrator'],
+        );
     }
     assert.equal((await call('GET', who.path)).status, 200);
     assert.deepEqual(await trail(who.id), before);
@@ -127,22 +279,39 @@ test('only unrestricted administrators erase, though others may delete', async (
 
 test('a user who may not be deleted is not erased, and the reply gives the reason', async () => {
     const who = await somebody();
-    const application = await call('POST', '/api/apps/applications', { DeveloperId: who.id, Name: 'Gates', ShortDescription: 'Opens', InstallUrl: 'https://gates.example.com/' });
-    const before = await trail(who.id), reply = await erase(who.id);
+    const application = await call('POST', '/api/apps/applications', {
+        DeveloperId: who.id,
+        Name: 'Gates',
+        ShortDescription: 'Opens',
+        InstallUrl: 'https://gates.example.com/',
+    });
+    const before = await trail(who.id),
+        reply = await erase(who.id);
     assert.match(reply.json.Errors[0].Message, /still used by 1 application: .*Gates/);
     assert.deepEqual(await trail(who.id), before, 'nothing of him was blanked');
-    assert.equal((await call('DELETE', `/api/apps/applications/${application.json.Value.Id}`)).status, 200);
+    assert.equal(
+        (await call('DELETE', `/api/apps/applications/${application.json.Value.Id}`)).status,
+        200,
+    );
     assert.equal((await erase(who.id)).json.WasSuccessful, true);
     const alone = await Server.startNew([], { ROSTER_ADMIN_PASSWORD: password });
     const own = await alone.token('admin@localhost');
-    const { json } = await alone.call('POST', '/api/sys/users/runcommand', { token: own, body: { Key: 'erase', Ids: [adminId] } });
+    const { json } = await alone.call('POST', '/api/sys/users/runcommand', {
+        token: own,
+        body: { Key: 'erase', Ids: [adminId] },
+    });
     assert.match(json.Errors[0].Message, /last active unrestricted administrator/);
 });
 
 test('an administrator who erases himself leaves no name either', async () => {
     const who = await somebody();
     await works(who, userId);
-    const { json } = await call('POST', '/api/sys/users/runcommand', { Key: 'erase', Ids: [who.id] }, who.token);
+    const { json } = await call(
+        'POST',
+        '/api/sys/users/runcommand',
+        { Key: 'erase', Ids: [who.id] },
+        who.token,
+    );
     assert.equal(json.WasSuccessful, true);
     await nothingLeft(who.words);
     assert.equal((await trail(who.id)).at(-1).ActionBy, 'erased user');
@@ -150,13 +319,44 @@ test('an administrator who erases himself leaves no name either', async () => {
 
 test('changes, sign-ins and refreshes in the same commits as the erasure leave nothing', async () => {
     for (let round = 0; round < 8; round++) {
-        const who = await somebody(), late = `${who.words[0]}late`;
-        const changes = (n) => call('PATCH', who.path, { FullName: `${late}${n}`, Devices: `${late} ${n}`, Email: `${late}${n}@example.com` });
-        const refresh = () => server.grant({ grant_type: 'refresh_token', refresh_token: who.refresh, client_id: who.words[5] });
-        const signIn = () => server.grant({ grant_type: 'password', username: who.email, password: 'to-be-forgotten', client_id: `${late}client` });
-        const work = [changes(0), signIn(), changes(1), refresh(), works(who, userId).catch(() => {}), changes(2)];
+        const who = await somebody(),
+            late = `${who.words[0]}late`;
+        const changes = (n) =>
+            call('PATCH', who.path, {
+                FullName: `${late}${n}`,
+                Devices: `${late} ${n}`,
+                Email: `${late}${n}@example.com`,
+            });
+        const refresh = () =>
+            server.grant({
+                grant_type: 'refresh_token',
+                refresh_token: who.refresh,
+                client_id: who.words[5],
+            });
+        const signIn = () =>
+            server.grant({
+                grant_type: 'password',
+                username: who.email,
+                password: 'to-be-forgotten',
+                client_id: `${late}client`,
+            });
+        const work = [
+            changes(0),
+            signIn(),
+            changes(1),
+            refresh(),
+            works(who, userId).catch(() => {}),
+            changes(2),
+        ];
         const erased = erase(who.id);
-        work.push(changes(3), refresh(), signIn(), changes(4), call('GET', '/api/auth/me', undefined, who.token), changes(5));
+        work.push(
+            changes(3),
+            refresh(),
+            signIn(),
+            changes(4),
+            call('GET', '/api/auth/me', undefined, who.token),
+            changes(5),
+        );
         assert.equal((await erased).json.WasSuccessful, true);
         for (const reply of await Promise.all(work))
             assert.ok(!reply?.status || reply.status < 500, reply?.text);

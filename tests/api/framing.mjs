@@ -14,11 +14,13 @@ export const get = (lines) => `GET /healthz HTTP/1.1\r\nHost: x\r\n${lines}\r\n`
 export const line = (text) => `${text}\r\nHost: x\r\n\r\n`;
 // The answer says what "Key" was, so that a body that is read wrongly is found out.
 const basic = `Basic ${Buffer.from('admin@example.com:demo-password').toString('base64')}`;
-const command = (version, lines, body) => `POST /api/sys/users/runcommand ${version}\r\nHost: x\r\nAuthorization: ${basic}\r\n${lines}\r\n${body}`;
+const command = (version, lines, body) =>
+    `POST /api/sys/users/runcommand ${version}\r\nHost: x\r\nAuthorization: ${basic}\r\n${lines}\r\n${body}`;
 export const post = (lines, body) => command('HTTP/1.1', lines, body);
 export const hello = '{"Key":"hello"}';
 export const chunked = (body) => post('Transfer-Encoding: chunked\r\n', body);
-const last = '0\r\n\r\n', chunks = `f\r\n${hello}\r\n${last}`;
+const last = '0\r\n\r\n',
+    chunks = `f\r\n${hello}\r\n${last}`;
 const sized = (value) => post(`Content-Length: ${value}\r\n`, hello);
 const coded = (value) => post(`Transfer-Encoding: ${value}\r\n`, chunks);
 const hosted = (value) => `GET /healthz HTTP/1.1\r\nHost: ${value}\r\n\r\n`;
@@ -29,7 +31,8 @@ const answered = (...statuses) => ({ statuses, closes: false });
 const ended = (...statuses) => ({ statuses, closes: true });
 const refused = (...statuses) => ({ statuses, closes: true, refuses: true });
 const saw = (key = 'hello') => ({ ...answered(400), key });
-const ok = answered(200), bad = refused(400);
+const ok = answered(200),
+    bad = refused(400);
 
 export const rows = [];
 function section(title, ...list) {
@@ -37,7 +40,8 @@ function section(title, ...list) {
         rows.push({ section: title, name, bytes, ...outcome, ...more });
 }
 
-section('RFC 9112 section 2.2, message parsing: the ends of lines',
+section(
+    'RFC 9112 section 2.2, message parsing: the ends of lines',
     ['a lone LF ends the request line', 'GET /healthz HTTP/1.1\nHost: x\r\n\r\n', bad],
     ['a lone LF ends a header line', get('X: a\nY: b\r\n'), bad],
     ['a lone LF ends the last header line', 'GET /healthz HTTP/1.1\r\nHost: x\n\r\n', bad],
@@ -51,10 +55,16 @@ section('RFC 9112 section 2.2, message parsing: the ends of lines',
     ['CR CR LF ends a header line', get('X: a\r\r\n'), bad],
     ['CR CR LF ends the head', 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\r\n', bad],
     ['LF CR ends a header line', get('X: a\n\rY: b\r\n'), bad],
-    ['CR, then a letter, where the head should end', 'GET /healthz HTTP/1.1\r\nHost: x\r\n\rX: a\r\n\r\n', bad],
-    ['NEL ends a header line', get('X: a\x85Y: b\r\n'), ok]);
+    [
+        'CR, then a letter, where the head should end',
+        'GET /healthz HTTP/1.1\r\nHost: x\r\n\rX: a\r\n\r\n',
+        bad,
+    ],
+    ['NEL ends a header line', get('X: a\x85Y: b\r\n'), ok],
+);
 
-section('RFC 9112 section 2.2, message parsing: before the request line',
+section(
+    'RFC 9112 section 2.2, message parsing: before the request line',
     ['an empty line', `\r\n${get('')}`, ok],
     ['two empty lines', `\r\n\r\n${get('')}`, ok],
     ['a hundred empty lines', '\r\n'.repeat(100) + get(''), ok],
@@ -69,15 +79,19 @@ section('RFC 9112 section 2.2, message parsing: before the request line',
     ['a tab', `\t${get('')}`, bad],
     ['a line of blanks', `  \r\n${get('')}`, bad],
     ['NUL', `\0${get('')}`, bad],
-    ['a byte order mark', `\xef\xbb\xbf${get('')}`, bad]);
+    ['a byte order mark', `\xef\xbb\xbf${get('')}`, bad],
+);
 
-section('RFC 9112 section 2.2, message parsing: between the request line and the first header',
+section(
+    'RFC 9112 section 2.2, message parsing: between the request line and the first header',
     ['a blank', 'GET /healthz HTTP/1.1\r\n X: a\r\nHost: x\r\n\r\n', bad],
     ['a tab', 'GET /healthz HTTP/1.1\r\n\tX: a\r\nHost: x\r\n\r\n', bad],
     ['a line of a blank', 'GET /healthz HTTP/1.1\r\n \r\nHost: x\r\n\r\n', bad],
-    ['a lone LF', 'GET /healthz HTTP/1.1\r\n\nHost: x\r\n\r\n', bad]);
+    ['a lone LF', 'GET /healthz HTTP/1.1\r\n\nHost: x\r\n\r\n', bad],
+);
 
-section('RFC 9112 section 2.2, message parsing: other protocols',
+section(
+    'RFC 9112 section 2.2, message parsing: other protocols',
     ['the client hello of TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', bad],
     ['the greeting of SSH', 'SSH-2.0-OpenSSH_9.2\r\n', bad],
     ['the greeting of SOCKS', '\x05\x01\x00', bad],
@@ -85,13 +99,30 @@ section('RFC 9112 section 2.2, message parsing: other protocols',
     ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', refused([505, 501])],
     ['a line of PROXY', `PROXY TCP4 127.0.0.1 127.0.0.2 1 2\r\n${get('')}`, refused([400, 501])],
     ['a reply', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', bad],
-    ['a JSON object', '{"a":1}\r\n\r\n', bad]);
+    ['a JSON object', '{"a":1}\r\n\r\n', bad],
+);
 
-section('RFC 9112 section 2.3 and RFC 9110 section 2.5, version',
+section(
+    'RFC 9112 section 2.3 and RFC 9110 section 2.5, version',
     ['HTTP/1.0', line('GET /healthz HTTP/1.0'), ended(200)],
-    ['a minor version that does not exist yet', line('GET /healthz HTTP/1.2'), ok, { differs: 'llhttp knows 1.0 and 1.1 only' }],
-    ['the highest minor version', line('GET /healthz HTTP/1.9'), ok, { differs: 'llhttp knows 1.0 and 1.1 only' }],
-    ['a minor version that does not exist yet, with chunks', command('HTTP/1.2', 'Transfer-Encoding: chunked\r\n', chunks), saw(), { differs: 'llhttp knows 1.0 and 1.1 only' }],
+    [
+        'a minor version that does not exist yet',
+        line('GET /healthz HTTP/1.2'),
+        ok,
+        { differs: 'llhttp knows 1.0 and 1.1 only' },
+    ],
+    [
+        'the highest minor version',
+        line('GET /healthz HTTP/1.9'),
+        ok,
+        { differs: 'llhttp knows 1.0 and 1.1 only' },
+    ],
+    [
+        'a minor version that does not exist yet, with chunks',
+        command('HTTP/1.2', 'Transfer-Encoding: chunked\r\n', chunks),
+        saw(),
+        { differs: 'llhttp knows 1.0 and 1.1 only' },
+    ],
     ['HTTP/0.9', line('GET /healthz HTTP/0.9'), refused(505)],
     ['HTTP/0.0', line('GET /healthz HTTP/0.0'), refused(505)],
     ['HTTP/2.0', line('GET /healthz HTTP/2.0'), refused(505)],
@@ -130,9 +161,11 @@ section('RFC 9112 section 2.3 and RFC 9110 section 2.5, version',
     ['RTSP/1.0', line('OPTIONS /healthz RTSP/1.0'), bad],
     ['ICE/1.0', line('GET /healthz ICE/1.0'), bad],
     ['SIP/2.0', line('OPTIONS /healthz SIP/2.0'), bad],
-    ['another protocol with our version', line('GET /healthz RTSP/1.1'), bad]);
+    ['another protocol with our version', line('GET /healthz RTSP/1.1'), bad],
+);
 
-section('RFC 9112 section 3, request line',
+section(
+    'RFC 9112 section 3, request line',
     ['two blanks before the target', line('GET  /healthz HTTP/1.1'), bad],
     ['two blanks after the target', line('GET /healthz  HTTP/1.1'), bad],
     ['a blank at the end', line('GET /healthz HTTP/1.1 '), bad],
@@ -150,30 +183,57 @@ section('RFC 9112 section 3, request line',
     ['no target', line('GET HTTP/1.1'), bad],
     ['no target between two blanks', line('GET  HTTP/1.1'), bad],
     ['a method alone', line('GET'), bad],
-    ['a method and a blank', line('GET '), bad]);
+    ['a method and a blank', line('GET '), bad],
+);
 
-section('RFC 9112 section 3.1 and RFC 9110 section 9.1, method',
+section(
+    'RFC 9112 section 3.1 and RFC 9110 section 9.1, method',
     ['HEAD, whose reply has no body', line('HEAD /healthz HTTP/1.1'), ok, { methods: ['HEAD'] }],
-    ['HEAD of what is not there', line('HEAD /nowhere HTTP/1.1'), answered(404), { methods: ['HEAD'] }],
+    [
+        'HEAD of what is not there',
+        line('HEAD /nowhere HTTP/1.1'),
+        answered(404),
+        { methods: ['HEAD'] },
+    ],
     ['DELETE where it is not offered', line('DELETE /healthz HTTP/1.1'), answered(405)],
     ['OPTIONS where it is not offered', line('OPTIONS /healthz HTTP/1.1'), answered(405)],
-    ['PUT where it is not offered', `PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, answered(405)],
-    ['PATCH where it is not offered', `PATCH /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, answered(405)],
-    ['POST where it is not offered', `POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, answered(405)],
+    [
+        'PUT where it is not offered',
+        `PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
+        answered(405),
+    ],
+    [
+        'PATCH where it is not offered',
+        `PATCH /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
+        answered(405),
+    ],
+    [
+        'POST where it is not offered',
+        `POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
+        answered(405),
+    ],
     ['TRACE', line('TRACE /healthz HTTP/1.1'), refused(501)],
     ['CONNECT with a path', line('CONNECT /healthz HTTP/1.1'), refused(501)],
     ['PROPFIND', line('PROPFIND /healthz HTTP/1.1'), refused(501)],
     ['M-SEARCH', line('M-SEARCH /healthz HTTP/1.1'), refused(501)],
     ['QUERY', line('QUERY /healthz HTTP/1.1'), refused(501)],
     ['FOO', line('FOO /healthz HTTP/1.1'), refused(501)],
-    ['FOO with a body', `FOO /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: ${get('').length}\r\n\r\n${get('')}`, refused(501)],
+    [
+        'FOO with a body',
+        `FOO /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: ${get('').length}\r\n\r\n${get('')}`,
+        refused(501),
+    ],
     ['get in small letters', line('get /healthz HTTP/1.1'), refused(501)],
     ['Get with one capital', line('Get /healthz HTTP/1.1'), refused(501)],
     ['one that begins with another', line('GETS /healthz HTTP/1.1'), refused(501)],
     ['the beginning of one', line('GE /healthz HTTP/1.1'), refused(501)],
     ['one letter', line('G /healthz HTTP/1.1'), refused(501)],
     ['a digit', line('1 /healthz HTTP/1.1'), refused(501)],
-    ['all characters of a token but letters', line('!#$%&\'*+-.^_`|~09 /healthz HTTP/1.1'), refused(501)],
+    [
+        'all characters of a token but letters',
+        line("!#$%&'*+-.^_`|~09 /healthz HTTP/1.1"),
+        refused(501),
+    ],
     ['1,000 letters', line(`${'G'.repeat(1000)} /healthz HTTP/1.1`), refused(501)],
     ['one that is no token: @', line('G@T /healthz HTTP/1.1'), bad],
     ['one that is no token: brackets', line('(GET) /healthz HTTP/1.1'), bad],
@@ -184,11 +244,17 @@ section('RFC 9112 section 3.1 and RFC 9110 section 9.1, method',
     ['one that is no token: 8 bits', line('G\xc9T /healthz HTTP/1.1'), bad],
     ['one that is no token: NUL', line('GET\0 /healthz HTTP/1.1'), bad],
     ['one that is no token: DEL', line('GET\x7f /healthz HTTP/1.1'), bad],
-    ['one that is no token: ESC', line('\x1b[AGET /healthz HTTP/1.1'), bad]);
+    ['one that is no token: ESC', line('\x1b[AGET /healthz HTTP/1.1'), bad],
+);
 
-section('RFC 9112 section 3.2.1, origin form',
+section(
+    'RFC 9112 section 3.2.1, origin form',
     ['an empty query', target('/healthz?'), ok],
-    ['a query with everything that a query has', target('/healthz?a=b&c=/d?e:@!$\'()*+,;-._~%20'), ok],
+    [
+        'a query with everything that a query has',
+        target("/healthz?a=b&c=/d?e:@!$'()*+,;-._~%20"),
+        ok,
+    ],
     ['characters that belong escaped', target('/healthz?"<>[]\\^`{|}'), ok],
     ['a wrong escape in the query', target('/healthz?%zz%'), ok],
     ['a path with another', target('/healthz;a=b'), answered(404)],
@@ -217,9 +283,11 @@ section('RFC 9112 section 3.2.1, origin form',
     ['a lone CR', target('/healthz\rx'), bad],
     ['a byte of ISO 8859-1', target('/h\xe9'), bad],
     ['UTF-8', target('/healthz?\xc3\xa9'), bad],
-    ['the byte ff', target('/healthz?\xff'), bad]);
+    ['the byte ff', target('/healthz?\xff'), bad],
+);
 
-section('RFC 9112 section 3.2.2, absolute form',
+section(
+    'RFC 9112 section 3.2.2, absolute form',
     ['http', target('http://x/healthz'), ok],
     ['another host than Host has', target('http://y/healthz'), ok],
     ['https in capitals, a port and a query', target('HTTPS://other:8443/healthz?a=/b'), ok],
@@ -251,9 +319,11 @@ section('RFC 9112 section 3.2.2, absolute form',
     ['no scheme', target('://x/healthz'), bad],
     ['no slashes', target('http:healthz'), bad],
     ['one slash', target('http:/healthz'), bad],
-    ['no colon', target('http//x/healthz'), bad]);
+    ['no colon', target('http//x/healthz'), bad],
+);
 
-section('RFC 9112 sections 3.2.3 and 3.2.4, authority form and asterisk form',
+section(
+    'RFC 9112 sections 3.2.3 and 3.2.4, authority form and asterisk form',
     ['CONNECT and an authority', line('CONNECT x:80 HTTP/1.1'), refused(501)],
     ['GET and an authority', target('x:80'), bad],
     ['OPTIONS and the asterisk', line('OPTIONS * HTTP/1.1'), answered(404)],
@@ -261,9 +331,11 @@ section('RFC 9112 sections 3.2.3 and 3.2.4, authority form and asterisk form',
     ['POST and the asterisk', 'POST * HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n', bad],
     ['OPTIONS, the asterisk and a query', line('OPTIONS *?a HTTP/1.1'), bad],
     ['OPTIONS and two asterisks', line('OPTIONS ** HTTP/1.1'), bad],
-    ['OPTIONS and a path of an asterisk', line('OPTIONS /* HTTP/1.1'), answered(404)]);
+    ['OPTIONS and a path of an asterisk', line('OPTIONS /* HTTP/1.1'), answered(404)],
+);
 
-section('RFC 9112 section 3.2 and RFC 9110 section 7.2, Host',
+section(
+    'RFC 9112 section 3.2 and RFC 9110 section 7.2, Host',
     ['an empty one', 'GET /healthz HTTP/1.1\r\nHost:\r\n\r\n', ok],
     ['one of blanks', hosted(' \t '), ok],
     ['after other headers', 'GET /healthz HTTP/1.1\r\nX: a\r\nHost: x\r\n\r\n', ok],
@@ -282,10 +354,14 @@ section('RFC 9112 section 3.2 and RFC 9110 section 7.2, Host',
     ['a name that ends in a dot', hosted('x.example.'), ok],
     ['a name with an underscore and a tilde', hosted('a_b~c'), ok],
     ['a name with escapes', hosted('b%C3%BCcher.example'), ok],
-    ['a name of the other characters that names may have', hosted('a!$&\'()*+,;=b'), ok],
+    ['a name of the other characters that names may have', hosted("a!$&'()*+,;=b"), ok],
     ['HTTP/1.0 without', 'GET /healthz HTTP/1.0\r\n\r\n', ended(200)],
     ['none', 'GET /healthz HTTP/1.1\r\n\r\n', bad],
-    ['none, but one that looks like it', 'GET /healthz HTTP/1.1\r\nHosts: x\r\nX-Host: x\r\n\r\n', bad],
+    [
+        'none, but one that looks like it',
+        'GET /healthz HTTP/1.1\r\nHosts: x\r\nX-Host: x\r\n\r\n',
+        bad,
+    ],
     ['two, the same', get('Host: x\r\n'), bad],
     ['two, different', get('Host: y\r\n'), bad],
     ['two, one of them in small letters', get('host: x\r\n'), bad],
@@ -335,9 +411,11 @@ section('RFC 9112 section 3.2 and RFC 9110 section 7.2, Host',
     ['a zone', hosted('[fe80::1%eth0]'), bad],
     ['a name after the brackets', hosted('[::1]x'), bad],
     ['a port after the brackets that is none', hosted('[::1]:x'), bad],
-    ['brackets twice', hosted('[::1][::1]'), bad]);
+    ['brackets twice', hosted('[::1][::1]'), bad],
+);
 
-section('RFC 9112 section 5.1 and RFC 9110 section 5.1, names of headers',
+section(
+    'RFC 9112 section 5.1 and RFC 9110 section 5.1, names of headers',
     ['a blank before the colon', from('X : a'), bad],
     ['a tab before the colon', from('X\t: a'), bad],
     ['no colon', from('X'), bad],
@@ -363,16 +441,18 @@ section('RFC 9112 section 5.1 and RFC 9110 section 5.1, names of headers',
     ['DEL', from('X\x7f: a'), bad],
     ['a vertical tab before the colon', from('X\x0b: a'), bad],
     ['a lone CR', from('X\rY: a'), bad],
-    ['all characters of a token', from('!#$%&\'*+-.^_`|~09azAZ: a'), ok],
+    ['all characters of a token', from("!#$%&'*+-.^_`|~09azAZ: a"), ok],
     ['a digit', from('1: a'), ok],
-    ['one that is Object\'s in JavaScript', from('__proto__: a'), ok],
+    ["one that is Object's in JavaScript", from('__proto__: a'), ok],
     ['one that only looks like Transfer-Encoding', from('Transfer_Encoding: chunked'), ok],
     ['one that only looks like Content-Length', from('Content_Length: 5'), ok],
     ['one that begins as Content-Length', from('Content-Lengths: 5'), ok],
     ['one that ends as Transfer-Encoding', from('X-Transfer-Encoding: chunked'), ok],
-    ['1,000 letters', from(`${'X'.repeat(1000)}: a`), ok]);
+    ['1,000 letters', from(`${'X'.repeat(1000)}: a`), ok],
+);
 
-section('RFC 9112 section 5.1 and RFC 9110 section 5.5, values of headers',
+section(
+    'RFC 9112 section 5.1 and RFC 9110 section 5.5, values of headers',
     ['no blank before it', from(`Origin:${origin}`), ok, { allows: origin }],
     ['blanks around it', from(`Origin:   ${origin}  `), ok, { allows: origin }],
     ['tabs around it', from(`Origin:\t ${origin} \t`), ok, { allows: origin }],
@@ -399,9 +479,11 @@ section('RFC 9112 section 5.1 and RFC 9110 section 5.5, values of headers',
     ['a lone CR before it', from('X: \ra'), bad],
     ['a lone LF', from('X: a\nb'), bad],
     ['NUL in Host', hosted('x\0'), bad],
-    ['NUL in Connection', from('Connection: close\0'), bad]);
+    ['NUL in Connection', from('Connection: close\0'), bad],
+);
 
-section('RFC 9112 section 5.2, lines that go on',
+section(
+    'RFC 9112 section 5.2, lines that go on',
     ['by a blank', from('X: a\r\n b'), bad],
     ['by a tab', from('X: a\r\n\tb'), bad],
     ['by many blanks', from('X: a\r\n      b'), bad],
@@ -413,10 +495,16 @@ section('RFC 9112 section 5.2, lines that go on',
     ['of Content-Length', post('Content-Length:\r\n 15\r\n', hello), bad],
     ['of Content-Length, another digit', post('Content-Length: 1\r\n 5\r\n', hello), bad],
     ['of Transfer-Encoding', post('Transfer-Encoding:\r\n chunked\r\n', chunks), bad],
-    ['of Transfer-Encoding, with Content-Length', post('Content-Length: 15\r\nTransfer-Encoding:\r\n chunked\r\n', hello), bad],
-    ['of the name', from('X\r\n : a'), bad]);
+    [
+        'of Transfer-Encoding, with Content-Length',
+        post('Content-Length: 15\r\nTransfer-Encoding:\r\n chunked\r\n', hello),
+        bad,
+    ],
+    ['of the name', from('X\r\n : a'), bad],
+);
 
-section('RFC 9112 section 6.1, Transfer-Encoding',
+section(
+    'RFC 9112 section 6.1, Transfer-Encoding',
     ['chunked', coded('chunked'), saw()],
     ['CHUNKED in capitals', coded('CHUNKED'), saw()],
     ['cHuNkEd in both', coded('cHuNkEd'), saw()],
@@ -425,7 +513,12 @@ section('RFC 9112 section 6.1, Transfer-Encoding',
     ['tabs around it, which the parser takes for part of it', coded('\tchunked\t'), bad],
     ['no blank before it', post('Transfer-Encoding:chunked\r\n', chunks), saw()],
     ['of a GET', `${get('Transfer-Encoding: chunked\r\n')}${chunks}`, ok],
-    ['of a HEAD', `HEAD /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`, ok, { methods: ['HEAD'] }],
+    [
+        'of a HEAD',
+        `HEAD /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+        ok,
+        { methods: ['HEAD'] },
+    ],
     ['gzip', coded('gzip'), refused(501)],
     ['deflate', coded('deflate'), refused(501)],
     ['identity', coded('identity'), refused(501)],
@@ -433,15 +526,31 @@ section('RFC 9112 section 6.1, Transfer-Encoding',
     ['one that begins as chunked', coded('chunkedx'), refused(501)],
     ['a coding with a parameter', coded('gzip;q=1'), refused(501)],
     ['gzip, chunked', coded('gzip, chunked'), refused(501)],
-    ['gzip and chunked in two lines', post('Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n', chunks), refused([400, 501])],
+    [
+        'gzip and chunked in two lines',
+        post('Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n', chunks),
+        refused([400, 501]),
+    ],
     ['chunked, gzip', coded('chunked, gzip'), refused([400, 501])],
     ['chunked, identity', coded('chunked, identity'), refused([400, 501])],
-    ['chunked and identity in two lines', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', chunks), refused([400, 501])],
+    [
+        'chunked and identity in two lines',
+        post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', chunks),
+        refused([400, 501]),
+    ],
     ['chunked, chunked', coded('chunked, chunked'), bad],
-    ['chunked in two lines', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
+    [
+        'chunked in two lines',
+        post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
     ['an empty one', post('Transfer-Encoding:\r\n', chunks), bad],
     ['one of blanks', coded(' \t '), bad],
-    ['an empty one and chunked', post('Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
+    [
+        'an empty one and chunked',
+        post('Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
     ['only a comma', coded(','), bad],
     ['chunked and a comma', coded('chunked,'), bad],
     ['a comma and chunked', coded(', chunked'), bad],
@@ -454,18 +563,56 @@ section('RFC 9112 section 6.1, Transfer-Encoding',
     ['8 bits', coded('chunked\xa0'), bad],
     ['a blank before its colon', post('Transfer-Encoding : chunked\r\n', chunks), bad],
     ['a tab before its colon', post('Transfer-Encoding\t: chunked\r\n', chunks), bad],
-    ['before Content-Length', post('Transfer-Encoding: chunked\r\nContent-Length: 15\r\n', chunks), bad],
-    ['after Content-Length', post('Content-Length: 15\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
-    ['with Content-Length 0', post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
-    ['with Content-Length as long as the chunks', post(`Content-Length: ${chunks.length}\r\nTransfer-Encoding: chunked\r\n`, chunks), bad],
-    ['with a Content-Length that is none', post('Content-Length: x\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
-    ['identity with Content-Length', post('Content-Length: 15\r\nTransfer-Encoding: identity\r\n', hello), refused([400, 501])],
-    ['of a GET, with Content-Length', `${get('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n')}${last}`, bad],
+    [
+        'before Content-Length',
+        post('Transfer-Encoding: chunked\r\nContent-Length: 15\r\n', chunks),
+        bad,
+    ],
+    [
+        'after Content-Length',
+        post('Content-Length: 15\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
+    [
+        'with Content-Length 0',
+        post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
+    [
+        'with Content-Length as long as the chunks',
+        post(`Content-Length: ${chunks.length}\r\nTransfer-Encoding: chunked\r\n`, chunks),
+        bad,
+    ],
+    [
+        'with a Content-Length that is none',
+        post('Content-Length: x\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
+    [
+        'identity with Content-Length',
+        post('Content-Length: 15\r\nTransfer-Encoding: identity\r\n', hello),
+        refused([400, 501]),
+    ],
+    [
+        'of a GET, with Content-Length',
+        `${get('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n')}${last}`,
+        bad,
+    ],
     ['under HTTP/1.0', command('HTTP/1.0', 'Transfer-Encoding: chunked\r\n', chunks), bad],
-    ['under HTTP/1.0 with keep-alive', command('HTTP/1.0', 'Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n', chunks), bad],
-    ['under HTTP/1.0 with Content-Length', command('HTTP/1.0', 'Content-Length: 15\r\nTransfer-Encoding: chunked\r\n', chunks), bad]);
+    [
+        'under HTTP/1.0 with keep-alive',
+        command('HTTP/1.0', 'Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
+    [
+        'under HTTP/1.0 with Content-Length',
+        command('HTTP/1.0', 'Content-Length: 15\r\nTransfer-Encoding: chunked\r\n', chunks),
+        bad,
+    ],
+);
 
-section('RFC 9112 section 6.2 and RFC 9110 section 8.6, Content-Length',
+section(
+    'RFC 9112 section 6.2 and RFC 9110 section 8.6, Content-Length',
     ['as long as the body', sized('15'), saw()],
     ['its name in small letters', post('content-length: 15\r\n', hello), saw()],
     ['no blank before it', post('Content-Length:15\r\n', hello), saw()],
@@ -477,13 +624,34 @@ section('RFC 9112 section 6.2 and RFC 9110 section 8.6, Content-Length',
     ['000', post('Content-Length: 000\r\n', ''), answered(400)],
     ['of a GET', `${get('Content-Length: 5\r\n')}hello`, ok],
     ['of a GET, 0', get('Content-Length: 0\r\n'), ok],
-    ['of a HEAD', 'HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', ok, { methods: ['HEAD'] }],
-    ['of an OPTIONS', 'OPTIONS /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', answered(405)],
-    ['of a DELETE', 'DELETE /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', answered(405)],
-    ['a body that looks like a request', post(`Content-Length: ${get('').length}\r\n`, get('')), answered(400)],
+    [
+        'of a HEAD',
+        'HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        ok,
+        { methods: ['HEAD'] },
+    ],
+    [
+        'of an OPTIONS',
+        'OPTIONS /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        answered(405),
+    ],
+    [
+        'of a DELETE',
+        'DELETE /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        answered(405),
+    ],
+    [
+        'a body that looks like a request',
+        post(`Content-Length: ${get('').length}\r\n`, get('')),
+        answered(400),
+    ],
     ['a body of empty lines', post('Content-Length: 8\r\n', '\r\n\r\n\r\n\r\n'), answered(400)],
     ['a body of NULs', post('Content-Length: 5\r\n', '\0\0\0\0\0'), answered(400)],
-    ['shorter than what comes, which begins the next request', sized('14'), { ...refused(400, 400) }],
+    [
+        'shorter than what comes, which begins the next request',
+        sized('14'),
+        { ...refused(400, 400) },
+    ],
     ['0 before what comes, which begins the next request', sized('0'), { ...refused(400, 400) }],
     ['an empty one', post('Content-Length:\r\n', hello), bad],
     ['one of blanks', sized('  '), bad],
@@ -510,48 +678,104 @@ section('RFC 9112 section 6.2 and RFC 9110 section 8.6, Content-Length',
     ['twice, with zeros', post('Content-Length: 15\r\nContent-Length: 015\r\n', hello), bad],
     ['twice, different', post('Content-Length: 15\r\nContent-Length: 16\r\n', hello), bad],
     ['twice, one of them empty', post('Content-Length: 15\r\nContent-Length:\r\n', hello), bad],
-    ['twice, one of them in small letters', post('Content-Length: 15\r\ncontent-length: 15\r\n', hello), bad],
+    [
+        'twice, one of them in small letters',
+        post('Content-Length: 15\r\ncontent-length: 15\r\n', hello),
+        bad,
+    ],
     ['twice, of a GET', get('Content-Length: 0\r\nContent-Length: 0\r\n'), bad],
     ['after a vertical tab', sized('\x0b15'), bad],
     ['before NUL', sized('15\0'), bad],
     ['before CR', sized('15\r'), bad],
     ['a blank before its colon', post('Content-Length : 15\r\n', hello), bad],
     ['a tab before its colon', post('Content-Length\t: 15\r\n', hello), bad],
-    ['2 to the 64th and 15, which overflows to 15', sized('18446744073709551631'), refused([400, 413])],
+    [
+        '2 to the 64th and 15, which overflows to 15',
+        sized('18446744073709551631'),
+        refused([400, 413]),
+    ],
     ['2 to the 32nd and 15, which overflows to 15', sized('4294967311'), refused(413)],
-    ['2 to the 63rd, which overflows to below zero', sized('9223372036854775808'), refused([400, 413])],
+    [
+        '2 to the 63rd, which overflows to below zero',
+        sized('9223372036854775808'),
+        refused([400, 413]),
+    ],
     ['100 digits', sized('9'.repeat(100)), refused([400, 413])],
     ['a byte more than is taken', sized('1048577'), refused(413)],
     ['16 MiB', sized('16777216'), refused(413)],
     ['a TB', sized('1000000000000'), refused(413)],
-    ['too much of a GET', get('Content-Length: 1048577\r\n'), refused(413)]);
+    ['too much of a GET', get('Content-Length: 1048577\r\n'), refused(413)],
+);
 
-section('RFC 9112 section 6.3, the length of a body',
+section(
+    'RFC 9112 section 6.3, the length of a body',
     ['none announced of a GET', get(''), ok],
     ['none announced of a DELETE', line('DELETE /nowhere HTTP/1.1'), answered(404)],
     ['none announced of a POST: what follows might be one', post('', ''), ended(400)],
     ['none announced of a POST with a body', post('', hello), ended(400)],
-    ['none announced of a PUT with a body', `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\n\r\n${hello}`, ended(401)],
-    ['none announced of a PATCH with a body', `PATCH /api/sys/users/1 HTTP/1.1\r\nHost: x\r\n\r\n${hello}`, ended(401)],
-    ['none announced of a GET with what begins the next request', `${get('')}${hello}`, refused(200, 400)],
-    ['HTTP/1.0, with Content-Length', command('HTTP/1.0', 'Content-Length: 15\r\n', hello), { ...saw(), closes: true }],
+    [
+        'none announced of a PUT with a body',
+        `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\n\r\n${hello}`,
+        ended(401),
+    ],
+    [
+        'none announced of a PATCH with a body',
+        `PATCH /api/sys/users/1 HTTP/1.1\r\nHost: x\r\n\r\n${hello}`,
+        ended(401),
+    ],
+    [
+        'none announced of a GET with what begins the next request',
+        `${get('')}${hello}`,
+        refused(200, 400),
+    ],
+    [
+        'HTTP/1.0, with Content-Length',
+        command('HTTP/1.0', 'Content-Length: 15\r\n', hello),
+        { ...saw(), closes: true },
+    ],
     ['HTTP/1.0, none announced of a POST', command('HTTP/1.0', '', hello), ended(400)],
-    ['Content-Type multipart/byteranges, which delimits itself no more', post('Content-Length: 15\r\nContent-Type: multipart/byteranges; boundary=x\r\n', hello), saw()]);
+    [
+        'Content-Type multipart/byteranges, which delimits itself no more',
+        post('Content-Length: 15\r\nContent-Type: multipart/byteranges; boundary=x\r\n', hello),
+        saw(),
+    ],
+);
 
-section('RFC 9112 section 7.1, chunks',
+section(
+    'RFC 9112 section 7.1, chunks',
     ['two', chunked(`7\r\n${hello.slice(0, 7)}\r\n8\r\n${hello.slice(7)}\r\n${last}`), saw()],
-    ['one for each byte', chunked([...hello].map((byte) => `1\r\n${byte}\r\n`).join('') + last), saw()],
+    [
+        'one for each byte',
+        chunked([...hello].map((byte) => `1\r\n${byte}\r\n`).join('') + last),
+        saw(),
+    ],
     ['none but the last', chunked(last), answered(400)],
     ['a size in capitals', chunked(`F\r\n${hello}\r\n${last}`), saw()],
     ['zeros before the size', chunked(`000f\r\n${hello}\r\n${last}`), saw()],
-    ['a hundred zeros before the size', chunked(`${'0'.repeat(100)}f\r\n${hello}\r\n${last}`), saw()],
+    [
+        'a hundred zeros before the size',
+        chunked(`${'0'.repeat(100)}f\r\n${hello}\r\n${last}`),
+        saw(),
+    ],
     ['a last chunk of many zeros', chunked(`f\r\n${hello}\r\n0000000\r\n\r\n`), saw()],
     ['line breaks in the data', chunked('11\r\n{"Key":\r\n"hello"}\r\n0\r\n\r\n'), saw()],
-    ['data that look like the last chunk', chunked(`1b\r\n{"Key":"hello","a":\r\n0\r\n\r\n}\r\n${last}`), saw()],
-    ['data that look like a request', chunked(`${get('').length.toString(16)}\r\n${get('')}\r\n${last}`), answered(400)],
+    [
+        'data that look like the last chunk',
+        chunked(`1b\r\n{"Key":"hello","a":\r\n0\r\n\r\n}\r\n${last}`),
+        saw(),
+    ],
+    [
+        'data that look like a request',
+        chunked(`${get('').length.toString(16)}\r\n${get('')}\r\n${last}`),
+        answered(400),
+    ],
     ['no size', chunked(`\r\n${hello}\r\n${last}`), bad],
     ['an empty line before the size', chunked(`\r\nf\r\n${hello}\r\n${last}`), bad],
-    ['an empty line between two', chunked(`7\r\n${hello.slice(0, 7)}\r\n\r\n8\r\n${hello.slice(7)}\r\n${last}`), bad],
+    [
+        'an empty line between two',
+        chunked(`7\r\n${hello.slice(0, 7)}\r\n\r\n8\r\n${hello.slice(7)}\r\n${last}`),
+        bad,
+    ],
     ['only an extension', chunked(`;a=b\r\n${hello}\r\n${last}`), bad],
     ['a size below zero', chunked(`-f\r\n${hello}\r\n${last}`), bad],
     ['a size with a plus', chunked(`+f\r\n${hello}\r\n${last}`), bad],
@@ -569,12 +793,32 @@ section('RFC 9112 section 7.1, chunks',
     ['NUL after the size', chunked(`f\0\r\n${hello}\r\n${last}`), bad],
     ['8 bits after the size', chunked(`f\xa0\r\n${hello}\r\n${last}`), bad],
     ['two sizes in a line', chunked(`f f\r\n${hello}\r\n${last}`), bad],
-    ['a size of 17 digits, which overflows to 15', chunked(`1000000000000000f\r\n${hello}\r\n${last}`), refused([400, 413])],
-    ['a size of 18 digits', chunked(`fffffffffffffffff5\r\n${hello}\r\n${last}`), refused([400, 413])],
-    ['a size that overflows 32 bits to 15', chunked(`10000000f\r\n${hello}\r\n${last}`), refused(413)],
-    ['a size that is below zero in 64 bits', chunked(`fffffffffffffff1\r\n${hello}\r\n${last}`), refused([400, 413])],
+    [
+        'a size of 17 digits, which overflows to 15',
+        chunked(`1000000000000000f\r\n${hello}\r\n${last}`),
+        refused([400, 413]),
+    ],
+    [
+        'a size of 18 digits',
+        chunked(`fffffffffffffffff5\r\n${hello}\r\n${last}`),
+        refused([400, 413]),
+    ],
+    [
+        'a size that overflows 32 bits to 15',
+        chunked(`10000000f\r\n${hello}\r\n${last}`),
+        refused(413),
+    ],
+    [
+        'a size that is below zero in 64 bits',
+        chunked(`fffffffffffffff1\r\n${hello}\r\n${last}`),
+        refused([400, 413]),
+    ],
     ['a size of a byte more than is taken', chunked(`100001\r\n${hello}`), refused(413)],
-    ['a size that is too much with the chunk before', chunked(`f\r\n${hello}\r\nffff2\r\n`), refused(413)],
+    [
+        'a size that is too much with the chunk before',
+        chunked(`f\r\n${hello}\r\nffff2\r\n`),
+        refused(413),
+    ],
     ['a lone LF after the size', chunked(`f\n${hello}\r\n${last}`), bad],
     ['a lone CR after the size', chunked(`f\r${hello}\r\n${last}`), bad],
     ['CR CR LF after the size', chunked(`f\r\r\n${hello}\r\n${last}`), bad],
@@ -583,7 +827,11 @@ section('RFC 9112 section 7.1, chunks',
     ['nothing after the data', chunked(`f\r\n${hello}${last}`), bad],
     ['data that are longer than the size', chunked(`e\r\n${hello}\r\n${last}`), bad],
     ['data that are shorter than the size', chunked(`11\r\n${hello}\r\n${last}`), bad],
-    ['data that are two bytes longer, where CRLF should be', chunked(`f\r\n${hello}XX${last}`), bad],
+    [
+        'data that are two bytes longer, where CRLF should be',
+        chunked(`f\r\n${hello}XX${last}`),
+        bad,
+    ],
     ['a last chunk below zero', chunked(`f\r\n${hello}\r\n-0\r\n\r\n`), bad],
     ['a last chunk with 0x', chunked(`f\r\n${hello}\r\n0x0\r\n\r\n`), bad],
     ['a last chunk with a blank', chunked(`f\r\n${hello}\r\n0 \r\n\r\n`), bad],
@@ -591,11 +839,13 @@ section('RFC 9112 section 7.1, chunks',
     ['lone LFs after the last chunk', chunked(`f\r\n${hello}\r\n0\n\n`), bad],
     ['a lone LF at the end', chunked(`f\r\n${hello}\r\n0\r\n\n`), bad],
     ['a lone CR at the end', chunked(`f\r\n${hello}\r\n0\r\n\r`), bad],
-    ['no last chunk', chunked(`f\r\n${hello}\r\n`), bad]);
+    ['no last chunk', chunked(`f\r\n${hello}\r\n`), bad],
+);
 
 // RFC 9110 section 5.6.3 would have the bad whitespace removed that this grammar allows around ";" and "=". No client sends it
 // and readers differ on it, so it is refused.
-section('RFC 9112 section 7.1.1, extensions of chunks',
+section(
+    'RFC 9112 section 7.1.1, extensions of chunks',
     ['a name', chunked(`f;a\r\n${hello}\r\n${last}`), saw()],
     ['a name and a value', chunked(`f;a=b\r\n${hello}\r\n${last}`), saw()],
     ['a value in quotes', chunked(`f;a="b c;d=e"\r\n${hello}\r\n${last}`), saw()],
@@ -626,29 +876,75 @@ section('RFC 9112 section 7.1.1, extensions of chunks',
     ['NUL', chunked(`f;a=\0\r\n${hello}\r\n${last}`), bad],
     ['a control character', chunked(`f;a=\x01\r\n${hello}\r\n${last}`), bad],
     ['a control character in quotes', chunked(`f;a="\x01"\r\n${hello}\r\n${last}`), bad],
-    ['DEL in quotes, likewise', chunked(`f;a="\x7f"\r\n${hello}\r\n${last}`), saw(), { differs: 'a later llhttp refuses it' }],
+    [
+        'DEL in quotes, likewise',
+        chunked(`f;a="\x7f"\r\n${hello}\r\n${last}`),
+        saw(),
+        { differs: 'a later llhttp refuses it' },
+    ],
     ['8 bits', chunked(`f;a=\xff\r\n${hello}\r\n${last}`), bad],
     ['12,000 characters', chunked(`f;a=${'b'.repeat(12000)}\r\n${hello}\r\n${last}`), saw()],
     ['20,000 characters', chunked(`f;a=${'b'.repeat(20000)}\r\n${hello}\r\n${last}`), bad],
-    ['12,000 zeros before the size', chunked(`${'0'.repeat(12000)}f\r\n${hello}\r\n${last}`), saw()],
+    [
+        '12,000 zeros before the size',
+        chunked(`${'0'.repeat(12000)}f\r\n${hello}\r\n${last}`),
+        saw(),
+    ],
     ['20,000 zeros before the size', chunked(`${'0'.repeat(20000)}f\r\n${hello}\r\n${last}`), bad],
-    ['20,000 zeros in the last chunk', chunked(`f\r\n${hello}\r\n${'0'.repeat(20000)}\r\n\r\n`), bad],
-    ['4,000 chunks of a byte without', chunked([...`{"Key":"${'y'.repeat(3990)}"}`].map((byte) => `1\r\n${byte}\r\n`).join('') + last), saw('y'.repeat(3990))],
-    ['4,000 chunks of a byte, each with one', chunked([...`{"Key":"${'y'.repeat(3990)}"}`].map((byte) => `1;abcdefghijklmnop\r\n${byte}\r\n`).join('') + last), bad]);
+    [
+        '20,000 zeros in the last chunk',
+        chunked(`f\r\n${hello}\r\n${'0'.repeat(20000)}\r\n\r\n`),
+        bad,
+    ],
+    [
+        '4,000 chunks of a byte without',
+        chunked(
+            [...`{"Key":"${'y'.repeat(3990)}"}`].map((byte) => `1\r\n${byte}\r\n`).join('') + last,
+        ),
+        saw('y'.repeat(3990)),
+    ],
+    [
+        '4,000 chunks of a byte, each with one',
+        chunked(
+            [...`{"Key":"${'y'.repeat(3990)}"}`]
+                .map((byte) => `1;abcdefghijklmnop\r\n${byte}\r\n`)
+                .join('') + last,
+        ),
+        bad,
+    ],
+);
 
-section('RFC 9112 section 7.1.2, trailers',
+section(
+    'RFC 9112 section 7.1.2, trailers',
     ['one', chunked(`f\r\n${hello}\r\n0\r\nX: a\r\n\r\n`), saw()],
     ['two', chunked(`f\r\n${hello}\r\n0\r\nX: a\r\nY: b\r\n\r\n`), saw()],
-    ['one that was announced', post('Trailer: X\r\nTransfer-Encoding: chunked\r\n', `f\r\n${hello}\r\n0\r\nX: a\r\n\r\n`), saw()],
+    [
+        'one that was announced',
+        post('Trailer: X\r\nTransfer-Encoding: chunked\r\n', `f\r\n${hello}\r\n0\r\nX: a\r\n\r\n`),
+        saw(),
+    ],
     ['blanks around a value', chunked(`f\r\n${hello}\r\n0\r\nX: \t a \t\r\n\r\n`), saw()],
     ['an empty value', chunked(`f\r\n${hello}\r\n0\r\nX:\r\n\r\n`), saw()],
-    ['Connection: close, which comes too late', chunked(`f\r\n${hello}\r\n0\r\nConnection: close\r\n\r\n`), saw(), { differs: 'node takes it as a header' }],
-    ['Authorization, which comes too late', chunked(`f\r\n${hello}\r\n0\r\nAuthorization: Bearer none\r\n\r\n`), saw()],
+    [
+        'Connection: close, which comes too late',
+        chunked(`f\r\n${hello}\r\n0\r\nConnection: close\r\n\r\n`),
+        saw(),
+        { differs: 'node takes it as a header' },
+    ],
+    [
+        'Authorization, which comes too late',
+        chunked(`f\r\n${hello}\r\n0\r\nAuthorization: Bearer none\r\n\r\n`),
+        saw(),
+    ],
     ['Expect, which comes too late', chunked(`f\r\n${hello}\r\n0\r\nExpect: x\r\n\r\n`), saw()],
     ['Content-Length', chunked(`f\r\n${hello}\r\n0\r\nContent-Length: 50\r\n\r\n`), bad],
     ['Transfer-Encoding', chunked(`f\r\n${hello}\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n`), bad],
     ['Host', chunked(`f\r\n${hello}\r\n0\r\nHost: y\r\n\r\n`), bad],
-    ['host in small letters, after another', chunked(`f\r\n${hello}\r\n0\r\nX: a\r\nhost: y\r\n\r\n`), bad],
+    [
+        'host in small letters, after another',
+        chunked(`f\r\n${hello}\r\n0\r\nX: a\r\nhost: y\r\n\r\n`),
+        bad,
+    ],
     ['no colon', chunked(`f\r\n${hello}\r\n0\r\nX y\r\n\r\n`), bad],
     ['a request line', chunked(`f\r\n${hello}\r\n0\r\nGET /healthz HTTP/1.1\r\nX: a\r\n\r\n`), bad],
     ['a blank before the colon', chunked(`f\r\n${hello}\r\n0\r\nX : a\r\n\r\n`), bad],
@@ -663,9 +959,11 @@ section('RFC 9112 section 7.1.2, trailers',
     ['a control character in a value', chunked(`f\r\n${hello}\r\n0\r\nX: a\x01\r\n\r\n`), bad],
     ['12,000 characters', chunked(`f\r\n${hello}\r\n0\r\nX: ${'a'.repeat(12000)}\r\n\r\n`), saw()],
     ['20,000 characters', chunked(`f\r\n${hello}\r\n0\r\nX: ${'a'.repeat(20000)}\r\n\r\n`), bad],
-    ['4,000 lines', chunked(`f\r\n${hello}\r\n0\r\n${'X: a\r\n'.repeat(4000)}\r\n`), bad]);
+    ['4,000 lines', chunked(`f\r\n${hello}\r\n0\r\n${'X: a\r\n'.repeat(4000)}\r\n`), bad],
+);
 
-section('RFC 9112 section 9.3 and RFC 9110 section 7.6.1, connections that persist',
+section(
+    'RFC 9112 section 9.3 and RFC 9110 section 7.6.1, connections that persist',
     ['close', from('Connection: close'), ended(200)],
     ['close in capitals', from('CONNECTION: CLOSE'), ended(200)],
     ['close first in a list', from('Connection: close, x'), ended(200)],
@@ -677,37 +975,128 @@ section('RFC 9112 section 9.3 and RFC 9110 section 7.6.1, connections that persi
     ['close in the second line', from('Connection: x\r\nConnection: close'), ended(200)],
     ['close in the first line', from('Connection: close\r\nConnection: x'), ended(200)],
     ['close against keep-alive', from('Connection: keep-alive, close'), ended(200)],
-    ['close against keep-alive, in two lines', from('Connection: close\r\nConnection: keep-alive'), ended(200)],
-    ['close with a body', post('Connection: close\r\nContent-Length: 15\r\n', hello), { ...saw(), closes: true }],
-    ['close with chunks', post('Connection: close\r\nTransfer-Encoding: chunked\r\n', chunks), { ...saw(), closes: true }],
-    ['close of a HEAD', 'HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', ended(200), { methods: ['HEAD'] }],
+    [
+        'close against keep-alive, in two lines',
+        from('Connection: close\r\nConnection: keep-alive'),
+        ended(200),
+    ],
+    [
+        'close with a body',
+        post('Connection: close\r\nContent-Length: 15\r\n', hello),
+        { ...saw(), closes: true },
+    ],
+    [
+        'close with chunks',
+        post('Connection: close\r\nTransfer-Encoding: chunked\r\n', chunks),
+        { ...saw(), closes: true },
+    ],
+    [
+        'close of a HEAD',
+        'HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+        ended(200),
+        { methods: ['HEAD'] },
+    ],
     ['an option that begins as close', from('Connection: closed'), ok],
     ['an option that ends as close', from('Connection: not-close'), ok],
     ['an empty one', from('Connection:'), ok],
     ['keep-alive under HTTP/1.1, where it goes without saying', from('Connection: keep-alive'), ok],
-    ['Proxy-Connection, which means nothing', from('Proxy-Connection: close'), ok, { differs: 'llhttp takes it for Connection' }],
-    ['naming Content-Length, which is not one hop\'s', post('Connection: Content-Length\r\nContent-Length: 15\r\n', hello), saw()],
-    ['naming Transfer-Encoding', post('Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n', chunks), saw()],
+    [
+        'Proxy-Connection, which means nothing',
+        from('Proxy-Connection: close'),
+        ok,
+        { differs: 'llhttp takes it for Connection' },
+    ],
+    [
+        "naming Content-Length, which is not one hop's",
+        post('Connection: Content-Length\r\nContent-Length: 15\r\n', hello),
+        saw(),
+    ],
+    [
+        'naming Transfer-Encoding',
+        post('Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n', chunks),
+        saw(),
+    ],
     ['naming Host', from('Connection: Host'), ok],
-    ['HTTP/1.0 with keep-alive', 'GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', ok, { keeps: true }],
-    ['HTTP/1.0 with Keep-Alive in capitals', 'GET /healthz HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n', ok, { keeps: true }],
-    ['HTTP/1.0 with keep-alive in a list', 'GET /healthz HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n', ok, { keeps: true }],
-    ['HTTP/1.0 with keep-alive in the second line', 'GET /healthz HTTP/1.0\r\nConnection: x\r\nConnection: keep-alive\r\n\r\n', ok, { keeps: true }],
-    ['HTTP/1.0 with keep-alive and a body', command('HTTP/1.0', 'Connection: keep-alive\r\nContent-Length: 15\r\n', hello), saw(), { keeps: true }],
-    ['HTTP/1.0 with keep-alive and close', 'GET /healthz HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n', ended(200)],
+    [
+        'HTTP/1.0 with keep-alive',
+        'GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+        ok,
+        { keeps: true },
+    ],
+    [
+        'HTTP/1.0 with Keep-Alive in capitals',
+        'GET /healthz HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n',
+        ok,
+        { keeps: true },
+    ],
+    [
+        'HTTP/1.0 with keep-alive in a list',
+        'GET /healthz HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n',
+        ok,
+        { keeps: true },
+    ],
+    [
+        'HTTP/1.0 with keep-alive in the second line',
+        'GET /healthz HTTP/1.0\r\nConnection: x\r\nConnection: keep-alive\r\n\r\n',
+        ok,
+        { keeps: true },
+    ],
+    [
+        'HTTP/1.0 with keep-alive and a body',
+        command('HTTP/1.0', 'Connection: keep-alive\r\nContent-Length: 15\r\n', hello),
+        saw(),
+        { keeps: true },
+    ],
+    [
+        'HTTP/1.0 with keep-alive and close',
+        'GET /healthz HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n',
+        ended(200),
+    ],
     ['HTTP/1.0 with another option', 'GET /healthz HTTP/1.0\r\nConnection: x\r\n\r\n', ended(200)],
-    ['HTTP/1.0 with the header Keep-Alive alone', 'GET /healthz HTTP/1.0\r\nKeep-Alive: timeout=5\r\n\r\n', ended(200)],
-    ['an Upgrade that is not taken', from('Connection: Upgrade\r\nUpgrade: h2c'), ok, { differs: 'node reads no further' }],
-    ['an Upgrade to what every browser speaks', from('Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='), ok, { differs: 'node reads no further' }],
-    ['an Upgrade with a body', post('Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 15\r\n', hello), saw(), { differs: 'node reads no further' }],
-    ['TE', from('Connection: TE\r\nTE: trailers, gzip;q=0.5'), ok]);
+    [
+        'HTTP/1.0 with the header Keep-Alive alone',
+        'GET /healthz HTTP/1.0\r\nKeep-Alive: timeout=5\r\n\r\n',
+        ended(200),
+    ],
+    [
+        'an Upgrade that is not taken',
+        from('Connection: Upgrade\r\nUpgrade: h2c'),
+        ok,
+        { differs: 'node reads no further' },
+    ],
+    [
+        'an Upgrade to what every browser speaks',
+        from(
+            'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        ),
+        ok,
+        { differs: 'node reads no further' },
+    ],
+    [
+        'an Upgrade with a body',
+        post('Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 15\r\n', hello),
+        saw(),
+        { differs: 'node reads no further' },
+    ],
+    ['TE', from('Connection: TE\r\nTE: trailers, gzip;q=0.5'), ok],
+);
 
-section('RFC 9112 section 9.3.2, pipelining',
+section(
+    'RFC 9112 section 9.3.2, pipelining',
     ['two GETs', get('') + get(''), answered(200, 200)],
-    ['a HEAD before a GET', line('HEAD /healthz HTTP/1.1') + get(''), answered(200, 200), { methods: ['HEAD', 'GET'] }],
+    [
+        'a HEAD before a GET',
+        line('HEAD /healthz HTTP/1.1') + get(''),
+        answered(200, 200),
+        { methods: ['HEAD', 'GET'] },
+    ],
     ['a body between two GETs', get('') + sized('15') + get(''), answered(200, 400, 200)],
     ['chunks between two GETs', get('') + chunked(chunks) + get(''), answered(200, 400, 200)],
-    ['what is not there between two GETs', get('') + target('/nowhere') + get(''), answered(200, 404, 200)],
+    [
+        'what is not there between two GETs',
+        get('') + target('/nowhere') + get(''),
+        answered(200, 404, 200),
+    ],
     ['two bodies', sized('15') + sized('15'), { ...answered(400, 400), key: 'hello' }],
     ['a refused one after two', get('') + get('') + get('X : a\r\n'), refused(200, 200, 400)],
     ['a refused one after a body', sized('15') + get('X : a\r\n'), refused(400, 400)],
@@ -716,52 +1105,171 @@ section('RFC 9112 section 9.3.2, pipelining',
     ['one after a refused body', chunked(`g\r\n${hello}\r\n${last}`) + get(''), bad],
     ['one after the last one', from('Connection: close') + get(''), ended(200)],
     ['one after one of HTTP/1.0', line('GET /healthz HTTP/1.0') + get(''), ended(200)],
-    ['HTTP/1.0 after HTTP/1.1', get('') + line('GET /healthz HTTP/1.0'), ended(200, 200)]);
+    ['HTTP/1.0 after HTTP/1.1', get('') + line('GET /healthz HTTP/1.0'), ended(200, 200)],
+);
 
-section('RFC 9110 section 10.1.1, Expect',
-    ['100-continue', post('Expect: 100-continue\r\nContent-Length: 15\r\n', hello), saw(), { expects: true }],
-    ['100-Continue in capitals', post('EXPECT: 100-CONTINUE\r\nContent-Length: 15\r\n', hello), saw(), { expects: true }],
-    ['100-continue with chunks', post('Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n', chunks), saw(), { expects: true }],
-    ['100-continue with blanks around', post('Expect:\t 100-continue \t\r\nContent-Length: 15\r\n', hello), saw(), { expects: true }],
-    ['100-continue of an empty body, which nobody waits for', post('Expect: 100-continue\r\nContent-Length: 0\r\n', ''), answered(400)],
+section(
+    'RFC 9110 section 10.1.1, Expect',
+    [
+        '100-continue',
+        post('Expect: 100-continue\r\nContent-Length: 15\r\n', hello),
+        saw(),
+        { expects: true },
+    ],
+    [
+        '100-Continue in capitals',
+        post('EXPECT: 100-CONTINUE\r\nContent-Length: 15\r\n', hello),
+        saw(),
+        { expects: true },
+    ],
+    [
+        '100-continue with chunks',
+        post('Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n', chunks),
+        saw(),
+        { expects: true },
+    ],
+    [
+        '100-continue with blanks around',
+        post('Expect:\t 100-continue \t\r\nContent-Length: 15\r\n', hello),
+        saw(),
+        { expects: true },
+    ],
+    [
+        '100-continue of an empty body, which nobody waits for',
+        post('Expect: 100-continue\r\nContent-Length: 0\r\n', ''),
+        answered(400),
+    ],
     ['100-continue of a GET, which has no body', get('Expect: 100-continue\r\n'), ok],
-    ['100-continue under HTTP/1.0, where it means nothing', command('HTTP/1.0', 'Expect: 100-continue\r\nContent-Length: 15\r\n', hello), { ...saw(), closes: true }],
-    ['another under HTTP/1.0, where it means nothing', 'GET /healthz HTTP/1.0\r\nExpect: x\r\n\r\n', ended(200), { differs: 'node says 417' }],
+    [
+        '100-continue under HTTP/1.0, where it means nothing',
+        command('HTTP/1.0', 'Expect: 100-continue\r\nContent-Length: 15\r\n', hello),
+        { ...saw(), closes: true },
+    ],
+    [
+        'another under HTTP/1.0, where it means nothing',
+        'GET /healthz HTTP/1.0\r\nExpect: x\r\n\r\n',
+        ended(200),
+        { differs: 'node says 417' },
+    ],
     ['another', get('Expect: x\r\n'), refused(417)],
     ['another with a body', post('Expect: x\r\nContent-Length: 15\r\n', hello), refused(417)],
-    ['another that begins the same', post('Expect: 100-continued\r\nContent-Length: 15\r\n', hello), refused(417)],
+    [
+        'another that begins the same',
+        post('Expect: 100-continued\r\nContent-Length: 15\r\n', hello),
+        refused(417),
+    ],
     ['another status', post('Expect: 200-ok\r\nContent-Length: 15\r\n', hello), refused(417)],
-    ['100-continue and another', post('Expect: 100-continue, x\r\nContent-Length: 15\r\n', hello), refused(417)],
-    ['100-continue and another, in two lines', post('Expect: 100-continue\r\nExpect: x\r\nContent-Length: 15\r\n', hello), refused(417)],
-    ['100-continue of a body that is too long', post('Expect: 100-continue\r\nContent-Length: 1048577\r\n', ''), refused(413)],
-    ['100-continue of a Content-Length that is none', post('Expect: 100-continue\r\nContent-Length: x\r\n', ''), bad],
-    ['100-continue of a coding that is unknown', post('Expect: 100-continue\r\nTransfer-Encoding: gzip\r\n', ''), refused(501)],
-    ['100-continue where nothing is', 'POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n', ended(404), { differs: 'node waits for the body' }],
-    ['100-continue without credentials', 'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n', ended(401), { differs: 'node waits for the body' }],
-    ['100-continue where the method is not offered', 'PUT /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n', ended(405), { differs: 'node waits for the body' }]);
+    [
+        '100-continue and another',
+        post('Expect: 100-continue, x\r\nContent-Length: 15\r\n', hello),
+        refused(417),
+    ],
+    [
+        '100-continue and another, in two lines',
+        post('Expect: 100-continue\r\nExpect: x\r\nContent-Length: 15\r\n', hello),
+        refused(417),
+    ],
+    [
+        '100-continue of a body that is too long',
+        post('Expect: 100-continue\r\nContent-Length: 1048577\r\n', ''),
+        refused(413),
+    ],
+    [
+        '100-continue of a Content-Length that is none',
+        post('Expect: 100-continue\r\nContent-Length: x\r\n', ''),
+        bad,
+    ],
+    [
+        '100-continue of a coding that is unknown',
+        post('Expect: 100-continue\r\nTransfer-Encoding: gzip\r\n', ''),
+        refused(501),
+    ],
+    [
+        '100-continue where nothing is',
+        'POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+        ended(404),
+        { differs: 'node waits for the body' },
+    ],
+    [
+        '100-continue without credentials',
+        'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+        ended(401),
+        { differs: 'node waits for the body' },
+    ],
+    [
+        '100-continue where the method is not offered',
+        'PUT /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+        ended(405),
+        { differs: 'node waits for the body' },
+    ],
+);
 
-section('RFC 9112 section 9.3, a reply before the body was read',
-    ['404 for a body of known length', 'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', answered(404)],
-    ['405 for a body of known length', 'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', answered(405)],
-    ['401 for a body of known length', 'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello', answered(401)],
-    ['401 for a body that looks like a request', `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: ${get('').length}\r\n\r\n${get('')}`, answered(401)],
-    ['401 for a wrong token', 'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer none\r\nContent-Length: 5\r\n\r\nhello', answered(401)],
-    ['404 for chunks, after which it is closed', `POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`, ended(404)],
-    ['405 for chunks, after which it is closed', `PUT /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`, ended(405)],
-    ['401 for chunks, after which it is closed', `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`, ended(401)],
-    ['404 for a Content-Length that is none: it is refused first', 'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\nhello', bad],
-    ['401 for a body that is too long: it is refused first', 'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\nhello', refused(413)]);
+section(
+    'RFC 9112 section 9.3, a reply before the body was read',
+    [
+        '404 for a body of known length',
+        'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        answered(404),
+    ],
+    [
+        '405 for a body of known length',
+        'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        answered(405),
+    ],
+    [
+        '401 for a body of known length',
+        'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+        answered(401),
+    ],
+    [
+        '401 for a body that looks like a request',
+        `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: ${get('').length}\r\n\r\n${get('')}`,
+        answered(401),
+    ],
+    [
+        '401 for a wrong token',
+        'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer none\r\nContent-Length: 5\r\n\r\nhello',
+        answered(401),
+    ],
+    [
+        '404 for chunks, after which it is closed',
+        `POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+        ended(404),
+    ],
+    [
+        '405 for chunks, after which it is closed',
+        `PUT /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+        ended(405),
+    ],
+    [
+        '401 for chunks, after which it is closed',
+        `PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+        ended(401),
+    ],
+    [
+        '404 for a Content-Length that is none: it is refused first',
+        'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\nhello',
+        bad,
+    ],
+    [
+        '401 for a body that is too long: it is refused first',
+        'PUT /api/sys/users HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\nhello',
+        refused(413),
+    ],
+);
 
 // A head of so many bytes, of one long header or of many short ones.
 const HEAD = 16384;
 const longHead = (size) => get(`X: ${'a'.repeat(size - get('X: \r\n').length)}\r\n`);
 const shortLines = (size) => {
-    const room = size - get('').length, count = Math.floor(room / 6) - 1;
+    const room = size - get('').length,
+        count = Math.floor(room / 6) - 1;
     return get('a: b\r\n'.repeat(count) + `a: ${'b'.repeat(room - 6 * count - 5)}\r\n`);
 };
 const longTarget = (size) => target(`/healthz?${'a'.repeat(size - target('/healthz?').length)}`);
 
-section('RFC 9112 section 3, RFC 9110 section 15.5.15 and RFC 6585 section 5, long heads',
+section(
+    'RFC 9112 section 3, RFC 9110 section 15.5.15 and RFC 6585 section 5, long heads',
     ['a long header, to the byte', longHead(HEAD), ok],
     ['a long header, a byte more', longHead(HEAD + 1), refused(431)],
     ['many headers, to the byte', shortLines(HEAD), ok],
@@ -781,9 +1289,26 @@ section('RFC 9112 section 3, RFC 9110 section 15.5.15 and RFC 6585 section 5, lo
     ['an empty line before a head, to the byte in all', `\r\n${longHead(HEAD - 2)}`, ok],
     ['an empty line before a head, a byte more in all', `\r\n${longHead(HEAD - 1)}`, refused(431)],
     ['empty lines without end', '\r\n'.repeat(10000), refused([400, 414, 431])],
-    ['a body after a long head', post(`X: ${'a'.repeat(16000)}\r\nContent-Length: 15\r\n`, hello), saw()],
+    [
+        'a body after a long head',
+        post(`X: ${'a'.repeat(16000)}\r\nContent-Length: 15\r\n`, hello),
+        saw(),
+    ],
     ['two long heads, one after the other', longHead(HEAD) + longHead(HEAD), answered(200, 200)],
     ['2,000 headers', from(`${'a: b\r\n'.repeat(1999)}a: b`), ok],
-    ['300 cookies', from(`Cookie: ${Array.from({ length: 300 }, (_, i) => `name${i}=${'v'.repeat(30)}`).join('; ')}`), ok],
-    ['250 parameters', target(`/healthz?${Array.from({ length: 250 }, (_, i) => `name${i}=${'v'.repeat(40)}`).join('&')}`), ok],
-    ['1,000 parameters without a value', target(`/healthz?${'a&'.repeat(1000)}`), ok]);
+    [
+        '300 cookies',
+        from(
+            `Cookie: ${Array.from({ length: 300 }, (_, i) => `name${i}=${'v'.repeat(30)}`).join('; ')}`,
+        ),
+        ok,
+    ],
+    [
+        '250 parameters',
+        target(
+            `/healthz?${Array.from({ length: 250 }, (_, i) => `name${i}=${'v'.repeat(40)}`).join('&')}`,
+        ),
+        ok,
+    ],
+    ['1,000 parameters without a value', target(`/healthz?${'a&'.repeat(1000)}`), ok],
+);

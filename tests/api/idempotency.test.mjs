@@ -11,14 +11,29 @@ import { required, userBody } from '../lib/users.mjs';
 const server = await Server.start();
 const token = await server.admin();
 let made = 0;
-const person = (more) => userBody({ FullName: 'Repeated', Email: `repeated.${++made}@example.com`, NewPassword: 'correct horse battery', ...more });
-const post = (body, key, options = {}) => server.call('POST', '/api/sys/users', { token, body, headers: { 'Idempotency-Key': key }, ...options });
+const person = (more) =>
+    userBody({
+        FullName: 'Repeated',
+        Email: `repeated.${++made}@example.com`,
+        NewPassword: 'correct horse battery',
+        ...more,
+    });
+const post = (body, key, options = {}) =>
+    server.call('POST', '/api/sys/users', {
+        token,
+        body,
+        headers: { 'Idempotency-Key': key },
+        ...options,
+    });
 
 test('the same key and body get the first answer again, and one record is made', async () => {
     const body = person();
     const first = await post(body, 'key-1');
     assert.equal(first.status, 200, first.text);
-    await server.call('PATCH', `/api/sys/users/${first.json.Value.Id}`, { token, body: { FullName: 'Changed Since' } });
+    await server.call('PATCH', `/api/sys/users/${first.json.Value.Id}`, {
+        token,
+        body: { FullName: 'Changed Since' },
+    });
     const again = await post(body, 'key-1');
     assert.equal(again.text, first.text);
     assert.equal(again.headers.get('etag'), first.headers.get('etag'));
@@ -43,8 +58,16 @@ test('another body is 422; another caller or resource has keys of its own; what 
     assert.equal((await post(person(), 'key-4')).status, 200);
     assertInvalid(await post(person(), 'k'.repeat(256)), 'Idempotency-Key', /at most 255/);
     assert.equal((await post(person(), 'k'.repeat(255))).status, 200);
-    for (const [path, made] of [['businesses', { Name: 'Keyed' }], ['languages', { BusinessId: businessId, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }]]) {
-        const create = () => server.call('POST', `/api/sys/${path}`, { token, body: made, headers: { 'Idempotency-Key': 'key-3' } });
+    for (const [path, made] of [
+        ['businesses', { Name: 'Keyed' }],
+        ['languages', { BusinessId: businessId, Name: 'Keyed', Culture: 'fr', DisplayOrder: 1 }],
+    ]) {
+        const create = () =>
+            server.call('POST', `/api/sys/${path}`, {
+                token,
+                body: made,
+                headers: { 'Idempotency-Key': 'key-3' },
+            });
         const first = await create();
         assert.equal(first.status, 200, `${path}: ${first.text}`);
         assert.equal((await create()).text, first.text);
@@ -52,25 +75,39 @@ test('another body is 422; another caller or resource has keys of its own; what 
 });
 
 test('PUT and PATCH are done each time, whatever their key', async () => {
-    const headers = { 'Idempotency-Key': 'key-8' }, change = (method, path, body) => server.call(method, `/api/sys/users${path}`, { token, body, headers });
+    const headers = { 'Idempotency-Key': 'key-8' },
+        change = (method, path, body) =>
+            server.call(method, `/api/sys/users${path}`, { token, body, headers });
     const body = required(await server.get(userId));
     for (const FullName of ['Once', 'Twice', 'Once'])
-        for (const [method, path, sent] of [['PATCH', `/${userId}`, { FullName }], ['PUT', '', { ...body, FullName: `${FullName} More` }]]) {
+        for (const [method, path, sent] of [
+            ['PATCH', `/${userId}`, { FullName }],
+            ['PUT', '', { ...body, FullName: `${FullName} More` }],
+        ]) {
             assert.equal((await change(method, path, sent)).status, 200);
             assert.equal((await server.get(userId)).FullName, sent.FullName, method);
         }
 });
 
 test('the first answer again names who the caller was then', async () => {
-    const caller = await post(person({ Email: 'renamed@example.com', IsAdmin: true, Active: true }), 'key-6');
+    const caller = await post(
+        person({ Email: 'renamed@example.com', IsAdmin: true, Active: true }),
+        'key-6',
+    );
     const bearer = await server.token('renamed@example.com', 'correct horse battery');
     const body = person();
     const first = await post(body, 'key-7', { token: bearer });
     assert.equal(first.json.UpdatedBy, 'renamed@example.com', first.text);
-    const moved = await server.call('PATCH', `/api/sys/users/${caller.json.Value.Id}`, { token: bearer, body: { Email: 'moved@example.com' } });
+    const moved = await server.call('PATCH', `/api/sys/users/${caller.json.Value.Id}`, {
+        token: bearer,
+        body: { Email: 'moved@example.com' },
+    });
     assert.equal(moved.status, 200, moved.text);
     const again = await post(body, 'key-7', { token: bearer });
-    assert.deepEqual([again.status, again.text, again.headers.get('etag')], [200, first.text, first.headers.get('etag')]);
+    assert.deepEqual(
+        [again.status, again.text, again.headers.get('etag')],
+        [200, first.text, first.headers.get('etag')],
+    );
 });
 
 test('a key is remembered over a restart, and neither the body nor a password is stored with it', async () => {

@@ -12,7 +12,10 @@ const nexudus = await Server.start(['--compatibility', 'nexudus', '--rate-limits
 await Promise.all([roster, nexudus].map(addNeighbours));
 
 test('a lacking role is 401 with an empty body (default: 403 with the envelope)', async () => {
-    const ask = async (server) => server.call('GET', `/api/sys/users/${userId}`, { token: await server.token('lister@example.com') });
+    const ask = async (server) =>
+        server.call('GET', `/api/sys/users/${userId}`, {
+            token: await server.token('lister@example.com'),
+        });
     assertFailure(await ask(roster), 403);
     const reply = await ask(nexudus);
     assert.deepEqual([reply.status, reply.text], [401, '']);
@@ -26,7 +29,10 @@ test('a bad token is 401 with an empty body (default: with the envelope)', async
 });
 
 test('an unknown Id is the JSON string "Not found" (default: the envelope)', async () => {
-    for (const [method, path, body] of [['GET', '/api/sys/users/5'], ['PUT', '/api/sys/users', { Id: 5 }]]) {
+    for (const [method, path, body] of [
+        ['GET', '/api/sys/users/5'],
+        ['PUT', '/api/sys/users', { Id: 5 }],
+    ]) {
         assertFailure(await roster.call(method, path, { token: await roster.admin(), body }), 404);
         const reply = await nexudus.call(method, path, { token: await nexudus.admin(), body });
         assert.deepEqual([reply.status, reply.text], [404, '"Not found"']);
@@ -41,19 +47,38 @@ test('Language 0 is taken (default: refused)', async () => {
 });
 
 test('omitted optional fields are reset, but credentials, collections and SystemId (default: all are kept)', async () => {
-    const full = { PreferredLanguageId: 601, ApplicationId: 701, Active: true, APIAccess: true, LastAccess: '2025-01-15T10:30:00Z',
-        Devices: 'phone', OnNewEmail: true, EmailCallBackGuid: '01234567-89ab-cdef-0123-456789abcdef', Businesses: [businessId],
-        UserRoles: [402], SystemId: 'mine', SupportTeamUserEmail: 'help@example.com', NewPassword: 'quite-good-pass',
-        TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' };
+    const full = {
+        PreferredLanguageId: 601,
+        ApplicationId: 701,
+        Active: true,
+        APIAccess: true,
+        LastAccess: '2025-01-15T10:30:00Z',
+        Devices: 'phone',
+        OnNewEmail: true,
+        EmailCallBackGuid: '01234567-89ab-cdef-0123-456789abcdef',
+        Businesses: [businessId],
+        UserRoles: [402],
+        SystemId: 'mine',
+        SupportTeamUserEmail: 'help@example.com',
+        NewPassword: 'quite-good-pass',
+        TwoFactorSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
+    };
     for (const server of [roster, nexudus]) {
         assert.equal((await server.update(userId, full)).status, 200);
         assert.equal((await server.update(userId, {})).status, 200);
     }
-    const kept = await roster.get(userId), reset = await nexudus.get(userId);
-    for (const field of fieldTable().filter(({ name }) => name in full && name !== 'NewPassword' && name !== 'TwoFactorSecret')) {
+    const kept = await roster.get(userId),
+        reset = await nexudus.get(userId);
+    for (const field of fieldTable().filter(
+        ({ name }) => name in full && name !== 'NewPassword' && name !== 'TwoFactorSecret',
+    )) {
         const sticky = field.flags.includes('STICKY');
         assert.deepEqual(kept[field.name], full[field.name], field.name);
-        assert.deepEqual(reset[field.name], sticky ? full[field.name] : field.type === 'boolean' ? false : null, field.name);
+        assert.deepEqual(
+            reset[field.name],
+            sticky ? full[field.name] : field.type === 'boolean' ? false : null,
+            field.name,
+        );
     }
     assert.equal(reset.TwoFactorEnabled, true);
     await nexudus.update(userId, { TwoFactorSecret: '', Active: true, APIAccess: true });
@@ -69,7 +94,9 @@ test('rate limits hold but for the one of 100 ms, which a client on the same mac
         answers.push((await limited.call('GET', `/api/sys/users/${userId}`, { token })).status);
     assert.ok(answers.length > 120 && answers.length <= 241, `${answers.length}`);
     assert.ok(answers.slice(0, -1).every((status) => status === 200));
-    const { status, json, headers } = await limited.call('GET', `/api/sys/users/${userId}`, { token });
+    const { status, json, headers } = await limited.call('GET', `/api/sys/users/${userId}`, {
+        token,
+    });
     assert.equal(status, 429);
     assert.match(json.Message, new RegExp(`Wait ${headers.get('retry-after')} seconds`));
 });

@@ -11,10 +11,14 @@ import { rows } from './framing.mjs';
 const last = 'GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 const seen = new Map(); // what node's server saw, by the client's port
 const node = createServer({ insecureHTTPParser: false }, async (request, response) => {
-    const one = { method: request.method, target: request.url, headers: request.rawHeaders, body: '' };
+    const one = {
+        method: request.method,
+        target: request.url,
+        headers: request.rawHeaders,
+        body: '',
+    };
     seen.get(request.socket.remotePort).push(one);
-    for await (const part of request.setEncoding('latin1'))
-        one.body += part;
+    for await (const part of request.setEncoding('latin1')) one.body += part;
     response.setHeader('Content-Length', 0).end();
 });
 node.on('clientError', (error, socket) => socket.end()); // what comes after the last request
@@ -26,13 +30,20 @@ const { address: host, port } = node.address();
 
 // The first request of well-formed bytes, read as simply as can be.
 function plainly(bytes) {
-    const text = bytes.replace(/^(\r\n)*/, ''), end = text.indexOf('\r\n\r\n');
-    const [requestLine, ...lines] = text.slice(0, end).split('\r\n'), [method, target] = requestLine.split(' ');
-    const headers = lines.flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).replace(/^[ \t]+|[ \t]+$/g, '')]);
-    const valueOf = (name) => headers[headers.findIndex((header, i) => i % 2 === 0 && header.toLowerCase() === name) + 1];
-    let rest = text.slice(end + 4), body = '';
+    const text = bytes.replace(/^(\r\n)*/, ''),
+        end = text.indexOf('\r\n\r\n');
+    const [requestLine, ...lines] = text.slice(0, end).split('\r\n'),
+        [method, target] = requestLine.split(' ');
+    const headers = lines.flatMap((line) => [
+        line.slice(0, line.indexOf(':')),
+        line.slice(line.indexOf(':') + 1).replace(/^[ \t]+|[ \t]+$/g, ''),
+    ]);
+    const valueOf = (name) =>
+        headers[headers.findIndex((header, i) => i % 2 === 0 && header.toLowerCase() === name) + 1];
+    let rest = text.slice(end + 4),
+        body = '';
     if (headers.some((header, i) => i % 2 === 0 && /^transfer-encoding$/i.test(header)))
-        for (let size; (size = parseInt(rest, 16)) > 0;) {
+        for (let size; (size = parseInt(rest, 16)) > 0; ) {
             const start = rest.indexOf('\r\n') + 2;
             body += rest.slice(start, start + size);
             rest = rest.slice(start + size + 2);
@@ -63,9 +74,11 @@ const outcomes = forEach(understood, 32, async (row) => {
 for (const [i, row] of understood.entries())
     test(`node reads the same: ${row.section}: ${row.name}`, async () => {
         const { requests, error } = (await outcomes)[i];
-        if (error)
-            throw error;
+        if (error) throw error;
         assert.deepEqual(requests[0], plainly(row.bytes));
         if (!row.closes)
-            assert.deepEqual([requests.length, requests.at(-1).target], [row.statuses.length + 1, '/last']);
+            assert.deepEqual(
+                [requests.length, requests.at(-1).target],
+                [row.statuses.length + 1, '/last'],
+            );
     });

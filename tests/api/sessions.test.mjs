@@ -15,20 +15,36 @@ const server = await Server.start();
 const admin = await server.admin();
 const call = (method, path, options) => server.call(method, path, { token: admin, ...options });
 const signIn = async (username, client_id = 'phone', secret = password) => {
-    const { status, json, text } = await server.grant({ grant_type: 'password', username, password: secret, client_id });
+    const { status, json, text } = await server.grant({
+        grant_type: 'password',
+        username,
+        password: secret,
+        client_id,
+    });
     assert.equal(status, 200, text);
     return json;
 };
-const refresh = (refresh_token, more = {}) => server.grant({ grant_type: 'refresh_token', refresh_token, ...more });
+const refresh = (refresh_token, more = {}) =>
+    server.grant({ grant_type: 'refresh_token', refresh_token, ...more });
 const steal = (refresh_token) => refresh(refresh_token, { client_id: 'thief' }); // a spent one: its own client may come twice
-const works = async ({ access_token: token }) => (await call('GET', '/api/auth/me', { token })).status === 200;
-const lives = async (session) => [await works(session), (await refresh(session.refresh_token)).status === 200];
-const basic = (email, secret) => ({ token: undefined, headers: { Authorization: `Basic ${btoa(`${email}:${secret}`)}` } });
+const works = async ({ access_token: token }) =>
+    (await call('GET', '/api/auth/me', { token })).status === 200;
+const lives = async (session) => [
+    await works(session),
+    (await refresh(session.refresh_token)).status === 200,
+];
+const basic = (email, secret) => ({
+    token: undefined,
+    headers: { Authorization: `Basic ${btoa(`${email}:${secret}`)}` },
+});
 
 // A one-time token, for oneself or for somebody else, and the session that it is traded for.
-const own = async (options) => (await call('POST', '/api/sys/users/token/refresh', options)).json.Value;
-const of = async (id, options) => (await call('GET', `/api/sys/users/${id}/token/refresh`, options)).json.Value;
-const exchange = (jwt, more = '') => call('POST', `/api/sys/users/exchange?token=${jwt}${more}`, { token: undefined });
+const own = async (options) =>
+    (await call('POST', '/api/sys/users/token/refresh', options)).json.Value;
+const of = async (id, options) =>
+    (await call('GET', `/api/sys/users/${id}/token/refresh`, options)).json.Value;
+const exchange = (jwt, more = '') =>
+    call('POST', `/api/sys/users/exchange?token=${jwt}${more}`, { token: undefined });
 const trade = async (jwt, more) => {
     const { status, json, text } = await exchange(jwt, more);
     assert.equal(status, 200, text);
@@ -38,57 +54,92 @@ const trade = async (jwt, more) => {
 let count = 0;
 async function person(more = {}) {
     const email = `session${++count}@example.com`;
-    const { status, json, text } = await call('POST', '/api/sys/users', { body: userBody({ FullName: 'Of A Session', Email: email, Active: true, APIAccess: true, NewPassword: password, ...more }) });
+    const { status, json, text } = await call('POST', '/api/sys/users', {
+        body: userBody({
+            FullName: 'Of A Session',
+            Email: email,
+            Active: true,
+            APIAccess: true,
+            NewPassword: password,
+            ...more,
+        }),
+    });
     assert.equal(status, 200, text);
     return { id: json.Value.Id, email };
 }
-const tokensOf = async ({ id }) => (await call('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${id}`)).json.Records;
+const tokensOf = async ({ id }) =>
+    (await call('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${id}`)).json.Records;
 
 // How a family ends, given its first session; `later` is one that came of it by a refresh.
 const ends = {
-    'its refresh token being used twice': async ({ first }) => assert.equal((await steal(first.refresh_token)).status, 400),
+    'its refresh token being used twice': async ({ first }) =>
+        assert.equal((await steal(first.refresh_token)).status, 400),
     'its refresh token being deleted': async ({ id }) => {
         const [{ Id }] = (await tokensOf({ id })).filter(({ ClientId }) => ClientId === 'phone');
         assert.equal((await call('DELETE', `/api/sys/refreshtokens/${Id}`)).status, 200);
     },
-    'revoke-tokens': async ({ id }) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'revoke-tokens', Ids: [id] } }),
-    'a new password': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { NewPassword: 'correct horse battery' } }),
-    'deactivation': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { Active: false } }),
-    'demotion': async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { IsAdmin: false } }),
-    'deletion': async ({ id }) => call('DELETE', `/api/sys/users/${id}`),
+    'revoke-tokens': async ({ id }) =>
+        call('POST', '/api/sys/users/runcommand', { body: { Key: 'revoke-tokens', Ids: [id] } }),
+    'a new password': async ({ id }) =>
+        call('PATCH', `/api/sys/users/${id}`, { body: { NewPassword: 'correct horse battery' } }),
+    deactivation: async ({ id }) =>
+        call('PATCH', `/api/sys/users/${id}`, { body: { Active: false } }),
+    demotion: async ({ id }) => call('PATCH', `/api/sys/users/${id}`, { body: { IsAdmin: false } }),
+    deletion: async ({ id }) => call('DELETE', `/api/sys/users/${id}`),
 };
 
 for (const [name, end] of Object.entries(ends)) {
     test(`${name} ends all that came of the sign-in, and nothing else`, async () => {
-        const maker = await person({ IsAdmin: true }), member = await person(), further = await person({ IsAdmin: true }), last = await person();
-        const first = await signIn(maker.email), later = (await refresh(first.refresh_token)).json;
+        const maker = await person({ IsAdmin: true }),
+            member = await person(),
+            further = await person({ IsAdmin: true }),
+            last = await person();
+        const first = await signIn(maker.email),
+            later = (await refresh(first.refresh_token)).json;
         const made = {
             own: await trade(await own({ token: later.access_token })),
             'own, by the token before': await trade(await own({ token: first.access_token })),
             'of another': await trade(await of(member.id, { token: later.access_token })),
         };
         made['own, of the derived one'] = await trade(await own({ token: made.own.access_token }));
-        made['of another administrator'] = await trade(await of(further.id, { token: first.access_token }));
-        made['of another by another'] = await trade(await of(last.id, { token: made['of another administrator'].access_token }));
-        const waiting = [await own({ token: later.access_token }), await of(member.id, { token: later.access_token })];
-        const others = [await signIn(member.email), await signIn(further.email), await signIn(last.email), await trade(await of(last.id))];
+        made['of another administrator'] = await trade(
+            await of(further.id, { token: first.access_token }),
+        );
+        made['of another by another'] = await trade(
+            await of(last.id, { token: made['of another administrator'].access_token }),
+        );
+        const waiting = [
+            await own({ token: later.access_token }),
+            await of(member.id, { token: later.access_token }),
+        ];
+        const others = [
+            await signIn(member.email),
+            await signIn(further.email),
+            await signIn(last.email),
+            await trade(await of(last.id)),
+        ];
         for (const [what, session] of Object.entries({ first, later, ...made }))
             assert.ok(await works(session), `before: ${what}`);
         await end({ id: maker.id, first });
         for (const [what, session] of Object.entries({ later, ...made }))
             assert.deepEqual(await lives(session), [false, false], what);
         assert.equal(await works(first), false);
-        for (const jwt of waiting)
-            assertFailure(await exchange(jwt), 401);
+        for (const jwt of waiting) assertFailure(await exchange(jwt), 401);
         for (const session of others.slice(0, 3))
-            assert.deepEqual(await lives(session), [true, true], 'who signed in on their own stays');
+            assert.deepEqual(
+                await lives(session),
+                [true, true],
+                'who signed in on their own stays',
+            );
         assert.ok(await works(others[3]), 'so does what somebody else made');
     });
 }
 
 test('one-time tokens and sessions that a session made end with it', async () => {
-    const maker = await person({ IsAdmin: true }), member = await person();
-    const session = await signIn(maker.email), given = await trade(await of(member.id, { token: session.access_token }));
+    const maker = await person({ IsAdmin: true }),
+        member = await person();
+    const session = await signIn(maker.email),
+        given = await trade(await of(member.id, { token: session.access_token }));
     const next = (await refresh(given.refresh_token)).json;
     assertFailure(await call('GET', '/api/sys/users/1', { token: next.access_token }), 403);
     assert.equal((await steal(given.refresh_token)).status, 400, 'used twice');
@@ -97,7 +148,9 @@ test('one-time tokens and sessions that a session made end with it', async () =>
 });
 
 test('a second sign-in is a family of its own', async () => {
-    const { email } = await person(), first = await signIn(email, 'phone'), other = await signIn(email, 'laptop');
+    const { email } = await person(),
+        first = await signIn(email, 'phone'),
+        other = await signIn(email, 'laptop');
     await refresh(first.refresh_token);
     await steal(first.refresh_token);
     assert.equal(await works(first), false);
@@ -105,25 +158,42 @@ test('a second sign-in is a family of its own', async () => {
 });
 
 test('deleting a refresh token ends what its client still has of earlier sign-ins', async () => {
-    const { id, email } = await person(), before = await signIn(email), now = await signIn(email), other = await signIn(email, 'laptop');
+    const { id, email } = await person(),
+        before = await signIn(email),
+        now = await signIn(email),
+        other = await signIn(email, 'laptop');
     await ends['its refresh token being deleted']({ id });
-    assert.deepEqual([await works(before), await works(now), await works(other)], [false, false, true]);
+    assert.deepEqual(
+        [await works(before), await works(now), await works(other)],
+        [false, false, true],
+    );
 });
 
 test('tokens made with Basic end with the password', async () => {
-    const maker = await person({ IsAdmin: true }), member = await person(), by = basic(maker.email, password);
+    const maker = await person({ IsAdmin: true }),
+        member = await person(),
+        by = basic(maker.email, password);
     const made = [await trade(await own(by)), await trade(await of(member.id, by))];
-    const waiting = await of(member.id, by), other = await signIn(member.email);
+    const waiting = await of(member.id, by),
+        other = await signIn(member.email);
     assert.deepEqual(await Promise.all(made.map(works)), [true, true]);
-    await call('PATCH', `/api/sys/users/${maker.id}`, { body: { NewPassword: 'correct horse battery' } });
-    for (const session of made)
-        assert.deepEqual(await lives(session), [false, false]);
+    await call('PATCH', `/api/sys/users/${maker.id}`, {
+        body: { NewPassword: 'correct horse battery' },
+    });
+    for (const session of made) assert.deepEqual(await lives(session), [false, false]);
     assertFailure(await exchange(waiting), 401);
     assert.deepEqual(await lives(other), [true, true]);
 });
 
 test('validForInMinutes bounds all that comes of an exchange', async () => {
-    const { email } = await person(), jwt = async () => (await call('POST', '/api/sys/users/token', { token: undefined, body: { email, password } })).json.Value;
+    const { email } = await person(),
+        jwt = async () =>
+            (
+                await call('POST', '/api/sys/users/token', {
+                    token: undefined,
+                    body: { email, password },
+                })
+            ).json.Value;
     const bounded = await trade(await jwt(), '&validForInMinutes=10');
     assert.ok(bounded.expires_in <= 600 && bounded.expires_in > 0, `${bounded.expires_in}`);
     const next = (await refresh(bounded.refresh_token)).json;
@@ -137,10 +207,14 @@ test('validForInMinutes bounds all that comes of an exchange', async () => {
 });
 
 test('tokens that a token made end when it does', async () => {
-    const { id, email } = await person({ IsAdmin: true }), session = await signIn(email);
+    const { id, email } = await person({ IsAdmin: true }),
+        session = await signIn(email);
     const short = await trade(await own({ token: session.access_token }), '&validForInMinutes=5');
     const exp = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url')).exp;
-    for (const jwt of [await own({ token: short.access_token }), await of(staff.reader, { token: short.access_token })]) {
+    for (const jwt of [
+        await own({ token: short.access_token }),
+        await of(staff.reader, { token: short.access_token }),
+    ]) {
         assertEndsWithin(1000 * exp(jwt), 300000, 'no 30 minutes');
         const made = await trade(jwt, '&validForInMinutes=10080');
         assert.ok(made.expires_in <= 300, `${made.expires_in}`);
@@ -152,33 +226,61 @@ test('tokens that a token made end when it does', async () => {
 });
 
 test('only a one-time token is traded at exchange: 401 to refresh, access and reset tokens', async () => {
-    const { id, email } = await person(), session = await signIn(email);
+    const { id, email } = await person(),
+        session = await signIn(email);
     for (const token of [session.refresh_token, session.access_token])
         assertFailure(await exchange(token), 401);
     assert.deepEqual(await lives(session), [true, true], 'nothing came of it');
     await call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } });
-    const reset = (await server.grant({ grant_type: 'password', username: email, password })).json.error_description;
+    const reset = (await server.grant({ grant_type: 'password', username: email, password })).json
+        .error_description;
     assertFailure(await exchange(reset), 401);
-    assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token: reset, NewPassword: 'correct horse battery' } })).status, 200);
+    assert.equal(
+        (
+            await call('POST', '/api/auth/resetpassword', {
+                token: undefined,
+                body: { Token: reset, NewPassword: 'correct horse battery' },
+            })
+        ).status,
+        200,
+    );
 });
 
 test('only a refresh token refreshes: invalid_grant to access, one-time and reset tokens', async () => {
-    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
-    const refuse = async (token) => assert.equal((await refresh(token)).json.error, 'invalid_grant');
-    for (const token of [session.access_token, jwt])
-        await refuse(token);
+    const { id, email } = await person(),
+        session = await signIn(email),
+        jwt = await own({ token: session.access_token });
+    const refuse = async (token) =>
+        assert.equal((await refresh(token)).json.error, 'invalid_grant');
+    for (const token of [session.access_token, jwt]) await refuse(token);
     assert.ok(await works(await trade(jwt)), 'nothing came of it');
     assert.deepEqual(await lives(session), [true, true]);
     await call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } });
-    const Token = (await server.grant({ grant_type: 'password', username: email, password })).json.error_description;
+    const Token = (await server.grant({ grant_type: 'password', username: email, password })).json
+        .error_description;
     await refuse(Token);
-    assert.equal((await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token, NewPassword: 'correct horse battery' } })).status, 200);
+    assert.equal(
+        (
+            await call('POST', '/api/auth/resetpassword', {
+                token: undefined,
+                body: { Token, NewPassword: 'correct horse battery' },
+            })
+        ).status,
+        200,
+    );
 });
 
 test('a user with a due password reset gets nothing by a refresh or an exchange', async () => {
-    for (const demand of [(id) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'require-password-reset', Ids: [id] } }),
-        (id) => call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } })]) {
-        const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+    for (const demand of [
+        (id) =>
+            call('POST', '/api/sys/users/runcommand', {
+                body: { Key: 'require-password-reset', Ids: [id] },
+            }),
+        (id) => call('PATCH', `/api/sys/users/${id}`, { body: { MustResetPassword: true } }),
+    ]) {
+        const { id, email } = await person(),
+            session = await signIn(email),
+            jwt = await own({ token: session.access_token });
         assert.equal((await demand(id)).status, 200);
         const reply = await refresh(session.refresh_token);
         assert.deepEqual([reply.status, reply.json.error], [400, 'invalid_grant']);
@@ -188,12 +290,18 @@ test('a user with a due password reset gets nothing by a refresh or an exchange'
 });
 
 test('a user who lost APIAccess gets nothing by a one-time or refresh token', async () => {
-    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
+    const { id, email } = await person(),
+        session = await signIn(email),
+        jwt = await own({ token: session.access_token });
     const allow = (APIAccess) => call('PATCH', `/api/sys/users/${id}`, { body: { APIAccess } });
     await allow(false);
     assertFailure(await exchange(jwt), 401);
     assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant');
-    assert.deepEqual((await tokensOf({ id })).map(({ ClientId }) => ClientId), ['phone'], 'nothing came of it');
+    assert.deepEqual(
+        (await tokensOf({ id })).map(({ ClientId }) => ClientId),
+        ['phone'],
+        'nothing came of it',
+    );
     await allow(true);
     assert.ok(await works(await trade(jwt)), 'neither was used up');
     assert.deepEqual(await lives(session), [true, true]);
@@ -201,11 +309,18 @@ test('a user who lost APIAccess gets nothing by a one-time or refresh token', as
 
 // Rows of a version that ended no tokens when it asked for a new password, or did not ask any more.
 test('a demand for a new password by an older version, which left tokens, refuses refresh and exchange; without a demand no reset token is valid', async () => {
-    const { id, email } = await person(), session = await signIn(email), jwt = await own({ token: session.access_token });
-    const other = await person({ MustResetPassword: true }), file = join(server.folder, 'data', 'roster.db');
-    const Token = (await server.grant({ grant_type: 'password', username: other.email, password })).json.error_description;
+    const { id, email } = await person(),
+        session = await signIn(email),
+        jwt = await own({ token: session.access_token });
+    const other = await person({ MustResetPassword: true }),
+        file = join(server.folder, 'data', 'roster.db');
+    const Token = (await server.grant({ grant_type: 'password', username: other.email, password }))
+        .json.error_description;
     const set = (of, MustResetPassword) => {
-        const Members = JSON.stringify({ ...storedUsers(file, `Id = ${of}`).get(of), MustResetPassword });
+        const Members = JSON.stringify({
+            ...storedUsers(file, `Id = ${of}`).get(of),
+            MustResetPassword,
+        });
         execFileSync('sqlite3', [file, `UPDATE users SET Members = '${Members}' WHERE Id = ${of}`]);
     };
     await server.stop();
@@ -214,7 +329,14 @@ test('a demand for a new password by an older version, which left tokens, refuse
     await server.spawn();
     assertFailure(await exchange(jwt), 401);
     assert.equal((await refresh(session.refresh_token)).json.error, 'invalid_grant');
-    assertInvalid(await call('POST', '/api/auth/resetpassword', { token: undefined, body: { Token, NewPassword: 'correct horse battery' } }), 'Token', /not a valid reset token/);
+    assertInvalid(
+        await call('POST', '/api/auth/resetpassword', {
+            token: undefined,
+            body: { Token, NewPassword: 'correct horse battery' },
+        }),
+        'Token',
+        /not a valid reset token/,
+    );
 });
 
 test('the administrator who did all this is signed in', async () => {

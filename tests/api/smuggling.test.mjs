@@ -27,11 +27,19 @@ const cut = (bytes, places) => places.map((place, i) => bytes.slice(i ? places[i
 // Byte by byte, or what is long in 1,000 pieces of the same size.
 function evenly(bytes) {
     const size = Math.ceil(bytes.length / 1000);
-    return cut(bytes, Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => Math.min((i + 1) * size, bytes.length)));
+    return cut(
+        bytes,
+        Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+            Math.min((i + 1) * size, bytes.length),
+        ),
+    );
 }
 function randomly(bytes, below) {
     const places = Array.from({ length: 1 + below(8) }, () => 1 + below(bytes.length - 1));
-    return cut(bytes, [...new Set([...places, bytes.length])].sort((a, b) => a - b));
+    return cut(
+        bytes,
+        [...new Set([...places, bytes.length])].sort((a, b) => a - b),
+    );
 }
 
 async function converse({ methods }, pieces) {
@@ -42,13 +50,23 @@ async function converse({ methods }, pieces) {
 
 const matches = (status, wanted) => [wanted].flat().includes(status);
 function judge(row, replies) {
-    const finals = replies.filter(({ status }) => !(row.expects && status === 100)), own = finals.slice(0, row.statuses.length);
+    const finals = replies.filter(({ status }) => !(row.expects && status === 100)),
+        own = finals.slice(0, row.statuses.length);
     const wanted = row.closes ? row.statuses : [...row.statuses, 200];
     const told = `${JSON.stringify(statuses(finals))} where ${JSON.stringify(wanted)} is right: ${JSON.stringify(replies.map(({ body }) => body.slice(0, 200)))}`;
-    assert.ok(finals.length === wanted.length && finals.every(({ status }, i) => matches(status, wanted[i])), told);
-    if (row.refuses)
-        assertRefusal(own.at(-1), own.at(-1).status);
-    own.forEach(({ headers }, i) => assert.equal(headers.connection === 'close', row.closes && i === own.length - 1, `Connection: ${headers.connection} in reply ${i + 1}`));
+    assert.ok(
+        finals.length === wanted.length &&
+            finals.every(({ status }, i) => matches(status, wanted[i])),
+        told,
+    );
+    if (row.refuses) assertRefusal(own.at(-1), own.at(-1).status);
+    own.forEach(({ headers }, i) =>
+        assert.equal(
+            headers.connection === 'close',
+            row.closes && i === own.length - 1,
+            `Connection: ${headers.connection} in reply ${i + 1}`,
+        ),
+    );
     if (row.key !== undefined)
         assert.equal(JSON.parse(own[0].body).Errors[0].AttemptedValue, row.key);
     assert.equal(own[0].headers['access-control-allow-origin'], row.allows);
@@ -56,7 +74,11 @@ function judge(row, replies) {
     return statuses(finals);
 }
 
-const waysOf = (bytes, below) => [['at once', [bytes]], ['byte by byte', evenly(bytes)], ['in random pieces', randomly(bytes, below)]];
+const waysOf = (bytes, below) => [
+    ['at once', [bytes]],
+    ['byte by byte', evenly(bytes)],
+    ['in random pieces', randomly(bytes, below)],
+];
 
 // The replies to each row, for each way of sending it, or the error, which the row's own test
 // reports.
@@ -67,25 +89,32 @@ async function run() {
         assert.equal((await client.reply()).status, 400);
         client.close();
     });
-    return forEach(rows, 32, (row, i) => forEach(waysOf(row.bytes + second, chance(seed + i)), 3, async ([way, pieces]) => {
-        const told = way === 'in random pieces' ? `${way}, SEED=${seed}: ${pieces.map((piece) => piece.length)}` : way;
-        try {
-            return { told, replies: await converse(row, pieces) };
-        } catch (error) {
-            return { told, error };
-        }
-    }));
+    return forEach(rows, 32, (row, i) =>
+        forEach(waysOf(row.bytes + second, chance(seed + i)), 3, async ([way, pieces]) => {
+            const told =
+                way === 'in random pieces'
+                    ? `${way}, SEED=${seed}: ${pieces.map((piece) => piece.length)}`
+                    : way;
+            try {
+                return { told, replies: await converse(row, pieces) };
+            } catch (error) {
+                return { told, error };
+            }
+        }),
+    );
 }
 const outcomes = run();
 
-const promise = ({ refuses, closes }) => (refuses ? 'refused, and what follows is nobody\'s request' : `understood, and ${closes ? 'closed after it' : 'the next request too'}`);
+const promise = ({ refuses, closes }) =>
+    refuses
+        ? "refused, and what follows is nobody's request"
+        : `understood, and ${closes ? 'closed after it' : 'the next request too'}`;
 for (const [i, row] of rows.entries())
     test(`${row.section}: ${row.name}: ${promise(row)}, in whatever pieces it comes`, async () => {
         const seen = new Set();
         for (const { told, replies, error } of (await outcomes)[i])
             try {
-                if (error)
-                    throw error;
+                if (error) throw error;
                 seen.add(String(judge(row, replies)));
             } catch (failure) {
                 failure.message = `${told}: ${failure.message}`;

@@ -13,7 +13,8 @@ import { until } from '../lib/wait.mjs';
 const server = await Server.start(['--idle-timeout', '2']);
 const token = await server.admin();
 const bearer = `Authorization: Bearer ${token}`;
-const head = (method, path, ...lines) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
+const head = (method, path, ...lines) =>
+    [`${method} ${path} HTTP/1.1`, 'Host: x', ...lines, '', ''].join('\r\n');
 const command = (...lines) => head('POST', '/api/sys/users/runcommand', bearer, ...lines);
 const alive = head('GET', '/healthz');
 
@@ -22,7 +23,8 @@ const alive = head('GET', '/healthz');
 async function waitFor(bytes, trickle) {
     const client = await Client.connect(server);
     await client.write(bytes);
-    const timer = trickle && setInterval(() => client.isOver || client.write(trickle).catch(() => {}), 200);
+    const timer =
+        trickle && setInterval(() => client.isOver || client.write(trickle).catch(() => {}), 200);
     try {
         return await client.rest();
     } finally {
@@ -41,33 +43,60 @@ const late = {
     'a head that trickles in lines': ['GET /healthz HTTP/1.1\r\n', 'X: y\r\n', 408],
     'a body of which nothing comes': [command('Content-Length: 15'), , 408],
     'a body of which half comes': [`${command('Content-Length: 15')}{"Key"`, , 408],
-    'a body of which all but a byte comes, of HTTP/1.0': [`${command('Content-Length: 15')}{"Key":"hello"`.replace('HTTP/1.1', 'HTTP/1.0'), , 408],
+    'a body of which all but a byte comes, of HTTP/1.0': [
+        `${command('Content-Length: 15')}{"Key":"hello"`.replace('HTTP/1.1', 'HTTP/1.0'),
+        ,
+        408,
+    ],
     'a body of a GET of which nothing comes': [head('GET', '/healthz', 'Content-Length: 5'), , 408],
     'a body that trickles': [`${command('Content-Length: 1000')}{`, ' ', 408],
     'no chunk': [command('Transfer-Encoding: chunked'), , 408],
     'half a chunk size': [`${command('Transfer-Encoding: chunked')}f`, , 408],
     'half a chunk': [`${command('Transfer-Encoding: chunked')}f\r\n{"Key"`, , 408],
     'no last chunk': [`${command('Transfer-Encoding: chunked')}f\r\n{"Key":"hello"}\r\n`, , 408],
-    'half a trailer': [`${command('Transfer-Encoding: chunked')}f\r\n{"Key":"hello"}\r\n0\r\nX: a`, , 408],
+    'half a trailer': [
+        `${command('Transfer-Encoding: chunked')}f\r\n{"Key":"hello"}\r\n0\r\nX: a`,
+        ,
+        408,
+    ],
     'chunks that trickle': [command('Transfer-Encoding: chunked'), '1\r\n \r\n', 408],
     'a chunk extension that trickles': [`${command('Transfer-Encoding: chunked')}f;`, 'x', 408],
-    'a body that was waited for': [command('Expect: 100-continue', 'Content-Length: 15'), , 100, 408],
+    'a body that was waited for': [
+        command('Expect: 100-continue', 'Content-Length: 15'),
+        ,
+        100,
+        408,
+    ],
     'a body after a whole request': [alive + command('Content-Length: 15'), , 200, 408],
 };
 const silent = {
-    'from the start': ['', , ],
+    'from the start': ['', ,],
     'after a request': [alive, , 200],
     'after a body': [`${command('Content-Length: 1')}{`, , 400],
     'after many requests': [alive.repeat(50), , ...Array(50).fill(200)],
-    'after HTTP/1.0 with keep-alive': ['GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', , 200],
-    'in place of a body that was answered before it came': [head('PUT', '/api/sys/users', 'Content-Length: 15'), , 401],
+    'after HTTP/1.0 with keep-alive': [
+        'GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+        ,
+        200,
+    ],
+    'in place of a body that was answered before it came': [
+        head('PUT', '/api/sys/users', 'Content-Length: 15'),
+        ,
+        401,
+    ],
 };
-const outcomes = Object.fromEntries([...Object.entries(late), ...Object.entries(silent)].map(([name, [bytes, trickle]]) =>
-    [name, waitFor(bytes, trickle).then((replies) => ({ replies }), (error) => ({ error }))]));
+const outcomes = Object.fromEntries(
+    [...Object.entries(late), ...Object.entries(silent)].map(([name, [bytes, trickle]]) => [
+        name,
+        waitFor(bytes, trickle).then(
+            (replies) => ({ replies }),
+            (error) => ({ error }),
+        ),
+    ]),
+);
 async function outcomeOf(name) {
     const { replies, error } = await outcomes[name];
-    if (error)
-        throw error;
+    if (error) throw error;
     return replies;
 }
 
@@ -85,7 +114,9 @@ for (const [name, [, , ...expected]] of Object.entries(silent))
 
 test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
     const own = await Server.start(['--idle-timeout', '2']);
-    const clients = await Promise.all(Array.from({ length: 10 }, () => Client.connect(own, { isPaused: true })));
+    const clients = await Promise.all(
+        Array.from({ length: 10 }, () => Client.connect(own, { isPaused: true })),
+    );
     for (const client of clients) {
         client.socket.on('error', () => {}); // a reset may end it
         client.write(head('GET', '/api/openapi.json').repeat(200)).catch(() => {}); // more than sockets hold
@@ -96,13 +127,27 @@ test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
 });
 
 test('a client that waits for its reply has no time-out', async () => {
-    const pictures = createServer((request, response) => setTimeout(() => response.writeHead(404).end(), 5000)).listen(0, '127.0.0.1');
+    const pictures = createServer((request, response) =>
+        setTimeout(() => response.writeHead(404).end(), 5000),
+    ).listen(0, '127.0.0.1');
     await once(pictures, 'listening');
     const host = `127.0.0.1:${pictures.address().port}`;
     const own = await Server.start(['--idle-timeout', '2', '--avatar-hosts', host]);
-    const body = JSON.stringify({ ...required(await own.get(userId)), NewAvatarUrl: `http://${host}/` });
+    const body = JSON.stringify({
+        ...required(await own.get(userId)),
+        NewAvatarUrl: `http://${host}/`,
+    });
     const client = await Client.connect(own);
-    await client.write(head('PUT', '/api/sys/users', `Authorization: Bearer ${await own.admin()}`, `Content-Length: ${body.length}`) + body + head('GET', '/healthz', 'Connection: close'));
+    await client.write(
+        head(
+            'PUT',
+            '/api/sys/users',
+            `Authorization: Bearer ${await own.admin()}`,
+            `Content-Length: ${body.length}`,
+        ) +
+            body +
+            head('GET', '/healthz', 'Connection: close'),
+    );
     const replies = await client.rest();
     assert.deepEqual(statuses(replies), [400, 200]);
     assert.equal(JSON.parse(replies[0].body).Errors[0].PropertyName, 'NewAvatarUrl');

@@ -25,7 +25,8 @@ export class Chance {
     // How long until a kill: mostly soon, else past one checkpoint or two, which come every 200 ms
     // with --checkpoint-after 1.
     async untilKill() {
-        const isLong = this.next() < 0.25, ms = isLong ? 180 + this.next() * 400 : 10 + this.next() * 150;
+        const isLong = this.next() < 0.25,
+            ms = isLong ? 180 + this.next() * 400 : 10 + this.next() * 150;
         await sleep(ms);
         return isLong;
     }

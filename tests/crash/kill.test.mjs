@@ -14,7 +14,9 @@ const clients = 16;
 const server = await Server.start(['--demo', '--checkpoint-after', '1']);
 const token = await server.admin();
 const ids = memberIds(clients);
-const bodies = new Map(await Promise.all(ids.map(async (id) => [id, required(await server.get(id, token))])));
+const bodies = new Map(
+    await Promise.all(ids.map(async (id) => [id, required(await server.get(id, token))])),
+);
 const acknowledged = new Map(ids.map((id) => [id, 0])); // the last number that a 200 confirmed
 const answers = new Map(ids.map((id) => [id, 0])); // how many 200s
 const attempted = new Map(ids.map((id) => [id, 0]));
@@ -27,7 +29,10 @@ async function load(id) {
         attempted.set(id, number);
         let reply;
         try {
-            reply = await server.put({ ...bodies.get(id), LastHelpVisited: number, SystemId: `number ${number}` }, { token });
+            reply = await server.put(
+                { ...bodies.get(id), LastHelpVisited: number, SystemId: `number ${number}` },
+                { token },
+            );
         } catch {
             return;
         }
@@ -38,7 +43,8 @@ async function load(id) {
 }
 
 test(`${rounds} times kill -9 under load (SEED=${seed}) loses no acknowledged update`, async () => {
-    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) { // a slow machine has more of them
+    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) {
+        // a slow machine has more of them
         assert.ok(round < 20 * rounds, 'there is load');
         const working = ids.map(load);
         await chance.untilKill();
@@ -48,21 +54,34 @@ test(`${rounds} times kill -9 under load (SEED=${seed}) loses no acknowledged up
         await server.spawn();
         for (const id of ids) {
             const user = await server.get(id, token);
-            assert.ok(user.LastHelpVisited >= acknowledged.get(id),
-                `round ${round}: user ${id} is at ${user.LastHelpVisited}, acknowledged was ${acknowledged.get(id)}`);
+            assert.ok(
+                user.LastHelpVisited >= acknowledged.get(id),
+                `round ${round}: user ${id} is at ${user.LastHelpVisited}, acknowledged was ${acknowledged.get(id)}`,
+            );
             assert.ok(user.LastHelpVisited <= attempted.get(id));
             if (user.LastHelpVisited)
-                assert.equal(user.SystemId, `number ${user.LastHelpVisited}`, 'one update is one transaction');
+                assert.equal(
+                    user.SystemId,
+                    `number ${user.LastHelpVisited}`,
+                    'one update is one transaction',
+                );
         }
     }
 });
 
 test('the database passes its integrity check afterwards, with an audit row for each change', async (context) => {
     await server.stop();
-    const query = (sql) => execFileSync('sqlite3', [`${server.folder}/data/roster.db`, sql], { encoding: 'utf8' }).trim();
+    const query = (sql) =>
+        execFileSync('sqlite3', [`${server.folder}/data/roster.db`, sql], {
+            encoding: 'utf8',
+        }).trim();
     assert.equal(query('PRAGMA integrity_check'), 'ok');
     for (const id of ids) {
-        const changes = Number(query(`SELECT count(*) FROM audit WHERE entity_id = ${id} AND property = 'LastHelpVisited'`));
+        const changes = Number(
+            query(
+                `SELECT count(*) FROM audit WHERE entity_id = ${id} AND property = 'LastHelpVisited'`,
+            ),
+        );
         assert.ok(changes >= answers.get(id) && changes <= attempted.get(id), `user ${id}`);
     }
     await server.spawn();

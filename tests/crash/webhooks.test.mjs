@@ -25,9 +25,20 @@ const listener = http.createServer((request, reply) => {
     });
 });
 await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
-after(() => { listener.close(); listener.closeAllConnections(); });
+after(() => {
+    listener.close();
+    listener.closeAllConnections();
+});
 const hosts = `127.0.0.1:${listener.address().port}`;
-const server = await Server.start(['--demo', '--webhook-hosts', hosts, '--webhook-retry', '1', '--checkpoint-after', '1']);
+const server = await Server.start([
+    '--demo',
+    '--webhook-hosts',
+    hosts,
+    '--webhook-retry',
+    '1',
+    '--checkpoint-after',
+    '1',
+]);
 const token = await server.admin();
 const call = (method, path, body) => server.call(method, path, { token, body });
 const acknowledged = new Map(ids.map((id) => [id, []]));
@@ -49,10 +60,17 @@ async function load(id) {
 }
 
 test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once, and of one user in order`, async (context) => {
-    const hook = await call('POST', '/api/sys/webhooks', { BusinessId: businessId, Name: 'All', Action: 1002, Active: true, URL: `http://${hosts}/` });
+    const hook = await call('POST', '/api/sys/webhooks', {
+        BusinessId: businessId,
+        Name: 'All',
+        Action: 1002,
+        Active: true,
+        URL: `http://${hosts}/`,
+    });
     assert.equal(hook.status, 200, hook.text);
     const answered = () => [...acknowledged.values()].flat().length;
-    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) { // a slow machine has more of them
+    for (let round = 0; round < rounds || answered() <= 10 * rounds; round++) {
+        // a slow machine has more of them
         assert.ok(round < 20 * rounds, 'there is load');
         const working = ids.map(load);
         await chance.untilKill();
@@ -63,16 +81,32 @@ test(`${rounds} times kill -9 (SEED=${seed}): each change is told at least once,
         assert.equal(checked.code, 0, checked.stderr);
         await server.spawn();
     }
-    const pending = async () => (await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=1&size=1')).json.TotalItems;
-    await until('all is delivered', async () => await pending() === 0);
+    const pending = async () =>
+        (await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=1&size=1')).json
+            .TotalItems;
+    await until('all is delivered', async () => (await pending()) === 0);
 
     for (const id of ids) {
-        const came = told.get(id), known = new Set(came);
-        assert.deepEqual(acknowledged.get(id).filter((one) => !known.has(one)), [], `user ${id}: acknowledged, but never told`);
-        assert.deepEqual(came, [...came].sort((a, b) => a - b), `user ${id}: told in order`);
+        const came = told.get(id),
+            known = new Set(came);
+        assert.deepEqual(
+            acknowledged.get(id).filter((one) => !known.has(one)),
+            [],
+            `user ${id}: acknowledged, but never told`,
+        );
+        assert.deepEqual(
+            came,
+            [...came].sort((a, b) => a - b),
+            `user ${id}: told in order`,
+        );
     }
     const { json } = await call('GET', '/api/sys/webhookdeliveries?size=1');
-    const { json: delivered } = await call('GET', '/api/sys/webhookdeliveries?WebHookDelivery_Status=2&size=1');
+    const { json: delivered } = await call(
+        'GET',
+        '/api/sys/webhookdeliveries?WebHookDelivery_Status=2&size=1',
+    );
     assert.equal(delivered.TotalItems, json.TotalItems, 'and each is noted as delivered');
-    context.diagnostic(`${rounds} kills (SEED=${seed}): ${answered()} acknowledged, told ${json.TotalItems}, lost 0`);
+    context.diagnostic(
+        `${rounds} kills (SEED=${seed}): ${answered()} acknowledged, told ${json.TotalItems}, lost 0`,
+    );
 });

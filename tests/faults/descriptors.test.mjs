@@ -21,8 +21,7 @@ const setLimit = (count) => execFileSync('prlimit', ['--pid', String(pid), `--no
 function inUse() {
     const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
     let free = 0;
-    while (used.has(free))
-        free++;
+    while (used.has(free)) free++;
     return free;
 }
 
@@ -37,8 +36,13 @@ function connect() {
 function ask(socket, wait = deadlines.usual) {
     return new Promise((resolve) => {
         const timer = setTimeout(() => resolve(null), wait);
-        socket.once('data', (bytes) => { clearTimeout(timer); resolve(bytes.toString('latin1').split('\r\n')[0]); });
-        socket.write(`GET /api/sys/users/${userId} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+        socket.once('data', (bytes) => {
+            clearTimeout(timer);
+            resolve(bytes.toString('latin1').split('\r\n')[0]);
+        });
+        socket.write(
+            `GET /api/sys/users/${userId} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+        );
     });
 }
 
@@ -49,7 +53,9 @@ test('with all descriptors in use, connected clients are served and new ones wai
     const waiting = await connect(); // the system takes it into the backlog
     assert.equal(await ask(waiting, 300), null);
     assert.equal(await ask(connected), 'HTTP/1.1 200 OK');
-    const served = new Promise((resolve) => { waiting.once('data', (bytes) => resolve(bytes.toString('latin1').split('\r\n')[0])); });
+    const served = new Promise((resolve) => {
+        waiting.once('data', (bytes) => resolve(bytes.toString('latin1').split('\r\n')[0]));
+    });
     setLimit(1024);
     assert.equal(await served, 'HTTP/1.1 200 OK');
     connected.destroy();
@@ -62,9 +68,15 @@ test('updates and pictures without a descriptor: a 400 or 500, and full service 
     setLimit(inUse());
     const plain = await server.put({ ...body, LastHelpVisited: 5 }, { token });
     assert.equal(plain.status, 200, 'an update needs no descriptor');
-    const picture = await server.put({ ...body, NewAvatarUrl: 'http://192.0.2.1/x.png' }, { token });
+    const picture = await server.put(
+        { ...body, NewAvatarUrl: 'http://192.0.2.1/x.png' },
+        { token },
+    );
     assert.equal(picture.status, 400, picture.text);
     setLimit(1024);
-    assert.equal((await server.grant({ grant_type: 'password', username: adminEmail, password })).status, 200);
+    assert.equal(
+        (await server.grant({ grant_type: 'password', username: adminEmail, password })).status,
+        200,
+    );
     assert.equal((await server.get(userId, token)).LastHelpVisited, 5);
 });

@@ -8,11 +8,37 @@ import assert from 'node:assert/strict';
 import { Server, run, temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 
-const kinds = ['memory', 'arena', 'thread', 'write', 'sync', 'plain', 'recv', 'send', 'accept', 'poll', 'wait', 'rename', 'appear', 'commit'];
+const kinds = [
+    'memory',
+    'arena',
+    'thread',
+    'write',
+    'sync',
+    'plain',
+    'recv',
+    'send',
+    'accept',
+    'poll',
+    'wait',
+    'rename',
+    'appear',
+    'commit',
+];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
 const size = 8 * (kinds.length * members.length + 7);
 export const {
-    EAGAIN, ECONNABORTED, ECONNRESET, EINTR, EIO, EMFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM, EPIPE, ETIMEDOUT,
+    EAGAIN,
+    ECONNABORTED,
+    ECONNRESET,
+    EINTR,
+    EIO,
+    EMFILE,
+    ENOBUFS,
+    ENOMEM,
+    ENOSPC,
+    EPERM,
+    EPIPE,
+    ETIMEDOUT,
 } = constants.errno;
 
 export class Faults {
@@ -68,7 +94,8 @@ export class Faults {
     // that is called when the fault has ended. Ends when the faults are no longer reached. Returns
     // how many struck.
     async sweep(kind, step, attempt, options) {
-        let struck = 0, misses = 0;
+        let struck = 0,
+            misses = 0;
         for (let n = 1; misses < 3; n += step) {
             const settle = await attempt(() => this.arm(kind, n, options));
             const hit = this.mend(kind);
@@ -96,11 +123,14 @@ export class Faults {
     // `begin` sends. Changes that are sent meanwhile wait for the writer, and become its next
     // group. The reply to `begin`.
     async whileHeld(begin, work) {
-        const place = kinds.length * members.length + 3, before = this.read(place + 1);
+        const place = kinds.length * members.length + 3,
+            before = this.read(place + 1);
         this.write(place, 1);
         const first = begin();
         try {
-            await until('the writer comes to a sync', () => this.read(place + 1) !== before, { pause: 1 });
+            await until('the writer comes to a sync', () => this.read(place + 1) !== before, {
+                pause: 1,
+            });
             await work();
         } finally {
             this.write(place, 0);
@@ -130,7 +160,11 @@ export class Faults {
         this.answerLater({ held: true });
         const first = begin();
         try {
-            await until(() => `${this.questions - before} of ${count} questions`, () => this.questions - before >= count, { pause: 1 });
+            await until(
+                () => `${this.questions - before} of ${count} questions`,
+                () => this.questions - before >= count,
+                { pause: 1 },
+            );
             await work();
         } finally {
             this.answerLater();
@@ -148,7 +182,8 @@ export class Faults {
 }
 
 // A call's reply; status 0: there was none.
-export const ask = (call) => call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }));
+export const ask = (call) =>
+    call().catch((error) => ({ status: 0, text: String(error.cause ?? error) }));
 
 // How much of the long form is done: 1 all (make torture), more: every n-th site.
 export const stride = Number(process.env.TORTURE_FAULT_STRIDE ?? 11);

@@ -17,10 +17,18 @@ let number = 0;
 function change() {
     number++;
     return {
-        ...original, LastHelpVisited: number, FullName: `Name ${number}`, Email: `user${number}@example.com`,
-        SystemId: `${number}`, Devices: 'x'.repeat(500 + number % 3000), LastAccess: '2025-01-15T10:30:00Z',
-        EmailCallBackGuid: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, AccessToken: `token ${number}`,
-        Businesses: number % 2 ? [301, 302] : [302], AddedChatRooms: [501], PreferredLanguageId: number % 2 ? 601 : null,
+        ...original,
+        LastHelpVisited: number,
+        FullName: `Name ${number}`,
+        Email: `user${number}@example.com`,
+        SystemId: `${number}`,
+        Devices: 'x'.repeat(500 + (number % 3000)),
+        LastAccess: '2025-01-15T10:30:00Z',
+        EmailCallBackGuid: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
+        AccessToken: `token ${number}`,
+        Businesses: number % 2 ? [301, 302] : [302],
+        AddedChatRooms: [501],
+        PreferredLanguageId: number % 2 ? 601 : null,
     };
 }
 
@@ -39,9 +47,13 @@ async function control(body) {
 }
 
 const sweep = (...how) => faults.sweep(...how);
-const assertServed = (reply, where) => assert.ok([0, 200, 500, 503].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
+const assertServed = (reply, where) =>
+    assert.ok([0, 200, 500, 503].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
 
-for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
+for (const [kind, step] of [
+    ['arena', 1],
+    ['memory', stride],
+]) {
     test(`an update, ${kind}`, async () => {
         const tally = { 0: 0, 200: 0, 500: 0, 503: 0 };
         const struck = await sweep(kind, step, async (arm) => {
@@ -54,12 +66,16 @@ for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
                 tally[reply.status]++;
                 const found = contents(await server.get(userId, token));
                 const after = await control({ ...body });
-                if (reply.status === 200)
-                    assert.deepEqual(found, after, where);
+                if (reply.status === 200) assert.deepEqual(found, after, where);
                 else if (reply.status !== 0)
                     assert.deepEqual(found, before, `${where}: failed, but done`);
                 else
-                    assert.ok([before.LastHelpVisited, after.LastHelpVisited].includes(found.LastHelpVisited), where);
+                    assert.ok(
+                        [before.LastHelpVisited, after.LastHelpVisited].includes(
+                            found.LastHelpVisited,
+                        ),
+                        where,
+                    );
             };
         });
         console.log(`# ${struck} faults: ${JSON.stringify(tally)}`);
@@ -67,16 +83,26 @@ for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
     });
 
     test(`a wrong update, ${kind}`, async () => {
-        const wrong = { Id: userId, Email: 'no', Language: 9, Devices: 7, LastAccess: 'soon', Businesses: [1], NewAvatarUrl: 'x' };
+        const wrong = {
+            Id: userId,
+            Email: 'no',
+            Language: 9,
+            Devices: 7,
+            LastAccess: 'soon',
+            Businesses: [1],
+            NewAvatarUrl: 'x',
+        };
         const right = await server.put(wrong, { token });
         assert.equal(right.status, 400);
         await sweep(kind, step, async (arm) => {
             arm();
             const reply = await ask(() => server.put(wrong, { token }));
             return async (where) => {
-                assert.ok([0, 400, 500].includes(reply.status), `${where}: ${reply.status} ${reply.text}`);
-                if (reply.status === 400)
-                    assert.equal(reply.text, right.text, where);
+                assert.ok(
+                    [0, 400, 500].includes(reply.status),
+                    `${where}: ${reply.status} ${reply.text}`,
+                );
+                if (reply.status === 400) assert.equal(reply.text, right.text, where);
             };
         });
     });
@@ -85,11 +111,12 @@ for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
         const right = await server.get(userId, token);
         await sweep(kind, step, async (arm) => {
             arm();
-            const reply = await ask(() => server.call('GET', `/api/sys/users/${userId}`, { token }));
+            const reply = await ask(() =>
+                server.call('GET', `/api/sys/users/${userId}`, { token }),
+            );
             return async (where) => {
                 assertServed(reply, where);
-                if (reply.status === 200)
-                    assert.deepEqual(reply.json, right, where);
+                if (reply.status === 200) assert.deepEqual(reply.json, right, where);
             };
         });
         await sweep(kind, step, async (arm) => {
@@ -102,11 +129,20 @@ for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
     test(`signing in, ${kind}`, async () => {
         const struck = await sweep(kind, kind === 'arena' ? 1 : 3 * step, async (arm) => {
             arm();
-            const reply = await ask(() => server.grant({ grant_type: 'password', username: adminEmail, password }));
+            const reply = await ask(() =>
+                server.grant({ grant_type: 'password', username: adminEmail, password }),
+            );
             return async (where) => {
                 assertServed(reply, where);
                 if (reply.status === 200)
-                    assert.equal((await server.call('GET', `/api/sys/users/${userId}`, { token: reply.json.access_token })).status, 200);
+                    assert.equal(
+                        (
+                            await server.call('GET', `/api/sys/users/${userId}`, {
+                                token: reply.json.access_token,
+                            })
+                        ).status,
+                        200,
+                    );
             };
         });
         assert.ok(struck > 0);
@@ -116,7 +152,11 @@ for (const [kind, step] of [['arena', 1], ['memory', stride]]) {
         const credentials = Buffer.from(`${adminEmail}:${password}`).toString('base64');
         await sweep(kind, kind === 'arena' ? 1 : 3 * step, async (arm) => {
             arm();
-            const reply = await ask(() => server.call('GET', `/api/sys/users/${userId}`, { headers: { Authorization: `Basic ${credentials}` } }));
+            const reply = await ask(() =>
+                server.call('GET', `/api/sys/users/${userId}`, {
+                    headers: { Authorization: `Basic ${credentials}` },
+                }),
+            );
             return async (where) => {
                 assertServed(reply, where);
                 await server.put(change(), { token }); // the next one is not to be remembered

@@ -20,34 +20,70 @@ const listener = http.createServer((request, reply) => {
     const parts = [];
     request.on('data', (part) => parts.push(part));
     request.on('end', () => {
-        if (request.method === 'POST')
-            told.add(JSON.parse(Buffer.concat(parts))[0].FullName);
+        if (request.method === 'POST') told.add(JSON.parse(Buffer.concat(parts))[0].FullName);
         reply.end(request.method === 'GET' ? picture : '');
     });
 });
 await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
-after(() => { listener.close(); listener.closeAllConnections(); });
+after(() => {
+    listener.close();
+    listener.closeAllConnections();
+});
 const host = `127.0.0.1:${listener.address().port}`;
 
 const faults = new Faults();
-const server = await faults.start(['--demo', '--avatar-hosts', host, '--webhook-hosts', host, '--webhook-retry', '20', '--user-tokens', '100000']); // so many are asked for
+const server = await faults.start([
+    '--demo',
+    '--avatar-hosts',
+    host,
+    '--webhook-hosts',
+    host,
+    '--webhook-retry',
+    '20',
+    '--user-tokens',
+    '100000',
+]); // so many are asked for
 const token = await server.admin();
 let number = 0;
 
 // A connection each, or one that a fault closed would be used again.
-const call = (method, path, options = {}) => server.call(method, path, { token, ...options,
-    headers: { Connection: 'close', ...options.headers }, signal: AbortSignal.timeout(options.timeout ?? deadlines.usual) });
-const grant = (form, options) => call('POST', '/api/token', { ...options, token: undefined, body: new URLSearchParams(form).toString(), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+const call = (method, path, options = {}) =>
+    server.call(method, path, {
+        token,
+        ...options,
+        headers: { Connection: 'close', ...options.headers },
+        signal: AbortSignal.timeout(options.timeout ?? deadlines.usual),
+    });
+const grant = (form, options) =>
+    call('POST', '/api/token', {
+        ...options,
+        token: undefined,
+        body: new URLSearchParams(form).toString(),
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    });
 const user = (id) => call('GET', `/api/sys/users/${id}`);
-const works = async (bearer) => (await call('GET', '/api/auth/me', { token: bearer })).status === 200;
-const fresh = () => userBody({ Active: true, FullName: `Name ${++number}`, Email: `made${number}@example.com` });
+const works = async (bearer) =>
+    (await call('GET', '/api/auth/me', { token: bearer })).status === 200;
+const fresh = () =>
+    userBody({ Active: true, FullName: `Name ${++number}`, Email: `made${number}@example.com` });
 const made = async () => (await call('POST', '/api/sys/users', { body: fresh() })).json.Value.Id;
-const found = async (email) => (await call('GET', `/api/sys/users?User_Email=${email}`)).json.Records.some((one) => one.Email === email);
+const found = async (email) =>
+    (await call('GET', `/api/sys/users?User_Email=${email}`)).json.Records.some(
+        (one) => one.Email === email,
+    );
 const search = '/api/sys/users?User_FullName=e&User_Active=true&orderBy=FullName&size=5';
 
 function isSpent(refresh_token) {
     const hash = createHash('sha256').update(refresh_token).digest('hex');
-    const kind = execFileSync('sqlite3', ['-readonly', join(server.folder, 'data/roster.db'), `SELECT kind FROM tokens WHERE hash = x'${hash}'`], { encoding: 'utf8' });
+    const kind = execFileSync(
+        'sqlite3',
+        [
+            '-readonly',
+            join(server.folder, 'data/roster.db'),
+            `SELECT kind FROM tokens WHERE hash = x'${hash}'`,
+        ],
+        { encoding: 'utf8' },
+    );
     assert.match(kind, /^[12]\n$/, 'it is there');
     return kind === '2\n';
 }
@@ -61,7 +97,10 @@ const operations = {
         isDone: ({ Email }) => found(Email),
     },
     'changing some members': {
-        prepare: async () => ({ FullName: `Patched ${++number}`, Businesses: number % 2 ? [301, 302] : [302] }),
+        prepare: async () => ({
+            FullName: `Patched ${++number}`,
+            Businesses: number % 2 ? [301, 302] : [302],
+        }),
         act: (body, options) => call('PATCH', `/api/sys/users/${userId}`, { body, ...options }),
         isDone: async ({ FullName }) => (await user(userId)).json.FullName === FullName,
     },
@@ -72,7 +111,11 @@ const operations = {
     },
     'a command for some users': {
         prepare: async () => [await made(), await made()],
-        act: (Ids, options) => call('POST', '/api/sys/users/runcommand', { body: { Key: 'deactivate', Ids }, ...options }),
+        act: (Ids, options) =>
+            call('POST', '/api/sys/users/runcommand', {
+                body: { Key: 'deactivate', Ids },
+                ...options,
+            }),
         isDone: async (ids) => {
             const active = await Promise.all(ids.map(async (id) => (await user(id)).json.Active));
             assert.equal(active[0], active[1], 'one of them');
@@ -83,28 +126,49 @@ const operations = {
         prepare: async () => (await call('GET', search)).json,
         act: (_, options) => call('GET', search, options),
         isDone: (right, reply) => {
-            if (reply.status === 200)
-                assert.deepEqual(reply.json, right);
+            if (reply.status === 200) assert.deepEqual(reply.json, right);
             return reply.status === 200;
         },
     },
     'a refresh': {
-        prepare: async () => (await grant({ grant_type: 'password', username: 'lister@example.com', password, client_id: `client ${++number}` })).json.refresh_token,
-        act: (refresh_token, options) => grant({ grant_type: 'refresh_token', refresh_token, client_id: `client ${number}` }, options),
+        prepare: async () =>
+            (
+                await grant({
+                    grant_type: 'password',
+                    username: 'lister@example.com',
+                    password,
+                    client_id: `client ${++number}`,
+                })
+            ).json.refresh_token,
+        act: (refresh_token, options) =>
+            grant(
+                { grant_type: 'refresh_token', refresh_token, client_id: `client ${number}` },
+                options,
+            ),
         // Looked up where it was not answered well: asked again, it would be done, or be the same once more.
-        isDone: async (refresh_token, reply) => reply.status === 200 ? works(reply.json.access_token) : isSpent(refresh_token),
+        isDone: async (refresh_token, reply) =>
+            reply.status === 200 ? works(reply.json.access_token) : isSpent(refresh_token),
     },
     'trading a one-time token': {
         prepare: async () => (await call('POST', '/api/sys/users/token/refresh')).json.Value,
-        act: (jwt, options) => call('POST', `/api/sys/users/exchange?token=${jwt}`, { token: undefined, ...options }),
-        isDone: async (jwt, reply) => reply.status === 200 ? works(reply.json.access_token)
-            : (await call('POST', `/api/sys/users/exchange?token=${jwt}`, { token: undefined })).status !== 200,
+        act: (jwt, options) =>
+            call('POST', `/api/sys/users/exchange?token=${jwt}`, { token: undefined, ...options }),
+        isDone: async (jwt, reply) =>
+            reply.status === 200
+                ? works(reply.json.access_token)
+                : (await call('POST', `/api/sys/users/exchange?token=${jwt}`, { token: undefined }))
+                      .status !== 200,
     },
     'a picture': {
         mayRefuse: /does not lead to a valid PNG/, // the formats' libraries do not say why they failed
-        prepare: async () => ({ ...required((await user(staff.reader)).json), LastHelpVisited: ++number, NewAvatarUrl: `http://${host}/` }),
+        prepare: async () => ({
+            ...required((await user(staff.reader)).json),
+            LastHelpVisited: ++number,
+            NewAvatarUrl: `http://${host}/`,
+        }),
         act: (body, options) => call('PUT', '/api/sys/users', { body, ...options }),
-        isDone: async ({ LastHelpVisited }) => (await user(staff.reader)).json.LastHelpVisited === LastHelpVisited &&
+        isDone: async ({ LastHelpVisited }) =>
+            (await user(staff.reader)).json.LastHelpVisited === LastHelpVisited &&
             (await call('GET', `/api/sys/users/getavatar/${staff.reader}`)).status === 200,
     },
 };
@@ -113,37 +177,73 @@ const operations = {
 const retry = (what) => what().catch(what);
 
 for (const [name, { prepare, act, isDone, mayRefuse }] of Object.entries(operations)) {
-    for (const [kind, step, options] of [['arena', 1], ['memory', stride], ['memory', stride, { lasts: true }]])
+    for (const [kind, step, options] of [
+        ['arena', 1],
+        ['memory', stride],
+        ['memory', stride, { lasts: true }],
+    ])
         test(`${name}, ${kind} refused ${options ? 'from then on' : 'once'}`, async (context) => {
             const tally = {};
-            const struck = await faults.sweep(kind, step, async (arm) => {
-                const prepared = await retry(prepare);
-                arm();
-                const reply = await ask(() => act(prepared, { timeout: 5000 }));
-                return async (where) => {
-                    tally[reply.status] = (tally[reply.status] ?? 0) + 1;
-                    assert.ok([0, 200, 500, 503].includes(reply.status) || mayRefuse?.test(reply.text), `${where}: ${reply.status} ${reply.text}`);
-                    const done = await retry(async () => isDone(prepared, reply));
-                    if (reply.status)
-                        assert.equal(done, reply.status === 200, `${where}: ${reply.status} ${reply.text}`);
-                    const again = await retry(prepare);
-                    const right = await act(again);
-                    assert.equal(right.status, 200, `after ${where}: ${right.text}`);
-                    assert.ok(await isDone(again, right), `after ${where}`);
-                };
-            }, options);
+            const struck = await faults.sweep(
+                kind,
+                step,
+                async (arm) => {
+                    const prepared = await retry(prepare);
+                    arm();
+                    const reply = await ask(() => act(prepared, { timeout: 5000 }));
+                    return async (where) => {
+                        tally[reply.status] = (tally[reply.status] ?? 0) + 1;
+                        assert.ok(
+                            [0, 200, 500, 503].includes(reply.status) ||
+                                mayRefuse?.test(reply.text),
+                            `${where}: ${reply.status} ${reply.text}`,
+                        );
+                        const done = await retry(async () => isDone(prepared, reply));
+                        if (reply.status)
+                            assert.equal(
+                                done,
+                                reply.status === 200,
+                                `${where}: ${reply.status} ${reply.text}`,
+                            );
+                        const again = await retry(prepare);
+                        const right = await act(again);
+                        assert.equal(right.status, 200, `after ${where}: ${right.text}`);
+                        assert.ok(await isDone(again, right), `after ${where}`);
+                    };
+                },
+                options,
+            );
             context.diagnostic(`${struck} faults: ${JSON.stringify(tally)}`);
             assert.ok(struck > 0);
         });
 }
 
 test('a change is delivered, whatever memory is refused on the way', async (context) => {
-    const hook = await call('POST', '/api/sys/webhooks', { body: { BusinessId: businessId, Name: 'Memory', Action: 1002, Active: true, URL: `http://${host}/`, SharedSecret: 'a shared secret' } });
+    const hook = await call('POST', '/api/sys/webhooks', {
+        body: {
+            BusinessId: businessId,
+            Name: 'Memory',
+            Action: 1002,
+            Active: true,
+            URL: `http://${host}/`,
+            SharedSecret: 'a shared secret',
+        },
+    });
     assert.equal(hook.status, 200, hook.text);
-    for (const [kind, step] of [['arena', 1], ['memory', 3 * stride]]) {
+    for (const [kind, step] of [
+        ['arena', 1],
+        ['memory', 3 * stride],
+    ]) {
         const struck = await faults.sweep(kind, step, async (arm) => {
             const FullName = `Told ${++number}`;
-            assert.equal((await retry(() => call('PATCH', `/api/sys/users/${userId}`, { body: { FullName } }))).status, 200);
+            assert.equal(
+                (
+                    await retry(() =>
+                        call('PATCH', `/api/sys/users/${userId}`, { body: { FullName } }),
+                    )
+                ).status,
+                200,
+            );
             arm();
             await until(`${FullName} is told`, () => told.has(FullName));
             return async () => {};
@@ -155,21 +255,32 @@ test('a change is delivered, whatever memory is refused on the way', async (cont
 });
 
 test('a check and a backup without memory end with a code of sysexits.h, and leave a whole copy or none', async (context) => {
-    const data = ['--data', join(server.folder, 'data')], folder = temporaryFolder();
+    const data = ['--data', join(server.folder, 'data')],
+        folder = temporaryFolder();
     for (const command of ['check', 'backup']) {
         let refused = 0;
         const struck = await faults.sweep('memory', 41 * stride, async (arm) => {
             const file = join(folder, `${++number}.db`);
             arm();
-            const { code, stderr } = await faults.run(command === 'check' ? [command, ...data] : [command, file, ...data]);
+            const { code, stderr } = await faults.run(
+                command === 'check' ? [command, ...data] : [command, file, ...data],
+            );
             refused += code !== 0;
             return async (where) => {
-                assert.ok([0, 64, 65, 66, 71, 73, 74].includes(code), `${command}, ${where}: ended with ${code}: ${stderr}`);
+                assert.ok(
+                    [0, 64, 65, 66, 71, 73, 74].includes(code),
+                    `${command}, ${where}: ended with ${code}: ${stderr}`,
+                );
                 assert.ok(code === 0 || stderr, `${command}, ${where}: says nothing`);
-                if (command === 'backup')
-                    assert.equal(existsSync(file), code === 0, where);
+                if (command === 'backup') assert.equal(existsSync(file), code === 0, where);
                 if (existsSync(file))
-                    assert.equal(execFileSync('sqlite3', [file, 'PRAGMA integrity_check'], { encoding: 'utf8' }).trim(), 'ok', where);
+                    assert.equal(
+                        execFileSync('sqlite3', [file, 'PRAGMA integrity_check'], {
+                            encoding: 'utf8',
+                        }).trim(),
+                        'ok',
+                        where,
+                    );
                 const again = await faults.run(['check', ...data]);
                 assert.equal(again.code, 0, `after ${command}, ${where}: ${again.stderr}`);
             };
@@ -180,45 +291,76 @@ test('a check and a backup without memory end with a code of sysexits.h, and lea
 });
 
 test('a backup onto a full disk says so and leaves nothing; with room again it is made', async () => {
-    const folder = temporaryFolder(), file = join(folder, 'backup.db'), data = ['--data', join(server.folder, 'data')];
-    const struck = await faults.sweep('write', 7, async (arm) => {
-        arm();
-        const { code, stderr } = await faults.run(['backup', file, ...data]);
-        return async (where) => {
-            if (code === 0) {
-                rmSync(file);
-                return;
-            }
-            assert.equal(code, 74, `${where}: ended with ${code}: ${stderr}`);
-            assert.match(stderr, /^rosterd: .*(full|I\/O)/m);
-            assert.deepEqual(readdirSync(folder), [], where);
-        };
-    }, { code: ENOSPC, lasts: true });
+    const folder = temporaryFolder(),
+        file = join(folder, 'backup.db'),
+        data = ['--data', join(server.folder, 'data')];
+    const struck = await faults.sweep(
+        'write',
+        7,
+        async (arm) => {
+            arm();
+            const { code, stderr } = await faults.run(['backup', file, ...data]);
+            return async (where) => {
+                if (code === 0) {
+                    rmSync(file);
+                    return;
+                }
+                assert.equal(code, 74, `${where}: ended with ${code}: ${stderr}`);
+                assert.match(stderr, /^rosterd: .*(full|I\/O)/m);
+                assert.deepEqual(readdirSync(folder), [], where);
+            };
+        },
+        { code: ENOSPC, lasts: true },
+    );
     assert.ok(struck > 2, `${struck} faults`);
 });
 
 test('a restore without memory or onto a full disk puts the backup in place or leaves the old database, whole', async (context) => {
-    const backup = join(temporaryFolder(), 'backup.db'), marker = (file, sql) => execFileSync('sqlite3', [file, sql], { encoding: 'utf8' }).trim();
-    assert.equal((await faults.run(['backup', backup, '--data', join(server.folder, 'data')])).code, 0);
+    const backup = join(temporaryFolder(), 'backup.db'),
+        marker = (file, sql) => execFileSync('sqlite3', [file, sql], { encoding: 'utf8' }).trim();
+    assert.equal(
+        (await faults.run(['backup', backup, '--data', join(server.folder, 'data')])).code,
+        0,
+    );
     marker(backup, 'UPDATE unknown_logins SET sign_ins = 2222');
-    for (const [kind, every, options] of [['memory', 41 * stride, {}], ['write', 7, { code: ENOSPC, lasts: true }]]) {
+    for (const [kind, every, options] of [
+        ['memory', 41 * stride, {}],
+        ['write', 7, { code: ENOSPC, lasts: true }],
+    ]) {
         const seen = { restored: 0, refused: 0 };
-        const struck = await faults.sweep(kind, every, async (arm) => {
-            const data = temporaryFolder(), file = join(data, 'roster.db');
-            copyFileSync(backup, file);
-            copyFileSync(join(server.folder, 'data', 'roster.key'), join(data, 'roster.key'));
-            marker(file, 'UPDATE unknown_logins SET sign_ins = 1111');
-            arm();
-            const { code, stderr } = await faults.run(['restore', backup, '--data', data]);
-            seen[code === 0 ? 'restored' : 'refused']++;
-            return async (where) => {
-                assert.ok([0, 64, 65, 66, 71, 73, 74].includes(code), `${where}: ended with ${code}: ${stderr}`);
-                assert.ok(code === 0 || stderr, `${where}: says nothing`);
-                assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], where);
-                assert.equal(marker(file, 'SELECT sign_ins FROM unknown_logins'), code === 0 ? '2222' : '1111', where);
-                assert.deepEqual(await faults.run(['check', '--data', data]), { code: 0, stdout: '', stderr: '' }, where);
-            };
-        }, options);
+        const struck = await faults.sweep(
+            kind,
+            every,
+            async (arm) => {
+                const data = temporaryFolder(),
+                    file = join(data, 'roster.db');
+                copyFileSync(backup, file);
+                copyFileSync(join(server.folder, 'data', 'roster.key'), join(data, 'roster.key'));
+                marker(file, 'UPDATE unknown_logins SET sign_ins = 1111');
+                arm();
+                const { code, stderr } = await faults.run(['restore', backup, '--data', data]);
+                seen[code === 0 ? 'restored' : 'refused']++;
+                return async (where) => {
+                    assert.ok(
+                        [0, 64, 65, 66, 71, 73, 74].includes(code),
+                        `${where}: ended with ${code}: ${stderr}`,
+                    );
+                    assert.ok(code === 0 || stderr, `${where}: says nothing`);
+                    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], where);
+                    assert.equal(
+                        marker(file, 'SELECT sign_ins FROM unknown_logins'),
+                        code === 0 ? '2222' : '1111',
+                        where,
+                    );
+                    assert.deepEqual(
+                        await faults.run(['check', '--data', data]),
+                        { code: 0, stdout: '', stderr: '' },
+                        where,
+                    );
+                };
+            },
+            options,
+        );
         context.diagnostic(`restore: ${struck} faults of ${kind}, ${seen.refused} refused`);
         assert.ok(seen.refused > 0);
     }
@@ -226,7 +368,10 @@ test('a restore without memory or onto a full disk puts the backup in place or l
 
 // Looking a name up takes a thread of libcurl's.
 test('a thread that cannot be made while serving fails only the request that needed it', async () => {
-    const body = { ...required((await user(staff.reader)).json), NewAvatarUrl: 'http://nowhere.example/x.png' };
+    const body = {
+        ...required((await user(staff.reader)).json),
+        NewAvatarUrl: 'http://nowhere.example/x.png',
+    };
     const name = () => call('PUT', '/api/sys/users', { body });
     assert.equal((await name()).status, 400, 'there is no such name');
     faults.arm('thread', 1, { lasts: true });

@@ -14,20 +14,32 @@ const refusals = [65, 66, 71, 73, 74]; // data, key file, system, cannot create,
 // (libseccomp, which makes the filter, does not survive a lack of memory: see SECURITY.md.)
 // Starts a server, and stops it once it serves. Its exit code and output.
 function start(folder, [program, ...before] = [binary]) {
-    const args = [...before, '--listen', '127.0.0.1:0', '--data', folder, '--admin-password', 'a-password-of-ours', '--no-seccomp'];
+    const args = [
+        ...before,
+        '--listen',
+        '127.0.0.1:0',
+        '--data',
+        folder,
+        '--admin-password',
+        'a-password-of-ours',
+        '--no-seccomp',
+    ];
     const child = spawn(program, args, { env: { ...process.env, ...faults.env } });
     return new Promise((resolve) => {
-        let stdout = '', stderr = '', served = false;
+        let stdout = '',
+            stderr = '',
+            served = false;
         child.stdout.on('data', (bytes) => {
             stdout += bytes;
             if (stdout.includes('listening on')) {
                 served = true;
-                for (const kind of ['memory', 'write', 'plain'])
-                    faults.mend(kind);
+                for (const kind of ['memory', 'write', 'plain']) faults.mend(kind);
                 child.kill('SIGTERM');
             }
         });
-        child.stderr.on('data', (bytes) => { stderr += bytes; });
+        child.stderr.on('data', (bytes) => {
+            stderr += bytes;
+        });
         child.on('close', (code, signal) => resolve({ code, signal, served, stderr }));
     });
 }
@@ -38,7 +50,9 @@ async function assertStarts(folder, where) {
 }
 
 async function sweep(kind, step) {
-    let struck = 0, refused = 0, misses = 0;
+    let struck = 0,
+        refused = 0,
+        misses = 0;
     for (let n = 1; misses < 2; n += step) {
         const folder = join(temporaryFolder(), 'data');
         faults.arm(kind, n);
@@ -63,17 +77,26 @@ async function sweep(kind, step) {
 
 test('a thread that cannot be made stops the start, cleanly', () => sweep('thread', 1));
 
-test('memory that cannot be had stops the start, cleanly, or is not missed', () => sweep('memory', 101 * stride));
+test('memory that cannot be had stops the start, cleanly, or is not missed', () =>
+    sweep('memory', 101 * stride));
 
 test('a start without descriptors is refused in a line, or serves; the next one with enough serves', async () => {
-    let refused = 0, served = false;
-    for (let limit = 6; !served; limit++) { // with fewer the system cannot load a program
+    let refused = 0,
+        served = false;
+    for (let limit = 6; !served; limit++) {
+        // with fewer the system cannot load a program
         const folder = join(temporaryFolder(), 'data');
         const result = await start(folder, ['prlimit', `--nofile=${limit}:${limit}`, binary]);
-        assert.ok(limit < 200 && result.signal === null, `${limit}: ${result.signal} ${result.stderr}`);
+        assert.ok(
+            limit < 200 && result.signal === null,
+            `${limit}: ${result.signal} ${result.stderr}`,
+        );
         served = result.served;
         if (!served) {
-            assert.ok([...refusals, 69].includes(result.code), `${limit}: ended with ${result.code}: ${result.stderr}`);
+            assert.ok(
+                [...refusals, 69].includes(result.code),
+                `${limit}: ended with ${result.code}: ${result.stderr}`,
+            );
             assert.match(result.stderr, /^rosterd: .+$/m, `${limit}`);
             refused++;
         }
@@ -84,10 +107,14 @@ test('a start without descriptors is refused in a line, or serves; the next one 
 });
 
 test('a disk that is full when the key or the database is made stops the start; the next one makes both', async () => {
-    for (const [kind, step] of [['plain', 1], ['write', stride]]) {
+    for (const [kind, step] of [
+        ['plain', 1],
+        ['write', stride],
+    ]) {
         let struck = 0;
         for (let n = 1, hit = 1; hit; n += step) {
-            const folder = join(temporaryFolder(), 'data'), where = `${kind} ${n}`;
+            const folder = join(temporaryFolder(), 'data'),
+                where = `${kind} ${n}`;
             faults.arm(kind, n, { code: ENOSPC, lasts: true });
             const { code, signal, served, stderr } = await start(folder);
             hit = faults.mend(kind);
@@ -107,13 +134,20 @@ test('an upgrade that the disk refuses leaves the old database as it was; the ne
     for (const version of [1, 4]) {
         const make = (folder) => {
             mkdirSync(folder, { mode: 0o700 });
-            execFileSync('sqlite3', [join(folder, 'roster.db')], { input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)) });
+            execFileSync('sqlite3', [join(folder, 'roster.db')], {
+                input: readFileSync(new URL(`../fixtures/schema-${version}.sql`, import.meta.url)),
+            });
             writeFileSync(join(folder, 'roster.key'), new Uint8Array(32).fill(7), { mode: 0o600 });
         };
-        const dump = (folder) => execFileSync('sqlite3', [join(folder, 'roster.db'), 'PRAGMA user_version', '.dump'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+        const dump = (folder) =>
+            execFileSync('sqlite3', [join(folder, 'roster.db'), 'PRAGMA user_version', '.dump'], {
+                encoding: 'utf8',
+                maxBuffer: 1 << 28,
+            });
         let refused = 0;
         for (let n = 1, hit = 1; hit; n += 5 * stride) {
-            const folder = join(temporaryFolder(), 'data'), where = `version ${version}, write ${n}`;
+            const folder = join(temporaryFolder(), 'data'),
+                where = `version ${version}, write ${n}`;
             make(folder);
             const before = dump(folder);
             faults.arm('write', n, { code: ENOSPC, lasts: true });

@@ -8,16 +8,32 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { until } from './wait.mjs';
 
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--proxy-server=127.0.0.1:9', '--remote-debugging-pipe'];
+const flags = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-dev-shm-usage',
+    '--proxy-server=127.0.0.1:9',
+    '--remote-debugging-pipe',
+];
 
 export class Page {
     // An empty page; closed, with its browser, after the tests of the file.
     static async open(more = []) {
         const page = new Page();
         page.folder = mkdtempSync(join(tmpdir(), 'roster-browser-'));
-        page.child = spawn('chromium-headless-shell', [...flags, ...more, `--user-data-dir=${page.folder}`], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
-        page.ended = new Promise((resolve) => { page.child.on('exit', resolve); });
+        page.child = spawn(
+            'chromium-headless-shell',
+            [...flags, ...more, `--user-data-dir=${page.folder}`],
+            { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
+        );
+        page.ended = new Promise((resolve) => {
+            page.child.on('exit', resolve);
+        });
         page.sent = 0;
         page.waiting = new Map();
         page.requests = [];
@@ -25,7 +41,9 @@ export class Page {
         page.#listen();
         after(() => page.close());
         const { targetId } = await page.send('Target.createTarget', { url: 'about:blank' });
-        page.sessionId = (await page.send('Target.attachToTarget', { targetId, flatten: true })).sessionId;
+        page.sessionId = (
+            await page.send('Target.attachToTarget', { targetId, flatten: true })
+        ).sessionId;
         for (const domain of ['Page', 'Network', 'Runtime', 'Log'])
             await page.send(`${domain}.enable`);
         return page;
@@ -36,44 +54,48 @@ export class Page {
         this.child.stdio[4].setEncoding('utf8').on('data', (text) => {
             const messages = (rest + text).split('\0');
             rest = messages.pop();
-            for (const message of messages)
-                this.#take(JSON.parse(message));
+            for (const message of messages) this.#take(JSON.parse(message));
         });
         this.child.on('error', (error) => this.#fail(error));
         this.ended.then(() => this.#fail(new Error('the browser ended')));
     }
 
     #fail(error) {
-        for (const { reject } of this.waiting.values())
-            reject(error);
+        for (const { reject } of this.waiting.values()) reject(error);
         this.waiting.clear();
     }
 
     #take({ id, result, error, method, params }) {
         const waiting = this.waiting.get(id);
         this.waiting.delete(id);
-        if (waiting && error)
-            waiting.reject(new Error(error.message));
-        else if (waiting)
-            waiting.resolve(result);
-        else if (method === 'Network.requestWillBeSent')
-            this.requests.push(params.request.url);
+        if (waiting && error) waiting.reject(new Error(error.message));
+        else if (waiting) waiting.resolve(result);
+        else if (method === 'Network.requestWillBeSent') this.requests.push(params.request.url);
         else if (method === 'Runtime.exceptionThrown')
-            this.complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
-        else if (method === 'Log.entryAdded')
-            this.complaints.push(params.entry.text);
+            this.complaints.push(
+                params.exceptionDetails.exception?.description ?? params.exceptionDetails.text,
+            );
+        else if (method === 'Log.entryAdded') this.complaints.push(params.entry.text);
     }
 
     send(method, params = {}) {
         const id = ++this.sent;
-        const answer = new Promise((resolve, reject) => { this.waiting.set(id, { resolve, reject }); });
-        this.child.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId: this.sessionId })}\0`);
+        const answer = new Promise((resolve, reject) => {
+            this.waiting.set(id, { resolve, reject });
+        });
+        this.child.stdio[3].write(
+            `${JSON.stringify({ id, method, params, sessionId: this.sessionId })}\0`,
+        );
         return answer;
     }
 
     // The value of an expression in the page, awaited.
     async evaluate(expression) {
-        const { result, exceptionDetails } = await this.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+        const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+            expression,
+            awaitPromise: true,
+            returnByValue: true,
+        });
         if (exceptionDetails)
             throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
         return result.value;
@@ -82,18 +104,24 @@ export class Page {
     // Goes to a URL and waits until `expression` is true there.
     async goto(url, expression) {
         await this.send('Page.navigate', { url });
-        await until(`${expression} at ${url}`, () => this.evaluate(`location.href === ${JSON.stringify(url)} && !!(${expression})`), { pause: 50 });
+        await until(
+            `${expression} at ${url}`,
+            () => this.evaluate(`location.href === ${JSON.stringify(url)} && !!(${expression})`),
+            { pause: 50 },
+        );
     }
 
     async screenshot() {
-        return Buffer.from((await this.send('Page.captureScreenshot', { format: 'png' })).data, 'base64');
+        return Buffer.from(
+            (await this.send('Page.captureScreenshot', { format: 'png' })).data,
+            'base64',
+        );
     }
 
     async close() {
         this.child.stdio[3].write('{"id":0,"method":"Browser.close"}\0');
         await this.ended;
-        for (const pipe of this.child.stdio.slice(3))
-            pipe.destroy();
+        for (const pipe of this.child.stdio.slice(3)) pipe.destroy();
         rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
     }
 }

@@ -6,33 +6,53 @@ import net from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { deadlines } from './wait.mjs';
 
-const single = new Set(['connection', 'content-length', 'content-type', 'date', 'etag', 'location']);
+const single = new Set([
+    'connection',
+    'content-length',
+    'content-type',
+    'date',
+    'etag',
+    'location',
+]);
 
 // The first reply in `text` from `at` on, or undefined while it is not whole. Each has its length as a header, since
 // the server sends no chunks.
 export function parseReply(text, at = 0, { isHead = false } = {}) {
     const end = text.indexOf('\r\n\r\n', at);
-    if (end < 0)
-        return undefined;
+    if (end < 0) return undefined;
     const [statusLine, ...lines] = text.slice(at, end).split('\r\n');
     const status = Number(/^HTTP\/1\.1 ([1-5]\d\d) [\t\x20-\x7e]*$/.exec(statusLine)?.[1]);
     assert.ok(status, `no status line: ${JSON.stringify(statusLine)}`);
     const headers = {};
     for (const line of lines) {
-        const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+): ?([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ?? assert.fail(`no header: ${JSON.stringify(line)}`);
+        const [, name, value] =
+            /^([!#$%&'*+.^_`|~\w-]+): ?([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ??
+            assert.fail(`no header: ${JSON.stringify(line)}`);
         const key = name.toLowerCase();
         assert.ok(!(key in headers) || !single.has(key), `${name} twice`);
         headers[key] = key in headers ? `${headers[key]}, ${value}` : value; // RFC 9110 section 5.3
     }
     // RFC 9110 section 6.6.1
     if (status >= 200 && status < 500)
-        assert.match(headers.date ?? 'none', /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/, `Date of ${statusLine}`);
+        assert.match(
+            headers.date ?? 'none',
+            /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/,
+            `Date of ${statusLine}`,
+        );
     const hasBody = status >= 200 && status !== 204 && status !== 304; // RFC 9112 section 6.3
-    assert.ok(!hasBody || /^\d+$/.test(headers['content-length']), `no Content-Length: ${statusLine}`);
-    const start = end + 4, size = hasBody && !isHead ? Number(headers['content-length']) : 0;
-    if (text.length < start + size)
-        return undefined;
-    return { status, headers, body: Buffer.from(text.slice(start, start + size), 'latin1').toString(), end: start + size };
+    assert.ok(
+        !hasBody || /^\d+$/.test(headers['content-length']),
+        `no Content-Length: ${statusLine}`,
+    );
+    const start = end + 4,
+        size = hasBody && !isHead ? Number(headers['content-length']) : 0;
+    if (text.length < start + size) return undefined;
+    return {
+        status,
+        headers,
+        body: Buffer.from(text.slice(start, start + size), 'latin1').toString(),
+        end: start + size,
+    };
 }
 
 export class Client {
@@ -44,11 +64,20 @@ export class Client {
     // Of a connection that is only paused, nothing is read until `read`.
     static async connect(server, { isPaused = false } = {}) {
         const client = new Client();
-        client.socket = net.connect({ port: server.port, host: server.host, allowHalfOpen: true, noDelay: true });
-        client.socket.on('end', () => client.#end()).on('error', (error) => client.#end(error)).on('close', () => client.#end());
-        await new Promise((resolve, reject) => { client.socket.once('connect', resolve).once('error', reject); });
-        if (!isPaused)
-            client.read();
+        client.socket = net.connect({
+            port: server.port,
+            host: server.host,
+            allowHalfOpen: true,
+            noDelay: true,
+        });
+        client.socket
+            .on('end', () => client.#end())
+            .on('error', (error) => client.#end(error))
+            .on('close', () => client.#end());
+        await new Promise((resolve, reject) => {
+            client.socket.once('connect', resolve).once('error', reject);
+        });
+        if (!isPaused) client.read();
         return client;
     }
 
@@ -77,8 +106,7 @@ export class Client {
     // more is not said.
     async writePieces(pieces) {
         for (const piece of pieces) {
-            if (this.isOver)
-                break;
+            if (this.isOver) break;
             this.write(piece).catch(() => {}); // `error` tells
             await turn();
         }
@@ -88,14 +116,21 @@ export class Client {
     async #until(look) {
         let timer;
         const late = new Promise((resolve, reject) => {
-            timer = setTimeout(() => reject(new Error(`nothing more after ${JSON.stringify(this.text.slice(-500))}`)), deadlines.usual);
+            timer = setTimeout(
+                () =>
+                    reject(
+                        new Error(`nothing more after ${JSON.stringify(this.text.slice(-500))}`),
+                    ),
+                deadlines.usual,
+            );
         });
         try {
             for (;;) {
-                const woken = new Promise((resolve) => { this.#wake = resolve; });
+                const woken = new Promise((resolve) => {
+                    this.#wake = resolve;
+                });
                 const found = look();
-                if (found !== undefined || this.isOver)
-                    return found;
+                if (found !== undefined || this.isOver) return found;
                 await Promise.race([woken, late]);
             }
         } finally {
@@ -108,7 +143,9 @@ export class Client {
     async reply(options) {
         const reply = await this.#until(() => parseReply(this.text, this.#at, options));
         if (!reply)
-            throw this.error ?? new Error(`closed after ${JSON.stringify(this.text.slice(this.#at))}`);
+            throw (
+                this.error ?? new Error(`closed after ${JSON.stringify(this.text.slice(this.#at))}`)
+            );
         this.#at = reply.end;
         return reply;
     }
@@ -117,8 +154,7 @@ export class Client {
     // is no whole reply, and a reset, are errors.
     async rest(methods = []) {
         await this.#until(() => undefined);
-        if (this.error)
-            throw this.error;
+        if (this.error) throw this.error;
         const replies = [];
         let finals = 0;
         while (this.#at < this.text.length) {
@@ -167,31 +203,50 @@ export function assertRefusal(reply, status) {
 export async function forEach(list, atOnce, task) {
     const outcomes = [];
     let next = 0;
-    await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, async () => {
-        for (let i = next++; i < list.length; i = next++)
-            outcomes[i] = await task(list[i], i);
-    }));
+    await Promise.all(
+        Array.from({ length: Math.min(atOnce, list.length) }, async () => {
+            for (let i = next++; i < list.length; i = next++) outcomes[i] = await task(list[i], i);
+        }),
+    );
     return outcomes;
 }
 
 // The system's connections over IPv4: a row of words each.
-const connections = () => readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+const connections = () =>
+    readFileSync('/proc/net/tcp', 'latin1')
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().split(/\s+/));
 const ending = (port) => `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
 
 // How many bytes that a socket was given to send its peer, on this machine, has not read yet.
 export function queued({ localPort, remotePort }) {
-    const own = ending(localPort), other = ending(remotePort);
+    const own = ending(localPort),
+        other = ending(remotePort);
     return connections().reduce((sum, [, local, remote, , queues]) => {
         const [toSend, toRead] = queues?.split(':').map((digits) => parseInt(digits, 16)) ?? [];
-        return sum + (local?.endsWith(own) && remote.endsWith(other) ? toSend : local?.endsWith(other) && remote.endsWith(own) ? toRead : 0);
+        return (
+            sum +
+            (local?.endsWith(own) && remote.endsWith(other)
+                ? toSend
+                : local?.endsWith(other) && remote.endsWith(own)
+                  ? toRead
+                  : 0)
+        );
     }, 0);
 }
 
 // The server's sides of its connections, as the system has them: those that the server holds open, and how many bytes of
 // theirs it has not read yet.
 export function held({ port }) {
-    const local = ending(port), listening = '0A';
-    const rows = connections()
-        .filter(([, address, , state, , , , , , inode]) => address?.endsWith(local) && state !== listening && inode !== '0');
-    return { count: rows.length, unread: rows.reduce((sum, [, , , , queues]) => sum + parseInt(queues.split(':')[1], 16), 0) };
+    const local = ending(port),
+        listening = '0A';
+    const rows = connections().filter(
+        ([, address, , state, , , , , , inode]) =>
+            address?.endsWith(local) && state !== listening && inode !== '0',
+    );
+    return {
+        count: rows.length,
+        unread: rows.reduce((sum, [, , , , queues]) => sum + parseInt(queues.split(':')[1], 16), 0),
+    };
 }

@@ -18,7 +18,13 @@ export function assertInvalid(reply, property, message) {
 // A reply that failed with this status and the envelope that every other failure has; its body.
 export function assertFailure(reply, status) {
     assert.equal(reply.status, status, reply.text);
-    assert.deepEqual(Object.keys(reply.json), ['Status', 'Message', 'Value', 'Errors', 'WasSuccessful']);
+    assert.deepEqual(Object.keys(reply.json), [
+        'Status',
+        'Message',
+        'Value',
+        'Errors',
+        'WasSuccessful',
+    ]);
     assert.equal(reply.json.Status, status);
     assert.equal(reply.json.Value, null);
     assert.equal(reply.json.WasSuccessful, false);
@@ -26,4 +32,10 @@ export function assertFailure(reply, status) {
 }
 
 // A node of an OpenAPI document, or the one that it refers to.
-export const follow = (document, node) => (node?.$ref ? node.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : node);
+export const follow = (document, node) =>
+    node?.$ref
+        ? node.$ref
+              .slice(2)
+              .split('/')
+              .reduce((at, name) => at[name], document)
+        : node;

@@ -11,9 +11,11 @@ import { deadlines } from './wait.mjs';
 import { worldFolder } from './world.mjs';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
-export const binary = process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
+export const binary =
+    process.env.ROSTERD ?? new URL('../../build/rosterd', import.meta.url).pathname;
 // A sanitizer has memory of its own for each allocation, and keeps what was freed.
-export const isSanitized = () => /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
+export const isSanitized = () =>
+    /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
 // The long tests take a sample where the optimised build here does not run them: under a sanitizer, and on the other
 // release of Debian (tools/test-on), which has other libraries but the same rules.
 export const isSampled = () => isSanitized() || process.env.TESTS === 'sampled';
@@ -30,15 +32,22 @@ export function temporaryFolder() {
 }
 
 // Do these arguments or variables say what the database begins with?
-const beginsAsTold = (args, env) => args.some((arg) => /^--(demo|data|config|admin-\w+)(=|$)/.test(arg)) || Object.keys(env).some((name) => /^ROSTER_(DEMO|DATA|CONFIG|ADMIN_\w+)$/.test(name));
+const beginsAsTold = (args, env) =>
+    args.some((arg) => /^--(demo|data|config|admin-\w+)(=|$)/.test(arg)) ||
+    Object.keys(env).some((name) => /^ROSTER_(DEMO|DATA|CONFIG|ADMIN_\w+)$/.test(name));
 
 // Runs the binary, or another program, until it ends by itself.
 export function run(args, env = {}, program = binary) {
     return new Promise((resolve) => {
         const child = spawn(program, args, { env: { ...process.env, ...env } });
-        let stdout = '', stderr = '';
-        child.stdout.on('data', (bytes) => { stdout += bytes; });
-        child.stderr.on('data', (bytes) => { stderr += bytes; });
+        let stdout = '',
+            stderr = '';
+        child.stdout.on('data', (bytes) => {
+            stdout += bytes;
+        });
+        child.stderr.on('data', (bytes) => {
+            stderr += bytes;
+        });
         child.on('close', (code) => resolve({ code, stdout, stderr }));
     });
 }
@@ -60,7 +69,11 @@ export class Server {
     static async start(args = [], env = {}) {
         const folder = temporaryFolder();
         if (!beginsAsTold(args, env))
-            cpSync(await worldFolder(binary, (place, first) => Server.launch(place, first, env)), join(folder, 'data'), { recursive: true });
+            cpSync(
+                await worldFolder(binary, (place, first) => Server.launch(place, first, env)),
+                join(folder, 'data'),
+                { recursive: true },
+            );
         return this.open(folder, args, env);
     }
 
@@ -80,7 +93,14 @@ export class Server {
         const server = new this();
         server.folder = folder;
         const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']; // addresses add up
-        server.args = [...listen, '--data', join(server.folder, 'data'), '--idle-timeout', `${PATIENCE_S}`, ...args];
+        server.args = [
+            ...listen,
+            '--data',
+            join(server.folder, 'data'),
+            '--idle-timeout',
+            `${PATIENCE_S}`,
+            ...args,
+        ];
         server.env = { ...process.env, ...env };
         await server.spawn();
         return server;
@@ -93,14 +113,17 @@ export class Server {
         this.ended = new Promise((resolve) => {
             this.child.on('close', (code, signal) => resolve({ code, signal }));
         });
-        this.child.stderr.on('data', (bytes) => { this.stderr += bytes; });
+        this.child.stderr.on('data', (bytes) => {
+            this.stderr += bytes;
+        });
         return new Promise((resolve, reject) => {
             this.child.stdout.on('data', (bytes) => {
                 this.stdout += bytes;
                 this.urls = [...this.stdout.matchAll(/listening on (.+)\n/g)].map(([, url]) => url);
                 if (this.urls.length) {
                     [this.url] = this.urls;
-                    [, this.host, this.port] = /^https?:\/\/\[?(.+?)\]?:(\d+)$/.exec(this.url) ?? [];
+                    [, this.host, this.port] =
+                        /^https?:\/\/\[?(.+?)\]?:(\d+)$/.exec(this.url) ?? [];
                     resolve();
                 }
             });
@@ -109,8 +132,7 @@ export class Server {
     }
 
     async stop(signal = 'SIGTERM') {
-        if (this.child.exitCode === null && this.child.signalCode === null)
-            this.child.kill(signal);
+        if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
         const { code } = await this.ended;
         if (signal === 'SIGTERM')
             assert.equal(code, 0, `the server ended with ${code}: ${this.stderr}`);
@@ -127,13 +149,13 @@ export class Server {
         // fetch keeps a connection for 4 s: one that the server closes sooner could be closed just as it is used again.
         if (Number(this.args?.[this.args.lastIndexOf('--idle-timeout') + 1]) < 5)
             all.Connection ??= 'close';
-        if (token)
-            all.Authorization = `Bearer ${token}`;
+        if (token) all.Authorization = `Bearer ${token}`;
         if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
             body = JSON.stringify(body);
             all['Content-Type'] ??= 'application/json';
         }
-        const ask = () => fetch(this.url + path, { method, headers: all, body, redirect: 'manual', signal });
+        const ask = () =>
+            fetch(this.url + path, { method, headers: all, body, redirect: 'manual', signal });
         // A kept connection may be closed by the server just as it is used again (RFC 9112 section 9.3.1).
         const response = await (method === 'GET' ? ask().catch(ask) : ask());
         const text = await response.text();
@@ -149,13 +171,23 @@ export class Server {
 
     // For tests/openapi/check.py.
     record({ method, path, headers = {}, body }, response, text) {
-        if (!process.env.EXCHANGES_FILE || this.program !== binary)
-            return;
+        if (!process.env.EXCHANGES_FILE || this.program !== binary) return;
         const isLong = body?.length >= 65536;
-        appendFileSync(process.env.EXCHANGES_FILE, `${JSON.stringify({
-            compatibility: this.compatibility, method, path, headers, isLong, body: isLong ? undefined : body?.toString(), status: response.status,
-            replyHeaders: Object.fromEntries(response.headers), size: text.length, reply: parse(text),
-        })}\n`);
+        appendFileSync(
+            process.env.EXCHANGES_FILE,
+            `${JSON.stringify({
+                compatibility: this.compatibility,
+                method,
+                path,
+                headers,
+                isLong,
+                body: isLong ? undefined : body?.toString(),
+                status: response.status,
+                replyHeaders: Object.fromEntries(response.headers),
+                size: text.length,
+                reply: parse(text),
+            })}\n`,
+        );
     }
 
     grant(form, headers = {}) {
@@ -166,7 +198,11 @@ export class Server {
     }
 
     async token(email = adminEmail, secret = password) {
-        const { status, json, text } = await this.grant({ grant_type: 'password', username: email, password: secret });
+        const { status, json, text } = await this.grant({
+            grant_type: 'password',
+            username: email,
+            password: secret,
+        });
         assert.equal(status, 200, text);
         return json.access_token;
     }
@@ -178,11 +214,17 @@ export class Server {
     }
 
     async get(id, token) {
-        return (await this.call('GET', `/api/sys/users/${id}`, { token: token ?? await this.admin() })).json;
+        return (
+            await this.call('GET', `/api/sys/users/${id}`, { token: token ?? (await this.admin()) })
+        ).json;
     }
 
     async put(body, { token, headers } = {}) {
-        return this.call('PUT', '/api/sys/users', { token: token ?? await this.admin(), body, headers });
+        return this.call('PUT', '/api/sys/users', {
+            token: token ?? (await this.admin()),
+            body,
+            headers,
+        });
     }
 
     // The six required fields of a user as they are, and `changes`.
@@ -196,13 +238,17 @@ export class Server {
             const socket = net.connect(this.port, this.host);
             let answer = '';
             const timer = setTimeout(() => socket.destroy(), wait);
-            socket.on('data', (part) => { answer += part.toString('latin1'); });
+            socket.on('data', (part) => {
+                answer += part.toString('latin1');
+            });
             socket.on('error', (error) => (answer ? resolve(answer) : reject(error)));
-            socket.on('close', () => { clearTimeout(timer); resolve(answer); });
+            socket.on('close', () => {
+                clearTimeout(timer);
+                resolve(answer);
+            });
             socket.on('connect', () => {
                 socket.write(bytes);
-                if (end)
-                    socket.end();
+                if (end) socket.end();
             });
         });
     }

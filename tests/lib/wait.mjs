@@ -8,22 +8,29 @@ export const deadlines = {
     manyReceivers: 480000, // hundreds of deliveries, 8 at a time, to receivers that do not answer for 10 s
 };
 
-export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+export const sleep = (ms) =>
+    new Promise((resolve) => {
+        setTimeout(resolve, ms);
+    });
 
 // Waits until `condition` gives something, which is the result. `what` is a text, or gives one at the end.
 export async function until(what, condition, { deadline = deadlines.usual, pause = 5 } = {}) {
     for (const end = Date.now() + deadline; ; await sleep(pause)) {
         const result = await condition();
-        if (result)
-            return result;
-        assert.ok(Date.now() < end, `${typeof what === 'function' ? await what() : what}: not in ${deadline} ms`);
+        if (result) return result;
+        assert.ok(
+            Date.now() < end,
+            `${typeof what === 'function' ? await what() : what}: not in ${deadline} ms`,
+        );
     }
 }
 
 // A promise, or an error after a while.
 export function inTime(what, promise, deadline = deadlines.usual) {
     let timer;
-    const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error(`${what}: not in ${deadline} ms`)), deadline); });
+    const late = new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`${what}: not in ${deadline} ms`)), deadline);
+    });
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
@@ -35,8 +42,7 @@ export async function within(ms, attempt, tries = 50) {
         try {
             return await attempt();
         } catch (error) {
-            if (Date.now() - began < ms || !--tries)
-                throw error;
+            if (Date.now() - began < ms || !--tries) throw error;
         }
     }
 }
@@ -48,8 +54,7 @@ async function withinOne(step, attempt, tries) {
         try {
             return await attempt();
         } catch (error) {
-            if (began === step() || !--tries)
-                throw error;
+            if (began === step() || !--tries) throw error;
         }
     }
 }
@@ -57,7 +62,8 @@ async function withinOne(step, attempt, tries) {
 export const withinOneStep = (attempt, tries = 20) => withinOne(totpStep, attempt, tries);
 
 // A minute of the system's monotonic clock, which the server's rate limits use.
-export const withinOneMinute = (attempt, tries = 20) => withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
+export const withinOneMinute = (attempt, tries = 20) =>
+    withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
 
 // ---- The time of day, as data ----
 
@@ -70,7 +76,10 @@ export const timestampText = (fromNow = 0) => new Date(timestamp(fromNow)).toISO
 
 // An end that is at most so many ms off; asked late it is the nearer.
 export function assertEndsWithin(end, ms, what = 'the end') {
-    assert.ok((typeof end === 'number' ? end : Date.parse(end)) <= timestamp(ms), `${what}: ${end}`);
+    assert.ok(
+        (typeof end === 'number' ? end : Date.parse(end)) <= timestamp(ms),
+        `${what}: ${end}`,
+    );
 }
 
 // A time that the server stored while this test ran is the present one, in UTC: an hour off would

@@ -8,14 +8,14 @@ import { parsers } from './node_modules/prettier/plugins/acorn.mjs';
 
 const tests = new URL('../../tests/', import.meta.url);
 const isFunction = ({ type }) => /^(Arrow)?Function/.test(type) || type === 'PropertyDefinition';
-const isAwait = ({ type, await: each }) => type === 'AwaitExpression' || (type === 'ForOfStatement' && each);
+const isAwait = ({ type, await: each }) =>
+    type === 'AwaitExpression' || (type === 'ForOfStatement' && each);
 const isTest = ({ type, callee }) =>
     type === 'CallExpression' && (callee.name === 'test' || callee.object?.name === 'test');
 
 // Calls `visit` for each node of a syntax tree that is outside of functions.
 function walk(node, visit) {
-    if (Array.isArray(node))
-        node.forEach((one) => walk(one, visit));
+    if (Array.isArray(node)) node.forEach((one) => walk(one, visit));
     else if (node && typeof node.type === 'string' && !isFunction(node)) {
         visit(node);
         Object.values(node).forEach((one) => walk(one, visit));
@@ -29,15 +29,23 @@ function check(name) {
         if (isTest(node)) found.tests.push(node.range[0]);
         else if (isAwait(node)) found.awaits.push(node.range[0]);
     });
-    if (!found.tests.length)
-        return [`tests/${name}: has no test outside of functions`];
+    if (!found.tests.length) return [`tests/${name}: has no test outside of functions`];
     const [first, last] = [found.tests[0], found.tests.at(-1)];
-    return found.awaits.filter((at) => at > first && at < last)
-        .map((at) => `tests/${name}:${text.slice(0, at).split('\n').length}: awaits between two tests`);
+    return found.awaits
+        .filter((at) => at > first && at < last)
+        .map(
+            (at) =>
+                `tests/${name}:${text.slice(0, at).split('\n').length}: awaits between two tests`,
+        );
 }
 
-const files = readdirSync(tests, { withFileTypes: true }).filter((one) => one.isDirectory())
-    .flatMap(({ name }) => readdirSync(new URL(`${name}/`, tests)).filter((file) => file.endsWith('.test.mjs')).map((file) => `${name}/${file}`));
+const files = readdirSync(tests, { withFileTypes: true })
+    .filter((one) => one.isDirectory())
+    .flatMap(({ name }) =>
+        readdirSync(new URL(`${name}/`, tests))
+            .filter((file) => file.endsWith('.test.mjs'))
+            .map((file) => `${name}/${file}`),
+    );
 const wrong = files.flatMap(check);
 wrong.forEach((line) => console.log(line));
 if (!files.length) console.log('tests/ has no test files');
