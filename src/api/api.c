@@ -8,7 +8,7 @@
 #include "model/tables.h"
 #include "service/resources.h"
 
-/* What a resource offers to clients. */
+/* The groups of routes that a resource may offer. */
 enum offer { READS = 1, WRITES = 2, DELETES = 4, ALL = READS | WRITES | DELETES };
 enum { OPEN = ROUTE_OPEN, CALLER = ROUTE_CALLER };
 

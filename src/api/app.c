@@ -1,4 +1,4 @@
-/* What each I/O thread has of its own: a session of the store, a token cache, counters. */
+/* The workers: each I/O thread has its own session of the store, token cache and counters. */
 #include "api/app.h"
 
 #include "api/counters.h"

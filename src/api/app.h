@@ -18,8 +18,8 @@ enum refusal {
 };
 
 /**
- * What all requests share. server.c fills it in at the start; afterwards it is only read, except
- * for the counters and `workers`.
+ * The state that all requests share. server.c fills it in at the start; afterwards it is only read,
+ * except for the counters and `workers`.
  */
 struct app {
     struct store *store;
@@ -41,7 +41,8 @@ struct app {
     struct worker *workers; /* one for each I/O thread that has served a request */
 };
 
-/** What an I/O thread owns. No other thread touches it, except for reading the counters. */
+/** The things that an I/O thread owns. No other thread touches it, except for reading the counters.
+ */
 struct worker {
     struct worker *next;
     struct store_session *session;

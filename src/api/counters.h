@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /**
- * What one I/O thread counts of its replies. Only that thread writes, so nothing is shared while
+ * The counters of one I/O thread's replies. Only that thread writes, so nothing is shared while
  * requests are served; any thread may read, and add up what all of them counted.
  */
 struct counters;

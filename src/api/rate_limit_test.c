@@ -110,8 +110,9 @@ static void without_bursts_the_rest_holds(void **state) {
     rate_limit_free(rate_limit);
 }
 
-/* Who waits as long as he is told goes on, however little of a second is over. */
-static void to_wait_as_told_helps(void **state) {
+/* A caller who waits for the returned time is served, in whatever part of a second the time begins.
+ */
+static void waiting_for_the_returned_time_helps(void **state) {
     (void)state;
     for (int64_t into_ms = 0; into_ms < second_ms; into_ms += 37) {
         struct rate_limit *rate_limit = started();
@@ -142,7 +143,7 @@ int main(void) {
         cmocka_unit_test(at_most_5000_writes_in_a_day),
         cmocka_unit_test(reads_are_no_writes),
         cmocka_unit_test(without_bursts_the_rest_holds),
-        cmocka_unit_test(to_wait_as_told_helps),
+        cmocka_unit_test(waiting_for_the_returned_time_helps),
         cmocka_unit_test(each_caller_is_counted_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

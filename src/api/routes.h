@@ -13,13 +13,13 @@
 struct request;
 struct resource;
 
-/** What a route needs, where that is no permission. */
+/** The needs of a route that needs no permission. */
 enum {
     ROUTE_OPEN = -1,  /* nothing */
     ROUTE_CALLER = -2 /* credentials, whatever their permissions */
 };
 
-/** What a route reads as its body. */
+/** The body that a route reads. */
 enum route_body {
     BODY_none,
     BODY_create,  /* a record of the route's resource, without Id */

@@ -1,4 +1,4 @@
-/* What clients are sent for a status. */
+/* The HTTP status code and the message of each status. */
 #include "api/status.h"
 
 static const struct {

@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "base/text.h"
 
-/* What clients are sent for a status, from status.def. Any thread. */
+/* The replies that a status becomes, from status.def. Any thread. */
 
 /** The HTTP status code. */
 unsigned status_http(enum status status);

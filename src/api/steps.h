@@ -14,7 +14,7 @@ struct step {
      * like, and nothing of it may be touched any more. Anything else: only the reply is left. */
     enum status (*begin)(struct request *request);
     /* Runs when the wait is over, with its status, which is not OK if the other thread did not take
-     * the work. What it returns counts as that of `begin`, and is not PENDING. NULL: the status of
+     * the work. Its result counts as that of `begin`, and is never PENDING. NULL: the status of
      * the wait counts. */
     enum status (*end)(struct request *request, enum status status);
     /* The last row's alone, which has neither of them: sends the reply. */

@@ -153,7 +153,7 @@ static enum status hand_to_reader(struct request *request, void *command) {
     return store_read(request->app->store, command);
 }
 
-/* Whatever becomes of it, the sign-in says so itself. */
+/* Always taken: a sign-in that cannot begin has that as its result. */
 static enum status hand_to_sign_in(struct request *request, void *sign_in) {
     sign_in_start(sign_in, request->worker->session);
     return STATUS_OK;

@@ -35,7 +35,7 @@ static const char *const responses[] = {
 };
 enum { RESPONSES = sizeof responses / sizeof responses[0] };
 
-/* What a schema describes: a field looks different in a body and in a record. */
+/* The use of a schema: a field looks different in a body and in a record. */
 enum place { IN_RECORD, IN_LIST, IN_CREATE, IN_UPDATE, IN_REPLACE, IN_PATCH };
 struct use {
     enum place place;
@@ -731,7 +731,7 @@ bool openapi_make(struct app *app) {
     buffer_add(out, TEXT("{\"openapi\":\"3.1.0\","));
     add_info(out, app->nexudus);
     add_tags(out);
-    /* Some clients try each scheme and keep the last one. That should be the token. */
+    /* Some clients try each scheme and keep the last one, which should be the token. */
     buffer_printf(out, "\"servers\":[{\"url\":\"/\"}],\"security\":[%s{\"bearer\":[]}],\"paths\":{",
                   app->accepts_basic ? "{\"basic\":[]}," : "");
     add_paths(out, app->nexudus);

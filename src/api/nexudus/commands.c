@@ -41,8 +41,8 @@ void resource_commands(struct request *request) {
 
 /* ---- Running ---- */
 
-/* Room for the reply to what is committed then: of each id's failure, twice, and of all else. What
- * a failure says is escaped, and may have names in it. */
+/* Memory for the reply is reserved before the commit: for each Id's failure, twice because buffers
+ * double, and for the rest. The message of a failure may contain names, and is escaped. */
 enum { OUTCOME_MAX = 2 * 512, OUTCOMES_MAX = 8192, ESCAPED_MAX = 2 * 2 };
 
 struct running {

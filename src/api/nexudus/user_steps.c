@@ -1,5 +1,5 @@
-/* What takes time in a change of a user: fetching and checking a picture, comparing and hashing a
- * password. Each on threads of its own, so that no I/O thread and not the writer waits for it. */
+/* The slow steps of a change of a user: fetching and checking a picture, comparing and hashing a
+ * password. Each runs on its own threads, so that neither an I/O thread nor the writer waits. */
 #include "api/nexudus/write.h"
 #include "api/steps.h"
 #include "fetch/image.h"
@@ -67,7 +67,7 @@ enum status user_avatar_fetched(struct request *request, enum status status) {
 /* On a thread of the pool: to decode a hostile picture takes up to a second. */
 static void check_picture(struct job *job) {
     struct write *write = (struct write *)((char *)job - offsetof(struct write, check));
-    /* Who sees the picture need not learn where it was taken. */
+    /* The metadata may say where the picture was taken; viewers need not learn that. */
     write->fetch.body = image_strip(write->fetch.body, write->request->arena);
     write->avatar_type = write->fetch.body.at ? image_type(write->fetch.body) : NULL;
     exchange_resume(write->request->exchange);

@@ -19,13 +19,13 @@ struct write {
     struct password_job password;
 };
 
-/** What the mutations of a request need to know; NULL: no memory. Lives as long as the request. */
+/** The context of a request's mutations. It lives as long as the request. NULL: no memory. */
 const struct mutation_context *write_context(struct request *request) MUST_CHECK;
 
-/** Takes a request up that changes a record of its route's resource, and replies. */
+/** Changes a record of the route's resource as the request asks, and replies. */
 void write_start(struct request *request, enum mutation_kind kind);
 
-/** Sets the password of the caller, who came by a reset token, and replies. All tokens go. */
+/** Sets the password of the caller, who has a reset token, and replies. Revokes all tokens. */
 void write_password(struct request *request, struct text password);
 
 /*
