@@ -21,6 +21,7 @@ void errors_add(struct errors *errors, struct arena *arena, const struct error *
         errors->last = copy;
 }
 
+/* `values` is NULL if either array could not be allocated. */
 struct change change_new(const struct table *table, struct arena *arena) {
     assert(table->count <= CHANGE_FIELDS_MAX);
     struct change change = {

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A number of an entity that is past the end does not compile. */
 static const char *const entity_names[ENTITIES] = {
 #define ENTITY(name, number) [number] = #name,
 #include "model/tables.def"

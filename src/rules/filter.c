@@ -162,6 +162,7 @@ static struct filter *find_list(const struct filter_reader *reader,
     return filter;
 }
 
+/* Both lists match: id=1&id=2 is id=[1,2]. */
 static void join_ids(struct filter_reader *reader, struct filter *filter, const struct value *ids) {
     size_t count = filter->value.len + (size_t)ids->len;
     int64_t *all = arena_calloc(reader->arena, count + 1, sizeof *all);
@@ -187,6 +188,8 @@ static struct text read_ids(struct filter_reader *reader, const struct filter_ta
     return nothing_wrong;
 }
 
+/* Lists of links are searched for one Id: several would leave open whether any or all must match.
+ */
 static struct text read_link(struct filter_reader *reader, const struct filter_target *target,
                              struct text value) {
     bool is_backlink = filter_kind(target->field) == FILTER_backlink;
@@ -200,6 +203,7 @@ static struct text read_link(struct filter_reader *reader, const struct filter_t
     return nothing_wrong;
 }
 
+/* "null" and "notnull" ask whether the reference points to anything. */
 static struct text read_reference(struct filter_reader *reader, const struct filter_target *target,
                                   struct text value) {
     struct text word = text_trim(value);

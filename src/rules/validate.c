@@ -65,7 +65,7 @@ static struct text check_integer(const struct check *check) {
     return fine;
 }
 
-/* Lenient clients may also send 0 and 1, as numbers or strings. */
+/* Unless the client asks for strict handling, 0 and 1 are accepted too, as numbers or strings. */
 static struct text check_boolean(const struct check *check) {
     struct text text = value_as_text(check->value);
     bool is_true = text_equal(text, TEXT("true")), is_false = text_equal(text, TEXT("false"));
@@ -86,6 +86,7 @@ static struct text check_boolean(const struct check *check) {
     return fine;
 }
 
+/* "must be one of 1 (EnglishUS), ..."; numbers up to `max` are not listed one by one. */
 static struct text choices_message(const struct check *check) {
     struct buffer names;
     buffer_init(&names, check->arena, 128);
@@ -127,6 +128,7 @@ static bool is_longer(struct text text, size_t max) {
     return text.len > max && text_characters(text) > max;
 }
 
+/* A `max` of 0 means no limit. */
 static struct text check_length(const struct check *check, struct text text) {
     if (check->field->max && is_longer(text, check->field->max))
         return arena_printf(check->arena, message_too_long, check->field->max);
@@ -181,6 +183,7 @@ static struct text check_email(const struct check *check) {
     return fine;
 }
 
+/* IRIs are converted to URLs, unless strict. The result may be longer, hence the second check. */
 static struct text check_url(const struct check *check) {
     struct text wrong = check_text(check), url = value_as_text(check->value);
     if (wrong.at)
@@ -201,6 +204,7 @@ static struct text check_date(const struct check *check) {
     return fine;
 }
 
+/* All spellings of a GUID become one, so that equal ones compare equal. */
 static struct text check_guid(const struct check *check) {
     char *guid = arena_alloc(check->arena, GUID_TEXT_SIZE);
     if (!guid || check->value->kind != VALUE_TEXT || !guid_parse(value_as_text(check->value), guid))
@@ -209,6 +213,7 @@ static struct text check_guid(const struct check *check) {
     return fine;
 }
 
+/* Whether the Ids exist is checked later, inside the transaction. */
 static struct text check_ids(const struct check *check) {
     const struct value *list = check->value;
     if (list->kind != VALUE_LIST)

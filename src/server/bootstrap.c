@@ -49,10 +49,11 @@ static int make_folder(struct data_folder *folder, const struct settings *settin
         return EX_OK;
     print_error("--data %s: %s; name a folder that can be created and written", folder->path,
                 strerror(errno));
-    folder->is_temporary = false;
+    folder->is_temporary = false; /* there is nothing to remove */
     return EX_CANTCREAT;
 }
 
+/* Removes the files that a server makes, by name: if anything else is in the folder, it stays. */
 static void remove_folder(const struct data_folder *folder) {
     static const char *const names[] = { "roster.db", "roster.db-wal", "roster.db-shm", KEY_NAME };
     char path[PATH_MAX];

@@ -90,6 +90,7 @@ static int write_records(struct store *store, const struct settings *settings, c
 
 int first_admin_write(struct store *store, const struct settings *settings, const char *folder) {
     struct arena arena = { 0 };
+    /* The demo has an address of its own, unless the operator has set another than the default. */
     bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
     struct text email = has_own_email ? first_email(settings, &arena) : TEXT(DEMO_EMAIL);
     int code = EX_OSERR;
@@ -101,6 +102,7 @@ int first_admin_write(struct store *store, const struct settings *settings, cons
     return code;
 }
 
+/* The texts are in memory that can be written, although settings hand them out as const. */
 static void wipe_text(const char *text) {
     if (text)
         secret_wipe((char *)(uintptr_t)text, strlen(text));

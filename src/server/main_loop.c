@@ -88,6 +88,7 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
             return EX_IOERR;
         }
         give_memory_back();
+        /* After a signal the next round cleans up: it may be the one to stop. */
         if (!caught && (has_more || time_monotonic_ms() - cleaned_ms >= CLEANUP_EVERY_MS)) {
             has_more = cleanup_run(store, &server->settings);
             cleaned_ms = time_monotonic_ms();

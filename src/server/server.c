@@ -137,6 +137,7 @@ static void close_addresses(struct server *server) {
     peers_free(server->trusted);
 }
 
+/* Also wipes the first administrator's password, which nothing needs after this. */
 static int open_data(struct server *server) {
     int code = bootstrap_open(&server->data, &server->settings);
     first_admin_forget_password(&server->settings);
@@ -168,6 +169,7 @@ static void free_description(struct server *server) {
     arena_close(&server->app.memory);
 }
 
+/* `auto` imitates the hosted service with its quirks, but spares clients the limit for 100 ms. */
 static int start_limits(struct server *server) {
     struct app *app = &server->app;
     const char *chosen = server->settings.rate_limits;
@@ -316,7 +318,8 @@ static int install_seccomp(struct server *server) {
     return EX_OSERR;
 }
 
-/* Raises the soft limit on descriptors to the hard one. Each connection takes a descriptor. */
+/* Each connection takes a descriptor. Raises the soft limit on descriptors to the hard one, and
+ * leaves some for everything else. */
 static unsigned connection_limit(void) {
     struct rlimit limit = { .rlim_cur = 1024 };
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -331,6 +334,7 @@ static unsigned connection_limit(void) {
                                                   : OTHER_DESCRIPTORS;
 }
 
+/* The listener knows neither metrics nor requests. */
 static void end_exchange(struct exchange *exchange, bool was_sent) {
     metrics_count_end(exchange, was_sent);
     dispatch_end(exchange);
@@ -410,6 +414,7 @@ void server_drain(struct server *server) {
     if (!listener_in_flight(server->listener))
         return;
     log_error("%u requests did not end in time", listener_in_flight(server->listener));
+    /* Not server_stop: it would wait for the threads that hang. */
     _exit(EX_SOFTWARE); /* commits are durable; nothing else is worth waiting for */
 }
 
