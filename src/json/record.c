@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+/* The JSON that is still to be read. The take_ functions move `at` behind what they accept. */
 struct reading {
     const char *at, *end;
     struct arena *arena;
@@ -96,6 +97,7 @@ static bool read_string(struct reading *reading, struct text *text) {
     return text->at != NULL;
 }
 
+/* Dates are the only values in quotes that are no texts. */
 static bool read_quoted(struct reading *reading, const struct field *field, struct value *value) {
     struct text text;
     int64_t ms;
@@ -111,6 +113,7 @@ static bool read_quoted(struct reading *reading, const struct field *field, stru
     return true;
 }
 
+/* A list of Ids stays as it is written: records keep lists as JSON text. */
 static bool read_list(struct reading *reading, struct value *value) {
     const char *start = reading->at - 1;
     while (reading->at < reading->end &&
@@ -240,6 +243,7 @@ static bool take_member(struct reading *reading, struct text json, struct record
     return true;
 }
 
+/* The value of a missing member. An Id must not be missing. */
 static bool read_nothing(const struct field *field, struct arena *arena, struct value *value) {
     struct text nothing = json_nothing(field);
     struct reading reading = { nothing.at, nothing.at + nothing.len, arena };

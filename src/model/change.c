@@ -9,8 +9,8 @@ void errors_add(struct errors *errors, struct arena *arena, const struct error *
         errors->failed = true;
         return;
     }
-    struct error **place = &errors->first; /* usually the end, since fields are checked in order */
-    if (errors->last && errors->last->order <= error->order)
+    struct error **place = &errors->first;
+    if (errors->last && errors->last->order <= error->order) /* the usual case: at the end */
         place = &errors->last->next;
     while (*place && (*place)->order <= error->order)
         place = &(*place)->next;

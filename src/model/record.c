@@ -12,6 +12,7 @@ struct record record_new(const struct table *table, struct arena *arena) {
     };
 }
 
+/* Copies the values, not the texts that they point to. */
 struct record record_next(const struct record *before, struct arena *arena) {
     struct record next = record_new(before->table, arena);
     if (next.values)
@@ -49,6 +50,7 @@ struct value ids_to_stored(const struct value *ids, struct arena *arena) {
     return json.failed ? value_null() : value_text(buffer_text(&json));
 }
 
+/* For short lists, or a single look-up: see ids_sorted. */
 bool ids_have(const struct value *ids, int64_t id) {
     for (uint32_t i = 0; i < ids->len; i++)
         if (ids->ids[i] == id)
@@ -84,7 +86,7 @@ struct text record_etag(int64_t id, int64_t version, struct arena *arena) {
     buffer_add_int64(&etag, version);
     buffer_add_char(&etag, '"');
     struct text text = buffer_text(&etag);
-    buffer_add_char(&etag, '\0');
+    buffer_add_char(&etag, '\0'); /* after the length is taken: it does not count */
     if (etag.failed)
         text.at = NULL;
     return text;

@@ -2,7 +2,7 @@
 #include "model/value.h"
 
 bool value_equal(const struct value *a, const struct value *b) {
-    if (a->kind != b->kind)
+    if (a->kind != b->kind) /* null and absent differ: a change that says null says something */
         return false;
     switch ((enum value_kind)a->kind) {
     case VALUE_ABSENT:

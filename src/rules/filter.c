@@ -188,8 +188,7 @@ static struct text read_ids(struct filter_reader *reader, const struct filter_ta
     return nothing_wrong;
 }
 
-/* Lists of links are searched for one Id: several would leave open whether any or all must match.
- */
+/* Lists of links are searched for one Id at a time. */
 static struct text read_link(struct filter_reader *reader, const struct filter_target *target,
                              struct text value) {
     bool is_backlink = filter_kind(target->field) == FILTER_backlink;
