@@ -122,7 +122,7 @@ static void run_if_permitted(struct request *request) {
 
 /* A request with Basic that waits until its password was checked. */
 struct basic {
-    struct sign_in sign_in; /* first */
+    struct sign_in sign_in;
     struct request *request;
     struct keyed_hash remembered_as;
 };

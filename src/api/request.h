@@ -12,7 +12,7 @@
  * until the reply was sent. Only its I/O thread touches it; other threads resume its exchange.
  */
 struct request {
-    struct authority authority; /* first; see request_authority */
+    struct authority authority;
     struct app *app;
     struct exchange *exchange;
     struct arena *arena;

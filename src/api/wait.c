@@ -5,6 +5,7 @@
 
 #include "api/reply.h"
 #include "auth/sign_in.h"
+#include "base/container_of.h"
 
 #include <assert.h>
 
@@ -24,7 +25,7 @@ void request_wait(struct request *request, hand_over *give, void *work,
 
 /* Runs on the thread, and with the session, that is about to act. */
 static enum status confirm(struct store_session *session, struct authority *authority) {
-    struct request *request = (struct request *)authority;
+    struct request *request = container_of(authority, struct request, authority);
     request->refusal =
         auth_confirm(&request->app->auth, session, request->arena, &request->principal);
     if (request->refusal == STATUS_OK && request_lacking(request) >= 0)
@@ -70,7 +71,7 @@ static void go_on(struct exchange *exchange) {
 /* ---- Questions ---- */
 
 static struct request *of_question(struct store_command *question) {
-    return (struct request *)((char *)question - offsetof(struct request, question));
+    return container_of(question, struct request, question);
 }
 
 static enum status run_question(struct store_session *session, struct store_command *question) {

@@ -2,6 +2,7 @@
 #include "auth/one_time.h"
 
 #include "base/buffer.h"
+#include "base/container_of.h"
 #include "base/time.h"
 #include "crypto/base64.h"
 #include "crypto/hmac.h"
@@ -66,7 +67,7 @@ static enum status check_user(const struct one_time *one_time, struct store_tx *
 }
 
 enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
-    struct one_time *one_time = (struct one_time *)command;
+    struct one_time *one_time = container_of(command, struct one_time, command);
     const struct principal *caller = one_time->caller;
     struct record user;
     enum status status = check_user(one_time, tx, &user);
@@ -91,7 +92,7 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
 }
 
 enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
-    struct one_time_exchange *exchange = (struct one_time_exchange *)command;
+    struct one_time_exchange *exchange = container_of(command, struct one_time_exchange, command);
     struct token_hash hash = token_hash(exchange->token);
     struct token token;
     enum status status = store_token(tx->session, &hash, exchange->arena, &token);

@@ -9,7 +9,7 @@
  * every token.
  */
 struct one_time {
-    struct store_command command; /* first */
+    struct store_command command;
     /* in */
     const struct auth *auth;
     struct arena *arena;
@@ -31,8 +31,8 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command);
  * Exchanges a one-time token for a pair of tokens, which belong to its family and end when it says.
  */
 struct one_time_exchange {
-    struct store_command command; /* first */
-    const struct auth *auth;      /* with the token lifetime that the caller asked for */
+    struct store_command command;
+    const struct auth *auth; /* with the token lifetime that the caller asked for */
     struct arena *arena;
     struct text token;
     int64_t session_ms; /* limit for the whole session; TOKEN_ENDLESS: none */

@@ -1,6 +1,7 @@
 /* Hashes and verifies passwords on threads of their own, since each costs about 20 ms of a core. */
 #include "auth/password_job.h"
 
+#include "base/container_of.h"
 #include "crypto/secret.h"
 #include "rules/password.h"
 
@@ -63,7 +64,7 @@ static void verify(struct password_job *job, struct text normal) {
 }
 
 static void run_password_job(struct job *base) {
-    struct password_job *job = (struct password_job *)base;
+    struct password_job *job = container_of(base, struct password_job, job);
     char room[PASSWORD_NORMAL_MAX];
     struct text normal = password_normal(job->password, room);
     job->failed = !normal.at;

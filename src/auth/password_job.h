@@ -36,7 +36,7 @@ struct password_figures passwords_figures(struct passwords *passwords);
  * caller owns the job, and must keep it and everything in it until `done` is called.
  */
 struct password_job {
-    struct job job; /* first: pools queue jobs by this */
+    struct job job;
     struct text password;
     struct text hash;                       /* to verify against; `at` NULL: hash the password */
     void (*done)(struct password_job *job); /* called once, on one of the threads */

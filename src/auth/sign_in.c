@@ -19,6 +19,7 @@
 
 #include "auth/token_pair.h"
 #include "auth/totp.h"
+#include "base/container_of.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -30,11 +31,11 @@
 enum { RESET_LIFETIME_MS = 60 * 60 * 1000, COMPARISONS_MAX = 4 };
 
 static struct sign_in *of_job(struct password_job *job) {
-    return (struct sign_in *)((char *)job - offsetof(struct sign_in, job));
+    return container_of(job, struct sign_in, job);
 }
 
 static struct sign_in *of_command(struct store_command *command) {
-    return (struct sign_in *)((char *)command - offsetof(struct sign_in, command));
+    return container_of(command, struct sign_in, command);
 }
 
 static int64_t integer_of(const struct value *value) {

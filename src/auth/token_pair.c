@@ -1,6 +1,7 @@
 /* Issues tokens, and exchanges a refresh token for a new pair. */
 #include "auth/token_pair.h"
 
+#include "base/container_of.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -224,14 +225,14 @@ static enum status decide_refresh(struct refresh *refresh, struct store_tx *tx) 
 }
 
 static enum status run_refresh(struct store_tx *tx, struct store_command *command) {
-    struct refresh *refresh = (struct refresh *)command;
+    struct refresh *refresh = container_of(command, struct refresh, command);
     enum status status = decide_refresh(refresh, tx);
     bool can_reply = !refresh->arena->failed && arena_reserve(refresh->arena, TOKEN_PAIR_REPLY_MAX);
     return can_reply ? status : STATUS_BROKEN;
 }
 
 static void finish_refresh(struct store_command *command) {
-    struct refresh *refresh = (struct refresh *)command;
+    struct refresh *refresh = container_of(command, struct refresh, command);
     if (command->status != STATUS_OK)
         refresh->result = STATUS_BROKEN;
     else if (refresh->ended_user_id)

@@ -51,7 +51,7 @@ enum status token_pair_issue_one(struct store_tx *tx, struct token *token,
  * called.
  */
 struct refresh {
-    struct store_command command; /* first */
+    struct store_command command;
     /* in */
     const struct auth *auth;
     struct arena *arena;

@@ -3,6 +3,7 @@
  * once: they would only wait until their clients have given up. */
 #include "base/pool.h"
 
+#include "base/container_of.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static void *work(void *argument) {
     struct pool *pool = argument;
     lower_priority();
     for (struct queue_item *item; (item = queue_take(&pool->queue)) != NULL;) {
-        struct job *job = (struct job *)item;
+        struct job *job = container_of(item, struct job, item);
         job->run(job); /* may free the job */
     }
     return NULL;

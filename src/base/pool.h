@@ -8,9 +8,9 @@
  * not run on I/O threads. */
 struct pool;
 
-/** A piece of work. The caller embeds it as the first member of a structure of its own. */
+/** A piece of work. The caller embeds it in a structure of its own (base/container_of.h). */
 struct job {
-    struct queue_item item;       /* first */
+    struct queue_item item;
     void (*run)(struct job *job); /* on a thread of the pool, once; it may free the job */
 };
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** A link of the list. The caller embeds it as the first member of what it queues. */
+/** A link of the list. The caller embeds it in what it queues (base/container_of.h). */
 struct queue_item {
     struct queue_item *next;
 };

@@ -12,6 +12,7 @@
 #include "fetch/fetch.h"
 
 #include "base/buffer.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "fetch/ip_guard.h"
@@ -313,7 +314,7 @@ static void take_jobs(struct fetcher *fetcher) {
     struct queue_item *item = queue_take_all(&fetcher->jobs, 0), *next;
     for (; item; item = next) {
         next = item->next;
-        start_job(fetcher, (struct fetch_job *)item);
+        start_job(fetcher, container_of(item, struct fetch_job, item));
     }
 }
 

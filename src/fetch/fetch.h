@@ -36,7 +36,7 @@ enum { FETCH_HEADERS_MAX = 2 };
  * `done` is called.
  */
 struct fetch_job {
-    struct queue_item item; /* first: jobs are queued by this */
+    struct queue_item item;
     struct text url;
     struct text post; /* JSON to post; redirects are then not followed; `at` NULL: a GET */
     const char *headers[FETCH_HEADERS_MAX]; /* further headers, "Name: value"; NULL: none */

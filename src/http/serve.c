@@ -14,6 +14,7 @@
  * connection closes first, serve_gone ends it: now, or when the other thread lets go. */
 #include "http/serve.h"
 
+#include "base/container_of.h"
 #include "http/address_counts.h"
 #include "http/client.h"
 #include "http/forwarded.h"
@@ -33,7 +34,7 @@ enum {
 };
 
 static struct served *served_of(const struct exchange *exchange) {
-    return (struct served *)(uintptr_t)exchange;
+    return container_of(exchange, struct served, exchange);
 }
 
 struct served *serve_begin(struct client *client) {
@@ -350,7 +351,7 @@ void exchange_suspend(struct exchange *exchange) {
 }
 
 static void resume_exchange(struct io_task *io_task) {
-    struct served *served = (struct served *)((char *)io_task - offsetof(struct served, io_task));
+    struct served *served = container_of(io_task, struct served, io_task);
     struct client *client = served->client;
     void (*step)(struct exchange *) = served->exchange.next;
     served->exchange.next = NULL;

@@ -32,7 +32,7 @@ struct h2_stream {
 
 /** An exchange and what the HTTP layer keeps of it. It lies in its own arena. */
 struct served {
-    struct exchange exchange; /* first: exchanges are converted back to this */
+    struct exchange exchange;
     struct arena arena;
     struct io_task io_task; /* resumes the exchange on its thread */
     struct client *client;

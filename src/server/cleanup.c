@@ -1,6 +1,7 @@
 /* Deletes what has expired, in batches. */
 #include "server/cleanup.h"
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "service/idempotency.h"
@@ -11,13 +12,13 @@ enum { BATCH_ROWS = 1000 };
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 struct cleaning {
-    struct store_command command; /* first */
+    struct store_command command;
     const struct settings *settings;
     bool has_more;
 };
 
 static enum status delete_batch(struct store_tx *tx, struct store_command *command) {
-    struct cleaning *cleaning = (struct cleaning *)command;
+    struct cleaning *cleaning = container_of(command, struct cleaning, command);
     int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
     const struct expired outdated = {
         .tokens_ms = now_ms,

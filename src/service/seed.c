@@ -3,6 +3,7 @@
  * the same rows have the same Ids in every database. */
 #include "service/seed.h"
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "model/tables.h"
@@ -16,7 +17,7 @@ enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100
 
 /* The seed on its way into the database, in one command. */
 struct seeding {
-    struct store_command command; /* first */
+    struct store_command command;
     const struct seed *seed;
     struct store_tx *tx;
     struct arena arena;
@@ -246,7 +247,7 @@ static enum status add_demo(struct seeding *seeding) {
 
 /* What a row refers to comes before it. */
 static enum status run_seeding(struct store_tx *tx, struct store_command *command) {
-    struct seeding *seeding = (struct seeding *)command;
+    struct seeding *seeding = container_of(command, struct seeding, command);
     struct person admin = { .id = ADMINISTRATOR_ID,
                             .name = "Administrator",
                             .email = seeding->seed->email.at,

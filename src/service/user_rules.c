@@ -2,6 +2,7 @@
  * the password and the picture. */
 #include "service/user_rules.h"
 
+#include "base/container_of.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -13,7 +14,7 @@
 #include "service/resources.h"
 
 struct user_mutation *user_mutation_of(struct mutation *mutation) {
-    return (struct user_mutation *)mutation;
+    return container_of(mutation, struct user_mutation, mutation);
 }
 
 static struct mutation *allocate(struct arena *arena) {

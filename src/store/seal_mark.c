@@ -2,6 +2,7 @@
  * there never was a key. None at all, that a version before these marks made the database. */
 #include "store/seal_mark.h"
 
+#include "base/container_of.h"
 #include "store/session.h"
 
 static bool is_mark_of(struct text mark, const struct seal_key *key) {
@@ -74,12 +75,12 @@ enum status seal_mark_check(struct store_session *session, const struct seal_key
 }
 
 struct claim {
-    struct store_command command; /* first */
+    struct store_command command;
     struct token_hash mark;
 };
 
 static enum status run_claim(struct store_tx *tx, struct store_command *command) {
-    const struct claim *claim = (struct claim *)command;
+    const struct claim *claim = container_of(command, struct claim, command);
     struct sql_statement *statement = sql_statement(tx->session, SQL_set_seal_mark);
     if (!statement || sql_run(tx->session, "DELETE FROM seal_mark") != STATUS_OK)
         return STATUS_BROKEN;

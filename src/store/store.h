@@ -332,7 +332,7 @@ struct authority {
 extern struct authority store_nobody;
 
 struct store_command {
-    struct queue_item item;         /* first */
+    struct queue_item item;
     struct authority *on_behalf_of; /* never NULL, which ends the process */
     /*
      * Of a command that writes (store_submit, store_run). Runs on the writer's thread, inside the

@@ -16,6 +16,7 @@
 #include "webhooks/deliver.h"
 
 #include "auth/auth.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/hmac.h"
@@ -52,7 +53,7 @@ struct deliverer {
 
 /* A delivery in flight. It lies in its own arena. */
 struct posting {
-    struct fetch_job job; /* first */
+    struct fetch_job job;
     struct arena arena;
     struct deliverer *deliverer;
     struct delivery delivery;
@@ -63,8 +64,12 @@ struct posting {
     char header[sizeof "X-Nexudus-Hook-Signature: " + HMAC_HEX_SIZE];
 };
 
+static struct posting *posting_of(struct queue_item *item) {
+    return container_of(container_of(item, struct fetch_job, item), struct posting, job);
+}
+
 static void post_ended(struct fetch_job *job) {
-    struct posting *posting = (struct posting *)job;
+    struct posting *posting = container_of(job, struct posting, job);
     bool put = queue_put(&posting->deliverer->ended, &job->item);
     assert(put); /* the queue is closed last */
     (void)put;
@@ -201,12 +206,12 @@ static int64_t start_due_to(struct deliverer *deliverer, const struct due_query 
 }
 
 struct cancelling {
-    struct store_command command; /* first */
+    struct store_command command;
     struct due_query query;
 };
 
 static enum status cancel_deliveries(struct store_tx *tx, struct store_command *command) {
-    const struct due_query *query = &((struct cancelling *)command)->query;
+    const struct due_query *query = &container_of(command, struct cancelling, command)->query;
     return store_cancel_deliveries(tx, query->hook_id, query->now_ms, CANCEL_AT_ONCE);
 }
 
@@ -234,12 +239,12 @@ static enum status may_tell(struct store_session *session, const struct waiting_
 }
 
 struct stopping {
-    struct store_command command; /* first */
+    struct store_command command;
     const struct waiting_hook *hook;
 };
 
 static enum status stop_hook(struct store_tx *tx, struct store_command *command) {
-    const struct waiting_hook *hook = ((struct stopping *)command)->hook;
+    const struct waiting_hook *hook = container_of(command, struct stopping, command)->hook;
     enum status status = may_tell(tx->session, hook);
     if (status != STATUS_UNAUTHENTICATED)
         return status;
@@ -295,7 +300,7 @@ static int64_t start_due(struct deliverer *deliverer) {
 
 /* Stores how all these deliveries ended, in one transaction. */
 struct settling {
-    struct store_command command; /* first */
+    struct store_command command;
     struct queue_item *ended;
 };
 
@@ -310,9 +315,9 @@ static enum status settle_one(struct store_tx *tx, const struct posting *posting
 
 static enum status settle_all(struct store_tx *tx, struct store_command *command) {
     enum status status = STATUS_OK;
-    for (struct queue_item *item = ((struct settling *)command)->ended; item && status == STATUS_OK;
-         item = item->next)
-        status = settle_one(tx, (struct posting *)item);
+    for (struct queue_item *item = container_of(command, struct settling, command)->ended;
+         item && status == STATUS_OK; item = item->next)
+        status = settle_one(tx, posting_of(item));
     return status;
 }
 
@@ -336,7 +341,7 @@ static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended)
     struct settling settling = { .command = { .on_behalf_of = &store_nobody, .run = settle_all },
                                  .ended = ended };
     for (struct queue_item *item = ended; item; item = item->next)
-        ((struct posting *)item)->attempt = attempt_of((struct posting *)item);
+        posting_of(item)->attempt = attempt_of(posting_of(item));
     if (store_run(deliverer->options.store, &settling.command) == STATUS_OK)
         return true;
     log_error("the outcomes of webhook deliveries could not be stored; they are delivered again");
@@ -347,7 +352,7 @@ static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended)
 static bool take_ended(struct deliverer *deliverer, struct queue_item *item) {
     bool noted = !item || note_outcomes(deliverer, item);
     for (struct queue_item *next; item; item = next) {
-        struct posting *posting = (struct posting *)item;
+        struct posting *posting = posting_of(item);
         next = item->next;
         struct posting **place = &deliverer->running;
         while (*place != posting)

@@ -6,6 +6,7 @@
 #include "api/reply.h"
 #include "api/status.h"
 #include "api/wait.h"
+#include "base/container_of.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
@@ -46,7 +47,7 @@ void resource_commands(struct request *request) {
 enum { OUTCOME_MAX = 2 * 512, OUTCOMES_MAX = 8192, ESCAPED_MAX = 2 * 2 };
 
 struct running {
-    struct store_command command; /* first */
+    struct store_command command;
     struct request *request;
     struct command_batch batch;
     struct change body;
@@ -68,13 +69,13 @@ static bool reserve_reply(const struct running *running) {
 }
 
 static enum status run_running(struct store_tx *tx, struct store_command *command) {
-    struct running *running = (struct running *)command;
+    struct running *running = container_of(command, struct running, command);
     enum status status = command_batch_run(&running->batch, tx);
     return status == STATUS_OK && reserve_reply(running) ? STATUS_OK : STATUS_BROKEN;
 }
 
 static void resume_running(struct store_command *command) {
-    exchange_resume(((struct running *)command)->request->exchange);
+    exchange_resume(container_of(command, struct running, command)->request->exchange);
 }
 
 /* HTTP 200 even when it failed (docs/contract.md section 4.3); Errors has one entry for each id

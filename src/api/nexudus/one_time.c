@@ -7,6 +7,7 @@
 #include "api/reply.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"
+#include "base/container_of.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/messages.h"
@@ -44,12 +45,13 @@ static void issued(struct exchange *exchange) {
 
 /* The command comes first in what is waited for, and the exchange is found through its request. */
 struct issuing {
-    struct one_time one_time; /* first */
+    struct one_time one_time;
     struct exchange *exchange;
 };
 
 static void resume_issued(struct store_command *command) {
-    exchange_resume(((struct issuing *)command)->exchange);
+    struct one_time *one_time = container_of(command, struct one_time, command);
+    exchange_resume(container_of(one_time, struct issuing, one_time)->exchange);
 }
 
 static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms) {
@@ -79,7 +81,7 @@ void one_time_of(struct request *request) {
 }
 
 struct asking {
-    struct sign_in sign_in; /* first */
+    struct sign_in sign_in;
     struct request *request;
     int64_t lifetime_ms;
 };
@@ -103,7 +105,7 @@ static void signed_in(struct exchange *exchange) {
 }
 
 static void resume_signed_in(struct sign_in *sign_in) {
-    exchange_resume(((struct asking *)sign_in)->request->exchange);
+    exchange_resume(container_of(sign_in, struct asking, sign_in)->request->exchange);
 }
 
 void one_time_by_password(struct request *request) {
@@ -134,7 +136,7 @@ void one_time_by_password(struct request *request) {
 /* ---- Trading ---- */
 
 struct trading {
-    struct one_time_exchange trade; /* first */
+    struct one_time_exchange trade;
     struct exchange *exchange;
     struct auth auth; /* with the lifetime that the client asks for */
 };
@@ -153,7 +155,8 @@ static void traded(struct exchange *exchange) {
 }
 
 static void resume_traded(struct store_command *command) {
-    exchange_resume(((struct trading *)command)->exchange);
+    struct one_time_exchange *trade = container_of(command, struct one_time_exchange, command);
+    exchange_resume(container_of(trade, struct trading, trade)->exchange);
 }
 
 /* False: validForInMinutes is not an integer from 1 to EXCHANGE_MINUTES_MAX. */

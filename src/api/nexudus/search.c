@@ -15,6 +15,7 @@
 #include "api/page_cursor.h"
 #include "api/reply.h"
 #include "api/wait.h"
+#include "base/container_of.h"
 #include "json/json.h"
 #include "model/tables.h"
 #include "rules/filter.h"
@@ -28,7 +29,7 @@ enum { SIZE_DEFAULT = 25, SIZE_MAX_ROWS = 1000, BODY_EXPECTED = 2800 };
 
 /* A search on its way from the query string to the reply. */
 struct search_request {
-    struct store_command command; /* first */
+    struct store_command command;
     struct request *request;
     struct search wanted;
     struct found result;
@@ -311,12 +312,12 @@ static void search_ended(struct exchange *exchange) {
 }
 
 static enum status run_search(struct store_session *session, struct store_command *command) {
-    struct search_request *search = (struct search_request *)command;
+    struct search_request *search = container_of(command, struct search_request, command);
     return store_search(session, &search->wanted, &search->result);
 }
 
 static void resume_search(struct store_command *command) {
-    exchange_resume(((struct search_request *)command)->request->exchange);
+    exchange_resume(container_of(command, struct search_request, command)->request->exchange);
 }
 
 static enum status search_quickly(struct store_session *session, struct request *request) {

@@ -2,6 +2,7 @@
  * password. Each runs on its own threads, so that neither an I/O thread nor the writer waits. */
 #include "api/nexudus/write.h"
 #include "api/steps.h"
+#include "base/container_of.h"
 #include "fetch/image.h"
 #include "fetch/strip.h"
 #include "model/tables.h"
@@ -26,7 +27,7 @@ static enum status refuse_avatar(struct write *write, struct text message) {
 }
 
 static void resume_fetched(struct fetch_job *fetch) {
-    struct write *write = (struct write *)((char *)fetch - offsetof(struct write, fetch));
+    struct write *write = container_of(fetch, struct write, fetch);
     exchange_resume(write->request->exchange);
 }
 
@@ -66,7 +67,7 @@ enum status user_avatar_fetched(struct request *request, enum status status) {
 
 /* On a thread of the pool: to decode a hostile picture takes up to a second. */
 static void check_picture(struct job *job) {
-    struct write *write = (struct write *)((char *)job - offsetof(struct write, check));
+    struct write *write = container_of(job, struct write, check);
     /* The metadata may say where the picture was taken; viewers need not learn that. */
     write->fetch.body = image_strip(write->fetch.body, write->request->arena);
     write->avatar_type = write->fetch.body.at ? image_type(write->fetch.body) : NULL;
@@ -107,7 +108,7 @@ enum status user_take_password_step(struct request *request) {
 }
 
 static void resume_password(struct password_job *job) {
-    struct write *write = (struct write *)((char *)job - offsetof(struct write, password));
+    struct write *write = container_of(job, struct write, password);
     exchange_resume(write->request->exchange);
 }
 

@@ -8,6 +8,7 @@
 #include "api/reply.h"
 #include "api/steps.h"
 #include "auth/auth.h"
+#include "base/container_of.h"
 #include "base/time.h"
 #include "model/tables.h"
 #include "service/idempotency.h"
@@ -32,10 +33,15 @@ const struct mutation_context *write_context(struct request *request) {
     return context;
 }
 
+static struct mutation *mutation_of(const struct request *request) {
+    const struct write *write = request->exchange->state;
+    return write->mutation;
+}
+
 /* ---- Before the transaction ---- */
 
 static enum status read_body(struct request *request) {
-    struct mutation *mutation = ((struct write *)request->exchange->state)->mutation;
+    struct mutation *mutation = mutation_of(request);
     struct idempotency_key key;
     if (mutation->change.values) /* of a DELETE, or a new password, it is there already */
         return STATUS_OK;
@@ -48,12 +54,12 @@ static enum status read_body(struct request *request) {
 }
 
 static enum status ask_idempotency(struct store_session *session, struct request *request) {
-    return idempotency_find(((struct write *)request->exchange->state)->mutation, session);
+    return idempotency_find(mutation_of(request), session);
 }
 
 static enum status find_idempotency(struct request *request) {
-    const struct write *write = request->exchange->state;
-    return write->mutation->idempotency.key.at ? steps_ask(request, ask_idempotency) : STATUS_OK;
+    return mutation_of(request)->idempotency.key.at ? steps_ask(request, ask_idempotency)
+                                                    : STATUS_OK;
 }
 
 static enum status idempotency_found(struct request *request, enum status status) {
@@ -67,11 +73,11 @@ static enum status idempotency_found(struct request *request, enum status status
 }
 
 static enum status ask_decision(struct store_session *session, struct request *request) {
-    return mutation_decide(((struct write *)request->exchange->state)->mutation, session);
+    return mutation_decide(mutation_of(request), session);
 }
 
 static enum status decide_early(struct request *request) {
-    const struct mutation *mutation = ((struct write *)request->exchange->state)->mutation;
+    const struct mutation *mutation = mutation_of(request);
     const struct resource *resource = mutation->resource;
     if (!mutation_is_wrong(mutation) && !(resource->is_slow && resource->is_slow(mutation)))
         return STATUS_OK;
@@ -79,20 +85,20 @@ static enum status decide_early(struct request *request) {
 }
 
 static enum status seal_fields(struct request *request) {
-    return mutation_seal(((struct write *)request->exchange->state)->mutation);
+    return mutation_seal(mutation_of(request));
 }
 
 /* ---- The transaction ---- */
 
 /* The room for the reply is made before the commit. */
 static enum status run_write(struct store_tx *tx, struct store_command *command) {
-    struct write *write = (struct write *)command;
+    struct write *write = container_of(command, struct write, command);
     enum status status = mutation_run(write->mutation, tx);
     return status == STATUS_OK && !reply_prepare(write->request) ? STATUS_BROKEN : status;
 }
 
 static void resume_written(struct store_command *command) {
-    exchange_resume(((struct write *)command)->request->exchange);
+    exchange_resume(container_of(command, struct write, command)->request->exchange);
 }
 
 static enum status submit_write(struct request *request) {
@@ -126,7 +132,7 @@ static void reply_written(struct request *request, const struct mutation *mutati
 }
 
 static void reply_write(struct request *request, enum status status) {
-    const struct mutation *mutation = ((struct write *)request->exchange->state)->mutation;
+    const struct mutation *mutation = mutation_of(request);
     const struct record *before = &mutation->before;
     if ((status == STATUS_STALE || status == STATUS_CONFLICT) && before->version)
         add_etag(request, record_id(before), before->version); /* the version that is there */

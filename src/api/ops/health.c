@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
+#include "base/container_of.h"
 #include "rules/messages.h"
 
 void health_get(struct request *request) {
@@ -13,7 +14,7 @@ void health_get(struct request *request) {
 
 /* Tries whether the disk accepts writes again. */
 struct probe {
-    struct store_command command; /* first */
+    struct store_command command;
     struct request *request;
 };
 
@@ -23,7 +24,7 @@ static enum status run_probe(struct store_tx *tx, struct store_command *command)
 }
 
 static void resume_probe(struct store_command *command) {
-    exchange_resume(((struct probe *)command)->request->exchange);
+    exchange_resume(container_of(command, struct probe, command)->request->exchange);
 }
 
 static void probed(struct exchange *exchange) {

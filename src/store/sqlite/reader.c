@@ -1,6 +1,7 @@
 /* The threads that read what may take long, so that no I/O thread has to wait for it. */
 #include "store/sqlite/reader.h"
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "store/authority.h"
@@ -30,7 +31,7 @@ static void *read_on(void *argument) {
     else
         session_limit(connection_of(session));
     for (struct queue_item *item; (item = queue_take(&pool->commands));) {
-        struct store_command *command = (struct store_command *)item;
+        struct store_command *command = container_of(item, struct store_command, item);
         if (session)
             connection_of(session)->deadline_ms = time_monotonic_ms() + pool->limit_ms;
         command->status = session ? authority_read(session, command) : STATUS_BROKEN;

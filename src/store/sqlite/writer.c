@@ -2,6 +2,7 @@
  * fsync serves them all. */
 #include "store/sqlite/writer.h"
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/authority.h"
@@ -18,7 +19,7 @@ enum { WRITER_NICE = -10 };
 /* ---- Groups ---- */
 
 static struct store_command *command_of(struct queue_item *item) {
-    return (struct store_command *)item;
+    return container_of(item, struct store_command, item);
 }
 
 static void count_group(struct store *store, unsigned size) {
@@ -112,18 +113,18 @@ enum status store_submit(struct store *store, struct store_command *command) {
 /* A command that somebody sleeps on, wrapped around the real one. Whoever is woken by a semaphore
  * may destroy it at once; a queue is still in use by the one that put. */
 struct waiting {
-    struct store_command command; /* first */
+    struct store_command command;
     struct store_command *real;
     sem_t finished;
 };
 
 static enum status run_real(struct store_tx *tx, struct store_command *command) {
-    struct waiting *waiting = (struct waiting *)command;
+    struct waiting *waiting = container_of(command, struct waiting, command);
     return waiting->real->run(tx, waiting->real);
 }
 
 static void wake_waiting(struct store_command *command) {
-    struct waiting *waiting = (struct waiting *)command;
+    struct waiting *waiting = container_of(command, struct waiting, command);
     int failed = sem_post(&waiting->finished);
     assert(!failed);
     (void)failed;
