@@ -11,7 +11,7 @@ void check_say(store_say *say, const char *format, ...) __attribute__((format(pr
 
 /**
  * Says the first column of each row that `sql` gives, after `what`. False when there was one, or
- * the statement failed, which is said too.
+ * the statement failed, which is printed too.
  */
 bool check_has_none(struct store_session *session, const char *sql, const char *what,
                     store_say *say);

@@ -5,11 +5,11 @@
 #include "store/session.h"
 
 /*
- * What whole e-mail addresses are looked for in. What contains maria@example.com has a local part
- * that ends in maria and a domain that begins with example.com. So a table's searched e-mail (it
- * has one, or none) has an index of its folded addresses with the local part backwards, character
- * by character: one range of it has them all. A quoted local part may have more of "@": then each
- * has a row.
+ * Whole e-mail addresses are looked for here. An address that contains maria@example.com has a
+ * local part that ends in maria and a domain that begins with example.com. So a table's searched
+ * e-mail (it has one, or none) has an index of its folded addresses with the local part backwards,
+ * character by character: one range of it has them all. A quoted local part may have more of "@":
+ * then each has a row.
  */
 
 /** Can the index find what contains a folded needle? It takes a character before its first "@". */
@@ -25,7 +25,7 @@ struct email_range {
 struct email_range email_range(struct text needle, struct arena *arena);
 
 /**
- * Is a row of the range proof? What is in it contains the needle, unless the address has another
+ * Is a row of the range proof? Its address contains the needle, unless the address has another
  * "@", whose row this may not be.
  */
 bool email_index_is_certain(struct text row) MUST_CHECK;

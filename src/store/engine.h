@@ -2,7 +2,7 @@
 #define ROSTER_STORE_ENGINE_H
 
 /*
- * What an engine offers to record keeping beside sql.h and text_index.h. Together with what store.h
+ * An engine offers this to record keeping beside sql.h and text_index.h. Together with what store.h
  * and maintenance.h leave to it (opening and closing, sessions, the threads that run commands,
  * figures, backup and restore) this is all that another engine has to bring, in a folder of its
  * own.
@@ -25,7 +25,7 @@
 #include "store/store.h"
 
 /**
- * To be called around what reads, so that all of it sees one moment, and everything that was
+ * To be called around what reads, so that all of it sees one snapshot, and everything that was
  * answered before. BROKEN, which is logged: then nothing was begun. In a transaction that writes
  * there is nothing to begin.
  */
@@ -59,7 +59,7 @@ extern const char engine_join_in_order[];
 /** Adds the condition that a text column has the bytes of a parameter in it. */
 void engine_add_has_bytes(struct buffer *sql, const char *column, int parameter);
 
-/** What TABLE_reading says of a row's Members. */
+/** TABLE_reading says this of a row's Members. */
 enum row_reading { ROW_UNREADABLE, ROW_READABLE, ROW_HAS_UNKNOWN };
 
 #endif

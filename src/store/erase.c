@@ -26,7 +26,7 @@ static enum status run_with(struct sql_statement *statement, const struct buffer
 
 /* ---- Whose traces they are ---- */
 
-/* One that is another user's by now stays: who reads it thinks of that one. */
+/* One that another user has taken stays: who reads it thinks of that one. */
 static enum status add_address(struct erasing *erasing, struct text address) {
     int64_t owner;
     if (!address.at || !memchr(address.at, '@', address.len))

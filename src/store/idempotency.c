@@ -1,4 +1,4 @@
-/* What Idempotency-Keys were used for. */
+/* The uses of Idempotency-Keys. */
 #include "store/reading.h"
 
 enum status store_find_idempotency(struct store_session *session, struct idempotency_use *use,

@@ -1,4 +1,4 @@
-/* Who points to a row: the index of links and references. */
+/* The index of links and references says who points to a row. */
 #include "store/links.h"
 
 #include "rules/collections.h"

@@ -1,4 +1,4 @@
-/* The outbox of the webhooks: what is to be told is written with the change that it tells of, in
+/* The outbox of the webhooks: an event is written with the change that it tells of, in
  * one transaction, so that neither exists without the other. */
 #include "store/outbox.h"
 

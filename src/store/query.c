@@ -63,7 +63,7 @@ void query_add_ids(struct query *query, const int64_t *ids, size_t count) {
         add_any_of(query, value_ids(ids, count));
 }
 
-/* What is known of those who fulfil a condition; NULL: nothing. */
+/* The rows that are known to fulfil a condition; NULL: none are known. */
 static const struct text_matches *matches_of(const struct query *query,
                                              const struct filter *filter) {
     const struct candidates *candidates = query->candidates;
@@ -72,7 +72,7 @@ static const struct text_matches *matches_of(const struct query *query,
     return candidates ? &candidates->matches : NULL;
 }
 
-/* Who fulfils a condition on texts, if that is known and they are few enough to be listed. */
+/* The rows that fulfil a condition on texts, if they are known and few enough to be listed. */
 static const struct text_matches *listed(const struct query *query, const struct filter *filter) {
     const struct text_matches *matches = matches_of(query, filter);
     return matches && matches->total <= LISTED_MAX && matches->total == (int64_t)matches->count
@@ -215,7 +215,7 @@ static bool is_of_one(const struct query *query) {
 void query_add_order(struct query *query) {
     const struct search *search = query->search;
     if (is_of_one(query))
-        return; /* what there is to know of one row's place is whether it is on the page */
+        return; /* a single row needs no order */
     const struct field *field = &search->table->fields[search->order];
     bool is_text =
         field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;

@@ -26,7 +26,7 @@ struct query {
     int count, room;
 };
 
-/** What finds the rows whose text can contain the needle. */
+/** The index that finds the rows whose text can contain the needle. */
 enum help { HELP_NONE, HELP_EMAILS, HELP_TEXTS };
 enum help query_help(const struct filter *filter);
 

@@ -11,7 +11,7 @@
 
 enum { HEAD_SIZE = 4, DICTIONARIES_MAX = 255, HAS_MORE = 1 << 7, JSON_MAX = (1 << 23) - 1 };
 
-/* What a connection knows of the dictionaries. The first is number 1. */
+/* The dictionaries, as a session knows them. The first is number 1. */
 struct row_compression {
     struct arena arena;
     struct text dictionaries[DICTIONARIES_MAX + 1];
@@ -99,7 +99,7 @@ static enum status add_dictionary(struct store_session *session, const struct ta
 }
 
 static void forget(struct store_session *session) {
-    row_compression_free(session->compression); /* to be read anew, with what is new */
+    row_compression_free(session->compression); /* to be read again, with the new one */
     session->compression = NULL;
 }
 

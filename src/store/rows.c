@@ -39,7 +39,7 @@ void row_add_columns(struct buffer *sql, const struct table *table) {
 /* Parameters of a table's INSERT and UPDATE beside one for each field. */
 enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
 
-/* Parameters are called after fields in every statement: `?3` is the field with index 2. After
+/* Parameters are numbered as fields in every statement: `?3` is the field with index 2. After
  * those of the fields come the ones of the row as a whole. */
 static int row_parameter(const struct table *table, enum row_parameter which) {
     return (int)table->count + 1 + (int)which;

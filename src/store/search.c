@@ -313,7 +313,7 @@ static bool is_certain(struct sql_statement *statement) {
     return email_index_is_certain(sql_bytes(statement, 2));
 }
 
-/* Who looks for an address mostly looks for one user: the first page of a search by nothing else,
+/* A search for an address mostly looks for one user: the first page of a search by nothing else,
  * in one statement. NOT_FOUND: there may be several, and nothing is found yet. */
 static enum status search_email(struct store_session *session, const struct search *search,
                                 struct found *found) {

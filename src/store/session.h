@@ -2,7 +2,7 @@
 #define ROSTER_STORE_SESSION_H
 
 /*
- * What record keeping remembers of a session. An engine has one of these inside of its own
+ * Record keeping remembers this with a session. An engine has one of these inside of its own
  * connection, zeroed but for what the engine sets, and calls table_statements_free and
  * row_compression_free before it closes the connection. Only the session's thread touches it.
  */

@@ -49,7 +49,7 @@ void sql_again(struct sql_statement *statement);
 /** Takes NULL. */
 void sql_free(struct sql_statement *statement);
 
-/* Parameters. What is bound stays the caller's, and must last until the statement is done. A
+/* Parameters. A bound text stays the caller's, and must last until the statement is done. A
  * parameter keeps its value when the statement is used again. A text with `at` NULL is bound as
  * null. */
 void sql_bind_integer(struct sql_statement *statement, int at, int64_t integer);

@@ -17,11 +17,12 @@
 
 struct store;
 
-/** What reading needs: a reader's own, or the writer's while a command runs. One thread at a time.
+/** A connection to read by: a reader's own, or the writer's while a command runs. One thread at a
+ * time.
  */
 struct store_session;
 
-/** What writing needs: the transaction of a command, for as long as the command runs. */
+/** A transaction to write by: that of a command, for as long as it runs. */
 struct store_tx {
     struct store_session *session; /* to read by: it sees what the transaction wrote */
 };
@@ -31,7 +32,7 @@ struct sqlite_options;
 struct store_options {
     const char *directory;               /* must exist and be writable */
     bool must_exist;                     /* the database, with something in it: none is made */
-    const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: as is best */
+    const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
     int64_t search_limit_ms;             /* how long a command of store_read may take; 0: 10 s */
     int64_t user_tokens;                 /* of each kind that a user may have; 0: 100 */
     /* A picture as it is to be kept, in memory of the arena; `at` NULL: as it is. Pictures that a
@@ -168,7 +169,7 @@ struct found {
 };
 
 /**
- * Runs a search: the page and the total, as of one moment. May take long: see store_read.
+ * Runs a search: the page and the total, as of one snapshot. May take long: see store_read.
  * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_BROKEN, and where store_read
  * says so TOO_SLOW, BUSY, UNAVAILABLE.
  */
@@ -177,7 +178,7 @@ enum status store_search(struct store_session *session, const struct search *sea
 
 /**
  * The same for an I/O thread: STATUS_TOO_SLOW when the search is not one that an index answers
- * within a millisecond or so. Whatever it fails with, nothing is added to `found->json`.
+ * within a millisecond or so. When it fails, nothing is added to `found->json`.
  */
 enum status store_search_quickly(struct store_session *session, const struct search *search,
                                  struct found *found) MUST_CHECK;
@@ -269,7 +270,7 @@ struct delivery {
     struct text payload;
 };
 
-/** What became of one attempt that failed. */
+/** An attempt that failed, and what follows. */
 struct delivery_attempt {
     int64_t now_ms;
     int64_t next_ms;   /* when the next one is; 0: never */
@@ -344,10 +345,10 @@ struct store_command {
     /* Of one that only reads (store_read, store_ask). Runs once, on the thread that is named
      * there. */
     enum status (*read)(struct store_session *session, struct store_command *command);
-    /* Called once, on the thread of `run` or `read`. What `run` wrote is durable by then (or was
-     * not kept), and every session sees it. */
+    /* Called once, on the thread of `run` or `read`. By then every change of `run` is durable
+     * (or was not kept), and every session sees it. */
     void (*done)(struct store_command *command);
-    /* What `run` or `read` returned; BROKEN when nothing of it was kept; UNKNOWN when the database
+    /* The result of `run` or `read`; BROKEN when nothing of it was kept; UNKNOWN when the database
      * went away during the commit: it may have been kept. SQLite always knows. */
     enum status status;
 };
@@ -363,7 +364,7 @@ enum status store_submit(struct store *store, struct store_command *command) MUS
  * store's own, with a session of theirs, and is answered there; it waits for nobody who writes. Any
  * thread. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE when closing: then `done` is not
  * called. What it reads by ends early, as TOO_SLOW after the time limit,
- * as BUSY when the log cannot begin anew for it, as UNAVAILABLE when closing.
+ * as BUSY when the WAL cannot restart for it, as UNAVAILABLE when closing.
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
 
@@ -388,7 +389,7 @@ void store_end_reading(struct store *store);
  */
 enum status store_run(struct store *store, struct store_command *command) MUST_CHECK;
 
-/** Who writes, for UpdatedBy and the audit rows. */
+/** The writer, as UpdatedBy and the audit rows name it. */
 struct author {
     struct text email;
     int64_t now_ms;
@@ -510,7 +511,7 @@ enum status store_is_new_client(struct store_tx *tx, const struct token *session
 enum status store_revoke_client(struct store_tx *tx, int64_t user_id, struct text client_id,
                                 enum token_kind kind) MUST_CHECK;
 
-/** What a caller's Idempotency-Key was used for. */
+/** The use of a caller's Idempotency-Key. */
 struct idempotency_use {
     int64_t caller;
     struct text key;       /* begins with the table's entity: each resource has its own */

@@ -15,7 +15,7 @@ struct text_index {
     const struct field *field;
 };
 
-/** Who has a needle in a field. */
+/** The records that have a needle in a field. */
 struct text_matches {
     int64_t *ids; /* ascending; of very many only the first ones */
     size_t count;

@@ -64,7 +64,7 @@ enum status store_is_new_client(struct store_tx *tx, const struct token *session
 
 /* ---- Writing ---- */
 
-/* Whoever may sign in may do so as often as he likes. The newest token stays in any case: many may
+/* A user may sign in any number of times. The newest token stays in any case: many may
  * be of the same millisecond. */
 static enum status bound_tokens(struct store_tx *tx, const struct token_hash *newest,
                                 enum token_kind kind) {

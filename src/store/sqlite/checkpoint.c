@@ -1,6 +1,6 @@
 /* Checkpoints. The writer never copies pages of the log (WAL) into the database: this thread does
  * so on its own time. Only when the log has grown past its bound does it make the writer rest, so
- * that the log can begin anew; docs/architecture/store.md says when, and why not more often. */
+ * that the log can restart; docs/architecture/store.md says when, and why not more often. */
 #include "store/sqlite/checkpoint.h"
 
 #include "base/log.h"

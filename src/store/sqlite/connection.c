@@ -30,8 +30,8 @@ void connection_log(struct connection *connection, const char *doing) {
     log_error("database: %s: %s (%d)", doing, sqlite3_errmsg(connection->db), code);
 }
 
-/* busy_timeout comes first: switching to WAL may have to wait for another connection. What is taken
- * away is overwritten (secure_delete), so that what is erased is in no file any more. */
+/* busy_timeout comes first: switching to WAL may have to wait for another connection. Deleted
+ * content is overwritten (secure_delete), so that what is erased is in no file any more. */
 static const char connection_settings[] = "PRAGMA busy_timeout = 10000;"
                                           "PRAGMA journal_mode = WAL;"
                                           "PRAGMA synchronous = FULL;"

@@ -97,7 +97,8 @@ void disk_note_failure(struct store *store, bool is_single) {
     atomic_store(&store->refused_pages, pages > refused ? pages : refused);
 }
 
-/* What is less than it refused may fit in where that did not: it tells nothing by itself. */
+/* A smaller change than the refused one may fit where that did not, so its success alone proves
+ * nothing. */
 void disk_note_success(struct store *store) {
     int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     if (!refused || !pages || (pages < refused && !has_room(store)))

@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 /**
- * When the write-ahead log (WAL) is copied back into the database: when nothing was committed since
- * the checkpointer looked last, when so much time has passed since the last copy, and when the WAL
- * is longer than its bound, past which it begins anew. 0: as is best.
+ * When the write-ahead log (WAL) is checkpointed, that is copied into the database: when nothing
+ * was committed since the checkpointer looked last, when so much time has passed since the last
+ * copy, and when the WAL is longer than its bound, past which it is restarted. 0: the default.
  */
 struct sqlite_options {
     int poll_ms;                 /* how often the checkpointer looks; 0: 200 ms */

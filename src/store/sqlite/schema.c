@@ -50,7 +50,7 @@ static const char row_counts_table[] =
     " END;"                                                                                        \
     "CREATE INDEX tokens_parent ON tokens (parent) WHERE parent <> 0;"
 
-/* What keeps GUIDs that follow from an Id apart from those of other databases. */
+/* A prefix keeps GUIDs that follow from an Id apart from those of other databases. */
 #define database_guid_table "CREATE TABLE database_guid (prefix TEXT NOT NULL) STRICT;"
 #define new_database_guid                                                                          \
     database_guid_table "INSERT INTO database_guid VALUES (lower(hex(randomblob(4)) || '-' || "    \
@@ -273,7 +273,7 @@ static void add_email_index(struct buffer *sql, const struct table *table) {
                          " PRIMARY KEY (address, owner)) STRICT, WITHOUT ROWID;"));
 }
 
-/* What searches look into. */
+/* The indexes that searches look into. */
 static enum status create_texts(struct store_session *session) {
     struct arena arena = { 0 };
     struct buffer sql;
@@ -293,7 +293,7 @@ static enum status create_resource(struct store_session *session, const struct t
     return status == STATUS_OK ? create_ids(session, table) : status;
 }
 
-/* Strangers may ask for a business by its name. */
+/* Clients that are not signed in may ask for a business by its name. */
 static const char names_of_businesses[] =
     "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE);";
 
@@ -678,8 +678,8 @@ static enum status give_hooks_makers(struct store_session *session) {
                             " ORDER BY a.id DESC LIMIT 1));");
 }
 
-/* Two tables had names that said little. Those of version 1 and 2 got the first one on their way to
- * version 3, as it is called now. */
+/* Two tables had names that explained little. Those of version 1 and 2 got the first one on their
+ * way to version 3, as it is called now. */
 static enum status rename_tables(struct store_session *session) {
     int64_t has_realm = 0;
     enum status status =

@@ -18,7 +18,7 @@ void session_close(struct connection *connection);
 void session_limit(struct connection *connection);
 
 /**
- * Ends the snapshots of all readers that do not read just now, so that the WAL can begin anew.
+ * Ends the snapshots of all readers that do not read just now, so that the WAL can restart.
  * False when one that may read for long keeps his. Any thread.
  */
 bool sessions_end_snapshots(struct store *store);

@@ -1,4 +1,4 @@
-/* What can be asked of an open store on any thread. */
+/* Questions to an open store from any thread. */
 #include "store/sqlite/state.h"
 
 #include "base/log.h"

@@ -110,8 +110,8 @@ enum status store_submit(struct store *store, struct store_command *command) {
     return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_BUSY;
 }
 
-/* A command that somebody sleeps on, wrapped around the real one. Whoever is woken by a semaphore
- * may destroy it at once; a queue is still in use by the one that put. */
+/* A command that somebody sleeps on, wrapped around the real one. The thread that a
+ * semaphore wakes may destroy it at once; a queue is still in use by the one that put. */
 struct waiting {
     struct store_command command;
     struct store_command *real;
