@@ -7,7 +7,7 @@
 #include "store/rows.h"
 
 static enum status count_all(struct store_session *session, const struct search *search,
-                             const struct candidates *candidates, struct found *found) {
+                             const struct candidates *candidates, struct search_result *found) {
     struct query query;
     query_init(&query, search, found->json->arena);
     query.candidates = candidates;
@@ -96,7 +96,7 @@ static enum status find_candidates(struct store_session *session, const struct s
 enum { PAGE_MAX = 8 * 1024 * 1024 };
 
 static enum status add_record(struct store_session *session, struct sql_statement *statement,
-                              const struct search *search, struct found *found) {
+                              const struct search *search, struct search_result *found) {
     struct buffer *json = found->json;
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
@@ -114,7 +114,7 @@ static enum status add_record(struct store_session *session, struct sql_statemen
 }
 
 static enum status add_members(struct store_session *session, struct sql_value members,
-                               const struct search *search, struct found *found) {
+                               const struct search *search, struct search_result *found) {
     struct buffer *whole = &found->row;
     if (search->is_whole)
         return row_add_members(session, search->table, members, found->json);
@@ -126,7 +126,7 @@ static enum status add_members(struct store_session *session, struct sql_value m
 }
 
 static enum status add_row(struct store_session *session, struct sql_statement *statement,
-                           const struct search *search, struct found *found) {
+                           const struct search *search, struct search_result *found) {
     struct buffer *json = found->json;
     enum status status = STATUS_OK;
     if (found->count)
@@ -143,7 +143,7 @@ static enum status add_row(struct store_session *session, struct sql_statement *
 }
 
 static enum status read_rows(struct store_session *session, struct query *query,
-                             struct found *found) {
+                             struct search_result *found) {
     struct sql_statement *statement = query_prepare(session, query);
     enum status status;
     while ((status = sql_step(statement)) == STATUS_OK) {
@@ -158,7 +158,7 @@ static enum status read_rows(struct store_session *session, struct query *query,
 }
 
 static enum status read_page(struct store_session *session, const struct search *search,
-                             const struct candidates *candidates, struct found *found) {
+                             const struct candidates *candidates, struct search_result *found) {
     struct query query;
     query_begin_page(&query, search, found->json->arena);
     query.candidates = candidates;
@@ -255,7 +255,7 @@ static enum status find_page(const struct search *search, const struct text_matc
 }
 
 static enum status read_known_page(struct store_session *session, const struct search *search,
-                                   const int64_t *page, size_t count, struct found *found) {
+                                   const int64_t *page, size_t count, struct search_result *found) {
     struct query query;
     const size_t limit = (size_t)search->limit;
     found->has_more = count > limit;
@@ -280,7 +280,7 @@ static enum status read_known_page(struct store_session *session, const struct s
 }
 
 static enum status search_by(struct store_session *session, const struct search *search,
-                             struct candidates *candidates, struct found *found) {
+                             struct candidates *candidates, struct search_result *found) {
     const struct filter *only = search->filters;
     bool is_counted = only && !only->next && !only->through && query_help(only) == HELP_TEXTS;
     enum status status;
@@ -316,7 +316,7 @@ static bool is_certain(struct sql_statement *statement) {
 /* A search for an address mostly looks for one user: the first page of a search by nothing else,
  * in one statement. NOT_FOUND: there may be several, and nothing is found yet. */
 static enum status search_email(struct store_session *session, const struct search *search,
-                                struct found *found) {
+                                struct search_result *found) {
     const struct filter *filter = search->filters;
     struct email_range range = email_range(value_as_text(&filter->value), found->json->arena);
     struct sql_statement *statement = email_index_find(session, search->table);
@@ -347,7 +347,7 @@ static bool is_of_email(const struct search *search) {
 }
 
 static enum status search_by_candidates(struct store_session *session, const struct search *search,
-                                        struct found *found) {
+                                        struct search_result *found) {
     struct candidates *candidates;
     enum status status = find_candidates(session, search, found->json->arena, &candidates);
     return status == STATUS_OK ? search_by(session, search, candidates, found) : status;
@@ -355,7 +355,7 @@ static enum status search_by_candidates(struct store_session *session, const str
 
 /* All statements see one snapshot. */
 enum status store_search(struct store_session *session, const struct search *search,
-                         struct found *found) {
+                         struct search_result *found) {
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
@@ -388,7 +388,7 @@ static bool is_quick(const struct search *search) {
 }
 
 enum status store_search_quickly(struct store_session *session, const struct search *search,
-                                 struct found *found) {
+                                 struct search_result *found) {
     size_t len = found->json->len;
     if (!is_quick(search) || !engine_limit_work(session))
         return STATUS_TOO_SLOW;

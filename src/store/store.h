@@ -159,7 +159,7 @@ enum status store_other_administrator(struct store_session *session, int64_t id)
 enum status store_count(struct store_session *session, const struct table *table,
                         int64_t *count) MUST_CHECK;
 
-struct found {
+struct search_result {
     struct buffer *json; /* the caller's: the records are added to it, with commas between them */
     size_t count;        /* of records on the page */
     int64_t total;       /* of records that there are */
@@ -174,14 +174,14 @@ struct found {
  * says so TOO_SLOW, BUSY, UNAVAILABLE.
  */
 enum status store_search(struct store_session *session, const struct search *search,
-                         struct found *found) MUST_CHECK;
+                         struct search_result *found) MUST_CHECK;
 
 /**
  * The same for an I/O thread: STATUS_TOO_SLOW when the search is not one that an index answers
  * within a millisecond or so. When it fails, nothing is added to `found->json`.
  */
 enum status store_search_quickly(struct store_session *session, const struct search *search,
-                                 struct found *found) MUST_CHECK;
+                                 struct search_result *found) MUST_CHECK;
 
 /** A record that points to another one. */
 struct referrer {

@@ -17,9 +17,9 @@ static bool is_reached;
 
 /* In place of the store's (ld --wrap): what would be searched for. */
 enum status __wrap_store_search_quickly(struct store_session *session, const struct search *search,
-                                        struct found *found);
+                                        struct search_result *found);
 enum status __wrap_store_search_quickly(struct store_session *session, const struct search *search,
-                                        struct found *found) {
+                                        struct search_result *found) {
     (void)session;
     is_reached = true;
     require(search->limit >= 1 && search->limit <= ROWS_MAX && search->skip >= 0 &&

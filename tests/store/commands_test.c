@@ -350,7 +350,7 @@ static enum status search_all(struct store_session *session) {
     struct buffer json;
     search.filters = &filter;
     buffer_init(&json, &arena, 0);
-    enum status status = store_search(session, &search, &(struct found){ .json = &json });
+    enum status status = store_search(session, &search, &(struct search_result){ .json = &json });
     arena_close(&arena);
     return status;
 }
@@ -579,7 +579,7 @@ static void *watch_pairs(void *argument) {
         struct arena arena = { 0 };
         struct buffer json;
         buffer_init(&json, &arena, 0);
-        struct found found = { .json = &json };
+        struct search_result found = { .json = &json };
         if (store_search(session, &all, &found) != STATUS_OK ||
             found.total != (int64_t)found.count || found.total % 2 || found.total < pairs->last)
             (void)snprintf(pairs->wrong, sizeof pairs->wrong, "%lld after %lld, and %zu",

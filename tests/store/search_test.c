@@ -259,7 +259,7 @@ static void assert_quick_is_same(struct suite *suite, const struct search *searc
     struct buffer json;
     buffer_init(&json, &suite->arena, 64);
     buffer_add(&json, TEXT("before"));
-    struct found found = { .json = &json };
+    struct search_result found = { .json = &json };
     enum status status = store_search_quickly(suite->session, search, &found);
     if (status == STATUS_TOO_SLOW) {
         assert_text(buffer_text(&json), TEXT("before"));
@@ -457,7 +457,7 @@ static void a_page_of_more_than_8_mib_is_too_large_and_nothing_is_found(void **s
     buffer_init(&json, &suite->arena, 64);
     buffer_add(&json, TEXT("before"));
     enum status status =
-        store_search_quickly(suite->session, &search, &(struct found){ .json = &json });
+        store_search_quickly(suite->session, &search, &(struct search_result){ .json = &json });
     assert_true(status == STATUS_TOO_LARGE || status == STATUS_TOO_SLOW);
     assert_text(buffer_text(&json), TEXT("before"));
     search.limit = LARGE / 2;

@@ -266,7 +266,7 @@ static void read_ids(struct suite_page *page) {
 void suite_search_on(struct suite *suite, struct store_session *session,
                      const struct search *search, struct suite_page *page) {
     buffer_init(&page->json, &suite->arena, 4096);
-    page->found = (struct found){ .json = &page->json };
+    page->found = (struct search_result){ .json = &page->json };
     page->status = store_search(session, search, &page->found);
     buffer_add_char(&page->json, '\0'); /* for strtoll */
     page->json.len--;

@@ -96,7 +96,7 @@ int64_t suite_count(struct suite *suite, const struct table *table);
 /** A page of a search, and the Ids on it in their order. */
 struct suite_page {
     enum status status;
-    struct found found;
+    struct search_result found;
     struct buffer json;
     int64_t ids[2048];
     size_t count;

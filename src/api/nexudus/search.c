@@ -32,7 +32,7 @@ struct search_request {
     struct store_command command;
     struct request *request;
     struct search wanted;
-    struct found result;
+    struct search_result result;
     struct buffer body;
     struct filter_reader filters;
     int64_t page, size;
