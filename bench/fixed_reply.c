@@ -1,5 +1,6 @@
 /* fixed_reply [--tls CERT KEY] SIZE: the HTTP layer alone. Answers every request with the same SIZE
  * bytes and the headers of a record, until it is stopped. */
+#include "api/status.h"
 #include "http/http.h"
 
 #include <signal.h>

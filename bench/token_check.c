@@ -1,7 +1,7 @@
 /* token_check DIR SECONDS: what it costs to find out who asks, for a token that was seen before:
  * the median of rounds, in nanoseconds. */
 #include "auth/auth.h"
-#include "auth/grant.h"
+#include "auth/token_pair.h"
 #include "base/log.h"
 #include "crypto/secret.h"
 
@@ -21,13 +21,13 @@ static void check(bool ok, const char *what) {
 struct issuing {
     struct store_command command; /* first */
     const struct auth *auth;
-    struct grant grant;
+    struct token_pair pair;
 };
 
 static enum status issue(struct store_tx *tx, struct store_command *command) {
     struct issuing *issuing = (struct issuing *)command;
-    struct token session = grant_session(ADMINISTRATOR, TEXT("bench"));
-    return grant_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->grant);
+    struct token session = token_pair_session(ADMINISTRATOR, TEXT("bench"));
+    return token_pair_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->pair);
 }
 
 static double now_ns(void) {
@@ -86,10 +86,10 @@ int main(int argc, char **argv) {
     struct store_session *session = store_session_open(store);
     struct token_cache *cache = token_cache_new(&auth);
     check(session && cache, "no memory");
-    remember(&auth, session, cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
+    remember(&auth, session, cache, (struct text){ issuing.pair.access, TOKEN_TEXT_SIZE });
     double until = now_ns() + strtod(argv[2], NULL) * 1e9;
     while (rounds < ROUNDS_MAX && now_ns() < until)
-        took[rounds++] = one_round(cache, (struct text){ issuing.grant.access, TOKEN_TEXT_SIZE });
+        took[rounds++] = one_round(cache, (struct text){ issuing.pair.access, TOKEN_TEXT_SIZE });
     qsort(took, (size_t)rounds, sizeof *took, compare);
     (void)printf("%.0f\n", took[rounds / 2]);
     token_cache_free(cache);

@@ -4,6 +4,7 @@
  * to a server whose clock stands still: requests and replies must be the same. */
 #include "turns.h"
 
+#include "api/status.h"
 #include "base/buffer.h"
 
 enum { BODY_LIMIT = 600, LONG_REPLY = 40 * 1024, REPLIES_MAX = 8192 };

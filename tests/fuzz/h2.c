@@ -5,6 +5,7 @@
  * The server's answer must be valid frames: they are read as a client would read them. */
 #include "turns.h"
 
+#include "api/status.h"
 #include "base/buffer.h"
 
 #include <nghttp2/nghttp2.h>
