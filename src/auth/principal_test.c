@@ -1,5 +1,5 @@
-/* The promises of auth.h of decisions that are made again: inside a group of commands, after one that
- * was rolled back, and while a token is being revoked. */
+/* The promises of auth.h of decisions that are made again: inside a group of commands, after one
+ * that was rolled back, and while a token is being revoked. */
 #include "auth/auth.h"
 
 #include "auth/token_pair.h"

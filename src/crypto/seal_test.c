@@ -1,4 +1,5 @@
-/* The promises of seal.h; key files lie in a folder of their own under the system's temporary one. */
+/* The promises of seal.h; key files lie in a folder of their own under the system's temporary one.
+ */
 #include "crypto/seal.h"
 
 #include "crypto/secret.h"

@@ -1,6 +1,6 @@
 /* The life of an exchange, the same for HTTP/1.1 and HTTP/2.
  *
- * The protocol begins an exchange (serve_begin), reads the head, and hands it to serve_head. That
+ * The protocol begins an exchange (serve_begin), reads the head, and hands it to serve_head, which
  * checks the head, finds out whose request it is (take_client), and shows the head to the
  * application, which may already answer, for example 401 before the body comes. Then the protocol
  * adds the body piece by piece (serve_body) and has the handler run (serve_run).

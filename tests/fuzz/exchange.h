@@ -1,8 +1,8 @@
 #ifndef ROSTER_TESTS_FUZZ_EXCHANGE_H
 #define ROSTER_TESTS_FUZZ_EXCHANGE_H
 
-/* The functions of an exchange that handlers call, without the HTTP layer. Defines functions: one file of a
- * program includes it. */
+/* The functions of an exchange that handlers call, without the HTTP layer. Defines functions: one
+ * file of a program includes it. */
 
 #include "fuzz.h"
 
