@@ -22,7 +22,9 @@ const after = [
 // The steps in the log that came since `from`, once there is a reply among them.
 async function stepsSince(from) {
     const steps = () =>
-        [...server.stderr.slice(from).matchAll(/debug: connection \d+: (.+)\n/g)].map(([, name]) => name);
+        [...server.stderr.slice(from).matchAll(/debug: connection \d+: (.+)\n/g)].map(
+            ([, name]) => name,
+        );
     await until('a step that replies', () => steps().includes('reply'));
     return steps();
 }
