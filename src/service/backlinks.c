@@ -1,6 +1,6 @@
 /* Links changed from their other side. A link is stored with the record that has it, so a change of
- * a list of back links is a change of each record that comes to it or goes from it: it is permitted
- * by the rules of that record, and written as a patch of it. */
+ * a list of back links is a change of each record that is added to it or removed from it. The rules
+ * of that record permit the change, and it is written as a patch of that record. */
 #include "service/backlinks.h"
 
 #include "rules/merge.h"

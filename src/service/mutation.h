@@ -11,13 +11,13 @@
 enum mutation_kind { MUTATION_create, MUTATION_replace, MUTATION_patch, MUTATION_delete };
 
 /**
- * What mutations know of the outside: who asks, when, and under which conditions. All mutations of
- * one request share it. It lives as long as they do, and so does all that it points to.
+ * The request that mutations are made for: its caller, time and conditions. All mutations of one
+ * request share it. The context, and all that it points to, must outlive them.
  */
 struct mutation_context {
     struct arena *arena; /* of all that mutations make; used by one thread at a time */
-    /* Who asks, with the permissions that count. Whoever submits the command keeps it up to date:
-     * in the transaction the store asks the command's authority before the mutation is run. */
+    /* The caller with the permissions that the decision uses. In the transaction the store asks the
+     * command's authority, which brings it up to date, before the mutation is run. */
     const struct principal *caller;
     const struct seal_key *key; /* of sealed fields; NULL: none has a value */
     int64_t now_ms;
@@ -26,7 +26,7 @@ struct mutation_context {
     struct text if_match, if_none_match; /* for each record; `at` NULL: no condition */
 };
 
-/** What a mutation did, or the first one with its Idempotency-Key. */
+/** The outcome of a mutation, or of the first one with its Idempotency-Key. */
 struct mutation_result {
     int64_t id;
     int64_t version;  /* 0: the record is gone */
@@ -55,17 +55,17 @@ struct mutation {
     struct mutation_result result; /* valid after a mutation_run that is OK */
 };
 
-/** What is particular about a resource; everything else follows from its field table. */
+/** The rules of one resource; everything else follows from its field table. */
 struct resource {
     const struct table *table;
-    /* The field that searches go by which name none; 0: Id. Rows are made in its order. */
+    /* The field that orders searches which name none; 0: Id. Rows are made in its order. */
     unsigned order;
     unsigned shows_users; /* a bit for each operation that gets users' records to the caller */
     /* Room for a mutation of this resource, which may have more behind it; zeroed. NULL: a plain
      * struct mutation. Runs once a mutation, on the thread that makes it. */
     struct mutation *(*allocate)(struct arena *arena);
     /*
-     * The rules of its own, NULL: none. Each decision runs them, in this order, so they run up to
+     * Its own rules; NULL: none. Each decision runs them, in this order, so they run up to
      * three times for one request: early on the thread that serves the caller, then on the writer's
      * thread inside the transaction, and there again when its group of commands was rolled back.
      * `session` is that thread's. They start afresh each time, write nothing to the store, and add
@@ -128,7 +128,7 @@ bool mutation_seal_values(const struct mutation *mutation, int64_t id,
  */
 enum status mutation_permit(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
-/** Who changes the record, and when. After mutation_permit. */
+/** The author of the change, for UpdatedBy and the audit rows. After mutation_permit. */
 struct author mutation_author(const struct mutation *mutation);
 
 /** Adds an error on a field. `message.at` NULL: memory was short. */

@@ -1,5 +1,5 @@
-/* The decision on a mutation and its writing. What looks at stored records is decided inside the
- * transaction, where nobody can change them meanwhile; whoever decides earlier does so only to save
+/* The decision on a mutation and its writing. Decisions that depend on stored records are taken
+ * inside the transaction, where nobody can change these meanwhile. An earlier decision only saves
  * work. */
 #include "service/mutation_run.h"
 
@@ -85,7 +85,7 @@ static enum status check_referrers(struct mutation *mutation, struct store_sessi
     return mutation->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
 }
 
-/* RFC 9110 sections 13.1.1 and 13.1.2. What does not exist yet has no ETag. */
+/* RFC 9110 sections 13.1.1 and 13.1.2. A record that does not exist yet has no ETag. */
 static enum status check_conditions(struct mutation *mutation) {
     const struct record *before = &mutation->before;
     struct text etag = { 0 };
@@ -127,7 +127,7 @@ enum status mutation_decide(struct mutation *mutation, struct store_session *ses
     if (status == STATUS_OK && resource->check)
         status = resource->check(mutation, session);
     mutation->rules.author = mutation->context->caller->email;
-    /* What was wrong is missing, and of such pieces no new record can be made. */
+    /* Invalid fields were dropped from the change, so a new record cannot be merged from it. */
     if (status == STATUS_OK && mutation->kind == MUTATION_create && mutation->errors.first)
         return STATUS_BAD_INPUT;
     if (status == STATUS_OK)

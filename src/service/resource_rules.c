@@ -17,7 +17,7 @@ static enum status check_grant(struct mutation *mutation, struct store_session *
     return STATUS_NOT_FOUND;
 }
 
-/* Who adds to a user role gives it to all who have it. */
+/* A role that is added to a user role is given to all users who have that user role. */
 static enum status permit_roles(struct mutation *mutation, struct store_session *session) {
     enum status status = mutation_each_new_id(mutation, USER_ROLE_Roles, session, check_grant);
     if (status == STATUS_OK)

@@ -1,4 +1,4 @@
-/* What a new database begins with. Its rows are mutations like those of requests, by the same
+/* The records of a new database. Its rows are mutations like those of requests, by the same
  * rules: what would be refused to an administrator is refused here. Only the Ids are given, so that
  * the same rows have the same Ids in every database. */
 #include "service/seed.h"
@@ -245,7 +245,7 @@ static enum status add_demo(struct seeding *seeding) {
     return status == STATUS_OK ? add_members(seeding) : status;
 }
 
-/* What a row refers to comes before it. */
+/* A row is written after the rows that it refers to. */
 static enum status run_seeding(struct store_tx *tx, struct store_command *command) {
     struct seeding *seeding = container_of(command, struct seeding, command);
     struct person admin = { .id = ADMINISTRATOR_ID,

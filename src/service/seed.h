@@ -9,7 +9,7 @@
 #define DEMO_PASSWORD "demo-password"
 #define DEMO_USER_ID 87654321
 
-/** What a new database begins with. */
+/** The choices about the records of a new database. */
 struct seed {
     struct text email, password_hash; /* the first administrator */
     bool with_demo;                   /* also the made-up businesses, roles and users */

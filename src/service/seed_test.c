@@ -1,4 +1,4 @@
-/* What service/seed.h promises, on a real store. */
+/* The promises of service/seed.h, on a real store. */
 #include "service/seed.h"
 
 #include "base/log.h"

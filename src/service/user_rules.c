@@ -1,5 +1,5 @@
-/* What is particular about users: who may change whom, the e-mail address, the last administrator,
- * the password and the picture. */
+/* The rules of users: who may change whom, the e-mail address, the last administrator, the password
+ * and the picture. */
 #include "service/user_rules.h"
 
 #include "base/container_of.h"
@@ -137,8 +137,8 @@ static size_t totp_bits(const struct mutation *mutation, const struct value *sea
     return base32_decode(secret, bits);
 }
 
-/* The same second factor again, however it is spelled, changes nothing; sealed anew it would
- * differ. Before it is sealed, when what is certain to fail is looked for, it does not matter. */
+/* The same second factor again, in whatever spelling, changes nothing; sealed again it would
+ * differ. In an early decision it is not sealed yet, and this does not matter. */
 static void keep_second_factor(struct mutation *mutation) {
     unsigned char old_bits[TOTP_SECRET_MAX], new_bits[TOTP_SECRET_MAX];
     const struct value *old = &mutation->before.values[USER_TwoFactorSecret];
@@ -153,7 +153,7 @@ static void keep_second_factor(struct mutation *mutation) {
     secret_wipe(new_bits, sizeof new_bits);
 }
 
-/* What the change does to the picture is no value of the body's. */
+/* The file name of the picture is no value of the body: it follows from the new picture. */
 static bool merge_avatar(struct user_mutation *user) {
     struct mutation *mutation = &user->mutation;
     struct value *name = &mutation->after.values[USER_AvatarFileName];
@@ -199,8 +199,7 @@ static bool ends_sessions(const struct record *before, const struct record *afte
             falls(before, after, USER_IsAdmin) || falls(after, before, USER_MustResetPassword));
 }
 
-/* Who may sign in with the password alone, and reset it, may not any more once nobody asks for it.
- */
+/* A reset token works only while the user is asked for a new password. */
 static enum status end_tokens(const struct mutation *mutation, struct store_tx *tx) {
     const struct record *before = &mutation->before, *after = &mutation->after;
     if (ends_sessions(before, after))
