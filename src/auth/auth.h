@@ -18,7 +18,10 @@ struct sign_in_counts {
     atomic_uint_fast64_t of[SIGN_IN_COUNTS];
 };
 
-/** What signing in and checking tokens needs. Filled in once at the start, then only read. */
+/**
+ * The parts and settings that signing in and checking tokens need. Filled in once at the start,
+ * then only read.
+ */
 struct auth {
     struct store *store;
     struct passwords *passwords;

@@ -1,4 +1,4 @@
-/* What password_job.h and base/pool.h promise. */
+/* The promises of password_job.h and base/pool.h. */
 #include "auth/password_job.h"
 
 #include "crypto/secret.h"
@@ -187,7 +187,7 @@ static void as_many_jobs_run_at_once_as_there_are_threads(void **state) {
     passwords_stop(pool);
 }
 
-/* What such a hash costs is not computed here: `done` of the one before it holds the thread. */
+/* The test computes no expensive hash: the thread is held by `done` of the job before it. */
 static void a_dear_hash_keeps_nobody_else_waiting(void **state) {
     (void)state;
     enum { DEAR = 6 };

@@ -258,8 +258,8 @@ static void a_right_that_ends_earlier_in_the_group_is_none(void **state) {
     assert_false(after.was_admin);
 }
 
-/* A group that fails is run again, one command after the other. What the first ones did then did
- * not happen. */
+/* A group that fails is run again, one command after the other. The effects of its first run are
+ * then undone. */
 static void what_is_rolled_back_neither_gives_nor_takes_a_right(void **state) {
     (void)state;
     struct principal ada = sign_in();
@@ -326,8 +326,9 @@ static enum status let_in(struct token_cache *cache, struct text token,
     return status;
 }
 
-/* The token is there, then it is revoked, then its user is read: right at that moment, and
- * remembered under the epoch of before, so that nobody comes in by it again. */
+/* The token is read, then it is revoked, then its user is read. The decision is right for the time
+ * of the first read, and is stored under the epoch of before, so that the cache does not accept the
+ * token again. */
 static void a_token_that_is_revoked_while_it_is_looked_at_is_not_remembered(void **state) {
     (void)state;
     (void)sign_in();

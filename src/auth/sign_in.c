@@ -13,7 +13,7 @@
  * password compared once more (is_outdated), since that is no reason to refuse.
  *
  * The writer may run a step twice when a group of commands is repeated, so run_sign_in sets every
- * result anew. The throttle of the address is entered before the first step (sign_in_admit) and
+ * result again. The throttle of the address is entered before the first step (sign_in_admit) and
  * left at the end (conclude, or give_up if the first step failed). */
 #include "auth/sign_in.h"
 

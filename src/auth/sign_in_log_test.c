@@ -15,7 +15,7 @@ enum { EVENTS = 20000, TEXT_MAX = 1024 * 1024 };
 
 static char text[TEXT_MAX];
 
-/* What the log says while `work` runs. */
+/* Reads the lines that are logged while `work` runs. */
 static void read_log(void (*work)(struct sign_in_log *log)) {
     char path[] = "/tmp/roster-log-XXXXXX";
     int file = mkstemp(path), error = dup(STDERR_FILENO);

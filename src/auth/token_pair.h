@@ -10,13 +10,13 @@ struct token_pair {
     int64_t lifetime_ms; /* lifetime of the access token */
 };
 
-/** What the tokens of a new sign-in have in common: a new family, and no end. */
+/** The fields that all tokens of a new sign-in share: a new family, and no end. */
 struct token token_pair_session(int64_t user_id, struct text client_id);
 
 /**
- * What a token inherits that a caller makes for a user: it ends with the caller's credential at the
- * latest. If the caller came with a token and makes one for themselves, it is of the same family.
- * Otherwise it gets a new family that depends on the caller's family or password.
+ * The fields of a token that a caller makes for a user. The token ends with the caller's credential
+ * at the latest. If the caller came with a token and makes one for themselves, it is of the same
+ * family. Otherwise it gets a new family that depends on the caller's family or password.
  */
 struct token token_pair_derived(const struct principal *maker, int64_t user_id);
 
