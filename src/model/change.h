@@ -7,7 +7,7 @@
 
 struct json_value; /* a value of the body as it was submitted; see json/json.h */
 
-/** What is wrong with one property of a body. */
+/** An error in one property of a body. */
 struct error {
     struct error *next;
     unsigned order; /* replies list errors in ascending order, equal ones as they were added */

@@ -11,8 +11,8 @@ enum credential_kind {
 
 enum { CREDENTIAL_PROOF_SIZE = 32 };
 
-/** What a caller authenticated with. It may be revoked while a request runs; `proof` identifies it
- * when it is looked up again. */
+/** The credential that a caller authenticated with. It may be revoked while a request runs; `proof`
+ * identifies it when it is looked up again. */
 struct credential {
     enum credential_kind kind;
     /* SHA-256 of the token, or of the stored hash that the password matched */

@@ -5,7 +5,7 @@
 
 /* Everything here is expanded from tables.def. */
 
-/* What the index of a field is called. A prefix that is a macro is expanded first. */
+/* The name of a field's index. A prefix that is a macro is expanded first. */
 #define FIELD_INDEX(prefix, name) FIELD_INDEX_(prefix, name)
 #define FIELD_INDEX_(prefix, name) prefix##_##name
 

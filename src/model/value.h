@@ -15,7 +15,7 @@ enum value_kind {
     VALUE_OTHER, /* a fraction, an object, an integer of more than 63 bits */
 };
 
-/** The value of a field. What it points to lies in an arena. */
+/** The value of a field. Its text or list lies in an arena. */
 struct value {
     union {
         int64_t integer;

@@ -1,4 +1,4 @@
-/* What the audit trail has of each event. */
+/* Makes the rows of the audit trail. */
 #include "rules/audit.h"
 
 #include "base/time.h"
@@ -23,8 +23,8 @@ static struct value business_of(const struct record *record) {
     return field ? record->values[field - record->table->fields] : value_null();
 }
 
-/* Nobody can delete rows of the trail, so long texts in it would fill the disk for good. Whoever
- * has a text can still find out from its digest whether it was this one. */
+/* Clients cannot delete rows of the trail, and long texts in it would fill the disk for good. A
+ * reader who has a text can compare it with the digest. */
 static struct text shortened(struct text text, char room[AUDIT_ROOM]) {
     if (text.len <= AUDIT_TEXT_MAX)
         return text;

@@ -5,9 +5,9 @@
 #include "model/tables.h"
 
 /*
- * What the audit trail has of each event. All functions are pure and may run on any thread. A row
- * points to the texts of its record, and to `room` where a text had to be made, so it lives no
- * longer than these.
+ * The rows of the audit trail: which changes have one, and what it shows. All functions are pure
+ * and may run on any thread. A row points to the texts of its record, and to `room` where a text
+ * had to be made, so it lives no longer than these.
  */
 
 enum {
@@ -40,8 +40,9 @@ bool audit_covers(const struct table *table, unsigned field);
 struct audit_row audit_record(const struct record *record, enum audit_type type);
 
 /**
- * The row of a changed field, with its values before and after. A field that no search may go by (a
- * secret, or CONFIDENTIAL) shows neither: the row has "changed" as its value after the change.
+ * The row of a changed field, with its values before and after. Of a field that searches cannot use
+ * (a secret, or CONFIDENTIAL) it shows neither: the row has "changed" as its value after the
+ * change.
  */
 struct audit_row audit_field(const struct record *before, const struct record *after,
                              unsigned field, struct audit_room *room);

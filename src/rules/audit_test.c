@@ -1,4 +1,4 @@
-/* What the audit trail has of each event (docs/contract.md section 7.3). */
+/* The rows of the audit trail (docs/contract.md section 7.3). */
 #include "rules/audit.h"
 
 #include "base/time.h"

@@ -1,5 +1,5 @@
-/* What date.h promises: a table of spellings and the times they mean, a table of invalid texts, and
- * every day that can be stored. */
+/* The promises of date.h: a table of spellings and the times they mean, a table of invalid texts,
+ * and every day that can be stored. */
 #include "rules/date.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* What email.h promises: which addresses are valid, and which are the same. Most tables come from
+/* The promises of email.h: which addresses are valid, and which are the same. Most tables come from
  * RFC 5321 sections 4.1.2 and 4.1.3, RFC 6531 section 3.3, and UTS 46. */
 #include "rules/email.h"
 

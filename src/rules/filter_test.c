@@ -63,7 +63,7 @@ static void a_name_leads_to_one_field(void **state) {
     }
 }
 
-/* What is read of `name=value` into `reader`; "" when nothing is wrong. */
+/* Reads `name=value` into `reader`. Returns the error, or "" when there is none. */
 static const char *read_into(struct filter_reader *reader, const char *name, const char *value) {
     struct filter_target target;
     assert_true(filter_find_target(&user_table, text_of(name), &target));

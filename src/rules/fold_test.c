@@ -1,5 +1,5 @@
-/* What fold.h promises: texts that are equal without regard to case, texts that are not, and texts
- * that contain others. */
+/* The promises of fold.h: texts that are equal without regard to case, texts that are not, and
+ * texts that contain others. */
 #include "rules/fold.h"
 
 #include <setjmp.h>

@@ -7,7 +7,7 @@
 #include "rules/collections.h"
 #include "rules/email.h"
 
-/* What a change does to a list: replace it, add to it, remove from it. NULL: not mentioned. */
+/* A change of a list: its new Ids, those to add, those to remove. NULL: not mentioned. */
 struct list_change {
     const struct value *whole, *added, *removed;
 };

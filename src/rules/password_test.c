@@ -1,4 +1,5 @@
-/* What password.h promises. The tables have passwords on both sides of the limit of common ones. */
+/* The promises of password.h. The tables have passwords on both sides of the limit of common ones.
+ */
 #include "rules/password.h"
 
 #include <setjmp.h>

@@ -17,7 +17,7 @@ void permit_user_change(const struct principal *caller, const struct record *bef
         return;
     if (was_admin)
         validate_add_error(change, USER_Id, MESSAGE_TEXT(admin_record), arena, errors);
-    /* An absent IsAdmin can become false under compatibility = nexudus, and null always does. That
+    /* An absent IsAdmin can become false under compatibility = nexudus, and null always does. This
      * makes a difference only for an administrator, whose record is refused above. */
     if (value_is_true(is_admin) != was_admin && change_has(change, USER_IsAdmin))
         validate_add_error(change, USER_IsAdmin, MESSAGE_TEXT(admin_only), arena, errors);

@@ -1,4 +1,4 @@
-/* Who may change whom (docs/api.md "escalation"). */
+/* The changes that only an administrator may make (docs/api.md "escalation"). */
 #include "rules/permit.h"
 
 #include "model/tables.h"

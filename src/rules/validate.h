@@ -3,7 +3,7 @@
 
 #include "model/change.h"
 
-/** What the rules depend on besides the values. */
+/** All that the rules depend on besides the values. */
 struct rules {
     bool nexudus;  /* compatibility = nexudus */
     bool is_new;   /* the change creates a record, whose Id the server assigns */

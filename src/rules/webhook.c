@@ -1,4 +1,4 @@
-/* What webhooks are sent, when an attempt is made again, and when a webhook is made inactive. */
+/* Decides about webhooks: events, bodies, pauses between attempts, and when to give up. */
 #include "rules/webhook.h"
 
 #include "json/json.h"

@@ -7,8 +7,9 @@
 #include "model/tables.h"
 
 /*
- * What webhooks are sent, when an attempt is made again, and when a webhook is made inactive
- * (docs/contract.md section 9). All functions are pure and may run on any thread.
+ * The rules of webhooks: which changes are events, the body of a POST, when an attempt is made
+ * again, and when a webhook is made inactive (docs/contract.md section 9). All functions are pure
+ * and may run on any thread.
  */
 
 enum {

@@ -1,5 +1,4 @@
-/* What webhooks are sent, when it is sent again, and when they are made inactive
- * (docs/contract.md section 9). */
+/* The rules of webhooks (docs/contract.md section 9). */
 #include "rules/webhook.h"
 
 #include "json/json.h"
@@ -84,7 +83,8 @@ static void each_pause_is_twice_the_one_before_and_ten_attempts_are_all(void **s
         assert_int_equal(webhook_next_attempt(1000, 5000, cases[i].attempts), cases[i].next_ms);
 }
 
-/* Whatever is to wait for longer was noted while the clock was ahead, and is due at once. */
+/* A delivery that is to wait for longer was stored while the clock was ahead, and is due at once.
+ */
 static void no_pause_is_longer_than_the_longest(void **state) {
     (void)state;
     for (int64_t pause_ms = 1; pause_ms <= 1000000; pause_ms *= 10)

@@ -321,7 +321,7 @@ static enum status settle_all(struct store_tx *tx, struct store_command *command
     return status;
 }
 
-/* What the store is to know of the attempt, if it failed. */
+/* Describes the attempt for the store, in case it failed. */
 static struct delivery_attempt attempt_of(struct posting *posting) {
     struct delivery_attempt attempt = { .now_ms = time_now_ms() };
     if (posting->obstacle) {
