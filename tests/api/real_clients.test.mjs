@@ -109,7 +109,7 @@ test('clients that each change one field at once lose nothing', async () => {
 test('a search from the moment that a record was changed finds that record, with the offset written either way', async () => {
     const { Id } = await newUser();
     const { UpdatedOn } = await server.get(Id);
-    for (const moment of [
+    for (const timestamp of [
         UpdatedOn,
         UpdatedOn.replace('Z', '%2B00:00'),
         UpdatedOn.replace('Z', '+00:00'),
@@ -119,11 +119,11 @@ test('a search from the moment that a record was changed finds that record, with
         ).json;
         assert.ok(
             Records.some((one) => one.Id === Id),
-            moment,
+            timestamp,
         );
         assert.ok(
             Records.every((one) => Date.parse(one.UpdatedOn) >= Date.parse(UpdatedOn)),
-            moment,
+            timestamp,
         );
     }
 });
