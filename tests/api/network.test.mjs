@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { adminId, userId } from '../lib/ids.mjs';
 import { isSanitized, Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
-import { sleep } from '../lib/wait.mjs';
+import { sleep, within } from '../lib/wait.mjs';
 import { addMembers } from '../lib/world.mjs';
 
 const server = await Server.start();
@@ -174,31 +174,37 @@ test("replies that nobody reads wait outside the server's memory, and hold up no
         before = memory();
     const bytes = request('GET', `/api/sys/users/${userId}`).repeat(count);
     const size = (await server.call('GET', `/api/sys/users/${userId}`, { token })).text.length;
-    const sockets = await Promise.all(Array.from({ length: clients }, connect));
-    for (const socket of sockets) {
-        socket.on('error', () => {});
-        socket.pause();
-        socket.write(bytes);
-    }
-    for (let i = 0; i < 20; i++) {
-        await assertResponsive();
-        await sleep(50);
-    }
-    const grown = memory() - before,
-        whole = clients * count * size;
-    assert.ok(whole > 400e6, `${whole} bytes in all`);
-    // 64 replies of each client may wait. A sanitizer adds more to each byte, and keeps more of
-    // what was freed, than all replies have.
-    assert.ok(isSanitized() || grown < 150e6, `grew by ${grown} bytes`);
-    const [patient] = sockets;
-    patient.resume();
-    const got = await replies(patient, count);
-    assert.ok(
-        got.length === count &&
-            got.every(({ status, json }) => status === 200 && json.Id === userId),
-        'who reads at last gets all',
-    );
-    sockets.forEach((socket) => socket.resetAndDestroy());
+    // A reply of which no byte is taken for 30 s is ended.
+    await within(25000, async () => {
+        const sockets = await Promise.all(Array.from({ length: clients }, connect));
+        try {
+            for (const socket of sockets) {
+                socket.on('error', () => {});
+                socket.pause();
+                socket.write(bytes);
+            }
+            for (let i = 0; i < 20; i++) {
+                await assertResponsive();
+                await sleep(50);
+            }
+            const grown = memory() - before,
+                whole = clients * count * size;
+            assert.ok(whole > 400e6, `${whole} bytes in all`);
+            // 64 replies of each client may wait. A sanitizer adds more to each byte, and keeps more of
+            // what was freed, than all replies have.
+            assert.ok(isSanitized() || grown < 150e6, `grew by ${grown} bytes`);
+            const [patient] = sockets;
+            patient.resume();
+            const got = await replies(patient, count);
+            assert.ok(
+                got.length === count &&
+                    got.every(({ status, json }) => status === 200 && json.Id === userId),
+                'who reads at last gets all',
+            );
+        } finally {
+            sockets.forEach((socket) => socket.resetAndDestroy());
+        }
+    });
     await assertResponsive();
 });
 

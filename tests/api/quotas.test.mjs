@@ -317,38 +317,44 @@ test('unread replies count towards the memory of all requests; past its limit ne
     await within(25000, async () => {
         // where nobody is refused they are ended after 30 s
         const wires = [];
-        for (let inARow = 0; inARow < 3; ) {
-            // 5 MiB for each, of which the system's buffers take some
-            const before = [await held(), await refused('memory', other)],
-                [wire] = await gather(1, () => {}, other);
-            wire.socket.pause();
-            wire.write(request('GET', '/api/sys/webhooks?size=100', { token: secret }));
-            wires.push(wire);
+        try {
+            for (let inARow = 0; inARow < 3; ) {
+                // 5 MiB for each, of which the system's buffers take some
+                const before = [await held(), await refused('memory', other)],
+                    [wire] = await gather(1, () => {}, other);
+                wire.socket.pause();
+                wire.write(request('GET', '/api/sys/webhooks?size=100', { token: secret }));
+                wires.push(wire);
+                await until(
+                    'it is held, or refused',
+                    async () =>
+                        (await held()) > before[0] + MIB ||
+                        (await refused('memory', other)) > before[1],
+                );
+                inARow = (await refused('memory', other)) > before[1] ? inARow + 1 : 0;
+            }
+            assert.ok((await held()) > 16 * MIB && (await held()) <= 33 * MIB);
+            assert.equal((await other.call('GET', '/healthz')).status, 200);
             await until(
-                'it is held, or refused',
-                async () =>
-                    (await held()) > before[0] + MIB ||
-                    (await refused('memory', other)) > before[1],
+                'there is room for who comes again',
+                async () => (await again()).status === 200,
+                { deadline: 20000, pause: 200 },
             );
-            inARow = (await refused('memory', other)) > before[1] ? inARow + 1 : 0;
+            wires.forEach((wire) => wire.socket.resume());
+            const ends = []; // a reply to each, or its end
+            for (const wire of wires)
+                ends.push(
+                    await until('a reply, or the end', () => wire.replies()[0]?.status ?? wire.how),
+                );
+            assert.ok(
+                ends.includes(503) && ends.some((end) => typeof end === 'string'),
+                ends.join(),
+            );
+        } finally {
+            part(wires);
+            await until('nothing is held', async () => (await held()) < 2 * MIB);
         }
-        assert.ok((await held()) > 16 * MIB && (await held()) <= 33 * MIB);
-        assert.equal((await other.call('GET', '/healthz')).status, 200);
-        await until(
-            'there is room for who comes again',
-            async () => (await again()).status === 200,
-            { deadline: 20000, pause: 200 },
-        );
-        wires.forEach((wire) => wire.socket.resume());
-        const ends = []; // a reply to each, or its end
-        for (const wire of wires)
-            ends.push(
-                await until('a reply, or the end', () => wire.replies()[0]?.status ?? wire.how),
-            );
-        assert.ok(ends.includes(503) && ends.some((end) => typeof end === 'string'), ends.join());
-        part(wires);
     });
-    await until('nothing is held', async () => (await held()) < 2 * MIB);
 });
 
 test('replies over HTTP/2 whose window stays closed are in that account, too, and are ended', async () => {
