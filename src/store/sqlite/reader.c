@@ -25,11 +25,9 @@ struct reader_pool {
 static void *read_on(void *argument) {
     struct reader_pool *pool = argument;
     (void)pthread_setname_np(pthread_self(), "reader");
-    struct store_session *session = store_session_open(pool->store);
+    struct store_session *session = session_open_limited(pool->store);
     if (!session)
         log_error("a reader cannot open the database");
-    else
-        session_limit(connection_of(session));
     for (struct queue_item *item; (item = queue_take(&pool->commands));) {
         struct store_command *command = container_of(item, struct store_command, item);
         if (session)

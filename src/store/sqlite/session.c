@@ -101,7 +101,7 @@ static int must_end(void *argument) {
     return connection->ended_as != STATUS_OK;
 }
 
-void session_limit(struct connection *connection) {
+static void limit(struct connection *connection) {
     enum { STEPS_BETWEEN = 1000 }; /* of the library's machine, about 0.1 ms */
     connection->may_read_long = true;
     sqlite3_progress_handler(connection->db, STEPS_BETWEEN, must_end, connection);
@@ -181,12 +181,22 @@ uint64_t sessions_count_readings(struct store *store) {
     return count;
 }
 
-struct store_session *store_session_open(struct store *store) {
+static struct store_session *open_reader(struct store *store, bool may_read_long) {
     struct connection *reader = session_open(store, store->path, false);
     if (!reader)
         return NULL;
-    register_reader(store, reader);
+    if (may_read_long)
+        limit(reader);
+    register_reader(store, reader); /* from here on other threads see it */
     return &reader->session;
+}
+
+struct store_session *store_session_open(struct store *store) {
+    return open_reader(store, false);
+}
+
+struct store_session *session_open_limited(struct store *store) {
+    return open_reader(store, true);
 }
 
 void store_session_close(struct store_session *session) {

@@ -14,8 +14,11 @@ struct connection *session_open(struct store *store, const char *path, bool may_
 /** Closes a session that is no reader's. Takes NULL. */
 void session_close(struct connection *connection);
 
-/** Has statements of the session end early, past its deadline or when the store asks for it. */
-void session_limit(struct connection *connection);
+/**
+ * A session like those of store_session_open, whose statements end early: past the connection's
+ * deadline, or when the store asks for it.
+ */
+struct store_session *session_open_limited(struct store *store) MUST_CHECK;
 
 /**
  * Ends the snapshots of all readers that do not read just now, so that the WAL can restart.
