@@ -30,7 +30,7 @@ static enum status add_user(struct store_tx *tx, int64_t id, struct arena *arena
     struct rules rules = { .now_ms = time_now_ms(), .author = TEXT("bench@example.com") };
     static const int64_t businesses[] = { 301, 302 };
     if (!change.values || !guid)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     random_guid(guid);
     struct value *values = change.values;
     values[USER_Id] = value_integer(id);

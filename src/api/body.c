@@ -50,7 +50,7 @@ bool request_read(struct request *request, const struct table *table, struct cha
         validate(change, &rules, request->arena, &errors);
     if (status == STATUS_OK && !errors.first && !errors.failed)
         return true;
-    if (status == STATUS_BROKEN)
+    if (status == STATUS_INTERNAL)
         reply_failure(request, status, NULL, NULL);
     else
         reply_invalid(request, &errors);

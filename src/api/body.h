@@ -6,7 +6,7 @@
 /**
  * Reads the body as JSON or as a form, whose values are then strings, into the fields of a table.
  * Lists unknown members in X-Ignored-Parameters. STATUS_BAD_INPUT with one error on `Body`, or
- * BROKEN: no memory.
+ * INTERNAL: no memory.
  */
 enum status request_body(struct request *request, const struct table *table, struct change *change,
                          struct errors *errors) MUST_CHECK;

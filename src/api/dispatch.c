@@ -148,7 +148,7 @@ static void basic_checked(struct exchange *exchange) {
     case SIGN_IN_TWO_FACTOR:
     case SIGN_IN_MUST_RESET: reply_unauthenticated(request, "invalid_token"); break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
     }
 }
 
@@ -219,7 +219,7 @@ static void ask_for_bearer(struct request *request, const struct keyed_hash *has
                            void (*then)(struct request *request, enum status status)) {
     struct unknown_bearer *bearer = arena_alloc(request->arena, sizeof *bearer);
     if (!bearer) {
-        then(request, STATUS_BROKEN);
+        then(request, STATUS_INTERNAL);
         return;
     }
     *bearer = (struct unknown_bearer){ *hash, then };
@@ -292,7 +292,7 @@ static void refuse_broken(struct exchange *exchange) {
     struct request request = { .app = exchange->app,
                                .exchange = exchange,
                                .arena = exchange->arena };
-    reply_failure(&request, STATUS_BROKEN, NULL, NULL);
+    reply_failure(&request, STATUS_INTERNAL, NULL, NULL);
 }
 
 /* The request of an exchange, made at its first step. NULL: no memory, and the reply says so. */
@@ -313,7 +313,7 @@ static struct request *request_of(struct exchange *exchange) {
     request->worker = app_worker(request->app);
     if (request->worker && request->path.at)
         return request;
-    reply_failure(request, STATUS_BROKEN, NULL, NULL);
+    reply_failure(request, STATUS_INTERNAL, NULL, NULL);
     return NULL;
 }
 

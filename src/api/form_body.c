@@ -170,14 +170,14 @@ enum status form_read_change(struct text body, const struct table *table, struct
     struct arena whole;
     arena_init_counted(&whole, 0);
     const struct json_body json = { .text = to_json(&form, body, arena, &whole) };
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (json.text.at) {
         status = json_read_change(&json, table, arena, change, errors);
     } else if (form.wrong.at && !arena->failed) {
         *change = change_new(table, arena);
         errors_add(errors, arena,
                    &(struct error){ .property = TEXT("Body"), .message = form.wrong });
-        status = change->values && !errors->failed ? STATUS_BAD_INPUT : STATUS_BROKEN;
+        status = change->values && !errors->failed ? STATUS_BAD_INPUT : STATUS_INTERNAL;
     }
     close_besides(arena, &whole);
     return status;

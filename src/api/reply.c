@@ -33,7 +33,7 @@ void reply_json(struct request *request, unsigned http_status, const struct buff
     send_json(request, http_status, body);
     if (!request->arena->failed)
         return;
-    enum status status = request->arena->is_over_budget ? STATUS_FULL : STATUS_BROKEN;
+    enum status status = request->arena->is_over_budget ? STATUS_FULL : STATUS_INTERNAL;
     if (status == STATUS_FULL)
         ask_to_retry(request->exchange);
     request->exchange->reply.http_status = status_http(status);
@@ -113,7 +113,7 @@ void reply_busy(struct request *request, int64_t wait_s) {
 void reply_invalid(struct request *request, const struct errors *errors) {
     struct buffer body;
     if (errors->failed) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     buffer_init(&body, request->arena, 512);

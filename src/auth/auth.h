@@ -43,7 +43,7 @@ struct auth {
  *
  * STATUS_UNAUTHENTICATED, with the principal unchanged: the token is unknown, of another kind or
  * expired; the password has changed, or a code or a new password is due; or the user is locked
- * (passwords only) or not admitted. STATUS_BROKEN. On the thread of `session`.
+ * (passwords only) or not admitted. STATUS_INTERNAL. On the thread of `session`.
  */
 enum status auth_decide(const struct auth *auth, struct store_session *session, struct arena *arena,
                         struct principal *principal) MUST_CHECK;
@@ -59,7 +59,7 @@ enum status auth_confirm(const struct auth *auth, struct store_session *session,
 /**
  * Decides what a user may do, whatever the credential. In: the principal's user_id. Out: the rest
  * except the credential and the epoch, the e-mail in the arena. STATUS_UNAUTHENTICATED: the user is
- * gone or not admitted. STATUS_BROKEN. On the thread of `session`.
+ * gone or not admitted. STATUS_INTERNAL. On the thread of `session`.
  */
 enum status auth_decide_user(struct store_session *session, struct arena *arena,
                              struct principal *principal) MUST_CHECK;

@@ -81,7 +81,7 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
     struct text claims = make_claims(one_time, &user, &token);
     one_time->token = claims.at ? sign(one_time, claims) : claims;
     if (!one_time->token.at)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     token.hash = token_hash(one_time->token);
     status = store_add_token(tx, &token);
     if (status == STATUS_OK &&
@@ -117,5 +117,5 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
                                   value_as_text(&user.values[USER_Email]), &exchange->pair);
     bool can_reply =
         !exchange->arena->failed && arena_reserve(exchange->arena, TOKEN_PAIR_REPLY_MAX);
-    return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_INTERNAL;
 }

@@ -23,7 +23,8 @@ struct one_time {
 /**
  * The `run` of a command: issues a token for the user, which ends with the caller's credential at
  * the latest. STATUS_FORBIDDEN: the caller is another user and no administrator. NOT_FOUND.
- * CONFLICT: the user is not admitted or must set a new password first. BROKEN. The writer's thread.
+ * CONFLICT: the user is not admitted or must set a new password first. INTERNAL. The writer's
+ * thread.
  */
 enum status one_time_issue(struct store_tx *tx, struct store_command *command);
 

@@ -76,12 +76,12 @@ static enum status add_permissions(struct store_session *session, const struct r
                                    struct arena *arena, uint64_t *permissions) {
     struct value ids = ids_from_stored(&user->values[USER_UserRoles], arena);
     if (!ids.ids)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     for (uint32_t i = 0; i < ids.len; i++) {
         struct record role;
         enum status status = store_load(session, &user_role_table, ids.ids[i], arena, &role);
         if (status != STATUS_OK)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         *permissions |= permissions_from_roles(value_as_text(&role.values[USER_ROLE_Roles]));
     }
     return STATUS_OK;

@@ -202,7 +202,7 @@ static enum status set_password(struct store_tx *tx, unsigned run_number) {
 static enum status break_group(struct store_tx *tx, unsigned run_number) {
     (void)tx;
     (void)run_number;
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 /* Ada, an administrator with a new token, as a door would know her. */

@@ -181,10 +181,10 @@ static enum status run_known(struct sign_in *sign_in, struct store_tx *tx,
                              const struct record *before, int64_t now_ms) {
     struct record after = record_next(before, sign_in->arena);
     if (!after.values)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sign_in->result = decide_known(sign_in, before, &after, now_ms);
     if (sign_in->result == SIGN_IN_BROKEN)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = store_update_login_state(tx, before, &after);
     if (status == STATUS_OK && auth_is_locked(sign_in->auth, &after, now_ms))
         status = lock_out(sign_in, tx, &after);
@@ -220,7 +220,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) 
     sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
         status = store_load(tx->session, &user_table, sign_in->user_id, sign_in->arena, &user);
-    if (status == STATUS_BROKEN)
+    if (status == STATUS_INTERNAL)
         return status;
     /* If the account was locked at the first step, the password was not compared with its hash. */
     sign_in->met_lock = status == STATUS_OK &&
@@ -238,7 +238,7 @@ static enum status run_sign_in(struct store_tx *tx, struct store_command *comman
     struct sign_in *sign_in = of_command(command);
     enum status status = decide_sign_in(sign_in, tx);
     bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, TOKEN_PAIR_REPLY_MAX);
-    return can_reply ? status : STATUS_BROKEN;
+    return can_reply ? status : STATUS_INTERNAL;
 }
 
 /* True if the caller on whose behalf the sign-in was made has lost the right to ask. It then counts
@@ -296,7 +296,7 @@ static void password_checked(struct password_job *job) {
     sign_in->command.run = run_sign_in;
     sign_in->command.done = finish;
     sign_in->result = SIGN_IN_BROKEN;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (!job->failed)
         status = store_submit(sign_in->auth->store, &sign_in->command);
     if (status == STATUS_OK)
@@ -329,7 +329,7 @@ static enum status find_user(struct store_session *session, struct store_command
     struct text key = email_key(text_trim(sign_in->email), sign_in->arena);
     sign_in->first_hash = TEXT("");
     if (!key.at)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = store_find_user(session, key, &sign_in->user_id);
     if (status == STATUS_OK)
         status = store_load(session, &user_table, sign_in->user_id, sign_in->arena, &user);

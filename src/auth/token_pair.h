@@ -60,7 +60,7 @@ struct refresh {
     const struct sockaddr *from;           /* of the client; NULL: not known */
     void (*done)(struct refresh *refresh); /* on the writer's thread */
     void *owner;
-    /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), BROKEN */
+    /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), INTERNAL */
     enum status result;
     struct token_pair pair;
     int64_t ended_user_id;       /* the user whose family was ended; 0: none was */

@@ -242,7 +242,7 @@ static enum status grow_head(struct h1 *h1, size_t size) {
     char *head = secret_grow(h1->head, h1->head_size, capacity);
     if (!head) {
         budget_give(capacity - before);
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     }
     h1->head = head;
     h1->head_capacity = capacity;

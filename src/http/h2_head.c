@@ -180,7 +180,7 @@ enum status fields_read(const struct field_list *list, struct head *head,
     head->method = METHOD_OTHER;
     head->headers = arena_alloc(head->arena, (list->count + 1) * sizeof *head->headers);
     if (!bytes.at || !head->headers)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     check->minor = 1;
     const char *at = bytes.at;
     for (uint32_t i = 0; i < list->count; i++) {

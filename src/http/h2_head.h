@@ -29,7 +29,7 @@ void fields_drop(struct field_list *list);
 /**
  * Makes a head of the list and adds its fields to `check`. :authority becomes the Host header. The
  * texts are copied into the head's arena. BAD_INPUT: malformed (RFC 9113 section 8.1.1);
- * NOT_IMPLEMENTED (method); BROKEN: no memory. `method` and `is_head` are set in any case.
+ * NOT_IMPLEMENTED (method); INTERNAL: no memory. `method` and `is_head` are set in any case.
  */
 enum status fields_read(const struct field_list *list, struct head *head,
                         struct head_check *check) MUST_CHECK;

@@ -187,7 +187,7 @@ static enum status replace_host(struct head *head, struct text authority) {
     for (unsigned i = 0; i < head->count; i++)
         if (text_equal_nocase(head->headers[i].name, TEXT("Host")))
             head->headers[i].value = host;
-    return host.at ? STATUS_OK : STATUS_BROKEN;
+    return host.at ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* Cuts off the next line without its CRLF, which head_scan has checked. */
@@ -204,7 +204,7 @@ enum status head_parse(struct head *head, const struct head_scan *scan, struct t
     *reason = NULL;
     head->headers = arena_alloc(head->arena, scan->lines * sizeof *head->headers);
     if (!head->headers)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     head_set_method(head, parts.method);
     check->minor = (unsigned)(parts.version.at[7] - '0');
     if (!head_set_target(head, parts.target, &authority)) {

@@ -45,7 +45,7 @@ enum status head_scan(struct head_scan *scan, const char *bytes, size_t size,
 /**
  * Parses a complete head that head_scan has accepted, and adds its headers to `check`. `bytes` go
  * from the request line to the empty line; they are written to (NULs) and must live as long as the
- * head. BAD_INPUT with a sentence in `reason`, or BROKEN: no memory.
+ * head. BAD_INPUT with a sentence in `reason`, or INTERNAL: no memory.
  */
 enum status head_parse(struct head *head, const struct head_scan *scan, struct text bytes,
                        struct head_check *check, const char **reason) MUST_CHECK;

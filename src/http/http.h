@@ -98,9 +98,9 @@ struct listen_options {
      * they may (base/budget.h). Runs when the head has arrived. NULL: none must. */
     bool (*is_vital)(const struct exchange *exchange);
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT, TIMEOUT,
-     * TOO_LARGE, TARGET_TOO_LONG, EXPECTATION, BUSY, HEAD_TOO_LARGE, BROKEN, FULL, NOT_IMPLEMENTED,
-     * UNAVAILABLE or VERSION. `reason` is a sentence for the client where the status alone does not
-     * say why; otherwise NULL. */
+     * TOO_LARGE, TARGET_TOO_LONG, EXPECTATION, BUSY, HEAD_TOO_LARGE, INTERNAL, FULL,
+     * NOT_IMPLEMENTED, UNAVAILABLE or VERSION. `reason` is a sentence for the client where the
+     * status alone does not say why; otherwise NULL. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);
     /* Called on the I/O thread with each reply, just before it is sent. */
     void (*replied)(struct exchange *exchange);
@@ -121,8 +121,8 @@ struct listener *listener_open(const struct listen_addresses *addresses, char *w
                                int *exit_code) MUST_CHECK;
 
 /**
- * Starts the I/O threads and the acceptor. `options` is copied. STATUS_BROKEN if the system refuses
- * threads. Once, on the thread that opened the listener.
+ * Starts the I/O threads and the acceptor. `options` is copied. STATUS_INTERNAL if the system
+ * refuses threads. Once, on the thread that opened the listener.
  */
 enum status listener_start(struct listener *listener,
                            const struct listen_options *options) MUST_CHECK;

@@ -282,14 +282,14 @@ enum status listener_start(struct listener *listener, const struct listen_option
     listener->options = *options;
     listener->loops = calloc(options->threads, sizeof(struct loop *));
     if (!listener->loops || !prepare_waits(listener))
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     for (unsigned i = 0; i < options->threads; i++) {
         listener->loops[i] = loop_start(&listener->options, &listener->is_draining);
         if (!listener->loops[i])
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
     }
     listener->accepts = pthread_create(&listener->acceptor, NULL, run_acceptor, listener) == 0;
-    return listener->accepts ? STATUS_OK : STATUS_BROKEN;
+    return listener->accepts ? STATUS_OK : STATUS_INTERNAL;
 }
 
 bool listener_reload(struct listener *listener, char *why, size_t why_size) {

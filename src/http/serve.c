@@ -172,7 +172,7 @@ static void refuse_busy(struct served *served) {
 }
 
 enum status serve_lack(const struct served *served) {
-    return served->arena.is_over_budget ? STATUS_FULL : STATUS_BROKEN;
+    return served->arena.is_over_budget ? STATUS_FULL : STATUS_INTERNAL;
 }
 
 /* True if the request is refused because all requests together hold too much memory. Requests that

@@ -74,7 +74,7 @@ bool serve_head(struct served *served, const struct head_check *check) MUST_CHEC
 
 /**
  * Why the arena of the exchange has refused memory: FULL if all requests together hold too much,
- * otherwise BROKEN.
+ * otherwise INTERNAL.
  */
 enum status serve_lack(const struct served *served) MUST_CHECK;
 

@@ -23,7 +23,7 @@ struct json_body {
  *
  * STATUS_BAD_INPUT, with one error on the property `Body`, if the body is not one JSON object in
  * UTF-8 (RFC 8259), is nested more than 64 levels deep, has more than 1,000 members, or has more
- * than 10,000 values that take fewer than 6 bytes each on average. STATUS_BROKEN if there is no
+ * than 10,000 values that take fewer than 6 bytes each on average. STATUS_INTERNAL if there is no
  * memory.
  */
 enum status json_read_change(const struct json_body *body, const struct table *table,

@@ -163,7 +163,7 @@ static struct text find_excess(struct text body) {
 /* One error on the whole body. `message.at` NULL: there was no memory for the message. */
 static enum status refuse_body(struct errors *errors, struct arena *arena, struct text message) {
     errors_add(errors, arena, &(struct error){ .property = TEXT("Body"), .message = message });
-    return errors->failed || !message.at ? STATUS_BROKEN : STATUS_BAD_INPUT;
+    return errors->failed || !message.at ? STATUS_INTERNAL : STATUS_BAD_INPUT;
 }
 
 static struct text place_of(struct text body, const yyjson_read_err *error, struct arena *arena) {
@@ -183,7 +183,7 @@ enum status json_read_change(const struct json_body *body, const struct table *t
 
     *change = change_new(table, arena);
     if (!change->values)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (text_trim(text).len == 0)
         return refuse_body(errors, arena, TEXT("is empty: a JSON object is required"));
     struct text excess = find_excess(text);
@@ -193,7 +193,7 @@ enum status json_read_change(const struct json_body *body, const struct table *t
     yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.at, text.len,
                                             YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
     if (!document && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (!document)
         return refuse_body(errors, arena, place_of(text, &error, arena));
     yyjson_val *root = yyjson_doc_get_root(document);
@@ -203,7 +203,7 @@ enum status json_read_change(const struct json_body *body, const struct table *t
         return refuse_body(errors, arena, TEXT("has more than 1000 members"));
     if (!is_nested_within(root, DEPTH_MAX))
         return refuse_body(errors, arena, TEXT("is nested more than 64 levels deep"));
-    return read_members(root, body->is_exact, change, arena) ? STATUS_OK : STATUS_BROKEN;
+    return read_members(root, body->is_exact, change, arena) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 void json_add_submitted(struct buffer *buffer, const struct json_value *value) {

@@ -137,7 +137,7 @@ enum status merge(const struct record *before, const struct change *change,
     const struct common_fields *common = &before->table->common;
     *after = record_next(before, arena);
     if (!after->values)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     for (unsigned i = 0; i < before->table->count; i++) {
         const struct field *field = &before->table->fields[i];
         if (field_is_list(field)) {
@@ -146,7 +146,7 @@ enum status merge(const struct record *before, const struct change *change,
                 continue;
             after->values[i] = merge_list(&list, &before->values[i], arena);
             if (after->values[i].kind == VALUE_NULL)
-                return STATUS_BROKEN;
+                return STATUS_INTERNAL;
         } else if (field_is_stored(field)) {
             after->values[i] = merge_field(field, &before->values[i], &change->values[i], rules);
         }
@@ -154,7 +154,7 @@ enum status merge(const struct record *before, const struct change *change,
     after->values[common->updated_on] =
         value_integer(later_than(&before->values[common->updated_on], rules->now_ms));
     after->values[common->updated_by] = value_text(rules->author);
-    return derive(before, after, arena) ? STATUS_OK : STATUS_BROKEN;
+    return derive(before, after, arena) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 enum status merge_new(const struct change *change, const struct rules *rules, struct arena *arena,
@@ -162,7 +162,7 @@ enum status merge_new(const struct change *change, const struct rules *rules, st
     const struct table *table = change->table;
     struct record nothing = record_new(table, arena);
     if (!nothing.values)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         if (field_is_list(field))

@@ -16,7 +16,7 @@
  * `rules->author`. Fields that derive from others are updated. Sealed fields and passwords of the
  * change must already have the form in which they are stored.
  *
- * STATUS_BROKEN if there is no memory.
+ * STATUS_INTERNAL if there is no memory.
  */
 enum status merge(const struct record *before, const struct change *change,
                   const struct rules *rules, struct arena *arena, struct record *after) MUST_CHECK;
@@ -24,7 +24,7 @@ enum status merge(const struct record *before, const struct change *change,
 /**
  * Makes a new record from a valid change, which must have an Id and a UniqueId: version 1, created
  * and updated at `rules->now_ms`. Fields that the change omits are null, false or empty.
- * STATUS_BROKEN if there is no memory.
+ * STATUS_INTERNAL if there is no memory.
  */
 enum status merge_new(const struct change *change, const struct rules *rules, struct arena *arena,
                       struct record *created) MUST_CHECK;

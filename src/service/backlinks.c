@@ -52,7 +52,7 @@ static enum status each_backlink(struct backlink *backlink, visitor *visit) {
         after = ids_sorted(&after, arena);
     }
     if (!before.ids || !after.ids)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = each_missing(backlink, &before, &after, visit);
     backlink->comes = true;
     return status == STATUS_OK ? each_missing(backlink, &after, &before, visit) : status;
@@ -89,9 +89,9 @@ static enum status check_backlink(const struct backlink *backlink) {
     struct mutation *patch =
         mutation_new_on(mutation->context, resource, MUTATION_patch, backlink->id);
     if (!patch)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (mutation->kind != MUTATION_create && !set_link(backlink, &patch->change, arena))
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = mutation_permit(patch, backlink->session);
     if (status == STATUS_NOT_FOUND) /* an error on the reference says so */
         return STATUS_OK;
@@ -128,7 +128,7 @@ static enum status write_backlink(const struct backlink *backlink) {
     struct author author = mutation_author(backlink->mutation);
     struct rules rules = backlink->mutation->rules;
     struct change change = change_new(linking_table(backlink), &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     rules.is_patch = true;
     if (change.values && set_link(backlink, &change, &arena))
         status = store_load(backlink->tx->session, linking_table(backlink), backlink->id, &arena,

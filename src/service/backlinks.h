@@ -11,11 +11,11 @@
 /**
  * Whether the caller may change each record that gets or loses a link; errors go to the mutation.
  * A part of each decision, on its thread and session, once `after` is merged. STATUS_OK;
- * FORBIDDEN_CHANGE or BAD_INPUT, with errors; BROKEN.
+ * FORBIDDEN_CHANGE or BAD_INPUT, with errors; INTERNAL.
  */
 enum status backlinks_check(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
-/** Writes these changes. The record itself must be written. In the transaction. STATUS_BROKEN. */
+/** Writes these changes. The record itself must be written. In the transaction. STATUS_INTERNAL. */
 enum status backlinks_write(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
 #endif

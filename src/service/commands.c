@@ -16,7 +16,7 @@ static enum status revoke_tokens(struct mutation *mutation, struct store_tx *tx)
     status = store_revoke_all(tx, user_id);
     if (status == STATUS_OK)
         status = store_audit_tokens(tx, user_id, TEXT("RefreshTokens"), TEXT("revoked"), &author);
-    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* Only an active webhook gets deliveries. */
@@ -28,7 +28,7 @@ static enum status redeliver(struct mutation *mutation, struct store_tx *tx) {
         return status;
     status = store_load(tx->session, &web_hook_table,
                         delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer, arena, &hook);
-    if (status == STATUS_BROKEN)
+    if (status == STATUS_INTERNAL)
         return status;
     if (status == STATUS_OK && value_is_true(&hook.values[WEB_HOOK_Active]))
         return store_redeliver(tx, delivery, mutation->rules.now_ms);
@@ -57,7 +57,7 @@ static enum status erase_rest(struct command_batch *batch, struct store_tx *tx) 
     const struct author by = { batch->context->caller->email, batch->context->now_ms };
     size_t count = 0;
     if (!erased)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     for (uint32_t i = 0; i < ids->len; i++) {
         const struct command_outcome *outcome = &batch->outcomes[i];
         if (outcome->status == STATUS_OK)
@@ -103,12 +103,12 @@ enum status command_batch_prepare(struct command_batch *batch) {
         struct mutation *mutation =
             mutation_new_on(batch->context, command->resource, MUTATION_patch, batch->ids->ids[i]);
         if (!mutation)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         if (!command->act)
             mutation->change.values[command->field] = value_integer(command->value);
         batch->outcomes[i].mutation = mutation;
     }
-    return batch->outcomes ? STATUS_OK : STATUS_BROKEN;
+    return batch->outcomes ? STATUS_OK : STATUS_INTERNAL;
 }
 
 static enum status run_one(const struct command *command, struct mutation *mutation,
@@ -121,8 +121,8 @@ enum status command_batch_run(struct command_batch *batch, struct store_tx *tx) 
     for (uint32_t i = 0; i < batch->ids->len; i++) {
         struct command_outcome *outcome = &batch->outcomes[i];
         outcome->status = run_one(batch->command, outcome->mutation, tx);
-        if (outcome->status == STATUS_BROKEN)
-            return STATUS_BROKEN;
+        if (outcome->status == STATUS_INTERNAL)
+            return STATUS_INTERNAL;
     }
     return batch->command->finish ? batch->command->finish(batch, tx) : STATUS_OK;
 }

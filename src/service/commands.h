@@ -16,10 +16,10 @@ struct command {
      * Both run on the writer's thread inside the transaction, and a second time when the group was
      * rolled back.
      */
-    /* Does it to one record: the record's own outcome, or BROKEN. NULL: sets the field. */
+    /* Does it to one record: the record's own outcome, or INTERNAL. NULL: sets the field. */
     enum status (*act)(struct mutation *mutation, struct store_tx *tx);
-    /* Does something for all of them afterwards, and may change their outcomes. OK or BROKEN. NULL:
-     * nothing. */
+    /* Does something for all of them afterwards, and may change their outcomes. OK or INTERNAL.
+     * NULL: nothing. */
     enum status (*finish)(struct command_batch *batch, struct store_tx *tx);
 };
 
@@ -41,12 +41,12 @@ struct command_batch {
     } * outcomes; /* one for each id; command_batch_prepare makes them */
 };
 
-/** Makes room for the outcomes. Once, on the thread that makes the run. STATUS_BROKEN. */
+/** Makes room for the outcomes. Once, on the thread that makes the run. STATUS_INTERNAL. */
 enum status command_batch_prepare(struct command_batch *batch) MUST_CHECK;
 
 /**
  * Does it to each record. In a command's `run` on the writer's thread, as often as that is run.
- * STATUS_OK, whatever the outcomes: those that failed wrote nothing; BROKEN.
+ * STATUS_OK, whatever the outcomes: those that failed wrote nothing; INTERNAL.
  */
 enum status command_batch_run(struct command_batch *batch, struct store_tx *tx) MUST_CHECK;
 

@@ -25,12 +25,12 @@ void idempotency_take(struct mutation *mutation, const struct idempotency_key *k
 
 /**
  * Was the mutation's key used before? STATUS_NOT_FOUND: no, or it has none; OK: by the same caller
- * with the same body, and `result` is what became of it; UNPROCESSABLE: with another body; BROKEN.
- * On any session: in the transaction it counts, before it saves work.
+ * with the same body, and `result` is what became of it; UNPROCESSABLE: with another body;
+ * INTERNAL. On any session: in the transaction it counts, before it saves work.
  */
 enum status idempotency_find(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
-/** Remembers `result` by the mutation's key, if it has one. In the transaction. STATUS_BROKEN. */
+/** Remembers `result` by the mutation's key, if it has one. In the transaction. STATUS_INTERNAL. */
 enum status idempotency_keep(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
 #endif

@@ -60,7 +60,7 @@ static enum status make_unique_id(struct mutation *mutation) {
         return STATUS_OK;
     char *guid = arena_alloc(mutation->context->arena, 36);
     if (!guid)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     random_guid(guid);
     *value = value_text((struct text){ guid, 36 });
     return STATUS_OK;
@@ -101,7 +101,7 @@ enum status mutation_seal(struct mutation *mutation) {
     if (mutation->kind == MUTATION_create)
         return STATUS_OK;
     int64_t id = values[mutation->resource->table->common.id].integer;
-    return mutation_seal_values(mutation, id, values) ? STATUS_OK : STATUS_BROKEN;
+    return mutation_seal_values(mutation, id, values) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* ---- The stored record ---- */
@@ -119,7 +119,7 @@ enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
     struct value present = ids_from_stored(&mutation->before.values[links], arena);
     if (present.ids)
         present = ids_sorted(&present, arena);
-    enum status status = present.ids ? STATUS_OK : STATUS_BROKEN;
+    enum status status = present.ids ? STATUS_OK : STATUS_INTERNAL;
     for (uint32_t i = 0; status == STATUS_OK && i < named->len; i++)
         if (!ids_sorted_have(&present, named->ids[i]))
             status = check(mutation, session, field, named->ids[i]);
@@ -149,7 +149,7 @@ static enum status load_before(struct mutation *mutation, struct store_session *
         return store_load_derived(session, &mutation->before, arena);
     }
     mutation->before = record_new(table, arena);
-    return mutation->before.values ? STATUS_OK : STATUS_BROKEN;
+    return mutation->before.values ? STATUS_OK : STATUS_INTERNAL;
 }
 
 static enum status check_permission(struct mutation *mutation, struct store_session *session) {

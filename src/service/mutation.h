@@ -69,8 +69,8 @@ struct resource {
      * three times for one request: early on the thread that serves the caller, then on the writer's
      * thread inside the transaction, and there again when its group of commands was rolled back.
      * `session` is that thread's. They start afresh each time, write nothing to the store, and add
-     * errors to the mutation. OK, also with errors; BROKEN; `check` also CONFLICT with `conflict`.
-     * Any error of `permit` makes the decision FORBIDDEN_CHANGE.
+     * errors to the mutation. OK, also with errors; INTERNAL; `check` also CONFLICT with
+     * `conflict`. Any error of `permit` makes the decision FORBIDDEN_CHANGE.
      */
     enum status (*permit)(struct mutation *mutation, struct store_session *session);
     enum status (*check)(struct mutation *mutation, struct store_session *session);
@@ -102,7 +102,8 @@ struct mutation *mutation_new_on(const struct mutation_context *context,
  * Checks the change by all rules that need no stored record, and adds what is wrong to `errors`.
  * `id` is that of the record, where it does not stand in the change, or must be the same there; 0:
  * not known. A new record gets a UniqueId, unless it has one. Once, on the thread that made the
- * mutation. STATUS_OK, also with errors; BAD_INPUT: it is not known which record is meant; BROKEN.
+ * mutation. STATUS_OK, also with errors; BAD_INPUT: it is not known which record is meant;
+ * INTERNAL.
  */
 enum status mutation_validate(struct mutation *mutation, int64_t id) MUST_CHECK;
 
@@ -113,7 +114,7 @@ static inline bool mutation_is_wrong(const struct mutation *mutation) {
 
 /**
  * Encrypts the sealed fields of a replacement or a patch, once, before it is run: those of a new
- * record are sealed in the transaction, where it gets its Id. STATUS_BROKEN.
+ * record are sealed in the transaction, where it gets its Id. STATUS_INTERNAL.
  */
 enum status mutation_seal(struct mutation *mutation) MUST_CHECK;
 
@@ -124,7 +125,7 @@ bool mutation_seal_values(const struct mutation *mutation, int64_t id,
 /**
  * Loads the record as `session` has it, and asks whether the caller may change it: the first part
  * of mutation_decide, on the same threads. STATUS_OK; NOT_FOUND, FORBIDDEN_CHANGE (with `errors`),
- * BROKEN.
+ * INTERNAL.
  */
 enum status mutation_permit(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 

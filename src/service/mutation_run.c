@@ -78,11 +78,11 @@ static enum status check_referrers(struct mutation *mutation, struct store_sessi
     struct text list =
         list_referrers(&referrers, may_read(mutation->context->caller, referrers.table), arena);
     if (!list.at)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     mutation->conflict =
         arena_printf(arena, message_still_used, noun.at, (long long)referrers.count,
                      referrers.table->noun, referrers.count == 1 ? "" : "s", list.at);
-    return mutation->conflict.at ? STATUS_CONFLICT : STATUS_BROKEN;
+    return mutation->conflict.at ? STATUS_CONFLICT : STATUS_INTERNAL;
 }
 
 /* RFC 9110 sections 13.1.1 and 13.1.2. A record that does not exist yet has no ETag. */
@@ -93,7 +93,7 @@ static enum status check_conditions(struct mutation *mutation) {
     if (before->version) {
         etag = record_etag(record_id(before), before->version, mutation->context->arena);
         if (!etag.at)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
     }
     if (mutation->context->if_match.at &&
         !etag_is_listed(mutation->context->if_match, etag, ETAG_STRONG))
@@ -116,7 +116,7 @@ static enum status merge_after(struct mutation *mutation) {
     case MUTATION_delete: break;
     }
     mutation->after = record_new(mutation->resource->table, arena);
-    return mutation->after.values ? STATUS_OK : STATUS_BROKEN;
+    return mutation->after.values ? STATUS_OK : STATUS_INTERNAL;
 }
 
 enum status mutation_decide(struct mutation *mutation, struct store_session *session) {
@@ -154,7 +154,7 @@ static enum status insert(struct mutation *mutation, struct store_tx *tx,
     int64_t id = mutation->new_id;
     enum status status = id ? STATUS_OK : store_new_id(tx, table, &id);
     if (status != STATUS_OK || !mutation_seal_values(mutation, id, values))
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     values[table->common.id] = value_integer(id);
     return store_insert(tx, &mutation->after, author);
 }
@@ -192,10 +192,10 @@ static enum status write_all(struct mutation *mutation, struct store_tx *tx) {
     if (status == STATUS_OK && mutation->resource->write)
         status = mutation->resource->write(mutation, tx);
     if (status != STATUS_OK)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     mutation->result = result_of(mutation);
     status = idempotency_keep(mutation, tx);
-    return status == STATUS_OK && !mutation->context->arena->failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK && !mutation->context->arena->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 enum status mutation_run(struct mutation *mutation, struct store_tx *tx) {

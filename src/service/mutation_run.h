@@ -9,7 +9,7 @@
  * also run before, once, on the thread that reads for the caller: to refuse the caller before slow
  * work, or to find every error of a change that is wrong already.
  * STATUS_OK; NOT_FOUND; FORBIDDEN_CHANGE or BAD_INPUT with `errors`; CONFLICT or STALE, some with
- * `conflict`; BROKEN.
+ * `conflict`; INTERNAL.
  */
 enum status mutation_decide(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 
@@ -17,7 +17,7 @@ enum status mutation_decide(struct mutation *mutation, struct store_session *ses
  * Decides, and writes the record with all that belongs to it. Only in a command's `run` on the
  * writer's thread, as often as the command is run, with a mutation that was found to be valid.
  * STATUS_OK with `result`, also when the Idempotency-Key was used before for the same;
- * UNPROCESSABLE: for something else; what mutation_decide says, with nothing written; BROKEN.
+ * UNPROCESSABLE: for something else; what mutation_decide says, with nothing written; INTERNAL.
  */
 enum status mutation_run(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 

@@ -73,7 +73,7 @@ static enum status add(struct seeding *seeding, struct mutation *row) {
     log_error("the first %s with the Id %lld cannot be made: %.*s: %.*s",
               row->resource->table->noun, (long long)row->new_id, (int)what.len, what.at,
               (int)why.len, why.at);
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 static enum status add_roles(struct seeding *seeding) {
@@ -82,7 +82,7 @@ static enum status add_roles(struct seeding *seeding) {
         char *name = arena_alloc(&seeding->arena, 32);
         struct mutation *row = new_row(seeding, &role_table, (int64_t)i + 1);
         if (!name || !row)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         permission_name(i, name);
         row->change.values[ROLE_Name] = text_value(name);
         status = add(seeding, row);
@@ -100,7 +100,7 @@ struct person {
 static enum status add_person(struct seeding *seeding, const struct person *person) {
     struct mutation *row = new_row(seeding, &user_table, person->id);
     if (!row)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     struct value *values = row->change.values;
     static const int64_t businesses[] = { 301, 302, 303 };
     values[USER_FullName] = text_value(person->name);
@@ -129,7 +129,7 @@ static enum status add_named(struct seeding *seeding, const struct table *table,
                              const char *name) {
     struct mutation *row = new_row(seeding, table, id);
     if (!row)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     struct value *values = row->change.values;
     values[table_field(table, TEXT("Name"), 0) - table->fields] = text_value(name);
     const struct field *business = table_field(table, TEXT("BusinessId"), 0);
@@ -201,7 +201,7 @@ static enum status add_staff(struct seeding *seeding) {
                 ids[count++] = permission(ENTITY_User, operation) + 1;
         struct mutation *row = new_row(seeding, &user_role_table, role);
         if (!row)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         row->change.values[USER_ROLE_BusinessId] = value_integer(301);
         row->change.values[USER_ROLE_Name] = text_value(demo_roles[i].name);
         row->change.values[USER_ROLE_Roles] = ids_value(seeding, ids, count);
@@ -232,7 +232,7 @@ static enum status add_members(struct seeding *seeding) {
                                  .name = name.at,
                                  .email = email.at,
                                  .is_member = true };
-        status = name.at && email.at ? add_person(seeding, &person) : STATUS_BROKEN;
+        status = name.at && email.at ? add_person(seeding, &person) : STATUS_INTERNAL;
     }
     return status;
 }
@@ -287,7 +287,7 @@ enum status seed_write(struct store *store, const struct seed *seed) {
 enum status seed_is_due(struct store *store, bool *is_due) {
     int64_t users = 0;
     struct store_session *session = store_session_open(store);
-    enum status status = session ? store_count(session, &user_table, &users) : STATUS_BROKEN;
+    enum status status = session ? store_count(session, &user_table, &users) : STATUS_INTERNAL;
     store_session_close(session);
     *is_due = users == 0;
     return status;

@@ -75,7 +75,7 @@ static void a_new_database_has_its_roles_and_one_administrator(void **state) {
 
 static void what_a_request_could_not_make_the_seed_does_not_make(void **state) {
     const struct folder *folder = *state;
-    assert_int_equal(seed_with(folder, "no address", false), STATUS_BROKEN);
+    assert_int_equal(seed_with(folder, "no address", false), STATUS_INTERNAL);
     assert_int_equal(count(folder->store, &role_table), 0);
     assert_int_equal(count(folder->store, &user_table), 0);
 }
@@ -83,7 +83,7 @@ static void what_a_request_could_not_make_the_seed_does_not_make(void **state) {
 /* The demo has a user of this address. */
 static void a_seed_that_breaks_a_rule_at_its_end_leaves_nothing(void **state) {
     const struct folder *folder = *state;
-    assert_int_equal(seed_with(folder, "lister@example.com", true), STATUS_BROKEN);
+    assert_int_equal(seed_with(folder, "lister@example.com", true), STATUS_INTERNAL);
     assert_int_equal(count(folder->store, &business_table), 0);
     assert_int_equal(count(folder->store, &user_table), 0);
 }

@@ -57,7 +57,7 @@ static enum status check_email(struct mutation *mutation, struct store_session *
         return STATUS_OK;
     struct text key = email_key(value_as_text(email), mutation->context->arena);
     if (!key.at)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = store_find_user(session, key, &owner);
     if (status == STATUS_OK && (!mutation->before.version || owner != record_id(&mutation->before)))
         mutation_add_error(mutation, USER_Email, MESSAGE_TEXT(email_taken));
@@ -169,7 +169,7 @@ static bool merge_avatar(struct user_mutation *user) {
 static enum status check_merged(struct mutation *mutation, struct store_session *session) {
     const struct record *before = &mutation->before, *after = &mutation->after;
     if (mutation->kind != MUTATION_delete && !merge_avatar(user_mutation_of(mutation)))
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (mutation->kind != MUTATION_delete) {
         check_personal(mutation);
         forget_failures(mutation);

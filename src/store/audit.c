@@ -5,7 +5,7 @@ enum status audit_add(struct store_tx *tx, const struct audit_row *row,
                       const struct author *author) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_audit);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, text_of(row->entity));
     sql_bind_integer(statement, 2, row->entity_id);
     sql_bind_text(statement, 3, row->property);
@@ -32,5 +32,5 @@ enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text
         status = audit_add(tx, &row, author);
     }
     arena_close(&arena);
-    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }

@@ -1,7 +1,7 @@
 #ifndef ROSTER_STORE_AUDIT_H
 #define ROSTER_STORE_AUDIT_H
 
-/* The rows of the audit trail; what they say is decided in rules/audit.h. All of them: BROKEN. */
+/* The rows of the audit trail; what they say is decided in rules/audit.h. All of them: INTERNAL. */
 
 #include "rules/audit.h"
 #include "store/session.h"

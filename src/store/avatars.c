@@ -5,7 +5,7 @@ enum status store_avatar(struct store_session *session, int64_t user_id,
                          void (*use)(void *argument, const struct avatar *avatar), void *argument) {
     struct sql_statement *statement = reading_begin(session, SQL_avatar);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, user_id);
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
@@ -14,7 +14,7 @@ enum status store_avatar(struct store_session *session, int64_t user_id,
         if (avatar.type.at && avatar.content.at)
             use(argument, &avatar);
         else
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
     }
     reading_end(session, statement);
     return status;
@@ -24,7 +24,7 @@ enum status store_set_avatar(struct store_tx *tx, int64_t user_id, const struct 
     struct sql_statement *statement =
         sql_statement(tx->session, avatar ? SQL_set_avatar : SQL_drop_avatar);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, user_id);
     if (avatar) {
         sql_bind_text(statement, 2, avatar->type);

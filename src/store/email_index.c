@@ -138,7 +138,7 @@ static enum status run_with_row(struct store_session *session, const struct tabl
                                 int64_t owner) {
     struct sql_statement *statement = email_statement(session, table, which);
     if (!statement || rows->row.failed)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, buffer_text(&rows->row));
     sql_bind_integer(statement, 2, owner);
     enum status status = sql_step(statement);
@@ -189,7 +189,7 @@ static enum status check_owner(struct store_session *session, const struct table
         *count += !is_repeated(&rows, &arena);
     }
     if (arena.failed)
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
     arena_close(&arena);
     return status;
 }
@@ -215,7 +215,7 @@ static enum status check_record(struct store_session *session, const struct tabl
     struct arena arena = { 0 };
     struct text address = sql_text(record, 1, &arena);
     struct text folded = address.at ? fold(address, &arena) : address;
-    enum status status = arena.failed ? STATUS_BROKEN : STATUS_OK;
+    enum status status = arena.failed ? STATUS_INTERNAL : STATUS_OK;
     if (folded.at)
         status = check_owner(session, table, sql_integer(record, 0), folded, count);
     arena_close(&arena);
@@ -238,7 +238,7 @@ enum status email_index_check(struct store_session *session, const struct table 
         if (status == STATUS_NOT_FOUND) {
             (void)snprintf(why, why_size, "%lld is not found by its address",
                            (long long)sql_integer(record, 0));
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
         }
     }
     int64_t found = counted ? sql_integer(counted, 0) : 0;
@@ -247,5 +247,5 @@ enum status email_index_check(struct store_session *session, const struct table 
                        (long long)count);
     sql_done(counted);
     sql_free(record);
-    return status == STATUS_NOT_FOUND && found == count ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && found == count ? STATUS_OK : STATUS_INTERNAL;
 }

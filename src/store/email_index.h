@@ -50,13 +50,14 @@ void email_index_add_range(struct buffer *sql, const struct table *table, int fi
 struct sql_statement *email_index_find(struct store_session *session,
                                        const struct table *table) MUST_CHECK;
 
-/** Adds or drops the rows of a record's folded address. BROKEN. */
+/** Adds or drops the rows of a record's folded address. INTERNAL. */
 enum status email_index_add(struct store_tx *tx, const struct record *record,
                             struct text folded) MUST_CHECK;
 enum status email_index_drop(struct store_tx *tx, const struct record *record,
                              struct text folded) MUST_CHECK;
 
-/** Compares a table's index with its records: OK, or BROKEN with the first difference in `why`. */
+/** Compares a table's index with its records: OK, or INTERNAL with the first difference in `why`.
+ */
 enum status email_index_check(struct store_session *session, const struct table *table, char *why,
                               size_t why_size) MUST_CHECK;
 

@@ -26,7 +26,7 @@
 
 /**
  * To be called around what reads, so that all of it sees one snapshot, and everything that was
- * answered before. BROKEN, which is logged: then nothing was begun. In a transaction that writes
+ * answered before. INTERNAL, which is logged: then nothing was begun. In a transaction that writes
  * there is nothing to begin.
  */
 enum status engine_begin_reading(struct store_session *session) MUST_CHECK;

@@ -17,7 +17,7 @@ struct erasing {
 static enum status run_with(struct sql_statement *statement, const struct buffer *first,
                             const struct buffer *second) {
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_list(statement, 1, buffer_text(first));
     if (second)
         sql_bind_list(statement, 2, buffer_text(second));
@@ -33,7 +33,7 @@ static enum status add_address(struct erasing *erasing, struct text address) {
         return STATUS_OK;
     struct text key = email_key(address, erasing->arena);
     enum status status =
-        key.at ? store_find_user(erasing->tx->session, key, &owner) : STATUS_BROKEN;
+        key.at ? store_find_user(erasing->tx->session, key, &owner) : STATUS_INTERNAL;
     if (status != STATUS_NOT_FOUND)
         return status;
     if (erasing->addresses.len > 1)
@@ -50,9 +50,9 @@ static void note_known(struct erased *erased, size_t count, int64_t id) {
 /* The trail tells who was there, and the addresses that they had before the last one. */
 static enum status read_trail(struct erasing *erasing, struct erased *erased, size_t count) {
     struct sql_statement *statement = sql_statement(erasing->tx->session, SQL_erased_trail);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_list(statement, 1, buffer_text(&erasing->ids));
     while ((status = sql_step(statement)) == STATUS_OK) {
         note_known(erased, count, sql_integer(statement, 0));
@@ -82,7 +82,7 @@ static enum status begin(struct erasing *erasing, struct erased *erased, size_t 
         status = read_trail(erasing, erased, count);
     buffer_add_char(&erasing->addresses, ']');
     bool failed = erasing->ids.failed || erasing->addresses.failed || erasing->arena->failed;
-    return failed ? STATUS_BROKEN : status;
+    return failed ? STATUS_INTERNAL : status;
 }
 
 /* ---- Who changed what ---- */
@@ -110,9 +110,9 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
         after.values[USER_UpdatedBy] = value_text(TEXT(NOBODY));
         status = store_update_login_state(erasing->tx, &before, &after);
     } else
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
     arena_close(&arena);
-    return status == STATUS_OK ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* The users whose records one of the addresses changed last, as a list of int64_t. */
@@ -134,7 +134,7 @@ static enum status find_changed(const struct erasing *erasing, struct arena *are
         buffer_add(ids, (struct text){ (const char *)&id, sizeof id });
     }
     sql_free(statement);
-    return status == STATUS_NOT_FOUND && !ids->failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !ids->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* Records of users have it in their JSON: each is looked at, and those are written again. */

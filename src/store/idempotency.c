@@ -5,7 +5,7 @@ enum status store_find_idempotency(struct store_session *session, struct idempot
                                    int64_t since_ms, struct arena *arena) {
     struct sql_statement *statement = reading_begin(session, SQL_find_idempotency);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, use->caller);
     sql_bind_text(statement, 2, use->key);
     sql_bind_integer(statement, 3, since_ms);
@@ -25,7 +25,7 @@ enum status store_find_idempotency(struct store_session *session, struct idempot
 static enum status bound_idempotency(struct store_tx *tx, int64_t caller) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_bound_idempotency);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, caller);
     sql_bind_integer(statement, 2, IDEMPOTENCY_MAX - 1);
     return sql_execute(statement);
@@ -34,7 +34,7 @@ static enum status bound_idempotency(struct store_tx *tx, int64_t caller) {
 enum status store_add_idempotency(struct store_tx *tx, const struct idempotency_use *use) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_idempotency);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, use->caller);
     sql_bind_text(statement, 2, use->key);
     sql_bind_bytes(statement, 3,

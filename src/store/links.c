@@ -17,7 +17,7 @@ static enum status change_link(struct store_tx *tx, enum statement how, const st
     int len = snprintf(name, sizeof name, "%s.%s", owner->table->name, field->name.at);
     assert(len > 0 && (size_t)len < sizeof name);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, (struct text){ name, (size_t)len });
     sql_bind_integer(statement, 2, target);
     sql_bind_integer(statement, 3, record_id(owner));
@@ -45,7 +45,7 @@ enum status links_change(struct store_tx *tx, const struct record *owner, unsign
         gone = ids_without(&old, &new, &arena);
         come = ids_without(&new, &old, &arena);
     }
-    enum status status = gone.ids && come.ids ? STATUS_OK : STATUS_BROKEN;
+    enum status status = gone.ids && come.ids ? STATUS_OK : STATUS_INTERNAL;
     for (uint32_t i = 0; status == STATUS_OK && i < gone.len; i++)
         status = change_link(tx, SQL_drop_link, owner, which, gone.ids[i]);
     for (uint32_t i = 0; status == STATUS_OK && i < come.len; i++)
@@ -61,12 +61,12 @@ enum status links_read_back(struct store_session *session, const struct field *f
     char name[96];
     const struct field *links = &field->target->fields[field->base];
     struct sql_statement *statement = sql_statement(session, SQL_linked_from);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     struct buffer ids;
     int len = snprintf(name, sizeof name, "%s.%s", field->target->name, links->name.at);
     assert(len > 0 && (size_t)len < sizeof name);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, (struct text){ name, (size_t)len });
     sql_bind_integer(statement, 2, record_id(record));
     buffer_init(&ids, arena, 64);
@@ -79,23 +79,23 @@ enum status links_read_back(struct store_session *session, const struct field *f
     buffer_add_char(&ids, ']');
     sql_done(statement);
     if (status != STATUS_NOT_FOUND || ids.failed)
-        return status == STATUS_NOT_FOUND ? STATUS_BROKEN : status;
+        return status == STATUS_NOT_FOUND ? STATUS_INTERNAL : status;
     record->values[field - record->table->fields] = value_text(buffer_text(&ids));
     return STATUS_OK;
 }
 
 static enum status read_referrers(struct sql_statement *statement, int64_t id, struct arena *arena,
                                   struct referrers *referrers) {
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     for (unsigned i = 0; (status = sql_step(statement)) == STATUS_OK; i++) {
         referrers->shown[i].id = sql_integer(statement, 0);
         referrers->shown[i].name = sql_text(statement, 1, arena);
         referrers->count = sql_integer(statement, 2);
     }
-    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 static enum status find_referrers(struct store_session *session, const struct record *of,
@@ -113,7 +113,7 @@ static enum status find_referrers(struct store_session *session, const struct re
                   table->name, table->name, field->name.at, REFERRERS_SHOWN);
     buffer_add_char(&sql, '\0');
     if (sql.failed)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     struct sql_statement *statement = sql_prepare(session, sql.at);
     enum status status = read_referrers(statement, record_id(of), arena, referrers);
     sql_free(statement);

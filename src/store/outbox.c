@@ -10,7 +10,7 @@ static enum status add_delivery(struct store_tx *tx, const struct event *event, 
                                 const int64_t ids[2]) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_delivery);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, ids[0]);
     sql_bind_integer(statement, 2, hook_id);
     sql_bind_integer(statement, 3, webhook_action(event->record->table, event->change));
@@ -26,7 +26,7 @@ static enum status add_delivery(struct store_tx *tx, const struct event *event, 
 static enum status add_payload(struct store_tx *tx, int64_t id, struct text payload) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_payload);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     sql_bind_text(statement, 2, payload);
     return sql_execute(statement);
@@ -53,10 +53,10 @@ static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, 
                               struct value *hooks) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_hooks);
     struct buffer ids;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     buffer_init(&ids, arena, 0);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, action);
     while ((status = sql_step(statement)) == STATUS_OK) {
         int64_t id = sql_integer(statement, 0);
@@ -64,7 +64,7 @@ static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, 
     }
     sql_done(statement);
     *hooks = value_ids((const int64_t *)(const void *)ids.at, ids.len / sizeof(int64_t));
-    return status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* Whether there are any webhooks is remembered: most servers have none, and each change asks. */
@@ -99,7 +99,7 @@ enum status outbox_add(struct store_tx *tx, const struct event *event) {
     if (status == STATUS_OK && hooks.len) {
         buffer_init(&payload, &arena, 4096);
         webhook_add_payload(&payload, event->record);
-        status = payload.failed ? STATUS_BROKEN
+        status = payload.failed ? STATUS_INTERNAL
                                 : add_deliveries(tx, event, &hooks, buffer_text(&payload));
     }
     arena_close(&arena);
@@ -122,9 +122,9 @@ static bool read_delivery(struct sql_statement *statement, struct arena *arena,
 
 static enum status read_waiting(struct store_session *session, struct buffer *hooks) {
     struct sql_statement *statement = sql_statement(session, SQL_waiting_hooks);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     while ((status = sql_step(statement)) == STATUS_OK) {
         struct waiting_hook hook = { .id = sql_integer(statement, 0),
                                      .is_active = sql_integer(statement, 1) != 0,
@@ -132,7 +132,7 @@ static enum status read_waiting(struct store_session *session, struct buffer *ho
         buffer_add(hooks, (struct text){ (const char *)&hook, sizeof hook });
     }
     sql_done(statement);
-    return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 enum status store_count_pending(struct store_session *session, int64_t *count) {
@@ -140,7 +140,7 @@ enum status store_count_pending(struct store_session *session, int64_t *count) {
     if (status != STATUS_OK)
         return status;
     struct sql_statement *statement = sql_statement(session, SQL_pending_deliveries);
-    status = statement ? sql_step(statement) : STATUS_BROKEN;
+    status = statement ? sql_step(statement) : STATUS_INTERNAL;
     if (status == STATUS_OK)
         *count = sql_integer(statement, 0);
     sql_done(statement);
@@ -167,16 +167,16 @@ static enum status add_due(struct store_session *session, int64_t hook_id,
                            const int64_t from_to_ms[2], struct arena *arena,
                            struct due_deliveries *due) {
     struct sql_statement *statement = sql_statement(session, SQL_due_deliveries);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, hook_id);
     sql_bind_integer(statement, 2, from_to_ms[0]);
     sql_bind_integer(statement, 3, from_to_ms[1]);
     sql_bind_integer(statement, 4, DUE_MAX - due->count);
     while ((status = sql_step(statement)) == STATUS_OK)
         if (!read_delivery(statement, arena, &due->list[due->count++])) {
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
             break;
         }
     sql_done(statement);
@@ -196,7 +196,7 @@ static enum status read_next(struct store_session *session, const struct due_que
                              int64_t *next_ms) {
     struct sql_statement *statement = sql_statement(session, SQL_next_attempt);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, query->hook_id);
     sql_bind_integer(statement, 2, query->now_ms);
     enum status status = sql_step(statement);
@@ -224,7 +224,7 @@ static enum status promote_next(struct store_tx *tx, const struct delivery *deli
                                 int64_t now_ms) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_promote_next);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, delivery->hook_id);
     sql_bind_integer(statement, 2, delivery->entity_id);
     sql_bind_integer(statement, 3, now_ms);
@@ -236,7 +236,7 @@ enum status store_delivered(struct store_tx *tx, const struct delivery *delivery
     struct sql_statement *done = sql_statement(tx->session, SQL_delivered);
     struct sql_statement *hook = sql_statement(tx->session, SQL_hook_worked);
     if (!done || !hook)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(done, 1, delivery->id);
     sql_bind_integer(done, 2, now_ms);
     sql_bind_integer(hook, 1, delivery->hook_id);
@@ -254,7 +254,7 @@ static enum status note_failed_attempt(struct store_tx *tx, const struct deliver
         sql_statement(tx->session, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
     struct sql_statement *hook = sql_statement(tx->session, SQL_attempt_at_hook_failed);
     if (!again || !hook)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(again, 1, delivery->id);
     sql_bind_integer(again, 2, attempt->now_ms);
     sql_bind_text(again, 3, attempt->error);
@@ -276,7 +276,7 @@ static enum status count_failure(struct store_tx *tx, int64_t hook_id) {
     struct sql_statement *idle = sql_statement(tx->session, SQL_make_hook_idle);
     int64_t failures = 0;
     if (!failed || !idle)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(failed, 1, hook_id);
     enum status status = sql_step(failed);
     if (status == STATUS_OK)
@@ -304,7 +304,7 @@ enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_
                                     int limit) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_cancel_deliveries);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, hook_id);
     sql_bind_integer(statement, 2, now_ms);
     sql_bind_text(statement, 3, MESSAGE_TEXT(web_hook_stopped));
@@ -315,7 +315,7 @@ enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_
 enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook, struct text why) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_stop_hook);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, hook->id);
     sql_bind_integer(statement, 2, hook->maker_id);
     sql_bind_text(statement, 3, why);
@@ -333,7 +333,7 @@ enum status store_redeliver(struct store_tx *tx, const struct record *delivery, 
     struct sql_statement *repeat = sql_statement(tx->session, SQL_redeliver);
     struct sql_statement *others = sql_statement(tx->session, SQL_requeue_behind);
     if (!repeat || !others)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(repeat, 1, queued.id);
     sql_bind_integer(repeat, 2, now_ms);
     sql_bind_integer(others, 1, queued.hook_id);

@@ -12,7 +12,7 @@ struct event {
 
 /**
  * Leaves an event in the outbox of each active webhook that waits for it; events of records other
- * than users have none. BROKEN.
+ * than users have none. INTERNAL.
  */
 enum status outbox_add(struct store_tx *tx, const struct event *event) MUST_CHECK;
 

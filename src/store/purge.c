@@ -15,7 +15,7 @@ enum status store_purge_expired(struct store_tx *tx, const struct expired *outda
     for (size_t i = 0; status == STATUS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
         struct sql_statement *statement = sql_statement(tx->session, kinds[i].statement);
         if (!statement)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         sql_bind_integer(statement, 1, kinds[i].before_ms);
         sql_bind_integer(statement, 2, limit);
         if (kinds[i].statement == SQL_drop_audit)

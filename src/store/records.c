@@ -13,11 +13,11 @@ enum status store_load(struct store_session *session, const struct table *table,
     struct sql_statement *statement =
         record->values ? reading_begin_table(session, table, TABLE_LOAD) : NULL;
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     enum status status = sql_step(statement);
     if (status == STATUS_OK && !row_read(session, statement, arena, record))
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
     reading_end(session, statement);
     return status;
 }
@@ -30,13 +30,13 @@ static enum status read_name(struct store_session *session, const struct field *
         row_statement(session, field_target(record->table, field), TABLE_NAME);
     *name = value_null();
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (reference->kind != VALUE_INTEGER)
         return STATUS_OK;
     sql_bind_integer(statement, 1, reference->integer);
     enum status status = sql_step(statement);
     if (status == STATUS_OK && !row_read_value(sql_value(statement, 0), arena, name))
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
     sql_done(statement);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -79,7 +79,7 @@ enum status store_load_json(struct store_session *session, const struct table *t
     }
     struct sql_statement *statement = reading_begin_table(session, table, TABLE_SHOW);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
@@ -93,7 +93,7 @@ enum status store_load_json(struct store_session *session, const struct table *t
 enum status store_find_user(struct store_session *session, struct text email_key, int64_t *id) {
     struct sql_statement *statement = reading_begin(session, SQL_find_user);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, email_key);
     return reading_of_integer(session, statement, id);
 }
@@ -101,7 +101,7 @@ enum status store_find_user(struct store_session *session, struct text email_key
 enum status store_find_business(struct store_session *session, struct text name, int64_t *id) {
     struct sql_statement *statement = reading_begin(session, SQL_find_business);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, name);
     enum status status = reading_of_integer(session, statement, id);
     return status == STATUS_OK && !*id ? STATUS_NOT_FOUND : status; /* null: no Id is 0 */
@@ -110,7 +110,7 @@ enum status store_find_business(struct store_session *session, struct text name,
 enum status store_exists(struct store_session *session, const struct table *table, int64_t id) {
     struct sql_statement *statement = reading_begin_table(session, table, TABLE_EXISTS);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     return reading_of_integer(session, statement, NULL);
 }
@@ -118,12 +118,12 @@ enum status store_exists(struct store_session *session, const struct table *tabl
 enum status store_other_administrator(struct store_session *session, int64_t id) {
     struct sql_statement *statement = reading_begin(session, SQL_other_administrator);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     return reading_of_integer(session, statement, NULL);
 }
 
 enum status store_count(struct store_session *session, const struct table *table, int64_t *count) {
     struct sql_statement *statement = reading_begin_table(session, table, TABLE_COUNT);
-    return statement ? reading_of_integer(session, statement, count) : STATUS_BROKEN;
+    return statement ? reading_of_integer(session, statement, count) : STATUS_INTERNAL;
 }

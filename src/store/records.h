@@ -5,7 +5,7 @@
 
 /**
  * Fills in what other rows say of a record: names of referenced rows, and its back links (only when
- * `whole`). Inside engine_begin_reading. BROKEN.
+ * `whole`). Inside engine_begin_reading. INTERNAL.
  */
 enum status record_complete(struct store_session *session, struct record *record,
                             struct arena *arena, bool whole) MUST_CHECK;

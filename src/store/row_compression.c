@@ -52,14 +52,14 @@ static enum status load(struct store_session *session, struct row_compression *c
     enum status status;
     for (unsigned i = 0; i < TABLES; i++)
         if (!make_typical(compression, tables[i]))
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
     struct sql_statement *statement = sql_statement(session, SQL_dictionaries);
     while ((status = sql_step(statement)) == STATUS_OK) {
         int64_t number = sql_integer(statement, 0);
         unsigned table = table_called(sql_text(statement, 1, &compression->arena));
         struct text text = sql_text(statement, 2, &compression->arena);
         if (number < 1 || number > DICTIONARIES_MAX || !text.at || text.len > INT_MAX) {
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
             break;
         }
         compression->dictionaries[number] = text;
@@ -86,7 +86,7 @@ static enum status add_dictionary(struct store_session *session, const struct ta
                                   struct text text) {
     struct sql_statement *statement = sql_statement(session, SQL_add_dictionary);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, text_of(table->name));
     sql_bind_text(statement, 2, text);
     sql_bind_integer(statement, 3, DICTIONARIES_MAX);
@@ -95,7 +95,7 @@ static enum status add_dictionary(struct store_session *session, const struct ta
         return status;
     log_error("database: it has %d dictionaries already, and there can be no more",
               DICTIONARIES_MAX);
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 static void forget(struct store_session *session) {
@@ -105,7 +105,7 @@ static void forget(struct store_session *session) {
 
 enum status row_keep_dictionaries(struct store_session *session) {
     struct row_compression *compression = compression_of(session);
-    enum status status = compression ? STATUS_OK : STATUS_BROKEN;
+    enum status status = compression ? STATUS_OK : STATUS_INTERNAL;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (tables[i]->is_kept_as_json && !compression->own[i])
             status = add_dictionary(session, tables[i], compression->typical[i]);
@@ -131,17 +131,17 @@ enum status row_pack(struct store_session *session, const struct record *record,
     buffer_init(&json, arena, JSON_EXPECTED);
     json_add_row(&json, record);
     if (!number || json.failed || json.len > JSON_MAX)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (!compression->stream)
         compression->stream = LZ4_createStream();
     size_t room = (size_t)LZ4_compressBound((int)json.len);
     unsigned char *out = arena_alloc(arena, HEAD_SIZE + room);
     if (!compression->stream || !out)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     int size = compress(compression, compression->dictionaries[number], buffer_text(&json),
                         (struct text){ (char *)out + HEAD_SIZE, room });
     if (size <= 0)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     out[0] = (unsigned char)number;
     out[1] = (unsigned char)(json.len >> 16 | (record->unknown.len ? HAS_MORE : 0));
     out[2] = (unsigned char)(json.len >> 8);
@@ -182,15 +182,15 @@ static bool decompress(struct store_session *session, struct text packed, struct
 enum status row_unpack(struct store_session *session, struct sql_value members,
                        struct buffer *json) {
     if (!members.bytes.at)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (members.type == SQL_TEXT) {
         buffer_add(json, members.bytes);
-        return json->failed ? STATUS_BROKEN : STATUS_OK;
+        return json->failed ? STATUS_INTERNAL : STATUS_OK;
     }
     if (decompress(session, members.bytes, json))
         return STATUS_OK;
     log_error("database: a row cannot be unpacked");
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 bool row_is_as_shown(struct store_session *session, const struct table *table,

@@ -19,11 +19,11 @@ struct row_compression;
  */
 enum status row_keep_dictionaries(struct store_session *session) MUST_CHECK;
 
-/** Packs the JSON of a record (json_add_row) into the arena. BROKEN. */
+/** Packs the JSON of a record (json_add_row) into the arena. INTERNAL. */
 enum status row_pack(struct store_session *session, const struct record *record,
                      struct arena *arena, struct text *packed) MUST_CHECK;
 
-/** Adds the JSON that a column of Members holds to `json`. STATUS_BROKEN is logged. */
+/** Adds the JSON that a column of Members holds to `json`. STATUS_INTERNAL is logged. */
 enum status row_unpack(struct store_session *session, struct sql_value members,
                        struct buffer *json) MUST_CHECK;
 

@@ -136,10 +136,10 @@ enum status row_add_members(struct store_session *session, const struct table *t
         return row_unpack(session, members, json);
     struct arena arena = { 0 };
     struct record record = record_new(table, &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (record.values && row_read_members(session, members, &arena, &record)) {
         json_add_record(json, &record);
-        status = json->failed ? STATUS_BROKEN : STATUS_OK;
+        status = json->failed ? STATUS_INTERNAL : STATUS_OK;
     }
     arena_close(&arena);
     return status;
@@ -199,7 +199,7 @@ static enum status run_with_record(struct store_tx *tx, struct sql_statement *st
 
 enum status row_insert(struct store_tx *tx, const struct record *record) {
     struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_INSERT);
-    return statement ? run_with_record(tx, statement, record, true) : STATUS_BROKEN;
+    return statement ? run_with_record(tx, statement, record, true) : STATUS_INTERNAL;
 }
 
 enum status row_update(struct store_tx *tx, const struct record *before,
@@ -211,7 +211,7 @@ enum status row_update(struct store_tx *tx, const struct record *before,
     struct sql_statement *statement = row_statement(
         tx->session, after->table, indexed_changes ? TABLE_UPDATE_INDEXED : TABLE_UPDATE);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     assert(after->version == before->version + 1);
     sql_bind_integer(statement, row_parameter(after->table, ROW_VERSION_BEFORE), before->version);
     return run_with_record(tx, statement, after, indexed_changes);
@@ -220,7 +220,7 @@ enum status row_update(struct store_tx *tx, const struct record *before,
 enum status row_delete(struct store_tx *tx, const struct record *record) {
     struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_DELETE);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, record_id(record));
     sql_bind_integer(statement, 2, record->version);
     return sql_execute_one(statement);

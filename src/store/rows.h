@@ -36,13 +36,13 @@ bool row_read_members(struct store_session *session, struct sql_value members, s
                       struct record *record) MUST_CHECK;
 
 /**
- * Adds the record that a column of Members holds to `json` as replies show it. STATUS_BROKEN is
+ * Adds the record that a column of Members holds to `json` as replies show it. STATUS_INTERNAL is
  * logged.
  */
 enum status row_add_members(struct store_session *session, const struct table *table,
                             struct sql_value members, struct buffer *json) MUST_CHECK;
 
-/** Writes a new row and nothing else, neither links nor audit rows. BROKEN. */
+/** Writes a new row and nothing else, neither links nor audit rows. INTERNAL. */
 enum status row_insert(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 /** Writes a row in the place of `before`. STALE: the stored one has another version, or is gone. */

@@ -17,7 +17,7 @@ static enum status load_mark(struct store_session *session, struct arena *arena,
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
         *mark = sql_text(statement, 0, arena);
-        status = mark->at ? STATUS_OK : STATUS_BROKEN;
+        status = mark->at ? STATUS_OK : STATUS_INTERNAL;
     }
     sql_free(statement);
     return status;
@@ -28,7 +28,7 @@ static enum status load_mark(struct store_session *session, struct arena *arena,
 static enum status try_field(struct store_session *session, const struct seal_key *key,
                              const struct table *table, unsigned field) {
     struct arena arena = { 0 };
-    enum status found = STATUS_NOT_FOUND, status = STATUS_BROKEN;
+    enum status found = STATUS_NOT_FOUND, status = STATUS_INTERNAL;
     const char *name = table->fields[field].name.at;
     struct text sql =
         arena_printf(&arena, "SELECT Id, %s FROM %s WHERE %s IS NOT NULL", name, table->name, name);
@@ -43,7 +43,7 @@ static enum status try_field(struct store_session *session, const struct seal_ke
     }
     sql_free(statement);
     arena_close(&arena);
-    return status == STATUS_BROKEN ? status : found;
+    return status == STATUS_INTERNAL ? status : found;
 }
 
 /* Of all fields, the same. */
@@ -55,7 +55,7 @@ static enum status try_key(struct store_session *session, const struct seal_key 
                 !field_has_column(tables[i], &tables[i]->fields[j]))
                 continue;
             enum status one = try_field(session, key, tables[i], j);
-            if (one == STATUS_OK || one == STATUS_BROKEN)
+            if (one == STATUS_OK || one == STATUS_INTERNAL)
                 return one;
             all = one == STATUS_FORBIDDEN ? one : all;
         }
@@ -83,7 +83,7 @@ static enum status run_claim(struct store_tx *tx, struct store_command *command)
     const struct claim *claim = container_of(command, struct claim, command);
     struct sql_statement *statement = sql_statement(tx->session, SQL_set_seal_mark);
     if (!statement || sql_run(tx->session, "DELETE FROM seal_mark") != STATUS_OK)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1,
                    (struct text){ (const char *)claim->mark.bytes, sizeof claim->mark.bytes });
     return sql_execute(statement);
@@ -94,9 +94,9 @@ static enum status check_store(struct store *store, const struct seal_key *key, 
     struct arena arena = { 0 };
     struct text mark = { 0 };
     struct store_session *session = store_session_open(store);
-    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
+    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_INTERNAL;
     *is_marked = mark.len;
-    if (status != STATUS_BROKEN)
+    if (status != STATUS_INTERNAL)
         status = seal_mark_check(session, key);
     store_session_close(session);
     arena_close(&arena);
@@ -106,7 +106,7 @@ static enum status check_store(struct store *store, const struct seal_key *key, 
 enum status store_claim_key(struct store *store, const struct seal_key *key) {
     bool is_marked;
     enum status status = check_store(store, key, &is_marked);
-    if (status == STATUS_FORBIDDEN || status == STATUS_BROKEN || is_marked)
+    if (status == STATUS_FORBIDDEN || status == STATUS_INTERNAL || is_marked)
         return status;
     struct claim claim = { .command = { .on_behalf_of = &store_nobody, .run = run_claim },
                            .mark = seal_mark(key) };
@@ -117,9 +117,9 @@ enum status store_had_key(struct store *store, bool *had_key) {
     struct arena arena = { 0 };
     struct text mark = { 0 };
     struct store_session *session = store_session_open(store);
-    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_BROKEN;
+    enum status status = session ? load_mark(session, &arena, &mark) : STATUS_INTERNAL;
     *had_key = status == STATUS_NOT_FOUND || mark.len;
     store_session_close(session);
     arena_close(&arena);
-    return status == STATUS_BROKEN ? status : STATUS_OK;
+    return status == STATUS_INTERNAL ? status : STATUS_OK;
 }

@@ -28,7 +28,7 @@ static enum status gather_emails(struct store_session *session, const struct sea
     enum status status = STATUS_OK;
     int64_t *ids = arena_alloc(arena, (EMAILS_MAX + 1) * sizeof *ids);
     if (!ids)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     query_init(&query, search, arena);
     query_add_email_range(&query, filter);
     struct sql_statement *statement = query_prepare(session, &query);
@@ -53,7 +53,7 @@ static enum status search_listed(const struct text_index *index, struct text nee
         if (matches->ids)
             memcpy(matches->ids, all.ids, all.count * sizeof *all.ids);
         matches->count = matches->ids ? all.count : 0;
-        status = matches->ids ? STATUS_OK : STATUS_BROKEN;
+        status = matches->ids ? STATUS_OK : STATUS_INTERNAL;
     }
     arena_close(&scratch);
     return status;
@@ -82,7 +82,7 @@ static enum status find_candidates(struct store_session *session, const struct s
             continue;
         struct candidates *candidates = arena_alloc(arena, sizeof *candidates);
         if (!candidates)
-            return STATUS_BROKEN;
+            return STATUS_INTERNAL;
         *candidates = (struct candidates){ *found, filter, { 0 } };
         *found = candidates;
         status = gather(session, search, candidates, arena);
@@ -100,7 +100,7 @@ static enum status add_record(struct store_session *session, struct sql_statemen
     struct buffer *json = found->json;
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (record.values && row_read(session, statement, &arena, &record))
         status = record_complete(session, &record, &arena, search->is_whole);
     if (status == STATUS_OK && search->is_whole)
@@ -139,7 +139,7 @@ static enum status add_row(struct store_session *session, struct sql_statement *
         status = add_record(session, statement, search, found);
     if (json->len > PAGE_MAX)
         return STATUS_TOO_LARGE;
-    return json->failed ? STATUS_BROKEN : status;
+    return json->failed ? STATUS_INTERNAL : status;
 }
 
 static enum status read_rows(struct store_session *session, struct query *query,
@@ -222,7 +222,7 @@ static enum status find_same(struct store_session *session, const struct search 
         return STATUS_OK;
     matches->same = arena_calloc(arena, matches->exact_count, sizeof *matches->same);
     if (!matches->same)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     query_init(&query, search, arena);
     buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
     query_add_ids(&query, matches->exact, matches->exact_count);
@@ -247,7 +247,7 @@ static enum status find_page(const struct search *search, const struct text_matc
         return STATUS_OK;
     int64_t *room = arena_alloc(arena, wanted * sizeof *room);
     if (!room)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     *count = cut_page(search, matches, room, wanted);
     if (knows_all || *count == wanted)
         *page = room;
@@ -263,7 +263,7 @@ static enum status read_known_page(struct store_session *session, const struct s
     buffer_add(&query.sql, TEXT(" WHERE Id = "));
     query_add_value(&query, value_integer(0));
     struct sql_statement *statement = query_prepare(session, &query);
-    enum status status = statement ? STATUS_OK : STATUS_BROKEN;
+    enum status status = statement ? STATUS_OK : STATUS_INTERNAL;
     for (size_t i = 0; status == STATUS_OK && i < count && i < limit; i++) {
         sql_bind_integer(statement, 1, page[i]);
         status = sql_step(statement);
@@ -272,7 +272,7 @@ static enum status read_known_page(struct store_session *session, const struct s
         else if (status == STATUS_NOT_FOUND) {
             log_error("database: texts are kept of %s %lld, which does not exist",
                       search->table->name, (long long)page[i]);
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
         }
         sql_done(statement);
     }
@@ -322,7 +322,7 @@ static enum status search_email(struct store_session *session, const struct sear
     struct sql_statement *statement = email_index_find(session, search->table);
     const size_t len = found->json->len;
     if (!statement || range.failed)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_text(statement, 1, range.from);
     sql_bind_text(statement, 2, range.to);
     sql_bind_text(statement, 3, range.domain);

@@ -62,7 +62,7 @@ void sql_bind_list(struct sql_statement *statement, int at, struct text json);
 
 /**
  * Runs a statement up to its first row, or its next one. OK: there is a row. NOT_FOUND: there is
- * none any more. BROKEN: it failed, which is logged; so it is for a statement that is NULL. In a
+ * none any more. INTERNAL: it failed, which is logged; so it is for a statement that is NULL. In a
  * session with a limit also what ended it: TOO_SLOW, BUSY, UNAVAILABLE.
  */
 enum status sql_step(struct sql_statement *statement) MUST_CHECK;
@@ -82,7 +82,7 @@ int64_t sql_changed(struct sql_statement *statement);
 /** Ends a statement's run, so that it can be used again. Takes NULL. */
 void sql_done(struct sql_statement *statement);
 
-/** Runs SQL without parameters, several statements perhaps. OK, or BROKEN, which is logged. */
+/** Runs SQL without parameters, several statements perhaps. OK, or INTERNAL, which is logged. */
 enum status sql_run(struct store_session *session, const char *sql) MUST_CHECK;
 
 /** Why the last call on the session failed, in the engine's words. */

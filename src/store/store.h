@@ -53,11 +53,11 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
 /**
  * Is this the key that seals the database's fields? One that was told of no key yet takes it as its
  * own, if it opens a sealed value, or there is none. For start-up. FORBIDDEN: it is another one.
- * BROKEN.
+ * INTERNAL.
  */
 enum status store_claim_key(struct store *store, const struct seal_key *key) MUST_CHECK;
 
-/** Was there ever a key, or may one be made now? For start-up. BROKEN. */
+/** Was there ever a key, or may one be made now? For start-up. INTERNAL. */
 enum status store_had_key(struct store *store, bool *had_key) MUST_CHECK;
 
 /** Finishes the commands that wait, stops the writer, closes. No session may be open. Takes NULL.
@@ -115,25 +115,25 @@ struct store_session *store_session_open(struct store *store) MUST_CHECK;
 /** Any thread that nobody else uses the session on. Takes NULL. */
 void store_session_close(struct store_session *session);
 
-/** Loads a record whole, hidden and secret values as stored. STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** Loads a record whole, hidden and secret values as stored. STATUS_NOT_FOUND, STATUS_INTERNAL. */
 enum status store_load(struct store_session *session, const struct table *table, int64_t id,
                        struct arena *arena, struct record *record) MUST_CHECK;
 
 /**
  * Fills in what a record shows but other rows keep: its backlinks by Id, and the names of rows that
- * it refers to (null where there is no such row). STATUS_BROKEN.
+ * it refers to (null where there is no such row). STATUS_INTERNAL.
  */
 enum status store_load_derived(struct store_session *session, struct record *record,
                                struct arena *arena) MUST_CHECK;
 
 /**
  * Adds a record as replies show it to `json`: what json_add_record would make of it, only faster.
- * STATUS_NOT_FOUND, STATUS_BROKEN.
+ * STATUS_NOT_FOUND, STATUS_INTERNAL.
  */
 enum status store_load_json(struct store_session *session, const struct table *table, int64_t id,
                             struct buffer *json, int64_t *version) MUST_CHECK;
 
-/** The user whose EmailKey this is (rules/email.h). STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** The user whose EmailKey this is (rules/email.h). STATUS_NOT_FOUND, STATUS_INTERNAL. */
 enum status store_find_user(struct store_session *session, struct text email_key,
                             int64_t *id) MUST_CHECK;
 
@@ -144,17 +144,18 @@ enum status store_find_user(struct store_session *session, struct text email_key
 enum status store_find_business(struct store_session *session, struct text name,
                                 int64_t *id) MUST_CHECK;
 
-/** OK: there is a row with this id. STATUS_NOT_FOUND, STATUS_BROKEN. */
+/** OK: there is a row with this id. STATUS_NOT_FOUND, STATUS_INTERNAL. */
 enum status store_exists(struct store_session *session, const struct table *table,
                          int64_t id) MUST_CHECK;
 
-/** OK: there is an active unrestricted administrator besides `id`. STATUS_NOT_FOUND, STATUS_BROKEN.
+/** OK: there is an active unrestricted administrator besides `id`. STATUS_NOT_FOUND,
+ * STATUS_INTERNAL.
  */
 enum status store_other_administrator(struct store_session *session, int64_t id) MUST_CHECK;
 
 /**
  * The number of rows of a table. STATUS_NOT_FOUND for those whose rows the store makes itself
- * (audit trail entries, refresh tokens): a search counts them. STATUS_BROKEN.
+ * (audit trail entries, refresh tokens): a search counts them. STATUS_INTERNAL.
  */
 enum status store_count(struct store_session *session, const struct table *table,
                         int64_t *count) MUST_CHECK;
@@ -170,7 +171,7 @@ struct search_result {
 
 /**
  * Runs a search: the page and the total, as of one snapshot. May take long: see store_read.
- * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_BROKEN, and where store_read
+ * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_INTERNAL, and where store_read
  * says so TOO_SLOW, BUSY, UNAVAILABLE.
  */
 enum status store_search(struct store_session *session, const struct search *search,
@@ -198,7 +199,7 @@ struct referrers {
     struct referrer shown[REFERRERS_SHOWN]; /* the first ones by Id; in the arena */
 };
 
-/** Finds who points to a record by a link or a reference. STATUS_BROKEN. */
+/** Finds who points to a record by a link or a reference. STATUS_INTERNAL. */
 enum status store_referrers(struct store_session *session, const struct record *of,
                             struct arena *arena, struct referrers *referrers) MUST_CHECK;
 
@@ -251,7 +252,7 @@ static inline bool token_is_current(const struct token *token, int64_t now_ms) {
     return now_ms < token->expires_ms && token->issued_ms <= now_ms + TOKEN_AHEAD_MAX_MS;
 }
 
-/** STATUS_NOT_FOUND, STATUS_BROKEN. Expired ones are found too. */
+/** STATUS_NOT_FOUND, STATUS_INTERNAL. Expired ones are found too. */
 enum status store_token(struct store_session *session, const struct token_hash *hash,
                         struct arena *arena, struct token *token) MUST_CHECK;
 
@@ -323,7 +324,7 @@ enum status store_due_deliveries(struct store_session *session, const struct due
  * On whose behalf a command runs. `confirm` is asked each time just before the command's `run` or
  * `read`, on the same thread and session (for what writes: inside the transaction, where it sees
  * what the commands before it did). Unless it says OK, neither is called, and what it says becomes
- * the command's status: UNAUTHENTICATED, FORBIDDEN, BROKEN. It writes nothing.
+ * the command's status: UNAUTHENTICATED, FORBIDDEN, INTERNAL. It writes nothing.
  */
 struct authority {
     enum status (*confirm)(struct store_session *session, struct authority *authority);
@@ -337,7 +338,7 @@ struct store_command {
     struct authority *on_behalf_of; /* never NULL, which ends the process */
     /*
      * Of a command that writes (store_submit, store_run). Runs on the writer's thread, inside the
-     * transaction. Must decide before it writes: any status but OK and BROKEN means that nothing
+     * transaction. Must decide before it writes: any status but OK and INTERNAL means that nothing
      * was written. May run a second time, when another command of its group failed and was rolled
      * back with it: it must then start afresh.
      */
@@ -348,8 +349,8 @@ struct store_command {
     /* Called once, on the thread of `run` or `read`. By then every change of `run` is durable
      * (or was not kept), and every session sees it. */
     void (*done)(struct store_command *command);
-    /* The result of `run` or `read`; BROKEN when nothing of it was kept; UNKNOWN when the database
-     * went away during the commit: it may have been kept. SQLite always knows. */
+    /* The result of `run` or `read`; INTERNAL when nothing of it was kept; UNKNOWN when the
+     * database went away during the commit: it may have been kept. SQLite always knows. */
     enum status status;
 };
 
@@ -405,7 +406,7 @@ enum status store_new_id(struct store_tx *tx, const struct table *table, int64_t
  * Writes a new record with its links, and an audit row; of a table whose rows the store makes
  * itself (audit trail, refresh tokens, deliveries) there is none. The record has its Id, and
  * version 1. What it refers to is not looked at, nor whether anybody has the value of a UNIQUE
- * field: that is for the command to find out first, in the same transaction. STATUS_BROKEN when a
+ * field: that is for the command to find out first, in the same transaction. STATUS_INTERNAL when a
  * record of the table has the Id or such a value.
  */
 enum status store_insert(struct store_tx *tx, const struct record *record,
@@ -415,7 +416,7 @@ enum status store_insert(struct store_tx *tx, const struct record *record,
  * Replaces `before`, as this transaction loaded it, by `after`: row, links, one audit row for each
  * changed field that is shown (secrets as "changed"). `after->version` must be one more.
  * STATUS_STALE, and nothing is written, when the stored record is not of before's version, or gone.
- * STATUS_BROKEN also when another record has the value of a UNIQUE field.
+ * STATUS_INTERNAL also when another record has the value of a UNIQUE field.
  */
 enum status store_update(struct store_tx *tx, const struct record *before,
                          const struct record *after, const struct author *author) MUST_CHECK;
@@ -441,7 +442,7 @@ void store_change_access(struct store_tx *tx);
 
 /**
  * Leaves an audit row on what happened to a user that is no change of the record: tokens, sign-ins,
- * lock-outs. STATUS_BROKEN also when there is no such user.
+ * lock-outs. STATUS_INTERNAL also when there is no such user.
  */
 enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
@@ -476,7 +477,7 @@ enum status store_set_avatar(struct store_tx *tx, int64_t user_id,
 
 /**
  * Keeps a new token; the oldest one of its user and kind goes where there are more than there may
- * be. STATUS_BROKEN also when there is one of that hash.
+ * be. STATUS_INTERNAL also when there is one of that hash.
  */
 enum status store_add_token(struct store_tx *tx, const struct token *token) MUST_CHECK;
 
@@ -488,7 +489,7 @@ enum status store_add_token(struct store_tx *tx, const struct token *token) MUST
 enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash) MUST_CHECK;
 enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) MUST_CHECK;
 
-/** OK: so many tokens of the family, 1 or more, are spent. NOT_FOUND: fewer. BROKEN. */
+/** OK: so many tokens of the family, 1 or more, are spent. NOT_FOUND: fewer. INTERNAL. */
 enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) MUST_CHECK;
 
 /**
@@ -502,7 +503,7 @@ enum status store_revoke_all(struct store_tx *tx, int64_t user_id) MUST_CHECK;
 /**
  * Is the client of `session` new to its user: has it no token of these kinds (a bit for each)?
  * NOT_FOUND: it is not; nor is any that comes when the user has had 50 refresh tokens since
- * `since_ms`. BROKEN.
+ * `since_ms`. INTERNAL.
  */
 enum status store_is_new_client(struct store_tx *tx, const struct token *session, unsigned kinds,
                                 int64_t since_ms) MUST_CHECK;
@@ -539,7 +540,7 @@ enum status store_add_idempotency(struct store_tx *tx,
 
 /**
  * Notes that a delivery arrived, whatever became of it meanwhile; the next one of its queue is due.
- * STATUS_BROKEN, as all that writes.
+ * STATUS_INTERNAL, as all that writes.
  */
 enum status store_delivered(struct store_tx *tx, const struct delivery *delivery,
                             int64_t now_ms) MUST_CHECK;

@@ -29,7 +29,7 @@ struct text_matches {
 
 /**
  * Sets a record's text, folded UTF-8, or removes it (`at` NULL), whatever was there. In a
- * transaction that writes. STATUS_BROKEN is logged.
+ * transaction that writes. STATUS_INTERNAL is logged.
  */
 enum status text_index_set(const struct text_index *index, int64_t id, struct text text) MUST_CHECK;
 
@@ -40,7 +40,7 @@ enum status text_index_set(const struct text_index *index, int64_t id, struct te
 enum status text_index_search(const struct text_index *index, struct text needle,
                               struct arena *arena, struct text_matches *matches) MUST_CHECK;
 
-/** Compares the texts with the records: OK, or BROKEN with the first difference in `why`. */
+/** Compares the texts with the records: OK, or INTERNAL with the first difference in `why`. */
 enum status text_index_check(const struct text_index *index, char *why, size_t why_size) MUST_CHECK;
 
 #endif

@@ -13,7 +13,7 @@ enum status store_token(struct store_session *session, const struct token_hash *
                         struct arena *arena, struct token *token) {
     struct sql_statement *statement = reading_begin(session, SQL_token);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, (struct text){ (const char *)hash->bytes, sizeof hash->bytes });
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
@@ -29,7 +29,7 @@ enum status store_token(struct store_session *session, const struct token_hash *
             .ends_ms = sql_integer(statement, 7),
         };
         if (!token->client_id.at)
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
     }
     reading_end(session, statement);
     return status;
@@ -38,7 +38,7 @@ enum status store_token(struct store_session *session, const struct token_hash *
 enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_spent_of_family);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, family);
     sql_bind_integer(statement, 2, count);
     enum status status = sql_step(statement);
@@ -51,7 +51,7 @@ enum status store_is_new_client(struct store_tx *tx, const struct token *session
     enum { SESSIONS_MAX = 50 };
     struct sql_statement *statement = sql_statement(tx->session, SQL_new_client);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, session->user_id);
     sql_bind_text(statement, 2, session->client_id);
     sql_bind_integer(statement, 3, kinds);
@@ -70,7 +70,7 @@ static enum status bound_tokens(struct store_tx *tx, const struct token_hash *ne
                                 enum token_kind kind) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_bound_tokens);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, hash_bytes(newest));
     sql_bind_integer(statement, 2, kind);
     sql_bind_integer(statement, 3, tx->session->user_tokens - 1);
@@ -85,7 +85,7 @@ enum status store_add_token(struct store_tx *tx, const struct token *token) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_token);
     assert(token->family && token->expires_ms <= token->ends_ms);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, hash_bytes(&token->hash));
     sql_bind_integer(statement, 2, token->kind);
     sql_bind_integer(statement, 3, token->user_id);
@@ -102,7 +102,7 @@ enum status store_add_token(struct store_tx *tx, const struct token *token) {
 enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_drop_token);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, hash_bytes(hash));
     tx->session->access_changed = true;
     return sql_execute(statement);
@@ -111,7 +111,7 @@ enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash)
 enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_set_token_kind);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, hash_bytes(hash));
     sql_bind_integer(statement, 2, TOKEN_SPENT);
     return sql_execute(statement);
@@ -122,7 +122,7 @@ enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash
 static enum status end_families(struct store_tx *tx, enum statement which, int64_t of) {
     struct sql_statement *statement = sql_statement(tx->session, which);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, of);
     tx->session->access_changed = true;
     return sql_execute(statement);
@@ -144,7 +144,7 @@ enum status store_revoke_client(struct store_tx *tx, int64_t user_id, struct tex
                                 enum token_kind kind) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_revoke_client);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, user_id);
     sql_bind_text(statement, 2, client_id);
     sql_bind_integer(statement, 3, kind);

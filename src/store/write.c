@@ -27,7 +27,7 @@ static enum status index_text(struct store_tx *tx, const struct record *owner, u
         new = fold(new, &arena);
     bool is_same = !old.at == !new.at &&text_equal(old, new);
     if (arena.failed)
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
     else if (!is_same)
         status = text_index_set(&index, record_id(owner), new);
     if (status == STATUS_OK && field->type == TYPE_email && old.at && !is_same)

@@ -200,7 +200,7 @@ static int64_t start_due_to(struct deliverer *deliverer, const struct due_query 
     for (unsigned i = 0;
          status == STATUS_OK && i < due.count && has_slot(deliverer, query->hook_id); i++)
         if (!is_queue_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
     arena_close(&arena);
     return status == STATUS_OK ? due.next_ms : query->now_ms + BROKEN_PAUSE_MS;
 }

@@ -113,7 +113,7 @@ static void answer_early(struct exchange *exchange) {
 }
 
 static void refuse(struct exchange *exchange, enum status status, const char *reason) {
-    require(!now->is_refused && status != STATUS_OK && status != STATUS_BROKEN);
+    require(!now->is_refused && status != STATUS_OK && status != STATUS_INTERNAL);
     /* llhttp reads a head that head.c accepts likewise. But 9.2 takes no tab behind a
      * Content-Length.
      */

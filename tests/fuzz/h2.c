@@ -92,7 +92,7 @@ static void answer_early(struct exchange *exchange) {
 }
 
 static void refuse(struct exchange *exchange, enum status status, const char *reason) {
-    require(status != STATUS_OK && status != STATUS_BROKEN);
+    require(status != STATUS_OK && status != STATUS_INTERNAL);
     exchange->reply.http_status = status_http(status);
     exchange->reply.body = reason ? text_of(reason) : TEXT("");
 }

@@ -173,7 +173,7 @@ static void what_happened_to_tokens_is_told_of_their_user(void **state) {
     assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_BusinessId].integer, 12);
     tx = suite_write(suite);
     assert_int_equal(store_audit_tokens(tx, USER + 1, TEXT("Tokens"), TEXT("revoked"), &author),
-                     STATUS_BROKEN); /* there is no such user */
+                     STATUS_INTERNAL); /* there is no such user */
     suite_roll_back(suite);
 }
 

@@ -89,7 +89,7 @@ struct noted {
     struct store_command command; /* first */
     struct suite *suite;
     int64_t id;
-    enum status conduct; /* what it answers, once it wrote if that is OK or BROKEN */
+    enum status conduct; /* what it answers, once it wrote if that is OK or INTERNAL */
     unsigned runs, dones;
     bool overlaps; /* another one was running */
     bool is_seen;  /* in `done`, by a reader's session */
@@ -102,10 +102,10 @@ static enum status run_noted(struct store_tx *tx, struct store_command *command)
     struct noted *noted = (struct noted *)command;
     struct arena arena = { 0 };
     struct record role = record_new(&role_table, &arena);
-    enum status status = role.values ? STATUS_OK : STATUS_BROKEN;
+    enum status status = role.values ? STATUS_OK : STATUS_INTERNAL;
     noted->runs++;
     noted->overlaps |= atomic_fetch_add(&inside, 1) != 0;
-    if (status == STATUS_OK && (noted->conduct == STATUS_OK || noted->conduct == STATUS_BROKEN)) {
+    if (status == STATUS_OK && (noted->conduct == STATUS_OK || noted->conduct == STATUS_INTERNAL)) {
         role.version = 1;
         role.values[ROLE_Id] = value_integer(noted->id);
         role.values[ROLE_Name] = value_text(TEXT("noted"));
@@ -113,7 +113,7 @@ static enum status run_noted(struct store_tx *tx, struct store_command *command)
     }
     arena_close(&arena);
     (void)atomic_fetch_sub(&inside, 1);
-    return status == STATUS_OK ? noted->conduct : STATUS_BROKEN;
+    return status == STATUS_OK ? noted->conduct : STATUS_INTERNAL;
 }
 
 /* The session is nobody else's meanwhile: the test waits. */
@@ -164,7 +164,7 @@ static void what_a_command_wrote_is_seen_when_it_is_done(void **state) {
     struct suite *suite = *state;
     struct noted noted[SEVERAL];
     prepare_noted(suite, noted, SEVERAL);
-    noted[1].conduct = STATUS_BROKEN;
+    noted[1].conduct = STATUS_INTERNAL;
     noted[2].conduct = STATUS_CONFLICT;
     run_together(suite, noted, SEVERAL);
     for (unsigned i = 0; i < SEVERAL; i++)
@@ -178,10 +178,10 @@ static void a_command_that_fails_leaves_nothing_and_takes_nobody_with_it(void **
         prepare_noted(suite, noted, SEVERAL);
         for (unsigned i = 0; i < SEVERAL; i++)
             noted[i].id = 1 + failing * SEVERAL + i;
-        noted[failing].conduct = STATUS_BROKEN;
+        noted[failing].conduct = STATUS_INTERNAL;
         run_together(suite, noted, SEVERAL);
         for (unsigned i = 0; i < SEVERAL; i++) {
-            assert_int_equal(noted[i].command.status, i == failing ? STATUS_BROKEN : STATUS_OK);
+            assert_int_equal(noted[i].command.status, i == failing ? STATUS_INTERNAL : STATUS_OK);
             assert_int_equal(store_exists(suite->session, &role_table, noted[i].id),
                              i == failing ? STATUS_NOT_FOUND : STATUS_OK);
         }
@@ -212,7 +212,8 @@ static enum status answer_conduct(struct store_tx *tx, struct store_command *com
 }
 
 static void who_submits_and_waits_gets_the_commands_status(void **state) {
-    static const enum status all[] = { STATUS_OK, STATUS_STALE, STATUS_BROKEN, STATUS_UNAVAILABLE };
+    static const enum status all[] = { STATUS_OK, STATUS_STALE, STATUS_INTERNAL,
+                                       STATUS_UNAVAILABLE };
     struct suite *suite = *state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct noted noted = {
@@ -292,7 +293,7 @@ static void who_may_is_asked_again_before_a_second_run(void **state) {
     struct guard guard = { { confirm_role }, 1, 0 };
     struct noted noted[3];
     prepare_noted(suite, noted, 3);
-    noted[0].conduct = STATUS_BROKEN;
+    noted[0].conduct = STATUS_INTERNAL;
     noted[1].command.on_behalf_of = noted[2].command.on_behalf_of = &guard.authority;
     run_together(suite, noted, 3);
     assert_int_equal(noted[1].command.status, STATUS_UNAUTHENTICATED);

@@ -36,7 +36,7 @@ static enum status hold_store(struct store_tx *tx, struct store_command *command
 /* Fails after it wrote, so that all that was run with it is taken back. */
 static enum status fail_after_writing(struct store_tx *tx, struct store_command *command) {
     (void)command;
-    return store_count_unknown_login(tx) == STATUS_OK ? STATUS_BROKEN : STATUS_OK;
+    return store_count_unknown_login(tx) == STATUS_OK ? STATUS_INTERNAL : STATUS_OK;
 }
 
 static void finish_marshal(struct store_command *command) {
@@ -117,7 +117,7 @@ void race_run(struct suite *suite, unsigned round, struct racer *racers, unsigne
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     if (kind == RUNS_TWICE)
-        await_marshal(&last, STATUS_BROKEN);
+        await_marshal(&last, STATUS_INTERNAL);
     for (unsigned i = 0; i < count; i++)
         (void)sem_destroy(&racers[i].finished);
     (void)pthread_barrier_destroy(&race.start);
@@ -162,7 +162,7 @@ enum status race_rewrite(struct store_tx *tx, const struct table *table, int64_t
     enum status status = store_load(tx->session, table, id, &arena, &before);
     if (status == STATUS_OK) {
         after = race_next(&before, &arena);
-        status = after.values ? STATUS_OK : STATUS_BROKEN;
+        status = after.values ? STATUS_OK : STATUS_INTERNAL;
     }
     if (status == STATUS_OK) {
         change(&after, racer, &arena);

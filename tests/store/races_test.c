@@ -17,7 +17,7 @@ static enum status update_as_seen(struct store_tx *tx, struct store_command *com
     const struct racer *racer = (struct racer *)command;
     struct arena arena = { 0 };
     struct record after = race_next(racer->of, &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (after.values) {
         after.values[USER_LastHelpVisited] = value_integer(racer->number);
         status = store_update(tx, racer->of, &after, &suite_author);
@@ -81,7 +81,7 @@ static enum status insert_new(struct store_tx *tx, struct racer *racer, const st
                               struct text address) {
     struct arena arena = { 0 };
     struct record user = race_next(like, &arena);
-    enum status status = user.values ? store_new_id(tx, &user_table, &racer->id) : STATUS_BROKEN;
+    enum status status = user.values ? store_new_id(tx, &user_table, &racer->id) : STATUS_INTERNAL;
     if (status == STATUS_OK && !address.at)
         address = arena_printf(&arena, "new%lld@example.com", (long long)racer->id);
     if (status == STATUS_OK) {

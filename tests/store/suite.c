@@ -83,7 +83,7 @@ struct suite_transaction {
 static enum status lend_view(struct store_tx *tx, struct store_command *command) {
     struct suite_transaction *transaction = (struct suite_transaction *)command;
     if (transaction->was_begun)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     transaction->was_begun = true;
     transaction->tx = tx;
     suite_post(&transaction->begun);
@@ -131,7 +131,7 @@ enum status suite_commit(struct suite *suite) {
 }
 
 void suite_roll_back(struct suite *suite) {
-    assert_int_equal(end_transaction(suite, STATUS_BROKEN), STATUS_BROKEN);
+    assert_int_equal(end_transaction(suite, STATUS_INTERNAL), STATUS_INTERNAL);
 }
 
 /* ---- records ---- */

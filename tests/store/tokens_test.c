@@ -87,7 +87,7 @@ static void a_second_token_of_one_hash_is_not_kept(void **state) {
     struct token found;
     add_token(suite, &first);
     struct store_tx *tx = suite_write(suite);
-    assert_int_equal(store_add_token(tx, &second), STATUS_BROKEN);
+    assert_int_equal(store_add_token(tx, &second), STATUS_INTERNAL);
     suite_roll_back(suite);
     assert_ok(store_token(suite->session, &first.hash, &suite->arena, &found));
     assert_int_equal(found.kind, TOKEN_ACCESS);
@@ -288,7 +288,7 @@ static enum status do_deed(struct store_tx *tx, struct suite *suite, enum deed d
     case DEEDS: break;
     }
     fail_msg("no deed");
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 static void the_epoch_grows_by_one_with_what_decides_who_may_do_what(void **state) {

@@ -237,7 +237,7 @@ static enum status run_job(struct store_tx *tx, struct store_command *command) {
     if (status == STATUS_OK)
         status = write_session(tx, job);
     arena_close(&arena);
-    return job->conduct == FAILS_AFTER_WRITING ? STATUS_BROKEN : status;
+    return job->conduct == FAILS_AFTER_WRITING ? STATUS_INTERNAL : status;
 }
 
 static void finish_job(struct store_command *command) {
@@ -492,7 +492,7 @@ static bool is_as_answered(struct world *world, const struct job *job, bool is_k
     if (job->conduct != OBEYS && is_kept)
         return differs(world, "job %u was refused or failed, but is there", job->number);
     if (job->conduct == REFUSES && job->command.status != STATUS_STALE &&
-        job->command.status != STATUS_BROKEN)
+        job->command.status != STATUS_INTERNAL)
         return differs(world, "job %u was to be refused", job->number);
     if (job->conduct != OBEYS) {
         world->refused++;

@@ -20,7 +20,7 @@ void docs_get(struct request *request) {
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         buffer_add(&page, text_of(lines[i]));
     if (page.failed) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     reply->http_status = 200;

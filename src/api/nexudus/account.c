@@ -58,7 +58,7 @@ static void reply_account(struct request *request, enum status status) {
 void account_get(struct request *request) {
     struct buffer *body = arena_alloc(request->arena, sizeof *body);
     if (!body) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     buffer_init(body, request->arena, 4096);
@@ -102,7 +102,7 @@ static void validated(struct exchange *exchange) {
     case SIGN_IN_MUST_RESET: request_ask(request, load_user, reply_user); break;
     case SIGN_IN_WRONG: reply_wrong_password(request); break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
     }
 }
 
@@ -114,7 +114,7 @@ void credentials_validate(struct request *request) {
     struct change change;
     struct validation *validation = arena_calloc(request->arena, 1, sizeof *validation);
     if (!validation) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     if (!request_read(request, &credentials_table, &change))
@@ -174,7 +174,7 @@ void account_reset_password(struct request *request) {
         refuse_token; /* two requests with one token at once: the later one finds it used */
     struct reset *reset = arena_alloc(request->arena, sizeof *reset);
     if (!reset) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     struct text token = value_as_text(&change.values[PASSWORD_RESET_Token]);

@@ -145,7 +145,7 @@ static void reply_taken(struct request *request, enum status status) {
 void avatar_get(struct request *request) {
     struct taking *taking = arena_alloc(request->arena, sizeof *taking);
     if (!taking) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     *taking =

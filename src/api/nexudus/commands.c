@@ -71,7 +71,7 @@ static bool reserve_reply(const struct running *running) {
 static enum status run_running(struct store_tx *tx, struct store_command *command) {
     struct running *running = container_of(command, struct running, command);
     enum status status = command_batch_run(&running->batch, tx);
-    return status == STATUS_OK && reserve_reply(running) ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_OK && reserve_reply(running) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 static void resume_running(struct store_command *command) {
@@ -155,7 +155,7 @@ void resource_run_command(struct request *request) {
     struct running *running = arena_calloc(request->arena, 1, sizeof *running);
     const struct mutation_context *context = write_context(request);
     if (!running || !context) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     running->request = request;

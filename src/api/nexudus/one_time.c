@@ -57,7 +57,7 @@ static void resume_issued(struct store_command *command) {
 static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms) {
     struct issuing *issuing = arena_calloc(request->arena, 1, sizeof *issuing);
     if (!issuing) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     issuing->exchange = request->exchange;
@@ -97,7 +97,7 @@ static void signed_in(struct exchange *exchange) {
         issue(request, request->principal.user_id, asking->lifetime_ms);
         break;
     case SIGN_IN_BUSY: reply_failure(request, STATUS_BUSY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_BROKEN, NULL, NULL); break;
+    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
     case SIGN_IN_WRONG:
     case SIGN_IN_TWO_FACTOR: /* this request cannot carry a code, so such users are refused */
     case SIGN_IN_MUST_RESET: reply_wrong_password(request); break;
@@ -112,7 +112,7 @@ void one_time_by_password(struct request *request) {
     struct change change;
     struct asking *asking = arena_calloc(request->arena, 1, sizeof *asking);
     if (!asking) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     if (!request_read(request, &one_time_request_table, &change))
@@ -182,7 +182,7 @@ void one_time_exchange(struct request *request) {
     struct text token = { 0 };
     int64_t minutes = 0;
     if (!trading) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     if (!read_query(request, &token, &minutes)) {

@@ -69,7 +69,7 @@ void business_by_host(struct request *request) {
     }
     struct place *place = arena_alloc(request->arena, sizeof *place);
     if (!place) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     *place = (struct place){ asked, own, 0 };

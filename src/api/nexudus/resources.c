@@ -45,7 +45,7 @@ static void reply_shown(struct request *request, enum status status) {
 void resource_get(struct request *request) {
     struct shown *shown = arena_alloc(request->arena, sizeof *shown);
     if (!shown) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     buffer_init(&shown->body, request->arena, BODY_EXPECTED);

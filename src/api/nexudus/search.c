@@ -379,13 +379,13 @@ void resource_search(struct request *request) {
     if (search)
         answer_search(search);
     else
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
 }
 
 void application_search_own(struct request *request) {
     struct search_request *search = search_request_new(request);
     if (!search) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     const struct filter_target developer = {

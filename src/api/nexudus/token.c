@@ -113,7 +113,7 @@ static void signed_in(struct exchange *exchange) {
                     (struct text){ sign_in->pair.access, TOKEN_TEXT_SIZE });
         break;
     case SIGN_IN_BUSY: reply_unserved(request, STATUS_BUSY); break;
-    case SIGN_IN_BROKEN: reply_unserved(request, STATUS_BROKEN); break;
+    case SIGN_IN_BROKEN: reply_unserved(request, STATUS_INTERNAL); break;
     }
 }
 
@@ -124,7 +124,7 @@ static void resume_signed_in(struct sign_in *sign_in) {
 static void grant_by_password(struct request *request, const struct token_form *form) {
     struct sign_in *sign_in = arena_calloc(request->arena, 1, sizeof *sign_in);
     if (!sign_in) {
-        reply_unserved(request, STATUS_BROKEN);
+        reply_unserved(request, STATUS_INTERNAL);
         return;
     }
     if (!form->username.len || !form->password.len) {
@@ -173,7 +173,7 @@ static enum status hand_to_refresh(struct request *request, void *refresh) {
 static void grant_by_refresh(struct request *request, const struct token_form *form) {
     struct refresh *refresh = arena_calloc(request->arena, 1, sizeof *refresh);
     if (!refresh) {
-        reply_unserved(request, STATUS_BROKEN);
+        reply_unserved(request, STATUS_INTERNAL);
         return;
     }
     if (!form->refresh_token.len) {

@@ -57,7 +57,7 @@ enum status user_avatar_fetched(struct request *request, enum status status) {
     switch (write->fetch.outcome) {
     case FETCH_OK: return STATUS_OK;
     case FETCH_STOPPED: return STATUS_UNAVAILABLE;
-    case FETCH_NO_MEMORY: return STATUS_BROKEN;
+    case FETCH_NO_MEMORY: return STATUS_INTERNAL;
     case FETCH_TOO_LARGE: return refuse_avatar(write, MESSAGE_TEXT(avatar_too_large));
     default: break;
     }
@@ -89,7 +89,7 @@ enum status user_check_avatar(struct request *request) {
 enum status user_avatar_checked(struct request *request, enum status status) {
     struct write *write = request->exchange->state;
     if (status != STATUS_OK || request->arena->failed)
-        return status != STATUS_OK ? status : STATUS_BROKEN;
+        return status != STATUS_OK ? status : STATUS_INTERNAL;
     if (!write->avatar_type)
         return refuse_avatar(write, MESSAGE_TEXT(not_an_image));
     struct user_mutation *user = user_of(write);
@@ -140,7 +140,7 @@ enum status user_compare_password(struct request *request) {
 enum status user_password_compared(struct request *request, enum status status) {
     struct write *write = request->exchange->state;
     if (status != STATUS_OK || write->password.failed)
-        return status != STATUS_OK ? status : STATUS_BROKEN;
+        return status != STATUS_OK ? status : STATUS_INTERNAL;
     user_of(write)->compared = write->password.hash;
     if (write->password.match == PASSWORD_WRONG)
         return STATUS_OK;
@@ -156,7 +156,7 @@ enum status user_hash_password(struct request *request) {
 enum status user_password_hashed(struct request *request, enum status status) {
     struct write *write = request->exchange->state;
     if (status != STATUS_OK || write->password.failed)
-        return status != STATUS_OK ? status : STATUS_BROKEN;
+        return status != STATUS_OK ? status : STATUS_INTERNAL;
     user_set_hash(user_of(write), text_of(write->password.made));
     return STATUS_OK;
 }

@@ -66,7 +66,7 @@ static enum status idempotency_found(struct request *request, enum status status
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status == STATUS_OK && !reply_prepare(request))
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     if (status == STATUS_OK)
         steps_finish(request);
     return status;
@@ -94,7 +94,7 @@ static enum status seal_fields(struct request *request) {
 static enum status run_write(struct store_tx *tx, struct store_command *command) {
     struct write *write = container_of(command, struct write, command);
     enum status status = mutation_run(write->mutation, tx);
-    return status == STATUS_OK && !reply_prepare(write->request) ? STATUS_BROKEN : status;
+    return status == STATUS_OK && !reply_prepare(write->request) ? STATUS_INTERNAL : status;
 }
 
 static void resume_written(struct store_command *command) {
@@ -168,7 +168,7 @@ static const struct step steps[] = {
 static void take_steps(struct request *request, struct mutation *mutation) {
     struct write *write = arena_calloc(request->arena, 1, sizeof *write);
     if (!write || !mutation) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     write->request = request;

@@ -43,7 +43,7 @@ void ready_get(struct request *request) {
     }
     struct probe *probe = arena_calloc(request->arena, 1, sizeof *probe);
     if (!probe) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     *probe =

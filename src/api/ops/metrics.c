@@ -259,7 +259,7 @@ void metrics_get(struct request *request) {
     }
     int64_t *pending = arena_calloc(request->arena, 1, sizeof *pending);
     if (!pending) {
-        reply_failure(request, STATUS_BROKEN, NULL, NULL);
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
     request->exchange->state = pending;

@@ -139,12 +139,12 @@ struct sql_statement *sql_text_statement(struct store_session *session, const ch
 
 enum status sql_step(struct sql_statement *statement) {
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     switch (sqlite3_step(statement->handle)) {
     case SQLITE_ROW: return STATUS_OK;
     case SQLITE_DONE: return STATUS_NOT_FOUND;
     case SQLITE_INTERRUPT: return statement->connection->ended_as; /* by session.c alone */
-    default: connection_log(statement->connection, "running a statement"); return STATUS_BROKEN;
+    default: connection_log(statement->connection, "running a statement"); return STATUS_INTERNAL;
     }
 }
 
@@ -173,7 +173,7 @@ enum status sql_run(struct store_session *session, const char *sql) {
     if (sqlite3_exec(connection->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return STATUS_OK;
     connection_log(connection, "running a command");
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 const char *sql_error(struct store_session *session) {

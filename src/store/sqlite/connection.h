@@ -70,7 +70,7 @@ struct connection *connection_open(const char *path, int flags) MUST_CHECK;
 /** Closes it with all that record keeping has with its session, and frees it. Takes NULL. */
 void connection_close(struct connection *connection);
 
-/** Runs one of the statements above. OK, BROKEN. */
+/** Runs one of the statements above. OK, INTERNAL. */
 enum status connection_execute(struct connection *connection,
                                enum connection_statement which) MUST_CHECK;
 

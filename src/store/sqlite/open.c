@@ -73,7 +73,7 @@ static enum status copy_wal_back(struct connection *connection) {
         SQLITE_OK)
         return STATUS_OK;
     connection_log(connection, "copying the last run's log back");
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 static int miss_database(const struct store *store, char *why, size_t why_size) {
@@ -107,7 +107,7 @@ static int open_database(struct store *store, const struct store_options *option
     mode_t mask = umask(0077); /* the database is for nobody else to read */
     store->writer_connection = session_open(store, store->path, true);
     enum status status =
-        store->writer_connection ? copy_wal_back(store->writer_connection) : STATUS_BROKEN;
+        store->writer_connection ? copy_wal_back(store->writer_connection) : STATUS_INTERNAL;
     bool is_missed = status == STATUS_OK && options->must_exist &&
                      schema_is_empty(&store->writer_connection->session);
     if (status == STATUS_OK && !is_missed)

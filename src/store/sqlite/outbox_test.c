@@ -301,7 +301,7 @@ static enum status delete_hook_once(struct store_tx *tx, struct store_command *c
     struct arena arena = { 0 };
     struct record hook;
     if (((struct step *)command)->runs++)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = store_load(tx->session, &web_hook_table, HOOK, &arena, &hook);
     if (status == STATUS_OK)
         status = store_delete(tx, &hook, &author);
@@ -327,7 +327,7 @@ static enum status change_user(struct store_tx *tx, struct store_command *comman
 static enum status spoil(struct store_tx *tx, struct store_command *command) {
     (void)tx;
     (void)command;
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 /* In one group the only webhook is deleted and a user changed, of which nobody is to be told then;
@@ -355,9 +355,9 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
         assert_int_equal(store_submit(store, &group[i]->command), STATUS_OK);
     assert_int_equal(sem_post(&gate.opened), 0);
     assert_int_equal(end(&gate), STATUS_OK);
-    assert_int_equal(end(&deletion), STATUS_BROKEN);
+    assert_int_equal(end(&deletion), STATUS_INTERNAL);
     assert_int_equal(end(&change), STATUS_OK);
-    assert_int_equal(end(&spoiler), STATUS_BROKEN);
+    assert_int_equal(end(&spoiler), STATUS_INTERNAL);
     assert_int_equal(deletion.runs, 2);
     struct store_session *session = store_session_open(store);
     assert_non_null(session);

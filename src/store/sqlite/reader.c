@@ -32,7 +32,7 @@ static void *read_on(void *argument) {
         struct store_command *command = container_of(item, struct store_command, item);
         if (session)
             connection_of(session)->deadline_ms = time_monotonic_ms() + pool->limit_ms;
-        command->status = session ? authority_read(session, command) : STATUS_BROKEN;
+        command->status = session ? authority_read(session, command) : STATUS_INTERNAL;
         command->done(command);
     }
     store_session_close(session);

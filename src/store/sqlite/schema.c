@@ -161,7 +161,7 @@ static const char *stored_type(const struct field *field) {
 
 static enum status read_pragma(struct store_session *session, const char *sql, int64_t *number) {
     struct sql_statement *statement = NULL;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if ((statement = sql_prepare(session, sql)))
         status = sql_step(statement);
     if (status == STATUS_OK)
@@ -228,7 +228,7 @@ static enum status create_table(struct store_session *session, const struct tabl
     for (unsigned i = 0; i < table->count; i++)
         add_index(&sql, table, &table->fields[i]);
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
+    enum status status = sql.failed ? STATUS_INTERNAL : sql_run(session, sql.at);
     arena_close(&arena);
     return status;
 }
@@ -283,7 +283,7 @@ static enum status create_texts(struct store_session *session) {
         add_email_index(&sql, tables[i]);
     }
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
+    enum status status = sql.failed ? STATUS_INTERNAL : sql_run(session, sql.at);
     arena_close(&arena);
     return status;
 }
@@ -335,7 +335,7 @@ static enum status copy_row(struct store_session *session, struct sql_statement 
     struct store_tx tx = { session };
     struct arena arena = { 0 };
     struct record record = record_new(&user_table, &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (record.values && read_columns(statement, &arena, &record))
         status = row_insert(&tx, &record);
     if (status == STATUS_OK)
@@ -354,7 +354,7 @@ static enum status copy_rows(struct store_session *session, const char *from) {
     struct arena arena = { 0 };
     struct buffer sql;
     struct sql_statement *statement = NULL;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     buffer_init(&sql, &arena, 2048);
     buffer_add(&sql, TEXT("SELECT Version"));
     for (unsigned i = 0; i < user_table.count; i++)
@@ -461,7 +461,7 @@ static enum status copy_packed(struct store_session *session, const char *from) 
     struct text copy = arena_printf(
         &arena, "INSERT INTO users (%s, Members) SELECT %s, users_pack(Members) FROM %s",
         sql.failed ? "" : sql.at, sql.failed ? "" : sql.at, from);
-    enum status status = sql.failed || !copy.at ? STATUS_BROKEN : sql_run(session, copy.at);
+    enum status status = sql.failed || !copy.at ? STATUS_INTERNAL : sql_run(session, copy.at);
     arena_close(&arena);
     return status;
 }
@@ -564,7 +564,7 @@ static enum status refold_text(struct store_session *session, const struct text_
     struct arena arena = { 0 };
     struct record owner = record_new(index->table, &arena);
     struct text folded = sql_text(row, 1, &arena), old = sql_text(row, 2, &arena);
-    enum status status = owner.values && folded.at && old.at ? STATUS_OK : STATUS_BROKEN;
+    enum status status = owner.values && folded.at && old.at ? STATUS_OK : STATUS_INTERNAL;
     if (status == STATUS_OK) {
         owner.values[index->table->common.id] = value_integer(sql_integer(row, 0));
         status = text_index_set(index, record_id(&owner), folded);
@@ -599,7 +599,7 @@ static enum status rekey_user(struct store_session *session, struct sql_statemen
     struct arena arena = { 0 };
     struct sql_statement *update = NULL;
     struct text key = email_key(sql_text(row, 1, &arena), &arena);
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if (key.at &&
         (update = sql_prepare(session, "UPDATE OR IGNORE users SET EmailKey = ?1 WHERE Id = ?2"))) {
         sql_bind_text(update, 1, key);
@@ -618,7 +618,7 @@ static enum status rekey_user(struct store_session *session, struct sql_statemen
 /* Quotes that need not be there, and an IPv6 address in another spelling, made another key. */
 static enum status rekey_users(struct store_session *session) {
     struct sql_statement *row = NULL;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if ((row =
              sql_prepare(session, "SELECT Id, Email FROM users WHERE Email GLOB '\"*' OR Email GLOB"
                                   " '*@[[]*' ORDER BY Id")))
@@ -731,9 +731,9 @@ static enum status clean_picture(struct store_session *session, struct sql_state
     struct arena arena = { 0 };
     struct sql_statement *update = NULL;
     struct text content = sql_text(row, 1, &arena), cleaned = clean(content, &arena);
-    enum status status = content.at && !arena.failed ? STATUS_OK : STATUS_BROKEN;
+    enum status status = content.at && !arena.failed ? STATUS_OK : STATUS_INTERNAL;
     if (status == STATUS_OK && cleaned.at) {
-        status = STATUS_BROKEN;
+        status = STATUS_INTERNAL;
         if ((update = sql_prepare(session, "UPDATE avatars SET content = ?1 WHERE user_id = ?2"))) {
             sql_bind_bytes(update, 1, cleaned);
             sql_bind_integer(update, 2, sql_integer(row, 0));
@@ -748,7 +748,7 @@ static enum status clean_picture(struct store_session *session, struct sql_state
 static enum status clean_pictures(struct store_session *session,
                                   struct text (*clean)(struct text, struct arena *)) {
     struct sql_statement *row = NULL;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     if ((row = sql_prepare(session, "SELECT user_id, content FROM avatars")))
         while ((status = sql_step(row)) == STATUS_OK &&
                (status = clean_picture(session, row, clean)) == STATUS_OK)
@@ -829,7 +829,7 @@ static enum status add_field(struct store_session *session, const struct table *
     if (field_is_linked(field))
         add_known_links(&sql, table, field);
     buffer_add_char(&sql, '\0');
-    enum status status = sql.failed ? STATUS_BROKEN : sql_run(session, sql.at);
+    enum status status = sql.failed ? STATUS_INTERNAL : sql_run(session, sql.at);
     if (status == STATUS_OK && field->flags & SEARCHED)
         status = create_texts(session);
     if (status == STATUS_OK && field->flags & SEARCHED)
@@ -953,7 +953,7 @@ static enum status check_columns(struct store_session *session, const struct tab
                                  char *why, size_t why_size) {
     if (table->is_kept_as_json && !has_column(session, table->name, "Members", TEXT("ANY"))) {
         (void)snprintf(why, why_size, "%s.Members is not a column of type ANY", table->name);
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     }
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
@@ -964,7 +964,7 @@ static enum status check_columns(struct store_session *session, const struct tab
             continue;
         (void)snprintf(why, why_size, "%s.%s is not a column%s%.*s", table->name, field->name.at,
                        type.at ? " of type " : "", (int)type.len, type.at ? type.at : "");
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     }
     return STATUS_OK;
 }
@@ -988,7 +988,7 @@ static enum status find_unknown(struct store_session *session, const struct tabl
                                 struct arena *arena, struct unknown_columns *unknown) {
     struct sql_statement *statement = NULL;
     struct buffer names;
-    enum status status = STATUS_BROKEN;
+    enum status status = STATUS_INTERNAL;
     struct text sql = arena_printf(arena,
                                    "SELECT name, \"notnull\" AND dflt_value IS NULL"
                                    " FROM pragma_table_info('%s')",
@@ -1006,7 +1006,7 @@ static enum status find_unknown(struct store_session *session, const struct tabl
         }
     sql_free(statement);
     unknown->names = buffer_text(&names);
-    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 void schema_tell_unknown(struct store_session *session, store_say *say) {
@@ -1038,7 +1038,7 @@ static enum status check_table(struct store_session *session, const struct table
                            "%s has columns that this version does not know, and must have a value"
                            " in them: %.*s",
                            table->name, (int)unknown.names.len, unknown.names.at);
-            status = STATUS_BROKEN;
+            status = STATUS_INTERNAL;
         }
     }
     arena_close(&arena);

@@ -6,7 +6,8 @@
 #include "store/maintenance.h"
 #include "store/session.h"
 
-/** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. BROKEN. */
+/** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. INTERNAL.
+ */
 enum status schema_migrate(struct store_session *session,
                            const struct store_options *options) MUST_CHECK;
 
@@ -20,7 +21,7 @@ bool schema_is_empty(struct store_session *session);
 int schema_compare_version(struct store_session *session);
 
 /**
- * Compares the database with the field tables: STATUS_OK, or STATUS_BROKEN with the first
+ * Compares the database with the field tables: STATUS_OK, or STATUS_INTERNAL with the first
  * difference in `why` that this program cannot do with.
  */
 enum status schema_check(struct store_session *session, char *why, size_t why_size) MUST_CHECK;

@@ -67,7 +67,7 @@ enum status engine_begin_reading(struct store_session *session) {
     end_snapshot(connection);
     if (connection_execute(connection, CONNECTION_BEGIN_SNAPSHOT) != STATUS_OK) {
         unlock_session(connection);
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     }
     connection->has_snapshot = true;
     connection->snapshot = commits;

@@ -76,7 +76,7 @@ static const char *text_end(const char *at, const char *end) {
 static enum status broken(const struct text_index *index) {
     log_error("database: a block of texts of %s.%s is damaged", index->table->name,
               index->field->name.at);
-    return STATUS_BROKEN;
+    return STATUS_INTERNAL;
 }
 
 /* With room for one more. */
@@ -151,14 +151,14 @@ static enum status find_block(const struct text_index *index, int64_t id, struct
                               struct block *block) {
     struct sql_statement *row = statement_of(index, TEXTS_FIND);
     if (!row)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(row, 1, id);
     enum status status = sql_step(row);
     if (status == STATUS_OK && !read_block(row, arena, block))
-        status = arena->failed ? STATUS_BROKEN : broken(index);
+        status = arena->failed ? STATUS_INTERNAL : broken(index);
     if (status == STATUS_NOT_FOUND) {
         *block = (struct block){ .entries = arena_calloc(arena, 1, sizeof *block->entries) };
-        status = block->entries ? STATUS_OK : STATUS_BROKEN;
+        status = block->entries ? STATUS_OK : STATUS_INTERNAL;
     }
     sql_done(row);
     return status;
@@ -167,7 +167,7 @@ static enum status find_block(const struct text_index *index, int64_t id, struct
 static enum status store_block(const struct text_index *index, int64_t key, struct text made) {
     struct sql_statement *statement = statement_of(index, TEXTS_SET);
     if (!made.at || !statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, key);
     sql_bind_bytes(statement, 2, made);
     return sql_execute(statement);
@@ -176,7 +176,7 @@ static enum status store_block(const struct text_index *index, int64_t key, stru
 static enum status drop_block(const struct text_index *index, int64_t key) {
     struct sql_statement *statement = statement_of(index, TEXTS_DROP);
     if (!statement)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, key);
     return sql_execute(statement);
 }
@@ -341,7 +341,7 @@ enum status text_index_search(const struct text_index *index, struct text needle
     struct sql_statement *row = statement_of(index, TEXTS_ALL);
     while ((status = sql_step(row)) == STATUS_OK)
         if (!open_stored(row, &stored) || !scan_block(&scan, &stored)) {
-            status = arena->failed ? STATUS_BROKEN : broken(index);
+            status = arena->failed ? STATUS_INTERNAL : broken(index);
             break;
         }
     sql_done(row);
@@ -388,7 +388,7 @@ enum status text_index_fill(const struct text_index *index) {
     while ((status = sql_step(record)) == STATUS_OK) {
         struct arena arena = { 0 };
         struct text text = sql_text(record, 1, &arena);
-        status = text.at ? text_index_set(index, sql_integer(record, 0), text) : STATUS_BROKEN;
+        status = text.at ? text_index_set(index, sql_integer(record, 0), text) : STATUS_INTERNAL;
         arena_close(&arena);
         if (status != STATUS_OK)
             break;
@@ -408,7 +408,7 @@ static enum status compare_block(const struct block *block, struct sql_statement
             continue;
         (void)snprintf(why, why_size, "%lld is not found by what it has",
                        (long long)(id < entry->id ? id : entry->id));
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     }
     return STATUS_OK;
 }
@@ -416,13 +416,13 @@ static enum status compare_block(const struct block *block, struct sql_statement
 enum status text_index_check(const struct text_index *index, char *why, size_t why_size) {
     struct sql_statement *record = select_texts(index);
     struct sql_statement *row = statement_of(index, TEXTS_ALL);
-    enum status status = record ? STATUS_OK : STATUS_BROKEN;
+    enum status status = record ? STATUS_OK : STATUS_INTERNAL;
     (void)snprintf(why, why_size, "it cannot be read");
     while (status == STATUS_OK && (status = sql_step(row)) == STATUS_OK) {
         struct arena arena = { 0 };
         struct block block;
         status = read_block(row, &arena, &block) ? compare_block(&block, record, why, why_size)
-                                                 : STATUS_BROKEN;
+                                                 : STATUS_INTERNAL;
         arena_close(&arena);
     }
     if (status == STATUS_NOT_FOUND && (status = sql_step(record)) == STATUS_OK)
@@ -430,5 +430,5 @@ enum status text_index_check(const struct text_index *index, char *why, size_t w
                        (long long)sql_integer(record, 0));
     sql_done(row);
     sql_free(record);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_BROKEN;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_INTERNAL;
 }

@@ -13,7 +13,7 @@
 /** Adds the statements that make the tables of a table's searched fields, if they are missing. */
 void text_index_add_tables(struct buffer *sql, const struct table *table);
 
-/** Puts the texts of all records into new blocks. BROKEN. */
+/** Puts the texts of all records into new blocks. INTERNAL. */
 enum status text_index_fill(const struct text_index *index) MUST_CHECK;
 
 /**

@@ -44,7 +44,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     for (struct queue_item *item = first; ok && item != end; item = item->next, size++) {
         struct store_command *command = command_of(item);
         command->status = authority_run(&tx, command);
-        ok = command->status != STATUS_BROKEN;
+        ok = command->status != STATUS_INTERNAL;
     }
     ok = ok && connection_execute(connection, CONNECTION_COMMIT) == STATUS_OK;
     if (!ok)
@@ -73,7 +73,7 @@ static void write_commands(struct store *store, struct queue_item *first) {
     for (struct queue_item *item = first, *next; item; item = next) {
         next = item->next;
         if (!together && !write_group(store, item, next))
-            command_of(item)->status = STATUS_BROKEN;
+            command_of(item)->status = STATUS_INTERNAL;
         atomic_fetch_add_explicit(&store->commands_run, 1, memory_order_relaxed);
         command_of(item)->done(command_of(item));
     }
@@ -137,7 +137,7 @@ enum status store_run(struct store *store, struct store_command *command) {
         .real = command
     };
     if (sem_init(&waiting.finished, 0, 0) != 0)
-        return STATUS_BROKEN;
+        return STATUS_INTERNAL;
     enum status status = STATUS_UNAVAILABLE;
     if (queue_put_always(&store->commands, &waiting.command.item)) {
         while (sem_wait(&waiting.finished) != 0)
