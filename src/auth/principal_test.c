@@ -183,15 +183,16 @@ static enum status demote(struct store_tx *tx, unsigned run_number) {
 }
 
 static enum status promote_once(struct store_tx *tx, unsigned run_number) {
-    return run_number == 1 ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : STATUS_STALE;
+    return run_number == 1 ? set(tx, ADA, USER_IsAdmin, value_integer(1))
+                           : STATUS_PRECONDITION_FAILED;
 }
 
 static enum status demote_once(struct store_tx *tx, unsigned run_number) {
-    return run_number == 1 ? demote(tx, 1) : STATUS_STALE;
+    return run_number == 1 ? demote(tx, 1) : STATUS_PRECONDITION_FAILED;
 }
 
 static enum status end_tokens_once(struct store_tx *tx, unsigned run_number) {
-    return run_number == 1 ? end_tokens(tx, 1) : STATUS_STALE;
+    return run_number == 1 ? end_tokens(tx, 1) : STATUS_PRECONDITION_FAILED;
 }
 
 static enum status set_password(struct store_tx *tx, unsigned run_number) {

@@ -129,7 +129,8 @@ enum status command_batch_run(struct command_batch *batch, struct store_tx *tx) 
 
 struct text command_reason(const struct command_outcome *outcome) {
     const struct error *error = outcome->mutation->errors.first;
-    bool has_reason = outcome->status == STATUS_CONFLICT || outcome->status == STATUS_STALE;
+    bool has_reason =
+        outcome->status == STATUS_CONFLICT || outcome->status == STATUS_PRECONDITION_FAILED;
     if (!error && has_reason && outcome->mutation->conflict.at)
         return outcome->mutation->conflict;
     return error ? error->message : (struct text){ 0 };

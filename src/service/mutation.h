@@ -48,7 +48,8 @@ struct mutation {
     struct rules rules;
     struct idempotency_use
         idempotency;      /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
-    struct text conflict; /* why the decision is CONFLICT, or STALE where that is not If-Match */
+    struct text conflict; /* why the decision is CONFLICT, or PRECONDITION_FAILED where that is not
+                             If-Match */
     /* As the last decision saw them. `before` is empty (version 0) for a new record, `after` for
      * one that goes. */
     struct record before, after;

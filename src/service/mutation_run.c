@@ -97,11 +97,11 @@ static enum status check_conditions(struct mutation *mutation) {
     }
     if (mutation->context->if_match.at &&
         !etag_is_listed(mutation->context->if_match, etag, ETAG_STRONG))
-        return STATUS_STALE;
+        return STATUS_PRECONDITION_FAILED;
     if (!etag_is_listed(mutation->context->if_none_match, etag, ETAG_WEAK))
         return STATUS_OK;
     mutation->conflict = MESSAGE_TEXT(none_match);
-    return STATUS_STALE;
+    return STATUS_PRECONDITION_FAILED;
 }
 
 static enum status merge_after(struct mutation *mutation) {

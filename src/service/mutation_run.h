@@ -8,8 +8,8 @@
  * the record becomes. Writes nothing. Runs inside the transaction as a part of mutation_run; may
  * also run before, once, on the thread that reads for the caller: to refuse the caller before slow
  * work, or to find every error of a change that is wrong already.
- * STATUS_OK; NOT_FOUND; FORBIDDEN_CHANGE or BAD_INPUT with `errors`; CONFLICT or STALE, some with
- * `conflict`; INTERNAL.
+ * STATUS_OK; NOT_FOUND; FORBIDDEN_CHANGE or BAD_INPUT with `errors`; CONFLICT or
+ * PRECONDITION_FAILED, some with `conflict`; INTERNAL.
  */
 enum status mutation_decide(struct mutation *mutation, struct store_session *session) MUST_CHECK;
 

@@ -264,7 +264,7 @@ static enum status note_failed_attempt(struct store_tx *tx, const struct deliver
     sql_bind_integer(hook, 2, attempt->now_ms);
     sql_bind_text(hook, 3, attempt->error);
     enum status status = sql_execute_one(again);
-    if (status == STATUS_STALE)
+    if (status == STATUS_PRECONDITION_FAILED)
         return STATUS_NOT_FOUND;
     return status == STATUS_OK ? sql_execute(hook) : status;
 }

@@ -45,11 +45,12 @@ enum status row_add_members(struct store_session *session, const struct table *t
 /** Writes a new row and nothing else, neither links nor audit rows. INTERNAL. */
 enum status row_insert(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
-/** Writes a row in the place of `before`. STALE: the stored one has another version, or is gone. */
+/** Writes a row in the place of `before`. PRECONDITION_FAILED: the stored one has another version,
+ * or is gone. */
 enum status row_update(struct store_tx *tx, const struct record *before,
                        const struct record *after) MUST_CHECK;
 
-/** Takes a row away. STALE: the stored one has another version, or is gone. */
+/** Takes a row away. PRECONDITION_FAILED: the stored one has another version, or is gone. */
 enum status row_delete(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 #endif

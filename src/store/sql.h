@@ -71,8 +71,8 @@ enum status sql_step(struct sql_statement *statement) MUST_CHECK;
 enum status sql_execute(struct sql_statement *statement) MUST_CHECK;
 
 /**
- * The same for a statement that changes one row. STALE: there was no such row. An engine that has
- * its answers later may say OK here and fail the whole transaction in its place.
+ * The same for a statement that changes one row. PRECONDITION_FAILED: there was no such row. An
+ * engine that has its answers later may say OK here and fail the whole transaction in its place.
  */
 enum status sql_execute_one(struct sql_statement *statement) MUST_CHECK;
 

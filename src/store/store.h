@@ -415,16 +415,16 @@ enum status store_insert(struct store_tx *tx, const struct record *record,
 /**
  * Replaces `before`, as this transaction loaded it, by `after`: row, links, one audit row for each
  * changed field that is shown (secrets as "changed"). `after->version` must be one more.
- * STATUS_STALE, and nothing is written, when the stored record is not of before's version, or gone.
- * STATUS_INTERNAL also when another record has the value of a UNIQUE field.
+ * STATUS_PRECONDITION_FAILED, and nothing is written, when the stored record is not of before's
+ * version, or gone. STATUS_INTERNAL also when another record has the value of a UNIQUE field.
  */
 enum status store_update(struct store_tx *tx, const struct record *before,
                          const struct record *after, const struct author *author) MUST_CHECK;
 
 /**
  * Takes a record away: row and links, and an audit row. What points to it, and a user's avatar and
- * tokens, are for the command to look at. STATUS_STALE, and nothing is written, when the stored
- * record is not of its version (any more), or gone.
+ * tokens, are for the command to look at. STATUS_PRECONDITION_FAILED, and nothing is written, when
+ * the stored record is not of its version (any more), or gone.
  */
 enum status store_delete(struct store_tx *tx, const struct record *record,
                          const struct author *author) MUST_CHECK;
@@ -432,7 +432,7 @@ enum status store_delete(struct store_tx *tx, const struct record *record,
 /**
  * Like store_update for what a sign-in notes down (counters, times, a re-hashed password), which no
  * search looks into and no link is made of: no audit rows, no events for webhooks, and no new
- * access epoch. STATUS_STALE as there.
+ * access epoch. STATUS_PRECONDITION_FAILED as there.
  */
 enum status store_update_login_state(struct store_tx *tx, const struct record *before,
                                      const struct record *after) MUST_CHECK;

@@ -190,9 +190,9 @@ static void a_command_that_fails_leaves_nothing_and_takes_nobody_with_it(void **
 }
 
 static void a_command_that_refuses_is_told_so_and_the_others_are_kept(void **state) {
-    static const enum status refusals[] = { STATUS_STALE,     STATUS_CONFLICT,
-                                            STATUS_NOT_FOUND, STATUS_FORBIDDEN,
-                                            STATUS_BAD_INPUT, STATUS_UNAUTHENTICATED };
+    static const enum status refusals[] = { STATUS_PRECONDITION_FAILED, STATUS_CONFLICT,
+                                            STATUS_NOT_FOUND,           STATUS_FORBIDDEN,
+                                            STATUS_BAD_INPUT,           STATUS_UNAUTHENTICATED };
     struct suite *suite = *state;
     struct noted noted[SEVERAL];
     prepare_noted(suite, noted, SEVERAL);
@@ -212,7 +212,7 @@ static enum status answer_conduct(struct store_tx *tx, struct store_command *com
 }
 
 static void who_submits_and_waits_gets_the_commands_status(void **state) {
-    static const enum status all[] = { STATUS_OK, STATUS_STALE, STATUS_INTERNAL,
+    static const enum status all[] = { STATUS_OK, STATUS_PRECONDITION_FAILED, STATUS_INTERNAL,
                                        STATUS_UNAVAILABLE };
     struct suite *suite = *state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

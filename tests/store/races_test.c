@@ -37,7 +37,7 @@ static void of_many_updates_of_one_version_one_is_kept(void **state) {
     for (unsigned round = 0; round < RACE_ROUNDS; round++) {
         struct record seen = suite_load(suite, &user_table, RACE_USER);
         race_prepare(racers, RACERS, update_as_seen, &seen);
-        race_for_one(suite, round, racers, STATUS_STALE);
+        race_for_one(suite, round, racers, STATUS_PRECONDITION_FAILED);
         struct record kept = suite_load(suite, &user_table, RACE_USER);
         assert_int_equal(kept.version, seen.version + 1);
         assert_int_equal(kept.values[USER_LastHelpVisited].integer, race_winner(racers)->number);
@@ -53,7 +53,7 @@ static void an_update_and_a_deletion_of_one_version_do_not_both_happen(void **st
         race_prepare(racers, RACERS, update_as_seen, &seen);
         for (unsigned i = round % 2; i < RACERS; i += 2)
             racers[i].command.run = delete_as_seen;
-        race_for_one(suite, round, racers, STATUS_STALE);
+        race_for_one(suite, round, racers, STATUS_PRECONDITION_FAILED);
         bool is_deleted = race_winner(racers)->command.run == delete_as_seen;
         assert_int_equal(store_exists(suite->session, &user_table, RACE_USER + round),
                          is_deleted ? STATUS_NOT_FOUND : STATUS_OK);

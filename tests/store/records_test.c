@@ -220,10 +220,10 @@ static void a_record_of_another_version_is_neither_updated_nor_noted_nor_deleted
         int64_t rows = suite_count(suite, tables[i]);
         int64_t audit =
             suite_search(suite, &(struct search){ .table = &audit_trail_entry_table })->found.total;
-        assert_int_equal(suite_update(suite, &first, &other), STATUS_STALE);
-        assert_int_equal(suite_delete(suite, &first), STATUS_STALE);
+        assert_int_equal(suite_update(suite, &first, &other), STATUS_PRECONDITION_FAILED);
+        assert_int_equal(suite_delete(suite, &first), STATUS_PRECONDITION_FAILED);
         struct store_tx *tx = suite_write(suite);
-        assert_int_equal(store_update_login_state(tx, &first, &other), STATUS_STALE);
+        assert_int_equal(store_update_login_state(tx, &first, &other), STATUS_PRECONDITION_FAILED);
         assert_ok(suite_commit(suite));
         struct record found = suite_load(suite, tables[i], 7);
         assert_same_record(&found, &second);
@@ -239,8 +239,8 @@ static void a_record_that_is_gone_is_stale(void **state) {
     struct record user = suite_user(suite, 7), next = suite_next(suite, &user);
     assert_ok(suite_insert(suite, &user));
     assert_ok(suite_delete(suite, &user));
-    assert_int_equal(suite_delete(suite, &user), STATUS_STALE);
-    assert_int_equal(suite_update(suite, &user, &next), STATUS_STALE);
+    assert_int_equal(suite_delete(suite, &user), STATUS_PRECONDITION_FAILED);
+    assert_int_equal(suite_update(suite, &user, &next), STATUS_PRECONDITION_FAILED);
     assert_int_equal(store_exists(suite->session, &user_table, 7), STATUS_NOT_FOUND);
 }
 

@@ -230,7 +230,7 @@ static enum status run_job(struct store_tx *tx, struct store_command *command) {
     const struct job *job = (struct job *)command;
     struct arena arena = { 0 };
     if (job->conduct == REFUSES)
-        return STATUS_STALE;
+        return STATUS_PRECONDITION_FAILED;
     enum status status = write_record(tx, job, &arena);
     if (status == STATUS_OK)
         status = write_avatar(tx, job, &arena);
@@ -491,7 +491,7 @@ static bool is_as_answered(struct world *world, const struct job *job, bool is_k
                            enum doubt doubt, bool *prefix_ended) {
     if (job->conduct != OBEYS && is_kept)
         return differs(world, "job %u was refused or failed, but is there", job->number);
-    if (job->conduct == REFUSES && job->command.status != STATUS_STALE &&
+    if (job->conduct == REFUSES && job->command.status != STATUS_PRECONDITION_FAILED &&
         job->command.status != STATUS_INTERNAL)
         return differs(world, "job %u was to be refused", job->number);
     if (job->conduct != OBEYS) {

@@ -35,7 +35,7 @@ static void reply_shown(struct request *request, enum status status) {
     struct text wanted = exchange_header_list(request->exchange, "If-Match", &count);
     struct text known = exchange_header_list(request->exchange, "If-None-Match", &count);
     if (wanted.at && !etag_is_listed(wanted, etag, ETAG_STRONG))
-        reply_failure(request, STATUS_STALE, NULL, NULL);
+        reply_failure(request, STATUS_PRECONDITION_FAILED, NULL, NULL);
     else if (etag_is_listed(known, etag, ETAG_WEAK))
         request->exchange->reply.http_status = 304;
     else

@@ -134,7 +134,7 @@ static void reply_written(struct request *request, const struct mutation *mutati
 static void reply_write(struct request *request, enum status status) {
     const struct mutation *mutation = mutation_of(request);
     const struct record *before = &mutation->before;
-    if ((status == STATUS_STALE || status == STATUS_CONFLICT) && before->version)
+    if ((status == STATUS_PRECONDITION_FAILED || status == STATUS_CONFLICT) && before->version)
         add_etag(request, record_id(before), before->version); /* the version that is there */
     switch (status) {
     case STATUS_OK: reply_written(request, mutation); break;
@@ -143,7 +143,9 @@ static void reply_write(struct request *request, enum status status) {
         reply_failure(request, status, NULL, mutation->errors.first);
         break;
     case STATUS_CONFLICT:
-    case STATUS_STALE: reply_failure(request, status, mutation->conflict.at, NULL); break;
+    case STATUS_PRECONDITION_FAILED:
+        reply_failure(request, status, mutation->conflict.at, NULL);
+        break;
     default: reply_failure(request, status, NULL, NULL); break;
     }
 }

@@ -156,7 +156,7 @@ enum status sql_execute(struct sql_statement *statement) {
 
 enum status sql_execute_one(struct sql_statement *statement) {
     enum status status = sql_execute(statement);
-    return status == STATUS_OK && sql_changed(statement) != 1 ? STATUS_STALE : status;
+    return status == STATUS_OK && sql_changed(statement) != 1 ? STATUS_PRECONDITION_FAILED : status;
 }
 
 int64_t sql_changed(struct sql_statement *statement) {

@@ -115,7 +115,7 @@ static int open_database(struct store *store, const struct store_options *option
     (void)umask(mask);
     if (is_missed)
         return miss_database(store, why, why_size);
-    if (status == STATUS_STALE) {
+    if (status == STATUS_PRECONDITION_FAILED) {
         (void)snprintf(why, why_size,
                        "%s: made by a newer version of Roster; use that version, or"
                        " restore a backup of this one",

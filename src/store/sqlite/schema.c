@@ -894,7 +894,7 @@ static enum status migrate_in_transaction(struct store_session *session,
     int64_t version = 0, own = schema_version();
     enum status status = read_pragma(session, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > own))
-        return STATUS_STALE;
+        return STATUS_PRECONDITION_FAILED;
     if (status != STATUS_OK)
         return status;
     if (version < DICTIONARIES_SINCE) /* without them no row can be written */

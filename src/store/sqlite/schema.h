@@ -6,7 +6,8 @@
 #include "store/maintenance.h"
 #include "store/session.h"
 
-/** Brings the database to this program's schema. STATUS_STALE: it is of a newer version. INTERNAL.
+/** Brings the database to this program's schema. STATUS_PRECONDITION_FAILED: it is of a newer
+ * version. INTERNAL.
  */
 enum status schema_migrate(struct store_session *session,
                            const struct store_options *options) MUST_CHECK;

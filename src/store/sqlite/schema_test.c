@@ -119,7 +119,8 @@ static void what_no_version_made_is_refused_and_left_alone(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sql_statement *statement;
         assert_int_equal(sql_run(session, cases[i].sql), STATUS_OK);
-        assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_STALE);
+        assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }),
+                         STATUS_PRECONDITION_FAILED);
         statement = sql_prepare(session, "PRAGMA user_version");
         assert_non_null(statement);
         assert_int_equal(sql_step(statement), STATUS_OK);
