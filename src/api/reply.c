@@ -91,7 +91,7 @@ void reply_failure(struct request *request, enum status status, const char *mess
     else
         json_add_string(&body, text_of(message ? message : status_message(status)));
     add_failure(&body, errors);
-    if (status == STATUS_BUSY || status == STATUS_FULL || status == STATUS_UNAVAILABLE ||
+    if (status == STATUS_TOO_MANY || status == STATUS_FULL || status == STATUS_UNAVAILABLE ||
         status == STATUS_TOO_SLOW)
         ask_to_retry(request->exchange);
     reply_json(request, status_http(status), &body);

@@ -42,7 +42,7 @@ void request_read_on(struct request *request, struct store_command *command,
  * of its own; the request waits meanwhile, and `answered` runs on the request's I/O thread in a
  * later turn. `ask` therefore leaves what it finds in `exchange->state`, and this call is made at
  * the end of a step. When the caller has lost the credential or a permission, the request is
- * refused and neither function is called. For BUSY and UNAVAILABLE only `answered` is called.
+ * refused and neither function is called. For TOO_MANY and UNAVAILABLE only `answered` is called.
  * request_ask_as does the same on behalf of somebody else.
  */
 void request_ask(struct request *request,

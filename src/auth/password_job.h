@@ -48,7 +48,7 @@ struct password_job {
     atomic_uint_fast64_t *count;            /* internal */
 };
 
-/** Queues a job. STATUS_BUSY if its queue is full; `done` is then never called. Any thread. */
+/** Queues a job. STATUS_TOO_MANY if its queue is full; `done` is then never called. Any thread. */
 enum status password_submit(struct passwords *passwords, struct password_job *job) MUST_CHECK;
 
 #endif

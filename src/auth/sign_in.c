@@ -301,7 +301,7 @@ static void password_checked(struct password_job *job) {
         status = store_submit(sign_in->auth->store, &sign_in->command);
     if (status == STATUS_OK)
         return;
-    if (status == STATUS_BUSY)
+    if (status == STATUS_TOO_MANY)
         sign_in->result = SIGN_IN_BUSY;
     conclude(sign_in);
 }
@@ -317,9 +317,9 @@ int64_t sign_in_admit(struct sign_in *sign_in) {
 /* The first step failed: this counts neither as a sign-in nor for the address. */
 static void give_up(struct sign_in *sign_in, enum status status) {
     login_throttle_end(sign_in->auth->throttle, sign_in->from, false, time_monotonic_ms());
-    if (status == STATUS_BUSY)
+    if (status == STATUS_TOO_MANY)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
-    sign_in->result = status == STATUS_BUSY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
+    sign_in->result = status == STATUS_TOO_MANY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
     sign_in->done(sign_in);
 }
 

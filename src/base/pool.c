@@ -61,7 +61,7 @@ void pool_stop(struct pool *pool) {
 }
 
 enum status pool_submit(struct pool *pool, struct job *job) {
-    return queue_put(&pool->queue, &job->item) ? STATUS_OK : STATUS_BUSY;
+    return queue_put(&pool->queue, &job->item) ? STATUS_OK : STATUS_TOO_MANY;
 }
 
 size_t pool_waiting(struct pool *pool) {

@@ -23,7 +23,7 @@ struct pool *pool_start(unsigned threads, size_t limit) MUST_CHECK;
 /** Runs the jobs that wait, stops the threads and frees the pool. Takes NULL. */
 void pool_stop(struct pool *pool);
 
-/** Queues a job. STATUS_BUSY when the queue is full; the job then never runs. Any thread. */
+/** Queues a job. STATUS_TOO_MANY when the queue is full; the job then never runs. Any thread. */
 enum status pool_submit(struct pool *pool, struct job *job) MUST_CHECK;
 
 /** The number of jobs that wait and have not begun. Any thread. */

@@ -393,7 +393,7 @@ enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
         !queue_put(&fetcher->jobs, &job->item)) {
         (void)atomic_fetch_sub(&fetcher->count, 1);
         (void)atomic_fetch_add(&fetcher->refused, 1);
-        return STATUS_BUSY;
+        return STATUS_TOO_MANY;
     }
     (void)curl_multi_wakeup(fetcher->multi); /* it wakes by itself within POLL_MS */
     return STATUS_OK;

@@ -61,8 +61,8 @@ struct fetcher *fetcher_start(const struct fetch_options *options) MUST_CHECK;
 void fetcher_stop(struct fetcher *fetcher);
 
 /**
- * Queues a job. STATUS_BUSY if `jobs_max` jobs wait or run already; `done` is then never called.
- * Any thread.
+ * Queues a job. STATUS_TOO_MANY if `jobs_max` jobs wait or run already; `done` is then never
+ * called. Any thread.
  */
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
 

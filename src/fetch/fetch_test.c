@@ -738,9 +738,9 @@ static void at_most_64_wait_or_run_and_a_stop_ends_them_all(void **state) {
         texts[i] = url_of(world, urls[i], paths[i]);
     for (unsigned i = 0; i < JOBS_MAX; i++)
         assert_int_equal(submit_short_lived(fetcher, texts[i % 3], &stopped), STATUS_OK);
-    assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
+    assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_TOO_MANY);
     (void)usleep(300000); /* they are running, and there is no room for more */
-    assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_BUSY);
+    assert_int_equal(submit_short_lived(fetcher, text_of(urls[0]), &stopped), STATUS_TOO_MANY);
     fetcher_stop(fetcher);
     assert_int_equal(stopped, JOBS_MAX); /* else TIMED_OUT */
 }

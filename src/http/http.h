@@ -98,7 +98,7 @@ struct listen_options {
      * they may (base/budget.h). Runs when the head has arrived. NULL: none must. */
     bool (*is_vital)(const struct exchange *exchange);
     /* Fills in the reply to a request that the listener itself refuses: BAD_INPUT, TIMEOUT,
-     * TOO_LARGE, TARGET_TOO_LONG, EXPECTATION, BUSY, HEAD_TOO_LARGE, INTERNAL, FULL,
+     * TOO_LARGE, TARGET_TOO_LONG, EXPECTATION, TOO_MANY, HEAD_TOO_LARGE, INTERNAL, FULL,
      * NOT_IMPLEMENTED, UNAVAILABLE or VERSION. `reason` is a sentence for the client where the
      * status alone does not say why; otherwise NULL. */
     void (*refuse)(struct exchange *exchange, enum status status, const char *reason);

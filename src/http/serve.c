@@ -160,13 +160,13 @@ static enum status take_client(struct served *served, const char **reason) {
         return STATUS_OK;
     served->is_counted =
         address_counts_enter(options->address_counts, (const struct sockaddr *)from);
-    return served->is_counted ? STATUS_OK : STATUS_BUSY;
+    return served->is_counted ? STATUS_OK : STATUS_TOO_MANY;
 }
 
 /* The proxy's connection stays open, since other clients use it too. */
 static void refuse_busy(struct served *served) {
     served->client->loop->options->refuse(
-        &served->exchange, STATUS_BUSY,
+        &served->exchange, STATUS_TOO_MANY,
         "Too many requests of your address are in progress. Wait 1 second and try again.");
     give_early_reply(served);
 }
@@ -250,7 +250,7 @@ bool serve_head(struct served *served, const struct head_check *check) {
     served->exchange.path = served->head.path;
     note_connection(served, check);
     enum status status = check_head(served, check, &reason);
-    if (status == STATUS_BUSY) {
+    if (status == STATUS_TOO_MANY) {
         refuse_busy(served);
         return false;
     }

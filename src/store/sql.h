@@ -63,7 +63,7 @@ void sql_bind_list(struct sql_statement *statement, int at, struct text json);
 /**
  * Runs a statement up to its first row, or its next one. OK: there is a row. NOT_FOUND: there is
  * none any more. INTERNAL: it failed, which is logged; so it is for a statement that is NULL. In a
- * session with a limit also what ended it: TOO_SLOW, BUSY, UNAVAILABLE.
+ * session with a limit also what ended it: TOO_SLOW, TOO_MANY, UNAVAILABLE.
  */
 enum status sql_step(struct sql_statement *statement) MUST_CHECK;
 

@@ -172,7 +172,7 @@ struct search_result {
 /**
  * Runs a search: the page and the total, as of one snapshot. May take long: see store_read.
  * STATUS_TOO_LARGE when the page would take more than 8 MiB, STATUS_INTERNAL, and where store_read
- * says so TOO_SLOW, BUSY, UNAVAILABLE.
+ * says so TOO_SLOW, TOO_MANY, UNAVAILABLE.
  */
 enum status store_search(struct store_session *session, const struct search *search,
                          struct search_result *found) MUST_CHECK;
@@ -355,17 +355,18 @@ struct store_command {
 };
 
 /**
- * Queues a command, which stays the caller's: it must live until `done`. Any thread. STATUS_BUSY
- * when too many wait, STATUS_UNAVAILABLE when the store is closing: then `done` is not called.
+ * Queues a command, which stays the caller's: it must live until `done`. Any thread.
+ * STATUS_TOO_MANY when too many wait, STATUS_UNAVAILABLE when the store is closing: then `done` is
+ * not called.
  */
 enum status store_submit(struct store *store, struct store_command *command) MUST_CHECK;
 
 /**
  * Queues a command that only reads, and may take long: it runs on one of a few threads of the
  * store's own, with a session of theirs, and is answered there; it waits for nobody who writes. Any
- * thread. STATUS_BUSY when too many wait, STATUS_UNAVAILABLE when closing: then `done` is not
+ * thread. STATUS_TOO_MANY when too many wait, STATUS_UNAVAILABLE when closing: then `done` is not
  * called. What it reads by ends early, as TOO_SLOW after the time limit,
- * as BUSY when the WAL cannot restart for it, as UNAVAILABLE when closing.
+ * as TOO_MANY when the WAL cannot restart for it, as UNAVAILABLE when closing.
  */
 enum status store_read(struct store *store, struct store_command *command) MUST_CHECK;
 
@@ -377,7 +378,7 @@ enum status store_read(struct store *store, struct store_command *command) MUST_
  *   without a queue or a copy.
  * - Later: STATUS_PENDING is returned, and the store calls `done` once, on a thread of its own,
  *   perhaps before this call returns. Answers need not come in the order of the questions.
- * STATUS_BUSY, STATUS_UNAVAILABLE as for store_submit: the store did not call `read`.
+ * STATUS_TOO_MANY, STATUS_UNAVAILABLE as for store_submit: the store did not call `read`.
  */
 enum status store_ask(struct store_session *session, struct store_command *command) MUST_CHECK;
 

@@ -29,7 +29,7 @@ enum status __wrap_refresh_start(struct refresh *refresh) {
     memset(&refresh->pair, 'g', sizeof refresh->pair);
     refresh->result = refresh->token.len % 2 ? STATUS_OK : STATUS_UNAUTHENTICATED;
     if (refresh->token.len % 3 == 0)
-        return STATUS_BUSY;
+        return STATUS_TOO_MANY;
     exchange_resume(((struct request *)refresh->owner)->exchange);
     return STATUS_OK;
 }

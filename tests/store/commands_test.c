@@ -463,8 +463,8 @@ static void who_may_not_ask_any_more_is_refused_and_nothing_is_run(void **state)
     assert_int_equal(runs_of(&reading), 0);
 }
 
-/* However many threads read: some searches are accepted, the rest is refused as BUSY, and all that
- * were accepted are answered. */
+/* However many threads read: some searches are accepted, the rest is refused as TOO_MANY, and all
+ * that were accepted are answered. */
 static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
     enum { MOST = 1000 };
     struct suite *suite = *state;
@@ -484,7 +484,7 @@ static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
         suite_wait(&readings[i].finished);
         assert_ok(readings[i].command.status);
     }
-    assert_int_equal(status, STATUS_BUSY);
+    assert_int_equal(status, STATUS_TOO_MANY);
     assert_in_range(waiting, 1, accepted);
     free(readings);
 }

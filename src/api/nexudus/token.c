@@ -91,7 +91,7 @@ static bool find_client_id(struct request *request, struct text in_form, struct 
 
 static void reply_unserved(struct request *request, enum status status) {
     bool is_passing =
-        status == STATUS_BUSY || status == STATUS_FULL || status == STATUS_UNAVAILABLE;
+        status == STATUS_TOO_MANY || status == STATUS_FULL || status == STATUS_UNAVAILABLE;
     reply_error(request, status_http(status),
                 is_passing ? TEXT("temporarily_unavailable") : TEXT("server_error"),
                 text_of(status_message(status)));
@@ -112,7 +112,7 @@ static void signed_in(struct exchange *exchange) {
         reply_error(request, 400, TEXT("must_reset_password"),
                     (struct text){ sign_in->pair.access, TOKEN_TEXT_SIZE });
         break;
-    case SIGN_IN_BUSY: reply_unserved(request, STATUS_BUSY); break;
+    case SIGN_IN_BUSY: reply_unserved(request, STATUS_TOO_MANY); break;
     case SIGN_IN_BROKEN: reply_unserved(request, STATUS_INTERNAL); break;
     }
 }

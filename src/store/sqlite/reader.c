@@ -73,7 +73,7 @@ enum status store_read(struct store *store, struct store_command *command) {
     assert(command->on_behalf_of && command->read);
     if (atomic_load(&store->is_closing))
         return STATUS_UNAVAILABLE;
-    return queue_put(&store->reader_pool->commands, &command->item) ? STATUS_OK : STATUS_BUSY;
+    return queue_put(&store->reader_pool->commands, &command->item) ? STATUS_OK : STATUS_TOO_MANY;
 }
 
 size_t readers_waiting(struct reader_pool *pool) {

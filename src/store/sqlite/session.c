@@ -85,11 +85,12 @@ void engine_end_reading(struct store_session *session) {
 
 /* ---- Limits ---- */
 
-/* Must what reads for long end now? As what: BUSY, UNAVAILABLE; else OK. */
+/* Must what reads for long end now? As what: TOO_MANY, UNAVAILABLE; else OK. */
 static enum status ends_reading(const struct store *store) {
     if (atomic_load_explicit(&store->is_closing, memory_order_relaxed))
         return STATUS_UNAVAILABLE;
-    return atomic_load_explicit(&store->wants_wal, memory_order_relaxed) ? STATUS_BUSY : STATUS_OK;
+    return atomic_load_explicit(&store->wants_wal, memory_order_relaxed) ? STATUS_TOO_MANY
+                                                                         : STATUS_OK;
 }
 
 static int must_end(void *argument) {

@@ -107,7 +107,7 @@ enum status store_submit(struct store *store, struct store_command *command) {
     assert(command->on_behalf_of && command->run);
     if (queue_put(&store->commands, &command->item))
         return STATUS_OK;
-    return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_BUSY;
+    return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
 }
 
 /* A command that somebody sleeps on, wrapped around the real one. The thread that a
