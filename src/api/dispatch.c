@@ -49,7 +49,7 @@ static void refuse_method(struct request *request) {
         return;
     }
     reply_header(request->exchange, "Allow", allow.at);
-    reply_failure(request, STATUS_WRONG_METHOD, NULL, NULL);
+    reply_failure(request, STATUS_METHOD_NOT_ALLOWED, NULL, NULL);
 }
 
 /* These headers are no lists (RFC 9110 section 5.3). With two of them, different programs would
