@@ -1,4 +1,4 @@
-/* What budget.h promises, and what counted arenas do at the limit. */
+/* The promises of budget.h, and how counted arenas behave at the limit. */
 #include "base/budget.h"
 
 #include "base/arena.h"

@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /**
- * The object of `type` whose `member` the pointer points to. What is handed to other code as a
- * member of something larger is found again by it, wherever the member stands. It does not compile
- * for a pointer to another type. Not for NULL.
+ * The object of `type` whose `member` the pointer points to. Code that is given a pointer to a
+ * member, for example to a `struct queue_item`, finds the enclosing object with it, wherever the
+ * member stands. A pointer of another type than the member's does not compile. Not for NULL.
  */
 #define container_of(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(1 ? (pointer) : &((type *)0)->member) - offsetof(type, member)))

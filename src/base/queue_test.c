@@ -1,5 +1,6 @@
-/* What queue.h promises, on one thread and between several. The threads only count, and the test's
- * own thread asserts, because cmocka's assertions work only on the thread that runs the test. */
+/* The promises of queue.h, on one thread and between several. The threads only count, and the
+ * test's own thread asserts, because cmocka's assertions work only on the thread that runs the
+ * test. */
 #include "base/queue.h"
 
 #include "base/time.h"

@@ -19,7 +19,7 @@ enum { OPTIONS_MAX = 8 };
 
 static char file[64];
 
-/* What each source says of a setting; all may be missing. */
+/* The value that each source gives a setting; any of them may be missing. */
 struct said {
     const char *options[OPTIONS_MAX], *environment, *file;
 };

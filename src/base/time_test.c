@@ -1,4 +1,4 @@
-/* What time.h promises, compared with the calendar of the C library. */
+/* The promises of time.h, compared with the calendar of the C library. */
 #include "base/time.h"
 
 #include <setjmp.h>

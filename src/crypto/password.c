@@ -4,10 +4,11 @@
  * `schemes` has a row for each scheme: the prefix of its strings, a function that parses one and
  * estimates the time of a check, and a function that checks a password.
  *
- * Whoever may set a hash could choose parameters that keep a core busy for minutes at each sign-in.
- * So every hash is estimated before it is stored, and again before each check, and one that exceeds
- * COST_MAX_US is refused. Where a check cannot be made (no such user, no valid hash), the same work
- * is done in vain: the time of a reply must not tell whether a user exists. */
+ * A client that may set a hash could choose parameters that keep a core busy for minutes at each
+ * sign-in. So every hash is estimated before it is stored, and again before each check, and one
+ * that exceeds COST_MAX_US is refused. Where a check cannot be made (no such user, no valid hash),
+ * the same work is done in vain, so that the time of a reply does not show whether a user
+ * exists. */
 #include "crypto/password.h"
 
 #include "crypto/hash_kind.h"

@@ -1,5 +1,6 @@
-/* What every use of cryptography needs: starting the library, wiping, comparing, random numbers,
- * and keyed hashes, which are here because their keys are drawn when the library starts. */
+/* The parts that every use of cryptography needs: starting the library, wiping, comparing, random
+ * numbers, and keyed hashes. Keyed hashes are here because their keys are drawn when the library
+ * starts. */
 #include "crypto/secret.h"
 
 #include <assert.h>

@@ -28,7 +28,7 @@ void random_bytes(void *out, size_t size);
 /** A random version 4 UUID (RFC 9562 section 5.4), 36 characters in lower case, no NUL. */
 void random_guid(char out[36]);
 
-/** What a hash is for. Each purpose has a key of its own, and so other hashes for the same text. */
+/** The use of a hash. Each use has its own key, so the same text has another hash in each. */
 enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_PAGE_CURSOR, KEYED_PURPOSES };
 
 struct keyed_hash {
