@@ -1,5 +1,6 @@
 // Databases of every earlier version of the schema are brought up to date and lose nothing. Whoever
-// adds a step to store/sqlite/schema.c adds what was there before it: tests/fixtures/schema-N.sql.
+// adds a step to store/sqlite/schema_steps.c adds what was there before it, as
+// tests/fixtures/schema-N.sql.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
