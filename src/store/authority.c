@@ -1,4 +1,4 @@
-/* On whose behalf commands run. */
+/* Runs commands only while the callers on whose behalf they run are authorized. */
 #include "store/authority.h"
 
 static enum status confirm_nobody(struct store_session *session, struct authority *authority) {

@@ -3,7 +3,9 @@
 
 #include "store/store.h"
 
-/** Run a command that writes, or one that reads, if those on whose behalf it runs still may. */
+/**
+ * Call a command's `run` or `read` if its authority confirms it, and return the command's status.
+ */
 enum status authority_run(struct store_tx *tx, struct store_command *command) MUST_CHECK;
 enum status authority_read(struct store_session *session, struct store_command *command) MUST_CHECK;
 

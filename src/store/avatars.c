@@ -1,4 +1,4 @@
-/* Pictures of users. */
+/* Reads and writes the pictures of users. */
 #include "store/reading.h"
 
 enum status store_avatar(struct store_session *session, int64_t user_id,

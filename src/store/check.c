@@ -1,5 +1,5 @@
-/* Do the rows of a database agree with each other? All that is asked is SQL over the tables that
- * record keeping writes; whether the pages below are whole is the engine's to find out. */
+/* Checks that the rows of a database agree with each other, by SQL over the tables that record
+ * keeping writes. The engine checks the pages below. */
 #include "store/check.h"
 
 #include "store/email_index.h"
@@ -42,7 +42,7 @@ bool check_has_none(struct store_session *session, const char *sql, const char *
 
 /* ---- Fields ---- */
 
-/* Says each row that the query gives, after the name of the field. */
+/* Prints each row that the query returns, after the name of the field. */
 static bool field_has_none(struct store_session *session, const struct table *table,
                            const struct field *field, struct buffer *sql, store_say *say) {
     char what[128];
@@ -90,7 +90,7 @@ static void add_links_sql(struct buffer *sql, const struct table *table,
         engine_elements.after, table->name, field->name.at, field->target->name);
 }
 
-/* A column beside the JSON is a copy for an index. */
+/* A column beside the JSON is a copy of a member, for an index: both must be equal. */
 static void add_copy_sql(struct buffer *sql, const struct table *table, const struct field *field) {
     buffer_printf(sql,
                   "SELECT 'of ' || Id || ' is not what its Members say' FROM %s"
@@ -98,7 +98,7 @@ static void add_copy_sql(struct buffer *sql, const struct table *table, const st
                   table->name, field->name.at, table->name, (int)(field - table->fields));
 }
 
-/* References, lists, the index of links and copies of one field agree with the rows there are. */
+/* Do the references, lists, index entries and copies of one field agree with the rows? */
 static bool field_is_sound(struct store_session *session, const struct table *table,
                            const struct field *field, store_say *say) {
     struct arena arena = { 0 };
@@ -118,7 +118,7 @@ static bool field_is_sound(struct store_session *session, const struct table *ta
 
 /* ---- Tables ---- */
 
-/* Its rows are counted, and the next Id was never given. */
+/* Is the stored count that of the rows, and the next Id greater than every Id given? */
 static bool bookkeeping_is_sound(struct store_session *session, const struct table *table,
                                  store_say *say) {
     struct arena arena = { 0 };
@@ -165,14 +165,13 @@ void check_unknown_members(struct store_session *session, store_say *say) {
             "SELECT 'rows with members that this version does not know, which are"
             " kept: ' || count(*) FROM %s WHERE %s_reading(Members) = %d HAVING count(*)",
             tables[i]->name, tables[i]->name, ROW_HAS_UNKNOWN);
-        (void)check_has_none(session, sql, tables[i]->name,
-                             say); /* it says why when it cannot look */
+        (void)check_has_none(session, sql, tables[i]->name, say); /* prints its own failure */
     }
 }
 
 /* ---- All of it ---- */
 
-/* Queries that give a row for each fault; its first column says which. */
+/* Queries that return a row for each fault; the first column describes it. */
 static const struct {
     const char *what, *sql;
 } faults[] = {

@@ -1,28 +1,31 @@
 #ifndef ROSTER_STORE_CHECK_H
 #define ROSTER_STORE_CHECK_H
 
-/* The half of `rosterd check` that looks at what rows say; see maintenance.h. */
+/* The part of `rosterd check` that compares rows with each other; see maintenance.h. */
 
 #include "store/maintenance.h"
 #include "store/session.h"
 
-/** Says one line, put together as by printf. */
+/** Prints one line, formatted as by printf. */
 void check_say(store_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * Says the first column of each row that `sql` gives, after `what`. False when there was one, or
- * the statement failed, which is printed too.
+ * Prints `what` and the first column of each row that `sql` returns. True when there is none; false
+ * when there is one, or when the statement failed, which is printed too.
  */
 bool check_has_none(struct store_session *session, const char *sql, const char *what,
                     store_say *say);
 
-/** Can each row of the tables that are kept as JSON be read? All else looks into them. */
+/**
+ * Can each row of the tables stored as JSON be read? To be checked first: the other checks look
+ * into the rows.
+ */
 bool check_rows(struct store_session *session, store_say *say) MUST_CHECK;
 
-/** Says how many rows have members that no field of this version has. They stay as they are. */
+/** Prints how many rows have members that no field of this version has. Such members are kept. */
 void check_unknown_members(struct store_session *session, store_say *say);
 
-/** Do references, links, counts, copies and indexes agree with the rows that there are? */
+/** Do the references, links, counts, copies and indexes agree with the rows? */
 bool check_agreement(struct store_session *session, store_say *say) MUST_CHECK;
 
 #endif

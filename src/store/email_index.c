@@ -1,4 +1,5 @@
-/* The index of e-mail addresses. */
+/* The index of e-mail addresses: its SQL, its maintenance and its check. email_index.h has the
+ * design. */
 #include "store/email_index.h"
 
 #include "rules/fold.h"
@@ -13,7 +14,7 @@ const struct field *email_index_field(const struct table *table) {
     const struct field *email = NULL;
     for (unsigned i = 0; i < table->count; i++)
         if (table->fields[i].type == TYPE_email && table->fields[i].flags & SEARCHED) {
-            assert(!email); /* a second one would want an index of its own */
+            assert(!email); /* a second one would need its own index */
             email = &table->fields[i];
         }
     return email;
@@ -39,7 +40,7 @@ bool email_index_is_certain(struct text row) {
     return row.at && !at_sign(row);
 }
 
-/* Adds a text with its first `local_len` bytes backwards. */
+/* Adds a text whose first `local_len` bytes, the local part, are reversed. */
 static void add_row(struct buffer *buffer, struct text folded, size_t local_len) {
     if (!buffer_reserve(buffer, folded.len))
         return;
@@ -90,7 +91,7 @@ static void write_email_sql(struct buffer *sql, const struct table *table,
         buffer_add(sql, TEXT("SELECT count(*) FROM "));
         email_index_add_name(sql, table);
         break;
-    case TABLE_ADD_EMAIL: /* what a quoted local part repeats may be one row */
+    case TABLE_ADD_EMAIL: /* a quoted local part may give the same row twice */
         buffer_add(sql, TEXT("INSERT INTO "));
         email_index_add_name(sql, table);
         buffer_add(sql, TEXT(" (address, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING"));
@@ -115,10 +116,10 @@ struct sql_statement *email_index_find(struct store_session *session, const stru
     return email_statement(session, table, TABLE_FIND_EMAIL);
 }
 
-/* The rows of an address, one after the other. */
+/* Iterates over the rows of an address: one for each of its "@". */
 struct rows {
     struct text folded;
-    size_t at; /* behind the "@" of the row that was given last */
+    size_t at; /* after the "@" of the last row returned */
     struct buffer row;
 };
 
@@ -177,7 +178,7 @@ static bool is_repeated(const struct rows *rows, struct arena *arena) {
     return false;
 }
 
-/* Are the rows of an address there? Counts them. */
+/* Does the index have every row of an address? Counts the rows. */
 static enum status check_owner(struct store_session *session, const struct table *table,
                                int64_t owner, struct text folded, int64_t *count) {
     struct arena arena = { 0 };
@@ -194,7 +195,7 @@ static enum status check_owner(struct store_session *session, const struct table
     return status;
 }
 
-/* The Ids and addresses of a table's records. */
+/* Selects the Id and address of each record of a table. */
 static struct sql_statement *select_emails(struct store_session *session, const struct table *table,
                                            const struct field *email) {
     struct arena arena = { 0 };
@@ -209,7 +210,7 @@ static struct sql_statement *select_emails(struct store_session *session, const 
     return statement;
 }
 
-/* Of the record that the statement stands on: NOT_FOUND when a row of its address is missing. */
+/* Checks the statement's current record. NOT_FOUND: a row of its address is missing. */
 static enum status check_record(struct store_session *session, const struct table *table,
                                 struct sql_statement *record, int64_t *count) {
     struct arena arena = { 0 };
@@ -228,7 +229,8 @@ enum status email_index_check(struct store_session *session, const struct table 
     int64_t count = 0;
     if (!email)
         return STATUS_OK;
-    /* It stays on its row, so that all is of one moment while others write. */
+    /* This statement is not ended until the check is over: while it runs, its snapshot stays, so
+     * all statements of the check see the same data while others write. */
     struct sql_statement *counted = email_statement(session, table, TABLE_COUNT_EMAILS);
     struct sql_statement *record = select_emails(session, table, email);
     enum status status = sql_step(counted);

@@ -1,11 +1,16 @@
-/* Takes out of all that is kept what is left of users whose records are gone. */
+/* Erases the traces that deleted users leave in other rows.
+ *
+ * The traces are of two kinds. Rows about a user (audit trail, deliveries, uses of
+ * Idempotency-Keys, tokens) are found by the user's Id. An address that names the author of a
+ * change may stand in any table, so it is found by the list of addresses that the user has ever
+ * had: the record's own, and those in the audit trail. */
 #include "json/json.h"
 #include "rules/email.h"
 #include "store/audit.h"
 #include "store/engine.h"
 #include "store/rows.h"
 
-/* Stands for an address of who did something, as in statements.def. */
+/* Replaces the address of an author; statements.def has the same text. */
 #define NOBODY "erased user"
 
 struct erasing {
@@ -24,9 +29,10 @@ static enum status run_with(struct sql_statement *statement, const struct buffer
     return sql_execute(statement);
 }
 
-/* ---- Whose traces they are ---- */
+/* ---- The Ids and addresses to erase ---- */
 
-/* One that another user has taken stays: who reads it thinks of that one. */
+/* Adds an address to the list, unless it belongs to another user now: a reader would take it for
+ * that user's. */
 static enum status add_address(struct erasing *erasing, struct text address) {
     int64_t owner;
     if (!address.at || !memchr(address.at, '@', address.len))
@@ -47,7 +53,8 @@ static void note_known(struct erased *erased, size_t count, int64_t id) {
         erased[i].was_known |= erased[i].id == id;
 }
 
-/* The trail tells who was there, and the addresses that they had before the last one. */
+/* Reads from the audit trail which of the Ids were users, and the addresses that they had before
+ * the last one. */
 static enum status read_trail(struct erasing *erasing, struct erased *erased, size_t count) {
     struct sql_statement *statement = sql_statement(erasing->tx->session, SQL_erased_trail);
     enum status status = STATUS_INTERNAL;
@@ -85,7 +92,7 @@ static enum status begin(struct erasing *erasing, struct erased *erased, size_t 
     return failed ? STATUS_INTERNAL : status;
 }
 
-/* ---- Who changed what ---- */
+/* ---- The authors of changes ---- */
 
 static enum status run_on_table(const struct erasing *erasing, const struct table *table) {
     struct arena arena = { 0 };
@@ -115,7 +122,7 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
-/* The users whose records one of the addresses changed last, as a list of int64_t. */
+/* Finds the users whose records were last changed by one of the addresses, as a list of int64_t. */
 static enum status find_changed(const struct erasing *erasing, struct arena *arena,
                                 struct buffer *ids) {
     const struct field *updated_by = &user_table.fields[USER_UpdatedBy];
@@ -137,7 +144,8 @@ static enum status find_changed(const struct erasing *erasing, struct arena *are
     return status == STATUS_NOT_FOUND && !ids->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
-/* Records of users have it in their JSON: each is looked at, and those are written again. */
+/* A table stored as JSON has UpdatedBy inside its packed rows, where no UPDATE reaches it: the
+ * records found are loaded and written again. */
 static enum status run_on_users(const struct erasing *erasing) {
     struct arena arena = { 0 };
     struct buffer ids;
@@ -176,7 +184,8 @@ enum status store_erase(struct store_tx *tx, struct erased *erased, size_t count
     struct erasing erasing = { .tx = tx, .arena = arena };
     enum status status = begin(&erasing, erased, count);
     tx->session->erased = true;
-    /* The rows that say so come first: who did it may be among those who go. */
+    /* The audit rows of the erasure are added first: their author may be among the erased users,
+     * and is then replaced like any other. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         if (erased[i].was_known)
             status = add_erasure(tx, erased[i].id, author);

@@ -1,4 +1,4 @@
-/* The uses of Idempotency-Keys. */
+/* Stores and finds the uses of Idempotency-Keys. */
 #include "store/reading.h"
 
 enum status store_find_idempotency(struct store_session *session, struct idempotency_use *use,

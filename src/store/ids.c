@@ -1,4 +1,4 @@
-/* The Ids of new records. */
+/* Allocates the Ids of new records. */
 #include "store/ids.h"
 
 enum status store_new_id(struct store_tx *tx, const struct table *table, int64_t *id) {

@@ -3,7 +3,7 @@
 
 #include "store/session.h"
 
-/** Sees to it that the Id of a record, which was given by hand, is not given again. INTERNAL. */
+/** Makes sure that the Id of a record, which the client chose, is not allocated again. INTERNAL. */
 enum status ids_skip(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-/* The index of links and references says who points to a row. */
+/* The index of links and references: finds the records that point to a row. */
 #include "store/links.h"
 
 #include "rules/collections.h"
@@ -24,7 +24,7 @@ static enum status change_link(struct store_tx *tx, enum statement how, const st
     return sql_execute(statement);
 }
 
-/* The ids that a stored link or reference has. */
+/* The Ids in the stored value of a link or reference. */
 static struct value linked_ids(const struct field *field, const struct value *stored,
                                struct arena *arena) {
     if (field->type == TYPE_links || stored->kind != VALUE_INTEGER)
@@ -54,7 +54,7 @@ enum status links_change(struct store_tx *tx, const struct record *owner, unsign
     return status;
 }
 
-/* ---- From the other side ---- */
+/* ---- Backlinks ---- */
 
 enum status links_read_back(struct store_session *session, const struct field *field,
                             struct record *record, struct arena *arena) {

@@ -1,18 +1,19 @@
 #ifndef ROSTER_STORE_LINKS_H
 #define ROSTER_STORE_LINKS_H
 
-/* The index of links and references: who points to a row. */
+/* The index of links and references: finds the records that point to a row. */
 
 #include "store/session.h"
 
-/** Writes the difference between two values of a linked field of `owner` into the index. INTERNAL.
+/**
+ * Updates the index for a linked field of `owner` that changes from `before` to `after`. INTERNAL.
  */
 enum status links_change(struct store_tx *tx, const struct record *owner, unsigned field,
                          const struct value *before, const struct value *after) MUST_CHECK;
 
 /**
- * Reads "[1,2,3]", the Ids of the rows whose links name this record, into a field of it (of
- * TYPE_backlinks). INTERNAL.
+ * Fills in a field of TYPE_backlinks of a record: "[1,2,3]", the Ids of the rows whose links name
+ * the record. INTERNAL.
  */
 enum status links_read_back(struct store_session *session, const struct field *field,
                             struct record *record, struct arena *arena) MUST_CHECK;

@@ -2,35 +2,35 @@
 #define ROSTER_STORE_MAINTENANCE_H
 
 /*
- * Operators check, copy and restore a data folder by these from outside. Checks and backups change
- * nothing in it, and do not mind a server.
+ * Checking, backing up and restoring a data folder, for the tools that an operator runs. Checks and
+ * backups change nothing in the folder, and work while a server uses it.
  */
 
-/** Gets one line on what was found. */
+/** Is called with each line to print. */
 typedef void store_say(const char *line);
 
 /**
- * Looks whether the database in `directory` is whole: its pages and indexes (integrity_check), its
- * shape against the field tables, whether all that rows refer to is there, and whether the texts
- * that searches look into are those of the records. Each fault is printed. EX_OK; EX_DATAERR with
- * faults; EX_NOINPUT, there is none, or an empty one; EX_CONFIG, another version made it.
+ * Checks the database in `directory`: its pages and indexes (integrity_check), its schema against
+ * the field tables, that all referenced rows exist, and that the texts which searches look into are
+ * those of the records. Prints each fault. EX_OK; EX_DATAERR: there are faults; EX_NOINPUT: there
+ * is no database, or an empty one; EX_CONFIG: another version made it.
  */
 int store_check(const char *directory, store_say *say);
 
 /**
- * Copies the database in `directory`, as it is at one point in time, to the new file `path` (mode
- * 0600), which appears under its name only when it is whole and on the disk. EX_OK; EX_NOINPUT, as
- * above; EX_CANTCREAT, also when there is something of that name; EX_IOERR; EX_DATAERR, the copy is
- * not whole. A failure is said.
+ * Copies the database in `directory`, as of one point in time, to the new file `path` (mode 0600),
+ * which appears under its name only once it is complete and durable. EX_OK; EX_NOINPUT as above;
+ * EX_CANTCREAT, also when a file of that name exists; EX_IOERR; EX_DATAERR: the copy is damaged. A
+ * failure is printed.
  */
 int store_backup(const char *directory, const char *path, store_say *say);
 
 /**
- * Puts the backup `path` in the place of the database in `directory`, which is made if need be.
- * If something ends it early, the folder has either the old database whole, or the backup. EX_OK;
- * EX_NOINPUT, no backup there; EX_DATAERR, it is not whole or none of Roster's; EX_CONFIG, a newer
- * version made it; EX_TEMPFAIL, somebody uses the folder; EX_CANTCREAT; EX_IOERR. A failure is
- * said; so it is when the key of the sealed fields is not in the folder, which no backup has.
+ * Replaces the database in `directory`, which is created if necessary, by the backup `path`. If the
+ * process is interrupted, the folder has either the complete old database or the backup. EX_OK;
+ * EX_NOINPUT: there is no backup at `path`; EX_DATAERR: it is damaged or not Roster's; EX_CONFIG: a
+ * newer version made it; EX_TEMPFAIL: another process uses the folder; EX_CANTCREAT; EX_IOERR. A
+ * failure is printed; so is a missing key: a backup does not contain the key of the sealed fields.
  */
 int store_restore(const char *directory, const char *path, store_say *say);
 

@@ -1,5 +1,12 @@
-/* The outbox of the webhooks: an event is written with the change that it tells of, in
- * one transaction, so that neither exists without the other. */
+/* The outbox of the webhooks: an event is written in the same transaction as the change that it
+ * reports, so that neither exists without the other.
+ *
+ * Each active webhook that waits for the action gets its own delivery of an event; the payload is
+ * stored once for all of them. The pending deliveries of a webhook and a user form a queue in the
+ * order of their Ids. Only the first one has a NextAttempt, so a user's events arrive in order, and
+ * a user whose delivery fails does not hold up the others. A function that ends the first delivery
+ * of a queue therefore promotes the next one, and sets `outbox_changed`: after the commit the
+ * sender looks for due deliveries again. */
 #include "store/outbox.h"
 
 #include "rules/messages.h"
@@ -22,7 +29,7 @@ static enum status add_delivery(struct store_tx *tx, const struct event *event, 
     return sql_execute(statement);
 }
 
-/* What an event's deliveries have in common is called by the Id of the first of them. */
+/* The deliveries of an event share its payload, whose key is the Id of the first of them. */
 static enum status add_payload(struct store_tx *tx, int64_t id, struct text payload) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_payload);
     if (!statement)
@@ -34,7 +41,7 @@ static enum status add_payload(struct store_tx *tx, int64_t id, struct text payl
 
 static enum status add_deliveries(struct store_tx *tx, const struct event *event,
                                   const struct value *hooks, struct text payload) {
-    int64_t ids[2] = { 0 }; /* of the delivery, and of the first one */
+    int64_t ids[2] = { 0 }; /* of the delivery, and of the event's first one */
     enum status status = STATUS_OK;
     for (uint32_t i = 0; status == STATUS_OK && i < hooks->len; i++) {
         status = store_new_id(tx, &web_hook_delivery_table, &ids[0]);
@@ -48,7 +55,7 @@ static enum status add_deliveries(struct store_tx *tx, const struct event *event
     return status;
 }
 
-/* The ids of the active webhooks that wait for the action. */
+/* Finds the Ids of the active webhooks that wait for the action. */
 static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, struct arena *arena,
                               struct value *hooks) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_hooks);
@@ -67,7 +74,8 @@ static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, 
     return status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
-/* Whether there are any webhooks is remembered: most servers have none, and each change asks. */
+/* The session caches whether there are any webhooks: most servers have none, and each change
+ * asks. */
 static enum status has_hooks(struct store_tx *tx, bool *any) {
     *any = tx->session->webhooks == WEBHOOKS_SOME;
     if (tx->session->webhooks != WEBHOOKS_UNKNOWN)
@@ -88,7 +96,8 @@ enum status outbox_add(struct store_tx *tx, const struct event *event) {
     bool any;
     if (event->record->table == &web_hook_table) {
         tx->session->webhooks = WEBHOOKS_UNKNOWN;
-        tx->session->outbox_changed = true; /* what waited for it may go, or has to end with it */
+        tx->session->outbox_changed =
+            true; /* its pending deliveries may be due now, or have to be cancelled */
     }
     if (action == ACTION_NONE)
         return STATUS_OK;
@@ -162,7 +171,7 @@ enum status store_waiting_hooks(struct store_session *session, struct arena *are
     return status;
 }
 
-/* Adds those with a NextAttempt of that time, as long as there is room. */
+/* Adds the deliveries whose NextAttempt lies in a range of time, up to DUE_MAX in all. */
 static enum status add_due(struct store_session *session, int64_t hook_id,
                            const int64_t from_to_ms[2], struct arena *arena,
                            struct due_deliveries *due) {
@@ -219,7 +228,7 @@ enum status store_due_deliveries(struct store_session *session, const struct due
     return status;
 }
 
-/* The first of the queue may be attempted. */
+/* Makes the first pending delivery of the queue due. */
 static enum status promote_next(struct store_tx *tx, const struct delivery *delivery,
                                 int64_t now_ms) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_promote_next);
@@ -247,7 +256,8 @@ enum status store_delivered(struct store_tx *tx, const struct delivery *delivery
     return status == STATUS_OK ? promote_next(tx, delivery, now_ms) : status;
 }
 
-/* NOT_FOUND: the delivery has ended already, so there is nothing to note. */
+/* Records the attempt with the delivery and with its webhook. NOT_FOUND: the delivery has ended
+ * already, so nothing is recorded. */
 static enum status note_failed_attempt(struct store_tx *tx, const struct delivery *delivery,
                                        const struct delivery_attempt *attempt) {
     struct sql_statement *again =
@@ -269,8 +279,8 @@ static enum status note_failed_attempt(struct store_tx *tx, const struct deliver
     return status == STATUS_OK ? sql_execute(hook) : status;
 }
 
-/* Counts a delivery that failed, and makes its webhook inactive when there were too many in a row.
- * A webhook that was deleted meanwhile has no count. */
+/* Counts a failed delivery, and deactivates its webhook when too many failed in a row. A webhook
+ * that was deleted meanwhile has no count. */
 static enum status count_failure(struct store_tx *tx, int64_t hook_id) {
     struct sql_statement *failed = sql_statement(tx->session, SQL_hook_failed);
     struct sql_statement *idle = sql_statement(tx->session, SQL_make_hook_idle);
@@ -320,7 +330,7 @@ enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook
     sql_bind_integer(statement, 2, hook->maker_id);
     sql_bind_text(statement, 3, why);
     tx->session->webhooks = WEBHOOKS_UNKNOWN;
-    tx->session->outbox_changed = true; /* what waits for it has to end with it */
+    tx->session->outbox_changed = true; /* its pending deliveries have to be cancelled */
     return sql_execute(statement);
 }
 

@@ -3,7 +3,7 @@
 
 #include "store/session.h"
 
-/** A change of a record, that webhooks may wait for. */
+/** A change of a record, which webhooks may wait for. */
 struct event {
     enum audit_type change;
     const struct record *record;
@@ -11,8 +11,8 @@ struct event {
 };
 
 /**
- * Leaves an event in the outbox of each active webhook that waits for it; events of records other
- * than users have none. INTERNAL.
+ * Adds a delivery of the event for each active webhook that waits for it. Only changes of users
+ * have events; for other records it does nothing. INTERNAL.
  */
 enum status outbox_add(struct store_tx *tx, const struct event *event) MUST_CHECK;
 

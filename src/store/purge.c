@@ -1,4 +1,4 @@
-/* Takes away what nobody needs any more. */
+/* Deletes expired rows. */
 #include "store/session.h"
 
 enum status store_purge_expired(struct store_tx *tx, const struct expired *outdated, int limit,

@@ -2,8 +2,8 @@
 #define ROSTER_STORE_SESSION_H
 
 /*
- * Record keeping remembers this with a session. An engine has one of these inside of its own
- * connection, zeroed but for what the engine sets, and calls table_statements_free and
+ * The state of record keeping in a session. An engine embeds it in its own connection, zeroed
+ * except for the members that the engine sets, and calls table_statements_free and
  * row_compression_free before it closes the connection. Only the session's thread touches it.
  */
 
@@ -13,19 +13,19 @@
 
 struct row_compression; /* see row_compression.h */
 
-/* Statements that each table has, derived from its fields; see table_statement.h. */
+/* The statements that each table has, composed from its fields; see table_statement.h. */
 enum table_statement {
     TABLE_LOAD,
-    TABLE_SHOW, /* of tables that are kept as JSON */
-    TABLE_NAME, /* of tables that have one */
+    TABLE_SHOW, /* of tables stored as JSON */
+    TABLE_NAME, /* of tables that have names */
     TABLE_EXISTS,
     TABLE_COUNT,
     TABLE_INSERT,
     TABLE_DELETE,
-    TABLE_UPDATE,         /* all columns but those with an index of their own */
+    TABLE_UPDATE,         /* all columns except indexed ones */
     TABLE_UPDATE_INDEXED, /* all columns */
-    TABLE_FIND_EMAIL,     /* of tables that are kept as JSON and have an e-mail that is searched; */
-    TABLE_ADD_EMAIL,      /* also up to the last one */
+    TABLE_FIND_EMAIL,     /* from here to TABLE_COUNT_EMAILS: of tables stored as JSON */
+    TABLE_ADD_EMAIL,      /* whose e-mail address is searched */
     TABLE_DROP_EMAIL,
     TABLE_HAS_EMAIL,
     TABLE_COUNT_EMAILS,
@@ -33,14 +33,14 @@ enum table_statement {
 };
 
 struct store_session {
-    struct store *store; /* set by the engine; NULL: it is a tool's, of no open store */
-    int64_t user_tokens; /* set by the engine: of each kind that a user may have */
+    struct store *store; /* set by the engine; NULL: opened by a tool, without a store */
+    int64_t user_tokens; /* set by the engine: the most of each kind per user */
     struct sql_statement *table_statements[TABLES][TABLE_STATEMENTS];
     struct row_compression *compression;
-    bool access_changed; /* the running transaction decides who may do what */
-    bool outbox_changed; /* the running transaction left something to be delivered */
-    bool erased;         /* the running transaction took out what no file may keep */
-    /* Are there webhooks? UNKNOWN again whenever a transaction is rolled back. */
+    bool access_changed; /* the running transaction changed who may do what */
+    bool outbox_changed; /* the running transaction changed the outbox */
+    bool erased;         /* the running transaction erased data that no file may keep */
+    /* Are there webhooks? A rollback resets it to UNKNOWN. */
     enum { WEBHOOKS_UNKNOWN, WEBHOOKS_NONE, WEBHOOKS_SOME } webhooks;
 };
 
