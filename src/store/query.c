@@ -1,5 +1,5 @@
-/* Searches as SQL, put together from the field table. Values are always bound, never written into
- * it: what is bound is gathered with the SQL that wants it. */
+/* Builds the SQL of a search from the field table. Values are always bound, never written into the
+ * SQL: the query collects each value as it adds the parameter for it. */
 #include "store/query.h"
 
 #include "store/engine.h"
@@ -16,7 +16,7 @@ void query_init(struct query *query, const struct search *search, struct arena *
     buffer_init(&query->sql, arena, 768);
 }
 
-/* Returns the number that SQL names it by. */
+/* Keeps a value to be bound; returns the number of its parameter. */
 static int keep_value(struct query *query, struct value value) {
     assert(query->count < query->room);
     if (query->values)
@@ -53,7 +53,7 @@ void query_add_email_range(struct query *query, const struct filter *filter) {
     email_index_add_range(&query->sql, filter->table, first);
 }
 
-/* "Id = ?", or one of several. */
+/* One Id is compared, several are bound as a list. */
 void query_add_ids(struct query *query, const int64_t *ids, size_t count) {
     buffer_add(&query->sql, TEXT("Id"));
     if (count == 1) {
@@ -63,7 +63,7 @@ void query_add_ids(struct query *query, const int64_t *ids, size_t count) {
         add_any_of(query, value_ids(ids, count));
 }
 
-/* The rows that are known to fulfil a condition; NULL: none are known. */
+/* The rows that are already known to match a filter; NULL: none are known. */
 static const struct text_matches *matches_of(const struct query *query,
                                              const struct filter *filter) {
     const struct candidates *candidates = query->candidates;
@@ -72,7 +72,7 @@ static const struct text_matches *matches_of(const struct query *query,
     return candidates ? &candidates->matches : NULL;
 }
 
-/* The rows that fulfil a condition on texts, if they are known and few enough to be listed. */
+/* The rows that match a filter on texts, if all of them are known and few enough to be listed. */
 static const struct text_matches *listed(const struct query *query, const struct filter *filter) {
     const struct text_matches *matches = matches_of(query, filter);
     return matches && matches->total <= LISTED_MAX && matches->total == (int64_t)matches->count
@@ -93,7 +93,8 @@ static void add_contains(struct query *query, const struct filter *filter) {
     }
     if (help == HELP_TEXTS && matches)
         return;
-    if (help == HELP_EMAILS) /* a quoted local part may have another "@" */
+    if (help ==
+        HELP_EMAILS) /* a quoted local part may have another "@": look at the address itself too */
         buffer_add(&query->sql, TEXT(" AND "));
     buffer_add(&query->sql, TEXT("contains("));
     row_add_value(&query->sql, table, &table->fields[filter->field], table->name);
@@ -102,13 +103,13 @@ static void add_contains(struct query *query, const struct filter *filter) {
     buffer_add_char(&query->sql, ')');
 }
 
-/* Those who point to any of some ids, by the index of links. */
+/* Adds the begin of "the rows that point to any of a list of Ids", by the index of links. */
 static void add_linked(struct query *query, const struct table *table, const struct field *field) {
     buffer_printf(&query->sql, "Id IN (SELECT owner FROM links WHERE field = '%s.%s' AND target",
                   table->name, field->name.at);
 }
 
-/* On a row of the filter's own table. */
+/* Adds the condition of a filter on a row of the filter's own table. */
 static void add_match(struct query *query, const struct filter *filter) {
     const struct table *table = filter->table;
     const struct field *field = &table->fields[filter->field];
@@ -153,7 +154,7 @@ static void add_match(struct query *query, const struct filter *filter) {
     }
 }
 
-/* On a row, or on the row that a reference of it points to. */
+/* Adds the condition of a filter on a row, or on the row that a reference of it points to. */
 static void add_condition(struct query *query, const struct filter *filter) {
     const struct table *table = query->search->table;
     if (!filter->through) {
@@ -188,8 +189,8 @@ void query_add_equal(struct query *query, const struct filter *filter, const cha
     query_add_value(query, folded);
 }
 
-/* Pages that were cut from a list of exact matches which has not all of them know no accents
- * (find_same): neither do those behind them. */
+/* When the list of exact matches is incomplete, the first pages are cut from it without regard to
+ * accents (find_same). The order of the pages after them must then ignore accents too. */
 static void add_exact_first(struct query *query) {
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_contains || filter->through)
@@ -204,7 +205,7 @@ static void add_exact_first(struct query *query) {
     }
 }
 
-/* At most one row can be found. */
+/* Does the search find at most one row? */
 static bool is_of_one(const struct query *query) {
     for (const struct candidates *one = query->candidates; one; one = one->next)
         if (one->matches.total == 1 && !one->filter->through)
@@ -235,12 +236,13 @@ void query_add_limit(struct query *query) {
     const struct search *search = query->search;
     struct buffer *sql = &query->sql;
     buffer_add(sql, TEXT(" LIMIT "));
-    query_add_value(query, value_integer(search->limit + 1)); /* is there more? */
+    query_add_value(query, value_integer(search->limit + 1)); /* one row more, for has_more */
     buffer_add(sql, TEXT(" OFFSET "));
     query_add_value(query, value_integer(search->behind ? 0 : search->skip));
 }
 
-/* Where rows are never taken away but from the beginning, there is nothing to count. */
+/* Counts rows without looking at them. The audit trail is deleted only from its beginning, so its
+ * first and last Id give the number; other tables have a stored count. */
 static bool add_quick_count(struct query *query) {
     const struct table *table = query->search->table;
     if (query->search->filters || table == &refresh_token_table)
@@ -290,7 +292,7 @@ struct sql_statement *query_prepare(struct store_session *session, struct query 
         else if (value->kind == VALUE_TEXT)
             sql_bind_text(statement, i + 1, value_as_text(value));
         else if (value->kind != VALUE_IDS || !bind_ids(statement, i + 1, value, query->sql.arena))
-            return NULL; /* memory was short */
+            return NULL; /* memory ran out */
     }
     return statement;
 }

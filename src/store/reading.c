@@ -1,4 +1,4 @@
-/* Single statements that read. */
+/* Runs single statements that read. */
 #include "store/reading.h"
 
 #include "store/engine.h"

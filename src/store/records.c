@@ -1,4 +1,4 @@
-/* Single records: loading them, and looking whether they are there. */
+/* Loads single records, and finds out whether they exist. */
 #include "store/records.h"
 
 #include "json/json.h"
@@ -104,7 +104,8 @@ enum status store_find_business(struct store_session *session, struct text name,
         return STATUS_INTERNAL;
     sql_bind_text(statement, 1, name);
     enum status status = reading_of_integer(session, statement, id);
-    return status == STATUS_OK && !*id ? STATUS_NOT_FOUND : status; /* null: no Id is 0 */
+    return status == STATUS_OK && !*id ? STATUS_NOT_FOUND
+                                       : status; /* sql_integer gives 0 for null; no Id is 0 */
 }
 
 enum status store_exists(struct store_session *session, const struct table *table, int64_t id) {

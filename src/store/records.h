@@ -4,8 +4,8 @@
 #include "store/session.h"
 
 /**
- * Fills in what other rows say of a record: names of referenced rows, and its back links (only when
- * `whole`). Inside engine_begin_reading. INTERNAL.
+ * Fills in the fields of a record that are stored in other rows: the names of referenced rows, and
+ * its backlinks (only when `whole`). Inside engine_begin_reading. INTERNAL.
  */
 enum status record_complete(struct store_session *session, struct record *record,
                             struct arena *arena, bool whole) MUST_CHECK;

@@ -1,5 +1,6 @@
-/* Packed rows: four bytes of head (which dictionary; a bit that says whether there are members that
- * are not in it; how long the JSON is), then an LZ4 block. */
+/* Packs rows. A packed row is a head of four bytes and an LZ4 block. The head has the number of the
+ * dictionary (8 bits), a bit that is set if the record has members that no field of the writing
+ * version has, and the length of the JSON (23 bits). */
 #include "store/row_compression.h"
 
 #include "base/log.h"
@@ -11,19 +12,19 @@
 
 enum { HEAD_SIZE = 4, DICTIONARIES_MAX = 255, HAS_MORE = 1 << 7, JSON_MAX = (1 << 23) - 1 };
 
-/* The dictionaries, as a session knows them. The first is number 1. */
+/* The dictionaries that a session has loaded. The first one has the number 1. */
 struct row_compression {
     struct arena arena;
     struct text dictionaries[DICTIONARIES_MAX + 1];
-    struct text typical[TABLES]; /* what those of this version's fields are, `at` NULL: has none */
-    unsigned own[TABLES];        /* and which they are; 0: not there */
-    LZ4_stream_t *stream;        /* to pack with; made by the first who packs */
+    struct text typical[TABLES]; /* the ones that this version's fields give; `at` NULL: none */
+    unsigned own[TABLES];        /* their numbers; 0: not in the database */
+    LZ4_stream_t *stream;        /* for packing; made at the first use */
 };
 
 void row_compression_free(struct row_compression *compression) {
     if (!compression)
         return;
-    (void)LZ4_freeStream(compression->stream); /* it always says 0, and takes NULL */
+    (void)LZ4_freeStream(compression->stream); /* it always returns 0, and takes NULL */
     arena_close(&compression->arena);
     free(compression);
 }
@@ -35,7 +36,8 @@ static unsigned table_called(struct text name) {
     return number;
 }
 
-/* The JSON of a record with nothing in it but what most have. */
+/* Makes a dictionary: the JSON of a new record, which has only the names of the members and their
+ * default values. */
 static bool make_typical(struct row_compression *compression, const struct table *table) {
     struct record record = record_new(table, &compression->arena);
     struct buffer json;
@@ -64,7 +66,7 @@ static enum status load(struct store_session *session, struct row_compression *c
         }
         compression->dictionaries[number] = text;
         if (table < TABLES &&
-            text_equal(text, compression->typical[table])) /* else of another version */
+            text_equal(text, compression->typical[table])) /* otherwise it is another version's */
             compression->own[table] = (unsigned)number;
     }
     sql_done(statement);
@@ -99,7 +101,8 @@ static enum status add_dictionary(struct store_session *session, const struct ta
 }
 
 static void forget(struct store_session *session) {
-    row_compression_free(session->compression); /* to be read again, with the new one */
+    row_compression_free(
+        session->compression); /* the next use loads them again, with the new one */
     session->compression = NULL;
 }
 
@@ -121,7 +124,7 @@ static int compress(struct row_compression *compression, struct text dictionary,
                                       (int)json.len, (int)room.len, 1);
 }
 
-enum { JSON_EXPECTED = 3072 }; /* bytes; there may be more */
+enum { JSON_EXPECTED = 3072 }; /* bytes; the buffer grows if a record has more */
 
 enum status row_pack(struct store_session *session, const struct record *record,
                      struct arena *arena, struct text *packed) {
@@ -150,7 +153,8 @@ enum status row_pack(struct store_session *session, const struct record *record,
     return STATUS_OK;
 }
 
-/* Another version may have added one since they were loaded. */
+/* Finds a dictionary. One that is missing may have been added after this session loaded them, so
+ * they are loaded again. */
 static struct text dictionary_called(struct store_session *session, unsigned number) {
     struct row_compression *compression = compression_of(session);
     if (compression && !compression->dictionaries[number].at) {

@@ -4,18 +4,20 @@
 #include "store/session.h"
 
 /*
- * The column Members: a record as replies show it, packed by LZ4 against a dictionary, the JSON of
- * a record of which nothing is known. Names, and values that most records have, then cost nothing:
- * a user takes a sixth of its JSON. Dictionaries stand in a table, since fields come and go: each
- * row says which one it wants, and is packed against that of this version's fields when it is
- * written again. Plain JSON in a text is read as well.
+ * The column Members holds a record as replies show it, packed by LZ4 against a dictionary: the
+ * JSON of an empty record of the table. Member names and default values then take almost no space:
+ * a user takes a sixth of its JSON.
+ *
+ * The dictionary changes with the fields of a version, so the dictionaries are rows of a table.
+ * Each packed row has the number of its dictionary; when it is written again, it is packed against
+ * the one of the running version. Plain JSON in a text can be read as well.
  */
 
 struct row_compression;
 
 /**
- * Sees to it that there is a dictionary of what each table's fields make; writes, so it belongs to
- * the start of a database.
+ * Adds the dictionaries that this version's fields give and that the database lacks. It writes, so
+ * it runs when the database is opened.
  */
 enum status row_keep_dictionaries(struct store_session *session) MUST_CHECK;
 
@@ -23,13 +25,13 @@ enum status row_keep_dictionaries(struct store_session *session) MUST_CHECK;
 enum status row_pack(struct store_session *session, const struct record *record,
                      struct arena *arena, struct text *packed) MUST_CHECK;
 
-/** Adds the JSON that a column of Members holds to `json`. STATUS_INTERNAL is logged. */
+/** Appends the JSON in a column of Members to `json`. STATUS_INTERNAL is logged. */
 enum status row_unpack(struct store_session *session, struct sql_value members,
                        struct buffer *json) MUST_CHECK;
 
 /**
- * Did a version of Roster with the same members write it, and has it no others? Then its JSON is
- * what json_add_record would make of the record.
+ * Was the row written by a version of Roster with the same members, and has it no unknown ones? Its
+ * JSON is then the same as json_add_record's.
  */
 bool row_is_as_shown(struct store_session *session, const struct table *table,
                      struct sql_value members) MUST_CHECK;

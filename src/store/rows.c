@@ -1,4 +1,4 @@
-/* Records as rows: their SQL, and how they are read and written. */
+/* Reads and writes records as rows, and composes the SQL for it. */
 #include "store/rows.h"
 
 #include "base/log.h"
@@ -36,11 +36,11 @@ void row_add_columns(struct buffer *sql, const struct table *table) {
         }
 }
 
-/* Parameters of a table's INSERT and UPDATE beside one for each field. */
+/* The parameters of a table's INSERT and UPDATE beside one for each field. */
 enum row_parameter { ROW_VERSION, ROW_VERSION_BEFORE, ROW_MEMBERS };
 
-/* Parameters are numbered as fields in every statement: `?3` is the field with index 2. After
- * those of the fields come the ones of the row as a whole. */
+/* Every statement numbers its parameters as the fields: `?3` is the field with index 2. The
+ * parameters of the row as a whole follow. */
 static int row_parameter(const struct table *table, enum row_parameter which) {
     return (int)table->count + 1 + (int)which;
 }
@@ -61,7 +61,8 @@ static void add_insert_sql(struct buffer *sql, const struct table *table) {
     buffer_add_char(sql, ')');
 }
 
-/* The key is left out: setting it, even unchanged, rewrites every index. */
+/* Adds an UPDATE of all columns but the key: setting the key, even to the same value, makes the
+ * engine rewrite every index. */
 static void add_update_sql(struct buffer *sql, const struct table *table, bool with_indexed) {
     buffer_printf(sql, "UPDATE %s SET Version = ?%d", table->name,
                   row_parameter(table, ROW_VERSION));
@@ -176,7 +177,7 @@ static void bind_value(struct sql_statement *statement, int at, const struct fie
         sql_bind_null(statement, at);
 }
 
-/* Binds all that an INSERT or UPDATE wants and runs it. */
+/* Binds all parameters of an INSERT or UPDATE and runs it. */
 static enum status run_with_record(struct store_tx *tx, struct sql_statement *statement,
                                    const struct record *record, bool with_indexed) {
     const struct table *table = record->table;

@@ -1,5 +1,6 @@
-/* By what a database knows the key that seals its fields: a hash of the key. An empty one says that
- * there never was a key. None at all, that a version before these marks made the database. */
+/* The seal mark: a hash of the key that seals the database's fields, by which a database recognizes
+ * its key. An empty mark means that the database never had a key. A database without any mark was
+ * made by a version that had no marks yet; the key is then tried on sealed values. */
 #include "store/seal_mark.h"
 
 #include "base/container_of.h"
@@ -10,7 +11,7 @@ static bool is_mark_of(struct text mark, const struct seal_key *key) {
     return text_equal(mark, (struct text){ (const char *)own.bytes, sizeof own.bytes });
 }
 
-/* NOT_FOUND: there is none. */
+/* NOT_FOUND: the database has no mark. */
 static enum status load_mark(struct store_session *session, struct arena *arena,
                              struct text *mark) {
     struct sql_statement *statement = sql_prepare(session, "SELECT mark FROM seal_mark");
@@ -23,8 +24,8 @@ static enum status load_mark(struct store_session *session, struct arena *arena,
     return status;
 }
 
-/* Of one field: OK when the key opens a value, FORBIDDEN when there are some and it opens none,
- * else NOT_FOUND. */
+/* Tries the key on the values of one field. OK: it opens one. FORBIDDEN: there are sealed values,
+ * and it opens none. NOT_FOUND: there are none. */
 static enum status try_field(struct store_session *session, const struct seal_key *key,
                              const struct table *table, unsigned field) {
     struct arena arena = { 0 };
@@ -46,7 +47,7 @@ static enum status try_field(struct store_session *session, const struct seal_ke
     return status == STATUS_INTERNAL ? status : found;
 }
 
-/* Of all fields, the same. */
+/* Tries the key on the values of all sealed fields, with the same results. */
 static enum status try_key(struct store_session *session, const struct seal_key *key) {
     enum status all = STATUS_NOT_FOUND;
     for (unsigned i = 0; i < TABLES; i++)
@@ -89,7 +90,7 @@ static enum status run_claim(struct store_tx *tx, struct store_command *command)
     return sql_execute(statement);
 }
 
-/* Reads with a session of its own; `is_marked`: the database knows its key. */
+/* Checks the key through a session of its own; `is_marked`: the database has a mark of a key. */
 static enum status check_store(struct store *store, const struct seal_key *key, bool *is_marked) {
     struct arena arena = { 0 };
     struct text mark = { 0 };

@@ -5,8 +5,9 @@
 #include "store/store.h"
 
 /**
- * Is it the key that seals the fields of this database? NOT_FOUND: nothing tells, since nothing is
- * sealed and the database never had a key. FORBIDDEN: it is not. INTERNAL.
+ * Is this the key that seals the fields of this database? OK: it is. NOT_FOUND: unknown, because
+ * nothing is sealed and the database never had a key. FORBIDDEN: the database has another key.
+ * INTERNAL.
  */
 enum status seal_mark_check(struct store_session *session, const struct seal_key *key) MUST_CHECK;
 

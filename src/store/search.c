@@ -1,4 +1,13 @@
-/* Running searches: which index helps, the rows of a page, and how many there are in all. */
+/* Runs searches.
+ *
+ * A search first asks the indexes for candidates: the rows that match a filter on a text, by the
+ * index of e-mail addresses or by a scan of all texts. If the candidates give the page directly,
+ * its rows are loaded by their Ids. Otherwise SQL finds the page; filters whose candidates are few
+ * become lists of Ids in it.
+ *
+ * The total is the number of candidates if there is only one filter, or the number of rows up to
+ * the last page, or else a query of its own. A search for one e-mail address, the most frequent
+ * one, is a single statement. All statements of a search see one snapshot. */
 #include "base/log.h"
 #include "json/json.h"
 #include "store/engine.h"
@@ -20,7 +29,8 @@ static enum status count_all(struct store_session *session, const struct search 
     return status;
 }
 
-/* The rows of an address: more of them than can be listed need not be counted. */
+/* Finds the rows of an address, up to one more than can be listed: they need not be counted exactly
+ * beyond that. */
 static enum status gather_emails(struct store_session *session, const struct search *search,
                                  const struct filter *filter, struct arena *arena,
                                  struct text_matches *matches) {
@@ -37,11 +47,13 @@ static enum status gather_emails(struct store_session *session, const struct sea
         ids[matches->total++] = sql_integer(statement, 0);
     sql_done(statement);
     if (matches->total <= EMAILS_MAX)
-        matches->count = (size_t)matches->total; /* else all that is known is that they are many */
+        matches->count =
+            (size_t)matches->total; /* otherwise it is only known that there are many */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Of one filter among several only a list is of use. */
+/* Finds the matches of one filter among several. Only a list of Ids can narrow the search, so more
+ * matches than can be listed are only counted. */
 static enum status search_listed(const struct text_index *index, struct text needle,
                                  struct arena *arena, struct text_matches *matches) {
     struct arena scratch = { 0 };
@@ -71,8 +83,8 @@ static enum status gather(struct store_session *session, const struct search *se
                                  : text_index_search(&index, needle, arena, &candidates->matches);
 }
 
-/* The candidates of each filter that something helps with; where there are none, no others are
- * looked for. */
+/* Finds the candidates of each filter that an index helps with. A filter without candidates ends
+ * it: the search then finds nothing. */
 static enum status find_candidates(struct store_session *session, const struct search *search,
                                    struct arena *arena, struct candidates **found) {
     enum status status = STATUS_OK;
@@ -92,7 +104,7 @@ static enum status find_candidates(struct store_session *session, const struct s
     return status;
 }
 
-/* Growing takes three times as much in all, and a request has 64 MiB. */
+/* A growing buffer takes three times its final size in all, and a request has 64 MiB. */
 enum { PAGE_MAX = 8 * 1024 * 1024 };
 
 static enum status add_record(struct store_session *session, struct sql_statement *statement,
@@ -173,7 +185,7 @@ static enum status read_page(struct store_session *session, const struct search 
     return read_rows(session, &query, found);
 }
 
-/* A page that is being cut from lists of Ids, each of which has those of the list before in it. */
+/* A page that is being cut from lists of Ids. Each list includes the Ids of the list before it. */
 struct cutting {
     const struct search *search;
     int64_t *page;
@@ -195,7 +207,8 @@ static void cut_from(struct cutting *cutting, struct value ids, struct value bef
     }
 }
 
-/* Goes through the matches in the order of a page: the exact ones first, if those are wanted. */
+/* Collects the Ids of a page from the matches, in its order: the exact matches first, if the search
+ * wants that. */
 static size_t cut_page(const struct search *search, const struct text_matches *matches,
                        int64_t *page, size_t room) {
     const struct value none = value_ids(NULL, 0),
@@ -207,13 +220,14 @@ static size_t cut_page(const struct search *search, const struct text_matches *m
         cut_from(&cutting, same, none);
         cut_from(&cutting, exact, same);
     }
-    if (!search->exact_first || !matches->exact_is_cut) /* else the others come later */
+    if (!search->exact_first ||
+        !matches->exact_is_cut) /* else they follow exact ones that are not listed */
         cut_from(&cutting, all, search->exact_first ? exact : none);
     return cutting.count;
 }
 
-/* Among the exact matches, which are without accents, those that have the same ones: they come
- * first. Of more than are listed accents do not count. */
+/* Finds the exact matches that also have the same accents: they come before the others. If the list
+ * of exact matches is incomplete, accents do not count. */
 static enum status find_same(struct store_session *session, const struct search *search,
                              struct text_matches *matches, struct arena *arena) {
     const struct filter *filter = search->filters;
@@ -237,7 +251,8 @@ static enum status find_same(struct store_session *session, const struct search 
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* The rows of a page, and of one behind it, if all of them are known: then `*page` is not NULL. */
+/* Finds the Ids of a page, and of one row after it, if the matches give all of them; otherwise
+ * `*page` is NULL. */
 static enum status find_page(const struct search *search, const struct text_matches *matches,
                              struct arena *arena, int64_t **page, size_t *count) {
     const size_t wanted = (size_t)search->limit + 1;
@@ -302,7 +317,7 @@ static enum status search_by(struct store_session *session, const struct search 
     status = read_page(session, search, candidates, found);
     if (is_counted || status != STATUS_OK)
         return status;
-    /* The last page says itself how many there are. */
+    /* The last page shows how many rows there are in all. */
     found->total = search->skip + (int64_t)found->count;
     if (found->has_more || search->behind || (found->count == 0 && search->skip))
         return count_all(session, search, candidates, found);
@@ -313,8 +328,9 @@ static bool is_certain(struct sql_statement *statement) {
     return email_index_is_certain(sql_bytes(statement, 2));
 }
 
-/* A search for an address mostly looks for one user: the first page of a search by nothing else,
- * in one statement. NOT_FOUND: there may be several, and nothing is found yet. */
+/* Most searches for an address look for one user. This one finds the first page of such a search,
+ * without other filters, in one statement. NOT_FOUND: there may be several users; nothing is added
+ * to the result. */
 static enum status search_email(struct store_session *session, const struct search *search,
                                 struct search_result *found) {
     const struct filter *filter = search->filters;
@@ -353,7 +369,6 @@ static enum status search_by_candidates(struct store_session *session, const str
     return status == STATUS_OK ? search_by(session, search, candidates, found) : status;
 }
 
-/* All statements see one snapshot. */
 enum status store_search(struct store_session *session, const struct search *search,
                          struct search_result *found) {
     enum status status = engine_begin_reading(session);
@@ -369,7 +384,7 @@ enum status store_search(struct store_session *session, const struct search *sea
     return status;
 }
 
-/* Does an index lead to the rows, or to the first of them, at once? */
+/* Does an index lead directly to the rows of the page, or to the first of them? */
 static bool is_quick(const struct search *search) {
     enum { ROWS_MAX = 100, IDS_MAX = 32 };
     const struct table *table = search->table;

@@ -1,4 +1,4 @@
-/* Tokens, and the families that they end with. */
+/* Stores tokens, and ends them with their families. */
 #include "store/reading.h"
 
 #include <assert.h>
@@ -64,8 +64,8 @@ enum status store_is_new_client(struct store_tx *tx, const struct token *session
 
 /* ---- Writing ---- */
 
-/* A user may sign in any number of times. The newest token stays in any case: many may
- * be of the same millisecond. */
+/* Bounds the tokens of a user and kind, since a user may sign in any number of times. The newest
+ * token always stays, even if others have the same millisecond. */
 static enum status bound_tokens(struct store_tx *tx, const struct token_hash *newest,
                                 enum token_kind kind) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_bound_tokens);
@@ -77,7 +77,7 @@ static enum status bound_tokens(struct store_tx *tx, const struct token_hash *ne
     enum status status = sql_execute(statement);
     if (status == STATUS_OK && sql_changed(statement) > 0)
         tx->session->access_changed |=
-            kind == TOKEN_ACCESS; /* the others are not remembered in memory */
+            kind == TOKEN_ACCESS; /* only access tokens are cached in memory */
     return status;
 }
 
@@ -117,7 +117,7 @@ enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash
     return sql_execute(statement);
 }
 
-/* ---- Ending ---- */
+/* ---- Revoking ---- */
 
 static enum status end_families(struct store_tx *tx, enum statement which, int64_t of) {
     struct sql_statement *statement = sql_statement(tx->session, which);

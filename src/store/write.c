@@ -1,4 +1,5 @@
-/* Writing records: their rows and all that follows from a change. */
+/* Writes records: their rows, and everything that follows from a change (index entries, audit rows,
+ * events, the access epoch). */
 #include "store/write.h"
 
 #include "rules/fold.h"
@@ -12,7 +13,7 @@
 
 static const struct value none = { .kind = VALUE_NULL };
 
-/* ---- What searches look into ---- */
+/* ---- Index entries ---- */
 
 static enum status index_text(struct store_tx *tx, const struct record *owner, unsigned which,
                               const struct value *before, const struct value *after) {
@@ -38,7 +39,8 @@ static enum status index_text(struct store_tx *tx, const struct record *owner, u
     return status;
 }
 
-/* Of values as they were and are; NULL: the record was not, or is no more. */
+/* Updates the texts of a record from the values before a change to those after it. NULL: the record
+ * did not exist before, or is deleted. */
 static enum status index_texts(struct store_tx *tx, const struct record *owner,
                                const struct value *before, const struct value *after) {
     const struct table *table = owner->table;

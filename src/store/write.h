@@ -3,8 +3,7 @@
 
 #include "store/session.h"
 
-/** Writes what the indexes beside the rows have of a new record: links, texts, addresses. INTERNAL.
- */
+/** Writes the index entries of a new record: links, texts, addresses. INTERNAL. */
 enum status write_new_indexes(struct store_tx *tx, const struct record *record) MUST_CHECK;
 
 #endif
