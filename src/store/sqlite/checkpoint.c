@@ -1,6 +1,14 @@
-/* Checkpoints. The writer never copies pages of the log (WAL) into the database: this thread does
- * so on its own time. Only when the log has grown past its bound does it make the writer rest, so
- * that the log can restart; docs/architecture/store.md says when, and why not more often. */
+/* The checkpoint thread. The writer never copies pages from the WAL into the database; this thread
+ * does so, through its own connection.
+ *
+ * A checkpoint normally runs beside the writer (PASSIVE). Only when the WAL exceeds its bound does
+ * the thread take `turn` from the writer, so that nobody commits, and restarts the WAL. A restart
+ * also needs that no reader uses an old snapshot of it: the thread ends the snapshots that idle
+ * readers keep, and when the WAL exceeds three times its bound, `wants_wal` makes long reads end
+ * early. After an erasure (`must_forget`) the WAL is truncated, so that the erased data leaves the
+ * disk.
+ *
+ * docs/architecture/store.md has the times and bounds, and the measurements behind them. */
 #include "store/sqlite/checkpoint.h"
 
 #include "base/log.h"
@@ -14,14 +22,14 @@
 enum {
     PAGES_AT_ONCE = 48,
     CATCH_UP_TURNS = 3,
-    RESTART_WAIT_MS = 50, /* for which the writer rests in vain */
+    RESTART_WAIT_MS = 50, /* the longest pause of the writer for a restart that fails */
 };
 
 /* ---- Pace ---- */
 
-/* What a checkpoint writes would all be flushed at its end by one fsync, and the writer's own small
- * syncs would wait in the disk's queue behind it. So the checkpoint connection's file gets a write
- * function that has the pages flushed a few at a time. */
+/* Without this, one fsync at the end of a checkpoint would flush all its pages at once, and the
+ * writer's own small syncs would wait behind them in the disk's queue. So the file of the
+ * checkpoint connection gets a write function that flushes every 48 pages. */
 static _Thread_local struct {
     const sqlite3_io_methods *real;
     sqlite3_io_methods methods;
@@ -34,7 +42,7 @@ static int write_paced(sqlite3_file *file, const void *bytes, int size, sqlite3_
     if (result != SQLITE_OK || ++paced.pages < PAGES_AT_ONCE)
         return result;
     paced.pages = 0;
-    /* Only for the pace: whether pages are safe is up to the fsync that follows. */
+    /* For the pace only; durability is up to the fsync at the end of the checkpoint. */
     (void)sync_file_range(paced.fd, 0, 0,
                           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                               SYNC_FILE_RANGE_WAIT_AFTER);
@@ -63,9 +71,10 @@ static void unpace_checkpoints(struct store *store) {
 
 /* ---- The thread ---- */
 
-/* False when the log could not be copied, or must stay as it is. SQLite syncs the database only
- * once all of the log is in it: the sync that fails may be for pages of earlier checkpoints too,
- * which no later one would write again. */
+/* Runs a checkpoint. False when it failed, or when the WAL must stay as it is. SQLite syncs the
+ * database only when a checkpoint has copied the whole WAL. So a failed sync may concern pages of
+ * earlier checkpoints too, which no later checkpoint would write again: the WAL must then be
+ * kept. */
 static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
     int copied = 0;
     if (atomic_load(&store->is_broken))
@@ -80,8 +89,9 @@ static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
     return result == SQLITE_OK;
 }
 
-/* A page that changes again is copied once for all its changes, so the log is left to grow while
- * changes come: up to its bound, or for so long. */
+/* Is a checkpoint due? A page that changes several times between two checkpoints is copied only
+ * once, so while commits go on the WAL grows up to its bound, or for `checkpoint_after_ms`. A
+ * checkpoint is also due when nothing was committed since the last look. */
 static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_ms) {
     uint64_t commits_now = store_commits(store);
     int64_t now_ms = time_monotonic_ms();
@@ -96,7 +106,8 @@ static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_
 
 void *checkpoint_run(void *argument) {
     struct store *store = argument;
-    uint64_t commits = 0, begun_at = UINT64_MAX; /* after how many commits the log began anew */
+    uint64_t commits = 0,
+             begun_at = UINT64_MAX; /* the number of commits at the last restart of the WAL */
     int64_t since_ms = time_monotonic_ms();
     (void)pthread_setname_np(pthread_self(), "checkpointer");
     pace_checkpoints(store);
@@ -106,27 +117,28 @@ void *checkpoint_run(void *argument) {
         bool must_forget = atomic_load(&store->must_forget);
         if (!is_due(store, &commits, &since_ms) && !must_forget)
             continue;
-        (void)sessions_end_snapshots(
-            store); /* one that is kept by an idle thread would hold the log */
+        /* An idle reader's snapshot would keep the checkpoint from copying the newest pages. */
+        (void)sessions_end_snapshots(store);
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) ||
             (pages < store->wal_bound_pages && !must_forget))
             continue;
-        /* The writer went on meanwhile. What it wrote is copied while it writes on, and so forth:
-         * each turn is shorter, and so little is left to do while it rests. */
+        /* The writer has committed more meanwhile. Each further turn copies what was written during
+         * the turn before, which is less each time, so little is left to copy while the writer
+         * pauses. */
         for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
         bool is_urgent = pages > store->wal_bound_pages * 3;
         if ((begun_at == commits && !must_forget) || (!sessions_end_snapshots(store) && !is_urgent))
-            continue; /* or it begins anew with the next commit already */
+            continue; /* nothing was committed since the last restart, or a reader uses the WAL */
         atomic_store(&store->wants_wal, is_urgent);
         atomic_store(&store->wants_turn, true);
         mutex_lock(&store->turn);
         (void)sessions_end_snapshots(store);
         int mode = must_forget ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
-        if (checkpoint(store, mode, &pages)) { /* else tried again next time */
+        if (checkpoint(store, mode, &pages)) { /* otherwise the next look tries again */
             begun_at = store_commits(store);
             if (must_forget)
-                atomic_store(&store->must_forget, false); /* nobody commits during the turn */
+                atomic_store(&store->must_forget, false); /* safe: nobody commits during the turn */
         }
         atomic_store(&store->wants_turn, false);
         atomic_store(&store->wants_wal, false);
@@ -145,7 +157,7 @@ static int note_wal(void *argument, sqlite3 *db, const char *name, int pages) {
 }
 
 bool checkpoint_prepare(struct store *store) {
-    /* There was no hook before. */
+    /* sqlite3_wal_hook returns the hook before, of which there is none. */
     (void)sqlite3_wal_hook(store->writer_connection->db, note_wal, store);
     store->checkpoint_connection = session_open(store, store->path, false);
     store->database = open(store->path, O_RDWR | O_CLOEXEC);

@@ -1,4 +1,4 @@
-/* A connection, its statements and values: what store/sql.h promises, as SQLite does it. */
+/* Implements store/sql.h for SQLite: connections, statements, parameters and columns. */
 #include "store/sqlite/connection.h"
 
 #include "base/log.h"
@@ -19,7 +19,8 @@ static const char *const statement_sql[STATEMENTS] = {
 
 /* ---- Connections ---- */
 
-/* The same error again within a second tells nothing more, and would fill a disk that is full. */
+/* Logs an error, but not the same one again within a second: a repetition adds nothing, and would
+ * fill a disk that may be full already. */
 void connection_log(struct connection *connection, const char *doing) {
     int code = sqlite3_extended_errcode(connection->db);
     int64_t now_ms = time_monotonic_ms();
@@ -30,8 +31,8 @@ void connection_log(struct connection *connection, const char *doing) {
     log_error("database: %s: %s (%d)", doing, sqlite3_errmsg(connection->db), code);
 }
 
-/* busy_timeout comes first: switching to WAL may have to wait for another connection. Deleted
- * content is overwritten (secure_delete), so that what is erased is in no file any more. */
+/* busy_timeout comes first, because the switch to WAL may have to wait for another connection.
+ * secure_delete overwrites deleted content, so that no file keeps erased data. */
 static const char connection_settings[] = "PRAGMA busy_timeout = 10000;"
                                           "PRAGMA journal_mode = WAL;"
                                           "PRAGMA synchronous = FULL;"
@@ -128,7 +129,7 @@ struct sql_statement *sql_text_statement(struct store_session *session, const ch
         at++;
     found = kept[at];
     if (found && !has_text(found, sql)) {
-        sql_free(found); /* the one that was not used for longest */
+        sql_free(found); /* the least recently used one */
         found = NULL;
     }
     for (; at; at--)
@@ -143,7 +144,8 @@ enum status sql_step(struct sql_statement *statement) {
     switch (sqlite3_step(statement->handle)) {
     case SQLITE_ROW: return STATUS_OK;
     case SQLITE_DONE: return STATUS_NOT_FOUND;
-    case SQLITE_INTERRUPT: return statement->connection->ended_as; /* by session.c alone */
+    case SQLITE_INTERRUPT:
+        return statement->connection->ended_as; /* only session.c interrupts statements */
     default: connection_log(statement->connection, "running a statement"); return STATUS_INTERNAL;
     }
 }
@@ -182,8 +184,8 @@ const char *sql_error(struct store_session *session) {
 
 /* ---- Parameters ---- */
 
-/* Binding can only fail when memory is short or by a wrong index; a NULL then meets a NOT NULL
- * column or changes nothing, so the assertion is for the index. */
+/* A bind call fails only when memory runs out, or for a wrong index. After a lack of memory the
+ * parameter is null, which violates NOT NULL or changes nothing; so only the index is asserted. */
 static void bound(int result) {
     assert(result == SQLITE_OK || result == SQLITE_NOMEM || result == SQLITE_TOOBIG);
     (void)result;
@@ -207,7 +209,7 @@ void sql_bind_null(struct sql_statement *statement, int at) {
 }
 
 void sql_bind_list(struct sql_statement *statement, int at, struct text json) {
-    sql_bind_text(statement, at, json); /* for json_each */
+    sql_bind_text(statement, at, json); /* an operand of json_each */
 }
 
 /* ---- Columns ---- */
@@ -245,9 +247,9 @@ struct sql_value connection_value(sqlite3_value *value) {
     return read;
 }
 
-/* Each sqlite3_column_* call looks the column up again, so it is looked up once. Where connections
- * are each used by one thread at a time (SQLITE_CONFIG_MULTITHREAD), the library lets any value be
- * read like this. */
+/* Each sqlite3_column_* call looks the column up again, so this function looks it up once, as a
+ * value. SQLite allows any value to be read so where only one thread at a time uses a connection
+ * (SQLITE_CONFIG_MULTITHREAD). */
 struct sql_value sql_value(struct sql_statement *statement, int at) {
     return connection_value(sqlite3_column_value(statement->handle, at));
 }

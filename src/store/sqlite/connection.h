@@ -1,7 +1,7 @@
 #ifndef ROSTER_STORE_SQLITE_CONNECTION_H
 #define ROSTER_STORE_SQLITE_CONNECTION_H
 
-/* A connection to SQLite. Everything in this folder stands on it; nobody outside includes it. */
+/* A connection to SQLite. All files of this folder use it; none outside the folder includes it. */
 
 #include "store/session.h"
 
@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Statements that are put together (searches) and kept: each combination of fields and orders has
- * its own. */
+/* The most composed statements (searches) that a connection caches. Each combination of fields and
+ * orders has its own statement. */
 enum { TEXT_STATEMENTS = 16 };
 
 struct sql_statement {
@@ -18,15 +18,15 @@ struct sql_statement {
     struct connection *connection;
 };
 
-/** A table, as functions in SQL know it besides their arguments; see functions.c. */
+/** The user data of an SQL function that belongs to a table; see functions.c. */
 struct connection_table {
     struct connection *connection;
     const struct table *table;
 };
 
-/** Statements without parameters around the others. */
+/** The statements that begin and end transactions. */
 enum connection_statement {
-    CONNECTION_BEGIN, /* to write */
+    CONNECTION_BEGIN, /* for writing */
     CONNECTION_BEGIN_SNAPSHOT,
     CONNECTION_COMMIT,
     CONNECTION_ROLLBACK,
@@ -38,22 +38,22 @@ struct connection {
     sqlite3 *db;
     struct sql_statement *statements[STATEMENTS];
     struct sql_statement *own[CONNECTION_STATEMENTS];
-    struct sql_statement *texts[TEXT_STATEMENTS]; /* the last used first */
+    struct sql_statement *texts[TEXT_STATEMENTS]; /* the most recently used first */
     struct connection_table tables[TABLES];
-    int logged_code; /* of the error that was logged last, and when */
+    int logged_code; /* the error that was logged last; logged_ms: when */
     int64_t logged_ms;
 
-    /* Of what session.c does. */
+    /* For session.c. */
     bool is_reader;
-    struct connection *next; /* of the store's readers */
-    atomic_flag in_use;      /* by its thread, or by the checkpointer ending its snapshot */
+    struct connection *next; /* in the store's list of readers */
+    atomic_flag in_use;      /* held by its thread, or by the checkpointer ending its snapshot */
     bool has_snapshot;
-    uint64_t snapshot;             /* the number of commits that it is known to see */
-    atomic_uint_fast64_t readings; /* of a reader; only its thread adds */
+    uint64_t snapshot;             /* the number of commits that the snapshot is known to include */
+    atomic_uint_fast64_t readings; /* made so far; only its thread adds */
     bool may_read_long;
-    int64_t deadline_ms;  /* of a reader that may take long: when it must end; 0: never */
-    int turns_left;       /* of a search that may only be short, in thousands of steps */
-    enum status ended_as; /* why a statement was ended early */
+    int64_t deadline_ms;  /* of a reader thread: when the running read must end; 0: never */
+    int turns_left;       /* of a search with engine_limit_work: thousands of steps left */
+    enum status ended_as; /* why a statement was interrupted */
 };
 
 static inline struct connection *connection_of(struct store_session *session) {
@@ -62,22 +62,22 @@ static inline struct connection *connection_of(struct store_session *session) {
 }
 
 /**
- * Opens a connection with the settings that all of them have. `flags` are SQLite's beside those for
+ * Opens a connection with the settings of all connections. `flags` are SQLite's, without those for
  * threads and result codes. NULL on failure, which is logged.
  */
 struct connection *connection_open(const char *path, int flags) MUST_CHECK;
 
-/** Closes it with all that record keeping has with its session, and frees it. Takes NULL. */
+/** Closes a connection, frees its statements and frees it. Takes NULL. */
 void connection_close(struct connection *connection);
 
-/** Runs one of the statements above. OK, INTERNAL. */
+/** Runs one of the statements that begin or end a transaction. OK, INTERNAL. */
 enum status connection_execute(struct connection *connection,
                                enum connection_statement which) MUST_CHECK;
 
-/** Logs what the library says went wrong; the text holds no values. */
+/** Logs SQLite's message for the last error, after `doing`. The message contains no values. */
 void connection_log(struct connection *connection, const char *doing);
 
-/** A value where it lies; see sql_value. */
+/** Returns a value without copying it; see sql_value. */
 struct sql_value connection_value(sqlite3_value *value);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef ROSTER_STORE_SQLITE_DIALECT_H
 #define ROSTER_STORE_SQLITE_DIALECT_H
 
-/* How SQLite spells what engines spell differently: the words that statements.def explains. */
+/* SQLite's definitions of the words that statements.def explains. */
 
 #define ANY_OF(list) " IN (SELECT value FROM json_each(" list "))"
 #define BY_INDEX(name) " INDEXED BY " name
@@ -9,7 +9,8 @@
 #define FROM_ROW(number) " LIMIT -1 OFFSET " number
 #define RANDOM_ID "abs(random() % 9007199254740991) + 1"
 
-/* RFC 9562 section 5.8: 48 bits of the database's own, the kind of row, and the row's Id. */
+/* A version 8 UUID (RFC 9562 section 5.8): 48 bits of the database, the kind of row, the row's Id.
+ */
 #define DERIVED_GUID(kind, id)                                                                     \
     "(SELECT printf('%s-8%03x-%04x-%012x', prefix, " kind ", 0x8000 | (" id " >> 48), " id         \
     " & 0xffffffffffff) FROM database_guid)"

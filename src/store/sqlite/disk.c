@@ -1,6 +1,8 @@
-/* Does the disk take changes? After it refused one, this is found out by writing as many bytes to a
- * file that is removed again: that also tells of quotas, of limits to the size of files, and of a
- * disk that fails for other reasons than that it is full. */
+/* Finds out whether the disk accepts changes.
+ *
+ * After the disk has refused a change, the writer tries to write twice as many bytes to a temporary
+ * file. Unlike a look at the free space, this also notices quotas, limits on the size of files, and
+ * disks that fail for other reasons. */
 #include "store/sqlite/disk.h"
 
 #include "base/log.h"
@@ -14,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRY_EVERY_MS = 1000 /* so often room is looked for */ };
+enum { TRY_EVERY_MS = 1000 /* the interval between two tries */ };
 
 /* ---- Is there room? ---- */
 
@@ -37,8 +39,9 @@ static int64_t size_of(const char *database, const char *ending) {
     return stat(path, &facts) == 0 ? facts.st_size : 0;
 }
 
-/* The file has no name any more when it is written, so nothing is left whatever happens. It is
- * written where the longer of the database and its log ends, as those would be. */
+/* Tries to write `bytes` to a file that has no name any more, so that nothing remains, even after a
+ * crash. The bytes are written at the offset where the longer of the database and its WAL ends, so
+ * that limits on the size of files apply to them too. */
 static bool room_is_there(const char *database, int64_t bytes) {
     char path[PATH_MAX + 16];
     int64_t end = size_of(database, ""), log = size_of(database, "-wal");
@@ -47,16 +50,16 @@ static bool room_is_there(const char *database, int64_t bytes) {
     if (file < 0)
         return false;
     bool is_there = unlink(path) == 0 && write_zeros(file, log > end ? log : end, bytes);
-    (void)close(file); /* what it holds is of no use */
+    (void)close(file); /* its content is not needed */
     return is_there;
 }
 
-/* Looks, now and then, whether the disk would take as much again as it refused. */
+/* Would the disk accept a change of the refused size? Tries it at most once a second. */
 static bool has_room(struct store *store) {
     int64_t now_ms = time_monotonic_ms();
     int refused = atomic_load(&store->refused_pages);
     if (refused && (!store->tried_ms || now_ms - store->tried_ms >= TRY_EVERY_MS)) {
-        /* The log has more than the pages, and all of it goes into the database later. */
+        /* The WAL adds a header to each page, and the pages are copied to the database later. */
         store->had_room = room_is_there(store->path, INT64_C(2) * refused * PAGE_BYTES);
         store->tried_ms = time_monotonic_ms();
     }
@@ -69,12 +72,13 @@ enum status store_try_room(struct store_tx *tx) {
 
 /* ---- What it refused ---- */
 
-/* How many pages the writer's connection wrote, or tried to, since it was asked last. */
+/* The number of pages that the writer's connection wrote, or tried to write, since the last
+ * call. */
 static int take_written(struct store *store) {
     int pages = 0, most = 0;
     int result = sqlite3_db_status(store->writer_connection->db, SQLITE_DBSTATUS_CACHE_WRITE,
                                    &pages, &most, true);
-    assert(result == SQLITE_OK); /* else this is no connection */
+    assert(result == SQLITE_OK); /* fails only for an invalid connection */
     (void)result;
     return pages;
 }
@@ -97,8 +101,8 @@ void disk_note_failure(struct store *store, bool is_single) {
     atomic_store(&store->refused_pages, pages > refused ? pages : refused);
 }
 
-/* A smaller change than the refused one may fit where that did not, so its success alone proves
- * nothing. */
+/* A change that is smaller than the refused one proves nothing when it succeeds, so the room is
+ * then tried as well. */
 void disk_note_success(struct store *store) {
     int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     if (!refused || !pages || (pages < refused && !has_room(store)))

@@ -1,16 +1,17 @@
 #ifndef ROSTER_STORE_SQLITE_DISK_H
 #define ROSTER_STORE_SQLITE_DISK_H
 
-/* Whether the disk takes changes. All of it on the writer's thread. */
+/* Keeps track of whether the disk accepts changes. All functions run on the writer's thread. */
 
 #include "store/store.h"
 
-/** A group begins: what is written from here on is its. */
+/** Begins a group: the pages written from now on belong to it. */
 void disk_begin_group(struct store *store);
 
 /**
- * Notes why a group failed. A group of several is tried again command by command: of what size the
- * disk refuses is seen then, when `is_single`.
+ * Record the end of a group. After the failure of a group with several commands, the writer runs
+ * each of them again as a group of its own (`is_single`); only then is the size of the refused
+ * change known.
  */
 void disk_note_failure(struct store *store, bool is_single);
 void disk_note_success(struct store *store);

@@ -1,4 +1,4 @@
-/* The data folder: one server each, and nobody else may read it. */
+/* The data folder: only one server may use it, and only the server's user may read it. */
 #include "store/sqlite/folder.h"
 
 #include "base/log.h"
@@ -31,14 +31,16 @@ int folder_lock(const char *folder, int *opened, char *why, size_t why_size) {
     return EX_OK;
 }
 
-/* The log and its index have the database's mode, from when they are made. */
+/* SQLite gives the WAL and its index the database's mode when it creates them, so existing ones
+ * have to be changed too. */
 void folder_close_to_others(const char *database) {
     static const char *const endings[] = { "", "-wal", "-shm" };
     char path[PATH_MAX + 8];
     struct stat facts;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", database, endings[i]);
-        /* SQLite opens no log through a link, and what is behind one is none of ours. */
+        /* SQLite opens no WAL through a symbolic link, so the link's target is not Roster's file.
+         */
         int links = i ? AT_SYMLINK_NOFOLLOW : 0;
         if (fstatat(AT_FDCWD, path, &facts, links) != 0 || S_ISLNK(facts.st_mode) ||
             !(facts.st_mode & 077))

@@ -6,12 +6,15 @@
 #include <stddef.h>
 
 /**
- * Opens a data folder and locks it for this process alone, until `*opened` is closed (-1: was not
- * opened). EX_OK; EX_CANTCREAT, EX_TEMPFAIL with a line in `why`.
+ * Opens a data folder and locks it for this process until `*opened` is closed (-1: it was not
+ * opened). EX_OK; EX_CANTCREAT or EX_TEMPFAIL with a line in `why`.
  */
 int folder_lock(const char *folder, int *opened, char *why, size_t why_size);
 
-/** Takes the rights to the database and what is beside it from everybody else; logged. */
+/**
+ * Removes all access by other users to the database, its WAL and its index. Logs each file that was
+ * accessible.
+ */
 void folder_close_to_others(const char *database);
 
 #endif

@@ -1,4 +1,4 @@
-/* Functions of ours in SQL: the ones that store/engine.h tells of. */
+/* The SQL functions that store/engine.h requires, and one for a migration. */
 #include "store/sqlite/functions.h"
 
 #include "json/json.h"
@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* Texts are looked through for a folded needle by this function; see fold.h. */
+/* contains(text, needle): is a folded needle in a text? See fold.h. */
 static void contains(sqlite3_context *context, int count, sqlite3_value **arguments) {
     (void)count;
     struct text text = { (const char *)sqlite3_value_text(arguments[0]), 0 };
@@ -23,7 +23,8 @@ static void contains(sqlite3_context *context, int count, sqlite3_value **argume
         sqlite3_result_int(context, found);
 }
 
-/* For exact matches, and for what compares records with the blocks of texts: fold, or fold_case. */
+/* fold(text) and fold_case(text): for exact matches, and for comparing records with the text
+ * index. */
 static void fold_text(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const bool keeps_accents = sqlite3_user_data(context) != NULL;
     struct arena arena = { 0 };
@@ -40,8 +41,8 @@ static void fold_text(sqlite3_context *context, int count, sqlite3_value **argum
     arena_close(&arena);
 }
 
-/* A member of a record that is kept as JSON, as a column of its own would have it; the second
- * argument is the index of its field. */
+/* TABLE_member(Members, field): a member of a record that is stored as JSON, with the value that a
+ * column would have; `field` is the index of its field. */
 static void member(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct connection_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };
@@ -61,7 +62,7 @@ static void member(sqlite3_context *context, int count, sqlite3_value **argument
     arena_close(&arena);
 }
 
-/* For the check. */
+/* TABLE_reading(Members): enum row_reading, for `rosterd check`. */
 static void reading(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct connection_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };
@@ -75,7 +76,7 @@ static void reading(sqlite3_context *context, int count, sqlite3_value **argumen
     arena_close(&arena);
 }
 
-/* For the migration that packs rows. */
+/* TABLE_pack(Members): the packed row, for the migration that introduced packing. */
 static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct connection_table *of = sqlite3_user_data(context);
     struct arena arena = { 0 };

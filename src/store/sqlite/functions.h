@@ -3,7 +3,7 @@
 
 #include "store/sqlite/connection.h"
 
-/** Gives a connection the functions that its SQL uses. False when memory is short. */
+/** Registers the SQL functions with a connection. False when memory runs out. */
 bool functions_add(struct connection *connection) MUST_CHECK;
 
 #endif
