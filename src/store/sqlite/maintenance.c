@@ -1,4 +1,14 @@
-/* Checking and copying a database from outside. */
+/* Checks, backs up and restores a database, from another process than the server's.
+ *
+ * A backup is a copy by SQLite's backup API into a temporary file beside the target, which is
+ * checked, synced, and only then linked to the target's name. A restore locks the folder, so that
+ * no server uses it. It copies the backup into the folder under a temporary name, checks it, moves
+ * what the old WAL has into the old database, and renames the copy over the database. Whenever the
+ * process is interrupted, the name `roster.db` therefore belongs to a complete database.
+ *
+ * The tools may run as root on a folder of another user, who must not be able to redirect their
+ * writes. So they resolve the symbolic links of the folder once, and refuse a database that is a
+ * link. */
 #include "store/maintenance.h"
 
 #include "crypto/seal.h"
@@ -20,7 +30,7 @@
 
 /* ---- Opening ---- */
 
-/* Resolves the links in the path of a folder, so that none is left to be followed. */
+/* Resolves the symbolic links in the path of a folder, so that later calls follow none. */
 static bool resolve(const char *directory, char resolved[PATH_MAX], store_say *say) {
     if (realpath(directory, resolved))
         return true;
@@ -28,7 +38,7 @@ static bool resolve(const char *directory, char resolved[PATH_MAX], store_say *s
     return false;
 }
 
-/* With errno set, as by those who do not follow one. */
+/* Is the path a symbolic link? Sets errno as open with O_NOFOLLOW does. */
 static bool is_link(const char *path) {
     struct stat facts;
     bool is_link = lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode);
@@ -36,7 +46,8 @@ static bool is_link(const char *path) {
     return is_link;
 }
 
-/* Opens the database of a folder; NULL with `*code` when that cannot be. */
+/* Opens the database of a folder. NULL, with the exit code in `*code`, when there is none or it
+ * cannot be opened. */
 static struct connection *open_existing(const char *directory, store_say *say, int *code) {
     char resolved[PATH_MAX], path[PATH_MAX + 16];
     struct stat facts;
@@ -49,7 +60,8 @@ static struct connection *open_existing(const char *directory, store_say *say, i
         return NULL;
     }
     struct connection *connection = NULL;
-    bool is_empty = stat(path, &facts) == 0 && !facts.st_size; /* opening it would write to it */
+    bool is_empty =
+        stat(path, &facts) == 0 && !facts.st_size; /* opening an empty file would write to it */
     if (!is_empty && !(connection = session_open(NULL, path, false))) {
         *code = EX_DATAERR;
         check_say(say, "%s: not a database that can be read", path);
@@ -70,7 +82,8 @@ static bool is_whole(struct connection *connection, store_say *say) {
                           "integrity", say);
 }
 
-/* A key that is not there may be kept elsewhere; one that is should be the right one. */
+/* Is the key file in the folder the key of this database? If there is no file, the key may be kept
+ * elsewhere, so that is no fault. */
 static bool key_fits(struct connection *connection, const char *directory, const char *what,
                      store_say *say) {
     char path[PATH_MAX], why[PATH_MAX + 128];
@@ -106,7 +119,7 @@ static int check_connection(struct connection *connection, const char *directory
         return EX_DATAERR;
     }
     if (!check_rows(&connection->session, say))
-        return EX_DATAERR; /* all else looks into them */
+        return EX_DATAERR; /* the other checks look into the rows */
     schema_tell_unknown(&connection->session, say);
     check_unknown_members(&connection->session, say);
     bool sound = check_agreement(&connection->session, say);
@@ -125,13 +138,14 @@ int store_check(const char *directory, store_say *say) {
 
 /* ---- Backup ---- */
 
-/* All pages in one step: so they are of one moment, and a writer does not make it begin again. */
+/* Copies all pages in one step: they are then from one snapshot, and a writer does not make the
+ * copy start again. */
 static int copy_pages(struct connection *from, sqlite3 *to, store_say *say) {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from->db, "main");
     if (backup)
-        (void)sqlite3_backup_step(backup, -1); /* the finish says how it went */
+        (void)sqlite3_backup_step(backup, -1); /* sqlite3_backup_finish returns its error */
     if (backup && sqlite3_backup_finish(backup) == SQLITE_OK &&
-        /* A single file without a log beside it, which is what is moved about. */
+        /* Leaves WAL mode, so that the backup is a single file, which can be moved. */
         sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK)
         return EX_OK;
     check_say(say, "the backup cannot be written: %s", sqlite3_errmsg(to));
@@ -161,7 +175,7 @@ static void folder_of(const char *path, char folder[PATH_MAX]) {
     (void)snprintf(folder, PATH_MAX, "%.*s", len, slash ? path : ".");
 }
 
-/* Makes the file and its name durable. Not over an older file of that name. */
+/* Makes the file durable and links it to its name, which must not exist yet. */
 static int place(int file, const char *temporary, const char *path, store_say *say) {
     char folder[PATH_MAX];
     folder_of(path, folder);
@@ -171,11 +185,11 @@ static int place(int file, const char *temporary, const char *path, store_say *s
     if (!placed)
         check_say(say, "%s: %s", path, strerror(errno));
     if (opened >= 0)
-        (void)close(opened); /* nothing was written through it */
+        (void)close(opened); /* opened for reading only */
     return placed ? EX_OK : EX_CANTCREAT;
 }
 
-/* What SQLite keeps beside a database. */
+/* Removes the files that SQLite keeps beside a database. */
 static bool remove_companions(const char *database) {
     static const char *const endings[] = { "-wal", "-shm", "-journal" };
     char path[PATH_MAX + 8];
@@ -187,13 +201,14 @@ static bool remove_companions(const char *database) {
     return removed;
 }
 
-/* The copy has its own name by now, or is of no use; a failed one leaves files beside it. */
+/* Removes the temporary name, and the files that a failed copy leaves beside it. A successful copy
+ * has its own name already. */
 static void remove_temporary(const char *temporary) {
     (void)remove_companions(temporary);
     (void)unlink(temporary);
 }
 
-/* A pattern for mkostemp of a file in the folder of `path`, with no links in it. */
+/* Makes a mkostemp pattern for a file in the folder of `path`, without symbolic links in it. */
 static bool name_beside(const char *path, char temporary[PATH_MAX], store_say *say) {
     char folder[PATH_MAX], resolved[PATH_MAX];
     folder_of(path, folder);
@@ -236,8 +251,9 @@ int store_backup(const char *directory, const char *path, store_say *say) {
 
 /* ---- Restoring ---- */
 
-/* A copy of pages that are whole may still be of something else, an empty file for one. That its
- * key is another one than is there is said, but does no harm to a key that is copied afterwards. */
+/* Does a copy have the content of a Roster database? Complete pages may still be those of another
+ * program's database, or of an empty file. A key in the folder that is not the backup's is only
+ * reported, because the operator can replace it after the restore. */
 static int check_content(struct connection *copy, const char *directory, store_say *say) {
     char why[256];
     if (!check_has_none(
@@ -276,7 +292,8 @@ static int check_copy(const char *path, const char *directory, store_say *say) {
     return code;
 }
 
-/* The backup itself may lie where nothing can be written, and stays as it is. */
+/* Copies the backup to the temporary file. The backup is opened read-only: it must stay as it is,
+ * and may lie in a folder that cannot be written. */
 static int copy_backup(const char *path, const char *temporary, store_say *say) {
     struct connection backup = { 0 };
     int code = EX_NOINPUT;
@@ -294,9 +311,10 @@ static int copy_backup(const char *path, const char *temporary, store_say *say) 
     return code;
 }
 
-/* A log belongs to the database that is there: left behind, it would be applied to the next one;
- * taken away, that one would lack what is in it. So it goes into the database first. What is no
- * database any more has nothing to lose. */
+/* Moves the content of the WAL into the database that is in the folder. A WAL that stays would be
+ * applied to the restored database; one that is removed would be missing from the old database if
+ * the restore is then interrupted. A file that is no database (any more) has no WAL that
+ * matters. */
 static int fold_wal(const char *database, store_say *say) {
     sqlite3 *db = NULL;
     struct stat facts;
@@ -314,7 +332,8 @@ static int fold_wal(const char *database, store_say *say) {
     return result == SQLITE_BUSY ? EX_TEMPFAIL : EX_IOERR;
 }
 
-/* The names beside it are gone for good before the database's own name changes. */
+/* Renames the copy over the database. Before that, the files beside the old database are removed
+ * durably. */
 static int replace(int directory, int file, const char *temporary, const char *database,
                    store_say *say) {
     if (fsync(file) == 0 && remove_companions(database) && fsync(directory) == 0 &&
@@ -331,8 +350,8 @@ static void miss_key(const char *directory, store_say *say) {
         check_say(say, "%s: is not there; copy the key of the backup to it before the start", path);
 }
 
-/* Root may restore for the user who serves; the file has to be that user's, as the folder is. The
- * last thing that is done to it: until then nobody else can open it. */
+/* Gives the file to the owner of the folder, in case root restores for the user that the server
+ * runs as. This is the last change to the file: until then no other user can open it. */
 static bool give_to_owner(int file, int directory) {
     struct stat facts;
     return geteuid() != 0 ||
@@ -369,12 +388,13 @@ static int restore_into(int folder, const char *directory, const char *path, sto
     return code;
 }
 
-/* A folder that root makes is for whoever has the one around it. */
+/* Makes the folder if it does not exist. If root makes it, the owner of the folder around it
+ * becomes its owner. */
 static bool make_folder(const char *directory, store_say *say) {
     char around[PATH_MAX + 4];
     struct stat facts;
     if (mkdir(directory, 0700) != 0)
-        return true; /* it is there, or the lock says why not */
+        return true; /* it exists, or folder_lock reports why it cannot be opened */
     (void)snprintf(around, sizeof around, "%s/..", directory);
     if (geteuid() != 0 ||
         (stat(around, &facts) == 0 && lchown(directory, facts.st_uid, facts.st_gid) == 0))

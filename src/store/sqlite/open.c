@@ -1,4 +1,4 @@
-/* The store's life: opening it, its threads, closing it. */
+/* Opens the store, starts and stops its threads, and closes it. */
 #include "base/log.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/folder.h"
@@ -22,20 +22,20 @@ enum {
     CHECKPOINT_AFTER_MS = 3000,
     READER_THREADS = 2,
     WAL_BOUND_PAGES =
-        64 * 1024 * 1024 / PAGE_BYTES, /* it grows on meanwhile: 256 MB are promised */
+        64 * 1024 * 1024 / PAGE_BYTES, /* it grows on during a checkpoint: 256 MB are documented */
     SEARCH_LIMIT_MS = 10000,
     USER_TOKENS = 100,
-    COMMANDS_MAX = 4096, /* that may wait for the writer: about a second of its work */
+    COMMANDS_MAX = 4096, /* waiting for the writer: about a second of its work */
 };
 
-/* ---- Figures ---- */
+/* ---- Counters ---- */
 
 struct store_stats store_stats(struct store *store) {
     char path[PATH_MAX + 8];
     struct stat facts = { 0 };
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
-        facts.st_size = 0; /* there is none before the first change */
+        facts.st_size = 0; /* there is no WAL before the first change */
     struct store_stats figures = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
@@ -55,19 +55,19 @@ struct store_stats store_stats(struct store *store) {
 
 /* ---- Opening ---- */
 
-/* Each connection is used by one thread at a time. Statistics of memory are a lock that all threads
- * share, for figures that nobody reads. */
+/* Configures SQLite. Each connection is used by one thread at a time. Memory statistics are off,
+ * because they take a lock that all threads share. */
 static bool start_library(void) {
     int result = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     if (result == SQLITE_OK)
         result = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    if (result == SQLITE_MISUSE) /* a process's second store finds the library running */
+    if (result == SQLITE_MISUSE) /* the process opens a second store: SQLite runs already */
         result = SQLITE_OK;
     return result == SQLITE_OK && sqlite3_initialize() == SQLITE_OK;
 }
 
-/* The log that an unclean end leaves may be in the kernel's memory alone, after a failed sync. What
- * is committed behind it would be lost with it, so all of it goes into the database first. */
+/* Moves the WAL of the last run into the database. After a failed sync that WAL may exist in the
+ * kernel's memory only; commits that are appended to it would then be lost together with it. */
 static enum status copy_wal_back(struct connection *connection) {
     if (sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
         SQLITE_OK)
@@ -104,7 +104,7 @@ static int open_database(struct store *store, const struct store_options *option
             "%s: is open to others (mode %04o): chmod 700 it, or give Roster a folder of its"
             " own",
             options->directory, facts.st_mode & 07777u);
-    mode_t mask = umask(0077); /* the database is for nobody else to read */
+    mode_t mask = umask(0077); /* other users must not read the database */
     store->writer_connection = session_open(store, store->path, true);
     enum status status =
         store->writer_connection ? copy_wal_back(store->writer_connection) : STATUS_INTERNAL;
@@ -210,7 +210,7 @@ void store_close(struct store *store) {
                  (unsigned long long)store_commits(store));
     session_close(store->checkpoint_connection);
     session_close(
-        store->writer_connection); /* the last one out copies the log back and removes it */
+        store->writer_connection); /* the last connection checkpoints and removes the WAL */
     queue_destroy(&store->commands);
     queue_destroy(&store->stop);
     (void)pthread_mutex_destroy(&store->turn);

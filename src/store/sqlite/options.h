@@ -4,12 +4,13 @@
 #include <stdint.h>
 
 /**
- * When the write-ahead log (WAL) is checkpointed, that is copied into the database: when nothing
- * was committed since the checkpointer looked last, when so much time has passed since the last
- * copy, and when the WAL is longer than its bound, past which it is restarted. 0: the default.
+ * When the write-ahead log (WAL) is checkpointed, that is, copied into the database: when nothing
+ * was committed since the checkpoint thread looked last, when `checkpoint_after_ms` have passed
+ * since the last checkpoint, and when the WAL exceeds `wal_bound_pages`; the WAL is then also
+ * restarted. 0 selects the default.
  */
 struct sqlite_options {
-    int poll_ms;                 /* how often the checkpointer looks; 0: 200 ms */
+    int poll_ms;                 /* the interval between two looks; 0: 200 ms */
     int64_t checkpoint_after_ms; /* 0: 3 s */
     int wal_bound_pages;         /* 0: 16,384, that is 64 MiB */
 };

@@ -1,5 +1,5 @@
-/* The outbox where a socket cannot see it: the queues of deliveries, a part of what is cancelled,
- * and a group that is rolled back. */
+/* Tests the parts of the outbox that a test through the socket cannot reach: the queues of
+ * deliveries, a cancellation in parts, and a group that is rolled back. */
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 
@@ -21,8 +21,7 @@ static const struct author author = { { "test", 4 }, NOW_MS };
 /* ---- queues ---- */
 
 static struct store_session *opened(void) {
-    struct connection *connection =
-        session_open(NULL, "", true); /* a database that nobody else sees */
+    struct connection *connection = session_open(NULL, "", true); /* a temporary database */
     assert_non_null(connection);
     struct store_session *session = &connection->session;
     assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);
@@ -38,7 +37,7 @@ static void add_hook(struct store_session *session, bool is_active) {
     assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
-/* To HOOK, of USER. `next`: its NextAttempt, as SQL. */
+/* Adds a delivery of USER's to HOOK; `next` is its NextAttempt, as SQL. */
 static void add_delivery(struct store_session *session, int id, enum delivery_status status,
                          const char *next) {
     char sql[384];
@@ -50,7 +49,7 @@ static void add_delivery(struct store_session *session, int id, enum delivery_st
     assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
-/* Its Status, and its NextAttempt, 0 for none. */
+/* Asserts the Status and the NextAttempt (0: none) of a delivery. */
 static void assert_is(struct store_session *session, int id, enum delivery_status status,
                       int64_t next) {
     struct sql_statement *statement;
@@ -65,7 +64,9 @@ static void assert_is(struct store_session *session, int id, enum delivery_statu
 }
 
 static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) {
-    static const int64_t next_ms[] = { NOW_MS + 5, 0 }; /* not the last attempt, and the last */
+    static const int64_t next_ms[] = {
+        NOW_MS + 5, 0
+    }; /* a failed attempt that is not the last, and the last one */
     (void)state;
     for (size_t i = 0; i < sizeof next_ms / sizeof next_ms[0]; i++) {
         struct store_session *session = opened();
@@ -145,7 +146,7 @@ static void those_due_for_longest_come_first(void **state) {
 
 enum { QUEUES = 4, DELIVERIES = 17, AT_ONCE = 5 };
 
-/* The first of each queue (the deliveries of a webhook and a user) is foreseen. */
+/* Adds pending deliveries in several queues; only the first one of each queue has a NextAttempt. */
 static void add_queues(struct store_session *session) {
     for (int id = 1; id <= DELIVERIES; id++) {
         char sql[256];
@@ -157,8 +158,8 @@ static void add_queues(struct store_session *session) {
     }
 }
 
-/* Returns how many are pending. Of what is left of a queue the first one is foreseen, and no other.
- */
+/* Returns the number of pending deliveries. Asserts that the first one of each queue has a
+ * NextAttempt, and no other one has. */
 static int assert_queues_begin(struct store_session *session) {
     struct sql_statement *statement;
     bool has_begun[QUEUES] = { false };
@@ -219,7 +220,7 @@ static int remove_directory(void **state) {
 
 struct step {
     struct store_command command; /* first */
-    sem_t begun, opened;          /* of the gate, which ends when it is opened */
+    sem_t begun, opened;          /* of the gate: it has begun; it may end */
     sem_t finished;
     int runs;
 };
@@ -239,7 +240,7 @@ static void begin(struct step *step,
 
 static void wait_for(sem_t *semaphore) {
     while (sem_wait(semaphore) != 0)
-        ; /* a signal */
+        ; /* interrupted by a signal */
 }
 
 static enum status end(struct step *step) {
@@ -296,7 +297,8 @@ static enum status hold_writer(struct store_tx *tx, struct store_command *comman
     return STATUS_OK;
 }
 
-/* The second time, by itself, it fails before it looks at anything, as when memory is short. */
+/* Deletes the webhook, but fails when it runs a second time, alone in its group, as if memory ran
+ * out. */
 static enum status delete_hook_once(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record hook;
@@ -330,8 +332,9 @@ static enum status spoil(struct store_tx *tx, struct store_command *command) {
     return STATUS_INTERNAL;
 }
 
-/* In one group the only webhook is deleted and a user changed, of which nobody is to be told then;
- * the group is rolled back, and the webhook stays, so it is told of the change after all. */
+/* One group deletes the only webhook and then changes a user, which no webhook waits for any more.
+ * The group is rolled back and the webhook stays, so the change, when it runs again, must have a
+ * delivery to it. */
 static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
     char why[256];
     int code;
@@ -350,7 +353,7 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
     assert_int_equal(store_submit(store, &first.command), STATUS_OK);
     assert_int_equal(end(&first), STATUS_OK);
     assert_int_equal(store_submit(store, &gate.command), STATUS_OK);
-    wait_for(&gate.begun); /* what comes now waits behind it, and is one group */
+    wait_for(&gate.begun); /* the commands that follow wait behind it and form one group */
     for (size_t i = 0; i < sizeof group / sizeof group[0]; i++)
         assert_int_equal(store_submit(store, &group[i]->command), STATUS_OK);
     assert_int_equal(sem_post(&gate.opened), 0);

@@ -1,4 +1,5 @@
-/* The threads that read what may take long, so that no I/O thread has to wait for it. */
+/* The threads that run reads which may take long, so that no I/O thread waits for them. Each has
+ * its own session, and interrupts a read at its deadline. */
 #include "store/sqlite/reader.h"
 
 #include "base/container_of.h"
@@ -11,7 +12,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* How many may wait: what is further back would be answered too late to be of use. */
+/* The most reads that may wait. One that is further back in the queue would be answered too late to
+ * be of use. */
 enum { WAITING_MAX = 64 };
 
 struct reader_pool {
@@ -64,7 +66,7 @@ void readers_stop(struct reader_pool *pool) {
         return;
     queue_close(&pool->commands);
     for (unsigned i = 0; i < pool->running; i++)
-        (void)pthread_join(pool->threads[i], NULL); /* it fails for our own mistakes only */
+        (void)pthread_join(pool->threads[i], NULL); /* fails only by a mistake of this file */
     queue_destroy(&pool->commands);
     free(pool);
 }

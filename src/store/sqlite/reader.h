@@ -7,14 +7,14 @@
 
 struct reader_pool;
 
-/** `limit_ms`: how long a command may take. NULL when the system refuses. */
+/** Starts the threads; `limit_ms` is the time limit of a command. NULL when the system refuses. */
 struct reader_pool *readers_start(struct store *store, unsigned threads,
                                   int64_t limit_ms) MUST_CHECK;
 
-/** Finishes what waits. Takes NULL. */
+/** Runs the commands that wait, then stops the threads. Takes NULL. */
 void readers_stop(struct reader_pool *pool);
 
-/* Any thread. */
+/* The number of commands that wait, and of those refused because too many waited. Any thread. */
 size_t readers_waiting(struct reader_pool *pool);
 uint64_t readers_refused(struct reader_pool *pool);
 

@@ -1,5 +1,12 @@
-/* Sessions. A reader's session keeps its snapshot (read transaction) from one reading to the next
- * for as long as nothing is committed: beginning one takes locks of the whole process. */
+/* Sessions, and the snapshots and limits of readers.
+ *
+ * A reader's session keeps its snapshot (read transaction) from one reading to the next until
+ * something is committed, because beginning a transaction takes locks of the whole process. A kept
+ * snapshot would prevent a restart of the WAL, so the checkpoint thread ends those of idle readers;
+ * `in_use` is the lock between it and the session's thread.
+ *
+ * SQLite's progress handler enforces two limits: a read of store_read ends at its deadline or when
+ * the store asks for it, and a search on an I/O thread ends after a number of steps. */
 #include "store/sqlite/session.h"
 
 #include "base/log.h"
@@ -18,7 +25,7 @@
 
 static void lock_session(struct connection *connection) {
     while (atomic_flag_test_and_set_explicit(&connection->in_use, memory_order_acquire))
-        (void)sched_yield(); /* the checkpointer holds it for one statement, and rarely */
+        (void)sched_yield(); /* the checkpoint thread rarely holds it, and for one statement */
 }
 
 static void unlock_session(struct connection *connection) {
@@ -48,7 +55,7 @@ bool sessions_end_snapshots(struct store *store) {
     return ended;
 }
 
-/* Without a locked instruction: nobody else adds. */
+/* Needs no atomic addition, since only the session's thread adds. */
 static void count_reading(struct connection *connection) {
     uint64_t readings = atomic_load_explicit(&connection->readings, memory_order_relaxed);
     atomic_store_explicit(&connection->readings, readings + 1, memory_order_relaxed);
@@ -60,7 +67,8 @@ enum status engine_begin_reading(struct store_session *session) {
         return STATUS_OK;
     lock_session(connection);
     count_reading(connection);
-    /* Counted before the snapshot is taken: it may see more than it is known to, never less. */
+    /* The number is read before the snapshot begins, so the snapshot includes at least these
+     * commits. */
     uint64_t commits = store_commits(session->store);
     if (connection->has_snapshot && connection->snapshot == commits)
         return STATUS_OK;
@@ -85,7 +93,7 @@ void engine_end_reading(struct store_session *session) {
 
 /* ---- Limits ---- */
 
-/* Must what reads for long end now? As what: TOO_MANY, UNAVAILABLE; else OK. */
+/* Must long reads end now? TOO_MANY or UNAVAILABLE, with which they end; otherwise OK. */
 static enum status ends_reading(const struct store *store) {
     if (atomic_load_explicit(&store->is_closing, memory_order_relaxed))
         return STATUS_UNAVAILABLE;
@@ -103,7 +111,7 @@ static int must_end(void *argument) {
 }
 
 static void limit(struct connection *connection) {
-    enum { STEPS_BETWEEN = 1000 }; /* of the library's machine, about 0.1 ms */
+    enum { STEPS_BETWEEN = 1000 }; /* of SQLite's virtual machine: about 0.1 ms */
     connection->may_read_long = true;
     sqlite3_progress_handler(connection->db, STEPS_BETWEEN, must_end, connection);
 }
@@ -115,7 +123,7 @@ static int is_spent(void *argument) {
 }
 
 bool engine_limit_work(struct store_session *session) {
-    enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* a millisecond or so */
+    enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* about a millisecond */
     struct connection *connection = connection_of(session);
     connection->turns_left = TURNS;
     sqlite3_progress_handler(connection->db, STEPS_A_TURN, is_spent, connection);
@@ -129,7 +137,8 @@ void engine_lift_limit(struct store_session *session) {
 /* ---- Opening and closing ---- */
 
 struct connection *session_open(struct store *store, const char *path, bool may_create) {
-    /* Root may look at another user's folder, who must not lead it elsewhere. */
+    /* Without a store a tool opens the database, perhaps as root, in a folder of another user, who
+     * must not redirect it by a symbolic link. */
     int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0) |
                 (store ? 0 : SQLITE_OPEN_NOFOLLOW);
     struct connection *connection = connection_open(path, flags);
@@ -188,7 +197,7 @@ static struct store_session *open_reader(struct store *store, bool may_read_long
         return NULL;
     if (may_read_long)
         limit(reader);
-    register_reader(store, reader); /* from here on other threads see it */
+    register_reader(store, reader); /* from now on other threads see it */
     return &reader->session;
 }
 

@@ -1,4 +1,4 @@
-/* Questions to an open store from any thread. */
+/* The state of an open store, for any thread. */
 #include "store/sqlite/state.h"
 
 #include "base/log.h"
@@ -31,8 +31,7 @@ void store_end_reading(struct store *store) {
     atomic_store(&store->is_closing, true);
 }
 
-/* Was it a sync? Then the kernel may have dropped the pages, and no later success can be trusted.
- */
+/* After a failed sync the kernel may have dropped the pages, so no later success can be trusted. */
 bool state_note_sync_failure(struct store *store, int code) {
     if (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)
         return false;

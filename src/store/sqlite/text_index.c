@@ -1,6 +1,15 @@
-/* Blocks of folded texts. A block is the size of its list of Ids in two bytes; the Ids, each as its
- * distance to the one before (the first one's to the block's key) in groups of seven bits; and the
- * texts, each with a byte behind it that UTF-8 never has. */
+/* The text index: blocks of folded texts, and the scan that searches them.
+ *
+ * A row of a table of blocks has the block's key and the block. A block consists of
+ * - the size of its list of Ids, in two bytes;
+ * - the Ids in ascending order, each as its distance to the one before (the first one's to the
+ *   block's key), in groups of seven bits;
+ * - the texts in the order of the Ids, each followed by the byte 0xFF, which UTF-8 never contains.
+ *
+ * A search runs over the bytes of all blocks and never looks at single texts: only where the needle
+ * is found does it count the end marks before it, which gives the Id. A block is at most as large
+ * as a page of the database, unless a single text is larger. One that grows beyond that is split in
+ * two, and an empty one is deleted. */
 #include "store/sqlite/text_index.h"
 
 #include "base/log.h"
@@ -9,12 +18,12 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* What a page of 4,096 bytes holds beside what SQLite writes around it. */
+/* The bytes of a page of 4,096 that are left beside SQLite's own. */
 enum { BLOCK_MAX = 4040 };
 enum { HEAD_SIZE = 2, IDS_SIZE_MAX = 0xFFFF, TEXT_END = 0xFF };
 
-/* Of what more have than these, a page is found by walking along an index, if it is not one of the
- * first: every so many rows are on it. */
+/* The most Ids that a search returns. If more records match, a page after the first ones is found
+ * by walking along an index instead, where matches are then frequent. */
 enum { MATCHES_KEPT = 100000 };
 
 struct entry {
@@ -23,16 +32,16 @@ struct entry {
 };
 
 struct block {
-    int64_t key; /* no Id in it is less, and none in the block before is as great */
+    int64_t key; /* its Ids are >= key, and those of the block before are less */
     struct entry *entries;
     size_t count;
 };
 
-/* Where the Ids and the texts of a stored block are. */
+/* A stored block that is being read: the Ids and texts that are still to come. */
 struct stored {
     const unsigned char *ids, *ids_end;
     const char *texts, *end;
-    int64_t id; /* of the entry that was read last */
+    int64_t id; /* the last one read */
 };
 
 static bool open_stored(struct sql_statement *row, struct stored *stored) {
@@ -79,7 +88,7 @@ static enum status broken(const struct text_index *index) {
     return STATUS_INTERNAL;
 }
 
-/* With room for one more. */
+/* Reads a block; `entries` has room for one more entry. */
 static bool read_block(struct sql_statement *row, struct arena *arena, struct block *block) {
     struct stored stored;
     if (!open_stored(row, &stored))
@@ -146,7 +155,7 @@ static struct sql_statement *statement_of(const struct text_index *index,
     return sql_text_statement(index->session, sql);
 }
 
-/* The block that an Id belongs to; the first one has the key 0. */
+/* Finds the block that an Id belongs to. The first block has the key 0. */
 static enum status find_block(const struct text_index *index, int64_t id, struct arena *arena,
                               struct block *block) {
     struct sql_statement *row = statement_of(index, TEXTS_FIND);
@@ -181,8 +190,8 @@ static enum status drop_block(const struct text_index *index, int64_t key) {
     return sql_execute(statement);
 }
 
-/* Cuts off what the next block gets: what came last when it came behind all others, so that blocks
- * are full where Ids ascend; else the second half. */
+/* Splits a block and returns the second part. If the changed entry is the last one, only that entry
+ * is moved, so that blocks become full where Ids ascend; otherwise the second half is. */
 static struct block split(struct block *block, size_t changed) {
     size_t at = changed == block->count - 1 ? changed : block->count / 2;
     struct block rest = { block->entries[at].id, block->entries + at, block->count - at };
@@ -205,7 +214,7 @@ static enum status write_block(const struct text_index *index, struct block *blo
     return store_block(index, block->key, made);
 }
 
-/* Sets or removes a text; where that was. */
+/* Sets or removes a text; returns the position of the change. */
 static size_t edit(struct block *block, int64_t id, struct text text) {
     struct entry *entries = block->entries;
     size_t at = 0;
@@ -231,7 +240,7 @@ enum status text_index_set(const struct text_index *index, int64_t id, struct te
     return status;
 }
 
-/* Many places at once are looked at through vectors, which GCC and clang make of any width. */
+/* A vector compares many positions at once. GCC and clang support any width. */
 typedef unsigned char places __attribute__((vector_size(16)));
 
 static places load(const char *at) {
@@ -240,7 +249,7 @@ static places load(const char *at) {
     return loaded;
 }
 
-/* How many bytes of eight come before the first marked one, as they lie in memory. */
+/* The number of bytes, of eight in the order of memory, before the first marked one. */
 static size_t unmarked(uint64_t marks) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     return (size_t)__builtin_ctzll(marks) / 8;
@@ -249,8 +258,8 @@ static size_t unmarked(uint64_t marks) {
 #endif
 }
 
-/* The first of these places that the needle can stand at, by its first and its last byte; else how
- * many they are. */
+/* The first of the positions at which the first and the last byte of the needle match; the number
+ * of positions if there is none. */
 static size_t first_possible(const char *at, places first, places last, size_t to_last) {
     const places marks = (places)((load(at) == first) & (load(at + to_last) == last));
     uint64_t halves[2];
@@ -260,8 +269,8 @@ static size_t first_possible(const char *at, places first, places last, size_t t
     return halves[1] ? sizeof halves[0] + unmarked(halves[1]) : sizeof marks;
 }
 
-/* The first place where a needle stands, NULL: none. (memmem(3) prepares itself anew at each call,
- * for longer than most of these take.) */
+/* Finds the first occurrence of a needle; NULL: there is none. memmem(3) is slower here: its
+ * preparation at each call takes longer than most of these searches. */
 static const char *find(const char *at, const char *end, struct text needle) {
     const size_t to_last = needle.len - 1;
     const places none = { 0 }, first = none + (unsigned char)needle.at[0],
@@ -311,7 +320,7 @@ static bool add_match(struct scan *scan, int64_t id, bool is_exact) {
 }
 
 static bool scan_block(struct scan *scan, struct stored *stored) {
-    const char *from = stored->texts, *read_to = from, *at; /* Ids are read for the texts before */
+    const char *from = stored->texts, *read_to = from, *at; /* up to `read_to` the Ids are read */
     while ((at = find(from, stored->end, scan->needle))) {
         const char *end = text_end(at + scan->needle.len, stored->end);
         from = end + 1;
@@ -319,7 +328,7 @@ static bool scan_block(struct scan *scan, struct stored *stored) {
                         (at == stored->texts || (unsigned char)at[-1] == TEXT_END);
         scan->matches->total++;
         if (!is_exact && scan->matches->count == MATCHES_KEPT)
-            continue; /* only to be counted */
+            continue; /* it is only counted */
         for (size_t skip = count_ends(read_to, at) + 1; skip; skip--)
             if (!next_id(stored))
                 return false;
@@ -337,7 +346,7 @@ enum status text_index_search(const struct text_index *index, struct text needle
     enum status status;
     *matches = (struct text_matches){ 0 };
     if (memchr(needle.at, TEXT_END, needle.len))
-        return STATUS_OK; /* no UTF-8 has it */
+        return STATUS_OK; /* UTF-8 never contains it */
     struct sql_statement *row = statement_of(index, TEXTS_ALL);
     while ((status = sql_step(row)) == STATUS_OK)
         if (!open_stored(row, &stored) || !scan_block(&scan, &stored)) {
@@ -357,7 +366,7 @@ void text_index_add_tables(struct buffer *sql, const struct table *table) {
                           table->name, table->fields[i].name.at);
 }
 
-/* Of the records whose text, which is t there, fulfils a condition. */
+/* Selects from the records whose text, named t in the condition, fulfils a condition. */
 static struct sql_statement *select_where(const struct text_index *index, const char *columns,
                                           const char *condition) {
     struct arena arena = { 0 };

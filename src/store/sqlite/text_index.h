@@ -2,23 +2,23 @@
 #define ROSTER_STORE_SQLITE_TEXT_INDEX_H
 
 /*
- * How SQLite keeps the texts of store/text_index.h. Each searched field has a table of blocks, a
- * page of the database each, with the texts of Ids that follow each other. A search looks through
- * all of them, one after the other: that takes as long for a needle that everybody has as for one
- * that nobody has, and tells how many there are. A change writes one block.
+ * SQLite's form of store/text_index.h. Each searched field has a table of blocks. A block has the
+ * texts of successive Ids and fills at most one page of the database. A search scans all blocks in
+ * order, so it takes the same time for a frequent needle as for one that no text has, and it counts
+ * all matches. A change writes one block, or two when it splits one.
  */
 
 #include "store/text_index.h"
 
-/** Adds the statements that make the tables of a table's searched fields, if they are missing. */
+/** Adds the statements that create the missing tables for the searched fields of a table. */
 void text_index_add_tables(struct buffer *sql, const struct table *table);
 
-/** Puts the texts of all records into new blocks. INTERNAL. */
+/** Writes the texts of all records into the blocks, which must be empty. INTERNAL. */
 enum status text_index_fill(const struct text_index *index) MUST_CHECK;
 
 /**
- * A statement for the Ids and texts of those records whose texts have accents, in the order of Ids,
- * with a third column: the text folded but for the accents. To be freed; NULL is logged.
+ * Prepares a statement that selects the records whose texts have accents, in the order of Ids: Id,
+ * the folded text, and the text folded except for its accents. The caller frees it. NULL is logged.
  */
 struct sql_statement *text_index_accented(const struct text_index *index) MUST_CHECK;
 

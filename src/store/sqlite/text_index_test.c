@@ -1,4 +1,5 @@
-/* Blocks of texts against a list of what they should hold: random changes, then every needle. */
+/* Compares the text index with a list of what it should contain: after random changes, and for
+ * every needle. */
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 #include "store/sqlite/text_index.h"
@@ -16,7 +17,7 @@ static struct text_index index_of_names;
 
 struct kept {
     int64_t id;
-    size_t len; /* 0: there is none */
+    size_t len; /* 0: no text */
     char text[TEXT_MAX];
 };
 
@@ -34,7 +35,8 @@ static struct text text_kept(const struct kept *kept) {
     return kept->len ? (struct text){ kept->text, kept->len } : (struct text){ 0 };
 }
 
-/* Of few letters, so that needles are found; now and then longer than many others together. */
+/* Makes a text of few different letters, so that needles are found often; now and then one that is
+ * longer than many others together. */
 static void make_text(struct kept *kept) {
     static const char *const letters[] = { "a", "b", "ab", "ba", "\xC3\xA9", "\xF0\x9F\x98\x80" };
     unsigned wanted = below(20) ? 1 + below(24) : 1 + below(TEXT_MAX - 8);
@@ -46,8 +48,7 @@ static void make_text(struct kept *kept) {
 }
 
 static struct store_session *opened(void) {
-    struct connection *connection =
-        session_open(NULL, "", true); /* a database that nobody else sees */
+    struct connection *connection = session_open(NULL, "", true); /* a temporary database */
     assert_non_null(connection);
     struct store_session *session = &connection->session;
     assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);
@@ -105,7 +106,7 @@ static void compare_all(void) {
     }
 }
 
-/* `gap`: how far Ids may be from each other. */
+/* `gap` is the largest distance between two Ids, in units of 1,000,003. */
 static void changed_and_compared(unsigned gap, uint64_t seed) {
     struct store_session *session = opened();
     int64_t id = 0;
@@ -211,7 +212,7 @@ static void a_damaged_block_is_noticed(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         assert_damaged(blocks[i], true);
-    assert_damaged("x'0002010161ff'", false); /* an Id too many */
+    assert_damaged("x'0002010161ff'", false); /* one Id too many */
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-/* How SQLite spells what record keeping puts together; see store/engine.h. */
+/* SQLite's spelling of the SQL that record keeping composes; see store/engine.h. */
 #include "store/engine.h"
 #include "store/sqlite/dialect.h"
 
@@ -7,7 +7,7 @@ const struct engine_spelling engine_without_case = { "", WITHOUT_CASE };
 const struct engine_spelling engine_elements = { "json_each(", ")" };
 const char engine_join_in_order[] = " CROSS JOIN ";
 
-/* As blobs they are searched where they lie; a text would be copied for the sake of its end. */
+/* instr searches blobs in place; of a text it makes a copy first, to end it with NUL. */
 void engine_add_has_bytes(struct buffer *sql, const char *column, int parameter) {
     buffer_printf(sql, "instr(CAST(%s AS BLOB), CAST(?%d AS BLOB)) > 0", column, parameter);
 }

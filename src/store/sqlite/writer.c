@@ -1,5 +1,10 @@
-/* The one thread that writes. It takes all commands that wait and commits them together, so one
- * fsync serves them all. */
+/* The writer thread, the only one that writes. It takes all commands that wait and runs them in one
+ * transaction, a group, so that one fsync serves them all. If a command or the commit fails, the
+ * group is rolled back, and each of its commands runs again as a group of its own: a command that
+ * fails does not harm the others.
+ *
+ * The writer holds `turn` while it writes a group, and gives it up to the checkpoint thread when
+ * that needs to restart the WAL. */
 #include "store/sqlite/writer.h"
 
 #include "base/container_of.h"
@@ -30,7 +35,8 @@ static void count_group(struct store *store, unsigned size) {
     atomic_fetch_add_explicit(&store->grouped, size, memory_order_relaxed);
 }
 
-/* Runs the commands from `first` up to `end` in one transaction; true when it is durable. */
+/* Runs the commands from `first` up to, but not including, `end` in one transaction. True when it
+ * is durable. */
 static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
     struct connection *connection = store->writer_connection;
     struct store_session *session = &connection->session;
@@ -53,7 +59,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
         connection_execute(connection, CONNECTION_ROLLBACK) != STATUS_OK)
         atomic_store(&store->is_broken, true);
     if (!ok)
-        session->webhooks = WEBHOOKS_UNKNOWN; /* what was known of them may have been rolled back */
+        session->webhooks = WEBHOOKS_UNKNOWN; /* the cached answer may have been rolled back */
     if (ok) {
         disk_note_success(store);
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
@@ -79,11 +85,12 @@ static void write_commands(struct store *store, struct queue_item *first) {
     }
 }
 
-/* All that changes anything waits for this one thread, so it goes before those that serve. The
- * system may refuse (it takes CAP_SYS_NICE or RLIMIT_NICE); then it is served like all others. */
+/* Every write waits for this one thread, so it runs at a higher priority than the threads that
+ * serve requests. The system may refuse (it needs CAP_SYS_NICE or RLIMIT_NICE); the writer then
+ * runs at normal priority. */
 static void hurry(void) {
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
-    (void)pthread_setname_np(pthread_self(), "writer"); /* for those who look at a server */
+    (void)pthread_setname_np(pthread_self(), "writer"); /* shown by ps and top */
 }
 
 void *writer_run(void *argument) {
@@ -91,7 +98,7 @@ void *writer_run(void *argument) {
     struct queue_item *first;
     hurry();
     while ((first = queue_take_all(&store->commands, -1))) {
-        /* A mutex is not fair: without this the writer would take it back at once. */
+        /* A mutex is not fair: without this wait the writer would take it back at once. */
         while (atomic_load(&store->wants_turn))
             (void)usleep(100);
         mutex_lock(&store->turn);
@@ -110,8 +117,9 @@ enum status store_submit(struct store *store, struct store_command *command) {
     return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
 }
 
-/* A command that somebody sleeps on, wrapped around the real one. The thread that a
- * semaphore wakes may destroy it at once; a queue is still in use by the one that put. */
+/* A command that a thread sleeps for, wrapped around the real one. It is a semaphore and not a
+ * queue, because the woken thread may destroy a semaphore at once, while the thread that put an
+ * item still uses the queue. */
 struct waiting {
     struct store_command command;
     struct store_command *real;
@@ -141,7 +149,7 @@ enum status store_run(struct store *store, struct store_command *command) {
     enum status status = STATUS_UNAVAILABLE;
     if (queue_put_always(&store->commands, &waiting.command.item)) {
         while (sem_wait(&waiting.finished) != 0)
-            ; /* a signal came */
+            ; /* interrupted by a signal */
         status = waiting.command.status;
     }
     (void)sem_destroy(&waiting.finished);

@@ -1,7 +1,9 @@
 #ifndef ROSTER_STORE_SQLITE_WRITER_H
 #define ROSTER_STORE_SQLITE_WRITER_H
 
-/** The function of the thread that writes; it takes the store, and ends when the queue is closed.
+/**
+ * The writer thread's function; its argument is the store. It returns when the queue of commands is
+ * closed.
  */
 void *writer_run(void *store);
 
