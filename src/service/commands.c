@@ -21,16 +21,16 @@ static enum status revoke_tokens(struct mutation *mutation, struct store_tx *tx)
 
 /* Only an active webhook gets deliveries. */
 static enum status redeliver(struct mutation *mutation, struct store_tx *tx) {
-    struct record hook, *delivery = &mutation->before;
+    struct record webhook, *delivery = &mutation->before;
     struct arena *arena = mutation->context->arena;
     enum status status = mutation_permit(mutation, tx->session);
     if (status != STATUS_OK)
         return status;
     status = store_load(tx->session, &web_hook_table,
-                        delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer, arena, &hook);
+                        delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer, arena, &webhook);
     if (status == STATUS_INTERNAL)
         return status;
-    if (status == STATUS_OK && value_is_true(&hook.values[WEB_HOOK_Active]))
+    if (status == STATUS_OK && value_is_true(&webhook.values[WEB_HOOK_Active]))
         return store_redeliver(tx, delivery, mutation->rules.now_ms);
     struct text message = MESSAGE_TEXT(web_hook_idle);
     if (status == STATUS_NOT_FOUND)

@@ -13,13 +13,13 @@
 #include "rules/webhook.h"
 #include "store/engine.h"
 
-static enum status add_delivery(struct store_tx *tx, const struct event *event, int64_t hook_id,
+static enum status add_delivery(struct store_tx *tx, const struct event *event, int64_t webhook_id,
                                 const int64_t ids[2]) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_delivery);
     if (!statement)
         return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, ids[0]);
-    sql_bind_integer(statement, 2, hook_id);
+    sql_bind_integer(statement, 2, webhook_id);
     sql_bind_integer(statement, 3, webhook_action(event->record->table, event->change));
     sql_bind_integer(statement, 4, record_id(event->record));
     sql_bind_integer(statement, 5, ids[1]);
@@ -40,25 +40,25 @@ static enum status add_payload(struct store_tx *tx, int64_t id, struct text payl
 }
 
 static enum status add_deliveries(struct store_tx *tx, const struct event *event,
-                                  const struct value *hooks, struct text payload) {
+                                  const struct value *webhooks, struct text payload) {
     int64_t ids[2] = { 0 }; /* of the delivery, and of the event's first one */
     enum status status = STATUS_OK;
-    for (uint32_t i = 0; status == STATUS_OK && i < hooks->len; i++) {
+    for (uint32_t i = 0; status == STATUS_OK && i < webhooks->len; i++) {
         status = store_new_id(tx, &web_hook_delivery_table, &ids[0]);
         if (status == STATUS_OK && i == 0) {
             ids[1] = ids[0];
             status = add_payload(tx, ids[1], payload);
         }
         if (status == STATUS_OK)
-            status = add_delivery(tx, event, hooks->ids[i], ids);
+            status = add_delivery(tx, event, webhooks->ids[i], ids);
     }
     return status;
 }
 
 /* Finds the Ids of the active webhooks that wait for the action. */
-static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, struct arena *arena,
-                              struct value *hooks) {
-    struct sql_statement *statement = sql_statement(tx->session, SQL_hooks);
+static enum status find_webhooks(struct store_tx *tx, enum web_hook_action action,
+                                 struct arena *arena, struct value *webhooks) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_webhooks);
     struct buffer ids;
     enum status status = STATUS_INTERNAL;
     buffer_init(&ids, arena, 0);
@@ -70,13 +70,13 @@ static enum status find_hooks(struct store_tx *tx, enum web_hook_action action, 
         buffer_add(&ids, (struct text){ (const char *)&id, sizeof id });
     }
     sql_done(statement);
-    *hooks = value_ids((const int64_t *)(const void *)ids.at, ids.len / sizeof(int64_t));
+    *webhooks = value_ids((const int64_t *)(const void *)ids.at, ids.len / sizeof(int64_t));
     return status == STATUS_NOT_FOUND && !ids.failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* The session caches whether there are any webhooks: most servers have none, and each change
  * asks. */
-static enum status has_hooks(struct store_tx *tx, bool *any) {
+static enum status has_webhooks(struct store_tx *tx, bool *any) {
     *any = tx->session->webhooks == WEBHOOKS_SOME;
     if (tx->session->webhooks != WEBHOOKS_UNKNOWN)
         return STATUS_OK;
@@ -91,7 +91,7 @@ static enum status has_hooks(struct store_tx *tx, bool *any) {
 enum status outbox_add(struct store_tx *tx, const struct event *event) {
     struct arena arena = { 0 };
     struct buffer payload;
-    struct value hooks = { 0 };
+    struct value webhooks = { 0 };
     enum web_hook_action action = webhook_action(event->record->table, event->change);
     bool any;
     if (event->record->table == &web_hook_table) {
@@ -101,15 +101,15 @@ enum status outbox_add(struct store_tx *tx, const struct event *event) {
     }
     if (action == ACTION_NONE)
         return STATUS_OK;
-    enum status status = has_hooks(tx, &any);
+    enum status status = has_webhooks(tx, &any);
     if (status != STATUS_OK || !any)
         return status;
-    status = find_hooks(tx, action, &arena, &hooks);
-    if (status == STATUS_OK && hooks.len) {
+    status = find_webhooks(tx, action, &arena, &webhooks);
+    if (status == STATUS_OK && webhooks.len) {
         buffer_init(&payload, &arena, 4096);
         webhook_add_payload(&payload, event->record);
         status = payload.failed ? STATUS_INTERNAL
-                                : add_deliveries(tx, event, &hooks, buffer_text(&payload));
+                                : add_deliveries(tx, event, &webhooks, buffer_text(&payload));
     }
     arena_close(&arena);
     return status;
@@ -119,7 +119,7 @@ static bool read_delivery(struct sql_statement *statement, struct arena *arena,
                           struct delivery *delivery) {
     *delivery = (struct delivery){
         .id = sql_integer(statement, 0),
-        .hook_id = sql_integer(statement, 1),
+        .webhook_id = sql_integer(statement, 1),
         .entity_id = sql_integer(statement, 2),
         .attempts = sql_integer(statement, 3),
         .payload = sql_text(statement, 4, arena),
@@ -129,19 +129,19 @@ static bool read_delivery(struct sql_statement *statement, struct arena *arena,
     return delivery->payload.at && delivery->url.at;
 }
 
-static enum status read_waiting(struct store_session *session, struct buffer *hooks) {
-    struct sql_statement *statement = sql_statement(session, SQL_waiting_hooks);
+static enum status read_waiting(struct store_session *session, struct buffer *webhooks) {
+    struct sql_statement *statement = sql_statement(session, SQL_waiting_webhooks);
     enum status status = STATUS_INTERNAL;
     if (!statement)
         return STATUS_INTERNAL;
     while ((status = sql_step(statement)) == STATUS_OK) {
-        struct waiting_hook hook = { .id = sql_integer(statement, 0),
-                                     .is_active = sql_integer(statement, 1) != 0,
-                                     .maker_id = sql_integer(statement, 2) };
-        buffer_add(hooks, (struct text){ (const char *)&hook, sizeof hook });
+        struct waiting_webhook webhook = { .id = sql_integer(statement, 0),
+                                           .is_active = sql_integer(statement, 1) != 0,
+                                           .maker_id = sql_integer(statement, 2) };
+        buffer_add(webhooks, (struct text){ (const char *)&webhook, sizeof webhook });
     }
     sql_done(statement);
-    return status == STATUS_NOT_FOUND && !hooks->failed ? STATUS_OK : STATUS_INTERNAL;
+    return status == STATUS_NOT_FOUND && !webhooks->failed ? STATUS_OK : STATUS_INTERNAL;
 }
 
 enum status store_count_pending(struct store_session *session, int64_t *count) {
@@ -157,29 +157,29 @@ enum status store_count_pending(struct store_session *session, int64_t *count) {
     return status;
 }
 
-enum status store_waiting_hooks(struct store_session *session, struct arena *arena,
-                                struct waiting_hooks *waiting) {
-    struct buffer hooks;
+enum status store_waiting_webhooks(struct store_session *session, struct arena *arena,
+                                   struct waiting_webhooks *waiting) {
+    struct buffer webhooks;
     enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
-    buffer_init(&hooks, arena, 0);
-    status = read_waiting(session, &hooks);
-    waiting->list = (const struct waiting_hook *)(const void *)hooks.at;
-    waiting->count = hooks.len / sizeof(struct waiting_hook);
+    buffer_init(&webhooks, arena, 0);
+    status = read_waiting(session, &webhooks);
+    waiting->list = (const struct waiting_webhook *)(const void *)webhooks.at;
+    waiting->count = webhooks.len / sizeof(struct waiting_webhook);
     engine_end_reading(session);
     return status;
 }
 
 /* Adds the deliveries whose NextAttempt lies in a range of time, up to DUE_MAX in all. */
-static enum status add_due(struct store_session *session, int64_t hook_id,
+static enum status add_due(struct store_session *session, int64_t webhook_id,
                            const int64_t from_to_ms[2], struct arena *arena,
                            struct due_deliveries *due) {
     struct sql_statement *statement = sql_statement(session, SQL_due_deliveries);
     enum status status = STATUS_INTERNAL;
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, hook_id);
+    sql_bind_integer(statement, 1, webhook_id);
     sql_bind_integer(statement, 2, from_to_ms[0]);
     sql_bind_integer(statement, 3, from_to_ms[1]);
     sql_bind_integer(statement, 4, DUE_MAX - due->count);
@@ -197,8 +197,8 @@ static enum status read_due(struct store_session *session, const struct due_quer
     const int64_t ahead[] = { query->now_ms + query->longest_pause_ms + 1, INT64_MAX };
     const int64_t past[] = { INT64_MIN, query->now_ms };
     due->count = 0;
-    enum status status = add_due(session, query->hook_id, ahead, arena, due);
-    return status == STATUS_OK ? add_due(session, query->hook_id, past, arena, due) : status;
+    enum status status = add_due(session, query->webhook_id, ahead, arena, due);
+    return status == STATUS_OK ? add_due(session, query->webhook_id, past, arena, due) : status;
 }
 
 static enum status read_next(struct store_session *session, const struct due_query *query,
@@ -206,7 +206,7 @@ static enum status read_next(struct store_session *session, const struct due_que
     struct sql_statement *statement = sql_statement(session, SQL_next_attempt);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, query->hook_id);
+    sql_bind_integer(statement, 1, query->webhook_id);
     sql_bind_integer(statement, 2, query->now_ms);
     enum status status = sql_step(statement);
     *next_ms = INT64_MAX;
@@ -234,7 +234,7 @@ static enum status promote_next(struct store_tx *tx, const struct delivery *deli
     struct sql_statement *statement = sql_statement(tx->session, SQL_promote_next);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, delivery->hook_id);
+    sql_bind_integer(statement, 1, delivery->webhook_id);
     sql_bind_integer(statement, 2, delivery->entity_id);
     sql_bind_integer(statement, 3, now_ms);
     tx->session->outbox_changed = true;
@@ -243,16 +243,16 @@ static enum status promote_next(struct store_tx *tx, const struct delivery *deli
 
 enum status store_delivered(struct store_tx *tx, const struct delivery *delivery, int64_t now_ms) {
     struct sql_statement *done = sql_statement(tx->session, SQL_delivered);
-    struct sql_statement *hook = sql_statement(tx->session, SQL_hook_worked);
-    if (!done || !hook)
+    struct sql_statement *webhook = sql_statement(tx->session, SQL_webhook_worked);
+    if (!done || !webhook)
         return STATUS_INTERNAL;
     sql_bind_integer(done, 1, delivery->id);
     sql_bind_integer(done, 2, now_ms);
-    sql_bind_integer(hook, 1, delivery->hook_id);
-    sql_bind_integer(hook, 2, now_ms);
+    sql_bind_integer(webhook, 1, delivery->webhook_id);
+    sql_bind_integer(webhook, 2, now_ms);
     enum status status = sql_execute(done);
     if (status == STATUS_OK)
-        status = sql_execute(hook);
+        status = sql_execute(webhook);
     return status == STATUS_OK ? promote_next(tx, delivery, now_ms) : status;
 }
 
@@ -262,32 +262,32 @@ static enum status note_failed_attempt(struct store_tx *tx, const struct deliver
                                        const struct delivery_attempt *attempt) {
     struct sql_statement *again =
         sql_statement(tx->session, attempt->next_ms ? SQL_attempt_failed : SQL_delivery_failed);
-    struct sql_statement *hook = sql_statement(tx->session, SQL_attempt_at_hook_failed);
-    if (!again || !hook)
+    struct sql_statement *webhook = sql_statement(tx->session, SQL_attempt_at_webhook_failed);
+    if (!again || !webhook)
         return STATUS_INTERNAL;
     sql_bind_integer(again, 1, delivery->id);
     sql_bind_integer(again, 2, attempt->now_ms);
     sql_bind_text(again, 3, attempt->error);
     if (attempt->next_ms)
         sql_bind_integer(again, 4, attempt->next_ms);
-    sql_bind_integer(hook, 1, delivery->hook_id);
-    sql_bind_integer(hook, 2, attempt->now_ms);
-    sql_bind_text(hook, 3, attempt->error);
+    sql_bind_integer(webhook, 1, delivery->webhook_id);
+    sql_bind_integer(webhook, 2, attempt->now_ms);
+    sql_bind_text(webhook, 3, attempt->error);
     enum status status = sql_execute_one(again);
     if (status == STATUS_PRECONDITION_FAILED)
         return STATUS_NOT_FOUND;
-    return status == STATUS_OK ? sql_execute(hook) : status;
+    return status == STATUS_OK ? sql_execute(webhook) : status;
 }
 
 /* Counts a failed delivery, and deactivates its webhook when too many failed in a row. A webhook
  * that was deleted meanwhile has no count. */
-static enum status count_failure(struct store_tx *tx, int64_t hook_id) {
-    struct sql_statement *failed = sql_statement(tx->session, SQL_hook_failed);
-    struct sql_statement *idle = sql_statement(tx->session, SQL_make_hook_idle);
+static enum status count_failure(struct store_tx *tx, int64_t webhook_id) {
+    struct sql_statement *failed = sql_statement(tx->session, SQL_webhook_failed);
+    struct sql_statement *idle = sql_statement(tx->session, SQL_make_webhook_idle);
     int64_t failures = 0;
     if (!failed || !idle)
         return STATUS_INTERNAL;
-    sql_bind_integer(failed, 1, hook_id);
+    sql_bind_integer(failed, 1, webhook_id);
     enum status status = sql_step(failed);
     if (status == STATUS_OK)
         failures = sql_integer(failed, 0);
@@ -296,7 +296,7 @@ static enum status count_failure(struct store_tx *tx, int64_t hook_id) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     if (webhook_stays_active(failures))
         return STATUS_OK;
-    sql_bind_integer(idle, 1, hook_id);
+    sql_bind_integer(idle, 1, webhook_id);
     tx->session->webhooks = WEBHOOKS_UNKNOWN;
     return sql_execute(idle);
 }
@@ -306,28 +306,29 @@ enum status store_not_delivered(struct store_tx *tx, const struct delivery *deli
     enum status status = note_failed_attempt(tx, delivery, attempt);
     if (status != STATUS_OK || attempt->next_ms)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    status = count_failure(tx, delivery->hook_id);
+    status = count_failure(tx, delivery->webhook_id);
     return status == STATUS_OK ? promote_next(tx, delivery, attempt->now_ms) : status;
 }
 
-enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_t now_ms,
+enum status store_cancel_deliveries(struct store_tx *tx, int64_t webhook_id, int64_t now_ms,
                                     int limit) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_cancel_deliveries);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, hook_id);
+    sql_bind_integer(statement, 1, webhook_id);
     sql_bind_integer(statement, 2, now_ms);
     sql_bind_text(statement, 3, MESSAGE_TEXT(web_hook_stopped));
     sql_bind_integer(statement, 4, limit);
     return sql_execute(statement);
 }
 
-enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook, struct text why) {
-    struct sql_statement *statement = sql_statement(tx->session, SQL_stop_hook);
+enum status store_stop_webhook(struct store_tx *tx, const struct waiting_webhook *webhook,
+                               struct text why) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_stop_webhook);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, hook->id);
-    sql_bind_integer(statement, 2, hook->maker_id);
+    sql_bind_integer(statement, 1, webhook->id);
+    sql_bind_integer(statement, 2, webhook->maker_id);
     sql_bind_text(statement, 3, why);
     tx->session->webhooks = WEBHOOKS_UNKNOWN;
     tx->session->outbox_changed = true; /* its pending deliveries have to be cancelled */
@@ -337,7 +338,7 @@ enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook
 enum status store_redeliver(struct store_tx *tx, const struct record *delivery, int64_t now_ms) {
     const struct delivery queued = {
         .id = record_id(delivery),
-        .hook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
+        .webhook_id = delivery->values[WEB_HOOK_DELIVERY_WebHookId].integer,
         .entity_id = delivery->values[WEB_HOOK_DELIVERY_EntityId].integer,
     };
     struct sql_statement *repeat = sql_statement(tx->session, SQL_redeliver);
@@ -346,7 +347,7 @@ enum status store_redeliver(struct store_tx *tx, const struct record *delivery, 
         return STATUS_INTERNAL;
     sql_bind_integer(repeat, 1, queued.id);
     sql_bind_integer(repeat, 2, now_ms);
-    sql_bind_integer(others, 1, queued.hook_id);
+    sql_bind_integer(others, 1, queued.webhook_id);
     sql_bind_integer(others, 2, queued.entity_id);
     sql_bind_integer(others, 3, queued.id);
     enum status status = sql_execute(repeat);

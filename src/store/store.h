@@ -285,7 +285,7 @@ uint64_t store_outbox_changes(const struct store *store);
 
 /** The delivery of one event to one webhook. Its texts lie in the arena. */
 struct delivery {
-    int64_t id, hook_id, entity_id;
+    int64_t id, webhook_id, entity_id;
     int64_t attempts; /* failed ones so far */
     struct text url;
     struct text secret; /* sealed; `at` NULL: none */
@@ -299,14 +299,14 @@ struct delivery_attempt {
     struct text error; /* the reason for the failure */
 };
 
-struct waiting_hook {
+struct waiting_webhook {
     int64_t id;
     bool is_active;   /* false also when the webhook was deleted */
     int64_t maker_id; /* the user whose permission to read users it has; 0: unknown */
 };
 
-struct waiting_hooks {
-    const struct waiting_hook *list; /* in the arena */
+struct waiting_webhooks {
+    const struct waiting_webhook *list; /* in the arena */
     size_t count;
 };
 
@@ -314,13 +314,13 @@ struct waiting_hooks {
 enum status store_count_pending(struct store_session *session, int64_t *count) MUST_CHECK;
 
 /** Finds the webhooks that have pending deliveries, ordered by Id, including deleted ones. */
-enum status store_waiting_hooks(struct store_session *session, struct arena *arena,
-                                struct waiting_hooks *waiting) MUST_CHECK;
+enum status store_waiting_webhooks(struct store_session *session, struct arena *arena,
+                                   struct waiting_webhooks *waiting) MUST_CHECK;
 
 /* A delivery that waits for longer than `longest_pause_ms` was noted while the clock was ahead, so
  * it is due. */
 struct due_query {
-    int64_t hook_id, now_ms, longest_pause_ms;
+    int64_t webhook_id, now_ms, longest_pause_ms;
 };
 
 /** The most deliveries that are sent to one webhook at the same time. */
@@ -601,12 +601,12 @@ enum status store_not_delivered(struct store_tx *tx, const struct delivery *deli
  * Cancels at most `limit` pending deliveries of a webhook that is deleted or inactive, the youngest
  * of each queue first. Does nothing for an active one.
  */
-enum status store_cancel_deliveries(struct store_tx *tx, int64_t hook_id, int64_t now_ms,
+enum status store_cancel_deliveries(struct store_tx *tx, int64_t webhook_id, int64_t now_ms,
                                     int limit) MUST_CHECK;
 
 /** Deactivates a webhook and records the reason, if it is still the one that this user made. */
-enum status store_stop_hook(struct store_tx *tx, const struct waiting_hook *hook,
-                            struct text why) MUST_CHECK;
+enum status store_stop_webhook(struct store_tx *tx, const struct waiting_webhook *webhook,
+                               struct text why) MUST_CHECK;
 
 /**
  * Makes a delivery pending again, whatever its status, with its attempts reset to 0. In its queue

@@ -84,7 +84,7 @@ static bool sign(struct posting *posting) {
     if (!delivery->secret.len)
         return true;
     struct text place =
-        seal_place(&web_hook_table, delivery->hook_id, WEB_HOOK_SharedSecret, arena);
+        seal_place(&web_hook_table, delivery->webhook_id, WEB_HOOK_SharedSecret, arena);
     struct text secret = unseal(posting->deliverer->options.key, delivery->secret, place, arena);
     if (arena->failed)
         return false;
@@ -138,7 +138,7 @@ static struct posting *posting_new(struct deliverer *deliverer, const struct del
         posting->job.done = post_ended;
         return posting;
     }
-    log_error("webhook %lld: no memory for a delivery", (long long)delivery->hook_id);
+    log_error("webhook %lld: no memory for a delivery", (long long)delivery->webhook_id);
     arena = posting->arena;
     arena_close(&arena);
     return NULL;
@@ -152,22 +152,22 @@ static void posting_free(struct posting *posting) {
 /* Is another delivery of the same queue in flight? */
 static bool is_queue_busy(const struct deliverer *deliverer, const struct delivery *delivery) {
     for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
-        if (posting->delivery.hook_id == delivery->hook_id &&
+        if (posting->delivery.webhook_id == delivery->webhook_id &&
             posting->delivery.entity_id == delivery->entity_id)
             return true;
     return false;
 }
 
-static unsigned running_to(const struct deliverer *deliverer, int64_t hook_id) {
+static unsigned running_to(const struct deliverer *deliverer, int64_t webhook_id) {
     unsigned count = 0;
     for (const struct posting *posting = deliverer->running; posting; posting = posting->next)
-        count += posting->delivery.hook_id == hook_id;
+        count += posting->delivery.webhook_id == webhook_id;
     return count;
 }
 
 /* Half of the slots are for webhooks that have no delivery in flight. */
-static bool has_slot(const struct deliverer *deliverer, int64_t hook_id) {
-    unsigned own = running_to(deliverer, hook_id);
+static bool has_slot(const struct deliverer *deliverer, int64_t webhook_id) {
+    unsigned own = running_to(deliverer, webhook_id);
     return own < DUE_MAX && deliverer->running_count < (own ? SLOTS / 2 : SLOTS);
 }
 
@@ -176,7 +176,7 @@ static bool start_posting(struct deliverer *deliverer, const struct delivery *de
     if (!posting)
         return false;
     if (posting->obstacle) {
-        log_error("webhook %lld: %s", (long long)delivery->hook_id, posting->obstacle);
+        log_error("webhook %lld: %s", (long long)delivery->webhook_id, posting->obstacle);
         post_ended(&posting->job);
     } else if (fetch_submit(deliverer->fetcher, &posting->job) != STATUS_OK) {
         posting_free(posting);
@@ -194,11 +194,11 @@ static bool start_posting(struct deliverer *deliverer, const struct delivery *de
 static int64_t start_due_to(struct deliverer *deliverer, const struct due_query *query) {
     struct arena arena = { 0 }; /* of this webhook alone, for a few records at a time */
     struct due_deliveries due;
-    if (!has_slot(deliverer, query->hook_id))
+    if (!has_slot(deliverer, query->webhook_id))
         return INT64_MAX; /* the thread looks again when one in flight has ended */
     enum status status = store_due_deliveries(deliverer->session, query, &arena, &due);
     for (unsigned i = 0;
-         status == STATUS_OK && i < due.count && has_slot(deliverer, query->hook_id); i++)
+         status == STATUS_OK && i < due.count && has_slot(deliverer, query->webhook_id); i++)
         if (!is_queue_busy(deliverer, &due.list[i]) && !start_posting(deliverer, &due.list[i]))
             status = STATUS_INTERNAL;
     arena_close(&arena);
@@ -212,7 +212,7 @@ struct cancelling {
 
 static enum status cancel_deliveries(struct store_tx *tx, struct store_command *command) {
     const struct due_query *query = &container_of(command, struct cancelling, command)->query;
-    return store_cancel_deliveries(tx, query->hook_id, query->now_ms, CANCEL_AT_ONCE);
+    return store_cancel_deliveries(tx, query->webhook_id, query->now_ms, CANCEL_AT_ONCE);
 }
 
 /* Cancels some of the deliveries to an inactive webhook: a part at a time, so that the writer
@@ -224,13 +224,13 @@ static int64_t cancel_due_to(struct deliverer *deliverer, const struct due_query
     if (store_run(deliverer->options.store, &cancelling.command) == STATUS_OK)
         return 0; /* there may be more */
     log_error("webhook %lld: its pending deliveries could not be cancelled",
-              (long long)query->hook_id);
+              (long long)query->webhook_id);
     return query->now_ms + BROKEN_PAUSE_MS;
 }
 
-static enum status may_tell(struct store_session *session, const struct waiting_hook *hook) {
+static enum status may_tell(struct store_session *session, const struct waiting_webhook *webhook) {
     struct arena arena = { 0 };
-    struct principal maker = { .user_id = hook->maker_id };
+    struct principal maker = { .user_id = webhook->maker_id };
     enum status status = auth_decide_user(session, &arena, &maker);
     if (status == STATUS_OK && !webhook_may_tell(&maker))
         status = STATUS_UNAUTHENTICATED;
@@ -240,31 +240,33 @@ static enum status may_tell(struct store_session *session, const struct waiting_
 
 struct stopping {
     struct store_command command;
-    const struct waiting_hook *hook;
+    const struct waiting_webhook *webhook;
 };
 
-static enum status stop_hook(struct store_tx *tx, struct store_command *command) {
-    const struct waiting_hook *hook = container_of(command, struct stopping, command)->hook;
-    enum status status = may_tell(tx->session, hook);
+static enum status stop_webhook(struct store_tx *tx, struct store_command *command) {
+    const struct waiting_webhook *webhook =
+        container_of(command, struct stopping, command)->webhook;
+    enum status status = may_tell(tx->session, webhook);
     if (status != STATUS_UNAUTHENTICATED)
         return status;
-    return store_stop_hook(tx, hook, MESSAGE_TEXT(web_hook_maker));
+    return store_stop_webhook(tx, webhook, MESSAGE_TEXT(web_hook_maker));
 }
 
 /* Makes a webhook inactive whose maker may no longer read users. Returns when to look at it again;
  * INT64_MAX: its maker may read them. */
-static int64_t stop_if_it_may_not(struct deliverer *deliverer, const struct waiting_hook *hook,
-                                  int64_t now_ms) {
-    struct stopping stopping = { .command = { .on_behalf_of = &store_nobody, .run = stop_hook },
-                                 .hook = hook };
-    enum status status = may_tell(deliverer->session, hook);
+static int64_t stop_if_it_may_not(struct deliverer *deliverer,
+                                  const struct waiting_webhook *webhook, int64_t now_ms) {
+    struct stopping stopping = { .command = { .on_behalf_of = &store_nobody, .run = stop_webhook },
+                                 .webhook = webhook };
+    enum status status = may_tell(deliverer->session, webhook);
     if (status == STATUS_OK)
         return INT64_MAX;
     if (status == STATUS_UNAUTHENTICATED)
         status = store_run(deliverer->options.store, &stopping.command);
     if (status == STATUS_OK)
         return 0; /* its pending deliveries are to be cancelled */
-    log_error("webhook %lld: the permissions of its maker could not be read", (long long)hook->id);
+    log_error("webhook %lld: the permissions of its maker could not be read",
+              (long long)webhook->id);
     return now_ms + BROKEN_PAUSE_MS;
 }
 
@@ -276,21 +278,21 @@ static int64_t longest_pause(const struct deliverer *deliverer) {
 /* Starts the due deliveries of all webhooks. Returns when to look again, by the wall clock. */
 static int64_t start_due(struct deliverer *deliverer) {
     struct arena arena = { 0 };
-    struct waiting_hooks waiting = { 0 };
+    struct waiting_webhooks waiting = { 0 };
     struct due_query query = { .now_ms = time_now_ms(),
                                .longest_pause_ms = longest_pause(deliverer) };
     int64_t next_ms = query.now_ms + query.longest_pause_ms;
-    if (store_waiting_hooks(deliverer->session, &arena, &waiting) != STATUS_OK)
+    if (store_waiting_webhooks(deliverer->session, &arena, &waiting) != STATUS_OK)
         next_ms = query.now_ms + BROKEN_PAUSE_MS;
     for (size_t i = 0; i < waiting.count; i++) {
-        const struct waiting_hook *hook = &waiting.list[i];
-        query.hook_id = hook->id;
+        const struct waiting_webhook *webhook = &waiting.list[i];
+        query.webhook_id = webhook->id;
         int64_t then_ms = INT64_MAX;
-        if (hook->is_active)
-            then_ms = stop_if_it_may_not(deliverer, hook, query.now_ms);
-        if (hook->is_active && then_ms == INT64_MAX)
+        if (webhook->is_active)
+            then_ms = stop_if_it_may_not(deliverer, webhook, query.now_ms);
+        if (webhook->is_active && then_ms == INT64_MAX)
             then_ms = start_due_to(deliverer, &query);
-        else if (!hook->is_active)
+        else if (!webhook->is_active)
             then_ms = cancel_due_to(deliverer, &query);
         next_ms = then_ms < next_ms ? then_ms : next_ms;
     }

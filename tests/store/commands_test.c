@@ -725,14 +725,14 @@ static void a_store_knows_the_first_key_that_it_is_told_of_and_no_other(void **s
 static void a_key_is_claimed_by_what_it_opens(void **state) {
     struct suite *suite = *state;
     struct seal_key *first = key_of(suite, "first"), *second = key_of(suite, "second");
-    struct record hook = suite_record(suite, &web_hook_table, 5);
+    struct record webhook = suite_record(suite, &web_hook_table, 5);
     struct text place = seal_place(&web_hook_table, 5, WEB_HOOK_SharedSecret, &suite->arena);
-    hook.values[WEB_HOOK_SharedSecret] =
+    webhook.values[WEB_HOOK_SharedSecret] =
         value_text(seal(first, TEXT("secret"), place, &suite->arena));
-    assert_ok(suite_insert(suite, &hook));
+    assert_ok(suite_insert(suite, &webhook));
     assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     assert_ok(store_claim_key(suite->store, first));
-    assert_ok(suite_delete(suite, &hook));
+    assert_ok(suite_delete(suite, &webhook));
     assert_int_equal(store_claim_key(suite->store, second), STATUS_FORBIDDEN);
     seal_key_free(first);
     seal_key_free(second);

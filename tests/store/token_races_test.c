@@ -267,19 +267,19 @@ static void nothing_is_done_with_a_token_once_it_was_revoked(void **state) {
 
 /* ---- webhooks ---- */
 
-enum { HOOK_ID = 30 };
+enum { WEBHOOK_ID = 30 };
 
-static void add_hook(struct suite *suite) {
-    struct record hook = suite_record(suite, &web_hook_table, HOOK_ID);
-    hook.values[WEB_HOOK_Active] = value_integer(1);
-    hook.values[WEB_HOOK_Action] = value_integer(ACTION_USER_UPDATE);
-    assert_ok(suite_insert(suite, &hook));
+static void add_webhook(struct suite *suite) {
+    struct record webhook = suite_record(suite, &web_hook_table, WEBHOOK_ID);
+    webhook.values[WEB_HOOK_Active] = value_integer(1);
+    webhook.values[WEB_HOOK_Action] = value_integer(ACTION_USER_UPDATE);
+    assert_ok(suite_insert(suite, &webhook));
 }
 
 /* Of the deliveries that are due the first one; NOT_FOUND: there is none. */
 static enum status first_due(struct store_session *session, struct arena *arena,
                              struct delivery *delivery) {
-    struct due_query query = { HOOK_ID, SUITE_NOW_MS, 1000 };
+    struct due_query query = { WEBHOOK_ID, SUITE_NOW_MS, 1000 };
     struct due_deliveries due;
     enum status status = store_due_deliveries(session, &query, arena, &due);
     if (status == STATUS_OK && !due.count)
@@ -309,16 +309,16 @@ static enum status claim(struct store_tx *tx, struct store_command *command) {
 
 /* So that no round makes the webhook inactive. */
 static void forget_failures(struct suite *suite) {
-    struct record hook = suite_load(suite, &web_hook_table, HOOK_ID);
-    struct record next = suite_next(suite, &hook);
+    struct record webhook = suite_load(suite, &web_hook_table, WEBHOOK_ID);
+    struct record next = suite_next(suite, &webhook);
     next.values[WEB_HOOK_ErrorCount] = value_integer(0);
-    assert_ok(suite_update(suite, &hook, &next));
+    assert_ok(suite_update(suite, &webhook, &next));
 }
 
 static void a_delivery_that_many_claim_is_ended_once(void **state) {
     struct suite *suite = *state;
     struct racer racers[RACERS];
-    add_hook(suite);
+    add_webhook(suite);
     suite_add_users(suite, RACE_USER, 1);
     for (unsigned round = 0; round < RACE_ROUNDS; round++) {
         struct record user = suite_load(suite, &user_table, RACE_USER);
@@ -360,7 +360,7 @@ static int64_t count_pending(struct suite *suite) {
 static void no_delivery_is_stranded_when_events_come_while_others_end(void **state) {
     struct suite *suite = *state;
     struct racer racers[RACERS];
-    add_hook(suite);
+    add_webhook(suite);
     suite_add_users(suite, RACE_USER, 1);
     for (unsigned round = 0; round < RACE_ROUNDS; round++) {
         struct delivery delivery;
@@ -382,13 +382,13 @@ static void no_delivery_is_stranded_when_events_come_while_others_end(void **sta
     }
 }
 
-static enum status delete_hook(struct store_tx *tx, struct store_command *command) {
+static enum status delete_webhook(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
-    struct record hook;
+    struct record webhook;
     (void)command;
-    enum status status = store_load(tx->session, &web_hook_table, HOOK_ID, &arena, &hook);
+    enum status status = store_load(tx->session, &web_hook_table, WEBHOOK_ID, &arena, &webhook);
     if (status == STATUS_OK)
-        status = store_delete(tx, &hook, &suite_author);
+        status = store_delete(tx, &webhook, &suite_author);
     arena_close(&arena);
     return status;
 }
@@ -399,19 +399,19 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
     struct racer racers[RACERS];
     suite_add_users(suite, RACE_USER, 1);
     for (unsigned round = 0; round < RACE_ROUNDS; round++) {
-        struct waiting_hooks waiting;
-        add_hook(suite);
+        struct waiting_webhooks waiting;
+        add_webhook(suite);
         race_prepare(racers, RACERS, race_count_up, NULL);
-        racers[round % RACERS].command.run = delete_hook;
+        racers[round % RACERS].command.run = delete_webhook;
         race_run(suite, round, racers, RACERS);
         assert_int_equal(race_count(racers, RACERS, STATUS_OK), RACERS);
         int64_t pending = count_pending(suite);
         assert_true(pending < RACERS);
-        assert_ok(store_waiting_hooks(suite->session, &suite->arena, &waiting));
+        assert_ok(store_waiting_webhooks(suite->session, &suite->arena, &waiting));
         assert_int_equal(waiting.count, pending ? 1 : 0);
         assert_false(pending && waiting.list[0].is_active);
         struct store_tx *tx = suite_write(suite);
-        assert_ok(store_cancel_deliveries(tx, HOOK_ID, SUITE_NOW_MS, RACERS));
+        assert_ok(store_cancel_deliveries(tx, WEBHOOK_ID, SUITE_NOW_MS, RACERS));
         assert_ok(suite_commit(suite));
         assert_int_equal(count_pending(suite), 0);
     }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { HOOK = 7, USER = 1001, NOW_MS = 1000000 };
+enum { WEBHOOK = 7, USER = 1001, NOW_MS = 1000000 };
 
 static const struct author author = { { "test", 4 }, NOW_MS };
 
@@ -28,16 +28,16 @@ static struct store_session *opened(void) {
     return session;
 }
 
-static void add_hook(struct store_session *session, bool is_active) {
+static void add_webhook(struct store_session *session, bool is_active) {
     char sql[256];
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO web_hooks (Id, Version, BusinessId, Name, URL, Action, Active)"
                    " VALUES (%d, 1, 1, '', 'http://127.0.0.1:9/', 1002, %d)",
-                   HOOK, is_active);
+                   WEBHOOK, is_active);
     assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
-/* Adds a delivery of USER's to HOOK; `next` is its NextAttempt, as SQL. */
+/* Adds a delivery of USER's to WEBHOOK; `next` is its NextAttempt, as SQL. */
 static void add_delivery(struct store_session *session, int id, enum delivery_status status,
                          const char *next) {
     char sql[384];
@@ -45,7 +45,7 @@ static void add_delivery(struct store_session *session, int id, enum delivery_st
                    "INSERT INTO payloads (id, text) VALUES (%d, '[]');"
                    "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                    " Attempts, Payload, NextAttempt) VALUES (%d, 1, %d, %d, %d, 0, %d, %s)",
-                   id, id, HOOK, USER, (int)status, id, next);
+                   id, id, WEBHOOK, USER, (int)status, id, next);
     assert_int_equal(sql_run(session, sql), STATUS_OK);
 }
 
@@ -70,12 +70,12 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
     (void)state;
     for (size_t i = 0; i < sizeof next_ms / sizeof next_ms[0]; i++) {
         struct store_session *session = opened();
-        const struct delivery delivery = { .id = 1, .hook_id = HOOK, .entity_id = USER };
+        const struct delivery delivery = { .id = 1, .webhook_id = WEBHOOK, .entity_id = USER };
         const struct delivery_attempt failed = { NOW_MS, next_ms[i], TEXT("it failed") };
-        add_hook(session, false);
+        add_webhook(session, false);
         add_delivery(session, 1, DELIVERY_PENDING, "1");
-        assert_int_equal(store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, 10),
-                         STATUS_OK);
+        assert_int_equal(
+            store_cancel_deliveries(&(struct store_tx){ session }, WEBHOOK, NOW_MS, 10), STATUS_OK);
         assert_is(session, 1, DELIVERY_CANCELLED, 0);
         assert_int_equal(store_not_delivered(&(struct store_tx){ session }, &delivery, &failed),
                          STATUS_OK);
@@ -85,12 +85,12 @@ static void what_is_cancelled_on_its_way_stays_so_though_it_fails(void **state) 
 }
 
 static void whatever_ends_the_first_of_a_queue_promotes_the_next(void **state) {
-    const struct delivery first = { .id = 1, .hook_id = HOOK, .entity_id = USER };
+    const struct delivery first = { .id = 1, .webhook_id = WEBHOOK, .entity_id = USER };
     const struct delivery_attempt last = { NOW_MS, 0, TEXT("it failed") };
     (void)state;
     for (int arrives = 0; arrives < 2; arrives++) {
         struct store_session *session = opened();
-        add_hook(session, true);
+        add_webhook(session, true);
         add_delivery(session, 1, DELIVERY_PENDING, "1");
         add_delivery(session, 2, DELIVERY_PENDING, "NULL");
         add_delivery(session, 3, DELIVERY_PENDING, "NULL");
@@ -110,7 +110,7 @@ static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **stat
     struct record young;
     (void)state;
     struct store_session *session = opened();
-    add_hook(session, true);
+    add_webhook(session, true);
     add_delivery(session, 1, DELIVERY_PENDING, "5000000");
     add_delivery(session, 2, DELIVERY_DELIVERED, "NULL");
     assert_int_equal(store_load(session, &web_hook_delivery_table, 2, &arena, &young), STATUS_OK);
@@ -124,10 +124,10 @@ static void what_is_repeated_waits_behind_an_older_one_and_its_pause(void **stat
 static void those_due_for_longest_come_first(void **state) {
     struct arena arena = { 0 };
     struct due_deliveries due;
-    const struct due_query query = { HOOK, NOW_MS, 100 };
+    const struct due_query query = { WEBHOOK, NOW_MS, 100 };
     (void)state;
     struct store_session *session = opened();
-    add_hook(session, true);
+    add_webhook(session, true);
     for (int id = 1; id <= DUE_MAX + 3; id++) {
         char next[16];
         (void)snprintf(next, sizeof next, "%d", 1000 - id);
@@ -153,7 +153,7 @@ static void add_queues(struct store_session *session) {
         (void)snprintf(sql, sizeof sql,
                        "INSERT INTO web_hook_deliveries (Id, Version, WebHookId, EntityId, Status,"
                        " NextAttempt) VALUES (%d, 1, %d, %d, 1, %s)",
-                       id, HOOK, id % QUEUES, id <= QUEUES ? "0" : "NULL");
+                       id, WEBHOOK, id % QUEUES, id <= QUEUES ? "0" : "NULL");
         assert_int_equal(sql_run(session, sql), STATUS_OK);
     }
 }
@@ -183,7 +183,7 @@ static void what_is_cancelled_in_parts_leaves_queues_that_begin(void **state) {
     assert_int_equal(assert_queues_begin(session), DELIVERIES);
     for (int left = DELIVERIES; left > 0;) {
         assert_int_equal(
-            store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, AT_ONCE),
+            store_cancel_deliveries(&(struct store_tx){ session }, WEBHOOK, NOW_MS, AT_ONCE),
             STATUS_OK);
         left = left > AT_ONCE ? left - AT_ONCE : 0;
         assert_int_equal(assert_queues_begin(session), left);
@@ -194,9 +194,9 @@ static void what_is_cancelled_in_parts_leaves_queues_that_begin(void **state) {
 static void nothing_is_cancelled_of_a_webhook_that_is_active_again(void **state) {
     (void)state;
     struct store_session *session = opened();
-    add_hook(session, true);
+    add_webhook(session, true);
     add_delivery(session, 1, DELIVERY_PENDING, "1");
-    assert_int_equal(store_cancel_deliveries(&(struct store_tx){ session }, HOOK, NOW_MS, 10),
+    assert_int_equal(store_cancel_deliveries(&(struct store_tx){ session }, WEBHOOK, NOW_MS, 10),
                      STATUS_OK);
     assert_is(session, 1, DELIVERY_PENDING, 1);
     store_session_close(session);
@@ -265,26 +265,26 @@ static struct record new_user(struct arena *arena) {
     return user;
 }
 
-static struct record new_hook(struct arena *arena) {
-    struct record hook = record_new(&web_hook_table, arena);
-    assert_non_null(hook.values);
-    hook.version = 1;
-    hook.values[WEB_HOOK_Id] = value_integer(HOOK);
-    hook.values[WEB_HOOK_BusinessId] = value_integer(1);
-    hook.values[WEB_HOOK_Name] = value_text(TEXT("Told"));
-    hook.values[WEB_HOOK_URL] = value_text(TEXT("http://127.0.0.1:9/"));
-    hook.values[WEB_HOOK_Action] = value_integer(ACTION_USER_UPDATE);
-    hook.values[WEB_HOOK_Active] = value_integer(1);
-    return hook;
+static struct record new_webhook(struct arena *arena) {
+    struct record webhook = record_new(&web_hook_table, arena);
+    assert_non_null(webhook.values);
+    webhook.version = 1;
+    webhook.values[WEB_HOOK_Id] = value_integer(WEBHOOK);
+    webhook.values[WEB_HOOK_BusinessId] = value_integer(1);
+    webhook.values[WEB_HOOK_Name] = value_text(TEXT("Told"));
+    webhook.values[WEB_HOOK_URL] = value_text(TEXT("http://127.0.0.1:9/"));
+    webhook.values[WEB_HOOK_Action] = value_integer(ACTION_USER_UPDATE);
+    webhook.values[WEB_HOOK_Active] = value_integer(1);
+    return webhook;
 }
 
 static enum status add_both(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
-    struct record user = new_user(&arena), hook = new_hook(&arena);
+    struct record user = new_user(&arena), webhook = new_webhook(&arena);
     (void)command;
     enum status status = store_insert(tx, &user, &author);
     if (status == STATUS_OK)
-        status = store_insert(tx, &hook, &author);
+        status = store_insert(tx, &webhook, &author);
     arena_close(&arena);
     return status;
 }
@@ -299,14 +299,14 @@ static enum status hold_writer(struct store_tx *tx, struct store_command *comman
 
 /* Deletes the webhook, but fails when it runs a second time, alone in its group, as if memory ran
  * out. */
-static enum status delete_hook_once(struct store_tx *tx, struct store_command *command) {
+static enum status delete_webhook_once(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
-    struct record hook;
+    struct record webhook;
     if (((struct step *)command)->runs++)
         return STATUS_INTERNAL;
-    enum status status = store_load(tx->session, &web_hook_table, HOOK, &arena, &hook);
+    enum status status = store_load(tx->session, &web_hook_table, WEBHOOK, &arena, &webhook);
     if (status == STATUS_OK)
-        status = store_delete(tx, &hook, &author);
+        status = store_delete(tx, &webhook, &author);
     arena_close(&arena);
     return status;
 }
@@ -347,7 +347,7 @@ static void a_webhook_whose_deletion_is_rolled_back_is_told(void **state) {
     assert_non_null(store);
     begin(&first, add_both);
     begin(&gate, hold_writer);
-    begin(&deletion, delete_hook_once);
+    begin(&deletion, delete_webhook_once);
     begin(&change, change_user);
     begin(&spoiler, spoil);
     assert_int_equal(store_submit(store, &first.command), STATUS_OK);

@@ -370,7 +370,7 @@ static enum status share_payloads(struct store_session *session) {
 
 /* Whose right a webhook goes by was not asked: it is that of who changed it last, whose address may
  * be another one by now, as the trail has it. */
-static enum status give_hooks_makers(struct store_session *session) {
+static enum status give_webhooks_makers(struct store_session *session) {
     if (schema_has_column(session, web_hook_table.name, "MakerId", TEXT("INTEGER")))
         return STATUS_OK; /* of version 1, made as it is now */
     return sql_run(session, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
@@ -414,7 +414,7 @@ static enum status to_version_5(struct store_session *session) {
     if (status == STATUS_OK)
         status = share_payloads(session);
     if (status == STATUS_OK)
-        status = give_hooks_makers(session);
+        status = give_webhooks_makers(session);
     if (status == STATUS_OK)
         status = sql_run(session, REPEATS_OF_CALLERS_INDEX);
     return status == STATUS_OK ? rekey_users(session) : status;
