@@ -1,4 +1,4 @@
-/* The audit trail. */
+/* Writes the rows of the audit trail. */
 #include "store/audit.h"
 
 enum status audit_add(struct store_tx *tx, const struct audit_row *row,

@@ -169,7 +169,7 @@ void check_unknown_members(struct store_session *session, store_say *say) {
     }
 }
 
-/* ---- All of it ---- */
+/* ---- The whole database ---- */
 
 /* Queries that return a row for each fault; the first column describes it. */
 static const struct {

@@ -60,7 +60,7 @@ struct email_range email_range(struct text needle, struct arena *arena) {
     struct buffer to;
     buffer_init(&to, arena, local_len + 1);
     add_row(&to, (struct text){ needle.at, local_len }, local_len);
-    buffer_add_char(&to, (char)0xFF); /* after all of UTF-8 */
+    buffer_add_char(&to, (char)0xFF); /* greater than any byte of UTF-8 */
     return (struct email_range){ .from = { to.at, local_len },
                                  .to = buffer_text(&to),
                                  .domain = { needle.at + local_len, needle.len - local_len },
@@ -80,7 +80,7 @@ void email_index_add_range(struct buffer *sql, const struct table *table, int fi
 static void write_email_sql(struct buffer *sql, const struct table *table,
                             enum table_statement which) {
     switch (which) {
-    case TABLE_FIND_EMAIL: /* up to two rows of a range */
+    case TABLE_FIND_EMAIL: /* selects up to two rows of a range */
         buffer_add(sql, TEXT("SELECT Members, Id, address FROM "));
         email_index_add_name(sql, table);
         buffer_printf(sql, "%s%s ON Id = owner", engine_join_in_order, table->name);

@@ -172,7 +172,7 @@ static enum status erase_authors(const struct erasing *erasing) {
     return status;
 }
 
-/* ---- All of it ---- */
+/* ---- Erasure ---- */
 
 static enum status add_erasure(struct store_tx *tx, int64_t user_id, const struct author *author) {
     struct audit_row row = audit_erasure(user_id);

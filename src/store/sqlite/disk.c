@@ -18,7 +18,7 @@
 
 enum { TRY_EVERY_MS = 1000 /* the interval between two tries */ };
 
-/* ---- Is there room? ---- */
+/* ---- Room on the disk ---- */
 
 static bool write_zeros(int file, int64_t at, int64_t bytes) {
     static const char zeros[64 * 1024];
@@ -70,7 +70,7 @@ enum status store_try_room(struct store_tx *tx) {
     return has_room(tx->session->store) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-/* ---- What it refused ---- */
+/* ---- Refused changes ---- */
 
 /* The number of pages that the writer's connection wrote, or tried to write, since the last
  * call. */
