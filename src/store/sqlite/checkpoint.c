@@ -1,4 +1,4 @@
-/* The checkpoint thread. The writer never copies pages from the WAL into the database; this thread
+/* The checkpointer. The writer never copies pages from the WAL into the database; this thread
  * does so, through its own connection.
  *
  * A checkpoint normally runs beside the writer (PASSIVE). Only when the WAL exceeds its bound does

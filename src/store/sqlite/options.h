@@ -5,7 +5,7 @@
 
 /**
  * When the write-ahead log (WAL) is checkpointed, that is, copied into the database: when nothing
- * was committed since the checkpoint thread looked last, when `checkpoint_after_ms` have passed
+ * was committed since the checkpointer looked last, when `checkpoint_after_ms` have passed
  * since the last checkpoint, and when the WAL exceeds `wal_bound_pages`; the WAL is then also
  * restarted. 0 selects the default.
  */

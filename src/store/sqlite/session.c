@@ -2,7 +2,7 @@
  *
  * A reader's session keeps its snapshot (read transaction) from one reading to the next until
  * something is committed, because beginning a transaction takes locks of the whole process. A kept
- * snapshot would prevent a restart of the WAL, so the checkpoint thread ends those of idle readers;
+ * snapshot would prevent a restart of the WAL, so the checkpointer ends those of idle readers;
  * `in_use` is the lock between it and the session's thread.
  *
  * SQLite's progress handler enforces two limits: a read of store_read ends at its deadline or when
@@ -25,7 +25,7 @@
 
 static void lock_session(struct connection *connection) {
     while (atomic_flag_test_and_set_explicit(&connection->in_use, memory_order_acquire))
-        (void)sched_yield(); /* the checkpoint thread rarely holds it, and for one statement */
+        (void)sched_yield(); /* the checkpointer rarely holds it, and for one statement */
 }
 
 static void unlock_session(struct connection *connection) {

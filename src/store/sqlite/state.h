@@ -25,9 +25,9 @@ struct store {
     bool writer_runs, checkpointer_runs;
     struct queue commands;
     struct reader_pool *reader_pool;
-    struct queue stop;       /* always empty: closing it ends the checkpoint thread */
+    struct queue stop;       /* always empty: closing it ends the checkpointer */
     pthread_mutex_t turn;    /* held while a group is written, or the WAL is restarted */
-    atomic_bool wants_turn;  /* the checkpoint thread waits for the turn */
+    atomic_bool wants_turn;  /* the checkpointer waits for the turn */
     atomic_bool must_forget; /* the WAL has erased data, so it must be truncated */
     atomic_bool wants_wal;   /* the WAL is far past its bound: long reads must end */
     atomic_bool is_closing;

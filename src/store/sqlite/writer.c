@@ -3,7 +3,7 @@
  * group is rolled back, and each of its commands runs again as a group of its own: a command that
  * fails does not harm the others.
  *
- * The writer holds `turn` while it writes a group, and gives it up to the checkpoint thread when
+ * The writer holds `turn` while it writes a group, and gives it up to the checkpointer when
  * that needs to restart the WAL. */
 #include "store/sqlite/writer.h"
 
