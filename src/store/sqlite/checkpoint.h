@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 /**
- * Registers the webhook that records the WAL's length after each commit, and opens the checkpoint
+ * Registers the hook that records the WAL's length after each commit, and opens the checkpoint
  * connection. False: that failed, which is logged. For start-up, before the writer runs.
  */
 bool checkpoint_prepare(struct store *store) MUST_CHECK;
