@@ -194,7 +194,7 @@ enum status store_erase(struct store_tx *tx, struct erased *erased, size_t count
     if (status == STATUS_OK)
         status = run_with(sql_statement(tx->session, SQL_erase_payloads), &erasing.ids, NULL);
     if (status == STATUS_OK)
-        status = run_with(sql_statement(tx->session, SQL_erase_repeats), &erasing.ids,
+        status = run_with(sql_statement(tx->session, SQL_erase_idempotency), &erasing.ids,
                           &erasing.addresses);
     if (status == STATUS_OK)
         status = run_with(sql_statement(tx->session, SQL_erase_tokens), &erasing.ids, NULL);

@@ -157,7 +157,7 @@ async function populate() {
     const file = join(other.folder, 'data', 'roster.db');
     const picture = "INSERT INTO avatars VALUES (100000002, 'image/png', x'00')";
     sql(
-        `${picture}; INSERT INTO repeats VALUES (${adminId}, 'User key', x'00', 100000002, 1, 'admin@localhost')`,
+        `${picture}; INSERT INTO idempotency_keys VALUES (${adminId}, 'User key', x'00', 100000002, 1, 'admin@localhost')`,
         file,
     );
     return file;
@@ -227,7 +227,7 @@ const emptyable = [
     'audit',
     'tokens',
     'avatars',
-    'repeats',
+    'idempotency_keys',
     'seal_mark',
 ];
 

@@ -662,19 +662,21 @@ test('10,000 Idempotency-Keys of a user are remembered; the oldest is forgotten 
         });
     const first = await make('first');
     assert.equal(first.status, 200, first.text);
-    const at = Number(sql('SELECT at_ms FROM repeats'));
-    sql(`INSERT INTO repeats SELECT c.value, 'Language made ' || s.value, zeroblob(32), 1, ${at} - 20000 + s.value, '' FROM generate_series(1, 9999) AS s,
+    const at = Number(sql('SELECT at_ms FROM idempotency_keys'));
+    sql(`INSERT INTO idempotency_keys SELECT c.value, 'Language made ' || s.value, zeroblob(32), 1, ${at} - 20000 + s.value, '' FROM generate_series(1, 9999) AS s,
         (SELECT ${adminId} AS value UNION ALL SELECT ${userId}) AS c`);
-    sql(`UPDATE repeats SET at_ms = ${at} - 19990 WHERE key = 'Language first'`);
+    sql(`UPDATE idempotency_keys SET at_ms = ${at} - 19990 WHERE key = 'Language first'`);
     assert.equal((await make('first')).json.Value.Id, first.json.Value.Id, 'it is the 10,000th');
     assert.equal((await make('one more')).status, 200);
     assert.equal(
-        sql(`SELECT count(*), min(at_ms) - ${at} FROM repeats WHERE caller = ${adminId}`),
+        sql(`SELECT count(*), min(at_ms) - ${at} FROM idempotency_keys WHERE caller = ${adminId}`),
         '10000|-19998',
     );
     for (let i = 0; i < 100; i++) assert.equal((await make(`more ${i}`)).status, 200);
-    assert.ok(Number(sql(`SELECT count(*) FROM repeats WHERE caller = ${adminId}`)) < 10010);
-    assert.equal(sql(`SELECT count(*) FROM repeats WHERE caller = ${userId}`), '9999');
+    assert.ok(
+        Number(sql(`SELECT count(*) FROM idempotency_keys WHERE caller = ${adminId}`)) < 10010,
+    );
+    assert.equal(sql(`SELECT count(*) FROM idempotency_keys WHERE caller = ${userId}`), '9999');
     assert.notEqual((await make('first')).json.Value.Id, first.json.Value.Id);
 });
 

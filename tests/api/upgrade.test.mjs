@@ -109,8 +109,9 @@ for (let version = 1; version < latest; version++) {
         // The index of texts has another form now, which the searches below need.
         // Idempotency keys are kept for a day: here they are new, and their table has a test of its
         // own.
-        const hasRepeats = sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
-        if (hasRepeats)
+        const hasIdempotencyKeys =
+            sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'repeats'") === '1';
+        if (hasIdempotencyKeys)
             sql(
                 file,
                 `UPDATE audit SET at_ms = ${timestamp()} WHERE at_ms IN (SELECT at_ms FROM repeats); UPDATE repeats SET at_ms = (SELECT max(at_ms) FROM audit)`,
@@ -208,9 +209,9 @@ for (let version = 1; version < latest; version++) {
                 sql(file, 'SELECT address, owner FROM users_Email_addresses').split('\n').sort(),
                 addresses.replace('érdna', 'erdna').split('\n').sort(),
             );
-        if (hasRepeats)
+        if (hasIdempotencyKeys)
             assert.equal(
-                sql(file, 'SELECT key FROM repeats'),
+                sql(file, 'SELECT key FROM idempotency_keys'),
                 'WebHook fixture',
                 'a key belongs to a resource',
             );

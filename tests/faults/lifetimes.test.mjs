@@ -325,7 +325,7 @@ test('a start deletes what has expired, and nothing that has not', async () => {
         await own.restart();
         assert.equal(
             sql(
-                `SELECT (SELECT count(*) FROM repeats), sum(kind = 0), sum(kind = 1) FROM (SELECT kind FROM tokens WHERE client_id = 'passes' UNION ALL SELECT 9)`,
+                `SELECT (SELECT count(*) FROM idempotency_keys), sum(kind = 0), sum(kind = 1) FROM (SELECT kind FROM tokens WHERE client_id = 'passes' UNION ALL SELECT 9)`,
             ),
             `${keys}|${access}|${refresh}`,
             `${time} ms`,

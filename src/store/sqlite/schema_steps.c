@@ -128,7 +128,7 @@ static enum status to_version_2(struct store_session *session) {
         status = sql_run(session, "ALTER TABLE tokens ADD COLUMN id INTEGER;" TOKEN_IDS_INDEX
                                   "UPDATE tokens SET id = abs(random() % 9007199254740991) + 1;");
     if (status == STATUS_OK)
-        status = sql_run(session, REPEATS_TABLE);
+        status = sql_run(session, IDEMPOTENCY_KEYS_TABLE);
     return status;
 }
 
@@ -190,21 +190,29 @@ static enum status pack_users(struct store_session *session) {
     return status == STATUS_OK ? schema_count_rows(session, &user_table) : status;
 }
 
+/* Runs `sql`, which replaces the table `old` by one of another name, when there is a table `old`. A
+ * database that an earlier step gave the table has it under its present name. */
+static enum status replace_table(struct store_session *session, const char *old, const char *sql) {
+    int64_t is_there = 0;
+    char query[96];
+    int len =
+        snprintf(query, sizeof query,
+                 "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '%s'", old);
+    assert(len > 0 && (size_t)len < sizeof query);
+    enum status status = schema_read_integer(session, query, &is_there);
+    return status == STATUS_OK && is_there ? sql_run(session, sql) : status;
+}
+
 /* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
-static enum status keep_repeats(struct store_session *session) {
-    enum status status = sql_run(
-        session, "DROP INDEX repeats_at; ALTER TABLE repeats RENAME TO repeats_of_callers;");
-    if (status == STATUS_OK)
-        status = sql_run(session, REPEATS_TABLE);
-    return status == STATUS_OK
-               ? sql_run(
-                     session,
-                     "INSERT OR REPLACE INTO repeats (caller, key, mac, record_id, at_ms, author)"
-                     " SELECT r.caller, a.entity || ' ' || r.key, r.mac, r.record_id, r.at_ms,"
-                     " a.action_by FROM repeats_of_callers AS r JOIN audit AS a"
-                     " ON a.at_ms = r.at_ms AND a.entity_id = r.record_id AND a.type = 1;"
-                     "DROP TABLE repeats_of_callers;")
-               : status;
+static enum status keep_idempotency_keys(struct store_session *session) {
+    return replace_table(session, "repeats",
+                         IDEMPOTENCY_KEYS_TABLE
+                         "INSERT OR REPLACE INTO idempotency_keys"
+                         " (caller, key, mac, record_id, at_ms, author)"
+                         " SELECT r.caller, a.entity || ' ' || r.key, r.mac, r.record_id, r.at_ms,"
+                         " a.action_by FROM repeats AS r JOIN audit AS a"
+                         " ON a.at_ms = r.at_ms AND a.entity_id = r.record_id AND a.type = 1;"
+                         "DROP TABLE repeats;");
 }
 
 /* Chat rooms had to have a name. */
@@ -221,7 +229,7 @@ static enum status to_version_3(struct store_session *session) {
     if (status == STATUS_OK)
         status = complete_resources(session);
     if (status == STATUS_OK)
-        status = keep_repeats(session);
+        status = keep_idempotency_keys(session);
     return status == STATUS_OK ? sql_run(session, free_chat_room_names) : status;
 }
 
@@ -381,15 +389,18 @@ static enum status give_webhooks_makers(struct store_session *session) {
                             " ORDER BY a.id DESC LIMIT 1));");
 }
 
-/* Two tables had names that explained little. Those of version 1 and 2 got the first one on their
- * way to version 3, as it is called now. */
+/* Three tables had names that explained little. */
 static enum status rename_tables(struct store_session *session) {
-    int64_t has_realm = 0;
-    enum status status = schema_read_integer(
-        session, "SELECT count(*) FROM sqlite_schema WHERE name = 'realm'", &has_realm);
-    if (status == STATUS_OK && has_realm)
-        status = sql_run(session, DATABASE_GUID_TABLE "INSERT INTO database_guid SELECT prefix"
-                                                      " FROM realm; DROP TABLE realm;");
+    enum status status =
+        replace_table(session, "realm",
+                      DATABASE_GUID_TABLE "INSERT INTO database_guid SELECT prefix FROM realm;"
+                                          "DROP TABLE realm;");
+    if (status == STATUS_OK)
+        status = replace_table(session, "repeats",
+                               IDEMPOTENCY_KEYS_TABLE
+                               "INSERT INTO idempotency_keys (caller, key, mac, record_id, at_ms,"
+                               " author) SELECT caller, key, mac, record_id, at_ms, author"
+                               " FROM repeats; DROP TABLE repeats;");
     return status == STATUS_OK
                ? sql_run(session, UNKNOWN_LOGINS_TABLE "INSERT INTO unknown_logins SELECT sign_ins"
                                                        " FROM strangers; DROP TABLE strangers;")
@@ -416,7 +427,7 @@ static enum status to_version_5(struct store_session *session) {
     if (status == STATUS_OK)
         status = give_webhooks_makers(session);
     if (status == STATUS_OK)
-        status = sql_run(session, REPEATS_OF_CALLERS_INDEX);
+        status = sql_run(session, IDEMPOTENCY_KEYS_OF_CALLERS_INDEX);
     return status == STATUS_OK ? rekey_users(session) : status;
 }
 

@@ -238,6 +238,6 @@ enum status schema_create_all(struct store_session *session) {
     if (status == STATUS_OK)
         status = sql_run(session, PAYLOADS_TABLE PAYLOADS_USE);
     if (status == STATUS_OK)
-        status = sql_run(session, REPEATS_TABLE);
-    return status == STATUS_OK ? sql_run(session, REPEATS_OF_CALLERS_INDEX) : status;
+        status = sql_run(session, IDEMPOTENCY_KEYS_TABLE);
+    return status == STATUS_OK ? sql_run(session, IDEMPOTENCY_KEYS_OF_CALLERS_INDEX) : status;
 }

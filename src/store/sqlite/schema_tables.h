@@ -45,14 +45,15 @@
 #define BUSINESS_NAMES_INDEX "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE);"
 
 /* What a client's key was used for (see service/idempotency). */
-#define REPEATS_TABLE                                                                              \
-    "CREATE TABLE repeats (caller INTEGER NOT NULL, key TEXT NOT NULL, mac BLOB NOT NULL,"         \
-    " record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, author TEXT NOT NULL,"                   \
-    " PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID;"                                           \
-    "CREATE INDEX repeats_at ON repeats (at_ms);"
+#define IDEMPOTENCY_KEYS_TABLE                                                                     \
+    "CREATE TABLE idempotency_keys (caller INTEGER NOT NULL, key TEXT NOT NULL,"                   \
+    " mac BLOB NOT NULL, record_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,"                      \
+    " author TEXT NOT NULL, PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID;"                     \
+    "CREATE INDEX idempotency_keys_at ON idempotency_keys (at_ms);"
 
 /* Which are the oldest of a caller. */
-#define REPEATS_OF_CALLERS_INDEX "CREATE INDEX repeats_of_callers ON repeats (caller, at_ms);"
+#define IDEMPOTENCY_KEYS_OF_CALLERS_INDEX                                                          \
+    "CREATE INDEX idempotency_keys_of_callers ON idempotency_keys (caller, at_ms);"
 
 /* What is to be delivered next, the queues that wait for it (one for each user at each webhook),
  * and what is done. 1 is DELIVERY_PENDING. */
