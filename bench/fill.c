@@ -1,4 +1,5 @@
 /* fill DIR N: a data folder with the demo's records and N users from id 200000001 on. */
+#include "base/container_of.h"
 #include "base/time.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
@@ -12,7 +13,7 @@
 enum { FIRST_USER = 200000001, AT_ONCE = 1000 };
 
 struct filling {
-    struct store_command command; /* first */
+    struct store_command command;
     int64_t from, to;
 };
 
@@ -50,7 +51,7 @@ static enum status add_user(struct store_tx *tx, int64_t id, struct arena *arena
 }
 
 static enum status add_users(struct store_tx *tx, struct store_command *command) {
-    struct filling *filling = (struct filling *)command;
+    struct filling *filling = container_of(command, struct filling, command);
     enum status status = STATUS_OK;
     for (int64_t id = filling->from; status == STATUS_OK && id < filling->to; id++) {
         struct arena arena = { 0 };

@@ -2,6 +2,7 @@
  * updates are always waiting, of random users among N that were read beforehand: the row, its audit
  * rows and the commit are the same as a PUT's, but there is no HTTP, no JSON, no rule, and the row
  * is not read. Prints the updates a second. */
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -16,7 +17,7 @@
 enum { FIRST_USER = 200000001, EMAIL_MAX = 64 };
 
 struct updating {
-    struct store_command command; /* first */
+    struct store_command command;
     struct record *users;
     int64_t count;
     uint64_t random;
@@ -67,7 +68,7 @@ static void keep_old_email(struct record *before, char out[EMAIL_MAX]) {
 
 /* The fields that bench/load.lua changes. */
 static enum status update(struct store_tx *tx, struct store_command *command) {
-    struct updating *updating = (struct updating *)command;
+    struct updating *updating = container_of(command, struct updating, command);
     uint64_t random = next_random(updating);
     uint64_t number = choose(updating, random);
     struct record *before = &updating->users[number];
@@ -95,7 +96,7 @@ static enum status update(struct store_tx *tx, struct store_command *command) {
 }
 
 static void again(struct store_command *command) {
-    struct updating *updating = (struct updating *)command;
+    struct updating *updating = container_of(command, struct updating, command);
     check(command->status == STATUS_OK, "an update failed");
     atomic_fetch_add(updating->done, 1);
     if (atomic_load(updating->is_over) ||

@@ -2,6 +2,7 @@
  * the median of rounds, in nanoseconds. */
 #include "auth/auth.h"
 #include "auth/token_pair.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "crypto/secret.h"
 
@@ -19,13 +20,13 @@ static void check(bool ok, const char *what) {
 }
 
 struct issuing {
-    struct store_command command; /* first */
+    struct store_command command;
     const struct auth *auth;
     struct token_pair pair;
 };
 
 static enum status issue(struct store_tx *tx, struct store_command *command) {
-    struct issuing *issuing = (struct issuing *)command;
+    struct issuing *issuing = container_of(command, struct issuing, command);
     struct token session = token_pair_session(ADMINISTRATOR, TEXT("bench"));
     return token_pair_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->pair);
 }

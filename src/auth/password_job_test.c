@@ -1,6 +1,7 @@
 /* The promises of password_job.h and base/pool.h. */
 #include "auth/password_job.h"
 
+#include "base/container_of.h"
 #include "crypto/secret.h"
 
 #include <semaphore.h>
@@ -20,7 +21,7 @@
 
 /** A job that tells when and where it was done, and may hold its thread until it is let go. */
 struct observed {
-    struct password_job job; /* first */
+    struct password_job job;
     sem_t finished;
     sem_t *may_return; /* NULL: at once */
     pid_t thread;
@@ -29,7 +30,7 @@ struct observed {
 };
 
 static void note(struct password_job *job) {
-    struct observed *observed = (struct observed *)job;
+    struct observed *observed = container_of(job, struct observed, job);
     observed->thread = gettid();
     observed->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
     observed->times++;

@@ -3,6 +3,7 @@
 #include "auth/auth.h"
 
 #include "auth/token_pair.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/secret.h"
@@ -52,7 +53,7 @@ enum status __wrap_store_load(struct store_session *from, const struct table *ta
 static const struct author author = { { "test", 4 }, 1 };
 
 struct act {
-    struct store_command command; /* first */
+    struct store_command command;
     struct authority authority;
     struct principal principal; /* on whose behalf */
     enum status (*does)(struct store_tx *tx, unsigned run);
@@ -70,14 +71,14 @@ static enum status confirm(struct store_session *session, struct authority *auth
 }
 
 static enum status run(struct store_tx *tx, struct store_command *command) {
-    struct act *act = (struct act *)command;
+    struct act *act = container_of(command, struct act, command);
     act->runs++;
     act->was_admin = act->principal.is_admin;
     return act->does ? act->does(tx, act->runs) : STATUS_OK;
 }
 
 static void finish(struct store_command *command) {
-    assert_int_equal(sem_post(((struct act *)command)->finished), 0);
+    assert_int_equal(sem_post(container_of(command, struct act, command)->finished), 0);
 }
 
 static void wait_for(sem_t *semaphore) {

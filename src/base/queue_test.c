@@ -3,6 +3,7 @@
  * test. */
 #include "base/queue.h"
 
+#include "base/container_of.h"
 #include "base/time.h"
 
 #include <setjmp.h>
@@ -228,7 +229,7 @@ static void *consume(void *argument) {
                 taken */
             struct queue_item *next = consumer->takes_all ? item->next : NULL;
             consumer->count++;
-            consumer->sum += ((struct number *)item)->value;
+            consumer->sum += container_of(item, struct number, item)->value;
             item = next;
         } while (item);
     }

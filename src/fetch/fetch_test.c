@@ -2,6 +2,7 @@
  * beside it that is not on the operator's list. Names ending in .test are resolved here. */
 #include "fetch/fetch.h"
 
+#include "base/container_of.h"
 #include "base/time.h"
 
 #include <arpa/inet.h>
@@ -328,13 +329,13 @@ static int close_world(void **state) {
 /* ---- One download ---- */
 
 struct download {
-    struct fetch_job job; /* first */
+    struct fetch_job job;
     struct arena arena;
     sem_t ended;
 };
 
 static void say_ended(struct fetch_job *job) {
-    (void)sem_post(&((struct download *)job)->ended);
+    (void)sem_post(&container_of(job, struct download, job)->ended);
 }
 
 static void open_download(struct download *download, struct text url) {
@@ -698,13 +699,13 @@ static void what_has_ended_makes_room_for_others(void **state) {
 
 /* A job that its `done` frees, as its owner may. */
 struct short_lived {
-    struct fetch_job job; /* first */
+    struct fetch_job job;
     struct arena arena;
     atomic_uint *stopped;
 };
 
 static void free_stopped(struct fetch_job *job) {
-    struct short_lived *owner = (struct short_lived *)job;
+    struct short_lived *owner = container_of(job, struct short_lived, job);
     if (job->outcome == FETCH_STOPPED)
         (void)atomic_fetch_add(owner->stopped, 1);
     arena_close(&owner->arena);

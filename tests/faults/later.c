@@ -3,6 +3,7 @@
  * know of a command that it kept whether it did. */
 #include "control.h"
 
+#include "base/container_of.h"
 #include "base/mutex.h"
 #include "store/store.h"
 
@@ -72,7 +73,7 @@ static void *answer(void *argument) {
         abort();
     for (struct queue_item *item; (item = gather());)
         for (struct queue_item *next; item; item = next) {
-            struct store_command *command = (struct store_command *)item;
+            struct store_command *command = container_of(item, struct store_command, item);
             next = item->next;
             command->status = __real_store_ask(session, command);
             command->done(command);

@@ -6,6 +6,7 @@
 
 #include "api/status.h"
 #include "base/buffer.h"
+#include "base/container_of.h"
 
 enum { BODY_LIMIT = 600, LONG_REPLY = 40 * 1024, REPLIES_MAX = 8192 };
 
@@ -57,7 +58,7 @@ static bool asks_for(const struct exchange *exchange, char letter) {
 
 /* Says all that is known of the request. */
 static void answer(struct exchange *exchange) {
-    const struct head *head = &((const struct served *)exchange)->head;
+    const struct head *head = &container_of(exchange, struct served, exchange)->head;
     const struct sockaddr_in *peer =
         (const struct sockaddr_in *)(const void *)exchange_peer(exchange);
     struct buffer said;
@@ -124,7 +125,7 @@ static void refuse(struct exchange *exchange, enum status status, const char *re
 }
 
 static void note_reply(struct exchange *exchange) {
-    const struct served *served = (const struct served *)exchange;
+    const struct served *served = container_of(exchange, struct served, exchange);
     const struct reply *reply = &exchange->reply;
     struct text none = { 0 };
     require(now->replies < REPLIES_MAX && reply->http_status >= 200);

@@ -6,14 +6,15 @@
 
 #include "fuzz.h"
 
+#include "base/container_of.h"
 #include "http/http.h"
 
 #include <netinet/in.h>
 #include <semaphore.h>
 
 struct fake {
-    struct exchange exchange; /* first */
-    struct text headers;      /* lines */
+    struct exchange exchange;
+    struct text headers; /* lines */
     struct text query;
     sem_t resumed;
     bool is_suspended;
@@ -21,7 +22,7 @@ struct fake {
 };
 
 static const struct fake *fake_of(const struct exchange *exchange) {
-    return (const struct fake *)exchange;
+    return container_of(exchange, struct fake, exchange);
 }
 
 struct text exchange_header(const struct exchange *exchange, const char *name) {
@@ -71,11 +72,11 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
 
 void exchange_suspend(struct exchange *exchange) {
     require(exchange->next && !fake_of(exchange)->is_suspended);
-    ((struct fake *)exchange)->is_suspended = true;
+    container_of(exchange, struct fake, exchange)->is_suspended = true;
 }
 
 void exchange_resume(struct exchange *exchange) {
-    require(sem_post(&((struct fake *)exchange)->resumed) == 0);
+    require(sem_post(&container_of(exchange, struct fake, exchange)->resumed) == 0);
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "api/status.h"
 #include "base/buffer.h"
+#include "base/container_of.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -51,7 +52,7 @@ static bool asks_for(const struct exchange *exchange, char letter) {
 }
 
 static void answer(struct exchange *exchange) {
-    const struct head *head = &((const struct served *)exchange)->head;
+    const struct head *head = &container_of(exchange, struct served, exchange)->head;
     struct buffer said;
     buffer_init(&said, exchange->arena, 100);
     for (unsigned i = 0; i < head->count; i++) {

@@ -2,6 +2,7 @@
  * sees all that was answered before. And how a store opens and closes. */
 #include "suite.h"
 
+#include "base/container_of.h"
 #include "crypto/secret.h"
 
 #include <sched.h>
@@ -86,7 +87,7 @@ static void closing_takes_null(void **state) {
 /* ---- one after the other ---- */
 
 struct noted {
-    struct store_command command; /* first */
+    struct store_command command;
     struct suite *suite;
     int64_t id;
     enum status conduct; /* what it answers, once it wrote if that is OK or INTERNAL */
@@ -99,7 +100,7 @@ struct noted {
 static atomic_int inside;
 
 static enum status run_noted(struct store_tx *tx, struct store_command *command) {
-    struct noted *noted = (struct noted *)command;
+    struct noted *noted = container_of(command, struct noted, command);
     struct arena arena = { 0 };
     struct record role = record_new(&role_table, &arena);
     enum status status = role.values ? STATUS_OK : STATUS_INTERNAL;
@@ -118,7 +119,7 @@ static enum status run_noted(struct store_tx *tx, struct store_command *command)
 
 /* The session is nobody else's meanwhile: the test waits. */
 static void finish_noted(struct store_command *command) {
-    struct noted *noted = (struct noted *)command;
+    struct noted *noted = container_of(command, struct noted, command);
     noted->dones++;
     noted->is_seen = store_exists(noted->suite->session, &role_table, noted->id) == STATUS_OK;
     suite_post(&noted->finished);
@@ -208,7 +209,7 @@ static void a_command_that_refuses_is_told_so_and_the_others_are_kept(void **sta
 
 static enum status answer_conduct(struct store_tx *tx, struct store_command *command) {
     (void)tx;
-    return ((struct noted *)command)->conduct;
+    return container_of(command, struct noted, command)->conduct;
 }
 
 static void who_submits_and_waits_gets_the_commands_status(void **state) {
@@ -250,13 +251,13 @@ static void commands_and_commits_are_counted(void **state) {
 /* ---- on whose behalf ---- */
 
 struct guard {
-    struct authority authority; /* first */
-    int64_t wants;              /* the role that must be there */
+    struct authority authority;
+    int64_t wants; /* the role that must be there */
     unsigned asked;
 };
 
 static enum status confirm_role(struct store_session *session, struct authority *authority) {
-    struct guard *guard = (struct guard *)authority;
+    struct guard *guard = container_of(authority, struct guard, authority);
     guard->asked++;
     enum status status = store_exists(session, &role_table, guard->wants);
     return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
@@ -304,7 +305,7 @@ static void who_may_is_asked_again_before_a_second_run(void **state) {
 /* ---- what only reads ---- */
 
 struct reading {
-    struct store_command command; /* first */
+    struct store_command command;
     struct suite *suite;
     sem_t holds, opened, finished;
     enum status (*search)(struct reading *, struct store_session *);
@@ -312,7 +313,7 @@ struct reading {
 };
 
 static enum status run_reading(struct store_session *session, struct store_command *command) {
-    struct reading *reading = (struct reading *)command;
+    struct reading *reading = container_of(command, struct reading, command);
     reading->ran_on = pthread_self();
     suite_post(&reading->holds);
     suite_wait(&reading->opened);
@@ -320,7 +321,7 @@ static enum status run_reading(struct store_session *session, struct store_comma
 }
 
 static void finish_reading(struct store_command *command) {
-    suite_post(&((struct reading *)command)->finished);
+    suite_post(&container_of(command, struct reading, command)->finished);
 }
 
 static void prepare_reading(struct suite *suite, struct reading *reading,
@@ -630,7 +631,7 @@ static void *close_store(void *argument) {
 
 /* A command that does nothing, and those that were accepted before it. */
 struct numbered {
-    struct store_command command; /* first */
+    struct store_command command;
     struct numbered *before;
     unsigned dones;
 };
@@ -647,7 +648,7 @@ static enum status do_nothing(struct store_tx *tx, struct store_command *command
 }
 
 static void count_done(struct store_command *command) {
-    ((struct numbered *)command)->dones++;
+    container_of(command, struct numbered, command)->dones++;
 }
 
 static enum status submit_another(struct suite *suite, struct accepted *all) {

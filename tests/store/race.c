@@ -1,6 +1,8 @@
 /* Commands that start at once. Their order is made by barriers, and by holding the store. */
 #include "suite.h"
 
+#include "base/container_of.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,13 +19,13 @@ struct race {
 
 /* A command before the racers, or behind them. */
 struct marshal {
-    struct store_command command; /* first */
+    struct store_command command;
     sem_t holds, opened, finished;
     bool was_opened;
 };
 
 static enum status hold_store(struct store_tx *tx, struct store_command *command) {
-    struct marshal *marshal = (struct marshal *)command;
+    struct marshal *marshal = container_of(command, struct marshal, command);
     (void)tx;
     if (!marshal->was_opened) { /* else it runs again with those behind it */
         suite_post(&marshal->holds);
@@ -40,7 +42,7 @@ static enum status fail_after_writing(struct store_tx *tx, struct store_command 
 }
 
 static void finish_marshal(struct store_command *command) {
-    suite_post(&((struct marshal *)command)->finished);
+    suite_post(&container_of(command, struct marshal, command)->finished);
 }
 
 static void submit_marshal(struct suite *suite, struct marshal *marshal,
@@ -63,7 +65,7 @@ static void await_marshal(struct marshal *marshal, enum status expected) {
 }
 
 static void finish_racer(struct store_command *command) {
-    suite_post(&((struct racer *)command)->finished);
+    suite_post(&container_of(command, struct racer, command)->finished);
 }
 
 static void *start_racer(void *argument) {
@@ -179,5 +181,6 @@ void race_set_next_number(struct record *user, const struct racer *racer, struct
 }
 
 enum status race_count_up(struct store_tx *tx, struct store_command *command) {
-    return race_rewrite(tx, &user_table, RACE_USER, race_set_next_number, (struct racer *)command);
+    return race_rewrite(tx, &user_table, RACE_USER, race_set_next_number,
+                        container_of(command, struct racer, command));
 }

@@ -3,6 +3,8 @@
  * the server. */
 #include "suite.h"
 
+#include "base/container_of.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@
 
 /* The version is that of the page on which the client decided. */
 static enum status update_as_seen(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     struct arena arena = { 0 };
     struct record after = race_next(racer->of, &arena);
     enum status status = STATUS_INTERNAL;
@@ -27,7 +29,7 @@ static enum status update_as_seen(struct store_tx *tx, struct store_command *com
 }
 
 static enum status delete_as_seen(struct store_tx *tx, struct store_command *command) {
-    return store_delete(tx, ((struct racer *)command)->of, &suite_author);
+    return store_delete(tx, container_of(command, struct racer, command)->of, &suite_author);
 }
 
 static void of_many_updates_of_one_version_one_is_kept(void **state) {
@@ -95,7 +97,7 @@ static enum status insert_new(struct store_tx *tx, struct racer *racer, const st
 }
 
 static enum status insert_one(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     return insert_new(tx, racer, racer->of, (struct text){ 0 });
 }
 
@@ -120,7 +122,7 @@ struct wanted_address {
 
 /* The user who has an address keeps it: the others are refused (check_email). */
 static enum status take_address(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     const struct wanted_address *wanted = racer->of;
     int64_t owner;
     enum status status = store_find_user(tx->session, wanted->email, &owner);
@@ -153,7 +155,7 @@ static void set_address(struct record *user, const struct racer *racer, struct a
 }
 
 static enum status move_to_address(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     const struct wanted_address *wanted = racer->of;
     int64_t owner;
     enum status status = store_find_user(tx->session, wanted->email, &owner);
@@ -208,7 +210,7 @@ static void demote(struct record *user, const struct racer *racer, struct arena 
 
 /* The last administrator stays one. */
 static enum status demote_one(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     enum status status = store_other_administrator(tx->session, RACE_USER + racer->number);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
@@ -216,7 +218,7 @@ static enum status demote_one(struct store_tx *tx, struct store_command *command
 }
 
 static enum status delete_one(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     struct arena arena = { 0 };
     struct record user;
     enum status status = store_other_administrator(tx->session, RACE_USER + racer->number);
@@ -280,7 +282,7 @@ static void add_link(struct record *user, const struct racer *racer, struct aren
 
 /* The target of a link must exist. */
 static enum status link_to_role(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     enum status status = store_exists(tx->session, &user_role_table, *(const int64_t *)racer->of);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
@@ -289,7 +291,7 @@ static enum status link_to_role(struct store_tx *tx, struct store_command *comma
 
 /* And what is pointed to stays. */
 static enum status delete_role(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     struct arena arena = { 0 };
     struct record role;
     struct referrers referrers = { 0 };
@@ -367,7 +369,7 @@ static void links_that_are_added_at_once_are_all_kept(void **state) {
 
 /* All users are counted up, from one end or the other; or none is, when one of them is gone. */
 static enum status count_all_up(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < RACERS; i++)
         status = store_exists(tx->session, &user_table, RACE_USER + i);

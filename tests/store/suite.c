@@ -1,6 +1,8 @@
 /* An empty store for each test, transactions that a test writes line by line, and records. */
 #include "suite.h"
 
+#include "base/container_of.h"
+
 #include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +74,7 @@ void suite_post(sem_t *semaphore) {
 
 /* The session goes to the test and back, so one thread at a time has it. */
 struct suite_transaction {
-    struct store_command command; /* first */
+    struct store_command command;
     struct store_tx *tx;
     sem_t begun, ended, finished;
     bool was_begun;
@@ -81,7 +83,8 @@ struct suite_transaction {
 
 /* A second run cannot repeat the test's own work, which this does not know. */
 static enum status lend_view(struct store_tx *tx, struct store_command *command) {
-    struct suite_transaction *transaction = (struct suite_transaction *)command;
+    struct suite_transaction *transaction =
+        container_of(command, struct suite_transaction, command);
     if (transaction->was_begun)
         return STATUS_INTERNAL;
     transaction->was_begun = true;
@@ -92,7 +95,8 @@ static enum status lend_view(struct store_tx *tx, struct store_command *command)
 }
 
 static void finish_transaction(struct store_command *command) {
-    struct suite_transaction *transaction = (struct suite_transaction *)command;
+    struct suite_transaction *transaction =
+        container_of(command, struct suite_transaction, command);
     suite_post(&transaction->finished);
 }
 

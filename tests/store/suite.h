@@ -117,10 +117,10 @@ enum { RACE_ROUNDS = 24, RACERS = 6, RACE_USER = 1000 };
 
 /** One of several commands that start at once. */
 struct racer {
-    struct store_command command; /* first */
-    unsigned number;              /* in the race, from 0 on */
-    const void *of;               /* what the test gives it */
-    int64_t id;                   /* and its result for the test, set by each run */
+    struct store_command command;
+    unsigned number; /* in the race, from 0 on */
+    const void *of;  /* what the test gives it */
+    int64_t id;      /* and its result for the test, set by each run */
     struct race *race;
     sem_t finished;
 };

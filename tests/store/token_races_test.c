@@ -1,6 +1,8 @@
 /* The same of what is not a record: Idempotency-Keys, tokens, deliveries, and what is outdated. */
 #include "suite.h"
 
+#include "base/container_of.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@ static struct idempotency_use repeat_of(const struct racer *racer) {
 
 /* A key that was used returns the outcome of its first use. CONFLICT stands for that here. */
 static enum status create_once(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     struct arena arena = { 0 };
     struct idempotency_use repeat = repeat_of(racer);
     struct record role = record_new(&role_table, &arena);
@@ -87,7 +89,7 @@ static int64_t count_refresh_tokens(struct suite *suite) {
 
 /* A refresh token is spent once; one that is spent already was stolen. */
 static enum status trade(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     const struct token *old = racer->of;
     struct token found,
         next = token_of("next", (unsigned)old->family * RACERS + racer->number, TOKEN_REFRESH);
@@ -123,7 +125,7 @@ static void a_refresh_token_that_comes_many_times_is_traded_once(void **state) {
 
 /* A sign-in: one live refresh token for each user and client. */
 static enum status sign_in(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     unsigned round = *(const unsigned *)racer->of;
     struct token token = token_of("new", round * RACERS + racer->number, TOKEN_REFRESH);
     enum status status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_REFRESH);
@@ -144,7 +146,7 @@ static void sign_ins_at_once_leave_one_refresh_token(void **state) {
 
 /* One-time tokens, and those that let a new password be set, are gone with their first use. */
 static enum status use_once(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     const struct token *token = racer->of;
     struct arena arena = { 0 };
     struct token found;
@@ -170,7 +172,7 @@ static void a_token_for_one_use_that_comes_many_times_is_used_once(void **state)
 
 /* The login state of a user: failures are counted, a code of one time step is accepted once. */
 static enum status note_sign_in(struct store_tx *tx, struct store_command *command) {
-    struct racer *racer = (struct racer *)command;
+    struct racer *racer = container_of(command, struct racer, command);
     int64_t step = *(const int64_t *)racer->of;
     struct arena arena = { 0 };
     struct record user, noted;
@@ -209,12 +211,12 @@ static void a_code_is_taken_once_and_every_failure_is_counted(void **state) {
 
 /* On behalf of who has a token, as long as it is there. */
 struct bearer {
-    struct authority authority; /* first */
+    struct authority authority;
     struct token_hash hash;
 };
 
 static enum status confirm_bearer(struct store_session *session, struct authority *authority) {
-    struct bearer *bearer = (struct bearer *)authority;
+    struct bearer *bearer = container_of(authority, struct bearer, authority);
     struct arena arena = { 0 };
     struct token token;
     enum status status = store_token(session, &bearer->hash, &arena, &token);
@@ -291,7 +293,7 @@ static enum status first_due(struct store_session *session, struct arena *arena,
 
 /* A deliverer that takes a delivery for its own only when it is still to be made. */
 static enum status claim(struct store_tx *tx, struct store_command *command) {
-    const struct racer *racer = (struct racer *)command;
+    const struct racer *racer = container_of(command, struct racer, command);
     const struct delivery *delivery = racer->of;
     const struct delivery_attempt last = { SUITE_NOW_MS, 0, TEXT("refused") };
     struct arena arena = { 0 };

@@ -2,6 +2,7 @@
  * changes that were made since the last sync. */
 #include "disk.h"
 
+#include "base/container_of.h"
 #include "base/mutex.h"
 
 #include <assert.h>
@@ -217,7 +218,7 @@ static int admit(const struct file *file, enum disk_call call, int otherwise) {
 }
 
 static struct handle *handle_of(sqlite3_file *file) {
-    return (struct handle *)file;
+    return container_of(file, struct handle, base);
 }
 
 static void forget(struct file *file) {

@@ -4,6 +4,7 @@
 
 #include "disk.h"
 
+#include "base/container_of.h"
 #include "model/tables.h"
 #include "rules/email.h"
 #include "store/sqlite/options.h"
@@ -31,7 +32,7 @@ enum picture { KEEP_AVATAR, SET_AVATAR, DROP_AVATAR };
 enum session { KEEP_TOKEN, REPLACE_TOKEN, SPEND_TOKEN, DROP_TOKEN };
 
 struct job {
-    struct store_command command; /* first */
+    struct store_command command;
     struct job *next;
     sem_t *finished;
     unsigned number, person;
@@ -227,7 +228,7 @@ static enum status write_session(struct store_tx *tx, const struct job *job) {
 }
 
 static enum status run_job(struct store_tx *tx, struct store_command *command) {
-    const struct job *job = (struct job *)command;
+    const struct job *job = container_of(command, struct job, command);
     struct arena arena = { 0 };
     if (job->conduct == REFUSES)
         return STATUS_PRECONDITION_FAILED;
@@ -241,7 +242,7 @@ static enum status run_job(struct store_tx *tx, struct store_command *command) {
 }
 
 static void finish_job(struct store_command *command) {
-    int failed = sem_post(((struct job *)command)->finished);
+    int failed = sem_post(container_of(command, struct job, command)->finished);
     assert(!failed);
     (void)failed;
 }
@@ -284,18 +285,18 @@ static struct job *new_job(struct world *world, sem_t *finished) {
 
 /* Holds the writer until the whole group waits behind it, so that groups are the same each time. */
 struct gate {
-    struct store_command command; /* first */
+    struct store_command command;
     sem_t opened, finished;
 };
 
 static enum status hold_writer(struct store_tx *tx, struct store_command *command) {
     (void)tx;
-    wait_for(&((struct gate *)command)->opened);
+    wait_for(&container_of(command, struct gate, command)->opened);
     return STATUS_OK;
 }
 
 static void leave_gate(struct store_command *command) {
-    (void)sem_post(&((struct gate *)command)->finished);
+    (void)sem_post(&container_of(command, struct gate, command)->finished);
 }
 
 struct world_group world_change(struct world *world, unsigned count) {

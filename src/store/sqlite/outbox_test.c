@@ -3,6 +3,7 @@
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 
+#include "base/container_of.h"
 #include "model/tables.h"
 
 #include <semaphore.h>
@@ -219,14 +220,14 @@ static int remove_directory(void **state) {
 }
 
 struct step {
-    struct store_command command; /* first */
-    sem_t begun, opened;          /* of the gate: it has begun; it may end */
+    struct store_command command;
+    sem_t begun, opened; /* of the gate: it has begun; it may end */
     sem_t finished;
     int runs;
 };
 
 static void finish(struct store_command *command) {
-    (void)sem_post(&((struct step *)command)->finished);
+    (void)sem_post(&container_of(command, struct step, command)->finished);
 }
 
 static void begin(struct step *step,
@@ -290,7 +291,7 @@ static enum status add_both(struct store_tx *tx, struct store_command *command) 
 }
 
 static enum status hold_writer(struct store_tx *tx, struct store_command *command) {
-    struct step *gate = (struct step *)command;
+    struct step *gate = container_of(command, struct step, command);
     (void)tx;
     (void)sem_post(&gate->begun);
     wait_for(&gate->opened);
@@ -302,7 +303,7 @@ static enum status hold_writer(struct store_tx *tx, struct store_command *comman
 static enum status delete_webhook_once(struct store_tx *tx, struct store_command *command) {
     struct arena arena = { 0 };
     struct record webhook;
-    if (((struct step *)command)->runs++)
+    if (container_of(command, struct step, command)->runs++)
         return STATUS_INTERNAL;
     enum status status = store_load(tx->session, &web_hook_table, WEBHOOK, &arena, &webhook);
     if (status == STATUS_OK)
