@@ -104,6 +104,10 @@ static struct sql_statement *ready(struct store_session *session, struct sql_sta
     return *slot;
 }
 
+const char *connection_sql(enum statement which) {
+    return statement_sql[which];
+}
+
 struct sql_statement *sql_statement(struct store_session *session, enum statement which) {
     return ready(session, &connection_of(session)->statements[which], statement_sql[which]);
 }

@@ -70,6 +70,9 @@ struct connection *connection_open(const char *path, int flags) MUST_CHECK;
 /** Closes a connection, frees its statements and frees it. Takes NULL. */
 void connection_close(struct connection *connection);
 
+/** Returns the SQL of a statement of statements.def. */
+const char *connection_sql(enum statement which);
+
 /** Runs one of the statements that begin or end a transaction. OK, INTERNAL. */
 enum status connection_execute(struct connection *connection,
                                enum connection_statement which) MUST_CHECK;

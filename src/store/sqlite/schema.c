@@ -11,6 +11,7 @@
 #include "model/permission.h"
 #include "store/row_compression.h"
 #include "store/rows.h"
+#include "store/sqlite/connection.h"
 #include "store/sqlite/schema_steps.h"
 #include "store/sqlite/schema_tables.h"
 #include "store/sqlite/text_index.h"
@@ -317,10 +318,26 @@ static enum status check_table(struct store_session *session, const struct table
     return status;
 }
 
+/* The tables that no field table describes, such as tokens, must be there for the statements that
+ * use them. */
+static enum status check_statements(struct store_session *session, char *why, size_t why_size) {
+    for (unsigned i = 0; i < STATEMENTS; i++) {
+        struct sql_statement *statement = sql_prepare(session, connection_sql(i));
+        if (!statement) {
+            (void)snprintf(why, why_size, "%s", sql_error(session));
+            return STATUS_INTERNAL;
+        }
+        sql_free(statement);
+    }
+    return STATUS_OK;
+}
+
 enum status schema_check(struct store_session *session, char *why, size_t why_size) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         status = check_table(session, tables[i], why, why_size);
+    if (status == STATUS_OK)
+        status = check_statements(session, why, why_size);
     if (status == STATUS_OK && why_size)
         why[0] = '\0';
     return status;

@@ -22,8 +22,9 @@ bool schema_is_empty(struct store_session *session);
 int schema_compare_version(struct store_session *session);
 
 /**
- * Compares the database with the field tables: STATUS_OK, or STATUS_INTERNAL with the first
- * difference in `why` that this program cannot do with.
+ * Compares the database with the field tables, and with the statements of statements.def:
+ * STATUS_OK, or STATUS_INTERNAL with the first difference in `why` that this program cannot do
+ * with.
  */
 enum status schema_check(struct store_session *session, char *why, size_t why_size) MUST_CHECK;
 

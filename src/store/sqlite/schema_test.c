@@ -75,6 +75,11 @@ static void every_difference_is_found(void **state) {
           " ', More TEXT NOT NULL', '') WHERE name = 'languages'; PRAGMA writable_schema = RESET",
           "languages has columns that this version does not know, and must have a value in them:"
           " More" },
+        { "ALTER TABLE unknown_logins RENAME TO strangers",
+          "ALTER TABLE strangers RENAME TO unknown_logins", "no such table: unknown_logins" },
+        { "DROP INDEX businesses_Name",
+          "CREATE INDEX businesses_Name ON businesses (Name COLLATE NOCASE)",
+          "no such index: businesses_Name" },
     };
     (void)state;
     struct store_session *session = migrated();
