@@ -158,11 +158,12 @@ enum status store_find_user(struct store_session *session, struct text email_key
 enum status store_find_business(struct store_session *session, struct text name,
                                 int64_t *id) MUST_CHECK;
 
-/** OK: there is a row with this id. STATUS_NOT_FOUND, STATUS_INTERNAL. */
+/** Does a row with this Id exist? OK: it does. STATUS_NOT_FOUND, STATUS_INTERNAL. */
 enum status store_exists(struct store_session *session, const struct table *table,
                          int64_t id) MUST_CHECK;
 
-/** OK: there is an active unrestricted administrator besides `id`. STATUS_NOT_FOUND,
+/**
+ * Is there an active unrestricted administrator besides `id`? OK: there is. STATUS_NOT_FOUND,
  * STATUS_INTERNAL.
  */
 enum status store_other_administrator(struct store_session *session, int64_t id) MUST_CHECK;
@@ -531,7 +532,8 @@ enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash)
 enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) MUST_CHECK;
 
 /**
- * OK: at least `count` (1 or more) tokens of the family are spent. NOT_FOUND: fewer are. INTERNAL.
+ * Are at least `count` (1 or more) tokens of the family spent? OK: they are. NOT_FOUND: fewer are.
+ * INTERNAL.
  */
 enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) MUST_CHECK;
 
