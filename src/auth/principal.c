@@ -14,13 +14,9 @@ bool auth_is_admitted(const struct record *user) {
             value_is_true(&user->values[USER_IsAdmin]));
 }
 
-static int64_t integer_of(const struct value *value) {
-    return value->kind == VALUE_INTEGER ? value->integer : 0;
-}
-
 bool auth_is_locked(const struct auth *auth, const struct record *user, int64_t now_ms) {
-    int64_t last_ms = integer_of(&user->values[USER_LastLoginAttempt]);
-    return integer_of(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
+    int64_t last_ms = value_as_integer(&user->values[USER_LastLoginAttempt]);
+    return value_as_integer(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
            last_ms <= now_ms && now_ms - last_ms < auth->lockout_ms;
 }
 

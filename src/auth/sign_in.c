@@ -38,10 +38,6 @@ static struct sign_in *of_command(struct store_command *command) {
     return container_of(command, struct sign_in, command);
 }
 
-static int64_t integer_of(const struct value *value) {
-    return value->kind == VALUE_INTEGER ? value->integer : 0;
-}
-
 enum totp_state { TOTP_NOT_NEEDED, TOTP_MISSING, TOTP_WRONG, TOTP_RIGHT, TOTP_BROKEN };
 
 /* LastTotpStep holds the step of the last code that was used and, above it, a mark of the secret
@@ -66,7 +62,7 @@ static int64_t mark_of(const struct sign_in *sign_in, struct text secret) {
 
 static int64_t last_step(const struct record *user, int64_t mark) {
     const struct value *last = &user->values[USER_LastTotpStep];
-    int64_t whole = integer_of(last), of = whole >> STEP_BITS;
+    int64_t whole = value_as_integer(last), of = whole >> STEP_BITS;
     if (last->kind != VALUE_INTEGER || (of && of != mark))
         return -1;
     return whole & UINT32_MAX;
@@ -98,7 +94,7 @@ static enum sign_in_result decide_known(struct sign_in *sign_in, const struct re
     const struct value *hash = &before->values[USER_Password];
     bool right =
         sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
-    int64_t failures = integer_of(&before->values[USER_InvalidLoginAttempts]);
+    int64_t failures = value_as_integer(&before->values[USER_InvalidLoginAttempts]);
     if (failures >= sign_in->auth->lockout_attempts)
         failures = 0; /* the lock-out is over: counting starts again */
     enum totp_state totp = right ? check_totp(sign_in, after, now_ms) : TOTP_NOT_NEEDED;
@@ -170,7 +166,7 @@ static enum status lock_out(struct sign_in *sign_in, struct store_tx *tx,
     char text[64];
     const struct author nobody = { TEXT("unknown"), after->values[USER_LastLoginAttempt].integer };
     int len = snprintf(text, sizeof text, "after %lld failures",
-                       (long long)integer_of(&after->values[USER_InvalidLoginAttempts]));
+                       (long long)value_as_integer(&after->values[USER_InvalidLoginAttempts]));
     store_change_access(tx);
     sign_in->has_locked = true;
     return store_audit_tokens(tx, sign_in->user_id, TEXT("LockOut"),

@@ -54,6 +54,11 @@ static inline struct text value_as_text(const struct value *value) {
     return (struct text){ value->text, value->len };
 }
 
+/** The integer of a VALUE_INTEGER; for other kinds 0. */
+static inline int64_t value_as_integer(const struct value *value) {
+    return value->kind == VALUE_INTEGER ? value->integer : 0;
+}
+
 /** True for the integer 1, which is how records have a true boolean. */
 static inline bool value_is_true(const struct value *value) {
     return value->kind == VALUE_INTEGER && value->integer == 1;
