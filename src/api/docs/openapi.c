@@ -86,6 +86,10 @@ static const char reference_schema[] =
 static const char linked_schema[] =
     "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
 
+static const char date_schema[] = "\"type\":\"string\",\"description\":\"a date (2025-01-15), with "
+                                  "a time or without, to the minute"
+                                  " or finer; UTC where no offset stands\"";
+
 static const char *const filter_schemas[] = {
     [FILTER_nothing] = "\"type\":\"string\",\"description\":\"finds nothing\"",
     [FILTER_ids] = list_schema,
@@ -95,8 +99,7 @@ static const char *const filter_schemas[] = {
     [FILTER_integer] = "\"type\":\"integer\"",
     [FILTER_choice] = "\"type\":\"integer\"",
     [FILTER_boolean] = "\"type\":\"boolean\"",
-    [FILTER_date] = "\"type\":\"string\",\"description\":\"a date (2025-01-15), with a time or"
-                    " without, to the minute or finer; UTC where no offset stands\"",
+    [FILTER_date] = date_schema,
     [FILTER_guid] = "\"type\":\"string\",\"format\":\"uuid\"",
     [FILTER_text] = "\"type\":\"string\",\"description\":\"contains it, without case and accents\"",
 };

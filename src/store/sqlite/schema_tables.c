@@ -123,8 +123,9 @@ void schema_add_column(struct buffer *sql, const struct field *field) {
  * SINCE are in the index of administrators. */
 void schema_add_index(struct buffer *sql, const struct table *table, const struct field *field) {
     const bool is_unique = field->flags & UNIQUE;
-    const bool is_text =
-        !is_unique && field_has_column(table, field) && strcmp(sql_type[field->type], "TEXT") == 0;
+    const bool has_column = field_has_column(table, field);
+    assert(!has_column || sql_type[field->type]);
+    const bool is_text = !is_unique && has_column && strcmp(sql_type[field->type], "TEXT") == 0;
     if (is_unique || field->flags & SEARCHED || (field->flags & INDEXED && field_since(field)))
         buffer_printf(sql, "CREATE %s IF NOT EXISTS %s_%s ON %s (%s%s);",
                       is_unique ? "UNIQUE INDEX" : "INDEX", table->name, field->name.at,
