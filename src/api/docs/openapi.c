@@ -86,9 +86,9 @@ static const char reference_schema[] =
 static const char linked_schema[] =
     "\"type\":\"integer\",\"minimum\":0,\"description\":\"linked to it\"";
 
-static const char date_schema[] = "\"type\":\"string\",\"description\":\"a date (2025-01-15), with "
-                                  "a time or without, to the minute"
-                                  " or finer; UTC where no offset stands\"";
+static const char date_schema[] =
+    "\"type\":\"string\",\"description\":\"a date (2025-01-15), with a time or without, to the"
+    " minute or finer; UTC where no offset stands\"";
 
 static const char *const filter_schemas[] = {
     [FILTER_nothing] = "\"type\":\"string\",\"description\":\"finds nothing\"",
