@@ -419,7 +419,7 @@ static void events_that_come_while_their_webhook_is_deleted_can_be_ended(void **
     }
 }
 
-/* ---- upkeep ---- */
+/* ---- maintenance ---- */
 
 static enum status clean_up(struct store_tx *tx, struct store_command *command) {
     const struct expired outdated = { .tokens_ms = SUITE_NOW_MS,
