@@ -50,7 +50,7 @@ static bool block_signals(sigset_t *signals) {
 static int run_server(struct server *server) {
     sigset_t signals;
     if (!block_signals(&signals)) {
-        print_error("the system gives no random numbers, or refuses to set up signals");
+        report_error("the system gives no random numbers, or refuses to set up signals");
         return EX_OSERR;
     }
     int code = server_start(server);
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     set_log_level(server.settings.log_level);
     leave_no_core();
     if (!is_ready || !crypto_start()) {
-        print_error("the system gives no random numbers, or refuses to set up signals");
+        report_error("the system gives no random numbers, or refuses to set up signals");
         code = EX_OSERR;
     } else if (server.settings.subcommand) {
         code = offline_run(&server.settings);

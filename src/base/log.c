@@ -27,7 +27,7 @@ static size_t escape(const char *text, char *out, size_t room) {
     return len;
 }
 
-void print_error(const char *format, ...) {
+void report_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     (void)fputs("rosterd: ", stderr);

@@ -16,7 +16,7 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
  * Writes "rosterd: " and one line to standard error, for the person who starts the program: what is
  * wrong and what to do. Not for the log of a running server. Any thread.
  */
-void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define log_error(...) log_line(LOG_LEVEL_error, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_warning, __VA_ARGS__)

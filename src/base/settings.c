@@ -116,7 +116,7 @@ struct reading {
 /* Prints the first mistake. Returns `code`, which ends the program. */
 static int report(struct reading *reading, int code, const char *source, const char *message) {
     if (!reading->failed)
-        print_error("%s %s", source, message);
+        report_error("%s %s", source, message);
     reading->failed = code;
     return code;
 }

@@ -40,15 +40,15 @@ static int make_folder(struct data_folder *folder, const struct settings *settin
         wanted = DEFAULT_DATA_FOLDER;
     int len = snprintf(folder->path, sizeof folder->path, "%s", wanted);
     if (len < 0 || (size_t)len >= sizeof folder->path) {
-        print_error("--data: the path is too long");
+        report_error("--data: the path is too long");
         return EX_USAGE;
     }
     bool is_made = folder->is_temporary ? mkdtemp(folder->path) != NULL
                                         : mkdir(folder->path, 0700) == 0 || errno == EEXIST;
     if (is_made)
         return EX_OK;
-    print_error("--data %s: %s; name a folder that can be created and written", folder->path,
-                strerror(errno));
+    report_error("--data %s: %s; name a folder that can be created and written", folder->path,
+                 strerror(errno));
     folder->is_temporary = false; /* there is nothing to remove */
     return EX_CANTCREAT;
 }
@@ -78,16 +78,16 @@ static int open_store(struct data_folder *folder, const struct settings *setting
                                            .clean_picture = image_strip };
     folder->store = store_open(&options, why, sizeof why, &code);
     if (!folder->store) {
-        print_error("%s", why);
+        report_error("%s", why);
         return code;
     }
     if (seed_is_due(folder->store, is_empty) != STATUS_OK) {
-        print_error("%s: the database cannot be read", folder->path);
+        report_error("%s: the database cannot be read", folder->path);
         return EX_IOERR;
     }
     if (!must_exist || !*is_empty)
         return EX_OK;
-    print_error(
+    report_error(
         "%s/roster.db: has no users although the folder has a key; was it copied without its"
         " WAL (roster.db-wal)? --init starts with a new one",
         folder->path);
@@ -99,21 +99,21 @@ static int open_key(struct data_folder *folder) {
     char why[512], path[PATH_MAX];
     bool had_key;
     if (store_had_key(folder->store, &had_key) != STATUS_OK) {
-        print_error("%s: the database cannot be read", folder->path);
+        report_error("%s: the database cannot be read", folder->path);
         return EX_IOERR;
     }
     folder->key = seal_key_open(path_in(folder, KEY_NAME, path), !had_key, why, sizeof why);
     if (!folder->key) {
-        print_error("%s", why);
+        report_error("%s", why);
         return EX_NOINPUT;
     }
     switch (store_claim_key(folder->store, folder->key)) {
     case STATUS_OK: return EX_OK;
     case STATUS_FORBIDDEN:
-        print_error("%s: is not the key of this database; copy the key here that lay beside it",
-                    path);
+        report_error("%s: is not the key of this database; copy the key here that lay beside it",
+                     path);
         return EX_NOINPUT;
-    default: print_error("%s: the database cannot record its key", folder->path); return EX_IOERR;
+    default: report_error("%s: the database cannot record its key", folder->path); return EX_IOERR;
     }
 }
 

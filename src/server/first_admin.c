@@ -35,14 +35,14 @@ static bool has_valid_email(const struct settings *settings) {
 
 int first_admin_check(const struct settings *settings) {
     if (!has_valid_email(settings)) {
-        print_error("--admin-email must be an e-mail address");
+        report_error("--admin-email must be an e-mail address");
         return EX_USAGE;
     }
     struct text password = text_of(settings->admin_password);
     if (password.len && password_check(password, text_of(settings->admin_email),
                                        TEXT("Administrator")) != PASSWORD_FINE) {
-        print_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and must not be a common"
-                    " password");
+        report_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and must not be a common"
+                     " password");
         return EX_USAGE;
     }
     return EX_OK;
@@ -72,12 +72,12 @@ static int write_records(struct store *store, const struct settings *settings, c
     char hash[PASSWORD_HASH_MAX], generated[TOKEN_TEXT_SIZE] = "";
     struct text password = first_password(settings, generated);
     if (!hash_password(password, hash)) {
-        print_error("there is no memory to hash the first administrator's password");
+        report_error("there is no memory to hash the first administrator's password");
         return EX_OSERR;
     }
     struct seed seed = { email, text_of(hash), .with_demo = settings->demo };
     if (seed_write(store, &seed) != STATUS_OK) {
-        print_error("%s: the first records cannot be written", folder);
+        report_error("%s: the first records cannot be written", folder);
         return EX_IOERR;
     }
     log_info("%s: created a new database", folder);
@@ -97,7 +97,7 @@ int first_admin_write(struct store *store, const struct settings *settings, cons
     if (email.at)
         code = write_records(store, settings, folder, email);
     else
-        print_error("there is no memory for the first administrator's address");
+        report_error("there is no memory for the first administrator's address");
     arena_close(&arena);
     return code;
 }

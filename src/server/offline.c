@@ -8,7 +8,7 @@
 #include <sysexits.h>
 
 static void print_line(const char *line) {
-    print_error("%s", line);
+    report_error("%s", line);
 }
 
 static int run_check(const char *folder, const char *file) {
@@ -38,6 +38,6 @@ int offline_run(const struct settings *settings) {
     const char *folder = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
     if (!command->use || settings->operand)
         return command->run(folder, settings->operand);
-    print_error("%s: name the file to %s", command->name, command->use);
+    report_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;
 }

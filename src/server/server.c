@@ -49,8 +49,8 @@ enum {
 static int check_user(const struct settings *settings) {
     if (geteuid() != 0 || settings->demo || settings->allow_root)
         return EX_OK;
-    print_error("rosterd needs no root privileges: start it as a user of its own (as"
-                " dist/rosterd.service does), or add --allow-root");
+    report_error("rosterd needs no root privileges: start it as a user of its own (as"
+                 " dist/rosterd.service does), or add --allow-root");
     return EX_USAGE;
 }
 
@@ -67,7 +67,7 @@ static int check_demo(const struct settings *settings) {
     while (settings->demo && !settings->demo_public && text_next(&rest, &address)) {
         if (is_loopback(address))
             continue;
-        print_error(
+        report_error(
             "--demo on %.*s would let anyone sign in with the demo's published password; add"
             " --demo-public to allow that",
             (int)address.len, address.at);
@@ -80,7 +80,7 @@ static int check_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     int code = check_user(settings);
     if (code == EX_OK && strcmp(settings->database, "sqlite") != 0) {
-        print_error("--database %s: this version supports only sqlite", settings->database);
+        report_error("--database %s: this version supports only sqlite", settings->database);
         code = EX_USAGE;
     }
     if (code == EX_OK)
@@ -100,7 +100,7 @@ static bool read_peers(const char *option, const char *list, struct peers **peer
     char why[WHY_SIZE];
     *peers = peers_parse(list, why, sizeof why);
     if (!*peers)
-        print_error("%s: %s", option, why);
+        report_error("%s: %s", option, why);
     return *peers;
 }
 
@@ -121,7 +121,7 @@ static int open_addresses(struct server *server) {
     server->listener = listener_open(&addresses, why, sizeof why, &code);
     if (server->listener)
         return EX_OK;
-    print_error("%s", why);
+    report_error("%s", why);
     return code;
 }
 
@@ -161,7 +161,7 @@ static int describe_app(struct server *server) {
     app->shows_metrics = settings->metrics;
     if (api_start(app))
         return EX_OK;
-    print_error("there is no memory for the description of the API");
+    report_error("there is no memory for the description of the API");
     return EX_OSERR;
 }
 
@@ -179,7 +179,7 @@ static int start_limits(struct server *server) {
     app->rate_limit = rate_limit_new(all ? RATE_LIMIT_all : RATE_LIMIT_but_bursts);
     if (app->rate_limit)
         return EX_OK;
-    print_error("the system refuses memory or a lock for the rate limits");
+    report_error("the system refuses memory or a lock for the rate limits");
     return EX_OSERR;
 }
 
@@ -191,7 +191,7 @@ static int start_page_cursors(struct server *server) {
     server->app.page_cursors = page_cursors_new();
     if (server->app.page_cursors)
         return EX_OK;
-    print_error("the system refuses memory or a lock for page cursors");
+    report_error("the system refuses memory or a lock for page cursors");
     return EX_OSERR;
 }
 
@@ -217,7 +217,7 @@ static int start_auth(struct server *server) {
         auth->throttle = login_throttle_new(settings->address_attempts, lockout_ms);
     if (auth->log && (auth->throttle || !settings->address_attempts))
         return EX_OK;
-    print_error("the system refuses memory or a lock to count failed sign-ins");
+    report_error("the system refuses memory or a lock to count failed sign-ins");
     return EX_OSERR;
 }
 
@@ -233,7 +233,7 @@ static int start_address_counts(struct server *server) {
     server->app.address_counts = address_counts_new(limit);
     if (server->app.address_counts)
         return EX_OK;
-    print_error("the system refuses memory or a lock to count connections");
+    report_error("the system refuses memory or a lock to count connections");
     return EX_OSERR;
 }
 
@@ -251,7 +251,7 @@ static unsigned cores(void) {
 static int thread_result(bool is_started) {
     if (is_started)
         return EX_OK;
-    print_error("the system refuses to start a thread");
+    report_error("the system refuses to start a thread");
     return EX_OSERR;
 }
 
@@ -313,8 +313,8 @@ static void stop_deliverer(struct server *server) {
 static int install_seccomp(struct server *server) {
     if (!server->settings.seccomp || seccomp_filter_install())
         return EX_OK;
-    print_error("the system refuses a seccomp filter: %s; --no-seccomp starts without one",
-                strerror(errno));
+    report_error("the system refuses a seccomp filter: %s; --no-seccomp starts without one",
+                 strerror(errno));
     return EX_OSERR;
 }
 
@@ -362,7 +362,7 @@ static int start_listener(struct server *server) {
     };
     if (listener_start(server->listener, &options) == STATUS_OK)
         return EX_OK;
-    print_error("the system refuses memory or a thread for the listener");
+    report_error("the system refuses memory or a thread for the listener");
     return EX_OSERR;
 }
 
