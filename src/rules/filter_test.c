@@ -198,8 +198,8 @@ static void every_field_takes_any_value(void **state) {
                 struct text wrong = filter_read(&reader, &target, text_of(values[k]));
                 bool is_silent = !wrong.at && !reader.first;
                 assert_false(reader.failed || (wrong.at && reader.first));
-                if (field_is_secret(field))
-                    assert_int_equal(reader.first->match, MATCH_nothing);
+                const struct filter *first = reader.first;
+                assert_true(!field_is_secret(field) || (first && first->match == MATCH_nothing));
                 /* The empty text, and false where a member is always false, ask for nothing. */
                 assert_true(!is_silent || filter_kind(field) == FILTER_text ||
                             filter_kind(field) == FILTER_boolean);

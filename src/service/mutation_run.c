@@ -64,7 +64,9 @@ static struct text list_referrers(const struct referrers *referrers, bool with_n
     if (referrers->count > REFERRERS_SHOWN)
         buffer_add(&list, TEXT(" and others"));
     buffer_add_char(&list, '\0');
-    return list.failed ? (struct text){ 0 } : buffer_text(&list);
+    if (list.failed)
+        return (struct text){ 0 };
+    return buffer_text(&list);
 }
 
 /* A record that others still point to is not deleted. */

@@ -12,6 +12,6 @@
 bool checkpoint_prepare(struct store *store) MUST_CHECK;
 
 /** The thread's function; its argument is the store. It returns when `stop` is closed. */
-void *checkpoint_run(void *store);
+void *checkpoint_run(void *argument);
 
 #endif

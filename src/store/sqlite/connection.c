@@ -232,8 +232,9 @@ struct text sql_bytes(struct sql_statement *statement, int at) {
 }
 
 struct text sql_text(struct sql_statement *statement, int at, struct arena *arena) {
-    struct text bytes = sql_bytes(statement, at);
-    return sql_is_null(statement, at) ? (struct text){ 0 } : arena_text(arena, bytes);
+    if (sql_is_null(statement, at))
+        return (struct text){ 0 };
+    return arena_text(arena, sql_bytes(statement, at));
 }
 
 struct sql_value connection_value(sqlite3_value *value) {

@@ -5,6 +5,6 @@
  * The writer thread's function; its argument is the store. It returns when the queue of commands is
  * closed.
  */
-void *writer_run(void *store);
+void *writer_run(void *argument);
 
 #endif
