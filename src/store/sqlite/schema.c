@@ -1,9 +1,12 @@
-/* The shape of the database: brings it to this program's, and compares it with the field tables.
+/* Brings the schema of a database to this program's, and compares it with the field tables.
  *
- * A new database is made as it is now (schema_tables.c). An older one gets there by numbered steps
- * (schema_steps.c), and then by what the field tables have in addition: a table that is missing is
- * a resource that came later, and a field's SINCE says with which version it came. All of this
- * happens in one transaction, with the number of the version. */
+ * A new database gets the current schema at once (schema_tables.c). An older one is first migrated
+ * by numbered steps (schema_steps.c), and then receives what the field tables have in addition. A
+ * missing table is a resource that is newer than the database; SINCE is the version that introduced
+ * a field. All of this, and the change of the version's number, happens in one transaction.
+ *
+ * A database may also have columns that this program does not know, made by another one of the same
+ * version that has more fields. They are kept, as long as new rows need no value in them. */
 #include "store/sqlite/schema.h"
 
 #include "base/log.h"
@@ -19,19 +22,19 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* Marks a file as Roster's ("rost"), see SQLite's application_id. */
+/* Marks a file as Roster's ("rost"); see SQLite's application_id. */
 enum { APPLICATION_ID = 0x726f7374 };
 
-/* The version that dictionaries came with. */
+/* The version that introduced dictionaries. */
 enum { DICTIONARIES_SINCE = 3 };
 
-/* RFC 9562 section 5.4. */
+/* A random UUID (RFC 9562 section 5.4). */
 #define RANDOM_GUID                                                                                \
     "hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2)"     \
     " || '-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-'"     \
     " || hex(randomblob(6))"
 
-/* The last step's, or what the youngest field came with. */
+/* The version of this program's schema: that of the last step, or of the newest field. */
 static int64_t schema_version(void) {
     unsigned version = schema_last_step();
     for (unsigned i = 0; i < TABLES; i++)
@@ -41,8 +44,8 @@ static int64_t schema_version(void) {
     return version;
 }
 
-/* A column may be missing in a database of the version that its field came with too: a program of
- * that version may not have the field. */
+/* Does the database lack a field? A database may have the field's version already and still lack
+ * its column, if a program made it that had this version without the field. */
 static bool lacks_field(struct store_session *session, const struct table *table,
                         const struct field *field, int64_t version) {
     return field_since(field) > version ||
@@ -53,7 +56,7 @@ static bool lacks_field(struct store_session *session, const struct table *table
 int schema_compare_version(struct store_session *session) {
     int64_t version = 0, own = schema_version();
     if (schema_read_integer(session, "PRAGMA user_version", &version) != STATUS_OK)
-        return -1; /* the check of its pages says why */
+        return -1; /* the check of the pages reports why */
     if (version > own)
         return 1;
     for (unsigned i = 0; i < TABLES; i++)
@@ -63,7 +66,8 @@ int schema_compare_version(struct store_session *session) {
     return version < own ? -1 : 0;
 }
 
-/* Programs that did not know the field may have kept its values among the members of users. */
+/* A program that did not know the field has kept its values among the unknown members of users.
+ * They are copied to the new column. */
 static void add_known_values(struct buffer *sql, const struct table *table,
                              const struct field *field) {
     int at = (int)(field - table->fields);
@@ -85,7 +89,7 @@ static void add_known_links(struct buffer *sql, const struct table *table,
                   is_list ? ", json_each(stored)" : "");
 }
 
-/* What a field brings into a database that was made without it. */
+/* Adds a field to a database: its column, its values, its index, its links, and its texts. */
 static enum status add_field(struct store_session *session, const struct table *table,
                              const struct field *field) {
     struct arena arena = { 0 };
@@ -121,7 +125,7 @@ static enum status add_fields(struct store_session *session, const struct table 
     return status;
 }
 
-/* What may be done to a resource, as roles that are there say it (see model/permission.h). */
+/* Adds the permissions for a resource, which are rows of roles (see model/permission.h). */
 static enum status add_roles(struct store_session *session, const struct table *table) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < OPERATIONS; i++) {
@@ -140,7 +144,7 @@ static enum status add_roles(struct store_session *session, const struct table *
     return status;
 }
 
-/* A resource that came after the database. */
+/* Adds a resource that is newer than the database. */
 static enum status add_resource(struct store_session *session, const struct table *table) {
     enum status status = schema_create_resource(session, table);
     if (status == STATUS_OK)
@@ -150,7 +154,8 @@ static enum status add_resource(struct store_session *session, const struct tabl
     return status == STATUS_OK ? add_roles(session, table) : status;
 }
 
-/* Only a newer version of the schema has more tables: what is missing else was lost. */
+/* Adds the resources and fields that the database lacks. A missing table is a new resource only if
+ * the database is of an older version; otherwise the table was lost, which schema_check reports. */
 static enum status add_what_is_new(struct store_session *session, int64_t version) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++) {
@@ -171,7 +176,7 @@ static enum status migrate_in_transaction(struct store_session *session,
         return STATUS_PRECONDITION_FAILED;
     if (status != STATUS_OK)
         return status;
-    if (version < DICTIONARIES_SINCE) /* without them no row can be written */
+    if (version < DICTIONARIES_SINCE) /* no row can be written without dictionaries */
         status = sql_run(session, DICTIONARIES_TABLE);
     if (status == STATUS_OK)
         status = row_keep_dictionaries(session);
@@ -214,7 +219,7 @@ enum status schema_migrate(struct store_session *session, const struct store_opt
     return status;
 }
 
-/* The type of a field's column; a view's columns have none. */
+/* The type of a field's column. The columns of a view have none. */
 static struct text column_type(const struct table *table, const struct field *field) {
     if (row_is_derived(table))
         return ANY_TYPE;
@@ -251,10 +256,11 @@ static bool knows_column(const struct table *table, struct text name) {
     return false;
 }
 
-/* Columns of a table that no field has: those of a version of Roster that has more fields. */
+/* The columns of a table that belong to no field: those of a version of Roster that has more
+ * fields. */
 struct unknown_columns {
     struct text names; /* "A, B"; `at` NULL: there are none */
-    bool must_be_set;  /* a row cannot be made without a value for one of them */
+    bool must_be_set;  /* one of them needs a value in every new row */
 };
 
 static enum status find_unknown(struct store_session *session, const struct table *table,
@@ -297,7 +303,8 @@ void schema_tell_unknown(struct store_session *session, store_say *say) {
     }
 }
 
-/* What this version does not know stays as it is, if new rows can do without. */
+/* Checks the columns of a table. Unknown columns are kept, unless one needs a value in every new
+ * row. */
 static enum status check_table(struct store_session *session, const struct table *table, char *why,
                                size_t why_size) {
     struct arena arena = { 0 };

@@ -1,10 +1,11 @@
-/* The steps that bring a database of an older version to this one, in the order of the versions.
+/* Migrates a database of an older version, in numbered steps.
  *
- * A step does what the field tables cannot express: it changes values, or what the server keeps for
- * itself. It makes tables with the functions that make those of a new database, so it finds what
- * an earlier step made in the shape of today: a step asks for the shape where both may be there.
- * Fields that say SINCE come afterwards (schema.c), and may be missing in a table that a step
- * reads. All steps run in the one transaction of schema_migrate. */
+ * A step does what the field tables cannot express: it changes values, or tables that only the
+ * server uses. It creates tables with the functions that create those of a new database, so it
+ * gives them their current columns. A later step therefore finds such a table in its current form,
+ * and asks for the form where it may find either. Fields with SINCE are added after all steps
+ * (schema.c), so they may be missing in a table that a step reads. All steps run in the one
+ * transaction of schema_migrate. */
 #include "store/sqlite/schema_steps.h"
 
 #include "base/log.h"
@@ -19,7 +20,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* Reads the record of a row that has all of its fields in columns, after Version. */
+/* Reads a record of which every stored field has a column; the columns follow Version. */
 static bool read_columns(struct sql_statement *statement, struct arena *arena,
                          struct record *record) {
     int column = 0;
@@ -44,7 +45,7 @@ static enum status copy_row(struct store_session *session, struct sql_statement 
     return status;
 }
 
-/* A field may be younger than the table that its record is copied from. */
+/* A field may be newer than the table that the record is copied from. */
 static const char *column_or_null(struct store_session *session, const char *from,
                                   const struct field *field) {
     return schema_has_column(session, from, field->name.at, ANY_TYPE) ? field->name.at : "NULL";
@@ -71,7 +72,7 @@ static enum status copy_rows(struct store_session *session, const char *from) {
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Users were kept in a column a field. */
+/* Before version 2 users had a column for each field. */
 static enum status keep_users_as_json(struct store_session *session) {
     enum status status = sql_run(session, "DROP INDEX users_EmailKey;"
                                           "DROP INDEX users_administrators;"
@@ -88,8 +89,9 @@ static enum status keep_users_as_json(struct store_session *session) {
                : status;
 }
 
-/* References were found by looking at every row. Those of users were written with their rows, and
- * those of later versions are not there yet. */
+/* Before version 2 references had no index: a search read every row. The references of users have
+ * been indexed with their rows (keep_users_as_json), and those of later versions do not exist
+ * yet. */
 static enum status link_references(struct store_session *session) {
     char sql[256];
     enum status status = STATUS_OK;
@@ -111,7 +113,8 @@ static enum status link_references(struct store_session *session) {
     return status;
 }
 
-/* Version 2: users as JSON, webhooks, what is read through views, and what keys were used for. */
+/* Version 2: users stored as JSON, webhooks, resources that are views, and uses of
+ * Idempotency-Keys. */
 static enum status to_version_2(struct store_session *session) {
     enum status status = keep_users_as_json(session);
     if (status == STATUS_OK)
@@ -132,9 +135,9 @@ static enum status to_version_2(struct store_session *session) {
     return status;
 }
 
-/* Applications have developers, keys and roles that they ask for; audit rows a business; and what
- * has no GUID of its own has one that follows from its Id. Whose an application was is not known:
- * it is given to who changed it last, or to the first administrator. */
+/* Gives applications a developer, keys and required roles; audit rows a business; and rows without
+ * a GUID one that is derived from their Id. The developers of existing applications are not known:
+ * each application gets the user who changed it last, or else the first administrator. */
 static enum status complete_resources(struct store_session *session) {
     return sql_run(session,
                    "ALTER TABLE applications ADD COLUMN DeveloperId INTEGER;"
@@ -168,7 +171,8 @@ static enum status copy_packed(struct store_session *session, const char *from) 
     return status;
 }
 
-/* Rows were plain JSON. Those of version 1 became what they are now on their way to version 2. */
+/* Before version 3 rows were plain JSON. Rows of version 1 have been packed by the step to version
+ * 2. */
 static enum status pack_users(struct store_session *session) {
     if (schema_has_column(session, user_table.name, "Members", TEXT("ANY")))
         return STATUS_OK;
@@ -190,8 +194,8 @@ static enum status pack_users(struct store_session *session) {
     return status == STATUS_OK ? schema_count_rows(session, &user_table) : status;
 }
 
-/* Runs `sql`, which replaces the table `old` by one of another name, when there is a table `old`. A
- * database that an earlier step gave the table has it under its present name. */
+/* Runs `sql`, which replaces the table `old` by one with another name, if there is a table `old`. A
+ * database in which an earlier step created the table has it under its current name already. */
 static enum status replace_table(struct store_session *session, const char *old, const char *sql) {
     int64_t is_there = 0;
     char query[96];
@@ -203,7 +207,8 @@ static enum status replace_table(struct store_session *session, const char *old,
     return status == STATUS_OK && is_there ? sql_run(session, sql) : status;
 }
 
-/* A key belonged to a caller whatever it made, which its audit row tells, with who he was then. */
+/* Before version 3 an Idempotency-Key belonged to a caller, whatever resource it created. Its audit
+ * row has the resource and the caller's address at that time. */
 static enum status keep_idempotency_keys(struct store_session *session) {
     return replace_table(session, "repeats",
                          IDEMPOTENCY_KEYS_TABLE
@@ -215,15 +220,15 @@ static enum status keep_idempotency_keys(struct store_session *session) {
                          "DROP TABLE repeats;");
 }
 
-/* Chat rooms had to have a name. */
+/* Before version 3 chat rooms had to have a name. */
 static const char free_chat_room_names[] =
     "ALTER TABLE chat_rooms RENAME COLUMN Name TO RequiredName;"
     "ALTER TABLE chat_rooms ADD COLUMN Name TEXT;"
     "UPDATE chat_rooms SET Name = RequiredName;"
     "ALTER TABLE chat_rooms DROP COLUMN RequiredName;";
 
-/* Version 3: rows of users are packed; applications, audit rows and GUIDs are whole, keys
- * belong to a resource, chat rooms need no name. */
+/* Version 3: packed rows of users; complete applications, audit rows and GUIDs; Idempotency-Keys of
+ * a resource; chat rooms without a name. */
 static enum status to_version_3(struct store_session *session) {
     enum status status = pack_users(session);
     if (status == STATUS_OK)
@@ -233,9 +238,9 @@ static enum status to_version_3(struct store_session *session) {
     return status == STATUS_OK ? sql_run(session, free_chat_room_names) : status;
 }
 
-/* Version 4: texts stand in blocks, where they were in an index of three letters each, and
- * addresses in a table for each field, where they were in one. Those of version 1 came there on
- * their way to version 2. */
+/* Version 4: texts are stored in blocks instead of an index of three letters each, and addresses in
+ * a table for each field instead of one for all. A database of version 1 got both in the step to
+ * version 2. */
 static enum status to_version_4(struct store_session *session) {
     int64_t has_index = 0;
     enum status status = schema_read_integer(
@@ -256,8 +261,9 @@ static enum status to_version_4(struct store_session *session) {
     return status;
 }
 
-/* Tokens have families. What one client of a user has belongs together; it has no end but its own,
- * and what it was made with is not known. Kinds 0 to 2 are access, refresh and spent tokens. */
+/* Gives tokens families. All access, refresh and spent tokens (kinds 0 to 2) of one client of a
+ * user become a family. It ends only when it is revoked, and depends on no other one, because older
+ * versions did not store what it was derived from. */
 static enum status give_tokens_families(struct store_session *session) {
     return sql_run(session, "ALTER TABLE tokens ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
                             "ALTER TABLE tokens ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
@@ -288,7 +294,7 @@ static enum status refold_text(struct store_session *session, const struct text_
     return status;
 }
 
-/* Texts were looked for with their accents. */
+/* Before version 5 the text index had accents. */
 static enum status drop_accents(struct store_session *session) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < user_table.count; i++) {
@@ -305,7 +311,8 @@ static enum status drop_accents(struct store_session *session) {
     return status;
 }
 
-/* Of two users whose addresses are one mailbox the one who has the plain spelling keeps it. */
+/* Gives a user the current EmailKey. If another user has the same mailbox in its plain spelling,
+ * that one keeps the key. */
 static enum status rekey_user(struct store_session *session, struct sql_statement *row) {
     struct arena arena = { 0 };
     struct sql_statement *update = NULL;
@@ -326,7 +333,8 @@ static enum status rekey_user(struct store_session *session, struct sql_statemen
     return status;
 }
 
-/* Quotes that need not be there, and an IPv6 address in another spelling, made another key. */
+/* Before version 5 unnecessary quotes, or another spelling of an IPv6 address, gave the same
+ * mailbox another EmailKey. */
 static enum status rekey_users(struct store_session *session) {
     struct sql_statement *row = NULL;
     enum status status = STATUS_INTERNAL;
@@ -340,7 +348,8 @@ static enum status rekey_users(struct store_session *session) {
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Audit rows had what belongs to a secret, and were searched by it. */
+/* Before version 5 audit rows had the values of confidential fields, and searches looked into
+ * them. */
 static enum status blank_confidential(struct store_session *session) {
     char sql[192];
     enum status status = STATUS_OK;
@@ -359,8 +368,8 @@ static enum status blank_confidential(struct store_session *session) {
     return status;
 }
 
-/* Each delivery had its own copy of what it tells. Tables of version 1 were made as they are now.
- */
+/* Before version 5 each delivery had its own copy of the payload. A database of version 1 got the
+ * current table in the step to version 2. */
 static enum status share_payloads(struct store_session *session) {
     enum status status = sql_run(session, PAYLOADS_TABLE);
     if (status == STATUS_OK &&
@@ -376,11 +385,11 @@ static enum status share_payloads(struct store_session *session) {
     return status == STATUS_OK ? sql_run(session, PAYLOADS_USE) : status;
 }
 
-/* Whose right a webhook goes by was not asked: it is that of who changed it last, whose address may
- * be another one by now, as the trail has it. */
+/* Before version 5 a webhook had no maker whose permission counts. It gets the user who changed it
+ * last; if that user has another address now, the audit trail has the old one. */
 static enum status give_webhooks_makers(struct store_session *session) {
     if (schema_has_column(session, web_hook_table.name, "MakerId", TEXT("INTEGER")))
-        return STATUS_OK; /* of version 1, made as it is now */
+        return STATUS_OK; /* the step from version 1 created the current table */
     return sql_run(session, "ALTER TABLE web_hooks ADD COLUMN MakerId INTEGER;"
                             "UPDATE web_hooks SET MakerId = ifnull((SELECT Id FROM users"
                             " WHERE Email = web_hooks.UpdatedBy), (SELECT u.Id FROM audit AS a"
@@ -389,7 +398,7 @@ static enum status give_webhooks_makers(struct store_session *session) {
                             " ORDER BY a.id DESC LIMIT 1));");
 }
 
-/* Three tables had names that explained little. */
+/* Before version 5 three tables had names that explained little. */
 static enum status rename_tables(struct store_session *session) {
     enum status status =
         replace_table(session, "realm",
@@ -407,9 +416,9 @@ static enum status rename_tables(struct store_session *session) {
                : status;
 }
 
-/* Version 5: tokens have families, the key is known, texts are found without their accents,
- * spellings of one address have one key, businesses are found by their names, audit rows do not
- * have what is confidential, deliveries share what they tell, webhooks have makers. */
+/* Version 5: families of tokens, the mark of the key, texts without accents, one EmailKey for all
+ * spellings of an address, an index of the names of businesses, no confidential values in audit
+ * rows, shared payloads, makers of webhooks. */
 static enum status to_version_5(struct store_session *session) {
     enum status status = rename_tables(session);
     if (status == STATUS_OK)
@@ -462,7 +471,7 @@ static enum status clean_pictures(struct store_session *session,
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Step n takes version n + 1 to n + 2. */
+/* Element n migrates from version n + 1 to n + 2. */
 static enum status (*const steps[])(struct store_session *) = { to_version_2, to_version_3,
                                                                 to_version_4, to_version_5 };
 enum { LAST_STEP = sizeof steps / sizeof steps[0] + 1, CLEAN_PICTURES_SINCE = 5 };

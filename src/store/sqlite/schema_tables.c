@@ -1,6 +1,6 @@
-/* The tables as they are now. Those of resources, with their indexes, are derived from the field
- * tables; those that only the server itself uses are written out. Texts of SQL that the steps from
- * older versions run too are in the header. */
+/* Creates the tables of the current schema. The tables of resources, with their indexes, are
+ * derived from the field tables; the SQL of the tables that only the server uses is written out.
+ * SQL that the steps from older versions run too is in the header. */
 #include "store/sqlite/schema_tables.h"
 
 #include "store/email_index.h"
@@ -14,12 +14,12 @@
 static const char next_ids_table[] =
     "CREATE TABLE next_ids (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-/* How many rows a table has: to count a million of them takes longer than a search may. */
+/* The number of rows of each table: counting a million rows takes longer than a search may. */
 static const char row_counts_table[] =
     "CREATE TABLE row_counts (kind TEXT PRIMARY KEY, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 static const char own_tables[] =
-    /* Which records refer to a row: the other direction of links and references. */
+    /* The records that refer to a row: the reverse of links and references. */
     "CREATE TABLE links (field TEXT NOT NULL, target INTEGER NOT NULL, owner INTEGER NOT NULL,"
     " PRIMARY KEY (field, target, owner)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE avatars (user_id INTEGER PRIMARY KEY, type TEXT NOT NULL,"
@@ -38,8 +38,8 @@ static const char own_tables[] =
     "INSERT INTO unknown_logins VALUES (0);" NEW_DATABASE_GUID ADMINISTRATORS_INDEX SEAL_MARK_TABLE
     "INSERT INTO seal_mark VALUES (x'');";
 
-/* Resources that are read like any other, but written by the server alone, in a shape of its own.
- */
+/* Clients read these resources like any other, but only the server writes them, in tables with
+ * other columns. */
 static const char no_views[] =
     "DROP VIEW IF EXISTS audit_trail_entries; DROP VIEW IF EXISTS refresh_tokens;";
 static const char views[] =
@@ -112,15 +112,16 @@ bool schema_has_table(struct store_session *session, const struct table *table) 
     return schema_read_integer(session, sql, &found) == STATUS_OK && found == 1;
 }
 
-/* Rows that were there before a field, and those of programs that do not know it, have no value. */
+/* A column of a field with SINCE allows null: rows that are older than the field have no value, nor
+ * have rows written by a version that does not know the field. */
 void schema_add_column(struct buffer *sql, const struct field *field) {
     bool is_required = (field->flags & (REQUIRED | UNIQUE)) && field->type != TYPE_id;
     buffer_printf(sql, "%s %s%s", field->name.at, schema_stored_type(field),
                   is_required && !field_since(field) ? " NOT NULL" : "");
 }
 
-/* By which no two rows have the same, or which searches go by. Those INDEXED fields that say no
- * SINCE are in the index of administrators. */
+/* Creates the index of a field that is unique or that searches use. INDEXED fields without SINCE
+ * are in the index of administrators instead. */
 void schema_add_index(struct buffer *sql, const struct table *table, const struct field *field) {
     const bool is_unique = field->flags & UNIQUE;
     const bool has_column = field_has_column(table, field);
@@ -142,7 +143,7 @@ enum status schema_create_table(struct store_session *session, const struct tabl
             buffer_add(&sql, TEXT(", "));
             schema_add_column(&sql, &table->fields[i]);
         }
-    /* The last, since what comes after something long takes longer to be read. */
+    /* Members is the last column, since SQLite reads columns behind a long value more slowly. */
     if (table->is_kept_as_json)
         buffer_add(&sql, TEXT(", Members ANY NOT NULL"));
     buffer_add(&sql, TEXT(") STRICT;"));
@@ -154,7 +155,7 @@ enum status schema_create_table(struct store_session *session, const struct tabl
     return status;
 }
 
-/* Ids begin where nine digits do, as the hosted service's. */
+/* The first Id has nine digits, as in the hosted service. */
 static enum status create_ids(struct store_session *session, const struct table *table) {
     char sql[128];
     int len =

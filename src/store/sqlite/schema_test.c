@@ -1,4 +1,4 @@
-/* The migrated database and the field tables say the same. */
+/* Checks that a migrated database and the field tables agree. */
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 
@@ -104,7 +104,8 @@ static void a_column_of_a_version_with_more_fields_is_left_alone(void **state) {
     store_session_close(session);
 }
 
-/* Rows that are kept as JSON are sent as they lie, and these two are read from rows of others. */
+/* A table stored as JSON has no field whose value comes from other rows: replies send its rows as
+ * they are stored. */
 static void what_other_rows_tell_is_in_no_table_of_json(void **state) {
     (void)state;
     for (unsigned i = 0; i < TABLES; i++)
