@@ -75,14 +75,14 @@ static void unpace_checkpoints(struct store *store) {
  * database only when a checkpoint has copied the whole WAL. So a failed sync may concern pages of
  * earlier checkpoints too, which no later checkpoint would write again: the WAL must then be
  * kept. */
-static bool checkpoint(struct store *store, int mode, int *pages_in_log) {
+static bool checkpoint(struct store *store, int mode, int *pages_in_wal) {
     int copied = 0;
     if (atomic_load(&store->is_broken))
         return false;
     int result = sqlite3_wal_checkpoint_v2(store->checkpoint_connection->db, NULL, mode,
-                                           pages_in_log, &copied);
+                                           pages_in_wal, &copied);
     if (result != SQLITE_OK && (result & 0xFF) != SQLITE_BUSY) {
-        connection_log(store->checkpoint_connection, "copying the log back");
+        connection_log(store->checkpoint_connection, "checkpointing");
         if (state_note_sync_failure(store, result))
             atomic_store(&store->keeps_wal, true);
     }

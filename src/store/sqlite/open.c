@@ -72,7 +72,7 @@ static enum status copy_wal_back(struct connection *connection) {
     if (sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
         SQLITE_OK)
         return STATUS_OK;
-    connection_log(connection, "copying the last run's log back");
+    connection_log(connection, "checkpointing the last run's WAL");
     return STATUS_INTERNAL;
 }
 

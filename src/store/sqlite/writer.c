@@ -88,7 +88,7 @@ static void write_commands(struct store *store, struct queue_item *first) {
 /* Every write waits for this one thread, so it runs at a higher priority than the threads that
  * serve requests. The system may refuse (it needs CAP_SYS_NICE or RLIMIT_NICE); the writer then
  * runs at normal priority. */
-static void hurry(void) {
+static void raise_priority(void) {
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
     (void)pthread_setname_np(pthread_self(), "writer"); /* shown by ps and top */
 }
@@ -96,7 +96,7 @@ static void hurry(void) {
 void *writer_run(void *argument) {
     struct store *store = argument;
     struct queue_item *first;
-    hurry();
+    raise_priority();
     while ((first = queue_take_all(&store->commands, -1))) {
         /* A mutex is not fair: without this wait the writer would take it back at once. */
         while (atomic_load(&store->wants_turn))
