@@ -55,7 +55,10 @@ test('Users, AddedUsers and RemovedUsers change those users, as one change', asy
     assert.deepEqual((await get(roomsPath, room)).Users, [userId, staff.creator]);
     const after = await server.get(staff.lister);
     assert.ok(!after.ChatRooms.includes(room));
-    assert.ok(after.UpdatedOn >= before.UpdatedOn && after.UpdatedBy === adminEmail);
+    assert.ok(
+        Date.parse(after.UpdatedOn) >= Date.parse(before.UpdatedOn) &&
+            after.UpdatedBy === adminEmail,
+    );
     assert.equal((await patch({ Name: 'Renamed' })).status, 200);
     assert.deepEqual(
         (await get(roomsPath, room)).Users,

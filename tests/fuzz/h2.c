@@ -149,7 +149,7 @@ static bool resume_last(void) {
 static void settle(void) {
     for (unsigned idle = 0; idle < 2;) {
         turns_take();
-        require(budget_figures().used <= BODIES_MAX);
+        require(budget_stats().used <= BODIES_MAX);
         bool moved = !now.waits && read_some(SIZE_MAX);
         moved |= resume_last();
         idle = moved || turns_loop()->again ? 0 : idle + 1;

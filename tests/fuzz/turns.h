@@ -116,8 +116,7 @@ static void turns_outlive(void (*settle)(void)) {
     }
     const struct loop *loop = turns_loop();
     require(!loop_connections(loop) && !atomic_load(&loop->in_flight) && !loop->again);
-    require(budget_figures().used <=
-            TURNS_SLACK); /* what leaks adds up from one input to the next */
+    require(budget_stats().used <= TURNS_SLACK); /* what leaks adds up from one input to the next */
     for (enum phase phase = 0; phase < PHASES; phase++)
         require(!loop->phases[phase].first && !loop->phases[phase].last);
 }

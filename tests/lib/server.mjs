@@ -60,6 +60,18 @@ function parse(text) {
     }
 }
 
+// How many connections fetch may keep, as far as these tests go.
+const KEPT_MAX = 32;
+
+// Asks, and again so many times when the connection fails.
+function repeat(ask, times) {
+    return ask().catch((error) => {
+        if (times && /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(error.cause?.code))
+            return repeat(ask, times - 1);
+        throw error;
+    });
+}
+
 export class Server {
     program = binary;
 
@@ -156,8 +168,9 @@ export class Server {
         }
         const ask = () =>
             fetch(this.url + path, { method, headers: all, body, redirect: 'manual', signal });
-        // A kept connection may be closed by the server just as it is used again (RFC 9112 section 9.3.1).
-        const response = await (method === 'GET' ? ask().catch(ask) : ask());
+        // The server may close kept connections just as they are used again (RFC 9112 section 9.3.1): one after the
+        // other, until fetch has none left and opens a new one.
+        const response = await repeat(ask, method === 'GET' ? KEPT_MAX : 0);
         const text = await response.text();
         const json = parse(text);
         this.record({ method, path, headers: all, body }, response, text);

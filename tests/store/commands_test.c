@@ -238,14 +238,14 @@ static void commands_and_commits_are_counted(void **state) {
     for (unsigned i = 0; i < SEVERAL; i++)
         suite_wait(&noted[i].finished);
     suite_add_users(suite, FIRST_ID, 1); /* a command is counted before the next one begins */
-    struct store_stats figures = store_stats(suite->store);
+    struct store_stats stats = store_stats(suite->store);
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
-        groups += figures.groups[i];
-    assert_int_equal(figures.waiting, 0);
-    assert_in_range(figures.commands, SEVERAL + 1, SEVERAL + 2);
-    assert_int_equal(figures.grouped, SEVERAL + 2);
-    assert_int_equal(groups, figures.commits);
-    assert_in_range(figures.commits, 2, SEVERAL + 2);
+        groups += stats.groups[i];
+    assert_int_equal(stats.waiting, 0);
+    assert_in_range(stats.commands, SEVERAL + 1, SEVERAL + 2);
+    assert_int_equal(stats.grouped, SEVERAL + 2);
+    assert_int_equal(groups, stats.commits);
+    assert_in_range(stats.commits, 2, SEVERAL + 2);
 }
 
 /* ---- on whose behalf ---- */
