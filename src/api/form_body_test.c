@@ -82,9 +82,9 @@ static void what_was_held_meanwhile_is_given_back(void **state) {
     struct text body = full_body(&arena, "Businesses=100001", "&Businesses=100001");
     arena_init_counted(&holds, 0);
     assert_int_equal(form_read_change(body, &user_table, &holds, &change, &errors), STATUS_OK);
-    assert_in_range(budget_figures().used, holds.counted, holds.counted + SLACK);
+    assert_in_range(budget_stats().used, holds.counted, holds.counted + SLACK);
     arena_close(&holds);
-    assert_in_range(budget_figures().used, 0, SLACK);
+    assert_in_range(budget_stats().used, 0, SLACK);
     arena_close(&arena);
 }
 

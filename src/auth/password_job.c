@@ -32,8 +32,8 @@ void passwords_stop(struct passwords *passwords) {
     free(passwords);
 }
 
-struct password_figures passwords_figures(struct passwords *passwords) {
-    return (struct password_figures){
+struct password_stats passwords_stats(struct passwords *passwords) {
+    return (struct password_stats){
         .done = atomic_load_explicit(&passwords->own_done, memory_order_relaxed),
         .waiting = pool_waiting(passwords->own),
         .refused = pool_refused(passwords->own),

@@ -22,12 +22,12 @@ struct passwords *passwords_start(unsigned threads, size_t limit) MUST_CHECK;
 void passwords_stop(struct passwords *passwords);
 
 /** Statistics for /metrics. Any thread. */
-struct password_figures {
+struct password_stats {
     uint64_t done, waiting, refused; /* at the cost of our own hashes, since the start */
     uint64_t dear_done, dear_waiting, dear_refused; /* verified at a higher cost */
 };
 
-struct password_figures passwords_figures(struct passwords *passwords);
+struct password_stats passwords_stats(struct passwords *passwords);
 
 /**
  * A password to be hashed or verified. While the server runs this is done only by jobs, never on

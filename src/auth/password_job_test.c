@@ -204,13 +204,13 @@ static void a_dear_hash_keeps_nobody_else_waiting(void **state) {
         assert_int_equal(password_submit(pool, &dear[i].job), STATUS_OK);
     }
     wait_for(&dear[0]); /* the thread for such hashes is held from now on */
-    assert_int_equal(passwords_figures(pool).dear_waiting, DEAR - 1);
-    assert_int_equal(passwords_figures(pool).dear_done, 1);
+    assert_int_equal(passwords_stats(pool).dear_waiting, DEAR - 1);
+    assert_int_equal(passwords_stats(pool).dear_done, 1);
     prepare(&other, "x", NULL);
     run(pool, &other);
     assert_int_not_equal(other.thread, dear[0].thread);
-    assert_int_equal(passwords_figures(pool).done, 1);
-    assert_int_equal(passwords_figures(pool).dear_waiting, DEAR - 1);
+    assert_int_equal(passwords_stats(pool).done, 1);
+    assert_int_equal(passwords_stats(pool).dear_waiting, DEAR - 1);
     for (size_t i = 0; i < DEAR; i++)
         assert_int_equal(sem_post(&gate), 0);
     passwords_stop(pool);

@@ -90,8 +90,8 @@ void budget_note_refusal(void) {
     atomic_fetch_add_explicit(&refused, 1, memory_order_relaxed);
 }
 
-struct budget_figures budget_figures(void) {
-    return (struct budget_figures){
+struct budget_stats budget_stats(void) {
+    return (struct budget_stats){
         .used = atomic_load_explicit(&used, memory_order_relaxed),
         .limit = bound,
         .refused = atomic_load_explicit(&refused, memory_order_relaxed),

@@ -15,7 +15,7 @@
  * or a 2,048th of the limit if that is less, but at least 8 KiB.
  */
 
-struct budget_figures {
+struct budget_stats {
     size_t used, limit; /* bytes */
     uint64_t refused;   /* requests that did not get the memory they needed */
 };
@@ -48,7 +48,7 @@ bool budget_is_full(void) __attribute__((warn_unused_result));
 void budget_note_refusal(void);
 
 /** The figures of this instant. Any thread. */
-struct budget_figures budget_figures(void);
+struct budget_stats budget_stats(void);
 
 /**
  * True if the memory in use is `bytes` or more below its peak. The peak then starts again from

@@ -17,11 +17,11 @@
 static void what_is_taken_is_counted_and_given_back(void **state) {
     (void)state;
     budget_set(16 * MIB);
-    size_t before = budget_figures().used;
+    size_t before = budget_stats().used;
     assert_true(budget_take(8 * MIB));
-    assert_in_range(budget_figures().used, before + 8 * MIB - SLACK, before + 8 * MIB + SLACK);
+    assert_in_range(budget_stats().used, before + 8 * MIB - SLACK, before + 8 * MIB + SLACK);
     budget_give(8 * MIB);
-    assert_in_range(budget_figures().used, 0, before + SLACK);
+    assert_in_range(budget_stats().used, 0, before + SLACK);
 }
 
 static void the_bound_refuses_all_that_is_past_it(void **state) {
@@ -75,7 +75,7 @@ static void many_threads_that_hold_nothing_leave_room(void **state) {
     pthread_t threads[THREADS];
     pthread_attr_t small;
     budget_set(16 * MIB);
-    size_t before = budget_figures().used;
+    size_t before = budget_stats().used;
     assert_int_equal(pthread_attr_init(&small), 0);
     assert_int_equal(pthread_attr_setstacksize(&small, 256 * KIB), 0);
     assert_int_equal(pthread_barrier_init(&idle.have_given, NULL, THREADS + 1), 0);
@@ -84,7 +84,7 @@ static void many_threads_that_hold_nothing_leave_room(void **state) {
         assert_int_equal(pthread_create(&threads[i], &small, take_and_give, &idle), 0);
     (void)pthread_barrier_wait(&idle.have_given);
     bool is_full = budget_is_full();
-    size_t used = budget_figures().used;
+    size_t used = budget_stats().used;
     (void)pthread_barrier_wait(&idle.end);
     for (int i = 0; i < THREADS; i++) {
         void *taken = NULL;
@@ -121,7 +121,7 @@ static void arenas_count_what_is_used_of_their_chunks(void **state) {
     assert_non_null(arena_alloc(&arena, MIB));
     assert_in_range(arena.counted, MIB + 12 * KIB, MIB + 13 * KIB);
     arena_close(&arena);
-    assert_in_range(budget_figures().used, 0, SLACK);
+    assert_in_range(budget_stats().used, 0, SLACK);
 }
 
 static void what_grows_holds_its_last_size_alone(void **state) {
@@ -143,14 +143,14 @@ static void what_grows_holds_its_last_size_alone(void **state) {
     assert_in_range(arena.counted, size, size + 64);
     assert_in_range(arena.used, size, size + 64);
     arena_close(&arena);
-    assert_in_range(budget_figures().used, 0, SLACK);
+    assert_in_range(budget_stats().used, 0, SLACK);
 }
 
 static void what_is_refused_can_still_be_told(void **state) {
     (void)state;
     struct arena others, late;
     budget_set(16 * MIB);
-    uint64_t refused = budget_figures().refused;
+    uint64_t refused = budget_stats().refused;
     arena_init_counted(&others, 0);
     while (arena_alloc(&others, 64 * KIB))
         ;
@@ -163,11 +163,11 @@ static void what_is_refused_can_still_be_told(void **state) {
     assert_true(late.failed && late.is_over_budget);
     assert_non_null(arena_alloc(&late, 4000));
     assert_non_null(arena_alloc(&late, 4000));
-    assert_int_equal(budget_figures().refused, refused + 2);
+    assert_int_equal(budget_stats().refused, refused + 2);
     arena_close(&late);
     arena_close(&others);
     assert_false(budget_is_full());
-    assert_in_range(budget_figures().used, 0, SLACK);
+    assert_in_range(budget_stats().used, 0, SLACK);
 }
 
 static void who_is_vital_goes_past_the_bound_by_a_sixteenth(void **state) {
@@ -185,10 +185,10 @@ static void who_is_vital_goes_past_the_bound_by_a_sixteenth(void **state) {
     for (int i = 0; i < 12; i++)
         (void)!arena_alloc(&vital, 64 * KIB);
     assert_true(vital.is_over_budget);
-    assert_true(budget_figures().used <= 17 * MIB + SLACK);
+    assert_true(budget_stats().used <= 17 * MIB + SLACK);
     arena_close(&vital);
     arena_close(&others);
-    assert_in_range(budget_figures().used, 0, SLACK);
+    assert_in_range(budget_stats().used, 0, SLACK);
 }
 
 int main(void) {

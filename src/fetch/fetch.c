@@ -399,7 +399,7 @@ enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) {
     return STATUS_OK;
 }
 
-struct fetch_figures fetch_figures(const struct fetcher *fetcher) {
-    return (struct fetch_figures){ .pending = atomic_load(&fetcher->count),
-                                   .refused = atomic_load(&fetcher->refused) };
+struct fetch_stats fetch_stats(const struct fetcher *fetcher) {
+    return (struct fetch_stats){ .pending = atomic_load(&fetcher->count),
+                                 .refused = atomic_load(&fetcher->refused) };
 }

@@ -67,10 +67,10 @@ void fetcher_stop(struct fetcher *fetcher);
 enum status fetch_submit(struct fetcher *fetcher, struct fetch_job *job) MUST_CHECK;
 
 /** Jobs that wait or run, and jobs refused since the start. Any thread. */
-struct fetch_figures {
+struct fetch_stats {
     uint64_t pending, refused;
 };
 
-struct fetch_figures fetch_figures(const struct fetcher *fetcher);
+struct fetch_stats fetch_stats(const struct fetcher *fetcher);
 
 #endif

@@ -348,7 +348,7 @@ static void who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte(void *
     memset(request + strlen(request), 'x', HEAD - 4 - strlen(request));
     memcpy(request + HEAD - 4, "\r\n\r\n", 5);
     budget_set((size_t)16 * 1024 * 1024);
-    size_t before = budget_figures().used;
+    size_t before = budget_stats().used;
     (void)open_peer(&peer, false);
     long_size = (size_t)70 * 1024;
     say(&peer, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -358,7 +358,7 @@ static void who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte(void *
         say(&peer, request);
         take_turn();
     }
-    size_t held = budget_figures().used - before;
+    size_t held = budget_stats().used - before;
     close_peer(&peer);
     budget_set(0);
     assert_in_range(held, (size_t)100 * 1024, (size_t)256 * 1024);

@@ -227,7 +227,7 @@ static void look_at_deadlines(struct loop *loop) {
     if (loop->now_ms < loop->look_ms)
         return;
     loop->look_ms = loop->now_ms + LOOK_EVERY_MS;
-    uint64_t refused = budget_figures().refused;
+    uint64_t refused = budget_stats().refused;
     loop->is_short = refused != loop->refused;
     loop->refused = refused;
     for (enum phase phase = 0; phase < PHASES; phase++) {

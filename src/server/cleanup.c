@@ -20,14 +20,14 @@ struct cleaning {
 static enum status delete_batch(struct store_tx *tx, struct store_command *command) {
     struct cleaning *cleaning = container_of(command, struct cleaning, command);
     int64_t now_ms = time_now_ms(), audit_days = cleaning->settings->audit_days;
-    const struct expired outdated = {
+    const struct expired expired = {
         .tokens_ms = now_ms,
         .deliveries_ms = now_ms - cleaning->settings->webhook_log_days * DAY_MS,
         .idempotency_ms = now_ms - IDEMPOTENCY_WINDOW_MS,
         .audit_ms = audit_days ? now_ms - audit_days * DAY_MS : INT64_MIN,
         .now_ms = now_ms,
     };
-    return store_purge_expired(tx, &outdated, BATCH_ROWS, &cleaning->has_more);
+    return store_purge_expired(tx, &expired, BATCH_ROWS, &cleaning->has_more);
 }
 
 bool cleanup_run(struct store *store, const struct settings *settings) {

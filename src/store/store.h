@@ -101,7 +101,7 @@ struct store_stats {
     uint64_t readings;                           /* made through sessions of store_session_open */
     uint64_t waiting, refused;                   /* commands in the queue; refused as it was full */
     uint64_t reads_waiting, reads_refused;       /* the same for the queue of store_read */
-    uint64_t log_bytes;                          /* the size of the WAL's file */
+    uint64_t wal_bytes;                          /* the size of the WAL's file */
     /* The disk refused a change, and has accepted none of that size since; or a sync failed. */
     bool refuses;
 };
@@ -630,7 +630,7 @@ struct expired {
  * Deletes at most `limit` rows of each kind that are older than the time given for it (strictly).
  * Pending deliveries stay. `*more`: there may be others to delete.
  */
-enum status store_purge_expired(struct store_tx *tx, const struct expired *outdated, int limit,
+enum status store_purge_expired(struct store_tx *tx, const struct expired *expired, int limit,
                                 bool *more) MUST_CHECK;
 
 /**

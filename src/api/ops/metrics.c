@@ -99,21 +99,21 @@ static void add_times(struct buffer *body, const struct app *app) {
         add_times_of(body, app, route);
 }
 
-static void add_groups(struct buffer *body, const struct store_stats *figures) {
+static void add_groups(struct buffer *body, const struct store_stats *stats) {
     uint64_t count = 0;
     add_head(body, "roster_store_commit_commands", "histogram", "Commands of one commit.");
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++) {
         char bound[16] = "+Inf";
         if (i < STORE_GROUP_SIZES - 1)
             (void)snprintf(bound, sizeof bound, "%u", 1U << i);
-        count += figures->groups[i];
+        count += stats->groups[i];
         buffer_printf(body, "roster_store_commit_commands_bucket{le=\"%s\"} %llu\n", bound,
                       (unsigned long long)count);
     }
     buffer_printf(body,
                   "roster_store_commit_commands_sum %llu\n"
                   "roster_store_commit_commands_count %llu\n",
-                  (unsigned long long)figures->grouped, (unsigned long long)count);
+                  (unsigned long long)stats->grouped, (unsigned long long)count);
 }
 
 static uint64_t count_unsent(struct app *app) {
@@ -125,10 +125,10 @@ static uint64_t count_unsent(struct app *app) {
     return count;
 }
 
-static void add_figures(struct buffer *body, struct app *app, uint64_t pending) {
-    struct store_stats figures = store_stats(app->store);
-    struct password_figures passwords = passwords_figures(app->auth.passwords);
-    struct budget_figures budget = budget_figures();
+static void add_stats(struct buffer *body, struct app *app, uint64_t pending) {
+    struct store_stats stats = store_stats(app->store);
+    struct password_stats passwords = passwords_stats(app->auth.passwords);
+    struct budget_stats budget = budget_stats();
     const struct {
         const char *name, *type, *help;
         uint64_t value;
@@ -142,16 +142,16 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
           "Large bodies that come before their password is checked.",
           atomic_load(&app->unchecked) },
         { "roster_store_commands_total", "counter", "Commands that the writer ran.",
-          figures.commands },
+          stats.commands },
         { "roster_store_commits_total", "counter",
           "Groups of commands that were committed; commands / commits is the mean group.",
-          figures.commits },
+          stats.commits },
         { "roster_store_readings_total", "counter",
-          "Times that a thread which only reads looked into the database.", figures.readings },
+          "Times that a thread which only reads looked into the database.", stats.readings },
         { "roster_store_queue_length", "gauge", "Commands that wait for the writer.",
-          figures.waiting },
+          stats.waiting },
         { "roster_search_queue_length", "gauge", "Searches that wait for a thread.",
-          figures.reads_waiting },
+          stats.reads_waiting },
         { "roster_password_queue_length", "gauge", "Passwords that wait to be looked at.",
           passwords.waiting },
         { "roster_passwords_total", "counter", "Passwords that were hashed or looked at.",
@@ -166,31 +166,31 @@ static void add_figures(struct buffer *body, struct app *app, uint64_t pending) 
         { "roster_picture_queue_length", "gauge", "Pictures that wait to be looked at.",
           pool_waiting(app->pictures) },
         { "roster_picture_fetches", "gauge", "Pictures that are being fetched.",
-          fetch_figures(app->fetcher).pending },
+          fetch_stats(app->fetcher).pending },
         { "roster_webhook_deliveries_pending", "gauge",
           "Deliveries to webhooks that are due or"
           " will be.",
           pending },
-        { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", figures.log_bytes },
+        { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes },
         { "roster_store_refuses", "gauge",
-          "1 when the disk refused a change and took none of that size since.", figures.refuses },
+          "1 when the disk refused a change and took none of that size since.", stats.refuses },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         add_head(body, rows[i].name, rows[i].type, rows[i].help);
         buffer_printf(body, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
     }
-    add_groups(body, &figures);
+    add_groups(body, &stats);
 }
 
 /* Valid requests that were refused because of a limit. */
 static void add_refusals(struct buffer *body, struct app *app) {
     const struct store_stats store = store_stats(app->store);
-    const struct password_figures passwords = passwords_figures(app->auth.passwords);
+    const struct password_stats passwords = passwords_stats(app->auth.passwords);
     const struct {
         const char *reason;
         uint64_t count;
     } rows[] = {
-        { "memory", budget_figures().refused },
+        { "memory", budget_stats().refused },
         { "connections", address_counts_refused(app->address_counts) },
         { "body", atomic_load(&app->refused[REFUSAL_body]) },
         { "large_body", atomic_load(&app->refused[REFUSAL_large_body]) },
@@ -200,7 +200,7 @@ static void add_refusals(struct buffer *body, struct app *app) {
         { "searches", store.reads_refused },
         { "passwords", passwords.refused },
         { "dear_passwords", passwords.dear_refused },
-        { "picture_fetches", fetch_figures(app->fetcher).refused },
+        { "picture_fetches", fetch_stats(app->fetcher).refused },
         { "pictures", pool_refused(app->pictures) },
     };
     add_head(body, "roster_refused_total", "counter", "What was refused because it was too much.");
@@ -244,7 +244,7 @@ static void reply_metrics(struct request *request, enum status status) {
     add_replies(&body, app);
     add_times(&body, app);
     app_unlock_workers(app);
-    add_figures(&body, app, (uint64_t)*pending);
+    add_stats(&body, app, (uint64_t)*pending);
     add_refusals(&body, app);
     add_sign_ins(&body, app->auth.counts);
     reply_json(request, 200, &body);

@@ -36,7 +36,7 @@ struct store_stats store_stats(struct store *store) {
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
         facts.st_size = 0; /* there is no WAL before the first change */
-    struct store_stats figures = {
+    struct store_stats stats = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
         .commits = store_commits(store),
         .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
@@ -45,12 +45,12 @@ struct store_stats store_stats(struct store *store) {
         .refused = queue_refused(&store->commands),
         .reads_waiting = readers_waiting(store->reader_pool),
         .reads_refused = readers_refused(store->reader_pool),
-        .log_bytes = (uint64_t)facts.st_size,
+        .wal_bytes = (uint64_t)facts.st_size,
         .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
-        figures.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
-    return figures;
+        stats.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
+    return stats;
 }
 
 /* ---- Opening ---- */
