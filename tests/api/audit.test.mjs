@@ -1,8 +1,6 @@
 // The audit trail (docs/api.md, "audit trail"): who may read it, what it has, and what it does not.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { businessId, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
@@ -111,9 +109,8 @@ test('the audit trail says "changed" of a secret, and no search of it or of deli
 });
 
 test('--audit-days takes away what is older, however much, and rows that a wrong clock made go with their neighbours', async () => {
-    const own = await Server.start(),
-        file = join(own.folder, 'data', 'roster.db');
-    const sql = (text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+    const own = await Server.start();
+    const sql = (text) => own.sql(text);
     const rows = (days, count, name) =>
         sql(`INSERT INTO audit (entity, entity_id, property, new_value, action_by, at_ms, type)
         SELECT 'User', 1, '${name}', 'x', 'x@example.com', (unixepoch() - ${days} * 86400) * 1000, 2 FROM generate_series(1, ${count})`);

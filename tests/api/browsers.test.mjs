@@ -2,7 +2,6 @@
 // "Basic from a browser"): no page of another origin changes anything with it.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
@@ -138,24 +137,10 @@ test('the form that made an administrator makes nobody', async () => {
 });
 
 test('routes that only read take Basic from any page, and change no row of the database', async () => {
-    const db = join(server.folder, 'data', 'roster.db');
     const rows = () => {
-        const names = execFileSync(
-            'sqlite3',
-            [db, "SELECT name FROM sqlite_master WHERE type = 'table'"],
-            { encoding: 'utf8' },
-        )
-            .trim()
-            .split('\n');
-        return execFileSync(
-            'sqlite3',
-            [
-                db,
-                names
-                    .map((name) => `SELECT '${name}', count(*) FROM "${name}"`)
-                    .join(' UNION ALL '),
-            ],
-            { encoding: 'utf8' },
+        const names = server.sql("SELECT name FROM sqlite_master WHERE type = 'table'").split('\n');
+        return server.sql(
+            names.map((name) => `SELECT '${name}', count(*) FROM "${name}"`).join(' UNION ALL '),
         );
     };
     await send(reading[0], {}); // has signed in, which is noted

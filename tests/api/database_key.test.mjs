@@ -2,18 +2,17 @@
 // in one line, before anything is changed.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sql as runSql } from '../lib/database.mjs';
 import { adminId } from '../lib/ids.mjs';
 import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { password, totp, userBody } from '../lib/users.mjs';
 
 const [dataError, noInput] = [65, 66];
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
-const sql = (folder, text) =>
-    execFileSync('sqlite3', [join(folder, 'roster.db'), text], { encoding: 'utf8' }).trim();
+const sql = (folder, text) => runSql(join(folder, 'roster.db'), text);
 const files = (folder) =>
     readdirSync(folder)
         .sort()

@@ -2,7 +2,7 @@
 // the files.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import {
     chmodSync,
     chownSync,
@@ -18,7 +18,7 @@ import {
     writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { storedUsers } from '../lib/database.mjs';
+import { sql as runSql, storedUsers } from '../lib/database.mjs';
 import { adminId, userId } from '../lib/ids.mjs';
 import { binary, run, Server } from '../lib/server.mjs';
 import { password, required, userBody } from '../lib/users.mjs';
@@ -27,8 +27,7 @@ import { sleep } from '../lib/wait.mjs';
 const [usage, dataError, noInput, cannotCreate, inUse, config] = [64, 65, 66, 73, 75, 78];
 const server = await Server.start();
 const data = join(server.folder, 'data');
-const sql = (text, file = join(data, 'roster.db')) =>
-    execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
+const sql = (text, file = join(data, 'roster.db')) => runSql(file, text);
 const check = (folder = data) => run(['check', '--data', folder]);
 const restore = (file, folder = data) => run(['restore', file, '--data', folder]);
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fieldTable } from '../lib/database.mjs';
+import { fieldTable, sql as runSql } from '../lib/database.mjs';
 import { businessId, staff, userId } from '../lib/ids.mjs';
 import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, password, userBody } from '../lib/users.mjs';
@@ -17,8 +17,7 @@ const programs = {
     more: join(dirname(binary), 'rosterd-more-fields'),
     next: join(dirname(binary), 'rosterd-next-schema'),
 };
-const sql = (data, text) =>
-    execFileSync('sqlite3', [join(data, 'roster.db'), text], { encoding: 'utf8' }).trim();
+const sql = (data, text) => runSql(join(data, 'roster.db'), text);
 
 // Each field of tests/fields/more.def: its value in a row that was written without it, and a value
 // to set.

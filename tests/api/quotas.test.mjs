@@ -7,7 +7,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Wire, request } from '../lib/tls.mjs';
 import { until, within } from '../lib/wait.mjs';
@@ -498,12 +498,8 @@ test('there are at most 100 webhooks; deleting one makes room', async () => {
 
 test('the payload of a change is stored once, whatever the number of webhooks, and is deleted with its last delivery', async () => {
     const other = await Server.start(),
-        secret = await other.admin(),
-        file = join(other.folder, 'data', 'roster.db');
-    const sql = (text) =>
-        execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], {
-            encoding: 'utf8',
-        }).trim();
+        secret = await other.admin();
+    const sql = (text) => other.sql(text);
     const Devices = 'd'.repeat(60000),
         ask = (method, path, body) => other.call(method, path, { token: secret, body });
     for (let i = 0; i < 100; i++)
@@ -589,15 +585,8 @@ test('while 4,096 commands wait for the writer, further ones get 429, and readin
 test('a user has 100 tokens of each kind, of which the oldest goes; those of others stay', async () => {
     const other = await Server.start(),
         mine = await other.token('lister@example.com');
-    const file = join(other.folder, 'data', 'roster.db');
     const count = (kind, id) =>
-        Number(
-            execFileSync(
-                'sqlite3',
-                [file, `SELECT count(*) FROM tokens WHERE kind = ${kind} AND user_id = ${id}`],
-                { encoding: 'utf8' },
-            ),
-        );
+        Number(other.sql(`SELECT count(*) FROM tokens WHERE kind = ${kind} AND user_id = ${id}`));
     const first = await other.token(),
         lives = async (token) =>
             (await other.call('GET', '/api/auth/me', { token })).status === 200;
@@ -642,12 +631,8 @@ test('how many tokens a user has is a setting', async () => {
 
 test('10,000 Idempotency-Keys of a user are remembered; the oldest is forgotten first, and those of others stay', async () => {
     const other = await Server.start(),
-        secret = await other.admin(),
-        file = join(other.folder, 'data', 'roster.db');
-    const sql = (text) =>
-        execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], {
-            encoding: 'utf8',
-        }).trim();
+        secret = await other.admin();
+    const sql = (text) => other.sql(text);
     const make = (key) =>
         other.call('POST', '/api/sys/languages', {
             token: secret,

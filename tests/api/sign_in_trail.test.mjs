@@ -1,8 +1,6 @@
 // The records of sign-ins: rows of the audit trail (docs/api.md, "evidence") and lines of the log
 // (docs/operations.md). They have the true reason, which no reply has, and nothing that a client
 // typed.
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { ask } from '../lib/tls.mjs';
@@ -199,12 +197,8 @@ test('the server detects a stolen refresh token after any number of refreshes', 
 });
 
 test('a session is refreshed 5,000 times, then it ends, with a row and a line; what was spent goes with it, or with the next sign-in', async () => {
-    const who = await person(),
-        file = join(server.folder, 'data', 'roster.db');
-    const sql = (text) =>
-        execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], {
-            encoding: 'utf8',
-        }).trim();
+    const who = await person();
+    const sql = (text) => server.sql(text);
     const spent = () =>
         Number(sql(`SELECT count(*) FROM tokens WHERE user_id = ${who.id} AND kind = 2`));
     const refresh = (pair) =>

@@ -5,8 +5,6 @@
 // the time that a client sees.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { staff, userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, password, userBody } from '../lib/users.mjs';
@@ -48,15 +46,8 @@ const counters = {
 // here.
 const writes = () =>
     Number(
-        execFileSync(
-            'sqlite3',
-            [
-                '-cmd',
-                '.timeout 10000',
-                join(server.folder, 'data', 'roster.db'),
-                'SELECT (SELECT sum(Version) FROM users) + (SELECT sign_ins FROM unknown_logins)',
-            ],
-            { encoding: 'utf8' },
+        server.sql(
+            'SELECT (SELECT sum(Version) FROM users) + (SELECT sign_ins FROM unknown_logins)',
         ),
     );
 

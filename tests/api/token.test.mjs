@@ -201,12 +201,7 @@ test('the account is locked after wrong passwords in a row, says nothing of it, 
 
 // The time shows nothing either: each of them pays for a commit.
 test('a sign-in writes whoever it is: a known user, a locked one or nobody', async () => {
-    const sql = (text) =>
-        Number(
-            execFileSync('sqlite3', [`${server.folder}/data/roster.db`, text], {
-                encoding: 'utf8',
-            }),
-        );
+    const sql = (text) => Number(server.sql(text));
     const written = () =>
         sql(
             `SELECT (SELECT sum(sign_ins) FROM unknown_logins) + (SELECT Version FROM users WHERE Id = ${staff.creator})`,
@@ -340,15 +335,7 @@ test('an imported hash verifies at sign-in and becomes argon2id', async () => {
         encoding: 'utf8',
     }).trim();
     await server.update(staff.creator, { Password: hash });
-    const stored = () =>
-        execFileSync(
-            'sqlite3',
-            [
-                `${server.folder}/data/roster.db`,
-                `SELECT Password FROM users WHERE Id = ${staff.creator}`,
-            ],
-            { encoding: 'utf8' },
-        ).trim();
+    const stored = () => server.sql(`SELECT Password FROM users WHERE Id = ${staff.creator}`);
     assert.equal(stored(), hash);
     assert.equal((await passwordGrant('creator@example.com', 'imported-password')).status, 200);
     assert.match(stored(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);

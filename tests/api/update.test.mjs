@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
-import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { actionMembers, assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, required } from '../lib/users.mjs';
 import { addNeighbours } from '../lib/world.mjs';
@@ -134,19 +134,7 @@ test('errors of required fields come before those of optional ones', async () =>
 
 test('200 has the members of the page and nothing else', async () => {
     const { json } = await server.update(userId, {});
-    assert.deepEqual(Object.keys(json), [
-        'Status',
-        'Message',
-        'Value',
-        'OpenInDialog',
-        'OpenInWindow',
-        'RedirectURL',
-        'JavaScript',
-        'UpdatedOn',
-        'UpdatedBy',
-        'Errors',
-        'WasSuccessful',
-    ]);
+    assert.deepEqual(Object.keys(json), actionMembers);
     assert.deepEqual(
         { ...json, UpdatedOn: 0 },
         {

@@ -6,14 +6,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fieldTable, storedUsers } from '../lib/database.mjs';
+import { fieldTable, sql, storedUsers } from '../lib/database.mjs';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
 import { timestamp } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
-const sql = (file, text) => execFileSync('sqlite3', [file, text], { encoding: 'utf8' }).trim();
 const current = await Server.start();
 const latest = Number(sql(join(current.folder, 'data', 'roster.db'), 'PRAGMA user_version'));
 

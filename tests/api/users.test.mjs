@@ -3,7 +3,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { fieldTable } from '../lib/database.mjs';
 import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
-import { assertFailure, assertInvalid } from '../lib/replies.mjs';
+import { actionMembers, assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { password, userBody } from '../lib/users.mjs';
 import { addNeighbours } from '../lib/world.mjs';
@@ -22,23 +22,10 @@ const create = async (more) => {
     assert.equal(reply.status, 200, reply.text);
     return reply.json.Value.Id;
 };
-const envelope = [
-    'Status',
-    'Message',
-    'Value',
-    'OpenInDialog',
-    'OpenInWindow',
-    'RedirectURL',
-    'JavaScript',
-    'UpdatedOn',
-    'UpdatedBy',
-    'Errors',
-    'WasSuccessful',
-];
 
 test('create answers with the action envelope and the new Id', async () => {
     const reply = await post();
-    assert.deepEqual(Object.keys(reply.json), envelope);
+    assert.deepEqual(Object.keys(reply.json), actionMembers);
     assert.equal(reply.json.Message, 'User was successfully created.');
     assert.deepEqual(Object.keys(reply.json.Value), ['Id']);
     assert.equal(reply.headers.get('etag'), `"${reply.json.Value.Id}-1"`);
@@ -177,7 +164,7 @@ test('delete answers with the envelope; then the user is gone', async () => {
     const { Email } = await server.get(id);
     const own = await server.token(Email, 'correct horse battery');
     const reply = await call('DELETE', `/${id}`);
-    assert.deepEqual(Object.keys(reply.json), envelope);
+    assert.deepEqual(Object.keys(reply.json), actionMembers);
     assert.deepEqual(
         [reply.json.Message, reply.json.Value],
         ['User was successfully deleted.', { Id: id }],

@@ -3,7 +3,6 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { businessId, userId } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
@@ -184,12 +183,7 @@ async function another(members = people.length, args = ['--webhook-retry', '1'])
             assert.equal(reply.status, 200, reply.text);
             return reply.json.Value.Id;
         },
-        sql: (text) =>
-            execFileSync(
-                'sqlite3',
-                ['-cmd', '.timeout 10000', join(own.folder, 'data', 'roster.db'), text],
-                { encoding: 'utf8' },
-            ).trim(),
+        sql: (text) => own.sql(text),
     };
 }
 const status = { pending: 1, delivered: 2, failed: 3, cancelled: 4 };

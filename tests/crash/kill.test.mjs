@@ -2,7 +2,6 @@
 // restart, and the database is whole.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { memberIds } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
@@ -71,10 +70,7 @@ test(`${rounds} times kill -9 under load (SEED=${seed}) loses no acknowledged up
 
 test('the database passes its integrity check afterwards, with an audit row for each change', async (context) => {
     await server.stop();
-    const query = (sql) =>
-        execFileSync('sqlite3', [`${server.folder}/data/roster.db`, sql], {
-            encoding: 'utf8',
-        }).trim();
+    const query = (sql) => server.sql(sql);
     assert.equal(query('PRAGMA integrity_check'), 'ok');
     for (const id of ids) {
         const changes = Number(

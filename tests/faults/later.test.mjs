@@ -4,7 +4,17 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Client } from '../lib/client.mjs';
-import { Connection, data, fields, flag, frame, last, request, type } from '../lib/frames.mjs';
+import {
+    Connection,
+    data,
+    fields,
+    flag,
+    frame,
+    last,
+    put as putHead,
+    request,
+    type,
+} from '../lib/frames.mjs';
 import { adminId, staff, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { adminEmail, password, required, userBody } from '../lib/users.mjs';
@@ -301,20 +311,6 @@ test('HTTP/1.1: a large body of a stranger is refused, and not read', async () =
     );
 });
 
-const head = (stream, authorization, length) =>
-    frame(
-        type.HEADERS,
-        flag.END_HEADERS,
-        stream,
-        fields(
-            request('PUT', '/api/sys/users', [
-                ['authorization', authorization],
-                ['content-type', 'application/json'],
-                ...(length ? [['content-length', String(length)]] : []),
-            ]),
-        ),
-    );
-
 for (const [what, has, pieces] of [
     ['a body that comes with its head', true, 1],
     ['a body in pieces', true, 7],
@@ -327,7 +323,7 @@ for (const [what, has, pieces] of [
             step = Math.ceil(bytes.length / pieces);
         await connection.settle();
         await faults.whileAsked(
-            () => connection.send(head(1, Authorization, has && bytes.length)),
+            () => connection.send(putHead(1, has && bytes.length, Authorization)),
             async () => {
                 for (let at = 0; at < bytes.length; at += step)
                     connection.send(
@@ -349,7 +345,7 @@ test('HTTP/2: a body that goes on after the answer, past the window of its strea
         { Authorization } = bearer(await newToken());
     await connection.settle();
     await faults.whileAsked(
-        () => connection.send(head(1, Authorization, bytes.length)),
+        () => connection.send(putHead(1, bytes.length, Authorization)),
         async () => {
             connection.send(data(1, bytes.slice(0, 16384)));
             await connection.settle();
@@ -372,7 +368,7 @@ test("HTTP/2: a stranger's body is refused, and other streams are answered meanw
     const connection = new Connection(server);
     await connection.settle();
     await faults.whileAsked(
-        () => connection.send(head(1, unknown.Authorization, 20000), data(1, 'x'.repeat(10000))),
+        () => connection.send(putHead(1, 20000, unknown.Authorization), data(1, 'x'.repeat(10000))),
         async () => {
             connection.send(
                 frame(type.HEADERS, flag.END_HEADERS | flag.END_STREAM, 3, fields(request())),
@@ -422,9 +418,9 @@ test('clients that go while their question is open leave nothing behind', async 
     await faults.whileAsked(
         () =>
             connection.send(
-                head(1, unknown.Authorization, 20000),
+                putHead(1, 20000, unknown.Authorization),
                 data(1, 'x'.repeat(10000)),
-                head(3, unknown.Authorization),
+                putHead(3, undefined, unknown.Authorization),
             ),
         async () => {
             connection.send(frame(type.RST_STREAM, 0, 3, Buffer.from([0, 0, 0, 8])));

@@ -1,8 +1,6 @@
 // Default lifetimes: tokens, locks and keys are valid until their end, and not longer.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { adminEmail, password, totp } from '../lib/users.mjs';
@@ -292,10 +290,7 @@ test('an Idempotency-Key is remembered for 24 hours', async () => {
 
 test('a start deletes what has expired, and nothing that has not', async () => {
     const own = await faults.start([]),
-        sql = (text) =>
-            execFileSync('sqlite3', [join(own.folder, 'data', 'roster.db'), text], {
-                encoding: 'utf8',
-            }).trim();
+        sql = (text) => own.sql(text);
     const { access_token: token } = (
         await own.grant(
             { grant_type: 'password', username: adminEmail, password },

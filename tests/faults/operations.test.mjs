@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { sql } from '../lib/database.mjs';
 import { businessId, staff, userId } from '../lib/ids.mjs';
 import { temporaryFolder } from '../lib/server.mjs';
 import { password, required, userBody } from '../lib/users.mjs';
@@ -316,13 +317,12 @@ test('a backup onto a full disk says so and leaves nothing; with room again it i
 });
 
 test('a restore without memory or onto a full disk puts the backup in place or leaves the old database, whole', async (context) => {
-    const backup = join(temporaryFolder(), 'backup.db'),
-        marker = (file, sql) => execFileSync('sqlite3', [file, sql], { encoding: 'utf8' }).trim();
+    const backup = join(temporaryFolder(), 'backup.db');
     assert.equal(
         (await faults.run(['backup', backup, '--data', join(server.folder, 'data')])).code,
         0,
     );
-    marker(backup, 'UPDATE unknown_logins SET sign_ins = 2222');
+    sql(backup, 'UPDATE unknown_logins SET sign_ins = 2222');
     for (const [kind, every, options] of [
         ['memory', 41 * stride, {}],
         ['write', 7, { code: ENOSPC, lasts: true }],
@@ -336,7 +336,7 @@ test('a restore without memory or onto a full disk puts the backup in place or l
                     file = join(data, 'roster.db');
                 copyFileSync(backup, file);
                 copyFileSync(join(server.folder, 'data', 'roster.key'), join(data, 'roster.key'));
-                marker(file, 'UPDATE unknown_logins SET sign_ins = 1111');
+                sql(file, 'UPDATE unknown_logins SET sign_ins = 1111');
                 arm();
                 const { code, stderr } = await faults.run(['restore', backup, '--data', data]);
                 seen[code === 0 ? 'restored' : 'refused']++;
@@ -348,7 +348,7 @@ test('a restore without memory or onto a full disk puts the backup in place or l
                     assert.ok(code === 0 || stderr, `${where}: says nothing`);
                     assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], where);
                     assert.equal(
-                        marker(file, 'SELECT sign_ins FROM unknown_logins'),
+                        sql(file, 'SELECT sign_ins FROM unknown_logins'),
                         code === 0 ? '2222' : '1111',
                         where,
                     );

@@ -3,7 +3,6 @@
 // operation that submits a command has a row here, and one without a row fails.
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -41,10 +40,7 @@ const done = async (...request) => {
     return reply.json;
 };
 const { json: doc } = await call('GET', '/api/openapi.json');
-const sql = (text) =>
-    execFileSync('sqlite3', [join(server.folder, 'data', 'roster.db'), text], {
-        encoding: 'utf8',
-    }).trim();
+const sql = (text) => server.sql(text);
 const waiting = async () =>
     Number(
         /^roster_store_queue_length (\d+)$/m.exec((await server.call('GET', '/metrics')).text)[1],

@@ -102,7 +102,8 @@ export const get = (stream, more = [], instead = {}) =>
 // The head of a request with a body; the body is to come.
 export const post = (stream, more = []) =>
     frame(type.HEADERS, flag.END_HEADERS, stream, fields(request('POST', '/api/token', more)));
-// The same of one that may be large: its password is only looked at when the body is there.
+// The same of one that may be large: its password is only looked at when the body is there. Without a length the head
+// names none.
 export const put = (stream, length, authorization = 'Basic bm9ib2R5OndvcmQ=') =>
     frame(
         type.HEADERS,
@@ -111,7 +112,7 @@ export const put = (stream, length, authorization = 'Basic bm9ib2R5OndvcmQ=') =>
         fields(
             request('PUT', '/api/sys/users', [
                 ['authorization', authorization],
-                ['content-length', String(length)],
+                ...(length ? [['content-length', String(length)]] : []),
             ]),
         ),
     );

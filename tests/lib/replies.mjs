@@ -1,6 +1,21 @@
 // Assertions about replies.
 import assert from 'node:assert/strict';
 
+// The members of a reply to a change that was made, as the page has them.
+export const actionMembers = [
+    'Status',
+    'Message',
+    'Value',
+    'OpenInDialog',
+    'OpenInWindow',
+    'RedirectURL',
+    'JavaScript',
+    'UpdatedOn',
+    'UpdatedBy',
+    'Errors',
+    'WasSuccessful',
+];
+
 // A reply that refuses `property`: 400 with the envelope of validation errors. The error on that property.
 export function assertInvalid(reply, property, message) {
     assert.equal(reply.status, 400, reply.text);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
+import { sql } from './database.mjs';
 import { adminEmail, password, required } from './users.mjs';
 import { deadlines } from './wait.mjs';
 import { worldFolder } from './world.mjs';
@@ -141,6 +142,11 @@ export class Server {
             });
             this.ended.then(({ code }) => reject(new Error(`ended with ${code}: ${this.stderr}`)));
         });
+    }
+
+    // The output of an SQL text on the server's database.
+    sql(text) {
+        return sql(join(this.folder, 'data', 'roster.db'), text);
     }
 
     async stop(signal = 'SIGTERM') {

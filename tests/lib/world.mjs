@@ -12,7 +12,6 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import assert from 'node:assert/strict';
-import { sql } from './database.mjs';
 import { adminId, businessId, memberIds, staff, userId } from './ids.mjs';
 import { adminEmail, password, userBody } from './users.mjs';
 
@@ -40,19 +39,17 @@ const paths = {
     chat_rooms: 'support/chatrooms',
     applications: 'apps/applications',
 };
-const databaseOf = (server) => join(server.folder, 'data', 'roster.db');
 
 // Makes a record of a table by POST, with the Id that is wanted: a database gives them one after the other.
 export async function add(server, table, id, body) {
-    const database = databaseOf(server);
-    const next = sql(database, `SELECT next FROM next_ids WHERE kind = '${table}'`);
-    sql(database, `UPDATE next_ids SET next = ${id} WHERE kind = '${table}'`);
+    const next = server.sql(`SELECT next FROM next_ids WHERE kind = '${table}'`);
+    server.sql(`UPDATE next_ids SET next = ${id} WHERE kind = '${table}'`);
     const made = await server.call('POST', `/api/${paths[table]}`, {
         token: await server.admin(),
         body,
     });
     assert.equal(made.json?.Value?.Id, id, made.text);
-    sql(database, `UPDATE next_ids SET next = ${Math.max(next, id + 1)} WHERE kind = '${table}'`);
+    server.sql(`UPDATE next_ids SET next = ${Math.max(next, id + 1)} WHERE kind = '${table}'`);
 }
 
 const person = (fields) =>
@@ -111,7 +108,7 @@ export async function addMembers(server, count) {
 
 async function addWorld(server) {
     await add(server, 'businesses', businessId, { Name: 'The House' });
-    const Password = sql(databaseOf(server), `SELECT Password FROM users WHERE Id = ${adminId}`);
+    const Password = server.sql(`SELECT Password FROM users WHERE Id = ${adminId}`);
     for (const [i, [name, Roles]] of Object.entries(permissions).entries()) {
         const role = firstUserRole + i;
         await add(server, 'user_roles', role, {
