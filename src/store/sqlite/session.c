@@ -32,18 +32,23 @@ static void unlock_session(struct connection *connection) {
     atomic_flag_clear_explicit(&connection->in_use, memory_order_release);
 }
 
-static void end_snapshot(struct connection *connection) {
-    if (connection->has_snapshot && connection_execute(connection, CONNECTION_COMMIT) != STATUS_OK)
-        log_error("database: a snapshot could not be ended");
-    connection->has_snapshot = false;
+/* A COMMIT can fail, for example when memory runs out. The snapshot is then still there, and the
+ * next call tries again: a BEGIN would be refused inside it. */
+static bool end_snapshot(struct connection *connection) {
+    if (connection->has_snapshot) {
+        if (connection_execute(connection, CONNECTION_COMMIT) != STATUS_OK)
+            log_error("database: a snapshot could not be ended");
+        connection->has_snapshot = !sqlite3_get_autocommit(connection->db);
+    }
+    return !connection->has_snapshot;
 }
 
 static bool try_end_snapshot(struct connection *connection) {
     if (atomic_flag_test_and_set_explicit(&connection->in_use, memory_order_acquire))
         return false;
-    end_snapshot(connection);
+    bool ended = end_snapshot(connection);
     unlock_session(connection);
-    return true;
+    return ended;
 }
 
 bool sessions_end_snapshots(struct store *store) {
@@ -72,8 +77,8 @@ enum status engine_begin_reading(struct store_session *session) {
     uint64_t commits = store_commits(session->store);
     if (connection->has_snapshot && connection->snapshot == commits)
         return STATUS_OK;
-    end_snapshot(connection);
-    if (connection_execute(connection, CONNECTION_BEGIN_SNAPSHOT) != STATUS_OK) {
+    if (!end_snapshot(connection) ||
+        connection_execute(connection, CONNECTION_BEGIN_SNAPSHOT) != STATUS_OK) {
         unlock_session(connection);
         return STATUS_INTERNAL;
     }
@@ -87,7 +92,7 @@ void engine_end_reading(struct store_session *session) {
     if (!connection->is_reader)
         return;
     if (atomic_load_explicit(&session->store->wants_turn, memory_order_acquire))
-        end_snapshot(connection);
+        (void)end_snapshot(connection); /* the checkpointer asks again */
     unlock_session(connection);
 }
 
@@ -215,7 +220,7 @@ void store_session_close(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (connection->is_reader) {
         unregister_reader(session->store, connection);
-        end_snapshot(connection);
+        (void)end_snapshot(connection); /* closing does it, too */
     }
     session_close(connection);
 }
