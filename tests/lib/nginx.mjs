@@ -61,7 +61,7 @@ export async function startNginx(server, folder) {
     writeFileSync(
         join(folder, 'nginx.conf'),
         `daemon off; ${process.getuid() ? '' : 'user root; '}worker_processes 1; pid ${join(folder, 'pid')}; error_log stderr error;
-        events {} http { log_format sent '$upstream_status'; access_log ${join(folder, 'access')} sent; ${temp} include ${join(folder, 'site.conf')}; }\n`,
+        events {} http { log_format sent '$upstream_status $request_uri'; access_log ${join(folder, 'access')} sent; ${temp} include ${join(folder, 'site.conf')}; }\n`,
     );
     const nginx = spawn('/usr/sbin/nginx', ['-e', 'stderr', '-c', join(folder, 'nginx.conf')], {
         stdio: ['ignore', 'ignore', 'pipe'],
