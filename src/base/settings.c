@@ -12,6 +12,7 @@
  * the wrong place. */
 #include "base/settings.h"
 
+#include "base/database_url.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "version.h"
@@ -28,6 +29,7 @@ extern char **environ;
 
 enum setting_type {
     SETTING_string,
+    SETTING_url,
     SETTING_list,
     SETTING_choice,
     SETTING_flag,
@@ -50,6 +52,8 @@ struct setting {
 };
 
 #define INITIAL_string(value)                                                                      \
+    { .text = value }
+#define INITIAL_url(value)                                                                         \
     { .text = value }
 #define INITIAL_list(value)                                                                        \
     { .text = value }
@@ -126,6 +130,7 @@ static void store(struct settings *settings, const struct setting *row, union se
     char *member = (char *)settings + row->offset;
     switch (row->type) {
     case SETTING_string:
+    case SETTING_url:
     case SETTING_list:
     case SETTING_choice: memcpy(member, &value.text, sizeof value.text); break;
     case SETTING_flag: *(bool *)member = value.number; break;
@@ -196,6 +201,9 @@ static bool parse_value(const struct setting *row, const char *text, union setti
     switch (row->type) {
     case SETTING_string:
     case SETTING_list: break;
+    case SETTING_url:
+        (void)snprintf(message, SOURCE_MAX, DATABASE_URL_PASSWORD);
+        return !database_url_has_password(text);
     case SETTING_choice:
         (void)snprintf(message, SOURCE_MAX, "must be one of %s", row->argument);
         return is_choice(row, text);

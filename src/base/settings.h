@@ -14,6 +14,7 @@ enum subcommand {
 /** The settings, a member for each row of settings.def. Texts are NUL-terminated and never NULL. */
 struct settings {
 #define SETTING_string const char *
+#define SETTING_url const char *
 #define SETTING_list const char * /* comma-separated, for text_next */
 #define SETTING_choice const char *
 #define SETTING_flag bool
@@ -23,6 +24,7 @@ struct settings {
 #include "base/settings.def"
 #undef SETTING
 #undef SETTING_string
+#undef SETTING_url
 #undef SETTING_list
 #undef SETTING_choice
 #undef SETTING_flag

@@ -169,6 +169,7 @@ static void numbers_are_taken_from_their_least_to_their_most(void **state) {
         long least, most;
     } rows[] = {
 #define ROW_string(...)
+#define ROW_url(...)
 #define ROW_list(...)
 #define ROW_choice(...)
 #define ROW_flag(...)
@@ -261,12 +262,13 @@ static void flags_are_on_or_off_in_three_words_each(void **state) {
 }
 
 static void what_is_no_list_stands_once_in_a_file_whatever_its_type(void **state) {
-    enum { IS_string, IS_list, IS_choice, IS_flag, IS_number, IS_mode };
+    enum { IS_string, IS_url, IS_list, IS_choice, IS_flag, IS_number, IS_mode };
     static const struct {
         const char *option, *value;
         int type;
     } rows[] = {
 #define VALUE_string(initial) "x"
+#define VALUE_url(initial) "x"
 #define VALUE_list(initial) "x"
 #define VALUE_choice(initial) initial
 #define VALUE_flag(initial) "yes"

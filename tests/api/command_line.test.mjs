@@ -30,6 +30,7 @@ async function assertRefused(args, code, says, env) {
     assert.match(result.stderr, says);
     assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
     assert.equal(result.stdout, '');
+    return result.stderr;
 }
 
 test('wrong options are refused in one line', async () => {
@@ -81,6 +82,23 @@ test('wrong options are refused in one line', async () => {
     await assertRefused([], usage, /ROSTER_ADMIN_PASSWORD must have/, {
         ROSTER_ADMIN_PASSWORD: 'password',
     });
+});
+
+test('a password in the URL of the database is refused, wherever it stands, and not shown', async () => {
+    const url = 'postgresql://roster:hidden@db/roster',
+        file = join(folder, 'database.conf');
+    writeFileSync(file, `database = ${url}\n`);
+    const says = / must have no password.* PGPASSFILE .*service file/;
+    for (const [args, env, code, source] of [
+        [['--database', url], {}, usage, '--database'],
+        [['--database', 'postgresql://db/?password=hidden'], {}, usage, '--database'],
+        [[], { ROSTER_DATABASE: url }, usage, 'ROSTER_DATABASE'],
+        [['--config', file], {}, config, `${file}:1: database`],
+    ]) {
+        const stderr = await assertRefused(args, code, says, env);
+        assert.ok(stderr.includes(`${source} must`), stderr);
+        assert.ok(!stderr.includes('hidden'), stderr);
+    }
 });
 
 test('--help lists the settings, --version the build', async () => {
