@@ -7,6 +7,7 @@ import net from 'node:net';
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { sql } from './database.mjs';
+import { isOnPostgres, newDatabase, psql } from './postgres.mjs';
 import { adminEmail, password, required } from './users.mjs';
 import { deadlines } from './wait.mjs';
 import { worldFolder } from './world.mjs';
@@ -30,6 +31,15 @@ export function temporaryFolder() {
     const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
     after(() => rmSync(folder, { recursive: true, force: true }));
     return folder;
+}
+
+// The databases of this file's data folders, when servers are on PostgreSQL.
+const databases = new Map();
+
+// The data folder that the last of these arguments names.
+function dataOf(args) {
+    const last = args.findLast((arg, i) => args[i - 1] === '--data' || /^--data=/.test(arg));
+    return last.replace(/^--data=/, '');
 }
 
 // Do these arguments or variables say what the database begins with?
@@ -81,13 +91,14 @@ export class Server {
     // --demo, an administrator, a folder.
     static async start(args = [], env = {}) {
         const folder = temporaryFolder();
-        if (!beginsAsTold(args, env))
-            cpSync(
-                await worldFolder(binary, (place, first) => Server.launch(place, first, env)),
-                join(folder, 'data'),
-                { recursive: true },
-            );
+        if (!beginsAsTold(args, env)) await this.copyWorld(join(folder, 'data'), env);
         return this.open(folder, args, env);
+    }
+
+    static async copyWorld(data, env) {
+        const world = await worldFolder(binary, (place, first) => Server.launch(place, first, env));
+        cpSync(world.folder, data, { recursive: true });
+        if (world.database) databases.set(data, await newDatabase(world.database));
     }
 
     // The same, with a new database in each case.
@@ -115,8 +126,18 @@ export class Server {
             ...args,
         ];
         server.env = { ...process.env, ...env };
+        if (isOnPostgres()) await server.moveToPostgres();
         await server.spawn();
         return server;
+    }
+
+    // A data folder keeps its database.
+    async moveToPostgres() {
+        const data = dataOf(this.args),
+            named = this.args.indexOf('--database');
+        if (named < 0 && !databases.has(data)) databases.set(data, await newDatabase());
+        this.database = named < 0 ? databases.get(data) : this.args[named + 1];
+        if (named < 0) this.args.push('--database', this.database);
     }
 
     // `url`, `host` and `port` are the first address's, `urls` has all of them.
@@ -146,7 +167,9 @@ export class Server {
 
     // The output of an SQL text on the server's database.
     sql(text) {
-        return sql(join(this.folder, 'data', 'roster.db'), text);
+        return this.database
+            ? psql(this.database, text)
+            : sql(join(this.folder, 'data', 'roster.db'), text);
     }
 
     async stop(signal = 'SIGTERM') {

@@ -4,14 +4,17 @@ import {
     cpSync,
     existsSync,
     mkdtempSync,
+    readFileSync,
     readdirSync,
     renameSync,
     rmSync,
     statSync,
+    writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import assert from 'node:assert/strict';
+import { folderOf, isOnPostgres, keepDatabase, postgres } from './postgres.mjs';
 import { adminId, businessId, memberIds, staff, userId } from './ids.mjs';
 import { adminEmail, password, userBody } from './users.mjs';
 
@@ -145,15 +148,24 @@ function stamp(binary) {
     return `${statSync(binary).mtimeMs}-${Math.max(...made)}`;
 }
 
-// A data folder with the world, for others to copy. `start` starts the server of `binary` in a folder with these arguments.
+// A data folder with the world, for others to copy; on PostgreSQL it has only the key, and beside it the name of the
+// database. `start` starts the server of `binary` in a folder with these arguments.
 export async function worldFolder(binary, start) {
-    const prefix = `${basename(binary)}.world-`,
-        kept = join(dirname(binary), prefix + stamp(binary));
-    if (existsSync(kept)) return kept;
-    for (const name of readdirSync(dirname(binary)).filter(
+    const place = isOnPostgres() ? folderOf(await postgres()) : dirname(binary),
+        prefix = `${basename(binary)}.world-`,
+        kept = join(place, prefix + stamp(binary));
+    if (!existsSync(kept)) await makeWorld(place, prefix, kept, start);
+    return {
+        folder: join(kept, 'data'),
+        database: isOnPostgres() ? readFileSync(join(kept, 'database'), 'utf8') : undefined,
+    };
+}
+
+async function makeWorld(place, prefix, kept, start) {
+    for (const name of readdirSync(place).filter(
         (one) => one.startsWith(prefix) && !one.startsWith(basename(kept)),
     ))
-        rmSync(join(dirname(binary), name), { recursive: true, force: true }); // of an older binary
+        rmSync(join(place, name), { recursive: true, force: true }); // of an older binary
     const folder = mkdtempSync(join(tmpdir(), 'roster-test-')),
         own = `${kept}.${process.pid}`;
     try {
@@ -165,7 +177,8 @@ export async function worldFolder(binary, start) {
         ]);
         await addWorld(server);
         await server.stop();
-        cpSync(join(folder, 'data'), own, { recursive: true });
+        cpSync(join(folder, 'data'), join(own, 'data'), { recursive: true });
+        if (server.database) writeFileSync(join(own, 'database'), keepDatabase(server.database));
         renameSync(own, kept);
     } catch (error) {
         if (!existsSync(kept))
@@ -175,5 +188,4 @@ export async function worldFolder(binary, start) {
         rmSync(folder, { recursive: true, force: true });
         rmSync(own, { recursive: true, force: true });
     }
-    return kept;
 }

@@ -1,0 +1,71 @@
+// PostgreSQL for tests. ROSTER_TEST_DATABASE is its URL, as tools/with-postgres sets it for a whole run; a file that runs
+// alone starts one of its own. Each server gets a new database in it.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+// Are the servers of this run to be on PostgreSQL? (Those of tests/processes are in any case.)
+export const isOnPostgres = () => Boolean(process.env.ROSTER_TEST_DATABASE);
+
+// PostgreSQL ends when its standard input does: with this process, however that ends, and after all servers of it.
+async function startOwn() {
+    const program = new URL('../../tools/with-postgres', import.meta.url).pathname;
+    const child = spawn(program, ['sh', '-c', 'echo "$ROSTER_TEST_DATABASE"; exec cat'], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const [line] = await Promise.race([
+        once(child.stdout, 'data'),
+        once(child, 'exit').then(([code]) => {
+            throw new Error(`tools/with-postgres ended with ${code}`);
+        }),
+    ]);
+    for (const held of [child, child.stdin, child.stdout]) held.unref();
+    return line.toString().trim();
+}
+
+let started;
+// The URL of a database from which others can be made.
+export function postgres() {
+    started ??= /^postgresql:\/\//.test(process.env.ROSTER_TEST_DATABASE)
+        ? Promise.resolve(process.env.ROSTER_TEST_DATABASE)
+        : startOwn();
+    return started;
+}
+
+// The output of an SQL text on a database, as sqlite3 prints it.
+export const psql = (url, text) =>
+    execFileSync('psql', ['-qAtX', '--set=ON_ERROR_STOP=1', `--dbname=${url}`, '--command', text], {
+        encoding: 'utf8',
+        maxBuffer: 1 << 28,
+    }).trim();
+
+// The URL of another database of the same server.
+function sibling(url, name) {
+    const other = new URL(url);
+    other.pathname = `/${name}`;
+    return other.href;
+}
+
+// The folder of the server's socket, which lasts as long as the server.
+export const folderOf = (url) => new URL(url).searchParams.get('host');
+
+let made = 0;
+const dropped = new Set();
+// The URL of a new database: empty, or a copy of the one that is named. It is dropped when this process ends.
+export async function newDatabase(template = 'template0') {
+    const url = await postgres(),
+        name = `t${process.pid}_${++made}`;
+    psql(url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+    if (made === 1)
+        process.once('exit', () =>
+            dropped.forEach((one) => psql(url, `DROP DATABASE ${one} WITH (FORCE)`)),
+        );
+    dropped.add(name);
+    return sibling(url, name);
+}
+
+// Lets a database last as long as PostgreSQL does. Its name.
+export function keepDatabase(url) {
+    const name = new URL(url).pathname.slice(1);
+    dropped.delete(name);
+    return name;
+}
