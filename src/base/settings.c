@@ -152,9 +152,13 @@ static bool take_flag(const char *text, long *flag) {
     return *flag || strcmp(text, "0") == 0 || strcmp(text, "false") == 0 || strcmp(text, "no") == 0;
 }
 
+/* The default is valid even if it lies outside the bounds: 0 can then stand for a computed value.
+ */
 static bool take_number(const struct setting *row, const char *text, long *number) {
     int64_t wide;
-    if (!text_to_int64(text_of(text), &wide) || wide < row->least || wide > row->most)
+    if (!text_to_int64(text_of(text), &wide))
+        return false;
+    if (wide != row->initial.number && (wide < row->least || wide > row->most))
         return false;
     *number = (long)wide;
     return true;
@@ -211,8 +215,12 @@ static bool parse_value(const struct setting *row, const char *text, union setti
         (void)snprintf(message, SOURCE_MAX, "must be true or false");
         return take_flag(text, &value->number);
     case SETTING_number:
-        (void)snprintf(message, SOURCE_MAX, "must be a whole number from %ld to %ld", row->least,
-                       row->most);
+        if (row->initial.number < row->least)
+            (void)snprintf(message, SOURCE_MAX, "must be %ld, or a whole number from %ld to %ld",
+                           row->initial.number, row->least, row->most);
+        else
+            (void)snprintf(message, SOURCE_MAX, "must be a whole number from %ld to %ld",
+                           row->least, row->most);
         return take_number(row, text, &value->number);
     case SETTING_mode:
         (void)snprintf(message, SOURCE_MAX, "must be three or four octal digits, like %04lo",
@@ -469,7 +477,7 @@ static void read_word(struct reading *reading, const char *word) {
         (void)report(
             reading, EX_USAGE, source,
             "is neither an option nor a command; options begin with --, and the commands are check,"
-            " backup FILE and restore FILE (see rosterd --help)");
+            " health, backup FILE and restore FILE (see rosterd --help)");
     }
 }
 
@@ -557,11 +565,13 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     }
     const struct argp argp = { .options = options,
                                .parser = read_option,
-                               .args_doc = "[check | backup FILE | restore FILE]",
+                               .args_doc = "[check | health | backup FILE | restore FILE]",
                                .doc = "Serves a directory of users over HTTP.\v"
                                       "check verifies the database, and backup copies it; both"
                                       " work beside a running server. restore replaces the"
-                                      " database with a copy, while no server uses it."
+                                      " database with a copy, while no server uses it. health asks"
+                                      " the server at the first address of --listen, and ends"
+                                      " with 0 if it can take requests, otherwise with 1."
                                       "\n\nEach setting can also be set in the environment"
                                       " (ROSTER_LISTEN) or in a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";

@@ -1,8 +1,9 @@
-/* The sub-commands, which work on a data folder without a server of their own. */
+/* The sub-commands: most work on a data folder without a server of their own, `health` asks one. */
 #include "server/offline.h"
 
 #include "base/log.h"
 #include "server/bootstrap.h"
+#include "server/health.h"
 #include "store/maintenance.h"
 
 #include <sysexits.h>
@@ -11,22 +12,29 @@ static void print_line(const char *line) {
     report_error("%s", line);
 }
 
-static int run_check(const char *folder, const char *file) {
-    (void)file; /* it takes none */
-    return store_check(folder, print_line);
+static const char *folder_of(const struct settings *settings) {
+    return *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
 }
 
-static int run_backup(const char *folder, const char *file) {
-    return store_backup(folder, file, print_line);
+static int run_check(const struct settings *settings) {
+    return store_check(folder_of(settings), print_line);
 }
 
-static int run_restore(const char *folder, const char *file) {
-    return store_restore(folder, file, print_line);
+static int run_health(const struct settings *settings) {
+    return health_run(settings);
+}
+
+static int run_backup(const struct settings *settings) {
+    return store_backup(folder_of(settings), settings->operand, print_line);
+}
+
+static int run_restore(const struct settings *settings) {
+    return store_restore(folder_of(settings), settings->operand, print_line);
 }
 
 static const struct offline_command {
     const char *name, *use; /* as in subcommands.def */
-    int (*run)(const char *folder, const char *file);
+    int (*run)(const struct settings *settings);
 } commands[] = {
 #define SUBCOMMAND(name, use) [SUBCOMMAND_##name] = { #name, use, run_##name },
 #include "base/subcommands.def"
@@ -35,9 +43,8 @@ static const struct offline_command {
 
 int offline_run(const struct settings *settings) {
     const struct offline_command *command = &commands[settings->subcommand];
-    const char *folder = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
     if (!command->use || settings->operand)
-        return command->run(folder, settings->operand);
+        return command->run(settings);
     report_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;
 }
