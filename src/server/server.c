@@ -41,6 +41,11 @@ enum {
     OTHER_DESCRIPTORS = 256, /* of files, pools and requests to others, beside the connections */
     CONNECTIONS_MAX = 1000000,
     WHY_SIZE = 512,
+    MIB = 1024 * 1024,
+    PASSWORD_THREAD_BYTES = 20 * MIB, /* argon2id takes 19 MiB */
+    IO_THREAD_BYTES = 4 * MIB,
+    REQUEST_MEMORY_LEAST = 16 * MIB,
+    REQUEST_MEMORY_MOST = 128 * MIB,
 };
 
 /* ---- Settings ---- */
@@ -79,6 +84,7 @@ static int check_demo(const struct settings *settings) {
 static int check_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     int code = check_user(settings);
+    server->machine = machine_read(""); /* before the seccomp filter is installed */
     if (code == EX_OK && strcmp(settings->database, "sqlite") != 0) {
         report_error("--database %s: this version supports only sqlite", settings->database);
         code = EX_USAGE;
@@ -243,11 +249,6 @@ static void free_address_counts(struct server *server) {
 
 /* ---- Threads ---- */
 
-static unsigned cores(void) {
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (unsigned)count : 1;
-}
-
 static int thread_result(bool is_started) {
     if (is_started)
         return EX_OK;
@@ -274,9 +275,10 @@ static void stop_pictures(struct server *server) {
 }
 
 static int start_passwords(struct server *server) {
-    long threads = server->settings.password_threads;
-    server->app.auth.passwords =
-        passwords_start(threads ? (unsigned)threads : cores(), PASSWORD_QUEUE);
+    unsigned threads = (unsigned)server->settings.password_threads;
+    if (!threads)
+        threads = machine_threads(&server->machine, PASSWORD_THREAD_BYTES);
+    server->app.auth.passwords = passwords_start(threads, PASSWORD_QUEUE);
     return thread_result(server->app.auth.passwords);
 }
 
@@ -340,11 +342,23 @@ static void end_exchange(struct exchange *exchange, bool was_sent) {
     dispatch_end(exchange);
 }
 
+/* A container with little memory has less for requests. */
+static size_t request_memory(const struct server *server) {
+    uint64_t wanted = (uint64_t)server->settings.request_memory * MIB;
+    if (wanted)
+        return wanted;
+    wanted = server->machine.memory_bytes / 4;
+    if (wanted > REQUEST_MEMORY_MOST)
+        return REQUEST_MEMORY_MOST;
+    return wanted < REQUEST_MEMORY_LEAST ? REQUEST_MEMORY_LEAST : wanted;
+}
+
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
-    budget_set((size_t)settings->request_memory * 1024 * 1024);
+    budget_set(request_memory(server));
     struct listen_options options = {
-        .threads = settings->io_threads ? (unsigned)settings->io_threads : cores(),
+        .threads = settings->io_threads ? (unsigned)settings->io_threads
+                                        : machine_threads(&server->machine, IO_THREAD_BYTES),
         .connection_limit = connection_limit(),
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,

@@ -2,6 +2,7 @@
 #define ROSTER_SERVER_SERVER_H
 
 #include "api/app.h"
+#include "base/machine.h"
 #include "base/settings.h"
 #include "http/http.h"
 #include "server/bootstrap.h"
@@ -10,6 +11,7 @@
 /** A server and its parts. A zeroed one, with the settings filled in, has not started. */
 struct server {
     struct settings settings;
+    struct machine machine; /* as the defaults of threads and memory depend on it */
     unsigned parts_started; /* how far down the table of server.c the start has come */
     struct data_folder data;
     struct app app;
