@@ -11,12 +11,14 @@ import { run, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, password, userBody } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
-// With what the unit says of how it is to be run, but for the address.
-const unit = readFileSync(new URL('../../dist/rosterd.service', import.meta.url), 'utf8');
+// With what the sample of its settings says, but for the data.
+const dist = (name) => readFileSync(new URL(`../../dist/${name}`, import.meta.url), 'utf8');
+const unit = dist('rosterd.service');
 const settings = Object.fromEntries(
-    [...unit.matchAll(/^Environment=(ROSTER_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    [...dist('reference/roster.conf.in').matchAll(/^([a-z-]+) = (.*)$/gm)]
+        .filter(([, name]) => name !== 'data')
+        .map(([, name, value]) => [`ROSTER_${name.toUpperCase().replaceAll('-', '_')}`, value]),
 );
-delete settings.ROSTER_LISTEN;
 const server = await Server.start(['--metrics'], settings);
 const folder = temporaryFolder();
 
@@ -441,7 +443,7 @@ test('guesses at passwords are limited at each path that takes one, however it i
     }
 });
 
-test('a password in Basic is taken nowhere as the unit starts rosterd, and limited at every path besides', async () => {
+test('a password in Basic is taken nowhere as the sample of the settings has it, and limited at every path besides', async () => {
     const right = `Authorization: Basic ${Buffer.from(`${adminEmail}:${password}`).toString('base64')}`,
         tries = 60,
         burst = 20;

@@ -139,7 +139,16 @@ test('no document, and no file for operators, names a setting that does not exis
         'ROSTER_PORT_',
         'ROSTER_SERVICE_',
     ]); // README.md says that these are none
-    const ofOthers = new Set(['--http2-prior-knowledge', '--keep', '--offline', '--strict']); // flags of other programs
+    const ofOthers = new Set([
+        '--create',
+        '--http2-prior-knowledge',
+        '--keep',
+        '--now',
+        '--offline',
+        '--prefix',
+        '--reconfigure',
+        '--strict',
+    ]); // flags of other programs
     const files = [
         'README.md',
         'SECURITY.md',
