@@ -27,7 +27,11 @@ const resident = (where = server) =>
     Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${where.child.pid}/status`, 'utf8'))[1]);
 
 async function figure(name, where = server) {
-    const { text } = await where.call('GET', '/metrics');
+    // Where memory is short, this request may be refused, too.
+    const { text } = await until('/metrics answers', async () => {
+        const reply = await where.call('GET', '/metrics');
+        return reply.status === 200 && reply;
+    });
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 
