@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
     }
     struct listen_options options = { .threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
                                       .connection_limit = CONNECTION_LIMIT,
+                                      .head_timeout_s = IDLE_TIMEOUT_S,
                                       .idle_timeout_s = IDLE_TIMEOUT_S,
                                       .body_limit = 1024 * 1024,
                                       .handler = answer,

@@ -275,7 +275,8 @@ static void load_context(void) {
 }
 
 static int begin(void **state) {
-    static const struct listen_options options = { .idle_timeout_s = 60,
+    static const struct listen_options options = { .head_timeout_s = 10,
+                                                   .idle_timeout_s = 60,
                                                    .body_limit = 1000,
                                                    .http2 = HTTP2_off,
                                                    .handler = handle,

@@ -78,6 +78,7 @@ struct peers;
 struct listen_options {
     unsigned threads;          /* I/O threads */
     unsigned connection_limit; /* above it new connections wait in the kernel's backlog */
+    unsigned head_timeout_s;   /* for a head or a TLS handshake in all; idle_timeout_s if less */
     unsigned idle_timeout_s;   /* basis of all deadlines; see docs/http.md */
     size_t body_limit;         /* bytes; a larger body is refused (413) */
     enum http2 http2;

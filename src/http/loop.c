@@ -51,7 +51,8 @@ static struct limit reply_limit(const struct loop *loop, int64_t usual_ms) {
  * limit for the whole, which ends clients that move one byte now and then. */
 struct limit loop_limit(const struct loop *loop, enum phase phase) {
     const int64_t idle_ms = loop->options->idle_timeout_s * INT64_C(1000);
-    const int64_t brief_ms = idle_ms < 10000 ? idle_ms : 10000;
+    const int64_t head_ms = loop->options->head_timeout_s * INT64_C(1000);
+    const int64_t brief_ms = idle_ms < head_ms ? idle_ms : head_ms;
     const int64_t usual_ms = idle_ms < 30000 ? idle_ms : 30000;
     switch (phase) {
     case PHASE_handshake:

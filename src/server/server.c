@@ -360,6 +360,7 @@ static int start_listener(struct server *server) {
         .threads = settings->io_threads ? (unsigned)settings->io_threads
                                         : machine_threads(&server->machine, IO_THREAD_BYTES),
         .connection_limit = connection_limit(),
+        .head_timeout_s = (unsigned)settings->head_timeout,
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,
         .http2 = http2_of(settings),

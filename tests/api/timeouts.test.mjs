@@ -112,6 +112,19 @@ for (const [name, [, , ...expected]] of Object.entries(silent))
         assert.deepEqual(statuses(await outcomeOf(name)), expected);
     });
 
+test('--head-timeout is for the head alone', async () => {
+    const own = await Server.start(['--head-timeout', '1']);
+    const idle = await Client.connect(own),
+        late = await Client.connect(own);
+    await idle.write(alive);
+    assert.equal((await idle.reply()).status, 200);
+    await late.write(alive.slice(0, -1));
+    assertRefusal(await late.reply(), 408);
+    await idle.write(alive);
+    assert.equal((await idle.reply()).status, 200);
+    [idle, late].forEach((client) => client.close());
+});
+
 test('a reply that nobody takes is given up', { timeout: 120000 }, async () => {
     const own = await Server.start(['--idle-timeout', '2']);
     const clients = await Promise.all(

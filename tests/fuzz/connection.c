@@ -150,6 +150,7 @@ static void note_end(struct exchange *exchange, bool was_sent) {
 
 static struct listen_options options = { .threads = 1,
                                          .connection_limit = 1,
+                                         .head_timeout_s = 10,
                                          .idle_timeout_s = 60,
                                          .body_limit = BODY_LIMIT,
                                          .http2 = HTTP2_off,

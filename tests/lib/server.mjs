@@ -123,6 +123,8 @@ export class Server {
             join(server.folder, 'data'),
             '--idle-timeout',
             `${PATIENCE_S}`,
+            '--head-timeout',
+            `${PATIENCE_S}`,
             ...args,
         ];
         server.env = { ...process.env, ...env };
