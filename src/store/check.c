@@ -72,10 +72,11 @@ static void add_reference_sql(struct buffer *sql, const struct table *table,
                   field->name.at);
 }
 
-static void add_links_sql(struct buffer *sql, const struct table *table,
-                          const struct field *field) {
+static void add_links_sql(struct buffer *sql, const struct engine *engine,
+                          const struct table *table, const struct field *field) {
+    const struct engine_spelling *elements = &engine->dialect->elements;
     buffer_add(sql, TEXT("WITH listed AS (SELECT value AS target, t.Id AS owner FROM "));
-    buffer_printf(sql, "%s AS t, %s", table->name, engine_elements.before);
+    buffer_printf(sql, "%s AS t, %s", table->name, elements->before);
     row_add_value(sql, table, field, "t");
     buffer_printf(
         sql,
@@ -87,7 +88,7 @@ static void add_links_sql(struct buffer *sql, const struct table *table,
         " FROM (SELECT * FROM listed EXCEPT SELECT * FROM indexed)"
         " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is in the index of links only'"
         " FROM (SELECT * FROM indexed EXCEPT SELECT * FROM listed)",
-        engine_elements.after, table->name, field->name.at, field->target->name);
+        elements->after, table->name, field->name.at, field->target->name);
 }
 
 /* A column beside the JSON is a copy of a member, for an index: both must be equal. */
@@ -107,7 +108,7 @@ static bool field_is_sound(struct store_session *session, const struct table *ta
     if (field->type == TYPE_reference && !(field->flags & READ_ONLY))
         add_reference_sql(&sql, table, field);
     else if (field->type == TYPE_links)
-        add_links_sql(&sql, table, field);
+        add_links_sql(&sql, session->engine, table, field);
     else if (table->is_kept_as_json && field_has_column(table, field) &&
              field_is_kept_in_json(field))
         add_copy_sql(&sql, table, field);

@@ -67,24 +67,25 @@ struct email_range email_range(struct text needle, struct arena *arena) {
                                  .failed = to.failed };
 }
 
-static void add_condition(struct buffer *sql, int first) {
+static void add_condition(struct buffer *sql, const struct engine *engine, int first) {
     buffer_printf(sql, " WHERE address >= ?%d AND address < ?%d AND ", first, first + 1);
-    engine_add_has_bytes(sql, "address", first + 2);
+    engine->dialect->add_has_bytes(sql, "address", first + 2);
 }
 
-void email_index_add_range(struct buffer *sql, const struct table *table, int first) {
+void email_index_add_range(struct buffer *sql, const struct engine *engine,
+                           const struct table *table, int first) {
     email_index_add_name(sql, table);
-    add_condition(sql, first);
+    add_condition(sql, engine, first);
 }
 
-static void write_email_sql(struct buffer *sql, const struct table *table,
-                            enum table_statement which) {
+static void write_email_sql(struct buffer *sql, const struct engine *engine,
+                            const struct table *table, enum table_statement which) {
     switch (which) {
     case TABLE_FIND_EMAIL: /* selects up to two rows of a range */
         buffer_add(sql, TEXT("SELECT Members, Id, address FROM "));
         email_index_add_name(sql, table);
-        buffer_printf(sql, "%s%s ON Id = owner", engine_join_in_order, table->name);
-        add_condition(sql, 1);
+        buffer_printf(sql, "%s%s ON Id = owner", engine->dialect->join_in_order, table->name);
+        add_condition(sql, engine, 1);
         buffer_add(sql, TEXT(" LIMIT 2"));
         break;
     case TABLE_COUNT_EMAILS:

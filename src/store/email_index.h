@@ -48,7 +48,8 @@ void email_index_add_name(struct buffer *sql, const struct table *table);
  * Appends "users_Email_addresses WHERE ...", which selects the rows of a range: parameter `first`
  * is its begin, the next its end, the one after that its domain.
  */
-void email_index_add_range(struct buffer *sql, const struct table *table, int first);
+void email_index_add_range(struct buffer *sql, const struct engine *engine,
+                           const struct table *table, int first);
 
 /**
  * TABLE_FIND_EMAIL: selects up to two rows of a range, as Members, Id and address; see

@@ -2,32 +2,188 @@
 #define ROSTER_STORE_ENGINE_H
 
 /*
- * The functions that an engine offers to record keeping beside sql.h and text_index.h. Together
- * with the parts of store.h and maintenance.h that no file of this folder implements (opening and
- * closing, sessions, the threads that run commands, counters, backup and restore), they are all
- * that another engine must implement, in its own folder.
+ * An engine is the tables of functions behind store.h, maintenance.h, sql.h and text_index.h.
+ * The record keeping in this folder is the same for all engines, and calls them through sql.h, the
+ * functions at the end of this file, and text_index.h. An engine lies in a folder of its own and
+ * exports one `const struct engine NAME_engine` in NAME/engine.c; the build lists the folders that
+ * have that file. No code above an engine asks which one it uses.
  *
- * There is one engine, SQLite, so its functions are bound by name at link time. A second one would
- * be chosen by the URL that store_open is given: these functions, and those of sql.h and
- * text_index.h, would then call through a table of functions in `struct store_session`, with the
- * signatures that they have here. No code above the store asks which engine it uses.
+ * An engine's database has these things beside the columns of the field tables (model/tables.h):
+ * - Booleans are columns of integers that hold 0 and 1, times are milliseconds since 1970 as
+ *   integers of 64 bits, all other types are as model/value.h describes them. Texts compare byte by
+ *   byte. A table that is stored as JSON has the column Members, of bytes (row_compression.h).
+ * - statements.def, with the words of the engine's dialect.h, names the other tables and their
+ *   columns; comments in sqlite/schema_tables.* explain them.
+ * - next_ids(kind, next): a row for each table with Ids of its own, from 100000001. A command that
+ *   is rolled back gives its Ids back.
+ * - row_counts(kind, rows): a row for each table that row_is_derived does not name. The database
+ *   itself keeps the numbers: record keeping only inserts and deletes rows.
+ * - audit.id: the database numbers the rows itself, in the order of their INSERTs and without gaps,
+ *   even after a rollback: record keeping counts audit rows by the first and the last number.
+ * - When a refresh token (kind 1) is deleted, the spent tokens (kind 2) of the same family and
+ *   client_id are deleted too. When the last delivery of a payload is deleted, so is the payload;
+ *   when a payload changes, the Version of its deliveries grows by one.
+ * - dictionaries: row_keep_dictionaries fills it, after the tables are made and before the first
+ * row is written, in the transaction that creates or migrates the schema.
+ * - A new database has one row in database_guid, unknown_logins (0) and seal_mark (no bytes).
+ * - Functions in SQL: contains(text, needle), which is fold_contains of rules/fold.h (1, 0, or
+ *   null); fold(text) and fold_case(text) of the same; TABLE_member(Members, field), the value of a
+ *   member of a packed row, by the index of its field; TABLE_reading(Members), enum row_reading.
  *
- * Beside the words of dialect.h (statements.def), an engine's SQL must have these functions:
- * - contains(text, needle): fold_contains of rules/fold.h; 1, 0, or null
- * - fold(text), fold_case(text): fold and fold_case of rules/fold.h
- * - TABLE_member(Members, field): the value of a member of a packed row, by the index of its field
- * - TABLE_reading(Members): enum row_reading
- *
- * Columns of booleans hold 0 and 1; times are milliseconds since 1970; all other types are as
- * model/value.h describes them.
+ * Threads. A session, its statements and all that they return belong to one thread at a time. The
+ * functions of a store may be called by any thread at any time between `open` and `close`, unless
+ * they say otherwise. They must not block where they say so.
  */
 
+#include "store/maintenance.h"
 #include "store/store.h"
+#include "store/text_index.h"
+
+/** The begin of each engine's own store. */
+struct store {
+    const struct engine *engine;
+};
+
+/** The begin of each engine's own statement. */
+struct sql_statement {
+    const struct engine *engine;
+};
+
+/** The functions behind store.h. Commands, sessions and results are as described there. */
+struct engine_store {
+    /**
+     * store_open. `engine` is the engine's own table, to be set in the store and in each of its
+     * sessions. All threads of the store run when it returns; the schema is this program's. An
+     * engine that cannot reach its database returns NULL and EX_UNAVAILABLE.
+     */
+    struct store *(*open)(const struct engine *engine, const struct store_options *options,
+                          char *why, size_t why_size, int *exit_code);
+    /** store_close, not NULL. Every command that was accepted gets its `done` before it returns. */
+    void (*close)(struct store *store);
+    /**
+     * store_session_open and store_session_close (not NULL): session.h says what the engine sets.
+     * A session of `session_open` may block its thread for as long as a statement takes.
+     */
+    struct store_session *(*session_open)(struct store *store);
+    void (*session_close)(struct store_session *session);
+    /**
+     * Queues a command that writes. Must not block: I/O threads call it. `must_take`: it is
+     * taken even if the queue is full (store_run). Otherwise TOO_MANY when the queue is full;
+     * UNAVAILABLE when the store is closing. Commands run by authority_run (authority.h), one
+     * transaction or savepoint each or several in one; before each transaction the engine sets
+     * access_changed, outbox_changed and erased of the session to false. After the commit, and
+     * before any `done`, it counts the commit, and grows the numbers below for access_changed and
+     * outbox_changed. After a rollback it sets `webhooks` of the session to WEBHOOKS_UNKNOWN. A
+     * command whose transaction failed for a reason that may be another command's runs again alone.
+     */
+    enum status (*submit)(struct store *store, struct store_command *command, bool must_take);
+    /** store_read and store_ask, through authority_read. Must not block, see `submit`. */
+    enum status (*read)(struct store *store, struct store_command *command);
+    enum status (*ask)(struct store_session *session, struct store_command *command);
+    /** store_end_reading. Also: `submit` and `read` may answer UNAVAILABLE from now on. */
+    void (*end_reading)(struct store *store);
+    /** store_access_epoch, never 0; store_commits; store_outbox_changes. Must not block. */
+    uint64_t (*access_epoch)(const struct store *store);
+    uint64_t (*commits)(const struct store *store);
+    uint64_t (*outbox_changes)(const struct store *store);
+    /** store_is_broken. Must not block. */
+    bool (*is_broken)(const struct store *store);
+    struct store_stats (*stats)(struct store *store); /* store_stats; must not block */
+    enum status (*try_room)(struct store_tx *tx);     /* store_try_room; OK where it has no sense */
+    /** engine_begin_reading and the other functions of that kind at the end of this file. */
+    enum status (*begin_reading)(struct store_session *session);
+    void (*finish_reading)(struct store_session *session);
+    bool (*limit_work)(struct store_session *session);
+    void (*lift_limit)(struct store_session *session);
+};
+
+/**
+ * The functions behind sql.h, which describes them. Several statements of a session may be at a row
+ * at the same time, and other statements may run between two steps of one. A result may be as large
+ * as a table: an engine must not hold all of it in memory.
+ */
+struct engine_sql {
+    struct sql_statement *(*statement)(struct store_session *session, enum statement which);
+    struct sql_statement *(*text_statement)(struct store_session *session, const char *sql);
+    struct sql_statement *(*prepare)(struct store_session *session, const char *sql);
+    void (*again)(struct sql_statement *statement);
+    void (*free)(struct sql_statement *statement); /* not NULL */
+    void (*bind_integer)(struct sql_statement *statement, int at, int64_t integer);
+    void (*bind_text)(struct sql_statement *statement, int at, struct text text);
+    void (*bind_bytes)(struct sql_statement *statement, int at, struct text bytes);
+    void (*bind_null)(struct sql_statement *statement, int at);
+    void (*bind_list)(struct sql_statement *statement, int at, struct text json);
+    enum status (*step)(struct sql_statement *statement);        /* not NULL */
+    enum status (*execute)(struct sql_statement *statement);     /* not NULL */
+    enum status (*execute_one)(struct sql_statement *statement); /* not NULL */
+    int64_t (*changed)(struct sql_statement *statement);
+    void (*done)(struct sql_statement *statement); /* not NULL */
+    enum status (*run)(struct store_session *session, const char *sql);
+    const char *(*error)(struct store_session *session);
+    int64_t (*integer)(struct sql_statement *statement, int at);
+    bool (*is_null)(struct sql_statement *statement, int at);
+    struct text (*text)(struct sql_statement *statement, int at, struct arena *arena);
+    struct text (*bytes)(struct sql_statement *statement, int at);
+    struct sql_value (*value)(struct sql_statement *statement, int at);
+};
+
+/** The functions behind text_index.h, which describes them. */
+struct engine_text_index {
+    enum status (*set)(const struct text_index *index, int64_t id, struct text text);
+    enum status (*search)(const struct text_index *index, struct text needle, struct arena *arena,
+                          struct text_matches *matches);
+    enum status (*check)(const struct text_index *index, char *why, size_t why_size);
+};
+
+/**
+ * The functions behind maintenance.h, which describes them and their exit codes. `database` is a
+ * data folder, or a URL that begins with the engine's scheme. They run in a process of their own.
+ */
+struct engine_tools {
+    int (*check)(const struct engine *engine, const char *database, store_say *say);
+    int (*backup)(const struct engine *engine, const char *database, const char *path,
+                  store_say *say);
+    int (*restore)(const struct engine *engine, const char *database, const char *path,
+                   store_say *say);
+};
+
+/** An SQL construct that engines spell differently: the text before and after the operand. */
+struct engine_spelling {
+    const char *before, *after;
+};
+
+/** The constructs in SQL that is composed at run time; those of statements.def are in dialect.h. */
+struct engine_dialect {
+    /**
+     * Follows a value and encloses a parameter that sql_bind_list binds: is the value in the list?
+     */
+    struct engine_spelling any_of;
+    /** Encloses a text in ORDER BY: order without regard to the case of ASCII letters. */
+    struct engine_spelling without_case;
+    /** Follows FROM and encloses a list: one row for each element, in the column `value`. */
+    struct engine_spelling elements;
+    /** " JOIN " that makes the engine read the table on its left first. */
+    const char *join_in_order;
+    /** Adds the condition that a text column contains the bytes of a parameter. */
+    void (*add_has_bytes)(struct buffer *sql, const char *column, int parameter);
+};
+
+struct engine {
+    const char *name;   /* as messages call it: "PostgreSQL" */
+    const char *scheme; /* with which the URLs of its databases begin; NULL: data folders */
+    const struct engine_store *store;
+    const struct engine_sql *sql;
+    const struct engine_text_index *text_index;
+    const struct engine_tools *tools;
+    const struct engine_dialect *dialect;
+};
+
+/* ---- What record keeping calls ---- */
 
 /**
  * Encloses statements that read, so that all of them see one snapshot that includes every change
  * answered before. INTERNAL, which is logged: no snapshot was begun. In a transaction that writes,
- * both functions do nothing.
+ * both functions do nothing. On the session's thread.
  */
 enum status engine_begin_reading(struct store_session *session) MUST_CHECK;
 void engine_end_reading(struct store_session *session);
@@ -39,29 +195,6 @@ void engine_end_reading(struct store_session *session);
  */
 bool engine_limit_work(struct store_session *session) MUST_CHECK;
 void engine_lift_limit(struct store_session *session);
-
-/** An SQL construct that engines spell differently: the text before and after the operand. */
-struct engine_spelling {
-    const char *before, *after;
-};
-
-/**
- * Follows a value and encloses a list (the parameter of sql_bind_list, or an expression): is the
- * value in the list?
- */
-extern const struct engine_spelling engine_any_of;
-
-/** Encloses a text in ORDER BY: order without regard to the case of ASCII letters. */
-extern const struct engine_spelling engine_without_case;
-
-/** Follows FROM and encloses a list: one row for each element, in the column `value`. */
-extern const struct engine_spelling engine_elements;
-
-/** " JOIN " that makes the engine read the table on its left first. */
-extern const char engine_join_in_order[];
-
-/** Adds the condition that a text column contains the bytes of a parameter. */
-void engine_add_has_bytes(struct buffer *sql, const char *column, int parameter);
 
 /** The result of TABLE_reading for a row's Members. */
 enum row_reading { ROW_UNREADABLE, ROW_READABLE, ROW_HAS_UNKNOWN };

@@ -95,11 +95,12 @@ static enum status begin(struct erasing *erasing, struct erased *erased, size_t 
 /* ---- The authors of changes ---- */
 
 static enum status run_on_table(const struct erasing *erasing, const struct table *table) {
+    const struct engine_spelling *any_of = &erasing->tx->session->engine->dialect->any_of;
     struct arena arena = { 0 };
     struct text sql = arena_printf(&arena,
                                    "UPDATE %s SET Version = Version + 1, UpdatedBy = '" NOBODY "'"
                                    " WHERE UpdatedBy%s?1%s",
-                                   table->name, engine_any_of.before, engine_any_of.after);
+                                   table->name, any_of->before, any_of->after);
     struct sql_statement *statement = sql.at ? sql_prepare(erasing->tx->session, sql.at) : NULL;
     enum status status = run_with(statement, &erasing->addresses, NULL);
     sql_free(statement);
@@ -125,13 +126,14 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
 /* Finds the users whose records were last changed by one of the addresses, as a list of int64_t. */
 static enum status find_changed(const struct erasing *erasing, struct arena *arena,
                                 struct buffer *ids) {
+    const struct engine_spelling *any_of = &erasing->tx->session->engine->dialect->any_of;
     const struct field *updated_by = &user_table.fields[USER_UpdatedBy];
     struct buffer sql;
     enum status status;
     buffer_init(&sql, arena, 160);
     buffer_add(&sql, TEXT("SELECT Id FROM users WHERE "));
     row_add_value(&sql, &user_table, updated_by, user_table.name);
-    buffer_printf(&sql, "%s?1%s", engine_any_of.before, engine_any_of.after);
+    buffer_printf(&sql, "%s?1%s", any_of->before, any_of->after);
     buffer_add_char(&sql, '\0');
     struct sql_statement *statement = sql.failed ? NULL : sql_prepare(erasing->tx->session, sql.at);
     if (statement)

@@ -2,36 +2,38 @@
 #define ROSTER_STORE_MAINTENANCE_H
 
 /*
- * Checking, backing up and restoring a data folder, for the tools that an operator runs. Checks and
- * backups change nothing in the folder, and work while a server uses it.
+ * Checking, backing up and restoring a database, for the tools that an operator runs. Checks and
+ * backups change nothing in it, and work while a server uses it. `database` is a data folder, or
+ * the URL of a database as in struct store_options. All functions return EX_CONFIG if this program
+ * was built without the engine of the URL.
  */
 
 /** Is called with each line to print. */
 typedef void store_say(const char *line);
 
 /**
- * Checks the database in `directory`: its pages and indexes (integrity_check), its schema against
+ * Checks a database: its pages and indexes (integrity_check), its schema against
  * the field tables, that all referenced rows exist, and that the texts which searches look into are
  * those of the records. Prints each fault. EX_OK; EX_DATAERR: there are faults; EX_NOINPUT: there
  * is no database, or an empty one; EX_CONFIG: another version made it.
  */
-int store_check(const char *directory, store_say *say);
+int store_check(const char *database, store_say *say);
 
 /**
- * Copies the database in `directory`, as of one point in time, to the new file `path` (mode 0600),
+ * Copies a database, as of one point in time, to the new file `path` (mode 0600),
  * which appears under its name only once it is complete and durable. EX_OK; EX_NOINPUT as above;
  * EX_CANTCREAT, also when a file of that name exists; EX_IOERR; EX_DATAERR: the copy is damaged. A
  * failure is printed.
  */
-int store_backup(const char *directory, const char *path, store_say *say);
+int store_backup(const char *database, const char *path, store_say *say);
 
 /**
- * Replaces the database in `directory`, which is created if necessary, by the backup `path`. If the
+ * Replaces a database by the backup `path`; a data folder is created if necessary. If the
  * process is interrupted, the folder has either the complete old database or the backup. EX_OK;
  * EX_NOINPUT: there is no backup at `path`; EX_DATAERR: it is damaged or not Roster's; EX_CONFIG: a
  * newer version made it; EX_TEMPFAIL: another process uses the folder; EX_CANTCREAT; EX_IOERR. A
  * failure is printed; so is a missing key: a backup does not contain the key of the sealed fields.
  */
-int store_restore(const char *directory, const char *path, store_say *say);
+int store_restore(const char *database, const char *path, store_say *say);
 
 #endif

@@ -7,9 +7,10 @@
 
 #include <assert.h>
 
-void query_init(struct query *query, const struct search *search, struct arena *arena) {
+void query_init(struct query *query, const struct engine *engine, const struct search *search,
+                struct arena *arena) {
     enum { FOR_THE_PAGE = 3, FOR_A_FILTER = 6 };
-    *query = (struct query){ .search = search, .room = FOR_THE_PAGE };
+    *query = (struct query){ .engine = engine, .search = search, .room = FOR_THE_PAGE };
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
         query->room += FOR_A_FILTER;
     query->values = arena_calloc(arena, (size_t)query->room, sizeof *query->values);
@@ -30,9 +31,9 @@ void query_add_value(struct query *query, struct value value) {
 }
 
 static void add_any_of(struct query *query, struct value ids) {
-    buffer_add(&query->sql, text_of(engine_any_of.before));
+    buffer_add(&query->sql, text_of(query->engine->dialect->any_of.before));
     query_add_value(query, ids);
-    buffer_add(&query->sql, text_of(engine_any_of.after));
+    buffer_add(&query->sql, text_of(query->engine->dialect->any_of.after));
 }
 
 enum help query_help(const struct filter *filter) {
@@ -50,7 +51,7 @@ void query_add_email_range(struct query *query, const struct filter *filter) {
     int first = keep_value(query, value_text(range.from));
     (void)keep_value(query, value_text(range.to));
     (void)keep_value(query, value_text(range.domain));
-    email_index_add_range(&query->sql, filter->table, first);
+    email_index_add_range(&query->sql, query->engine, filter->table, first);
 }
 
 /* One Id is compared, several are bound as a list. */
@@ -224,9 +225,9 @@ void query_add_order(struct query *query) {
     buffer_add(sql, TEXT(" ORDER BY "));
     if (search->exact_first)
         add_exact_first(query);
-    buffer_add(sql, text_of(is_text ? engine_without_case.before : ""));
+    buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.before : ""));
     row_add_value(sql, search->table, field, search->table->name);
-    buffer_add(sql, text_of(is_text ? engine_without_case.after : ""));
+    buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.after : ""));
     buffer_add(sql, search->descending ? TEXT(" DESC") : TEXT(""));
     if (field->type != TYPE_id)
         buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
@@ -262,8 +263,9 @@ void query_add_count(struct query *query) {
     query_add_conditions(query);
 }
 
-void query_begin_page(struct query *query, const struct search *search, struct arena *arena) {
-    query_init(query, search, arena);
+void query_begin_page(struct query *query, const struct engine *engine, const struct search *search,
+                      struct arena *arena) {
+    query_init(query, engine, search, arena);
     buffer_add(&query->sql, TEXT("SELECT "));
     if (search->table->is_kept_as_json)
         buffer_add(&query->sql, TEXT("Members, Id"));

@@ -21,6 +21,7 @@ struct candidates {
 };
 
 struct query {
+    const struct engine *engine;
     const struct search *search;
     const struct candidates *candidates; /* NULL: every filter becomes a condition */
     struct buffer sql;
@@ -33,10 +34,12 @@ enum help { HELP_NONE, HELP_EMAILS, HELP_TEXTS };
 enum help query_help(const struct filter *filter);
 
 /** Begins an empty query. If the arena's memory runs out, query_prepare fails. */
-void query_init(struct query *query, const struct search *search, struct arena *arena);
+void query_init(struct query *query, const struct engine *engine, const struct search *search,
+                struct arena *arena);
 
 /** Begins "SELECT ... FROM" with the columns that a record is read from. */
-void query_begin_page(struct query *query, const struct search *search, struct arena *arena);
+void query_begin_page(struct query *query, const struct engine *engine, const struct search *search,
+                      struct arena *arena);
 
 /** Adds a parameter with its value, which must last until the statement is done. */
 void query_add_value(struct query *query, struct value value);

@@ -78,8 +78,9 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
                   row_parameter(table, ROW_VERSION_BEFORE));
 }
 
-static void write_row_sql(struct buffer *sql, const struct table *table,
-                          enum table_statement which) {
+static void write_row_sql(struct buffer *sql, const struct engine *engine,
+                          const struct table *table, enum table_statement which) {
+    (void)engine;
     switch (which) {
     case TABLE_LOAD:
         buffer_add(sql, TEXT("SELECT "));

@@ -18,7 +18,7 @@
 static enum status count_all(struct store_session *session, const struct search *search,
                              const struct candidates *candidates, struct search_result *found) {
     struct query query;
-    query_init(&query, search, found->json->arena);
+    query_init(&query, session->engine, search, found->json->arena);
     query.candidates = candidates;
     query_add_count(&query);
     struct sql_statement *statement = query_prepare(session, &query);
@@ -39,7 +39,7 @@ static enum status gather_emails(struct store_session *session, const struct sea
     int64_t *ids = arena_alloc(arena, (EMAILS_MAX + 1) * sizeof *ids);
     if (!ids)
         return STATUS_INTERNAL;
-    query_init(&query, search, arena);
+    query_init(&query, session->engine, search, arena);
     query_add_email_range(&query, filter);
     struct sql_statement *statement = query_prepare(session, &query);
     *matches = (struct text_matches){ .ids = ids };
@@ -172,7 +172,7 @@ static enum status read_rows(struct store_session *session, struct query *query,
 static enum status read_page(struct store_session *session, const struct search *search,
                              const struct candidates *candidates, struct search_result *found) {
     struct query query;
-    query_begin_page(&query, search, found->json->arena);
+    query_begin_page(&query, session->engine, search, found->json->arena);
     query.candidates = candidates;
     query_add_conditions(&query);
     if (search->behind) {
@@ -237,7 +237,7 @@ static enum status find_same(struct store_session *session, const struct search 
     matches->same = arena_calloc(arena, matches->exact_count, sizeof *matches->same);
     if (!matches->same)
         return STATUS_INTERNAL;
-    query_init(&query, search, arena);
+    query_init(&query, session->engine, search, arena);
     buffer_printf(&query.sql, "SELECT Id FROM %s WHERE ", search->table->name);
     query_add_ids(&query, matches->exact, matches->exact_count);
     buffer_add(&query.sql, TEXT(" AND "));
@@ -274,7 +274,7 @@ static enum status read_known_page(struct store_session *session, const struct s
     struct query query;
     const size_t limit = (size_t)search->limit;
     found->has_more = count > limit;
-    query_begin_page(&query, search, found->json->arena);
+    query_begin_page(&query, session->engine, search, found->json->arena);
     buffer_add(&query.sql, TEXT(" WHERE Id = "));
     query_add_value(&query, value_integer(0));
     struct sql_statement *statement = query_prepare(session, &query);

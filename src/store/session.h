@@ -33,8 +33,9 @@ enum table_statement {
 };
 
 struct store_session {
-    struct store *store; /* set by the engine; NULL: opened by a tool, without a store */
-    int64_t user_tokens; /* set by the engine: the most of each kind per user */
+    const struct engine *engine; /* set by the engine */
+    struct store *store;         /* set by the engine; NULL: opened by a tool, without a store */
+    int64_t user_tokens;         /* set by the engine: the most of each kind per user */
     struct sql_statement *table_statements[TABLES][TABLE_STATEMENTS];
     struct row_compression *compression;
     bool access_changed; /* the running transaction changed who may do what */

@@ -3,8 +3,8 @@
 
 /*
  * The interface between record keeping, which is the same for all engines, and the engine that runs
- * its SQL. An engine implements these functions in its own folder; they are bound at link time. All
- * of them belong to the thread that uses the session.
+ * its SQL. An engine implements these functions in its own folder (struct engine_sql in engine.h).
+ * All of them belong to the thread that uses the session.
  *
  * Parameters in SQL are numbered: ?1 is the first. Columns are counted from 0.
  */
@@ -59,7 +59,7 @@ void sql_bind_text(struct sql_statement *statement, int at, struct text text);
 void sql_bind_bytes(struct sql_statement *statement, int at, struct text bytes);
 void sql_bind_null(struct sql_statement *statement, int at);
 
-/** Binds a list of integers or texts, given as a JSON array, as the operand of engine_any_of. */
+/** Binds a list of integers or texts, given as a JSON array, as the operand of any_of. */
 void sql_bind_list(struct sql_statement *statement, int at, struct text json);
 
 /**

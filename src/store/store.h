@@ -30,8 +30,13 @@ struct store_tx {
 
 struct sqlite_options;
 
+/* The begin of the URL of a database in PostgreSQL. */
+#define STORE_POSTGRESQL "postgresql://"
+
 struct store_options {
-    const char *directory;               /* must exist and be writable */
+    /* The database: that of SQLite in the data folder, which must exist and be writable; or, if the
+     * URL is not NULL, one of the engine that it names. */
+    const char *directory, *url;
     bool must_exist;                     /* do not create it: fail when it is missing or empty */
     const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
     int64_t search_limit_ms;             /* the time limit of a command of store_read; 0: 10 s */
@@ -46,7 +51,8 @@ struct store_options {
  * Opens the database, creating it or bringing its schema up to date, and starts the store's
  * threads. Returns NULL on failure, with one line in `why` that says what to do, and an exit code
  * from sysexits.h in `*exit_code`: EX_CANTCREAT, EX_IOERR, EX_NOINPUT (the database must exist),
- * EX_CONFIG (a newer version made it), EX_TEMPFAIL (another process uses it).
+ * EX_CONFIG (a newer version made it, or this program was built without the engine of the URL),
+ * EX_TEMPFAIL (another process uses it), EX_UNAVAILABLE (the server of the URL does not answer).
  */
 struct store *store_open(const struct store_options *options, char *why, size_t why_size,
                          int *exit_code) MUST_CHECK;

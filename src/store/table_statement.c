@@ -10,7 +10,7 @@ struct sql_statement *table_statement(struct store_session *session, const struc
     struct arena arena = { 0 };
     struct buffer sql;
     buffer_init(&sql, &arena, 4096);
-    write_sql(&sql, table, which);
+    write_sql(&sql, session->engine, table, which);
     buffer_add_char(&sql, '\0');
     if (!sql.failed)
         *slot = sql_prepare(session, sql.at);

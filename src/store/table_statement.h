@@ -7,8 +7,8 @@
 #include "store/session.h"
 
 /** Composes the SQL of a statement of a table. */
-typedef void table_statement_sql(struct buffer *sql, const struct table *table,
-                                 enum table_statement which);
+typedef void table_statement_sql(struct buffer *sql, const struct engine *engine,
+                                 const struct table *table, enum table_statement which);
 
 /**
  * Returns a statement of a table, ready to be bound. `write_sql` composes its SQL when a session

@@ -78,6 +78,17 @@ static void a_folder_that_is_not_there_is_not_made(void **state) {
     assert_int_equal(exit_code, EX_CANTCREAT);
 }
 
+static void a_url_of_no_engine_is_refused_and_not_repeated(void **state) {
+    const struct store_options options = { .url = "other://user:secret@host/roster" };
+    char why[256];
+    int exit_code = 0;
+    (void)state;
+    assert_null(store_open(&options, why, sizeof why, &exit_code));
+    assert_int_equal(exit_code, EX_CONFIG);
+    assert_non_null(strstr(why, STORE_POSTGRESQL));
+    assert_null(strstr(why, "secret"));
+}
+
 static void closing_takes_null(void **state) {
     (void)state;
     store_close(NULL);
@@ -753,6 +764,7 @@ int main(void) {
         cmocka_unit_test(a_store_that_must_exist_is_not_made),
         suite_test(a_folder_in_use_is_not_opened_a_second_time),
         cmocka_unit_test(a_folder_that_is_not_there_is_not_made),
+        cmocka_unit_test(a_url_of_no_engine_is_refused_and_not_repeated),
         cmocka_unit_test(closing_takes_null),
         suite_test(commands_run_one_after_the_other),
         suite_test(what_a_command_wrote_is_seen_when_it_is_done),

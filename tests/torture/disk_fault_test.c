@@ -201,10 +201,10 @@ static bool lose_a_checkpoint(struct world *world) {
     (void)sqlite3_close(reader);
     (void)world_change(world, GROUP);
     /* Until the store knows, it may acknowledge: the log still has all of it. */
-    for (int i = 0; fits && i < 500 && !atomic_load(&world->store->keeps_wal); i++)
+    for (int i = 0; fits && i < 500 && !atomic_load(&state_of(world->store)->keeps_wal); i++)
         let_checkpoints_run(world);
     bool has_struck = disk_mend();
-    if (fits && !atomic_load(&world->store->keeps_wal))
+    if (fits && !atomic_load(&state_of(world->store)->keeps_wal))
         fits = complain(world, has_struck ? "a checkpoint's failed sync went unnoticed"
                                           : "no checkpoint synced the database");
     for (int i = 0; fits && i < GROUPS; i++) {

@@ -7,6 +7,7 @@
 #include "base/container_of.h"
 #include "model/tables.h"
 #include "rules/email.h"
+#include "store/sqlite/engine.h"
 #include "store/sqlite/options.h"
 #include "store/sqlite/session.h"
 
@@ -421,7 +422,7 @@ static bool same_person(struct world *world, struct store_session *session, unsi
 static struct connection *open_beside(const struct world *world) {
     char path[96];
     (void)snprintf(path, sizeof path, "%s/roster.db", world->directory);
-    struct connection *beside = session_open(NULL, path, false);
+    struct connection *beside = session_open(&sqlite_engine, NULL, path, false);
     assert(beside);
     return beside;
 }

@@ -49,7 +49,7 @@ static int write_paced(sqlite3_file *file, const void *bytes, int size, sqlite3_
     return result;
 }
 
-static void pace_checkpoints(struct store *store) {
+static void pace_checkpoints(struct sqlite_store *store) {
     sqlite3_file *file = NULL;
     if (sqlite3_file_control(store->checkpoint_connection->db, "main", SQLITE_FCNTL_FILE_POINTER,
                              &file) != SQLITE_OK ||
@@ -62,7 +62,7 @@ static void pace_checkpoints(struct store *store) {
     file->pMethods = &paced.methods;
 }
 
-static void unpace_checkpoints(struct store *store) {
+static void unpace_checkpoints(struct sqlite_store *store) {
     sqlite3_file *file = NULL;
     if (paced.real && sqlite3_file_control(store->checkpoint_connection->db, "main",
                                            SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK)
@@ -75,7 +75,7 @@ static void unpace_checkpoints(struct store *store) {
  * database only when a checkpoint has copied the whole WAL. So a failed sync may concern pages of
  * earlier checkpoints too, which no later checkpoint would write again: the WAL must then be
  * kept. */
-static bool checkpoint(struct store *store, int mode, int *pages_in_wal) {
+static bool checkpoint(struct sqlite_store *store, int mode, int *pages_in_wal) {
     int copied = 0;
     if (atomic_load(&store->is_broken))
         return false;
@@ -92,8 +92,8 @@ static bool checkpoint(struct store *store, int mode, int *pages_in_wal) {
 /* Is a checkpoint due? A page that changes several times between two checkpoints is copied only
  * once, so while commits go on the WAL grows up to its bound, or for `checkpoint_after_ms`. A
  * checkpoint is also due when nothing was committed since the last look. */
-static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_ms) {
-    uint64_t commits_now = store_commits(store);
+static bool is_due(const struct sqlite_store *store, uint64_t *commits, int64_t *since_ms) {
+    uint64_t commits_now = state_commits(store);
     int64_t now_ms = time_monotonic_ms();
     bool is_idle = commits_now == *commits;
     *commits = commits_now;
@@ -105,7 +105,7 @@ static bool is_due(const struct store *store, uint64_t *commits, int64_t *since_
 }
 
 void *checkpoint_run(void *argument) {
-    struct store *store = argument;
+    struct sqlite_store *store = argument;
     uint64_t commits = 0,
              begun_at = UINT64_MAX; /* the number of commits at the last restart of the WAL */
     int64_t since_ms = time_monotonic_ms();
@@ -136,7 +136,7 @@ void *checkpoint_run(void *argument) {
         (void)sessions_end_snapshots(store);
         int mode = must_forget ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
         if (checkpoint(store, mode, &pages)) { /* otherwise the next look tries again */
-            begun_at = store_commits(store);
+            begun_at = state_commits(store);
             if (must_forget)
                 atomic_store(&store->must_forget, false); /* safe: nobody commits during the turn */
         }
@@ -149,17 +149,17 @@ void *checkpoint_run(void *argument) {
 }
 
 static int note_wal(void *argument, sqlite3 *db, const char *name, int pages) {
-    struct store *store = argument;
+    struct sqlite_store *store = argument;
     (void)db;
     (void)name;
     atomic_store_explicit(&store->wal_pages, pages, memory_order_relaxed);
     return SQLITE_OK;
 }
 
-bool checkpoint_prepare(struct store *store) {
+bool checkpoint_prepare(struct sqlite_store *store) {
     /* sqlite3_wal_hook returns the hook before, of which there is none. */
     (void)sqlite3_wal_hook(store->writer_connection->db, note_wal, store);
-    store->checkpoint_connection = session_open(store, store->path, false);
+    store->checkpoint_connection = session_open(store->base.engine, store, store->path, false);
     store->database = open(store->path, O_RDWR | O_CLOEXEC);
     return store->checkpoint_connection && store->database >= 0 &&
            sqlite3_busy_timeout(store->checkpoint_connection->db, RESTART_WAIT_MS) == SQLITE_OK;

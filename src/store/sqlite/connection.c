@@ -41,10 +41,11 @@ static const char connection_settings[] = "PRAGMA busy_timeout = 10000;"
                                           "PRAGMA secure_delete = ON;"
                                           "PRAGMA trusted_schema = OFF;";
 
-struct connection *connection_open(const char *path, int flags) {
+struct connection *connection_open(const struct engine *engine, const char *path, int flags) {
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection)
         return NULL;
+    connection->session.engine = engine;
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int failed = sqlite3_open_v2(path, &connection->db, flags, NULL);
     if (!failed && sql_run(&connection->session, connection_settings) == STATUS_OK)
@@ -71,36 +72,74 @@ void connection_close(struct connection *connection) {
 
 /* ---- Statements ---- */
 
-struct sql_statement *sql_prepare(struct store_session *session, const char *sql) {
+static struct sqlite_statement *statement_of(struct sql_statement *statement) {
+    _Static_assert(offsetof(struct sqlite_statement, base) == 0, "a statement is its base");
+    return (struct sqlite_statement *)statement;
+}
+
+static sqlite3_stmt *handle_of(struct sql_statement *statement) {
+    return statement_of(statement)->handle;
+}
+
+static struct sql_statement *prepare(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
-    struct sql_statement *statement = calloc(1, sizeof *statement);
+    struct sqlite_statement *statement = calloc(1, sizeof *statement);
     if (!statement)
         return NULL;
+    statement->base.engine = session->engine;
     statement->connection = connection;
     if (sqlite3_prepare_v3(connection->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement->handle,
                            NULL) == SQLITE_OK)
-        return statement;
+        return &statement->base;
     connection_log(connection, "preparing a statement");
     free(statement);
     return NULL;
 }
 
-void sql_free(struct sql_statement *statement) {
-    if (statement)
-        (void)sqlite3_finalize(statement->handle); /* repeats an error already handled */
-    free(statement);
+static void free_statement(struct sql_statement *statement) {
+    (void)sqlite3_finalize(handle_of(statement)); /* repeats an error already handled */
+    free(statement_of(statement));
 }
 
-void sql_again(struct sql_statement *statement) {
-    (void)sqlite3_reset(statement->handle); /* repeats an error already handled */
+static void again(struct sql_statement *statement) {
+    (void)sqlite3_reset(handle_of(statement)); /* repeats an error already handled */
+}
+
+static enum status step(struct sql_statement *statement) {
+    struct connection *connection = statement_of(statement)->connection;
+    switch (sqlite3_step(handle_of(statement))) {
+    case SQLITE_ROW: return STATUS_OK;
+    case SQLITE_DONE: return STATUS_NOT_FOUND;
+    case SQLITE_INTERRUPT: return connection->ended_as; /* only session.c interrupts statements */
+    default: connection_log(connection, "running a statement"); return STATUS_INTERNAL;
+    }
+}
+
+static int64_t changed(struct sql_statement *statement) {
+    return sqlite3_changes64(statement_of(statement)->connection->db);
+}
+
+static void done(struct sql_statement *statement) {
+    (void)sqlite3_reset(handle_of(statement)); /* repeats the error of the step */
+}
+
+static enum status execute(struct sql_statement *statement) {
+    enum status status = step(statement);
+    done(statement);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status execute_one(struct sql_statement *statement) {
+    enum status status = execute(statement);
+    return status == STATUS_OK && changed(statement) != 1 ? STATUS_PRECONDITION_FAILED : status;
 }
 
 static struct sql_statement *ready(struct store_session *session, struct sql_statement **slot,
                                    const char *sql) {
     if (*slot)
-        sql_again(*slot);
+        again(*slot);
     else
-        *slot = sql_prepare(session, sql);
+        *slot = prepare(session, sql);
     return *slot;
 }
 
@@ -108,7 +147,7 @@ const char *connection_sql(enum statement which) {
     return statement_sql[which];
 }
 
-struct sql_statement *sql_statement(struct store_session *session, enum statement which) {
+static struct sql_statement *fixed_statement(struct store_session *session, enum statement which) {
     return ready(session, &connection_of(session)->statements[which], statement_sql[which]);
 }
 
@@ -119,21 +158,23 @@ enum status connection_execute(struct connection *connection, enum connection_st
         [CONNECTION_COMMIT] = "COMMIT",
         [CONNECTION_ROLLBACK] = "ROLLBACK",
     };
-    return sql_execute(ready(&connection->session, &connection->own[which], sql[which]));
+    struct sql_statement *statement =
+        ready(&connection->session, &connection->own[which], sql[which]);
+    return statement ? execute(statement) : STATUS_INTERNAL;
 }
 
-static bool has_text(const struct sql_statement *statement, const char *sql) {
-    return statement && strcmp(sqlite3_sql(statement->handle), sql) == 0;
+static bool has_text(struct sql_statement *statement, const char *sql) {
+    return statement && strcmp(sqlite3_sql(handle_of(statement)), sql) == 0;
 }
 
-struct sql_statement *sql_text_statement(struct store_session *session, const char *sql) {
+static struct sql_statement *text_statement(struct store_session *session, const char *sql) {
     struct sql_statement **kept = connection_of(session)->texts, *found;
     int at = 0;
     while (at < TEXT_STATEMENTS - 1 && kept[at] && !has_text(kept[at], sql))
         at++;
     found = kept[at];
     if (found && !has_text(found, sql)) {
-        sql_free(found); /* the least recently used one */
+        free_statement(found); /* the least recently used one */
         found = NULL;
     }
     for (; at; at--)
@@ -142,39 +183,7 @@ struct sql_statement *sql_text_statement(struct store_session *session, const ch
     return ready(session, &kept[0], sql);
 }
 
-enum status sql_step(struct sql_statement *statement) {
-    if (!statement)
-        return STATUS_INTERNAL;
-    switch (sqlite3_step(statement->handle)) {
-    case SQLITE_ROW: return STATUS_OK;
-    case SQLITE_DONE: return STATUS_NOT_FOUND;
-    case SQLITE_INTERRUPT:
-        return statement->connection->ended_as; /* only session.c interrupts statements */
-    default: connection_log(statement->connection, "running a statement"); return STATUS_INTERNAL;
-    }
-}
-
-enum status sql_execute(struct sql_statement *statement) {
-    enum status status = sql_step(statement);
-    sql_done(statement);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-enum status sql_execute_one(struct sql_statement *statement) {
-    enum status status = sql_execute(statement);
-    return status == STATUS_OK && sql_changed(statement) != 1 ? STATUS_PRECONDITION_FAILED : status;
-}
-
-int64_t sql_changed(struct sql_statement *statement) {
-    return sqlite3_changes64(statement->connection->db);
-}
-
-void sql_done(struct sql_statement *statement) {
-    if (statement)
-        (void)sqlite3_reset(statement->handle); /* repeats the error of the step */
-}
-
-enum status sql_run(struct store_session *session, const char *sql) {
+static enum status run(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
     if (sqlite3_exec(connection->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return STATUS_OK;
@@ -182,7 +191,7 @@ enum status sql_run(struct store_session *session, const char *sql) {
     return STATUS_INTERNAL;
 }
 
-const char *sql_error(struct store_session *session) {
+static const char *error(struct store_session *session) {
     return sqlite3_errmsg(connection_of(session)->db);
 }
 
@@ -195,46 +204,46 @@ static void bound(int result) {
     (void)result;
 }
 
-void sql_bind_integer(struct sql_statement *statement, int at, int64_t integer) {
-    bound(sqlite3_bind_int64(statement->handle, at, integer));
+static void bind_integer(struct sql_statement *statement, int at, int64_t integer) {
+    bound(sqlite3_bind_int64(handle_of(statement), at, integer));
 }
 
-void sql_bind_text(struct sql_statement *statement, int at, struct text text) {
-    bound(
-        sqlite3_bind_text64(statement->handle, at, text.at, text.len, SQLITE_STATIC, SQLITE_UTF8));
+static void bind_text(struct sql_statement *statement, int at, struct text text) {
+    bound(sqlite3_bind_text64(handle_of(statement), at, text.at, text.len, SQLITE_STATIC,
+                              SQLITE_UTF8));
 }
 
-void sql_bind_bytes(struct sql_statement *statement, int at, struct text bytes) {
-    bound(sqlite3_bind_blob64(statement->handle, at, bytes.at, bytes.len, SQLITE_STATIC));
+static void bind_bytes(struct sql_statement *statement, int at, struct text bytes) {
+    bound(sqlite3_bind_blob64(handle_of(statement), at, bytes.at, bytes.len, SQLITE_STATIC));
 }
 
-void sql_bind_null(struct sql_statement *statement, int at) {
-    bound(sqlite3_bind_null(statement->handle, at));
+static void bind_null(struct sql_statement *statement, int at) {
+    bound(sqlite3_bind_null(handle_of(statement), at));
 }
 
-void sql_bind_list(struct sql_statement *statement, int at, struct text json) {
-    sql_bind_text(statement, at, json); /* an operand of json_each */
+static void bind_list(struct sql_statement *statement, int at, struct text json) {
+    bind_text(statement, at, json); /* an operand of json_each */
 }
 
 /* ---- Columns ---- */
 
-int64_t sql_integer(struct sql_statement *statement, int at) {
-    return sqlite3_column_int64(statement->handle, at);
+static int64_t column_integer(struct sql_statement *statement, int at) {
+    return sqlite3_column_int64(handle_of(statement), at);
 }
 
-bool sql_is_null(struct sql_statement *statement, int at) {
-    return sqlite3_column_type(statement->handle, at) == SQLITE_NULL;
+static bool column_is_null(struct sql_statement *statement, int at) {
+    return sqlite3_column_type(handle_of(statement), at) == SQLITE_NULL;
 }
 
-struct text sql_bytes(struct sql_statement *statement, int at) {
-    const void *bytes = sqlite3_column_blob(statement->handle, at);
-    return (struct text){ bytes, (size_t)sqlite3_column_bytes(statement->handle, at) };
+static struct text column_bytes(struct sql_statement *statement, int at) {
+    const void *bytes = sqlite3_column_blob(handle_of(statement), at);
+    return (struct text){ bytes, (size_t)sqlite3_column_bytes(handle_of(statement), at) };
 }
 
-struct text sql_text(struct sql_statement *statement, int at, struct arena *arena) {
-    if (sql_is_null(statement, at))
+static struct text column_text(struct sql_statement *statement, int at, struct arena *arena) {
+    if (column_is_null(statement, at))
         return (struct text){ 0 };
-    return arena_text(arena, sql_bytes(statement, at));
+    return arena_text(arena, column_bytes(statement, at));
 }
 
 struct sql_value connection_value(sqlite3_value *value) {
@@ -255,6 +264,31 @@ struct sql_value connection_value(sqlite3_value *value) {
 /* Each sqlite3_column_* call looks the column up again, so this function looks it up once, as a
  * value. SQLite allows any value to be read so where only one thread at a time uses a connection
  * (SQLITE_CONFIG_MULTITHREAD). */
-struct sql_value sql_value(struct sql_statement *statement, int at) {
-    return connection_value(sqlite3_column_value(statement->handle, at));
+static struct sql_value column_value(struct sql_statement *statement, int at) {
+    return connection_value(sqlite3_column_value(handle_of(statement), at));
 }
+
+const struct engine_sql connection_sql_calls = {
+    .statement = fixed_statement,
+    .text_statement = text_statement,
+    .prepare = prepare,
+    .again = again,
+    .free = free_statement,
+    .bind_integer = bind_integer,
+    .bind_text = bind_text,
+    .bind_bytes = bind_bytes,
+    .bind_null = bind_null,
+    .bind_list = bind_list,
+    .step = step,
+    .execute = execute,
+    .execute_one = execute_one,
+    .changed = changed,
+    .done = done,
+    .run = run,
+    .error = error,
+    .integer = column_integer,
+    .is_null = column_is_null,
+    .text = column_text,
+    .bytes = column_bytes,
+    .value = column_value,
+};

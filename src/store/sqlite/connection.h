@@ -3,7 +3,7 @@
 
 /* A connection to SQLite. All files of this folder use it; none outside the folder includes it. */
 
-#include "store/session.h"
+#include "store/engine.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -13,7 +13,8 @@
  * orders has its own statement. */
 enum { TEXT_STATEMENTS = 16 };
 
-struct sql_statement {
+struct sqlite_statement {
+    struct sql_statement base; /* first, see handle_of in connection.c */
     sqlite3_stmt *handle;
     struct connection *connection;
 };
@@ -65,7 +66,8 @@ static inline struct connection *connection_of(struct store_session *session) {
  * Opens a connection with the settings of all connections. `flags` are SQLite's, without those for
  * threads and result codes. NULL on failure, which is logged.
  */
-struct connection *connection_open(const char *path, int flags) MUST_CHECK;
+struct connection *connection_open(const struct engine *engine, const char *path,
+                                   int flags) MUST_CHECK;
 
 /** Closes a connection, frees its statements and frees it. Takes NULL. */
 void connection_close(struct connection *connection);
@@ -79,6 +81,9 @@ enum status connection_execute(struct connection *connection,
 
 /** Logs SQLite's message for the last error, after `doing`. The message contains no values. */
 void connection_log(struct connection *connection, const char *doing);
+
+/** The functions behind store/sql.h. */
+extern const struct engine_sql connection_sql_calls;
 
 /** Returns a value without copying it; see sql_value. */
 struct sql_value connection_value(sqlite3_value *value);

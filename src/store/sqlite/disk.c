@@ -55,7 +55,7 @@ static bool room_is_there(const char *database, int64_t bytes) {
 }
 
 /* Would the disk accept a change of the refused size? Tries it at most once a second. */
-static bool has_room(struct store *store) {
+static bool has_room(struct sqlite_store *store) {
     int64_t now_ms = time_monotonic_ms();
     int refused = atomic_load(&store->refused_pages);
     if (refused && (!store->tried_ms || now_ms - store->tried_ms >= TRY_EVERY_MS)) {
@@ -66,15 +66,15 @@ static bool has_room(struct store *store) {
     return !refused || store->had_room;
 }
 
-enum status store_try_room(struct store_tx *tx) {
-    return has_room(tx->session->store) ? STATUS_OK : STATUS_UNAVAILABLE;
+enum status disk_try_room(struct store_tx *tx) {
+    return has_room(state_of(tx->session->store)) ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
 /* ---- Refused changes ---- */
 
 /* The number of pages that the writer's connection wrote, or tried to write, since the last
  * call. */
-static int take_written(struct store *store) {
+static int take_written(struct sqlite_store *store) {
     int pages = 0, most = 0;
     int result = sqlite3_db_status(store->writer_connection->db, SQLITE_DBSTATUS_CACHE_WRITE,
                                    &pages, &most, true);
@@ -83,11 +83,11 @@ static int take_written(struct store *store) {
     return pages;
 }
 
-void disk_begin_group(struct store *store) {
+void disk_begin_group(struct sqlite_store *store) {
     (void)take_written(store);
 }
 
-void disk_note_failure(struct store *store, bool is_single) {
+void disk_note_failure(struct sqlite_store *store, bool is_single) {
     int code = sqlite3_extended_errcode(store->writer_connection->db), primary = code & 0xFF;
     int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     (void)state_note_sync_failure(store, code);
@@ -103,7 +103,7 @@ void disk_note_failure(struct store *store, bool is_single) {
 
 /* A change that is smaller than the refused one proves nothing when it succeeds, so the room is
  * then tried as well. */
-void disk_note_success(struct store *store) {
+void disk_note_success(struct sqlite_store *store) {
     int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     if (!refused || !pages || (pages < refused && !has_room(store)))
         return;

@@ -9,7 +9,7 @@
  * The tools may run as root on a folder of another user, who must not be able to redirect their
  * writes. So they resolve the symbolic links of the folder once, and refuse a database that is a
  * link. */
-#include "store/maintenance.h"
+#include "store/sqlite/maintenance.h"
 
 #include "crypto/seal.h"
 #include "store/check.h"
@@ -48,7 +48,8 @@ static bool is_link(const char *path) {
 
 /* Opens the database of a folder. NULL, with the exit code in `*code`, when there is none or it
  * cannot be opened. */
-static struct connection *open_existing(const char *directory, store_say *say, int *code) {
+static struct connection *open_existing(const struct engine *engine, const char *directory,
+                                        store_say *say, int *code) {
     char resolved[PATH_MAX], path[PATH_MAX + 16];
     struct stat facts;
     *code = EX_NOINPUT;
@@ -62,7 +63,7 @@ static struct connection *open_existing(const char *directory, store_say *say, i
     struct connection *connection = NULL;
     bool is_empty =
         stat(path, &facts) == 0 && !facts.st_size; /* opening an empty file would write to it */
-    if (!is_empty && !(connection = session_open(NULL, path, false))) {
+    if (!is_empty && !(connection = session_open(engine, NULL, path, false))) {
         *code = EX_DATAERR;
         check_say(say, "%s: not a database that can be read", path);
     } else if (is_empty || schema_is_empty(&connection->session)) {
@@ -127,9 +128,9 @@ static int check_connection(struct connection *connection, const char *directory
     return sound && whole ? EX_OK : EX_DATAERR;
 }
 
-int store_check(const char *directory, store_say *say) {
+static int check(const struct engine *engine, const char *directory, store_say *say) {
     int code;
-    struct connection *connection = open_existing(directory, say, &code);
+    struct connection *connection = open_existing(engine, directory, say, &code);
     if (connection)
         code = check_connection(connection, directory, say);
     session_close(connection);
@@ -153,7 +154,7 @@ static int copy_pages(struct connection *from, sqlite3 *to, store_say *say) {
 }
 
 static int copy_to(struct connection *from, const char *path, store_say *say) {
-    struct connection copy = { 0 };
+    struct connection copy = { .session.engine = from->session.engine };
     int code = EX_IOERR;
     if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
         SQLITE_OK)
@@ -222,7 +223,8 @@ static bool name_beside(const char *path, char temporary[PATH_MAX], store_say *s
     return false;
 }
 
-int store_backup(const char *directory, const char *path, store_say *say) {
+static int backup(const struct engine *engine, const char *directory, const char *path,
+                  store_say *say) {
     char temporary[PATH_MAX];
     int code;
     if (access(path, F_OK) == 0 || is_link(path)) {
@@ -231,7 +233,7 @@ int store_backup(const char *directory, const char *path, store_say *say) {
     }
     if (!name_beside(path, temporary, say))
         return EX_CANTCREAT;
-    struct connection *connection = open_existing(directory, say, &code);
+    struct connection *connection = open_existing(engine, directory, say, &code);
     if (!connection)
         return code;
     int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
@@ -277,8 +279,9 @@ static int check_content(struct connection *copy, const char *directory, store_s
     return EX_OK;
 }
 
-static int check_copy(const char *path, const char *directory, store_say *say) {
-    struct connection copy = { 0 };
+static int check_copy(const struct engine *engine, const char *path, const char *directory,
+                      store_say *say) {
+    struct connection copy = { .session.engine = engine };
     int code = EX_IOERR;
     if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
         SQLITE_OK)
@@ -294,8 +297,9 @@ static int check_copy(const char *path, const char *directory, store_say *say) {
 
 /* Copies the backup to the temporary file. The backup is opened read-only: it must stay as it is,
  * and may lie in a folder that cannot be written. */
-static int copy_backup(const char *path, const char *temporary, store_say *say) {
-    struct connection backup = { 0 };
+static int copy_backup(const struct engine *engine, const char *path, const char *temporary,
+                       store_say *say) {
+    struct connection backup = { .session.engine = engine };
     int code = EX_NOINPUT;
     if (access(path, R_OK) != 0)
         check_say(say, "%s: %s", path, strerror(errno));
@@ -358,7 +362,8 @@ static bool give_to_owner(int file, int directory) {
            (fstat(directory, &facts) == 0 && fchown(file, facts.st_uid, facts.st_gid) == 0);
 }
 
-static int restore_into(int folder, const char *directory, const char *path, store_say *say) {
+static int restore_into(const struct engine *engine, int folder, const char *directory,
+                        const char *path, store_say *say) {
     char database[PATH_MAX], temporary[PATH_MAX + 8];
     int len = snprintf(database, sizeof database, "%s/roster.db", directory);
     if (len < 0 || (size_t)len >= sizeof database) {
@@ -372,9 +377,9 @@ static int restore_into(int folder, const char *directory, const char *path, sto
         check_say(say, "%s: %s", database, strerror(errno));
         return code;
     }
-    code = copy_backup(path, temporary, say);
+    code = copy_backup(engine, path, temporary, say);
     if (code == EX_OK)
-        code = check_copy(temporary, directory, say);
+        code = check_copy(engine, temporary, directory, say);
     if (code == EX_OK)
         code = fold_wal(database, say);
     if (code == EX_OK && !give_to_owner(file, folder)) {
@@ -403,7 +408,8 @@ static bool make_folder(const char *directory, store_say *say) {
     return false;
 }
 
-int store_restore(const char *directory, const char *path, store_say *say) {
+static int restore(const struct engine *engine, const char *directory, const char *path,
+                   store_say *say) {
     char why[PATH_MAX + 128], resolved[PATH_MAX];
     int opened = -1;
     if (!make_folder(directory, say))
@@ -412,7 +418,7 @@ int store_restore(const char *directory, const char *path, store_say *say) {
     if (code != EX_OK)
         say(why);
     else
-        code = resolve(directory, resolved, say) ? restore_into(opened, resolved, path, say)
+        code = resolve(directory, resolved, say) ? restore_into(engine, opened, resolved, path, say)
                                                  : EX_CANTCREAT;
     if (code == EX_OK)
         miss_key(directory, say);
@@ -420,3 +426,5 @@ int store_restore(const char *directory, const char *path, store_say *say) {
         (void)close(opened); /* also unlocks */
     return code;
 }
+
+const struct engine_tools maintenance_tools = { check, backup, restore };

@@ -1,4 +1,6 @@
 /* Opens the store, starts and stops its threads, and closes it. */
+#include "store/sqlite/open.h"
+
 #include "base/log.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/folder.h"
@@ -30,7 +32,8 @@ enum {
 
 /* ---- Counters ---- */
 
-struct store_stats store_stats(struct store *store) {
+struct store_stats open_stats(struct store *base) {
+    struct sqlite_store *store = state_of(base);
     char path[PATH_MAX + 8];
     struct stat facts = { 0 };
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
@@ -38,7 +41,7 @@ struct store_stats store_stats(struct store *store) {
         facts.st_size = 0; /* there is no WAL before the first change */
     struct store_stats stats = {
         .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
-        .commits = store_commits(store),
+        .commits = state_commits(store),
         .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
         .readings = sessions_count_readings(store),
         .waiting = queue_length(&store->commands),
@@ -76,7 +79,7 @@ static enum status copy_wal_back(struct connection *connection) {
     return STATUS_INTERNAL;
 }
 
-static int miss_database(const struct store *store, char *why, size_t why_size) {
+static int miss_database(const struct sqlite_store *store, char *why, size_t why_size) {
     (void)snprintf(why, why_size,
                    "%s: is not there, or empty, while its key is; is the right folder mounted?"
                    " --init makes a new database beside the key",
@@ -88,7 +91,7 @@ static void log_unknown(const char *line) {
     log_info("database: %s", line);
 }
 
-static int open_database(struct store *store, const struct store_options *options, char *why,
+static int open_database(struct sqlite_store *store, const struct store_options *options, char *why,
                          size_t why_size) {
     struct stat facts;
     int len = snprintf(store->path, sizeof store->path, "%s/roster.db", options->directory);
@@ -105,7 +108,7 @@ static int open_database(struct store *store, const struct store_options *option
             " own",
             options->directory, facts.st_mode & 07777u);
     mode_t mask = umask(0077); /* other users must not read the database */
-    store->writer_connection = session_open(store, store->path, true);
+    store->writer_connection = session_open(store->base.engine, store, store->path, true);
     enum status status =
         store->writer_connection ? copy_wal_back(store->writer_connection) : STATUS_INTERNAL;
     bool is_missed = status == STATUS_OK && options->must_exist &&
@@ -138,7 +141,7 @@ static int open_database(struct store *store, const struct store_options *option
     return checkpoint_prepare(store) ? EX_OK : EX_IOERR;
 }
 
-static int start_threads(struct store *store, char *why, size_t why_size) {
+static int start_threads(struct sqlite_store *store, char *why, size_t why_size) {
     (void)snprintf(why, why_size, "the system refuses threads for the database");
     if (pthread_create(&store->writer, NULL, writer_run, store) != 0)
         return EX_OSERR;
@@ -150,7 +153,7 @@ static int start_threads(struct store *store, char *why, size_t why_size) {
     return store->reader_pool ? EX_OK : EX_OSERR;
 }
 
-static void take_options(struct store *store, const struct store_options *options) {
+static void take_options(struct sqlite_store *store, const struct store_options *options) {
     const struct sqlite_options best = { 0 }, *own = options->sqlite ? options->sqlite : &best;
     store->poll_ms = own->poll_ms ? own->poll_ms : POLL_MS;
     store->checkpoint_after_ms =
@@ -160,9 +163,9 @@ static void take_options(struct store *store, const struct store_options *option
     store->user_tokens = options->user_tokens ? options->user_tokens : USER_TOKENS;
 }
 
-struct store *store_open(const struct store_options *options, char *why, size_t why_size,
-                         int *exit_code) {
-    struct store *store = calloc(1, sizeof *store);
+struct store *open_store(const struct engine *engine, const struct store_options *options,
+                         char *why, size_t why_size, int *exit_code) {
+    struct sqlite_store *store = calloc(1, sizeof *store);
     *exit_code = EX_OSERR;
     (void)snprintf(why, why_size, "no memory to open the database");
     if (!store || !queue_init(&store->commands, COMMANDS_MAX) || !queue_init(&store->stop, 0) ||
@@ -171,6 +174,7 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
         free(store);
         return NULL;
     }
+    store->base.engine = engine;
     store->database = -1;
     take_options(store, options);
     atomic_init(&store->access_epoch, 1);
@@ -180,8 +184,8 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
     if (*exit_code == EX_OK)
         *exit_code = start_threads(store, why, why_size);
     if (*exit_code == EX_OK)
-        return store;
-    store_close(store);
+        return &store->base;
+    open_close(&store->base);
     return NULL;
 }
 
@@ -193,10 +197,9 @@ static void join(pthread_t thread) {
     (void)failed;
 }
 
-void store_close(struct store *store) {
-    if (!store)
-        return;
-    store_end_reading(store);
+void open_close(struct store *base) {
+    struct sqlite_store *store = state_of(base);
+    state_end_reading(base);
     readers_stop(store->reader_pool);
     queue_close(&store->commands);
     if (store->writer_runs)
@@ -207,7 +210,7 @@ void store_close(struct store *store) {
     if (atomic_load(&store->commands_run))
         log_info("database: %llu commands in %llu commits",
                  (unsigned long long)atomic_load(&store->commands_run),
-                 (unsigned long long)store_commits(store));
+                 (unsigned long long)state_commits(store));
     session_close(store->checkpoint_connection);
     session_close(
         store->writer_connection); /* the last connection checkpoints and removes the WAL */

@@ -1,5 +1,6 @@
 /* Tests the parts of the outbox that a test through the socket cannot reach: the queues of
  * deliveries, a cancellation in parts, and a group that is rolled back. */
+#include "store/sqlite/engine.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 
@@ -22,7 +23,8 @@ static const struct author author = { { "test", 4 }, NOW_MS };
 /* ---- queues ---- */
 
 static struct store_session *opened(void) {
-    struct connection *connection = session_open(NULL, "", true); /* a temporary database */
+    struct connection *connection =
+        session_open(&sqlite_engine, NULL, "", true); /* a temporary database */
     assert_non_null(connection);
     struct store_session *session = &connection->session;
     assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);

@@ -9,7 +9,6 @@
 #include "store/sqlite/session.h"
 #include "store/sqlite/state.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /* The most reads that may wait. One that is further back in the queue would be answered too late to
@@ -18,7 +17,7 @@ enum { WAITING_MAX = 64 };
 
 struct reader_pool {
     struct queue commands;
-    struct store *store;
+    struct sqlite_store *store;
     int64_t limit_ms;
     unsigned running;
     pthread_t threads[];
@@ -37,15 +36,15 @@ static void *read_on(void *argument) {
         command->status = session ? authority_read(session, command) : STATUS_INTERNAL;
         command->done(command);
     }
-    store_session_close(session);
+    session_close_any(session);
     return NULL;
 }
 
-enum status store_ask(struct store_session *session, struct store_command *command) {
+enum status readers_ask(struct store_session *session, struct store_command *command) {
     return authority_read(session, command);
 }
 
-struct reader_pool *readers_start(struct store *store, unsigned threads, int64_t limit_ms) {
+struct reader_pool *readers_start(struct sqlite_store *store, unsigned threads, int64_t limit_ms) {
     struct reader_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
     if (!pool || !queue_init(&pool->commands, WAITING_MAX)) {
         free(pool);
@@ -71,8 +70,8 @@ void readers_stop(struct reader_pool *pool) {
     free(pool);
 }
 
-enum status store_read(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of && command->read);
+enum status readers_submit(struct store *base, struct store_command *command) {
+    struct sqlite_store *store = state_of(base);
     if (atomic_load(&store->is_closing))
         return STATUS_UNAVAILABLE;
     return queue_put(&store->reader_pool->commands, &command->item) ? STATUS_OK : STATUS_TOO_MANY;

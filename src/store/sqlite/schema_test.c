@@ -1,4 +1,5 @@
 /* Checks that a migrated database and the field tables agree. */
+#include "store/sqlite/engine.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 
@@ -33,7 +34,7 @@ static int remove_directory(void **state) {
 }
 
 static struct store_session *migrated(void) {
-    struct connection *connection = session_open(NULL, path, true);
+    struct connection *connection = session_open(&sqlite_engine, NULL, path, true);
     assert_non_null(connection);
     struct store_session *session = &connection->session;
     assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);

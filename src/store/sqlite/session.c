@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/time.h"
-#include "store/engine.h"
 #include "store/row_compression.h"
 #include "store/sqlite/functions.h"
 #include "store/sqlite/state.h"
@@ -51,7 +50,7 @@ static bool try_end_snapshot(struct connection *connection) {
     return ended;
 }
 
-bool sessions_end_snapshots(struct store *store) {
+bool sessions_end_snapshots(struct sqlite_store *store) {
     bool ended = true;
     mutex_lock(&store->readers_lock);
     for (struct connection *reader = store->readers; reader; reader = reader->next)
@@ -66,7 +65,7 @@ static void count_reading(struct connection *connection) {
     atomic_store_explicit(&connection->readings, readings + 1, memory_order_relaxed);
 }
 
-enum status engine_begin_reading(struct store_session *session) {
+enum status session_begin_reading(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (!connection->is_reader)
         return STATUS_OK;
@@ -74,7 +73,7 @@ enum status engine_begin_reading(struct store_session *session) {
     count_reading(connection);
     /* The number is read before the snapshot begins, so the snapshot includes at least these
      * commits. */
-    uint64_t commits = store_commits(session->store);
+    uint64_t commits = state_commits(state_of(session->store));
     if (connection->has_snapshot && connection->snapshot == commits)
         return STATUS_OK;
     if (!end_snapshot(connection) ||
@@ -87,11 +86,11 @@ enum status engine_begin_reading(struct store_session *session) {
     return STATUS_OK;
 }
 
-void engine_end_reading(struct store_session *session) {
+void session_finish_reading(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (!connection->is_reader)
         return;
-    if (atomic_load_explicit(&session->store->wants_turn, memory_order_acquire))
+    if (atomic_load_explicit(&state_of(session->store)->wants_turn, memory_order_acquire))
         (void)end_snapshot(connection); /* the checkpointer asks again */
     unlock_session(connection);
 }
@@ -99,7 +98,7 @@ void engine_end_reading(struct store_session *session) {
 /* ---- Limits ---- */
 
 /* Must long reads end now? TOO_MANY or UNAVAILABLE, with which they end; otherwise OK. */
-static enum status ends_reading(const struct store *store) {
+static enum status ends_reading(const struct sqlite_store *store) {
     if (atomic_load_explicit(&store->is_closing, memory_order_relaxed))
         return STATUS_UNAVAILABLE;
     return atomic_load_explicit(&store->wants_wal, memory_order_relaxed) ? STATUS_TOO_MANY
@@ -108,7 +107,7 @@ static enum status ends_reading(const struct store *store) {
 
 static int must_end(void *argument) {
     struct connection *connection = argument;
-    connection->ended_as = ends_reading(connection->session.store);
+    connection->ended_as = ends_reading(state_of(connection->session.store));
     if (connection->ended_as == STATUS_OK && connection->deadline_ms &&
         time_monotonic_ms() >= connection->deadline_ms)
         connection->ended_as = STATUS_TOO_SLOW;
@@ -127,7 +126,7 @@ static int is_spent(void *argument) {
     return connection->turns_left-- <= 0;
 }
 
-bool engine_limit_work(struct store_session *session) {
+bool session_limit_work(struct store_session *session) {
     enum { STEPS_A_TURN = 1000, TURNS = 4 }; /* about a millisecond */
     struct connection *connection = connection_of(session);
     connection->turns_left = TURNS;
@@ -135,21 +134,22 @@ bool engine_limit_work(struct store_session *session) {
     return true;
 }
 
-void engine_lift_limit(struct store_session *session) {
+void session_lift_limit(struct store_session *session) {
     sqlite3_progress_handler(connection_of(session)->db, 0, NULL, NULL);
 }
 
 /* ---- Opening and closing ---- */
 
-struct connection *session_open(struct store *store, const char *path, bool may_create) {
+struct connection *session_open(const struct engine *engine, struct sqlite_store *store,
+                                const char *path, bool may_create) {
     /* Without a store a tool opens the database, perhaps as root, in a folder of another user, who
      * must not redirect it by a symbolic link. */
     int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0) |
                 (store ? 0 : SQLITE_OPEN_NOFOLLOW);
-    struct connection *connection = connection_open(path, flags);
+    struct connection *connection = connection_open(engine, path, flags);
     if (!connection)
         return NULL;
-    connection->session.store = store;
+    connection->session.store = store ? &store->base : NULL;
     connection->session.user_tokens = store ? store->user_tokens : 0;
     if (functions_add(connection))
         return connection;
@@ -160,16 +160,16 @@ struct connection *session_open(struct store *store, const char *path, bool may_
 void session_close(struct connection *connection) {
     if (!connection)
         return;
-    const struct store *store = connection->session.store;
+    const struct store *base = connection->session.store;
     table_statements_free(&connection->session);
     row_compression_free(connection->session.compression);
-    if (store && atomic_load(&store->keeps_wal) &&
+    if (base && atomic_load(&state_of(base)->keeps_wal) &&
         sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK)
         connection_log(connection, "keeping the log");
     connection_close(connection);
 }
 
-static void register_reader(struct store *store, struct connection *reader) {
+static void register_reader(struct sqlite_store *store, struct connection *reader) {
     mutex_lock(&store->readers_lock);
     reader->next = store->readers;
     store->readers = reader;
@@ -177,7 +177,7 @@ static void register_reader(struct store *store, struct connection *reader) {
     mutex_unlock(&store->readers_lock);
 }
 
-static void unregister_reader(struct store *store, struct connection *reader) {
+static void unregister_reader(struct sqlite_store *store, struct connection *reader) {
     mutex_lock(&store->readers_lock);
     struct connection **place = &store->readers;
     while (*place != reader)
@@ -187,7 +187,7 @@ static void unregister_reader(struct store *store, struct connection *reader) {
     mutex_unlock(&store->readers_lock);
 }
 
-uint64_t sessions_count_readings(struct store *store) {
+uint64_t sessions_count_readings(struct sqlite_store *store) {
     mutex_lock(&store->readers_lock);
     uint64_t count = store->readings;
     for (const struct connection *reader = store->readers; reader; reader = reader->next)
@@ -196,8 +196,8 @@ uint64_t sessions_count_readings(struct store *store) {
     return count;
 }
 
-static struct store_session *open_reader(struct store *store, bool may_read_long) {
-    struct connection *reader = session_open(store, store->path, false);
+static struct store_session *open_reader(struct sqlite_store *store, bool may_read_long) {
+    struct connection *reader = session_open(store->base.engine, store, store->path, false);
     if (!reader)
         return NULL;
     if (may_read_long)
@@ -206,20 +206,20 @@ static struct store_session *open_reader(struct store *store, bool may_read_long
     return &reader->session;
 }
 
-struct store_session *store_session_open(struct store *store) {
-    return open_reader(store, false);
+struct store_session *session_open_reader(struct store *store) {
+    return open_reader(state_of(store), false);
 }
 
-struct store_session *session_open_limited(struct store *store) {
+struct store_session *session_open_limited(struct sqlite_store *store) {
     return open_reader(store, true);
 }
 
-void store_session_close(struct store_session *session) {
+void session_close_any(struct store_session *session) {
     if (!session)
         return;
     struct connection *connection = connection_of(session);
     if (connection->is_reader) {
-        unregister_reader(session->store, connection);
+        unregister_reader(state_of(session->store), connection);
         (void)end_snapshot(connection); /* closing does it, too */
     }
     session_close(connection);

@@ -41,15 +41,15 @@ static void a_snapshot_that_cannot_be_ended_is_ended_later(void **state) {
     const struct store_options options = { .directory = directory, .sqlite = &sqlite };
     struct store *store = store_open(&options, why, sizeof why, &exit_code);
     assert_non_null(store);
-    struct store_session *session = session_open_limited(store);
+    struct store_session *session = session_open_limited(state_of(store));
     assert_non_null(session);
     assert_int_equal(store_exists(session, &user_table, 1), STATUS_NOT_FOUND);
     atomic_store(&refuses, true);
-    assert_false(sessions_end_snapshots(store));
+    assert_false(sessions_end_snapshots(state_of(store)));
     assert_int_equal(atomic_load(&refused), 1);
     atomic_store(&refuses, false);
     assert_int_equal(store_exists(session, &user_table, 1), STATUS_NOT_FOUND);
-    assert_true(sessions_end_snapshots(store));
+    assert_true(sessions_end_snapshots(state_of(store)));
     assert_int_equal(store_exists(session, &user_table, 1), STATUS_NOT_FOUND);
     store_session_close(session);
     store_close(store);

@@ -6,14 +6,17 @@
  * (open.c). */
 
 #include "base/queue.h"
+#include "store/engine.h"
 #include "store/sqlite/connection.h"
 
 #include <limits.h>
 #include <pthread.h>
+#include <stddef.h>
 
 enum { PAGE_BYTES = 4096 };
 
-struct store {
+struct sqlite_store {
+    struct store base; /* first, see state_of */
     char path[PATH_MAX];
     int poll_ms, wal_bound_pages;
     int64_t checkpoint_after_ms;
@@ -48,10 +51,27 @@ struct store {
     uint64_t readings; /* by readers that are closed */
 };
 
+static inline struct sqlite_store *state_of(const struct store *store) {
+    _Static_assert(offsetof(struct sqlite_store, base) == 0, "a store is its base");
+    return (struct sqlite_store *)(uintptr_t)store;
+}
+
+/** The number of commits so far; see store_commits. */
+static inline uint64_t state_commits(const struct sqlite_store *store) {
+    return atomic_load_explicit(&store->commits, memory_order_acquire);
+}
+
+/* The parts of engine_store that only read the state; see there. */
+uint64_t state_access_epoch(const struct store *store);
+uint64_t state_count_commits(const struct store *store);
+uint64_t state_outbox_changes(const struct store *store);
+bool state_is_broken(const struct store *store);
+void state_end_reading(struct store *store);
+
 /**
  * Is `code` the error of a failed sync? The store then takes no more changes; that is logged. Any
  * thread.
  */
-bool state_note_sync_failure(struct store *store, int code);
+bool state_note_sync_failure(struct sqlite_store *store, int code);
 
 #endif

@@ -228,7 +228,7 @@ static size_t edit(struct block *block, int64_t id, struct text text) {
     return at;
 }
 
-enum status text_index_set(const struct text_index *index, int64_t id, struct text text) {
+static enum status set_text(const struct text_index *index, int64_t id, struct text text) {
     struct arena arena = { 0 };
     struct block block;
     enum status status = find_block(index, id, &arena, &block);
@@ -339,8 +339,8 @@ static bool scan_block(struct scan *scan, struct stored *stored) {
     return true;
 }
 
-enum status text_index_search(const struct text_index *index, struct text needle,
-                              struct arena *arena, struct text_matches *matches) {
+static enum status search_blocks(const struct text_index *index, struct text needle,
+                                 struct arena *arena, struct text_matches *matches) {
     struct scan scan = { .needle = needle, .arena = arena, .matches = matches };
     struct stored stored;
     enum status status;
@@ -397,7 +397,7 @@ enum status text_index_fill(const struct text_index *index) {
     while ((status = sql_step(record)) == STATUS_OK) {
         struct arena arena = { 0 };
         struct text text = sql_text(record, 1, &arena);
-        status = text.at ? text_index_set(index, sql_integer(record, 0), text) : STATUS_INTERNAL;
+        status = text.at ? set_text(index, sql_integer(record, 0), text) : STATUS_INTERNAL;
         arena_close(&arena);
         if (status != STATUS_OK)
             break;
@@ -422,7 +422,7 @@ static enum status compare_block(const struct block *block, struct sql_statement
     return STATUS_OK;
 }
 
-enum status text_index_check(const struct text_index *index, char *why, size_t why_size) {
+static enum status check_blocks(const struct text_index *index, char *why, size_t why_size) {
     struct sql_statement *record = select_texts(index);
     struct sql_statement *row = statement_of(index, TEXTS_ALL);
     enum status status = record ? STATUS_OK : STATUS_INTERNAL;
@@ -441,3 +441,9 @@ enum status text_index_check(const struct text_index *index, char *why, size_t w
     sql_free(record);
     return status == STATUS_NOT_FOUND ? STATUS_OK : STATUS_INTERNAL;
 }
+
+const struct engine_text_index text_index_calls = {
+    .set = set_text,
+    .search = search_blocks,
+    .check = check_blocks,
+};

@@ -8,7 +8,10 @@
  * all matches. A change writes one block, or two when it splits one.
  */
 
-#include "store/text_index.h"
+#include "store/engine.h"
+
+/** The functions behind store/text_index.h. */
+extern const struct engine_text_index text_index_calls;
 
 /** Adds the statements that create the missing tables for the searched fields of a table. */
 void text_index_add_tables(struct buffer *sql, const struct table *table);

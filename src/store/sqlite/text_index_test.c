@@ -1,5 +1,6 @@
 /* Compares the text index with a list of what it should contain: after random changes, and for
  * every needle. */
+#include "store/sqlite/engine.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
 #include "store/sqlite/text_index.h"
@@ -48,7 +49,8 @@ static void make_text(struct kept *kept) {
 }
 
 static struct store_session *opened(void) {
-    struct connection *connection = session_open(NULL, "", true); /* a temporary database */
+    struct connection *connection =
+        session_open(&sqlite_engine, NULL, "", true); /* a temporary database */
     assert_non_null(connection);
     struct store_session *session = &connection->session;
     assert_int_equal(schema_migrate(session, &(struct store_options){ 0 }), STATUS_OK);

@@ -14,8 +14,6 @@
 #include "store/sqlite/disk.h"
 #include "store/sqlite/state.h"
 
-#include <assert.h>
-#include <semaphore.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -27,7 +25,7 @@ static struct store_command *command_of(struct queue_item *item) {
     return container_of(item, struct store_command, item);
 }
 
-static void count_group(struct store *store, unsigned size) {
+static void count_group(struct sqlite_store *store, unsigned size) {
     unsigned at = 0;
     while (at < STORE_GROUP_SIZES - 1 && size > 1U << at)
         at++;
@@ -37,7 +35,8 @@ static void count_group(struct store *store, unsigned size) {
 
 /* Runs the commands from `first` up to, but not including, `end` in one transaction. True when it
  * is durable. */
-static bool write_group(struct store *store, struct queue_item *first, struct queue_item *end) {
+static bool write_group(struct sqlite_store *store, struct queue_item *first,
+                        struct queue_item *end) {
     struct connection *connection = store->writer_connection;
     struct store_session *session = &connection->session;
     struct store_tx tx = { session };
@@ -74,7 +73,7 @@ static bool write_group(struct store *store, struct queue_item *first, struct qu
     return ok;
 }
 
-static void write_commands(struct store *store, struct queue_item *first) {
+static void write_commands(struct sqlite_store *store, struct queue_item *first) {
     bool together = write_group(store, first, NULL);
     for (struct queue_item *item = first, *next; item; item = next) {
         next = item->next;
@@ -94,7 +93,7 @@ static void raise_priority(void) {
 }
 
 void *writer_run(void *argument) {
-    struct store *store = argument;
+    struct sqlite_store *store = argument;
     struct queue_item *first;
     raise_priority();
     while ((first = queue_take_all(&store->commands, -1))) {
@@ -110,48 +109,10 @@ void *writer_run(void *argument) {
 
 /* ---- Commands ---- */
 
-enum status store_submit(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of && command->run);
-    if (queue_put(&store->commands, &command->item))
+enum status writer_submit(struct store *base, struct store_command *command, bool must_take) {
+    struct sqlite_store *store = state_of(base);
+    struct queue *queue = &store->commands;
+    if (must_take ? queue_put_always(queue, &command->item) : queue_put(queue, &command->item))
         return STATUS_OK;
-    return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
-}
-
-/* A command that a thread sleeps for, wrapped around the real one. It is a semaphore and not a
- * queue, because the woken thread may destroy a semaphore at once, while the thread that put an
- * item still uses the queue. */
-struct waiting {
-    struct store_command command;
-    struct store_command *real;
-    sem_t finished;
-};
-
-static enum status run_real(struct store_tx *tx, struct store_command *command) {
-    struct waiting *waiting = container_of(command, struct waiting, command);
-    return waiting->real->run(tx, waiting->real);
-}
-
-static void wake_waiting(struct store_command *command) {
-    struct waiting *waiting = container_of(command, struct waiting, command);
-    int failed = sem_post(&waiting->finished);
-    assert(!failed);
-    (void)failed;
-}
-
-enum status store_run(struct store *store, struct store_command *command) {
-    assert(command->on_behalf_of && command->run);
-    struct waiting waiting = {
-        .command = { .on_behalf_of = command->on_behalf_of, .run = run_real, .done = wake_waiting },
-        .real = command
-    };
-    if (sem_init(&waiting.finished, 0, 0) != 0)
-        return STATUS_INTERNAL;
-    enum status status = STATUS_UNAVAILABLE;
-    if (queue_put_always(&store->commands, &waiting.command.item)) {
-        while (sem_wait(&waiting.finished) != 0)
-            ; /* interrupted by a signal */
-        status = waiting.command.status;
-    }
-    (void)sem_destroy(&waiting.finished);
-    return status;
+    return must_take || atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
 }
