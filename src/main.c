@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
+#include "server/drain.h"
 #include "server/main_loop.h"
 #include "server/offline.h"
 #include "server/server.h"
@@ -56,7 +57,7 @@ static int run_server(struct server *server) {
     int code = server_start(server);
     if (code == EX_OK) {
         code = main_loop_run(server, &signals);
-        server_drain(server);
+        drain_run(server, &signals, code == EX_OK);
     }
     server_stop(server);
     return code;

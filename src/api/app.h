@@ -29,7 +29,8 @@ struct app {
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
-    const char *cors_origins;      /* a comma-separated list; empty: none */
+    atomic_bool is_leaving;   /* /readyz replies 503, so that proxies send requests elsewhere */
+    const char *cors_origins; /* a comma-separated list; empty: none */
     struct rate_limit *rate_limit; /* NULL: none */
     struct page_cursors *page_cursors;
     struct address_counts *address_counts; /* NULL: no limit of connections by address */

@@ -52,6 +52,7 @@ struct client *client_new(const struct client_options *options) {
     client->is_trusted = options->is_trusted;
     client->is_counted = options->is_counted;
     client->ready.can_write = true;
+    client->is_fresh = true;
     if (options->tls)
         client->context = tls_context_share(options->tls);
     return client;
@@ -82,12 +83,19 @@ static void end(struct client *client) {
     drop_held(client);
     if (client->is_shut)
         loop_count(client->loop, -1U);
+    client_stop_waiting(client);
     if (client->is_counted)
         address_counts_leave(client->loop->options->address_counts,
                              (const struct sockaddr *)&client->from);
     (void)close(fd); /* nothing can be done about an error */
     if (!client->exchanges)
         loop_free_later(client->loop, client);
+}
+
+void client_stop_waiting(struct client *client) {
+    if (client->is_awaited)
+        loop_count(client->loop, -1U);
+    client->is_awaited = false;
 }
 
 void client_release(struct client *client) {
@@ -124,6 +132,7 @@ static size_t read_some(struct client *client) {
     } while (got < 0 && errno == EINTR);
     if (got > 0) {
         client->moved = true;
+        client->is_fresh = false;
         return (size_t)got;
     }
     if (got == 0)
@@ -422,11 +431,20 @@ static void late(struct client *client) {
     turn(client);
 }
 
+/* A proxy that has just opened the connection is about to send its request, and could not tell an
+ * end from a failed request. FRESH_MS (loop.c) limits the wait. */
+static void await_request(struct client *client) {
+    client->is_awaited = true;
+    loop_count(client->loop, 1);
+}
+
 static void drain(struct client *client) {
     turn(client); /* requests that have already arrived are served */
     if (client->fd < 0 || client->is_shut)
         return;
-    if (client->protocol)
+    if (client->is_fresh && client->protocol == client->protocols->h1)
+        await_request(client);
+    else if (client->protocol)
         client->protocol->drain(client);
     else if (client->phase == PHASE_idle)
         client->is_broken = true; /* no request was begun */

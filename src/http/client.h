@@ -28,6 +28,9 @@ struct client *client_new(const struct client_options *options) MUST_CHECK;
 /** An exchange that referred to the client has ended. The client's own thread. */
 void client_release(struct client *client);
 
+/** The server's stop no longer waits for the client's first request. The client's own thread. */
+void client_stop_waiting(struct client *client);
+
 /**
  * Sends as much as the socket takes now and returns the number of bytes. 0 if the socket takes none
  * (the client gets another turn when it does) or the connection is broken (is_broken is set). The

@@ -282,11 +282,11 @@ static int begin(void **state) {
                                                    .handler = handle,
                                                    .refuse = refuse_exchange,
                                                    .replied = ignore };
-    static atomic_bool is_draining;
+    static struct stopping stopping;
     static char in[LOOP_BUFFER], out[LOOP_BUFFER];
     (void)state;
     loop.options = &options;
-    loop.is_draining = &is_draining;
+    loop.stopping = &stopping;
     loop.in = in;
     loop.out = out;
     loop.wake = -1;

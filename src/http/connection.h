@@ -127,6 +127,8 @@ struct client {
     bool is_again;     /* in loop->again */
     bool is_over;      /* in loop->over */
     bool is_drained;   /* knows that the server stops */
+    bool is_fresh;     /* no byte has come yet */
+    bool is_awaited;   /* the server's stop waits for the first request; loop_count has counted it */
     bool is_finished;  /* protocol->finish was called */
 };
 

@@ -423,7 +423,8 @@ static size_t size_of(const struct served *served) {
 static void reply(struct served *served) {
     struct client *client = served->client;
     struct h1 *h1 = &client->h1;
-    served->is_last |= atomic_load_explicit(client->loop->is_draining, memory_order_relaxed);
+    served->is_last |=
+        atomic_load_explicit(&client->loop->stopping->ends_kept, memory_order_relaxed);
     if (!write_head(served)) {
         client->is_broken = true;
         serve_sent(served, false);

@@ -63,13 +63,21 @@ enum http2 {
     HTTP2_off
 };
 
+/** A listening socket that the process has from its service manager. */
+struct inherited_socket {
+    int fd;
+    bool redirects; /* as an address of `redirect` */
+};
+
 /** Lists are separated by commas; "" is an empty list. All texts must outlive the listener. */
 struct listen_addresses {
     const char *listen;   /* "127.0.0.1:8080,[::1]:0,unix:/run/roster.sock" */
     const char *redirect; /* plain HTTP that redirects every request to HTTPS */
     struct tls_options tls;
-    unsigned unix_mode;     /* of UNIX sockets */
-    const char *unix_group; /* "": the process's own */
+    unsigned unix_mode;                       /* of UNIX sockets */
+    const char *unix_group;                   /* "": the process's own */
+    const struct inherited_socket *inherited; /* in place of all addresses; only for the call */
+    size_t inherited_count;
 };
 
 struct address_counts;
@@ -141,10 +149,23 @@ bool listener_reload(struct listener *listener, char *why, size_t why_size) MUST
 const char *listener_url(const struct listener *listener, unsigned at);
 
 /**
+ * From now on each reply of HTTP/1.1 ends its connection (Connection: close), so that clients open
+ * new ones. Any thread.
+ */
+void listener_end_kept(struct listener *listener);
+
+/**
  * Begins to stop: accepts no further connections, closes idle ones, and closes the others after
- * their next reply. Any thread but those of the listener, once.
+ * their next reply. A connection that has sent nothing yet has 2 s for its request. Any thread
+ * but those of the listener, once.
  */
 void listener_drain(struct listener *listener);
+
+/**
+ * Ends all connections. Requests that other threads work on go on, and have no reply. Any thread
+ * but those of the listener, once, after listener_drain.
+ */
+void listener_cut(struct listener *listener);
 
 /**
  * The number of requests that are worked on, and of connections whose last reply may still be on

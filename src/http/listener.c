@@ -44,7 +44,7 @@ struct listener {
     uint16_t https_port;
     pthread_mutex_t tls_lock;
     struct tls_context *tls; /* certificates for new connections; a reload replaces them */
-    atomic_bool is_draining;
+    struct stopping stopping;
 };
 
 /* ---- taking connections ---- */
@@ -221,6 +221,20 @@ static bool open_list(struct listener *listener, const char *list, const char *s
     return true;
 }
 
+static bool adopt_all(struct listener *listener, struct socket_failure *failure) {
+    for (size_t i = 0; i < listener->wanted.inherited_count; i++) {
+        const struct inherited_socket *inherited = &listener->wanted.inherited[i];
+        enum door door = DOOR_plain;
+        if (inherited->redirects)
+            door = DOOR_redirect;
+        else if (listener->tls && !socket_is_unix(inherited->fd))
+            door = DOOR_tls;
+        if (!socket_adopt(inherited->fd, &listener->sockets[door], failure))
+            return false;
+    }
+    return true;
+}
+
 /* Turns the URLs of TLS sockets into https, since socket.c knows nothing of TLS. */
 static void note_https(struct listener *listener) {
     struct sockets *sockets = &listener->sockets[DOOR_tls];
@@ -248,8 +262,10 @@ static bool open_all(struct listener *listener, struct socket_failure *failure) 
         if (!listener->tls)
             return false;
     }
-    if (!open_list(listener, wanted->listen, "--listen", failure) ||
-        !open_list(listener, wanted->redirect, "--redirect-listen", failure))
+    if (wanted->inherited_count
+            ? !adopt_all(listener, failure)
+            : !open_list(listener, wanted->listen, "--listen", failure) ||
+                  !open_list(listener, wanted->redirect, "--redirect-listen", failure))
         return false;
     note_https(listener);
     if (listener->sockets[DOOR_redirect].count && !listener->sockets[DOOR_tls].count)
@@ -284,7 +300,7 @@ enum status listener_start(struct listener *listener, const struct listen_option
     if (!listener->loops || !prepare_waits(listener))
         return STATUS_INTERNAL;
     for (unsigned i = 0; i < options->threads; i++) {
-        listener->loops[i] = loop_start(&listener->options, &listener->is_draining);
+        listener->loops[i] = loop_start(&listener->options, &listener->stopping);
         if (!listener->loops[i])
             return STATUS_INTERNAL;
     }
@@ -315,11 +331,22 @@ const char *listener_url(const struct listener *listener, unsigned at) {
     return NULL;
 }
 
+void listener_end_kept(struct listener *listener) {
+    atomic_store(&listener->stopping.ends_kept, true);
+}
+
+/* The acceptor ends first: what it has taken is served. */
 void listener_drain(struct listener *listener) {
-    atomic_store(&listener->is_draining, true);
     stop_accepting(listener);
+    atomic_store(&listener->stopping.ends_kept, true);
+    atomic_store(&listener->stopping.is_draining, true);
     for (unsigned i = 0; i < listener->options.threads; i++)
         loop_drain(listener->loops[i]);
+}
+
+void listener_cut(struct listener *listener) {
+    for (unsigned i = 0; i < listener->options.threads; i++)
+        loop_cut(listener->loops[i]);
 }
 
 unsigned listener_in_flight(const struct listener *listener) {

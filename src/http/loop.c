@@ -15,6 +15,7 @@
 #include "http/loop.h"
 
 #include "base/budget.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 
@@ -35,6 +36,7 @@ enum {
     SHORT_QUIET_MS =
         2000, /* limits of a reply while requests are refused because memory is short */
     SHORT_WHOLE_MS = 10000,
+    FRESH_MS = 2000,  /* how long a stopping server waits for a first request */
     KEPT_CHUNKS = 80, /* arena chunks that a thread keeps for the next requests */
 };
 
@@ -57,7 +59,10 @@ struct limit loop_limit(const struct loop *loop, enum phase phase) {
     switch (phase) {
     case PHASE_handshake:
     case PHASE_head: return (struct limit){ brief_ms, brief_ms };
-    case PHASE_idle: return (struct limit){ idle_ms, 0 };
+    case PHASE_idle:
+        return (struct limit){ atomic_load(&loop->has_drained) && idle_ms > FRESH_MS ? FRESH_MS
+                                                                                     : idle_ms,
+                               0 };
     case PHASE_body: return (struct limit){ usual_ms, 4 * usual_ms };
     case PHASE_reply:
     case PHASE_window: return reply_limit(loop, usual_ms);
@@ -192,7 +197,7 @@ const char *loop_date(struct loop *loop) {
 unsigned loop_in_flight(const struct loop *loop) {
     /* has_drained must be read first: when it is set, all requests that began before it are in
      * in_flight. */
-    unsigned drains = atomic_load(loop->is_draining) && !atomic_load(&loop->has_drained);
+    unsigned drains = atomic_load(&loop->stopping->is_draining) && !atomic_load(&loop->has_drained);
     return drains + atomic_load(&loop->in_flight);
 }
 
@@ -207,6 +212,11 @@ static void join(struct io_task *io_task) {
     if (epoll_ctl(loop->poll, EPOLL_CTL_ADD, client->fd, &event) != 0) {
         log_warning("a connection could not be taken: the system is short of memory");
         client->calls->end(client);
+        return;
+    }
+    if (atomic_load_explicit(&loop->has_drained, memory_order_relaxed)) {
+        client->is_drained = true;
+        client->calls->drain(client);
         return;
     }
     client->calls->turn(client);
@@ -323,12 +333,18 @@ static void run_once(struct loop *loop) {
     run_io_tasks(loop);
     run_again(loop);
     if (!atomic_load_explicit(&loop->has_drained, memory_order_relaxed) &&
-        atomic_load_explicit(loop->is_draining, memory_order_relaxed)) {
+        atomic_load_explicit(&loop->stopping->is_draining, memory_order_relaxed)) {
         drain_all(loop);
         atomic_store(&loop->has_drained, true);
     }
     look_at_deadlines(loop);
     free_over(loop);
+}
+
+static void end_all(struct loop *loop) {
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        for (struct client *client; (client = loop->phases[phase].first);)
+            client->calls->end(client);
 }
 
 static void *run_loop(void *argument) {
@@ -338,9 +354,7 @@ static void *run_loop(void *argument) {
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire))
         run_once(loop);
     run_io_tasks(loop); /* so that clients handed over meanwhile are closed with the others */
-    for (enum phase phase = 0; phase < PHASES; phase++)
-        for (struct client *client; (client = loop->phases[phase].first);)
-            client->calls->end(client);
+    end_all(loop);
     free_over(loop);
     arena_keep_chunks(0);
     return NULL;
@@ -363,13 +377,13 @@ static bool start(struct loop *loop) {
     return loop->runs;
 }
 
-struct loop *loop_start(const struct listen_options *options, const atomic_bool *is_draining) {
+struct loop *loop_start(const struct listen_options *options, const struct stopping *stopping) {
     struct loop *loop = aligned_alloc(_Alignof(struct loop), sizeof *loop);
     if (!loop)
         return NULL;
     memset(loop, 0, sizeof *loop);
     loop->options = options;
-    loop->is_draining = is_draining;
+    loop->stopping = stopping;
     loop->wake = loop->poll = -1;
     if (start(loop)) {
         (void)pthread_setname_np(loop->thread, "io"); /* the name shows in ps and debuggers */
@@ -379,10 +393,19 @@ struct loop *loop_start(const struct listen_options *options, const atomic_bool 
     return NULL;
 }
 
-/* An empty task wakes the thread, which then sees is_draining. */
+/* An empty task wakes the thread, which then sees `stopping`. */
 void loop_drain(struct loop *loop) {
     loop->draining.run = nothing;
     loop_post(loop, &loop->draining);
+}
+
+static void cut(struct io_task *io_task) {
+    end_all(container_of(io_task, struct loop, cutting));
+}
+
+void loop_cut(struct loop *loop) {
+    loop->cutting.run = cut;
+    loop_post(loop, &loop->cutting);
 }
 
 void loop_stop(struct loop *loop) {

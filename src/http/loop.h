@@ -24,10 +24,16 @@ struct limit {
 
 enum { LOOP_BUFFER = 64 * 1024 };
 
+/** How far the listener has come in stopping. Its I/O threads only read it. */
+struct stopping {
+    atomic_bool ends_kept;   /* each reply of HTTP/1.1 is the last one of its connection */
+    atomic_bool is_draining; /* nothing is accepted any more; idle connections end */
+};
+
 /** An I/O thread with a share of the connections, which no other thread touches. */
 struct loop {
     const struct listen_options *options;
-    const atomic_bool *is_draining;
+    const struct stopping *stopping;
     pthread_t thread;
     bool runs;
     int poll; /* epoll */
@@ -41,6 +47,7 @@ struct loop {
     int64_t date_s;          /* the second that `date` shows */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
     struct io_task draining; /* wakes the thread when the server stops */
+    struct io_task cutting;  /* ends all clients */
     char *in, *out;          /* LOOP_BUFFER bytes each, used by the client whose turn it is */
     atomic_uint in_flight;   /* see loop_count; only this thread writes these three */
     atomic_uint gone;        /* closed clients of those that the thread was given */
@@ -55,11 +62,11 @@ struct loop {
 };
 
 /**
- * Starts an I/O thread. `options` and `is_draining` must outlive it. NULL if the system refuses.
+ * Starts an I/O thread. `options` and `stopping` must outlive it. NULL if the system refuses.
  * Called by listener_start only.
  */
 struct loop *loop_start(const struct listen_options *options,
-                        const atomic_bool *is_draining) MUST_CHECK;
+                        const struct stopping *stopping) MUST_CHECK;
 
 /**
  * Ends the thread, closes its connections, and frees the loop. Accepts NULL. Called by the thread
@@ -93,6 +100,10 @@ unsigned loop_connections(const struct loop *loop);
  * `is_draining` was set.
  */
 void loop_drain(struct loop *loop);
+
+/** Ends all connections, whatever their clients still do. Any other thread, once, after loop_drain.
+ */
+void loop_cut(struct loop *loop);
 
 /** Gives the client another turn after all others had theirs. The loop's own thread. */
 void loop_again(struct loop *loop, struct client *client);

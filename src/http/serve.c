@@ -56,7 +56,9 @@ struct served *serve_begin(struct client *client) {
     /* loop_count comes before the look at has_drained: either the server's stop waits for this
      * request, or the request sees that it is too late and is refused. */
     loop_count(client->loop, 1);
-    served->is_late = atomic_load_explicit(&client->loop->has_drained, memory_order_relaxed);
+    served->is_late = !client->is_awaited &&
+                      atomic_load_explicit(&client->loop->has_drained, memory_order_relaxed);
+    client_stop_waiting(client); /* the request is counted itself */
     return served;
 }
 

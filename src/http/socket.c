@@ -1,4 +1,4 @@
-/* Listening sockets: TCP by host and port, UNIX by path.
+/* Listening sockets: TCP by host and port, UNIX by path, or inherited from the service manager.
  *
  * A host name may have several addresses; each becomes a socket. An address that this machine does
  * not have is skipped with a warning, as long as the name has another one.
@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -301,6 +302,50 @@ bool socket_listen(struct text address, const struct socket_options *options,
     if (!listens)
         close_from(sockets, before);
     return listens;
+}
+
+/* ---- inherited sockets ---- */
+
+static int integer_option(int fd, int option) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+bool socket_is_unix(int fd) {
+    return integer_option(fd, SO_DOMAIN) == AF_UNIX;
+}
+
+static void write_unix_url(int fd, char url[SOCKET_URL_MAX]) {
+    struct sockaddr_un name = { 0 };
+    socklen_t size = sizeof name;
+    bool is_known = getsockname(fd, (struct sockaddr *)&name, &size) == 0;
+    (void)snprintf(url, SOCKET_URL_MAX, "unix:%.*s", (int)sizeof name.sun_path,
+                   is_known ? name.sun_path : "?");
+}
+
+bool socket_adopt(int fd, struct sockets *sockets, struct socket_failure *failure) {
+    struct opening opening = { .sockets = sockets, .failure = failure };
+    int on = 1, flags = fcntl(fd, F_GETFL);
+    (void)snprintf(opening.address, sizeof opening.address, "descriptor %d", fd);
+    if (integer_option(fd, SO_TYPE) != SOCK_STREAM || integer_option(fd, SO_ACCEPTCONN) != 1 ||
+        flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return fail(&opening, EX_USAGE,
+                    "%s of the service manager is no listening stream socket; a .socket unit names"
+                    " it in ListenStream= and has Accept=no",
+                    opening.address);
+    bool is_unix = socket_is_unix(fd);
+    if (!is_unix && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+        log_warning("%s: replies may be delayed: %s", opening.address, strerror(errno));
+    struct socket *socket = add(&opening, fd);
+    if (!socket)
+        return false;
+    if (is_unix)
+        write_unix_url(fd, socket->url);
+    else
+        write_url(fd, socket->url);
+    return true;
 }
 
 void socket_close(struct sockets *sockets) {

@@ -54,6 +54,16 @@ struct socket_failure {
 bool socket_listen(struct text address, const struct socket_options *options,
                    struct sockets *sockets, struct socket_failure *failure);
 
+/** True if the descriptor is a UNIX socket. */
+bool socket_is_unix(int fd);
+
+/**
+ * Adds a listening stream socket that the process has inherited. Its file, if it is a UNIX socket,
+ * is never removed. False with `failure` filled in: it is no such socket (EX_USAGE), or there is no
+ * memory (EX_OSERR).
+ */
+bool socket_adopt(int fd, struct sockets *sockets, struct socket_failure *failure);
+
 /**
  * Closes and frees all sockets; `sockets` is empty afterwards. The file of a UNIX socket is removed
  * unless another socket has replaced it meanwhile.

@@ -17,13 +17,13 @@
 #include "api/rate_limit.h"
 #include "base/budget.h"
 #include "base/log.h"
-#include "base/time.h"
 #include "http/address_counts.h"
 #include "http/peers.h"
 #include "server/first_admin.h"
 #include "server/seccomp.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
@@ -35,9 +35,7 @@ enum {
     PASSWORD_QUEUE = 256,
     PICTURE_THREADS = 1,
     PICTURE_QUEUE = 32,
-    SEARCHES_END_MS = 1000, /* how long searches may go on after the signal to stop */
-    DRAIN_LIMIT_MS = 60 * 1000,
-    DRAIN_POLL_US = 2000,
+    INHERITED_MAX = 64,
     OTHER_DESCRIPTORS = 256, /* of files, pools and requests to others, beside the connections */
     CONNECTIONS_MAX = 1000000,
     WHY_SIZE = 512,
@@ -110,9 +108,47 @@ static bool read_peers(const char *option, const char *list, struct peers **peer
     return *peers;
 }
 
+/* The sockets that systemd passes (sd_listen_fds(3)). One is for redirection if its
+ * FileDescriptorName is `redirect`. */
+static int take_inherited(struct inherited_socket inherited[INHERITED_MAX], size_t *count) {
+    char **names = NULL;
+    int found = sd_listen_fds_with_names(1, &names);
+    *count = found > 0 && found <= INHERITED_MAX ? (size_t)found : 0;
+    for (size_t i = 0; i < *count; i++)
+        inherited[i] = (struct inherited_socket){ SD_LISTEN_FDS_START + (int)i,
+                                                  strcmp(names[i], "redirect") == 0 };
+    for (char **name = names; name && *name; name++)
+        free(*name);
+    free(names);
+    if (found >= 0 && found <= INHERITED_MAX)
+        return EX_OK;
+    report_error("the sockets of the service manager cannot be taken: %s",
+                 found < 0 ? strerror(-found) : "there are more than 64");
+    return EX_OSERR;
+}
+
+/* check_demo has looked at the addresses of the settings only. */
+static int check_inherited(const struct server *server) {
+    const char *url;
+    for (unsigned i = 0; (url = listener_url(server->listener, i)); i++) {
+        const char *address = strstr(url, "://");
+        if (is_loopback(text_of(address ? address + 3 : url)) || !server->settings.demo ||
+            server->settings.demo_public)
+            continue;
+        report_error("--demo on %s would let anyone sign in with the demo's published password; add"
+                     " --demo-public to allow that",
+                     url);
+        return EX_USAGE;
+    }
+    log_info("listening on the sockets of the service manager; --listen is not used");
+    return EX_OK;
+}
+
 static int open_addresses(struct server *server) {
+    struct inherited_socket inherited[INHERITED_MAX];
+    size_t inherited_count;
     char why[WHY_SIZE];
-    int code;
+    int code = take_inherited(inherited, &inherited_count);
     const struct settings *settings = &server->settings;
     const struct listen_addresses addresses = {
         .listen = settings->listen,
@@ -120,13 +156,17 @@ static int open_addresses(struct server *server) {
         .tls = { settings->tls_cert, settings->tls_key, http2_of(settings) != HTTP2_off },
         .unix_mode = (unsigned)settings->unix_mode,
         .unix_group = settings->unix_group,
+        .inherited = inherited,
+        .inherited_count = inherited_count,
     };
+    if (code != EX_OK)
+        return code;
     if (!read_peers("--proxy-protocol", settings->proxy_protocol, &server->proxies) ||
         !read_peers("--trusted-proxies", settings->trusted_proxies, &server->trusted))
         return EX_USAGE;
     server->listener = listener_open(&addresses, why, sizeof why, &code);
     if (server->listener)
-        return EX_OK;
+        return inherited_count ? check_inherited(server) : EX_OK;
     report_error("%s", why);
     return code;
 }
@@ -414,23 +454,6 @@ int server_start(struct server *server) {
     while (code == EX_OK && server->parts_started < PARTS)
         code = parts[server->parts_started++].start(server);
     return code;
-}
-
-void server_drain(struct server *server) {
-    (void)sd_notify(0, "STOPPING=1");
-    listener_drain(server->listener);
-    int64_t began = time_monotonic_ms(), took = 0;
-    for (; listener_in_flight(server->listener) && took < DRAIN_LIMIT_MS;
-         took = time_monotonic_ms() - began) {
-        if (took > SEARCHES_END_MS)
-            store_end_reading(server->app.store);
-        (void)usleep(DRAIN_POLL_US);
-    }
-    if (!listener_in_flight(server->listener))
-        return;
-    log_error("%u requests did not end in time", listener_in_flight(server->listener));
-    /* Not server_stop: it would wait for the threads that hang. */
-    _exit(EX_SOFTWARE); /* commits are durable; nothing else is worth waiting for */
 }
 
 void server_stop(struct server *server) {

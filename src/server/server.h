@@ -27,13 +27,6 @@ struct server {
  */
 int server_start(struct server *server) MUST_CHECK;
 
-/**
- * Takes no further connections and requests, and waits until all requests in flight are answered.
- * Stops long searches after one second, and ends the process with EX_SOFTWARE after a minute. Main
- * thread, once, if server_start returned EX_OK.
- */
-void server_drain(struct server *server);
-
 /** Stops the parts that were started, in reverse order. Main thread, once. */
 void server_stop(struct server *server);
 

@@ -35,8 +35,13 @@ static void probed(struct exchange *exchange) {
         reply_failure(probe->request, STATUS_UNAVAILABLE, message_disk_refuses, NULL);
 }
 
-/* A server that is shutting down answers 503 to every request, before it gets here. */
+/* During --drain-delay, only this request is refused. After that a server that is shutting down
+ * answers 503 to every request, before it gets here. */
 void ready_get(struct request *request) {
+    if (atomic_load_explicit(&request->app->is_leaving, memory_order_relaxed)) {
+        reply_failure(request, STATUS_UNAVAILABLE, NULL, NULL);
+        return;
+    }
     if (!store_stats(request->app->store).refuses) {
         health_get(request);
         return;
