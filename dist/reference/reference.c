@@ -33,7 +33,16 @@ static const char *const commands[] = {
 #undef SUBCOMMAND
 };
 
+static const struct command_option {
+    const char *option, *argument, *help;
+} command_options[] = {
+#define COMMAND_OPTION(member, type, option, argument, commands, help) { option, argument, help },
+#include "base/command_options.def"
+#undef COMMAND_OPTION
+};
+
 enum {
+    COMMAND_OPTIONS = sizeof command_options / sizeof command_options[0],
     SETTINGS = sizeof settings / sizeof settings[0],
     COMMANDS = sizeof commands / sizeof commands[0]
 };
@@ -171,6 +180,8 @@ static void print_bash(void) {
         if (is(&settings[i], "flag"))
             (void)printf(" --no-%s", settings[i].option);
     }
+    for (size_t i = 0; i < COMMAND_OPTIONS; i++)
+        (void)printf("\n        --%s", command_options[i].option);
     (void)printf("'\n    case $before in\n");
     (void)printf("        --config) _rosterd_reply file; return ;;\n");
     for (size_t i = 0; i < SETTINGS; i++) {
@@ -224,6 +235,13 @@ static void print_zsh_option(const struct setting *row) {
 static void print_zsh(void) {
     for (size_t i = 0; i < SETTINGS; i++)
         print_zsh_option(&settings[i]);
+    for (size_t i = 0; i < COMMAND_OPTIONS; i++) {
+        const struct command_option *row = &command_options[i];
+        (void)printf("        '--%s%s[", row->option, row->argument ? "=" : "");
+        print_zsh_text(row->help);
+        (void)printf("]%s%s%s' \\\n", row->argument ? ":" : "", row->argument ? row->argument : "",
+                     row->argument ? ": " : "");
+    }
     (void)printf("        '1:command:(");
     for (size_t i = 0; i < COMMANDS; i++)
         (void)printf("%s%s", i ? " " : "", commands[i]);

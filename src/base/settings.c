@@ -89,6 +89,12 @@ enum {
     OPTION_BASE = 256,
     CONFIG_KEY = 1000,
     RENAMED_BASE = 1001,
+    COMMAND_BASE = 2000,
+    COMMAND_OPTIONS = 0
+#define COMMAND_OPTION(...) +1
+#include "base/command_options.def"
+#undef COMMAND_OPTION
+    ,
     SOURCE_MAX = 512,
     NAME_MAX_LEN = 64, /* longer names are cut when they are compared with known ones */
     LINE_BYTES = 8192, /* of a line of the file, with its line break and the NUL */
@@ -110,6 +116,7 @@ struct reading {
     enum rank present;    /* of the source that is being read */
     enum rank rank[ROWS]; /* of the source that each setting has its value from */
     bool in_file[ROWS];   /* each setting that the file has named so far */
+    unsigned given;       /* a bit for each option of command_options that was given */
     const char *config;
     struct setting_copy *copies;
     FILE *file;
@@ -448,9 +455,10 @@ static void read_file(struct reading *reading) {
 }
 
 static const struct {
-    const char *name, *use;
+    const char *name;
+    unsigned words; /* the most that may follow */
 } subcommands[] = {
-#define SUBCOMMAND(name, use) [SUBCOMMAND_##name] = { #name, use },
+#define SUBCOMMAND(name, use, words) [SUBCOMMAND_##name] = { #name, words },
 #include "base/subcommands.def"
 #undef SUBCOMMAND
 };
@@ -463,22 +471,72 @@ static enum subcommand find_subcommand(const char *name) {
     return SUBCOMMAND_none;
 }
 
-/* Takes a word that is no option: a sub-command, or the file that it takes. */
+/* Takes a word that is no option: a sub-command, or a word that follows it. */
 static void read_word(struct reading *reading, const char *word) {
     struct settings *settings = reading->settings;
     char source[SOURCE_MAX];
+    unsigned count = 0;
     enum subcommand named = find_subcommand(word);
+    while (settings->words[count])
+        count++;
     if (!settings->subcommand && named) {
         settings->subcommand = named;
-    } else if (subcommands[settings->subcommand].use && !settings->operand) {
-        settings->operand = word;
+    } else if (count < subcommands[settings->subcommand].words) {
+        settings->words[count] = word;
     } else {
         (void)snprintf(source, sizeof source, "%s:", word);
         (void)report(
             reading, EX_USAGE, source,
-            "is neither an option nor a command; options begin with --, and the commands are check,"
-            " health, backup FILE and restore FILE (see rosterd --help)");
+            "is neither an option nor a command; options begin with --, and rosterd --help lists"
+            " them and the commands");
     }
+}
+
+/* The options of sub-commands, from command_options.def. */
+static const struct command_option {
+    const char *option, *argument, *help;
+    unsigned commands; /* a bit for each sub-command that takes it */
+    bool is_flag;
+    size_t offset; /* in struct command_options */
+} command_options[] = {
+#define FOR(name) (1U << SUBCOMMAND_##name)
+#define COMMAND_IS_flag true
+#define COMMAND_IS_text false
+#define COMMAND_OPTION(member, type, option, argument, commands, help)                             \
+    {                                                                                              \
+        option,   argument,          help,                                                         \
+        commands, COMMAND_IS_##type, offsetof(struct command_options, member)                      \
+    },
+#include "base/command_options.def"
+#undef COMMAND_OPTION
+#undef COMMAND_IS_text
+#undef COMMAND_IS_flag
+#undef FOR
+};
+
+static void set_command_option(struct reading *reading, size_t at, const char *argument) {
+    const struct command_option *row = &command_options[at];
+    char *member = (char *)&reading->settings->options + row->offset;
+    reading->given |= 1U << at;
+    if (row->is_flag)
+        *(bool *)member = true;
+    else
+        memcpy(member, &argument, sizeof argument);
+}
+
+/* Refuses the options of other sub-commands than the one that is to run. */
+static int check_command_options(struct reading *reading) {
+    char source[SOURCE_MAX];
+    for (size_t i = 0; i < COMMAND_OPTIONS; i++) {
+        if (!(reading->given >> i & 1) ||
+            command_options[i].commands >> reading->settings->subcommand & 1)
+            continue;
+        (void)snprintf(source, sizeof source, "--%s", command_options[i].option);
+        return report(reading, EX_USAGE, source,
+                      reading->settings->subcommand ? "is no option of this command"
+                                                    : "is an option of commands (see --help)");
+    }
+    return 0;
 }
 
 /* `key` is that of --NAME, or of --no-NAME, which follows it. */
@@ -502,6 +560,8 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
         reading->config = argument;
     if (key >= RENAMED_BASE && key < RENAMED_BASE + 2 * (int)RENAMED)
         return refuse_renamed(reading, key), 0;
+    if (key >= COMMAND_BASE && key < COMMAND_BASE + (int)COMMAND_OPTIONS)
+        return set_command_option(reading, (size_t)(key - COMMAND_BASE), argument), 0;
     if (key < OPTION_BASE || key >= OPTION_BASE + 2 * (int)ROWS)
         return key == CONFIG_KEY ? 0 : ARGP_ERR_UNKNOWN;
     size_t at = (size_t)(key - OPTION_BASE) / 2;
@@ -535,7 +595,7 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
 /* argp sorts the options of --help itself. Each setting has one or two keys: OPTION_BASE + 2 * its
  * row, and the next one for --no-... */
 static int read_options(struct reading *reading, int argc, char **argv) {
-    struct argp_option options[2 * ROWS + 2 * RENAMED + 2] = { { 0 } };
+    struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 3] = { { 0 } };
     char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];
     size_t count = 0;
     options[count++] = (struct argp_option){
@@ -563,15 +623,25 @@ static int read_options(struct reading *reading, int argc, char **argv) {
                                                  .key = key + 1,
                                                  .flags = OPTION_HIDDEN };
     }
+    options[count++] = (struct argp_option){ .doc = "Options of commands:", .group = 1 };
+    for (size_t i = 0; i < COMMAND_OPTIONS; i++)
+        options[count++] = (struct argp_option){ command_options[i].option,   COMMAND_BASE + (int)i,
+                                                 command_options[i].argument, 0,
+                                                 command_options[i].help,     1 };
     const struct argp argp = { .options = options,
                                .parser = read_option,
-                               .args_doc = "[check | health | backup FILE | restore FILE]",
+                               .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\n"
+                                           "user ACTION [USER]\ntoken revoke-all [USER]",
                                .doc = "Serves a directory of users over HTTP.\v"
                                       "check verifies the database, and backup copies it; both"
                                       " work beside a running server. restore replaces the"
                                       " database with a copy, while no server uses it. health asks"
                                       " the server at the first address of --listen, and ends"
                                       " with 0 if it can take requests, otherwise with 1."
+                                      "\n\nuser list, show, create-admin, set-password, unlock,"
+                                      " enable, disable and reset-2fa, and token revoke-all, need"
+                                      " no sign-in; they work with and without a running server,"
+                                      " for root and the user that the server runs as."
                                       "\n\nEach setting can also be set in the environment"
                                       " (ROSTER_LISTEN) or in a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
@@ -581,7 +651,7 @@ static int read_options(struct reading *reading, int argc, char **argv) {
         (void)report(reading, EX_OSERR, "the options", "cannot be read: there is no memory");
     else if (failed && !reading->failed)
         reading->failed = EX_USAGE;
-    return reading->failed;
+    return reading->failed ? reading->failed : check_command_options(reading);
 }
 
 int settings_read(struct settings *settings, int argc, char **argv) {

@@ -6,9 +6,22 @@
 /** The commands that rosterd runs instead of serving. */
 enum subcommand {
     SUBCOMMAND_none,
-#define SUBCOMMAND(name, use) SUBCOMMAND_##name,
+#define SUBCOMMAND(name, use, words) SUBCOMMAND_##name,
 #include "base/subcommands.def"
 #undef SUBCOMMAND
+};
+
+enum { SETTINGS_WORDS = 4 };
+
+/** The options of sub-commands, a member for each row of command_options.def. */
+struct command_options {
+#define COMMAND_flag bool
+#define COMMAND_text const char * /* NULL: not given */
+#define COMMAND_OPTION(member, type, option, argument, commands, help) COMMAND_##type member;
+#include "base/command_options.def"
+#undef COMMAND_OPTION
+#undef COMMAND_flag
+#undef COMMAND_text
 };
 
 /** The settings, a member for each row of settings.def. Texts are NUL-terminated and never NULL. */
@@ -31,8 +44,9 @@ struct settings {
 #undef SETTING_number
 #undef SETTING_mode
     enum subcommand subcommand;
-    const char *operand; /* the file named after the sub-command; NULL: none */
-    void *memory;        /* holds the texts that lie neither in argv nor in the environment */
+    const char *words[SETTINGS_WORDS]; /* what follows the sub-command; NULL: no more */
+    struct command_options options;
+    void *memory; /* holds the texts that lie neither in argv nor in the environment */
 };
 
 /**

@@ -7,8 +7,10 @@
 #include "server/bootstrap.h"
 
 #include "base/log.h"
+#include "base/time.h"
 #include "fetch/strip.h"
 #include "server/first_admin.h"
+#include "server/operator_wire.h"
 #include "service/seed.h"
 #include "store/sqlite/options.h"
 
@@ -19,9 +21,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KEY_NAME "roster.key"
+
+enum {
+    FOLDER_WAIT_MS = 10 * 1000, /* for a process that uses the folder for a short time */
+    FOLDER_PAUSE_MS = 50,
+};
 
 /* The path of a file of the folder. */
 static const char *path_in(const struct data_folder *folder, const char *name,
@@ -64,11 +72,15 @@ static void remove_folder(const struct data_folder *folder) {
         log_warning("cannot remove %s: %s", folder->path, strerror(errno));
 }
 
-/* `*is_empty`: the database has no users, and it is right that it has none. */
-static int open_store(struct data_folder *folder, const struct settings *settings, bool *is_empty) {
-    char why[PATH_MAX + 256], path[PATH_MAX];
+/* A line that says what is wrong. */
+struct reason {
+    char *why;
+    size_t size;
+};
+
+static int open_database(struct data_folder *folder, const struct settings *settings,
+                         bool must_exist, const struct reason *reason) {
     int code;
-    bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
     const struct sqlite_options sqlite = { .checkpoint_after_ms = settings->checkpoint_after };
     const struct store_options options = { .directory = folder->path,
                                            .must_exist = must_exist,
@@ -76,8 +88,31 @@ static int open_store(struct data_folder *folder, const struct settings *setting
                                            .search_limit_ms = settings->search_limit,
                                            .user_tokens = settings->user_tokens,
                                            .clean_picture = image_strip };
-    folder->store = store_open(&options, why, sizeof why, &code);
-    if (!folder->store) {
+    folder->store = store_open(&options, reason->why, reason->size, &code);
+    return folder->store ? EX_OK : code;
+}
+
+/* A command of the operator's has the folder for a short time, and so does the server before this
+ * one while it ends. A server that serves keeps it. */
+static int open_when_free(struct data_folder *folder, const struct settings *settings,
+                          bool must_exist, const struct reason *reason) {
+    const struct timespec pause = { 0, FOLDER_PAUSE_MS * 1000000L };
+    const int64_t began_ms = time_monotonic_ms();
+    int code = open_database(folder, settings, must_exist, reason);
+    while (code == EX_TEMPFAIL && time_monotonic_ms() - began_ms < FOLDER_WAIT_MS &&
+           !operator_is_served(folder->path)) {
+        (void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+        code = open_database(folder, settings, must_exist, reason);
+    }
+    return code;
+}
+
+/* `*is_empty`: the database has no users, and it is right that it has none. */
+static int open_store(struct data_folder *folder, const struct settings *settings, bool *is_empty) {
+    char why[PATH_MAX + 256], path[PATH_MAX];
+    bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
+    int code = open_when_free(folder, settings, must_exist, &(struct reason){ why, sizeof why });
+    if (code != EX_OK) {
         report_error("%s", why);
         return code;
     }
@@ -125,6 +160,21 @@ int bootstrap_open(struct data_folder *folder, const struct settings *settings) 
     if (code == EX_OK && is_empty)
         code = first_admin_write(folder->store, settings, folder->path);
     return code == EX_OK ? open_key(folder) : code;
+}
+
+int bootstrap_open_existing(struct data_folder *folder, const struct settings *settings, char *why,
+                            size_t why_size) {
+    const char *path = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
+    int len = snprintf(folder->path, sizeof folder->path, "%s", path);
+    if (len < 0 || (size_t)len >= sizeof folder->path) {
+        (void)snprintf(why, why_size, "--data: the path is too long");
+        return EX_USAGE;
+    }
+    if (access(folder->path, F_OK) != 0) {
+        (void)snprintf(why, why_size, "--data %s: %s", folder->path, strerror(errno));
+        return EX_NOINPUT;
+    }
+    return open_database(folder, settings, true, &(struct reason){ why, why_size });
 }
 
 void bootstrap_close(struct data_folder *folder) {

@@ -27,6 +27,15 @@ struct data_folder {
  */
 int bootstrap_open(struct data_folder *folder, const struct settings *settings) MUST_CHECK;
 
+/**
+ * Opens the database of a data folder that exists, without its key, for a command that runs while
+ * no server does. Makes no folder, no database and no records. `*folder` is zeroed before; close it
+ * with bootstrap_close after EX_OK. Else a code of sysexits.h, and `why` has a line: EX_NOINPUT,
+ * EX_TEMPFAIL (another process uses the folder), those of store_open. Main thread.
+ */
+int bootstrap_open_existing(struct data_folder *folder, const struct settings *settings, char *why,
+                            size_t why_size) MUST_CHECK;
+
 /** Closes the store, frees the key, and removes a temporary folder. Takes what is half open. */
 void bootstrap_close(struct data_folder *folder);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "server/bootstrap.h"
 #include "server/health.h"
+#include "server/operator_command.h"
 #include "store/maintenance.h"
 
 #include <sysexits.h>
@@ -25,25 +26,33 @@ static int run_health(const struct settings *settings) {
 }
 
 static int run_backup(const struct settings *settings) {
-    return store_backup(folder_of(settings), settings->operand, print_line);
+    return store_backup(folder_of(settings), settings->words[0], print_line);
 }
 
 static int run_restore(const struct settings *settings) {
-    return store_restore(folder_of(settings), settings->operand, print_line);
+    return store_restore(folder_of(settings), settings->words[0], print_line);
+}
+
+static int run_user(const struct settings *settings) {
+    return operator_command_run(settings);
+}
+
+static int run_token(const struct settings *settings) {
+    return operator_command_run(settings);
 }
 
 static const struct offline_command {
     const char *name, *use; /* as in subcommands.def */
     int (*run)(const struct settings *settings);
 } commands[] = {
-#define SUBCOMMAND(name, use) [SUBCOMMAND_##name] = { #name, use, run_##name },
+#define SUBCOMMAND(name, use, words) [SUBCOMMAND_##name] = { #name, use, run_##name },
 #include "base/subcommands.def"
 #undef SUBCOMMAND
 };
 
 int offline_run(const struct settings *settings) {
     const struct offline_command *command = &commands[settings->subcommand];
-    if (!command->use || settings->operand)
+    if (!command->use || settings->words[0])
         return command->run(settings);
     report_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;

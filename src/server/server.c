@@ -350,6 +350,17 @@ static void stop_deliverer(struct server *server) {
     deliverer_stop(server->deliverer);
 }
 
+/* The server serves without it, too. */
+static int start_operator(struct server *server) {
+    server->operator_socket =
+        operator_socket_start(server->data.path, server->data.store, server->app.auth.passwords);
+    return EX_OK;
+}
+
+static void stop_operator(struct server *server) {
+    operator_socket_stop(server->operator_socket);
+}
+
 /* ---- The listener ---- */
 
 static int install_seccomp(struct server *server) {
@@ -443,6 +454,7 @@ static const struct part {
     { start_passwords, stop_passwords },
     { start_fetcher, stop_fetcher },
     { start_deliverer, stop_deliverer },
+    { start_operator, stop_operator },
     { install_seccomp, NULL },
     { start_listener, stop_listener },
 };

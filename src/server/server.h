@@ -6,6 +6,7 @@
 #include "base/settings.h"
 #include "http/http.h"
 #include "server/bootstrap.h"
+#include "server/operator_socket.h"
 #include "webhooks/deliver.h"
 
 /** A server and its parts. A zeroed one, with the settings filled in, has not started. */
@@ -19,6 +20,7 @@ struct server {
     struct peers *proxies, *trusted;
     struct listener *listener;
     struct deliverer *deliverer;
+    struct operator_socket *operator_socket;
 };
 
 /**

@@ -285,6 +285,13 @@ enum status store_token(struct store_session *session, const struct token_hash *
                         struct arena *arena, struct token *token) MUST_CHECK;
 
 /**
+ * Finds the users who have tokens: up to `limit` Ids greater than `behind`, in ascending order.
+ * STATUS_INTERNAL.
+ */
+enum status store_token_owners(struct store_session *session, int64_t behind, int64_t *ids,
+                               size_t limit, size_t *count) MUST_CHECK;
+
+/**
  * A number that grows whenever a commit changes the outbox of the webhooks: deliveries may then be
  * due. Any thread; no lock.
  */

@@ -35,6 +35,21 @@ enum status store_token(struct store_session *session, const struct token_hash *
     return status;
 }
 
+enum status store_token_owners(struct store_session *session, int64_t behind, int64_t *ids,
+                               size_t limit, size_t *count) {
+    struct sql_statement *statement = reading_begin(session, SQL_token_owners);
+    enum status status = STATUS_OK;
+    *count = 0;
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, behind);
+    sql_bind_integer(statement, 2, (int64_t)limit);
+    while (*count < limit && (status = sql_step(statement)) == STATUS_OK)
+        ids[(*count)++] = sql_integer(statement, 0);
+    reading_end(session, statement);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status store_has_spent(struct store_tx *tx, int64_t family, int64_t count) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_spent_of_family);
     if (!statement)

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { binary, run, temporaryFolder } from '../lib/server.mjs';
 
 const noInput = 66;
+const commandOptions = /^ Options of commands:\n+( {6}.*\n)+/m; // which are no settings
 const root = temporaryFolder(),
     prefix = join(root, 'usr/local'); // meson's own
 const install = () =>
@@ -17,7 +18,9 @@ const install = () =>
 install();
 const read = (name) => readFileSync(join(prefix, name), 'utf8');
 const { stdout: help } = await run(['--help'], { ARGP_HELP_FMT: 'rmargin=4000' });
-const settings = [...help.matchAll(/^ {6,}--([a-z0-9-]+)(=\S+)?\s+(.+)$/gm)]
+const settings = [
+    ...help.replace(commandOptions, '').matchAll(/^ {6,}--([a-z0-9-]+)(=\S+)?\s+(.+)$/gm),
+]
     .filter(([, option, , text]) => option !== 'usage' && text !== 'the opposite')
     .map(([, option]) => option)
     .filter((option) => option !== 'config');

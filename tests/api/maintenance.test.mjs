@@ -20,7 +20,7 @@ import {
 import { dirname, join } from 'node:path';
 import { sql as runSql, storedUsers } from '../lib/database.mjs';
 import { adminId, userId } from '../lib/ids.mjs';
-import { binary, run, Server } from '../lib/server.mjs';
+import { binary, copyData, run, Server } from '../lib/server.mjs';
 import { password, required, userBody } from '../lib/users.mjs';
 import { sleep } from '../lib/wait.mjs';
 
@@ -562,7 +562,7 @@ test('the log that a killed server left is not applied to what is restored over 
     await server.stop('SIGKILL');
     assert.ok(statSync(join(data, 'roster.db-wal')).size > 0);
     assert.deepEqual(await restore(file), { code: 0, stdout: '', stderr: '' });
-    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key']);
+    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key', 'roster.sock']);
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
     await server.spawn();
     assert.equal((await server.get(userId)).FullName, 'In the backup');
@@ -575,7 +575,7 @@ test('a restore that is killed leaves the old database, log and all, or the back
     await server.stop('SIGKILL');
     // From at once to long enough, however fast the machine is: each time by a quarter later.
     for (let after = 0, ended = 0; ended < 3; after = after * 1.25 + 1) {
-        cpSync(data, folder, { recursive: true });
+        copyData(data, folder);
         const child = spawn(binary, ['restore', file, '--data', folder], { stdio: 'ignore' });
         const end = new Promise((resolve) => {
             child.on('close', resolve);
@@ -783,7 +783,13 @@ test('nobody else may read the data folder or anything in it, whatever the umask
     await other.token('admin@localhost'); // a change, for the log
     const folder = join(other.folder, 'data'),
         names = readdirSync(folder).sort();
-    assert.deepEqual(names, ['roster.db', 'roster.db-shm', 'roster.db-wal', 'roster.key']);
+    assert.deepEqual(names, [
+        'roster.db',
+        'roster.db-shm',
+        'roster.db-wal',
+        'roster.key',
+        'roster.sock',
+    ]);
     assert.equal(statSync(folder).mode & 0o777, 0o700);
     for (const name of names) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name);
 });

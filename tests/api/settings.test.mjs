@@ -16,7 +16,9 @@ const variable = (option) => `ROSTER_${option.toUpperCase().replaceAll('-', '_')
 async function helped() {
     const { code, stdout } = await run(['--help'], { ARGP_HELP_FMT: 'rmargin=4000' }); // a line each
     assert.equal(code, 0);
-    const lines = [...stdout.matchAll(/^ {6,}--([a-z0-9-]+)(?:=(\S+))?\s+(.+)$/gm)]; // not argp's own: --help, --usage, --version
+    const text = stdout.replace(/^ Options of commands:\n+( {6}.*\n)+/m, ''); // no settings
+    assert.notEqual(text, stdout);
+    const lines = [...text.matchAll(/^ {6,}--([a-z0-9-]+)(?:=(\S+))?\s+(.+)$/gm)]; // not argp's own: --help, --usage, --version
     return Object.fromEntries(
         lines
             .filter(([, option, , text]) => option !== 'usage' && text !== 'the opposite')
@@ -131,6 +133,9 @@ test('no document, and no file for operators, names a setting that does not exis
     const flags = new Set([
         '--help',
         '--version',
+        ...read('src/base/command_options.def')
+            .match(/(?<=^COMMAND_OPTION\(\w+, \w+, ")[a-z-]+/gm)
+            .map((option) => `--${option}`),
         ...settings.flatMap((option) => [`--${option}`, `--no-${option}`]),
     ]);
     const variables = new Set([

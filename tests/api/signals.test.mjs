@@ -101,6 +101,7 @@ test('a file that may not grow further is a full disk: not ready while changes a
         'roster.db-shm',
         'roster.db-wal',
         'roster.key',
+        'roster.sock',
     ]);
     assert.match(server.stderr, /the disk refuses changes: is .*roster\.db full\?/);
     assert.match(server.stderr, /the disk takes changes again/);

@@ -3,19 +3,11 @@
 // with its own log, or the backup without any.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import {
-    cpSync,
-    mkdirSync,
-    readFileSync,
-    readdirSync,
-    rmSync,
-    statSync,
-    writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { storedUsers } from '../lib/database.mjs';
 import { adminId } from '../lib/ids.mjs';
-import { temporaryFolder } from '../lib/server.mjs';
+import { copyData, temporaryFolder } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
 import { EIO, Faults } from './faults.mjs';
 
@@ -134,7 +126,7 @@ test('a restore whose last step fails leaves the old database with what was in i
     assert.equal((await faults.run(['backup', backup, '--data', data])).code, 0);
     await put('In the log');
     await server.stop('SIGKILL');
-    cpSync(data, folder, { recursive: true });
+    copyData(data, folder);
     assert.ok(statSync(join(folder, 'roster.db-wal')).size > 0);
     faults.arm('rename', 1, { code: EIO });
     const { code, stderr } = await faults.run(['restore', backup, '--data', folder]);

@@ -33,6 +33,10 @@ export function temporaryFolder() {
     return folder;
 }
 
+// Copies a data folder without the socket in it, which a server that was killed leaves.
+export const copyData = (from, to) =>
+    cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('/roster.sock') });
+
 // The databases of this file's data folders, when servers are on PostgreSQL.
 const databases = new Map();
 

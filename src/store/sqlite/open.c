@@ -81,8 +81,8 @@ static enum status copy_wal_back(struct connection *connection) {
 
 static int miss_database(const struct sqlite_store *store, char *why, size_t why_size) {
     (void)snprintf(why, why_size,
-                   "%s: is not there, or empty, while its key is; is the right folder mounted?"
-                   " --init makes a new database beside the key",
+                   "%s: is not there, or empty; is the right folder mounted? --init makes a new"
+                   " database, also beside the key of an old one",
                    store->path);
     return EX_NOINPUT;
 }
