@@ -67,7 +67,7 @@ static bool hash_password(struct text password, char hash[PASSWORD_HASH_MAX]) {
     return is_hashed;
 }
 
-static int write_records(struct store *store, const struct settings *settings, const char *folder,
+static int write_records(struct store *store, const struct settings *settings, const char *database,
                          struct text email) {
     char hash[PASSWORD_HASH_MAX], generated[TOKEN_TEXT_SIZE] = "";
     struct text password = first_password(settings, generated);
@@ -76,26 +76,28 @@ static int write_records(struct store *store, const struct settings *settings, c
         return EX_OSERR;
     }
     struct seed seed = { email, text_of(hash), .with_demo = settings->demo };
-    if (seed_write(store, &seed) != STATUS_OK) {
-        report_error("%s: the first records cannot be written", folder);
+    enum status status = seed_write(store, &seed);
+    if (status != STATUS_OK && status != STATUS_CONFLICT) {
+        report_error("%s: the first records cannot be written", database);
         return EX_IOERR;
     }
-    log_info("%s: created a new database", folder);
-    if (password.at == generated)
+    if (status == STATUS_OK)
+        log_info("%s: created a new database", database);
+    if (status == STATUS_OK && password.at == generated)
         (void)printf("rosterd: first administrator %s, password %.*s (not shown again)\n", email.at,
                      GENERATED_PASSWORD_LENGTH, generated);
     secret_wipe(generated, sizeof generated);
     return EX_OK;
 }
 
-int first_admin_write(struct store *store, const struct settings *settings, const char *folder) {
+int first_admin_write(struct store *store, const struct settings *settings, const char *database) {
     struct arena arena = { 0 };
     /* The demo has an address of its own, unless the operator has set another than the default. */
     bool has_own_email = !settings->demo || strcmp(settings->admin_email, "admin@localhost") != 0;
     struct text email = has_own_email ? first_email(settings, &arena) : TEXT(DEMO_EMAIL);
     int code = EX_OSERR;
     if (email.at)
-        code = write_records(store, settings, folder, email);
+        code = write_records(store, settings, database, email);
     else
         report_error("there is no memory for the first administrator's address");
     arena_close(&arena);

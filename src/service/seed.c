@@ -253,8 +253,13 @@ static enum status run_seeding(struct store_tx *tx, struct store_command *comman
                             .email = seeding->seed->email.at,
                             .is_admin = true };
     bool with_demo = seeding->seed->with_demo;
+    int64_t users;
     seeding->tx = tx;
-    enum status status = add_roles(seeding);
+    enum status status = store_count(tx->session, &user_table, &users);
+    if (status == STATUS_OK && users)
+        status = STATUS_CONFLICT;
+    if (status == STATUS_OK)
+        status = add_roles(seeding);
     if (status == STATUS_OK && with_demo)
         status = add_each(seeding, demo_places, sizeof demo_places / sizeof demo_places[0]);
     if (status == STATUS_OK)

@@ -21,7 +21,8 @@ enum status seed_is_due(struct store *store, bool *is_due) MUST_CHECK;
 /**
  * Fills an empty database with the system's roles and its first administrator, and the demo's
  * records if wanted: the same Ids and values every time. All of it or nothing. For start-up and
- * tools: waits for the writer. STATUS_INTERNAL, and the log says which record was refused and why.
+ * tools: waits for the writer. STATUS_CONFLICT: there are users, whom another server may have
+ * written meanwhile. STATUS_INTERNAL, and the log says which record was refused and why.
  */
 enum status seed_write(struct store *store, const struct seed *seed) MUST_CHECK;
 

@@ -71,6 +71,8 @@ static void a_new_database_has_its_roles_and_one_administrator(void **state) {
     assert_int_equal(count(folder->store, &user_table), 1);
     assert_int_equal(seed_is_due(folder->store, &is_due), STATUS_OK);
     assert_false(is_due);
+    assert_int_equal(seed_with(folder, "other@example.com", true), STATUS_CONFLICT);
+    assert_int_equal(count(folder->store, &user_table), 1);
 }
 
 static void what_a_request_could_not_make_the_seed_does_not_make(void **state) {
