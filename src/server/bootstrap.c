@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,25 @@
 enum {
     FOLDER_WAIT_MS = 10 * 1000, /* for a process that uses the folder for a short time */
     FOLDER_PAUSE_MS = 50,
+    SERVER_PAUSE_MS = 250,
 };
+
+const char *bootstrap_url(const struct settings *settings) {
+    return strcmp(settings->database, "sqlite") == 0 ? NULL : settings->database;
+}
+
+/* The demo's own folder goes at the end, and the key in it; the database would stay. */
+int bootstrap_check(const struct settings *settings) {
+    const char *url = bootstrap_url(settings);
+    if (url && strncmp(url, STORE_POSTGRESQL, strlen(STORE_POSTGRESQL)) != 0) {
+        report_error("--database must be sqlite, or a URL that begins with " STORE_POSTGRESQL);
+        return EX_USAGE;
+    }
+    if (!url || !settings->demo || *settings->data)
+        return EX_OK;
+    report_error("--demo with --database needs --data, a folder that keeps the database's key");
+    return EX_USAGE;
+}
 
 /* The path of a file of the folder. */
 static const char *path_in(const struct data_folder *folder, const char *name,
@@ -83,6 +102,8 @@ static int open_database(struct data_folder *folder, const struct settings *sett
     int code;
     const struct sqlite_options sqlite = { .checkpoint_after_ms = settings->checkpoint_after };
     const struct store_options options = { .directory = folder->path,
+                                           .url = folder->url,
+                                           .is_unsafe = settings->database_unsafe,
                                            .must_exist = must_exist,
                                            .sqlite = &sqlite,
                                            .search_limit_ms = settings->search_limit,
@@ -107,25 +128,50 @@ static int open_when_free(struct data_folder *folder, const struct settings *set
     return code;
 }
 
+/* Pauses between two attempts. True: a signal asked for the end. */
+static bool was_told_to_end(void) {
+    const struct timespec pause = { 0, SERVER_PAUSE_MS * 1000000L };
+    sigset_t signals;
+    return sigemptyset(&signals) == 0 && sigaddset(&signals, SIGTERM) == 0 &&
+           sigaddset(&signals, SIGINT) == 0 && sigtimedwait(&signals, NULL, &pause) > 0;
+}
+
+/* Tries again while the database's server does not answer. */
+static int open_in_time(struct data_folder *folder, const struct settings *settings,
+                        bool must_exist, const struct reason *reason) {
+    const int64_t until_ms = time_monotonic_ms() + settings->database_wait * 1000;
+    int code = open_when_free(folder, settings, must_exist, reason);
+    if (code == EX_UNAVAILABLE && settings->database_wait)
+        log_warning("%s; trying again for %ld s", reason->why, settings->database_wait);
+    while (code == EX_UNAVAILABLE && time_monotonic_ms() < until_ms && !was_told_to_end())
+        code = open_database(folder, settings, must_exist, reason);
+    return code;
+}
+
+/* The name of the database in messages. The URL has no password (base/database_url.h). */
+static const char *name_of(const struct data_folder *folder) {
+    return folder->url ? folder->url : folder->path;
+}
+
 /* `*is_empty`: the database has no users, and it is right that it has none. */
 static int open_store(struct data_folder *folder, const struct settings *settings, bool *is_empty) {
     char why[PATH_MAX + 256], path[PATH_MAX];
     bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
-    int code = open_when_free(folder, settings, must_exist, &(struct reason){ why, sizeof why });
+    int code = open_in_time(folder, settings, must_exist, &(struct reason){ why, sizeof why });
     if (code != EX_OK) {
         report_error("%s", why);
         return code;
     }
     if (seed_is_due(folder->store, is_empty) != STATUS_OK) {
-        report_error("%s: the database cannot be read", folder->path);
+        report_error("%s: the database cannot be read", name_of(folder));
         return EX_IOERR;
     }
     if (!must_exist || !*is_empty)
         return EX_OK;
     report_error(
-        "%s/roster.db: has no users although the folder has a key; was it copied without its"
-        " WAL (roster.db-wal)? --init starts with a new one",
-        folder->path);
+        "%s%s: has no users although the folder has a key; %s? --init starts with a new one",
+        name_of(folder), folder->url ? "" : "/roster.db",
+        folder->url ? "is it another database" : "was it copied without its WAL (roster.db-wal)");
     return EX_NOINPUT;
 }
 
@@ -134,7 +180,7 @@ static int open_key(struct data_folder *folder) {
     char why[512], path[PATH_MAX];
     bool had_key;
     if (store_had_key(folder->store, &had_key) != STATUS_OK) {
-        report_error("%s: the database cannot be read", folder->path);
+        report_error("%s: the database cannot be read", name_of(folder));
         return EX_IOERR;
     }
     folder->key = seal_key_open(path_in(folder, KEY_NAME, path), !had_key, why, sizeof why);
@@ -148,17 +194,20 @@ static int open_key(struct data_folder *folder) {
         report_error("%s: is not the key of this database; copy the key here that lay beside it",
                      path);
         return EX_NOINPUT;
-    default: report_error("%s: the database cannot record its key", folder->path); return EX_IOERR;
+    default:
+        report_error("%s: the database cannot record its key", name_of(folder));
+        return EX_IOERR;
     }
 }
 
 int bootstrap_open(struct data_folder *folder, const struct settings *settings) {
     bool is_empty = false;
+    folder->url = bootstrap_url(settings);
     int code = make_folder(folder, settings);
     if (code == EX_OK)
         code = open_store(folder, settings, &is_empty);
     if (code == EX_OK && is_empty)
-        code = first_admin_write(folder->store, settings, folder->path);
+        code = first_admin_write(folder->store, settings, name_of(folder));
     return code == EX_OK ? open_key(folder) : code;
 }
 
@@ -174,6 +223,7 @@ int bootstrap_open_existing(struct data_folder *folder, const struct settings *s
         (void)snprintf(why, why_size, "--data %s: %s", folder->path, strerror(errno));
         return EX_NOINPUT;
     }
+    folder->url = bootstrap_url(settings);
     return open_database(folder, settings, true, &(struct reason){ why, why_size });
 }
 

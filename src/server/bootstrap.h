@@ -16,14 +16,27 @@ enum {
 struct data_folder {
     char path[DATA_FOLDER_PATH_MAX];
     bool is_temporary; /* the demo's own: it is removed at the end */
+    const char *url;   /* of the database; NULL: it lies in the folder */
     struct store *store;
     struct seal_key *key;
 };
 
 /**
+ * The URL of the database in the settings; NULL: it lies in the data folder.
+ */
+const char *bootstrap_url(const struct settings *settings) MUST_CHECK;
+
+/**
+ * Checks the settings of the database. EX_OK, or EX_USAGE after a line on standard error.
+ */
+int bootstrap_check(const struct settings *settings) MUST_CHECK;
+
+/**
  * Chooses the data folder and makes it if need be, opens the database, fills an empty one with its
- * first records, and reads the key or makes it. `*folder` is zeroed before. EX_OK, or a code of
- * sysexits.h after a line on standard error. Main thread, once, before all that needs the store.
+ * first records, and reads the key or makes it. Waits --database-wait seconds for a database that
+ * does not answer, or until SIGTERM or SIGINT, which the thread must have blocked. `*folder` is
+ * zeroed before. EX_OK, or a code of sysexits.h after a line on standard error. Main thread, once,
+ * before all that needs the store.
  */
 int bootstrap_open(struct data_folder *folder, const struct settings *settings) MUST_CHECK;
 

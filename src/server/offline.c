@@ -13,12 +13,15 @@ static void print_line(const char *line) {
     report_error("%s", line);
 }
 
-static const char *folder_of(const struct settings *settings) {
+static const char *database_of(const struct settings *settings) {
+    const char *url = bootstrap_url(settings);
+    if (url)
+        return url;
     return *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
 }
 
 static int run_check(const struct settings *settings) {
-    return store_check(folder_of(settings), print_line);
+    return store_check(database_of(settings), print_line);
 }
 
 static int run_health(const struct settings *settings) {
@@ -26,11 +29,11 @@ static int run_health(const struct settings *settings) {
 }
 
 static int run_backup(const struct settings *settings) {
-    return store_backup(folder_of(settings), settings->words[0], print_line);
+    return store_backup(database_of(settings), settings->words[0], print_line);
 }
 
 static int run_restore(const struct settings *settings) {
-    return store_restore(folder_of(settings), settings->words[0], print_line);
+    return store_restore(database_of(settings), settings->words[0], print_line);
 }
 
 static int run_user(const struct settings *settings) {

@@ -83,10 +83,8 @@ static int check_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     int code = check_user(settings);
     server->machine = machine_read(""); /* before the seccomp filter is installed */
-    if (code == EX_OK && strcmp(settings->database, "sqlite") != 0) {
-        report_error("--database %s: this version supports only sqlite", settings->database);
-        code = EX_USAGE;
-    }
+    if (code == EX_OK)
+        code = bootstrap_check(settings);
     if (code == EX_OK)
         code = first_admin_check(settings);
     return code == EX_OK ? check_demo(settings) : code;

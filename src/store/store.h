@@ -39,6 +39,7 @@ struct store_options {
     const char *directory, *url;
     bool must_exist;                     /* do not create it: fail when it is missing or empty */
     const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
+    bool is_unsafe; /* accept a database server that may lose what it has confirmed (fsync = off) */
     int64_t search_limit_ms;             /* the time limit of a command of store_read; 0: 10 s */
     int64_t user_tokens;                 /* the most that a user may have of each kind; 0: 100 */
     /* Cleans a picture before it is stored; the result lies in the arena, and `at` is NULL when the

@@ -60,7 +60,12 @@ test('wrong options are refused in one line', async () => {
     );
     await assertRefused(['--listen', '', '--data', data], usage, /--listen names no address/);
     await assertRefused(['--listen', 'nowhere', '--data', data], usage, /nowhere.*must be like/);
-    await assertRefused(['--database', 'postgres://x'], usage, /supports only sqlite/);
+    await assertRefused(['--database', 'x'], usage, /--database must be sqlite, or a URL that/);
+    await assertRefused(
+        ['--database', 'postgresql://db/roster', '--demo'],
+        usage,
+        /--demo with --database needs --data/,
+    );
     await assertRefused([], usage, /ROSTER_LISEN: no such setting; the nearest is ROSTER_LISTEN/, {
         ROSTER_LISEN: 'x',
     });

@@ -3,8 +3,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-// Are the servers of this run to be on PostgreSQL? (Those of tests/processes are in any case.)
-export const isOnPostgres = () => Boolean(process.env.ROSTER_TEST_DATABASE);
+let wanted = process.env.ROSTER_TEST_DATABASE;
+delete process.env.ROSTER_TEST_DATABASE; // it is no setting of rosterd
+
+// Are the servers of this file to be on PostgreSQL?
+export const isOnPostgres = () => Boolean(wanted);
+
+// Has them there even if this run does not ask for it.
+export function usePostgres() {
+    wanted ??= 'postgresql';
+}
 
 // PostgreSQL ends when its standard input does: with this process, however that ends, and after all servers of it.
 async function startOwn() {
@@ -25,9 +33,7 @@ async function startOwn() {
 let started;
 // The URL of a database from which others can be made.
 export function postgres() {
-    started ??= /^postgresql:\/\//.test(process.env.ROSTER_TEST_DATABASE)
-        ? Promise.resolve(process.env.ROSTER_TEST_DATABASE)
-        : startOwn();
+    started ??= /^postgresql:\/\//.test(wanted) ? Promise.resolve(wanted) : startOwn();
     return started;
 }
 

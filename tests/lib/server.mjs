@@ -144,6 +144,7 @@ export class Server {
         if (named < 0 && !databases.has(data)) databases.set(data, await newDatabase());
         this.database = named < 0 ? databases.get(data) : this.args[named + 1];
         if (named < 0) this.args.push('--database', this.database);
+        this.args.push('--database-unsafe'); // the test's does not sync
     }
 
     // `url`, `host` and `port` are the first address's, `urls` has all of them.
