@@ -58,6 +58,7 @@ END {
     row("the same by HTTP/2 over TLS, 16 x 10 streams", "h2", "fixed1k")
     row("fixed reply of " record " bytes, 64 connections", "fixed", "")
     row("GET by id, 64 connections", "get", "fixed")
+    row("the same with --access-log", "get_logged", "get")
     row("PUT of 60 fields, 64 connections", "put", "limit")
     row("store limit, groups as PUT formed them (" of("group", 1) ")", "limit", "")
     row("the same PUT against the limit below", "put", "limit64")

@@ -1,5 +1,6 @@
 /* rosterd: reads the settings, prepares the process, and runs a server or a sub-command. */
 #include "base/log.h"
+#include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
 #include "server/drain.h"
@@ -57,7 +58,10 @@ static int run_server(struct server *server) {
     int code = server_start(server);
     if (code == EX_OK) {
         code = main_loop_run(server, &signals);
+        const int64_t began_ms = time_monotonic_ms();
         drain_run(server, &signals, code == EX_OK);
+        log_info("stopped: all requests have ended, after %lld ms",
+                 (long long)(time_monotonic_ms() - began_ms));
     }
     server_stop(server);
     return code;
@@ -72,6 +76,8 @@ int main(int argc, char **argv) {
     if (code != EX_OK)
         return code;
     set_log_level(server.settings.log_level);
+    if (strcmp(server.settings.log_format, "json") == 0)
+        log_use_json();
     leave_no_core();
     if (!is_ready || !crypto_start()) {
         report_error("the system gives no random numbers, or refuses to set up signals");

@@ -29,6 +29,8 @@ struct app {
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
     bool shows_metrics;
+    bool logs_requests;
+    int64_t slow_us;               /* requests that take as long are logged; 0: none */
     atomic_bool is_leaving;   /* /readyz replies 503, so that proxies send requests elsewhere */
     const char *cors_origins; /* a comma-separated list; empty: none */
     struct rate_limit *rate_limit; /* NULL: none */

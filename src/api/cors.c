@@ -1,7 +1,8 @@
 /* Requests from pages of other origins (CORS). */
 #include "api/cors.h"
 
-static const char exposed[] = "ETag, X-Ignored-Parameters, Retry-After, WWW-Authenticate";
+static const char exposed[] =
+    "ETag, X-Ignored-Parameters, X-Request-Id, Retry-After, WWW-Authenticate";
 static const char allowed[] = "Authorization, Content-Type, If-Match, If-None-Match, Prefer,"
                               " Idempotency-Key, client_id";
 

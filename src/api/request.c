@@ -16,6 +16,12 @@ bool request_is_strict(const struct request *request) {
     return false;
 }
 
+_Static_assert((int)REQUEST_ID_MAX <= (int)LOG_REQUEST_MAX, "the log has room for the Id");
+
+struct log_origin request_origin(const struct request *request) {
+    return (struct log_origin){ exchange_peer(request->exchange), request->exchange->request_id };
+}
+
 int request_lacking(const struct request *request) {
     uint64_t missing = request->needs & ~request->principal.permissions;
     int own = request->route->permission;

@@ -39,6 +39,9 @@ struct request {
 /** Does the client prefer handling=strict (RFC 7240 section 4.4)? */
 bool request_is_strict(const struct request *request);
 
+/** Where the request comes from, for the log. Lives as long as the exchange. */
+struct log_origin request_origin(const struct request *request);
+
 /** A permission that the caller lacks, first of all the one of the route; -1: none. */
 int request_lacking(const struct request *request) MUST_CHECK;
 

@@ -13,10 +13,14 @@ enum { VITAL_MAX = 8 };
 static const struct route *vital[VITAL_MAX];
 static unsigned vital_count;
 
-static const char *const method_names[] = {
-    [METHOD_GET] = "GET, HEAD", [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
-    [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
-};
+const char *method_name(enum method method) {
+    static const char *const names[] = {
+        [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
+        [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+        [METHOD_OTHER] = "OTHER",
+    };
+    return names[method];
+}
 
 void routes_set(const struct route *table, unsigned count) {
     routes = table;
@@ -67,8 +71,9 @@ struct text routes_methods(struct text path, struct arena *arena) {
     buffer_init(&methods, arena, 64);
     for (unsigned i = 0; i < route_count; i++)
         if (path_matches(routes[i].path, path, &id))
-            buffer_printf(&methods, "%s%s", methods.len ? ", " : "",
-                          method_names[routes[i].method]);
+            buffer_printf(&methods, "%s%s%s", methods.len ? ", " : "",
+                          method_name(routes[i].method),
+                          routes[i].method == METHOD_GET ? ", HEAD" : "");
     buffer_add_char(&methods, '\0');
     if (methods.len < 2 || methods.failed)
         return (struct text){ 0 };

@@ -30,6 +30,9 @@ enum route_body {
     BODY_grant    /* the form of RFC 6749, whose errors the route replies as well */
 };
 
+/** "GET", or "OTHER" for a method that no route has. */
+const char *method_name(enum method method);
+
 struct route {
     enum method method;
     struct text path; /* {id} stands for an id, once at most; ends in a NUL byte */

@@ -176,7 +176,7 @@ void request_read_on(struct request *request, struct store_command *command,
 
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
-    sign_in->from = exchange_peer(request->exchange);
+    sign_in->origin = request_origin(request);
     int64_t wait_s = sign_in_admit(sign_in);
     if (wait_s) {
         app_note_refusal(request->app, REFUSAL_attempts);

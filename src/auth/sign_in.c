@@ -250,10 +250,10 @@ static void log_result(const struct sign_in *sign_in) {
     if (sign_in->result == SIGN_IN_BUSY)
         event = SIGN_IN_EVENT_busy;
     if (sign_in->result != SIGN_IN_OK && sign_in->result != SIGN_IN_BROKEN)
-        sign_in_log_add(sign_in->auth->log, event, sign_in->user_id, sign_in->from);
+        sign_in_log_add(sign_in->auth->log, event, sign_in->user_id, &sign_in->origin);
     if (sign_in->has_locked && sign_in->result != SIGN_IN_BROKEN)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_lock_out, sign_in->user_id,
-                        sign_in->from);
+                        &sign_in->origin);
 }
 
 static void conclude(struct sign_in *sign_in) {
@@ -265,7 +265,8 @@ static void conclude(struct sign_in *sign_in) {
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
         log_result(sign_in);
     }
-    login_throttle_end(sign_in->auth->throttle, sign_in->from, has_failed, time_monotonic_ms());
+    login_throttle_end(sign_in->auth->throttle, sign_in->origin.from, has_failed,
+                       time_monotonic_ms());
     sign_in->done(sign_in);
 }
 
@@ -304,17 +305,17 @@ static void password_checked(struct password_job *job) {
 
 int64_t sign_in_admit(struct sign_in *sign_in) {
     int64_t wait_s =
-        login_throttle_begin(sign_in->auth->throttle, sign_in->from, time_monotonic_ms());
+        login_throttle_begin(sign_in->auth->throttle, sign_in->origin.from, time_monotonic_ms());
     if (wait_s)
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, sign_in->from);
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, &sign_in->origin);
     return wait_s;
 }
 
 /* The first step failed: this counts neither as a sign-in nor for the address. */
 static void give_up(struct sign_in *sign_in, enum status status) {
-    login_throttle_end(sign_in->auth->throttle, sign_in->from, false, time_monotonic_ms());
+    login_throttle_end(sign_in->auth->throttle, sign_in->origin.from, false, time_monotonic_ms());
     if (status == STATUS_TOO_MANY)
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, sign_in->from);
+        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, &sign_in->origin);
     sign_in->result = status == STATUS_TOO_MANY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
     sign_in->done(sign_in);
 }

@@ -7,7 +7,6 @@
 #include "base/network.h"
 #include "base/time.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,10 @@ struct log_entry {
     enum sign_in_event event;
     int64_t user_id;
     struct in6_addr key;
-    char from[INET6_ADDRSTRLEN];
-    int64_t since_ms; /* when its last line was written; 0: the place is free */
-    unsigned more;    /* further events since then */
+    char from[NETWORK_TEXT_MAX];
+    char request[LOG_REQUEST_MAX + 1]; /* the Id of the last one's request; empty: none */
+    int64_t since_ms;                  /* when its last line was written; 0: the place is free */
+    unsigned more;                     /* further events since then */
 };
 
 struct sign_in_log {
@@ -30,8 +30,10 @@ struct sign_in_log {
     unsigned lines, unlogged;
 };
 
-static const char *const texts[SIGN_IN_EVENTS] = {
-#define EVENT(name, text) [SIGN_IN_EVENT_##name] = text,
+static const struct {
+    const char *name, *text;
+} events[SIGN_IN_EVENTS] = {
+#define EVENT(name, text) [SIGN_IN_EVENT_##name] = { #name, text },
 #include "auth/sign_in_events.def"
 #undef EVENT
 };
@@ -45,12 +47,25 @@ struct sign_in_log *sign_in_log_new(void) {
 }
 
 static void write_line(const struct log_entry *entry) {
-    char user[32] = "no user", count[48] = "";
+    const char *what = events[entry->event].text;
+    char user[32] = "no user", request[LOG_REQUEST_MAX + 16] = "", count[48] = "", line[512];
     if (entry->user_id)
         (void)snprintf(user, sizeof user, "user %lld", (long long)entry->user_id);
+    if (*entry->request)
+        (void)snprintf(request, sizeof request, ", request %s", entry->request);
     if (entry->more)
         (void)snprintf(count, sizeof count, ", and %u more before", entry->more);
-    log_info("sign-in: %s; %s, from %s%s", texts[entry->event], user, entry->from, count);
+    (void)snprintf(line, sizeof line, "%s; %s, from %s%s%s", what, user, entry->from, request,
+                   count);
+    const struct log_field fields[] = {
+        { "message", LOG_text, .text = text_of(what) },
+        { "reason", LOG_text, .text = text_of(events[entry->event].name) },
+        { "user", entry->user_id ? LOG_number : LOG_none, .number = entry->user_id },
+        { "address", LOG_text, .text = text_of(entry->from) },
+        { "request", *entry->request ? LOG_text : LOG_none, .text = text_of(entry->request) },
+        { "more_before", entry->more ? LOG_number : LOG_none, .number = entry->more },
+    };
+    log_event(LOG_LEVEL_info, "sign-in", line, fields, sizeof fields / sizeof fields[0]);
 }
 
 static void begin_second(struct sign_in_log *log, int64_t now_ms) {
@@ -89,31 +104,21 @@ static struct log_entry *find(struct sign_in_log *log, const struct log_entry *w
     return oldest;
 }
 
-static void write_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN]) {
-    const char *text = NULL;
-    if (from && from->sa_family == AF_INET)
-        text = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, out,
-                         INET6_ADDRSTRLEN);
-    else if (from && from->sa_family == AF_INET6)
-        text = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr,
-                         out, INET6_ADDRSTRLEN);
-    if (!text)
-        (void)snprintf(out, INET6_ADDRSTRLEN, "%s",
-                       from && from->sa_family == AF_UNIX ? "a UNIX socket" : "nowhere");
-}
-
 void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
-                     const struct sockaddr *from) {
+                     const struct log_origin *origin) {
     struct log_entry wanted = { .event = event, .user_id = user_id };
     if (!log)
         return;
-    (void)network_key_of(from, &wanted.key);
-    write_address(from, wanted.from);
+    (void)network_key_of(origin->from, &wanted.key);
+    (void)network_write_address(origin->from, wanted.from);
+    (void)snprintf(wanted.request, sizeof wanted.request, "%s",
+                   origin->request ? origin->request : "");
     int64_t now_ms = time_monotonic_ms();
     mutex_lock(&log->lock);
     struct log_entry *place = find(log, &wanted);
     if (is_same(place, &wanted) && now_ms - place->since_ms < AGAIN_MS) {
         place->more++;
+        memcpy(place->request, wanted.request, sizeof place->request);
     } else {
         if (!is_same(place, &wanted) && place->more) {
             place->more--; /* one of them is the line */
@@ -121,6 +126,7 @@ void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t 
         }
         if (!is_same(place, &wanted))
             *place = wanted;
+        memcpy(place->request, wanted.request, sizeof place->request);
         write_or_count(log, place, now_ms);
     }
     mutex_unlock(&log->lock);

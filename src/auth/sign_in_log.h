@@ -6,6 +6,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+enum { LOG_REQUEST_MAX = 64 };
+
+/** Where an event comes from. */
+struct log_origin {
+    const struct sockaddr *from; /* the client's address; NULL: not known */
+    const char *request;         /* the Id of the request; NULL: there is none */
+};
+
 enum sign_in_event {
 #define EVENT(name, text) SIGN_IN_EVENT_##name,
 #include "auth/sign_in_events.def"
@@ -14,10 +22,11 @@ enum sign_in_event {
 };
 
 /**
- * Logs the results of sign-ins: one line for each event, with the client's address and the user's
- * Id, but nothing that somebody typed. Anybody can cause these events. Repeated ones (the same
- * event, address and user; IPv6 addresses by their /64) are therefore one line a second with a
- * count, and there are at most 100 lines a second in all, plus one that counts the rest.
+ * Logs the results of sign-ins: one line for each event, with the client's address, the Ids of
+ * the request and the user, but nothing that somebody typed. Anybody can cause these events.
+ * Repeated ones (the same event, address and user; IPv6 addresses by their /64) are therefore one
+ * line a second with a count, and there are at most 100 lines a second in all, plus one that counts
+ * the rest.
  */
 struct sign_in_log;
 
@@ -28,11 +37,10 @@ struct sign_in_log *sign_in_log_new(void) MUST_CHECK;
 void sign_in_log_free(struct sign_in_log *log);
 
 /**
- * Logs an event. `user_id` 0: no known user. `from` NULL: the address is not known. Any thread.
- * Accepts NULL.
+ * Logs an event. `user_id` 0: no known user. Any thread. Accepts NULL.
  */
 void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
-                     const struct sockaddr *from);
+                     const struct log_origin *origin);
 
 /**
  * Logs counted events that did not repeat within a second. To be called about once a second, on any

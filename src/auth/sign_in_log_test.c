@@ -53,7 +53,8 @@ static unsigned long count(unsigned long *lines) {
 static void repeat_one(struct sign_in_log *log) {
     struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xC0000207) };
     for (int i = 0; i < EVENTS; i++)
-        sign_in_log_add(log, SIGN_IN_EVENT_password, 7, (const struct sockaddr *)&from);
+        sign_in_log_add(log, SIGN_IN_EVENT_password, 7,
+                        &(struct log_origin){ (const struct sockaddr *)&from, NULL });
 }
 
 static void what_repeats_itself_is_one_line_a_second_with_a_count(void **state) {
@@ -73,7 +74,8 @@ static void wander(struct sign_in_log *log) {
     for (int i = 0; i < EVENTS; i++) {
         from.sin6_addr.s6_addr[14] = (unsigned char)(i >> 8);
         from.sin6_addr.s6_addr[15] = (unsigned char)i;
-        sign_in_log_add(log, SIGN_IN_EVENT_unknown, 0, (const struct sockaddr *)&from);
+        sign_in_log_add(log, SIGN_IN_EVENT_unknown, 0,
+                        &(struct log_origin){ (const struct sockaddr *)&from, NULL });
     }
 }
 
@@ -91,7 +93,7 @@ static void crowd(struct sign_in_log *log) {
     for (int i = 0; i < EVENTS; i++) {
         from.sin_addr.s_addr = htonl((uint32_t)i + 1);
         sign_in_log_add(log, (enum sign_in_event)(i % SIGN_IN_EVENTS), i,
-                        (const struct sockaddr *)&from);
+                        &(struct log_origin){ (const struct sockaddr *)&from, NULL });
     }
 }
 
@@ -105,7 +107,7 @@ static void all_together_are_no_more_than_somebody_reads(void **state) {
 
 static void say_nothing_at_all(struct sign_in_log *log) {
     sign_in_log_flush(log);
-    sign_in_log_add(NULL, SIGN_IN_EVENT_busy, 1, NULL);
+    sign_in_log_add(NULL, SIGN_IN_EVENT_busy, 1, &(struct log_origin){ 0 });
 }
 
 static void no_event_is_no_line(void **state) {
@@ -116,14 +118,14 @@ static void no_event_is_no_line(void **state) {
 
 static void others_have_a_name_too(struct sign_in_log *log) {
     struct sockaddr local = { .sa_family = AF_UNIX };
-    sign_in_log_add(log, SIGN_IN_EVENT_reset, 9, &local);
-    sign_in_log_add(log, SIGN_IN_EVENT_reset, 8, NULL);
+    sign_in_log_add(log, SIGN_IN_EVENT_reset, 9, &(struct log_origin){ &local, "abc-1" });
+    sign_in_log_add(log, SIGN_IN_EVENT_reset, 8, &(struct log_origin){ 0 });
 }
 
 static void an_event_without_an_address_says_so(void **state) {
     (void)state;
     read_log(others_have_a_name_too);
-    assert_non_null(strstr(text, "reset token; user 9, from a UNIX socket\n"));
+    assert_non_null(strstr(text, "reset token; user 9, from a UNIX socket, request abc-1\n"));
     assert_non_null(strstr(text, "reset token; user 8, from nowhere\n"));
 }
 

@@ -237,7 +237,7 @@ static void finish_refresh(struct store_command *command) {
         refresh->result = STATUS_INTERNAL;
     else if (refresh->ended_user_id)
         sign_in_log_add(refresh->auth->log, refresh->ended_by, refresh->ended_user_id,
-                        refresh->from);
+                        &refresh->origin);
     refresh->done(refresh);
 }
 

@@ -57,7 +57,7 @@ struct refresh {
     struct arena *arena;
     struct text token;
     struct text client_id;                 /* `at` NULL: the client of the token */
-    const struct sockaddr *from;           /* of the client; NULL: not known */
+    struct log_origin origin;              /* the client, who is logged */
     void (*done)(struct refresh *refresh); /* on the writer's thread */
     void *owner;
     /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), INTERNAL */

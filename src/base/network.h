@@ -30,4 +30,11 @@ bool network_read_address(struct text text, int family, void *out)
  */
 bool network_key_of(const struct sockaddr *from, struct in6_addr *key);
 
+/**
+ * Writes the address without its port: "192.0.2.7", "2001:db8::1", "a UNIX socket", or "nowhere"
+ * for NULL. `out` has NETWORK_TEXT_MAX bytes and gets a NUL; returns the length. Any thread.
+ */
+enum { NETWORK_TEXT_MAX = INET6_ADDRSTRLEN };
+size_t network_write_address(const struct sockaddr *from, char *out);
+
 #endif

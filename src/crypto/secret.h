@@ -29,7 +29,14 @@ void random_bytes(void *out, size_t size);
 void random_guid(char out[36]);
 
 /** The use of a hash. Each use has its own key, so the same text has another hash in each. */
-enum keyed_purpose { KEYED_BEARER, KEYED_BASIC, KEYED_ADDRESS, KEYED_PAGE_CURSOR, KEYED_PURPOSES };
+enum keyed_purpose {
+    KEYED_BEARER,
+    KEYED_BASIC,
+    KEYED_ADDRESS,
+    KEYED_PAGE_CURSOR,
+    KEYED_REQUEST,
+    KEYED_PURPOSES
+};
 
 struct keyed_hash {
     unsigned char bytes[16];

@@ -32,7 +32,7 @@ enum {
     FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, */
     FRAMING_FOR_EACH = 8,     /* and this many more for each byte of the body */
     HEAD_FIRST = 512,         /* first allocation for a head that arrives in pieces */
-    REPLY_HEAD_MAX = 256,     /* bytes of a reply's head besides its headers */
+    REPLY_HEAD_MAX = 256 + REQUEST_ID_MAX, /* bytes of a reply's head besides its headers */
 };
 
 static const struct text continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
@@ -398,6 +398,7 @@ static bool write_head(struct served *served) {
         return false;
     at = add_status(at, reply->http_status);
     at = add_header(at, "Date", loop_date(served->client->loop));
+    at = add_header(at, "X-Request-Id", served->exchange.request_id);
     if (reply->content_type)
         at = add_header(at, "Content-Type", reply->content_type);
     if (serve_has_length(served))

@@ -455,7 +455,7 @@ static int stream_was_closed(nghttp2_session *session, int32_t id, uint32_t code
 
 /* ---- replies ---- */
 
-enum { FIELDS_MAX = REPLY_HEADERS_MAX + 5, DATE_SIZE = 29 };
+enum { FIELDS_MAX = REPLY_HEADERS_MAX + 6, DATE_SIZE = 29 };
 
 static nghttp2_nv field_of(const char *name, const char *value, size_t value_size) {
     return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
@@ -494,6 +494,11 @@ static void reply(struct served *served) {
     fields[count++] =
         field_of(":status", status, text_from_int64((int64_t)reply->http_status, status));
     fields[count++] = field_of("date", loop_date(client->loop), DATE_SIZE);
+    const char *request_id = served->exchange.request_id;
+    fields[count] = field_of("x-request-id", request_id, strlen(request_id));
+    /* Each is new, so it would only push others out of the table of fields (RFC 7541
+     * section 2.3.2). */
+    fields[count++].flags = NGHTTP2_NV_FLAG_NO_INDEX;
     if (reply->content_type)
         fields[count++] =
             field_of("content-type", reply->content_type, strlen(reply->content_type));

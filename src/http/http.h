@@ -21,7 +21,7 @@ enum method {
     METHOD_OTHER
 };
 
-enum { REPLY_HEADERS_MAX = 12 };
+enum { REPLY_HEADERS_MAX = 12, REQUEST_ID_MAX = 64 };
 
 struct reply_header {
     const char *name;  /* static */
@@ -42,13 +42,15 @@ struct reply {
  * connection. Other threads may only call exchange_resume.
  */
 struct exchange {
-    struct arena *arena; /* lives until the reply was sent or the connection is closed */
-    int64_t began_us;    /* time_monotonic_us when its thread woke for it */
-    enum method method;  /* HEAD appears as GET; the listener leaves the reply's body out */
-    struct text path;    /* as sent, still percent-encoded, without the query */
-    size_t announced;    /* Content-Length; 0: none, or the body is chunked */
-    size_t body_limit;   /* listen_options.body_limit, unless `head` lowers it */
-    struct text body;    /* complete; empty if there was none; may be overwritten to wipe secrets */
+    struct arena *arena;    /* lives until the reply was sent or the connection is closed */
+    int64_t began_us;       /* time_monotonic_us when its thread woke for it */
+    int64_t replied_us;     /* and when its reply was there, or its client was gone */
+    const char *request_id; /* X-Request-Id, or one that was made; at most REQUEST_ID_MAX bytes */
+    enum method method;     /* HEAD appears as GET; the listener leaves the reply's body out */
+    struct text path;       /* as sent, still percent-encoded, without the query */
+    size_t announced;       /* Content-Length; 0: none, or the body is chunked */
+    size_t body_limit;      /* listen_options.body_limit, unless `head` lowers it */
+    struct text body; /* complete; empty if there was none; may be overwritten to wipe secrets */
     struct reply reply;
     void (*next)(struct exchange *exchange); /* the step to run when resumed */
     void *state;                             /* for the handler's current step */
@@ -203,6 +205,12 @@ bool exchange_is_secure(const struct exchange *exchange);
 
 /** The number of its connection, which no other connection ever gets. */
 uint64_t exchange_connection(const struct exchange *exchange);
+
+/** True if the request is HEAD, and not GET. */
+bool exchange_is_head(const struct exchange *exchange);
+
+/** The bytes of the reply's body that are sent: none for HEAD. */
+size_t exchange_body_size(const struct exchange *exchange);
 
 /** The raw query string without the `?`; `at` NULL if there is none. */
 struct text exchange_query(const struct exchange *exchange);

@@ -44,6 +44,7 @@ struct loop {
     int64_t look_ms;         /* when deadlines are checked next */
     uint64_t refused;        /* requests refused because memory was short, at the last check */
     bool is_short;           /* there were new refusals between the last two checks */
+    uint64_t begun;          /* exchanges that the thread has begun */
     int64_t date_s;          /* the second that `date` shows */
     char date[32];           /* "Fri, 27 Nov 2026 07:49:56 GMT" */
     struct io_task draining; /* wakes the thread when the server stops */

@@ -21,6 +21,7 @@
 
 #include "base/budget.h"
 #include "base/buffer.h"
+#include "base/time.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -53,6 +54,8 @@ struct served *serve_begin(struct client *client) {
     served->exchange.began_us = client->loop->now_us;
     served->exchange.method = METHOD_OTHER;
     served->exchange.path = TEXT("");
+    request_id_make(client->loop, client->loop->begun++, served->made_id);
+    served->exchange.request_id = served->made_id;
     /* loop_count comes before the look at has_drained: either the server's stop waits for this
      * request, or the request sees that it is too late and is refused. */
     loop_count(client->loop, 1);
@@ -64,6 +67,8 @@ struct served *serve_begin(struct client *client) {
 
 static void end_served(struct served *served, bool was_sent) {
     struct client *client = served->client;
+    if (!served->exchange.replied_us) /* the client was gone before */
+        served->exchange.replied_us = time_monotonic_us();
     if (client->loop->options->ended)
         client->loop->options->ended(&served->exchange, was_sent);
     if (served->is_counted)
@@ -81,6 +86,7 @@ static void give_reply(struct served *served) {
         end_served(served, false);
         return;
     }
+    served->exchange.replied_us = time_monotonic_us();
     served->client->loop->options->replied(&served->exchange);
     served->client->protocol->reply(served);
 }
@@ -250,6 +256,9 @@ bool serve_head(struct served *served, const struct head_check *check) {
     const char *reason;
     served->exchange.method = served->head.method;
     served->exchange.path = served->head.path;
+    const char *request_id = request_id_find(&served->head);
+    if (request_id)
+        served->exchange.request_id = request_id;
     note_connection(served, check);
     enum status status = check_head(served, check, &reason);
     if (status == STATUS_TOO_MANY) {
@@ -393,6 +402,14 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
     if (list.failed)
         return (struct text){ 0 };
     return *count > 1 ? buffer_text(&list) : first;
+}
+
+bool exchange_is_head(const struct exchange *exchange) {
+    return served_of(exchange)->head.is_head;
+}
+
+size_t exchange_body_size(const struct exchange *exchange) {
+    return serve_body_of(served_of(exchange)).len;
 }
 
 struct text exchange_query(const struct exchange *exchange) {

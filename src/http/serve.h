@@ -7,6 +7,7 @@
 #include "http/connection.h"
 #include "http/head.h"
 #include "http/head_check.h"
+#include "http/request_id.h"
 
 enum serving {
     SERVING_body,  /* the body is read */
@@ -47,12 +48,13 @@ struct served {
     struct text reply_head; /* the protocol's own: the head of the reply */
     size_t sent;            /* the protocol's own: bytes of the reply that are sent */
     struct h2_stream h2;    /* HTTP/2 */
-    bool is_suspended;      /* another thread may have it */
-    bool is_gone;           /* the connection is closed; there is nobody to reply to */
-    bool is_last;           /* the connection closes after the reply */
-    bool says_keep_alive;   /* the reply tells an HTTP/1.0 client that the connection stays open */
-    bool is_counted;        /* address_counts has counted it for `from` */
-    bool is_late;           /* it came after the server had begun to stop */
+    char made_id[REQUEST_ID_MADE + 1];
+    bool is_suspended;    /* another thread may have it */
+    bool is_gone;         /* the connection is closed; there is nobody to reply to */
+    bool is_last;         /* the connection closes after the reply */
+    bool says_keep_alive; /* the reply tells an HTTP/1.0 client that the connection stays open */
+    bool is_counted;      /* address_counts has counted it for `from` */
+    bool is_late;         /* it came after the server had begun to stop */
 };
 
 /**

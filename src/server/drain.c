@@ -67,6 +67,7 @@ void drain_run(struct server *server, const sigset_t *signals, bool may_delay) {
     if (wait_for_end(server, signals, WORK_LIMIT_MS, false))
         return;
     log_error("%u requests did not end in time", listener_in_flight(server->listener));
+    log_stop(); /* writes the line */
     /* Not server_stop: it would wait for the threads that hang. */
     _exit(EX_SOFTWARE); /* commits are durable; nothing else is worth waiting for */
 }

@@ -5,14 +5,17 @@
 #include "base/budget.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "model/tables.h"
 #include "server/cleanup.h"
 #include "service/seed.h"
+#include "version.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 enum {
     ROUND_MS = 1000,
@@ -30,6 +33,24 @@ static void print_demo_lines(const char *url) {
         "\"Language\":1,\"PasswordSalt\":\"\",\"LastHelpVisited\":0,\"InvalidLoginAttempts\":0}'\n"
         "  curl -s %s/api/sys/users/%d -H \"Authorization: Bearer $TOKEN\"\n\n",
         url, url, DEMO_USER_ID, url, DEMO_USER_ID);
+}
+
+/* Describes the server for an operator who reads the log later. */
+static void log_start_line(const struct server *server) {
+    int64_t users = 0;
+    struct store_session *session = store_session_open(server->data.store);
+    if (!session || store_count(session, &user_table, &users) != STATUS_OK)
+        log_warning("the users could not be counted");
+    store_session_close(session);
+    log_info("started: version " ROSTER_VERSION ", process %d, data in %s, %lld users, seccomp %s,"
+             " at most %u connections",
+             (int)getpid(), server->data.path, (long long)users,
+             server->settings.seccomp ? "on" : "off", server->connection_limit);
+}
+
+static void log_stop_line(const struct server *server, int caught) {
+    log_info("stopping: SIG%s, %u requests in progress", sigabbrev_np(caught),
+             listener_in_flight(server->listener));
 }
 
 static void announce(const struct server *server) {
@@ -77,9 +98,13 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
     bool has_more = cleanup_run(store, &server->settings);
     int64_t cleaned_ms = time_monotonic_ms();
     announce(server);
+    log_start_line(server);
     for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
         caught = wait_for_signal(signals, has_more ? CLEANUP_PAUSE_MS : ROUND_MS);
+        if (caught == SIGTERM || caught == SIGINT)
+            log_stop_line(server, caught);
         sign_in_log_flush(server->app.auth.log);
+        log_flush();
         if (caught == SIGHUP)
             reload_certificates(server);
         if (store_is_broken(store)) { /* the service manager is expected to start it again */

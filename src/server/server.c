@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "api/dispatch.h"
+#include "api/ops/access_log.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
 #include "api/rate_limit.h"
@@ -203,6 +204,8 @@ static int describe_app(struct server *server) {
     app->accepts_basic = settings->basic;
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
+    app->logs_requests = settings->access_log;
+    app->slow_us = settings->log_slow * INT64_C(1000);
     if (api_start(app))
         return EX_OK;
     report_error("there is no memory for the description of the API");
@@ -361,6 +364,17 @@ static void stop_operator(struct server *server) {
 
 /* ---- The listener ---- */
 
+/* Before it, lines are written at once, so that they stand before the line that refuses a start. */
+static int start_log(struct server *server) {
+    (void)server;
+    return thread_result(log_start());
+}
+
+static void stop_log(struct server *server) {
+    (void)server;
+    log_stop();
+}
+
 static int install_seccomp(struct server *server) {
     if (!server->settings.seccomp || seccomp_filter_install())
         return EX_OK;
@@ -387,6 +401,7 @@ static unsigned connection_limit(void) {
 
 /* The listener knows neither metrics nor requests. */
 static void end_exchange(struct exchange *exchange, bool was_sent) {
+    access_log_add(exchange, was_sent);
     metrics_count_end(exchange, was_sent);
     dispatch_end(exchange);
 }
@@ -405,10 +420,11 @@ static size_t request_memory(const struct server *server) {
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
     budget_set(request_memory(server));
+    server->connection_limit = connection_limit();
     struct listen_options options = {
         .threads = settings->io_threads ? (unsigned)settings->io_threads
                                         : machine_threads(&server->machine, IO_THREAD_BYTES),
-        .connection_limit = connection_limit(),
+        .connection_limit = server->connection_limit,
         .head_timeout_s = (unsigned)settings->head_timeout,
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,
@@ -453,6 +469,7 @@ static const struct part {
     { start_fetcher, stop_fetcher },
     { start_deliverer, stop_deliverer },
     { start_operator, stop_operator },
+    { start_log, stop_log },
     { install_seccomp, NULL },
     { start_listener, stop_listener },
 };

@@ -19,6 +19,7 @@ struct server {
     struct sign_in_counts sign_in_counts;
     struct peers *proxies, *trusted;
     struct listener *listener;
+    unsigned connection_limit;
     struct deliverer *deliverer;
     struct operator_socket *operator_socket;
 };

@@ -16,6 +16,7 @@ import { adminId, staff, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, required } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder, 'data');
@@ -468,19 +469,23 @@ test('a log file that is copied and truncated goes on from its beginning', async
             child.stdout.once('data', (part) => resolve(String(part)));
         }),
     );
-    const lines = async () => {
-        // of one request that cannot be served
+    // The log once it is longer than `size`, after one more request that cannot be served.
+    const lines = async (size) => {
         const { status } = await fetch(`${url}/api/sys/users/${userId}`, {
             headers: { Authorization: `Bearer ${token}` },
         });
         assert.equal(status, 500);
-        return readFileSync(log, 'utf8');
+        return until('a further line', () => {
+            const text = readFileSync(log, 'utf8');
+            return text.length > size && text;
+        });
     };
-    const first = await lines();
+    await until('the line of the start', () => readFileSync(log, 'utf8').includes('started'));
+    const first = await lines(readFileSync(log).length);
     assert.match(first, /^\d{4}-\S+Z error: database: a row/m);
-    assert.ok((await lines()).length > first.length);
+    await lines(first.length);
     truncateSync(log);
-    const fresh = await lines();
+    const fresh = await lines(0);
     assert.match(fresh, /^(\d{4}-\S+Z error: [^\0\n]+\n)+$/);
     child.kill('SIGTERM');
     assert.equal(await ended, 0);

@@ -321,8 +321,12 @@ test('the log names the client, not the proxy', async () => {
     await until(
         'both are told',
         () =>
-            /wrong password; user \d+, from 203\.0\.113\.50\n/.test(server.stderr.slice(before)) &&
-            /wrong password; user \d+, from 2001:db8:b::5\n/.test(server.stderr.slice(before)),
+            /wrong password; user \d+, from 203\.0\.113\.50, request /.test(
+                server.stderr.slice(before),
+            ) &&
+            /wrong password; user \d+, from 2001:db8:b::5, request /.test(
+                server.stderr.slice(before),
+            ),
     );
     assert.ok(!server.stderr.slice(before).includes('198.51.100.1'));
 });

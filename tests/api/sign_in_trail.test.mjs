@@ -63,7 +63,7 @@ const run = (Key, id) => call('POST', '/api/sys/users/runcommand', { Key, Ids: [
 // The events that the log has of a reason, counts included.
 function told(reason, user, address = '127\\.0\\.0\\.1', on = server) {
     const line = new RegExp(
-        `info: sign-in: ${reason}; ${user ? `user ${user}` : 'no user'}, from ${address}(?:, and (\\d+) more before)?$`,
+        `info: sign-in: ${reason}; ${user ? `user ${user}` : 'no user'}, from ${address}, request [0-9a-f]{16}(?:, and (\\d+) more before)?$`,
         'gm',
     );
     return [...on.stderr.matchAll(line)].reduce((sum, [, more]) => sum + 1 + Number(more ?? 0), 0);

@@ -594,7 +594,9 @@ test('a delivery whose secret cannot be read fails and says so; it is not tried 
     });
     assert.match(failed.LastError, /SharedSecret cannot be read with this server's key/);
     assert.deepEqual([failed.Attempts, (await read(id)).ErrorCount], [1, 1]);
-    assert.match(own.stderr, new RegExp(`webhook ${id}: its SharedSecret cannot be read`));
+    await until('the line in the log', () =>
+        own.stderr.includes(`webhook ${id}: its SharedSecret cannot be read`),
+    );
     await sleep(300);
     assert.equal(to('/locked').length, 0);
     assert.equal(own.stderr.match(/SharedSecret/g).length, 1);

@@ -136,8 +136,8 @@ void credentials_validate(struct request *request) {
 
 static void refuse_token(struct request *request) {
     struct errors errors = { 0 };
-    sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_reset_token, 0,
-                    exchange_peer(request->exchange));
+    const struct log_origin origin = request_origin(request);
+    sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_reset_token, 0, &origin);
     errors_add(&errors, request->arena,
                &(struct error){ .property = TEXT("Token"), .message = MESSAGE_TEXT(reset_token) });
     reply_invalid(request, &errors);

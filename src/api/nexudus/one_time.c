@@ -148,7 +148,8 @@ static void traded(struct exchange *exchange) {
     if (status == STATUS_OK)
         reply_token_pair(request, &trading->trade.pair);
     else if (status == STATUS_UNAUTHENTICATED) {
-        sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_token, 0, exchange_peer(exchange));
+        const struct log_origin origin = request_origin(request);
+        sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_token, 0, &origin);
         reply_unauthenticated(request, "invalid_token");
     } else
         reply_failure(request, status, NULL, NULL);

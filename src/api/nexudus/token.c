@@ -187,7 +187,7 @@ static void grant_by_refresh(struct request *request, const struct token_form *f
                                  .arena = request->arena,
                                  .token = form->refresh_token,
                                  .client_id = client_id,
-                                 .from = exchange_peer(request->exchange),
+                                 .origin = request_origin(request),
                                  .done = resume_refreshed,
                                  .owner = request };
     request->exchange->state = refresh;

@@ -121,9 +121,10 @@ static void reply_written(struct request *request, const struct mutation *mutati
                                         [MUTATION_patch] = "updated",
                                         [MUTATION_delete] = "deleted" };
     const struct mutation_result *result = &mutation->result;
+    const struct log_origin origin = request_origin(request);
     if (request->principal.credential.kind == CREDENTIAL_reset)
         sign_in_log_add(request->app->auth.log, SIGN_IN_EVENT_reset, request->principal.user_id,
-                        exchange_peer(request->exchange));
+                        &origin);
     if (result->version)
         add_etag(request, result->id, result->version);
     struct text message = arena_printf(request->arena, "%s was successfully %s.",

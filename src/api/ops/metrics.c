@@ -8,7 +8,6 @@
 #include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/budget.h"
-#include "base/time.h"
 #include "http/address_counts.h"
 
 #include <stdatomic.h>
@@ -20,7 +19,7 @@ void metrics_count(struct exchange *exchange) {
         return; /* refused by the listener, or no memory for a request */
     unsigned route = request->route ? (unsigned)(request->route - routes) : route_count;
     counters_add_reply(request->worker->counters, route, exchange->reply.http_status,
-                       time_monotonic_us() - exchange->began_us);
+                       exchange->replied_us - exchange->began_us);
 }
 
 void metrics_count_end(struct exchange *exchange, bool was_sent) {
@@ -38,14 +37,9 @@ static void sum(const struct app *app, unsigned route, struct route_counts *tota
         counters_sum(worker->counters, route, total);
 }
 
-static const char *const method_labels[] = {
-    [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
-    [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
-};
-
 static void add_route(struct buffer *body, unsigned route) {
     if (route < route_count)
-        buffer_printf(body, "{method=\"%s\",route=\"%s\"", method_labels[routes[route].method],
+        buffer_printf(body, "{method=\"%s\",route=\"%s\"", method_name(routes[route].method),
                       routes[route].path.at);
     else
         buffer_printf(body, "{method=\"\",route=\"\"");
