@@ -8,6 +8,7 @@
 #include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/budget.h"
+#include "base/log.h"
 #include "http/address_counts.h"
 
 #include <stdatomic.h>
@@ -129,6 +130,8 @@ static void add_stats(struct buffer *body, struct app *app, uint64_t pending) {
     } rows[] = {
         { "roster_http_unsent_total", "counter",
           "Requests whose client was gone before it had the reply.", count_unsent(app) },
+        { "roster_log_dropped_total", "counter",
+          "Lines that the log lost because its reader stood still.", log_dropped() },
         { "roster_request_memory_bytes", "gauge", "What all requests together hold.", budget.used },
         { "roster_request_memory_limit_bytes", "gauge", "What they may hold (--request-memory).",
           budget.limit },
