@@ -91,6 +91,14 @@ static bool is_own(const struct exchange *exchange, struct text origin) {
            text_equal(theirs.port, ours.port);
 }
 
+bool cors_is_own_page(const struct request *request) {
+    unsigned origins, sites;
+    struct text origin = exchange_header_list(request->exchange, "Origin", &origins);
+    struct text site = exchange_header_list(request->exchange, "Sec-Fetch-Site", &sites);
+    return (!sites || text_equal_nocase(site, TEXT("same-origin"))) &&
+           (!origins || is_own(request->exchange, origin));
+}
+
 bool cors_is_foreign(const struct request *request) {
     unsigned origins, sites;
     struct text origin = exchange_header_list(request->exchange, "Origin", &origins);

@@ -18,4 +18,11 @@ bool cors_answer(struct request *request) MUST_CHECK;
  */
 bool cors_is_foreign(const struct request *request) MUST_CHECK;
 
+/**
+ * The same for requests with a browser's session, which no other origin may use: false if a browser
+ * says that anything but a page of this server sent it. Neither --cors-origins nor an address that
+ * the user typed counts as such a page.
+ */
+bool cors_is_own_page(const struct request *request) MUST_CHECK;
+
 #endif

@@ -16,6 +16,7 @@
 #include "api/nexudus/search.h"
 #include "api/rate_limit.h"
 #include "api/reply.h"
+#include "api/session_cookie.h"
 #include "api/wait.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
@@ -184,13 +185,16 @@ static void authenticate_basic(struct request *request, struct text credentials)
     request_sign_in(request, &basic->sign_in, basic_checked);
 }
 
-/* Splits the Authorization header into scheme and credentials. The scheme's `at` NULL: no header.
- */
+/* Splits the Authorization header into scheme and credentials. Without that header, the session of
+ * a browser counts as a bearer token. The scheme's `at` NULL: there is neither. */
 static struct text read_authorization(const struct request *request, struct text *credentials) {
     *credentials = text_trim(exchange_header(request->exchange, "Authorization"));
     struct text scheme = text_cut(credentials, ' ');
     *credentials = text_trim(*credentials);
-    return scheme;
+    if (scheme.at)
+        return scheme;
+    *credentials = session_token(request);
+    return credentials->at ? TEXT("Bearer") : (struct text){ 0 };
 }
 
 static bool is_basic(const struct request *request, struct text scheme) {
@@ -257,9 +261,14 @@ static void run_for_bearer(struct request *request, enum status status) {
 }
 
 /* A browser that keeps a Basic password for a host adds it to every request that any page sends
- * there. A change therefore needs more than that password. */
+ * there. A change therefore needs more than that password. The session of a browser is for pages of
+ * this server alone, whatever --cors-origins lists, and also where they only read. */
 static bool is_forged(struct request *request) {
     struct text credentials, scheme = read_authorization(request, &credentials);
+    if (session_is_asked(request) && !cors_is_own_page(request)) {
+        reply_failure(request, STATUS_FORBIDDEN, message_foreign_session, NULL);
+        return true;
+    }
     if (!is_basic(request, scheme) || !route_writes(request->route) || !cors_is_foreign(request))
         return false;
     reply_failure(request, STATUS_FORBIDDEN, message_foreign_page, NULL);

@@ -1,6 +1,7 @@
 /* The envelopes of the API, and the other bodies that the hosted service sends in place of some. */
 #include "api/reply.h"
 
+#include "api/session_cookie.h"
 #include "api/status.h"
 #include "auth/sign_in.h"
 #include "base/time.h"
@@ -184,7 +185,8 @@ void reply_unauthenticated(struct request *request, const char *error) {
         error ? arena_printf(request->arena, "Bearer error=\"%s\"", error) : TEXT("Bearer");
     if (bearer.at)
         reply_header(request->exchange, "WWW-Authenticate", bearer.at);
-    if (request->app->accepts_basic)
+    /* A browser would ask for a password by itself, over the page that asks for one. */
+    if (request->app->accepts_basic && !session_is_asked(request))
         reply_header(request->exchange, "WWW-Authenticate",
                      "Basic realm=\"Roster\", charset=\"UTF-8\"");
     reply_failure(request, STATUS_UNAUTHENTICATED, error ? message_credentials : NULL, NULL);

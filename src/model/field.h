@@ -51,6 +51,7 @@ enum field_flags {
     ALWAYS = 1 << 12,       /* READ_ONLY, and never null */
     SHARED = 1 << 13,       /* long text that many rows may share: the store keeps it once */
     ADDRESS = 1 << 14,      /* text with a user's e-mail address, or with words in place of one */
+    NOTICE = 1 << 15,       /* decides whether the user gets notices of something */
 };
 
 /*

@@ -49,12 +49,16 @@ const open = {
     'GET /api/sys/users/getavatar/{id}': 200,
     'POST /api/token': 400,
     'POST /api/auth/resetpassword': 400,
+    'POST /api/auth/session': 400,
     'POST /api/sys/users/token': 200,
     'POST /api/sys/users/exchange': 401,
 };
 const special = {
     'GET /api/auth/me': [],
+    'GET /api/auth/session': [],
+    'DELETE /api/auth/session': [],
     'GET /api/utils/enums': [],
+    'GET /api/utils/fields': [],
     'POST /api/sys/users/token/refresh': [],
     'GET /api/apps/applications/my': ['Application-List'],
     'POST /api/sys/users/validate': ['User-Read'],
@@ -185,7 +189,8 @@ function bodyOf({ path, suffix, key, schema, resource }, id, person) {
 }
 
 function ask(one, headers, id, person, on = server) {
-    const query = one.path === '/api/utils/enums' ? '?name=eLanguage' : '';
+    const names = { '/api/utils/enums': 'eLanguage', '/api/utils/fields': 'User' };
+    const query = names[one.path] ? `?name=${names[one.path]}` : '';
     const body = bodyOf(one, id, person);
     const form =
         one.type === 'application/x-www-form-urlencoded' && new URLSearchParams(body).toString();

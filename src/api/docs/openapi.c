@@ -310,8 +310,7 @@ static struct text failures_of(const struct route *route, bool nexudus, struct a
                             : route->method == METHOD_GET ? ""
                                                           : " 413";
     return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", route->statuses ? route->statuses : "",
-                        route->permission == ROUTE_OPEN ? "" : " 401",
-                        (route->permission < 0 && !route_writes(route)) || nexudus ? "" : " 403",
+                        route->permission == ROUTE_OPEN ? "" : " 401", nexudus ? "" : " 403",
                         has_id(route) && !route->missing_is_null ? " 404" : "", too_large);
 }
 
