@@ -50,6 +50,8 @@ static bool path_matches(struct text pattern, struct text path, int64_t *id) {
     if (same == pattern.len || pattern.at[same] != '{')
         return same == pattern.len && same == path.len;
     struct text rest = { path.at + same, path.len - same }, segment = text_cut(&rest, '/');
+    if (text_equal((struct text){ pattern.at + same, pattern.len - same }, TEXT("{file}")))
+        return segment.len > 0 && !rest.at;
     (void)text_cut(&pattern, '}');
     if (!text_to_int64(segment, id) || *id < 1)
         return false;

@@ -35,7 +35,8 @@ const char *method_name(enum method method);
 
 struct route {
     enum method method;
-    struct text path; /* {id} stands for an id, once at most; ends in a NUL byte */
+    struct text path; /* {id} stands for an id, once at most; {file} at its end for a name; ends in
+                         a NUL byte */
     int permission;   /* that the caller must have; or ROUTE_OPEN, ROUTE_CALLER */
     void (*handler)(struct request *request);
     const char *summary; /* for people */

@@ -30,6 +30,7 @@ COMMON_HEADERS = {
 ELSEWHERE = {
     204: {},
     302: {"headers": {"Location": {"required": True, "schema": {"type": "string"}}}},
+    308: {"headers": {"Location": {"required": True, "schema": {"type": "string"}}}},
     400: {"$ref": "#/components/responses/BadRequest"},
     404: {"$ref": "#/components/responses/NotFound"},
     405: {

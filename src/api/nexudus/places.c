@@ -1,5 +1,4 @@
-/* The business of a host name, which clients ask for before they sign in; and the root, which sends
- * browsers to the documentation. */
+/* The business of a host name, which clients ask for before they sign in. */
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/wait.h"
@@ -75,9 +74,4 @@ void business_by_host(struct request *request) {
     *place = (struct place){ asked, own, 0 };
     request->exchange->state = place;
     request_ask(request, find_place, reply_place);
-}
-
-void root_get(struct request *request) {
-    reply_header(request->exchange, "Location", "/api/docs");
-    request->exchange->reply.http_status = 302;
 }
