@@ -16,15 +16,17 @@ enum { HEAD_SIZE = 4, DICTIONARIES_MAX = 255, HAS_MORE = 1 << 7, JSON_MAX = (1 <
 struct row_compression {
     struct arena arena;
     struct text dictionaries[DICTIONARIES_MAX + 1];
-    struct text typical[TABLES]; /* the ones that this version's fields give; `at` NULL: none */
-    unsigned own[TABLES];        /* their numbers; 0: not in the database */
-    LZ4_stream_t *stream;        /* for packing; made at the first use */
+    struct text typical[TABLES];  /* the ones that this version's fields give; `at` NULL: none */
+    unsigned own[TABLES];         /* their numbers; 0: not in the database */
+    LZ4_stream_t *loaded[TABLES]; /* with the own dictionary in it; made at the first use */
+    LZ4_stream_t working;         /* a copy of one of those, for each row: loading takes longer */
 };
 
 void row_compression_free(struct row_compression *compression) {
     if (!compression)
         return;
-    (void)LZ4_freeStream(compression->stream); /* it always returns 0, and takes NULL */
+    for (unsigned i = 0; i < TABLES; i++)
+        (void)LZ4_freeStream(compression->loaded[i]); /* it always returns 0, and takes NULL */
     arena_close(&compression->arena);
     free(compression);
 }
@@ -116,12 +118,24 @@ enum status row_keep_dictionaries(struct store_session *session) {
     return status;
 }
 
-static int compress(struct row_compression *compression, struct text dictionary, struct text json,
-                    struct text room) {
-    LZ4_resetStream_fast(compression->stream);
-    (void)LZ4_loadDict(compression->stream, dictionary.at, (int)dictionary.len);
-    return LZ4_compress_fast_continue(compression->stream, json.at, (char *)(uintptr_t)room.at,
-                                      (int)json.len, (int)room.len, 1);
+/* A stream with the own dictionary of a table. NULL: memory is short. */
+static const LZ4_stream_t *loaded_stream(struct row_compression *compression, unsigned table) {
+    struct text dictionary = compression->dictionaries[compression->own[table]];
+    LZ4_stream_t **loaded = &compression->loaded[table];
+    if (!*loaded && (*loaded = LZ4_createStream()))
+        (void)LZ4_loadDict(*loaded, dictionary.at, (int)dictionary.len);
+    return *loaded;
+}
+
+/* The size of the block in `room`, which has `size` bytes. 0: memory is short. */
+static int compress(struct row_compression *compression, unsigned table, struct text json,
+                    char *room, size_t size) {
+    const LZ4_stream_t *loaded = loaded_stream(compression, table);
+    if (!loaded)
+        return 0;
+    compression->working = *loaded;
+    return LZ4_compress_fast_continue(&compression->working, json.at, room, (int)json.len,
+                                      (int)size, 1);
 }
 
 enum { JSON_EXPECTED = 3072 }; /* bytes; the buffer grows if a record has more */
@@ -135,14 +149,12 @@ enum status row_pack(struct store_session *session, const struct record *record,
     json_add_row(&json, record);
     if (!number || json.failed || json.len > JSON_MAX)
         return STATUS_INTERNAL;
-    if (!compression->stream)
-        compression->stream = LZ4_createStream();
     size_t room = (size_t)LZ4_compressBound((int)json.len);
     unsigned char *out = arena_alloc(arena, HEAD_SIZE + room);
-    if (!compression->stream || !out)
+    if (!out)
         return STATUS_INTERNAL;
-    int size = compress(compression, compression->dictionaries[number], buffer_text(&json),
-                        (struct text){ (char *)out + HEAD_SIZE, room });
+    int size = compress(compression, record->table->number, buffer_text(&json),
+                        (char *)out + HEAD_SIZE, room);
     if (size <= 0)
         return STATUS_INTERNAL;
     out[0] = (unsigned char)number;
