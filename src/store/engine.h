@@ -26,9 +26,10 @@
  * - dictionaries: row_keep_dictionaries fills it, after the tables are made and before the first
  * row is written, in the transaction that creates or migrates the schema.
  * - A new database has one row in database_guid, unknown_logins (0) and seal_mark (no bytes).
- * - Functions in SQL: contains(text, needle), which is fold_contains of rules/fold.h (1, 0, or
- *   null); fold(text) and fold_case(text) of the same; TABLE_member(Members, field), the value of a
- *   member of a packed row, by the index of its field; TABLE_reading(Members), enum row_reading.
+ * - Functions in SQL, unless the dialect has `add_folded`: contains(text, needle), which is
+ *   fold_contains of rules/fold.h (1, 0, or null); fold(text) and fold_case(text) of the same;
+ *   TABLE_member(Members, field), the value of a member of a packed row, by the index of its field.
+ *   `rosterd check` still needs TABLE_member and TABLE_reading(Members), enum row_reading.
  *
  * Threads. A session, its statements and all that they return belong to one thread at a time. The
  * functions of a store may be called by any thread at any time between `open` and `close`, unless
@@ -166,6 +167,14 @@ struct engine_dialect {
     const char *join_in_order;
     /** Adds the condition that a text column contains the bytes of a parameter. */
     void (*add_has_bytes)(struct buffer *sql, const char *column, int parameter);
+    /** Follow an expression in ORDER BY: null comes first when ascending, last when descending. */
+    const char *ascending, *descending;
+    /**
+     * Adds the folded text of a SEARCHED field of a row of `table`. Only of an engine whose SQL has
+     * none of the functions contains, fold, fold_case and TABLE_member: record keeping then judges
+     * rows in C (scan.h). NULL: it has them.
+     */
+    void (*add_folded)(struct buffer *sql, const struct table *table, const struct field *field);
 };
 
 struct engine {

@@ -9,6 +9,7 @@
 #include "store/audit.h"
 #include "store/engine.h"
 #include "store/rows.h"
+#include "store/scan.h"
 
 /* Replaces the address of an author; statements.def has the same text. */
 #define NOBODY "erased user"
@@ -123,13 +124,41 @@ static enum status rename_author(const struct erasing *erasing, int64_t id) {
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
+struct changed {
+    const struct erasing *erasing;
+    struct buffer *ids;
+};
+
+/* Adds a user to the list if one of the addresses is its UpdatedBy. The addresses are strings in
+ * JSON, so one of them is found with the quotes around it. */
+static enum status add_changed(void *argument, int64_t id, const struct value *updated_by) {
+    struct changed *changed = argument;
+    const struct text addresses = buffer_text(&changed->erasing->addresses);
+    const struct text author = value_as_text(updated_by);
+    struct arena scratch = { 0 };
+    struct buffer address;
+    if (!author.at || !memchr(author.at, '@', author.len))
+        return STATUS_OK;
+    buffer_init(&address, &scratch, 256);
+    json_add_string(&address, author);
+    if (memmem(addresses.at, addresses.len, address.at, address.len))
+        buffer_add(changed->ids, (struct text){ (const char *)&id, sizeof id });
+    bool failed = address.failed || changed->ids->failed;
+    arena_close(&scratch);
+    return failed ? STATUS_INTERNAL : STATUS_OK;
+}
+
 /* Finds the users whose records were last changed by one of the addresses, as a list of int64_t. */
 static enum status find_changed(const struct erasing *erasing, struct arena *arena,
                                 struct buffer *ids) {
     const struct engine_spelling *any_of = &erasing->tx->session->engine->dialect->any_of;
     const struct field *updated_by = &user_table.fields[USER_UpdatedBy];
+    const struct scanned scanned = { erasing->tx->session, &user_table, updated_by };
+    struct changed changed = { erasing, ids };
     struct buffer sql;
     enum status status;
+    if (erasing->tx->session->engine->dialect->add_folded)
+        return scan_each(&scanned, add_changed, &changed);
     buffer_init(&sql, arena, 160);
     buffer_add(&sql, TEXT("SELECT Id FROM users WHERE "));
     row_add_value(&sql, &user_table, updated_by, user_table.name);

@@ -4,6 +4,7 @@
 #include "rules/collections.h"
 #include "store/engine.h"
 #include "store/rows.h"
+#include "store/scan.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -84,15 +85,16 @@ enum status links_read_back(struct store_session *session, const struct field *f
     return STATUS_OK;
 }
 
-static enum status read_referrers(struct sql_statement *statement, int64_t id, struct arena *arena,
-                                  struct referrers *referrers) {
-    enum status status = STATUS_INTERNAL;
-    if (!statement)
-        return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, id);
+static enum status read_referrers(const struct scanned *names, struct sql_statement *statement,
+                                  struct arena *arena, struct referrers *referrers) {
+    enum status status;
     for (unsigned i = 0; (status = sql_step(statement)) == STATUS_OK; i++) {
+        struct value name;
+        status = scan_read(names, sql_value(statement, 1), arena, &name);
+        if (status != STATUS_OK)
+            break;
         referrers->shown[i].id = sql_integer(statement, 0);
-        referrers->shown[i].name = sql_text(statement, 1, arena);
+        referrers->shown[i].name = value_as_text(&name);
         referrers->count = sql_integer(statement, 2);
     }
     return status == STATUS_NOT_FOUND && !arena->failed ? STATUS_OK : STATUS_INTERNAL;
@@ -102,10 +104,11 @@ static enum status find_referrers(struct store_session *session, const struct re
                                   const struct field *field, struct arena *arena,
                                   struct referrers *referrers) {
     const struct table *table = referrers->table;
+    const struct scanned names = { session, table, &table->fields[table->common.to_string_text] };
     struct buffer sql;
     buffer_init(&sql, arena, 320);
     buffer_add(&sql, TEXT("SELECT t.Id, "));
-    row_add_value(&sql, table, &table->fields[table->common.to_string_text], "t");
+    scan_add_column(&sql, &names, "t");
     buffer_add(&sql, TEXT(", count(*) OVER () FROM "));
     buffer_printf(&sql,
                   "links AS l JOIN %s AS t ON t.Id = l.owner"
@@ -115,7 +118,10 @@ static enum status find_referrers(struct store_session *session, const struct re
     if (sql.failed)
         return STATUS_INTERNAL;
     struct sql_statement *statement = sql_prepare(session, sql.at);
-    enum status status = read_referrers(statement, record_id(of), arena, referrers);
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, record_id(of));
+    enum status status = read_referrers(&names, statement, arena, referrers);
     sql_free(statement);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "store/engine.h"
 #include "store/rows.h"
+#include "store/scan.h"
 
 #include <assert.h>
 
@@ -64,13 +65,25 @@ void query_add_ids(struct query *query, const int64_t *ids, size_t count) {
         add_any_of(query, value_ids(ids, count));
 }
 
-/* The rows that are already known to match a filter; NULL: none are known. */
-static const struct text_matches *matches_of(const struct query *query,
-                                             const struct filter *filter) {
+static const struct candidates *candidates_of(const struct query *query,
+                                              const struct filter *filter) {
     const struct candidates *candidates = query->candidates;
     while (candidates && candidates->filter != filter)
         candidates = candidates->next;
+    return candidates;
+}
+
+/* The rows that are already known to match a filter; NULL: none are known. */
+static const struct text_matches *matches_of(const struct query *query,
+                                             const struct filter *filter) {
+    const struct candidates *candidates = candidates_of(query, filter);
     return candidates ? &candidates->matches : NULL;
+}
+
+/* All rows that match a filter, if they were found by a scan. */
+static const struct text_matches *scanned(const struct query *query, const struct filter *filter) {
+    const struct candidates *candidates = candidates_of(query, filter);
+    return candidates && candidates->is_scanned ? &candidates->matches : NULL;
 }
 
 /* The rows that match a filter on texts, if all of them are known and few enough to be listed. */
@@ -81,8 +94,28 @@ static const struct text_matches *listed(const struct query *query, const struct
                : NULL;
 }
 
-static void add_contains(struct query *query, const struct filter *filter) {
+/* Adds the condition that the folded text of a filter's field contains the value. */
+static void add_folded_contains(struct query *query, const struct filter *filter) {
     const struct table *table = filter->table;
+    const struct engine_dialect *dialect = query->engine->dialect;
+    struct buffer folded;
+    if (!dialect->add_folded) {
+        buffer_add(&query->sql, TEXT("contains("));
+        row_add_value(&query->sql, table, &table->fields[filter->field], table->name);
+        buffer_add(&query->sql, TEXT(", "));
+        query_add_value(query, filter->value);
+        buffer_add_char(&query->sql, ')');
+        return;
+    }
+    buffer_init(&folded, query->sql.arena, 128);
+    dialect->add_folded(&folded, table, &table->fields[filter->field]);
+    buffer_add_char(&folded, '\0');
+    query->sql.failed |= folded.failed;
+    if (!folded.failed)
+        dialect->add_has_bytes(&query->sql, folded.at, keep_value(query, filter->value));
+}
+
+static void add_contains(struct query *query, const struct filter *filter) {
     enum help help = query_help(filter);
     const struct text_matches *matches = listed(query, filter);
     if (matches)
@@ -97,11 +130,7 @@ static void add_contains(struct query *query, const struct filter *filter) {
     if (help ==
         HELP_EMAILS) /* a quoted local part may have another "@": look at the address itself too */
         buffer_add(&query->sql, TEXT(" AND "));
-    buffer_add(&query->sql, TEXT("contains("));
-    row_add_value(&query->sql, table, &table->fields[filter->field], table->name);
-    buffer_add(&query->sql, TEXT(", "));
-    query_add_value(query, filter->value);
-    buffer_add_char(&query->sql, ')');
+    add_folded_contains(query, filter);
 }
 
 /* Adds the begin of "the rows that point to any of a list of Ids", by the index of links. */
@@ -114,7 +143,12 @@ static void add_linked(struct query *query, const struct table *table, const str
 static void add_match(struct query *query, const struct filter *filter) {
     const struct table *table = filter->table;
     const struct field *field = &table->fields[filter->field];
+    const struct text_matches *found = scanned(query, filter);
     struct buffer *sql = &query->sql;
+    if (found) {
+        query_add_ids(query, found->ids, found->count);
+        return;
+    }
     switch (filter->match) {
     case MATCH_equal:
     case MATCH_from:
@@ -158,7 +192,7 @@ static void add_match(struct query *query, const struct filter *filter) {
 /* Adds the condition of a filter on a row, or on the row that a reference of it points to. */
 static void add_condition(struct query *query, const struct filter *filter) {
     const struct table *table = query->search->table;
-    if (!filter->through) {
+    if (!filter->through || (scanned(query, filter) && scan_is_of_search(query->search, filter))) {
         add_match(query, filter);
         return;
     }
@@ -190,12 +224,36 @@ void query_add_equal(struct query *query, const struct filter *filter, const cha
     query_add_value(query, folded);
 }
 
+/* Adds the conditions by which exact matches come first, where SQL cannot fold texts. */
+static void add_known_exact_first(struct query *query, const struct filter *filter) {
+    const struct text_matches *matches = matches_of(query, filter);
+    const struct engine_dialect *dialect = query->engine->dialect;
+    if (matches && matches->same_count) {
+        query_add_ids(query, matches->same, matches->same_count);
+        buffer_add(&query->sql, TEXT(" DESC, "));
+    }
+    if (matches && (scanned(query, filter) || listed(query, filter))) {
+        if (!matches->exact_count)
+            return;
+        query_add_ids(query, matches->exact, matches->exact_count);
+    } else {
+        dialect->add_folded(&query->sql, filter->table, &filter->table->fields[filter->field]);
+        buffer_add(&query->sql, TEXT(" = "));
+        query_add_value(query, filter->value);
+    }
+    buffer_add(&query->sql, TEXT(" DESC, "));
+}
+
 /* When the list of exact matches is incomplete, the first pages are cut from it without regard to
  * accents (find_same). The order of the pages after them must then ignore accents too. */
 static void add_exact_first(struct query *query) {
     for (const struct filter *filter = query->search->filters; filter; filter = filter->next) {
         if (filter->match != MATCH_contains || filter->through)
             continue;
+        if (query->engine->dialect->add_folded) {
+            add_known_exact_first(query, filter);
+            continue;
+        }
         const struct text_matches *matches = matches_of(query, filter);
         if (!matches || !matches->exact_is_cut) {
             query_add_equal(query, filter, "fold_case(", filter->cased);
@@ -228,9 +286,13 @@ void query_add_order(struct query *query) {
     buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.before : ""));
     row_add_value(sql, search->table, field, search->table->name);
     buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.after : ""));
-    buffer_add(sql, search->descending ? TEXT(" DESC") : TEXT(""));
-    if (field->type != TYPE_id)
-        buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
+    if (field->type == TYPE_id) {
+        buffer_add(sql, search->descending ? TEXT(" DESC") : TEXT(""));
+        return;
+    }
+    const struct engine_dialect *dialect = query->engine->dialect;
+    buffer_add(sql, text_of(search->descending ? dialect->descending : dialect->ascending));
+    buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
 }
 
 void query_add_limit(struct query *query) {

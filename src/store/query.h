@@ -17,6 +17,7 @@ enum { LISTED_MAX = 20000, EMAILS_MAX = 1000 };
 struct candidates {
     struct candidates *next;
     const struct filter *filter;
+    bool is_scanned; /* all rows were judged (scan.h): the matches are always complete */
     struct text_matches matches; /* found by the index of e-mails: at most EMAILS_MAX + 1 */
 };
 

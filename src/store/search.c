@@ -14,6 +14,8 @@
 #include "store/query.h"
 #include "store/records.h"
 #include "store/rows.h"
+#include "store/scan.h"
+#include "store/scan_search.h"
 
 static enum status count_all(struct store_session *session, const struct search *search,
                              const struct candidates *candidates, struct search_result *found) {
@@ -77,10 +79,25 @@ static enum status gather(struct store_session *session, const struct search *se
     const struct text_index index = { session, filter->table,
                                       &filter->table->fields[filter->field] };
     struct text needle = value_as_text(&filter->value);
+    if (candidates->is_scanned)
+        return scan_filter(session, search, filter, arena, &candidates->matches);
     if (query_help(filter) == HELP_EMAILS)
         return gather_emails(session, search, filter, arena, &candidates->matches);
     return search->filters->next ? search_listed(&index, needle, arena, &candidates->matches)
                                  : text_index_search(&index, needle, arena, &candidates->matches);
+}
+
+/* Where SQL cannot tell which of a filter's listed matches are exact, they are read and compared.
+ */
+static enum status find_exact(struct store_session *session, const struct search *search,
+                              struct candidates *candidates, struct arena *arena) {
+    const struct filter *filter = candidates->filter;
+    struct text_matches *matches = &candidates->matches;
+    if (!session->engine->dialect->add_folded || !search->exact_first || candidates->is_scanned ||
+        filter->match != MATCH_contains || filter->through || !matches->count ||
+        matches->total != (int64_t)matches->count || matches->total > LISTED_MAX)
+        return STATUS_OK;
+    return scan_exact(session, filter, value_ids(matches->ids, matches->count), arena, matches);
 }
 
 /* Finds the candidates of each filter that an index helps with. A filter without candidates ends
@@ -90,14 +107,17 @@ static enum status find_candidates(struct store_session *session, const struct s
     enum status status = STATUS_OK;
     *found = NULL;
     for (const struct filter *filter = search->filters; filter; filter = filter->next) {
-        if (query_help(filter) == HELP_NONE)
+        const bool is_scanned = scan_is_needed(session->engine, search, filter);
+        if (query_help(filter) == HELP_NONE && !is_scanned)
             continue;
         struct candidates *candidates = arena_alloc(arena, sizeof *candidates);
         if (!candidates)
             return STATUS_INTERNAL;
-        *candidates = (struct candidates){ *found, filter, { 0 } };
+        *candidates = (struct candidates){ *found, filter, is_scanned, { 0 } };
         *found = candidates;
         status = gather(session, search, candidates, arena);
+        if (status == STATUS_OK)
+            status = find_exact(session, search, candidates, arena);
         if (status != STATUS_OK || !candidates->matches.total)
             break;
     }
@@ -232,7 +252,8 @@ static enum status find_same(struct store_session *session, const struct search 
                              struct text_matches *matches, struct arena *arena) {
     const struct filter *filter = search->filters;
     struct query query;
-    if (!search->exact_first || matches->exact_count < 2 || matches->exact_is_cut)
+    if (!search->exact_first || matches->exact_count < 2 || matches->exact_is_cut ||
+        session->engine->dialect->add_folded) /* find_exact has found them */
         return STATUS_OK;
     matches->same = arena_calloc(arena, matches->exact_count, sizeof *matches->same);
     if (!matches->same)
@@ -294,10 +315,32 @@ static enum status read_known_page(struct store_session *session, const struct s
     return status;
 }
 
+/* Are the candidates' matches all rows of the search? */
+static bool knows_rows(const struct search *search, const struct candidates *candidates) {
+    const struct filter *only = search->filters;
+    if (!only || only->next)
+        return false;
+    if (candidates && candidates->is_scanned)
+        return !only->through || scan_is_of_search(search, only);
+    return !only->through && query_help(only) == HELP_TEXTS;
+}
+
+/* Reads a page in the order of a field that is in packed rows. */
+static enum status read_scanned_page(struct store_session *session, const struct search *search,
+                                     const struct candidates *candidates,
+                                     struct search_result *found) {
+    struct query query;
+    struct value page;
+    query_init(&query, session->engine, search, found->json->arena);
+    query.candidates = candidates;
+    enum status status = scan_page(session, &query, found->json->arena, &page, &found->total);
+    return status == STATUS_OK ? read_known_page(session, search, page.ids, page.len, found)
+                               : status;
+}
+
 static enum status search_by(struct store_session *session, const struct search *search,
                              struct candidates *candidates, struct search_result *found) {
-    const struct filter *only = search->filters;
-    bool is_counted = only && !only->next && !only->through && query_help(only) == HELP_TEXTS;
+    const bool is_counted = knows_rows(search, candidates);
     enum status status;
     found->total = candidates ? candidates->matches.total : 0;
     if (candidates && !found->total)
@@ -314,6 +357,8 @@ static enum status search_by(struct store_session *session, const struct search 
         if (page)
             return read_known_page(session, search, page, count, found);
     }
+    if (scan_orders(session->engine, search))
+        return read_scanned_page(session, search, candidates, found);
     status = read_page(session, search, candidates, found);
     if (is_counted || status != STATUS_OK)
         return status;

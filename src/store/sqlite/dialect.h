@@ -6,6 +6,7 @@
 #define ANY_OF(list) " IN (SELECT value FROM json_each(" list "))"
 #define BY_INDEX(name) " INDEXED BY " name
 #define WITHOUT_CASE " COLLATE NOCASE"
+#define SAME_WITHOUT_CASE(a, b) a " = " b WITHOUT_CASE
 #define FROM_ROW(number) " LIMIT -1 OFFSET " number
 #define RANDOM_ID "abs(random() % 9007199254740991) + 1"
 

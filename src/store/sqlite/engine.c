@@ -40,6 +40,8 @@ static void add_has_bytes(struct buffer *sql, const char *column, int parameter)
 static const struct engine_dialect dialect = {
     .any_of = { " IN (SELECT value FROM json_each(", "))" },
     .without_case = { "", WITHOUT_CASE },
+    .ascending = "",
+    .descending = " DESC",
     .elements = { "json_each(", ")" },
     .join_in_order = " CROSS JOIN ",
     .add_has_bytes = add_has_bytes,
