@@ -631,7 +631,7 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     const struct argp argp = { .options = options,
                                .parser = read_option,
                                .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\n"
-                                           "user ACTION [USER]\ntoken revoke-all [USER]",
+                                           "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate",
                                .doc = "Serves a directory of users over HTTP.\v"
                                       "check verifies the database, and backup copies it; both"
                                       " work beside a running server. restore replaces the"
@@ -642,6 +642,8 @@ static int read_options(struct reading *reading, int argc, char **argv) {
                                       " enable, disable and reset-2fa, and token revoke-all, need"
                                       " no sign-in; they work with and without a running server,"
                                       " for root and the user that the server runs as."
+                                      "\n\nkey rotate seals everything with a new key, while no"
+                                      " server uses the folder."
                                       "\n\nEach setting can also be set in the environment"
                                       " (ROSTER_LISTEN) or in a file (listen = ...)." };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";

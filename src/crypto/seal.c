@@ -184,6 +184,17 @@ struct seal_key *seal_key_open(const char *path, bool may_create, char *why, siz
     return NULL;
 }
 
+bool seal_key_replace(const struct seal_key_paths *paths, char *why, size_t why_size) {
+    struct reason reason = { paths->key, why, why_size };
+    if (link(paths->key, paths->old) != 0 && errno != EEXIST) {
+        reason.path = paths->old;
+        return fail_errno(&reason, "cannot be created");
+    }
+    return (sync_folder(paths->key) && rename(paths->next, paths->key) == 0 &&
+            sync_folder(paths->key)) ||
+           fail_errno(&reason, "cannot be replaced");
+}
+
 void seal_key_free(struct seal_key *key) {
     sodium_free(key);
 }

@@ -17,6 +17,22 @@ struct seal_key;
 struct seal_key *seal_key_open(const char *path, bool may_create, char *why, size_t why_size)
     __attribute__((warn_unused_result));
 
+/** The file names of a change of keys. */
+struct seal_key_paths {
+    const char *key;  /* the key in use */
+    const char *next; /* the one that is to take its place */
+    const char *old;  /* where the one in use is kept */
+};
+
+/**
+ * Gives the next key the name of the key in use, which keeps its file under another name. At each
+ * point of an interruption there is a whole key under the name of the key in use, and both keys
+ * have files; calling it again then finishes the change. False with a line in `why`. Main thread,
+ * while no server uses the key.
+ */
+bool seal_key_replace(const struct seal_key_paths *paths, char *why, size_t why_size)
+    __attribute__((warn_unused_result));
+
 /** Wipes and frees the key. Takes NULL. */
 void seal_key_free(struct seal_key *key);
 

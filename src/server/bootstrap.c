@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "fetch/strip.h"
 #include "server/first_admin.h"
+#include "server/key_rotation.h"
 #include "server/operator_wire.h"
 #include "service/seed.h"
 #include "store/sqlite/options.h"
@@ -24,8 +25,6 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-
-#define KEY_NAME "roster.key"
 
 enum {
     FOLDER_WAIT_MS = 10 * 1000, /* for a process that uses the folder for a short time */
@@ -175,25 +174,35 @@ static int open_store(struct data_folder *folder, const struct settings *setting
     return EX_NOINPUT;
 }
 
-/* Reads the key. Makes one unless the database remembers that it had one. */
-static int open_key(struct data_folder *folder) {
+/* The key in the folder is not the database's. */
+static int refuse_key(struct data_folder *folder) {
+    switch (key_rotation_finish(folder->store, folder->path, &folder->key)) {
+    case STATUS_OK: return EX_OK;
+    case STATUS_FORBIDDEN:
+        report_error("%s/" KEY_NAME ": is not the key of this database; copy the key here that lay"
+                     " beside it",
+                     folder->path);
+        return EX_NOINPUT;
+    default: return EX_IOERR;
+    }
+}
+
+int bootstrap_open_key(struct data_folder *folder, bool may_make) {
     char why[512], path[PATH_MAX];
     bool had_key;
     if (store_had_key(folder->store, &had_key) != STATUS_OK) {
         report_error("%s: the database cannot be read", name_of(folder));
         return EX_IOERR;
     }
-    folder->key = seal_key_open(path_in(folder, KEY_NAME, path), !had_key, why, sizeof why);
+    folder->key =
+        seal_key_open(path_in(folder, KEY_NAME, path), may_make && !had_key, why, sizeof why);
     if (!folder->key) {
         report_error("%s", why);
         return EX_NOINPUT;
     }
     switch (store_claim_key(folder->store, folder->key)) {
     case STATUS_OK: return EX_OK;
-    case STATUS_FORBIDDEN:
-        report_error("%s: is not the key of this database; copy the key here that lay beside it",
-                     path);
-        return EX_NOINPUT;
+    case STATUS_FORBIDDEN: return refuse_key(folder);
     default:
         report_error("%s: the database cannot record its key", name_of(folder));
         return EX_IOERR;
@@ -208,7 +217,7 @@ int bootstrap_open(struct data_folder *folder, const struct settings *settings) 
         code = open_store(folder, settings, &is_empty);
     if (code == EX_OK && is_empty)
         code = first_admin_write(folder->store, settings, name_of(folder));
-    return code == EX_OK ? open_key(folder) : code;
+    return code == EX_OK ? bootstrap_open_key(folder, true) : code;
 }
 
 int bootstrap_open_existing(struct data_folder *folder, const struct settings *settings, char *why,

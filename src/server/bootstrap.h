@@ -49,6 +49,13 @@ int bootstrap_open(struct data_folder *folder, const struct settings *settings) 
 int bootstrap_open_existing(struct data_folder *folder, const struct settings *settings, char *why,
                             size_t why_size) MUST_CHECK;
 
+/**
+ * Reads the key of an open database, and finishes a rotation of it that was interrupted.
+ * `may_make`: makes a key if the database never had one. EX_OK, or EX_NOINPUT or EX_IOERR after a
+ * line on standard error. Main thread.
+ */
+int bootstrap_open_key(struct data_folder *folder, bool may_make) MUST_CHECK;
+
 /** Closes the store, frees the key, and removes a temporary folder. Takes what is half open. */
 void bootstrap_close(struct data_folder *folder);
 

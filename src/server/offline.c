@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "server/bootstrap.h"
 #include "server/health.h"
+#include "server/key_command.h"
 #include "server/operator_command.h"
 #include "store/maintenance.h"
 
@@ -42,6 +43,10 @@ static int run_user(const struct settings *settings) {
 
 static int run_token(const struct settings *settings) {
     return operator_command_run(settings);
+}
+
+static int run_key(const struct settings *settings) {
+    return key_command_run(settings);
 }
 
 static const struct offline_command {

@@ -75,19 +75,22 @@ enum status seal_mark_check(struct store_session *session, const struct seal_key
     return status;
 }
 
-struct claim {
-    struct store_command command;
-    struct token_hash mark;
-};
-
-static enum status run_claim(struct store_tx *tx, struct store_command *command) {
-    const struct claim *claim = container_of(command, struct claim, command);
+enum status seal_mark_set(struct store_tx *tx, const struct seal_key *key) {
+    const struct token_hash mark = seal_mark(key);
     struct sql_statement *statement = sql_statement(tx->session, SQL_set_seal_mark);
     if (!statement || sql_run(tx->session, "DELETE FROM seal_mark") != STATUS_OK)
         return STATUS_INTERNAL;
-    sql_bind_bytes(statement, 1,
-                   (struct text){ (const char *)claim->mark.bytes, sizeof claim->mark.bytes });
+    sql_bind_bytes(statement, 1, (struct text){ (const char *)mark.bytes, sizeof mark.bytes });
     return sql_execute(statement);
+}
+
+struct claim {
+    struct store_command command;
+    const struct seal_key *key;
+};
+
+static enum status run_claim(struct store_tx *tx, struct store_command *command) {
+    return seal_mark_set(tx, container_of(command, struct claim, command)->key);
 }
 
 /* Checks the key through a session of its own; `is_marked`: the database has a mark of a key. */
@@ -110,7 +113,7 @@ enum status store_claim_key(struct store *store, const struct seal_key *key) {
     if (status == STATUS_FORBIDDEN || status == STATUS_INTERNAL || is_marked)
         return status;
     struct claim claim = { .command = { .on_behalf_of = &store_nobody, .run = run_claim },
-                           .mark = seal_mark(key) };
+                           .key = key };
     return store_run(store, &claim.command);
 }
 

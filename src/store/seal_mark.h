@@ -11,4 +11,7 @@
  */
 enum status seal_mark_check(struct store_session *session, const struct seal_key *key) MUST_CHECK;
 
+/** Records the key as the database's, in the running transaction. INTERNAL. */
+enum status seal_mark_set(struct store_tx *tx, const struct seal_key *key) MUST_CHECK;
+
 #endif

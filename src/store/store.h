@@ -65,6 +65,24 @@ struct store *store_open(const struct store_options *options, char *why, size_t 
  */
 enum status store_claim_key(struct store *store, const struct seal_key *key) MUST_CHECK;
 
+/** The outcome of store_change_key. */
+struct key_change {
+    int64_t sealed; /* values that the new key seals */
+    /* A value that the old key does not open; `table` NULL: there is none. */
+    const struct table *table;
+    int64_t id;
+    unsigned field;
+};
+
+/**
+ * Seals every sealed value of the database with another key, and records it as the database's key,
+ * in one transaction. `from` must be the key of the database, which store_claim_key has checked.
+ * For tools, while no server uses the database. FORBIDDEN: `from` does not open a value, and
+ * nothing is changed. INTERNAL.
+ */
+enum status store_change_key(struct store *store, const struct seal_key *from,
+                             const struct seal_key *to, struct key_change *change) MUST_CHECK;
+
 /**
  * Sets `*had_key`: has the database ever had a key? If not, a new one may be made. For start-up.
  * INTERNAL.

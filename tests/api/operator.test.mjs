@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
 import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, password, totp, userBody } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
 
 const [usage, dataError, noInput, noUser, temporary, noPermission] = [64, 65, 66, 67, 75, 77];
 const fresh = 'another-password-of-mine';
@@ -429,5 +430,7 @@ test('a data folder whose path is too long for an address of a socket can be com
     const server = await Server.open(deep, [], { ROSTER_ADMIN_PASSWORD: password });
     const { code, stdout } = await command(server, ['user', 'show', 'admin@localhost', '--json']);
     assert.deepEqual([code, JSON.parse(stdout).IsAdmin], [0, true]);
-    assert.match(server.stderr, /operator: user \d+ of the system: user show: done/);
+    await until('the log has the command', () =>
+        /operator: user \d+ of the system: user show: done/.test(server.stderr),
+    );
 });

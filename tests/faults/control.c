@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -33,6 +34,8 @@ bool control_strikes(enum kind kind) {
     if (atomic_load(&fault->lasts))
         atomic_store(&fault->in, 1);
     atomic_fetch_add(&fault->struck, 1);
+    if (atomic_load(&fault->code) < 0)
+        (void)kill(getpid(), SIGKILL);
     errno = (int)atomic_load(&fault->code);
     return true;
 }

@@ -28,7 +28,7 @@ enum kind {
 struct fault {
     atomic_llong in;    /* the n-th call from now on fails; 0: none */
     atomic_llong lasts; /* so do all later ones */
-    atomic_llong code;  /* errno */
+    atomic_llong code;  /* errno; -1: the process is killed instead */
     atomic_llong seen, struck;
 };
 

@@ -83,6 +83,19 @@ static bool is_whole(struct connection *connection, store_say *say) {
                           "integrity", say);
 }
 
+/* Does the database have the next key already, because a rotation was interrupted? The next start
+ * finishes it. */
+static bool next_key_fits(struct connection *connection, const char *directory) {
+    char path[PATH_MAX], why[PATH_MAX + 128];
+    int len = snprintf(path, sizeof path, "%s/roster.key.next", directory);
+    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
+        return false;
+    struct seal_key *key = seal_key_open(path, false, why, sizeof why);
+    bool fits = key && seal_mark_check(&connection->session, key) == STATUS_OK;
+    seal_key_free(key);
+    return fits;
+}
+
 /* Is the key file in the folder the key of this database? If there is no file, the key may be kept
  * elsewhere, so that is no fault. */
 static bool key_fits(struct connection *connection, const char *directory, const char *what,
@@ -98,7 +111,7 @@ static bool key_fits(struct connection *connection, const char *directory, const
     }
     enum status status = seal_mark_check(&connection->session, key);
     seal_key_free(key);
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND || next_key_fits(connection, directory))
         return true;
     check_say(say,
               status == STATUS_FORBIDDEN ? "%s: is not the key of %s" : "%s: cannot be tried on %s",
