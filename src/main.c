@@ -17,13 +17,6 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-static void set_log_level(const char *name) {
-    static const char *const names[] = { "error", "warning", "info", "debug" };
-    for (int level = 0; level < 4; level++)
-        if (strcmp(name, names[level]) == 0)
-            log_set_level((enum log_level)level);
-}
-
 /* A core dump would contain keys and tokens in clear. Where the system pipes cores to a program it
  * ignores the limit, but not PR_SET_DUMPABLE. */
 static void leave_no_core(void) {
@@ -75,7 +68,7 @@ int main(int argc, char **argv) {
     int code = settings_read(&server.settings, argc, argv);
     if (code != EX_OK)
         return code;
-    set_log_level(server.settings.log_level);
+    log_set_level_named(server.settings.log_level);
     if (strcmp(server.settings.log_format, "json") == 0)
         log_use_json();
     leave_no_core();

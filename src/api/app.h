@@ -28,11 +28,11 @@ struct app {
     struct pool *pictures; /* a pool of its own: many pictures do not delay sign-ins */
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
-    bool shows_metrics;
     bool logs_requests;
-    int64_t slow_us;               /* requests that take as long are logged; 0: none */
-    atomic_bool is_leaving;   /* /readyz replies 503, so that proxies send requests elsewhere */
-    const char *cors_origins; /* a comma-separated list; empty: none */
+    int64_t slow_us;                    /* requests that take as long are logged; 0: none */
+    atomic_bool shows_metrics;          /* a reload changes this and the next one */
+    _Atomic(const char *) cors_origins; /* a comma-separated list; empty: none */
+    atomic_bool is_leaving; /* /readyz replies 503, so that proxies send requests elsewhere */
     struct rate_limit *rate_limit; /* NULL: none */
     struct page_cursors *page_cursors;
     struct address_counts *address_counts; /* NULL: no limit of connections by address */

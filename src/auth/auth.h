@@ -18,6 +18,11 @@ struct sign_in_counts {
     atomic_uint_fast64_t of[SIGN_IN_COUNTS];
 };
 
+/** Wrong passwords in a row that lock an account, and for how long. A reload changes it. */
+struct lockout {
+    atomic_int_fast64_t attempts, ms;
+};
+
 /**
  * The parts and settings that signing in and checking tokens need. Filled in once at the start,
  * then only read.
@@ -28,8 +33,7 @@ struct auth {
     const struct seal_key *key;
     int64_t token_lifetime_ms;
     int64_t refresh_lifetime_ms;
-    int64_t lockout_attempts;
-    int64_t lockout_ms;
+    const struct lockout *lockout;
     struct sign_in_counts *counts;
     struct login_throttle *throttle; /* NULL: no limit for addresses */
     struct sign_in_log *log;         /* NULL: nothing is logged */

@@ -36,6 +36,13 @@ struct login_throttle *login_throttle_new(int64_t limit, int64_t period_ms) {
     return throttle;
 }
 
+void login_throttle_set(struct login_throttle *throttle, int64_t limit, int64_t period_ms) {
+    mutex_lock(&throttle->lock);
+    throttle->limit = limit;
+    throttle->period_ms = period_ms;
+    mutex_unlock(&throttle->lock);
+}
+
 void login_throttle_free(struct login_throttle *throttle) {
     if (throttle)
         (void)pthread_mutex_destroy(&throttle->lock);
@@ -81,9 +88,10 @@ int64_t login_throttle_begin(struct login_throttle *throttle, const struct socka
         return 0;
     mutex_lock(&throttle->lock);
     struct counter *counter = find(throttle, &key, now_ms);
-    if (counter->failures >= throttle->limit)
+    const int64_t limit = throttle->limit ? throttle->limit : INT64_MAX;
+    if (counter->failures >= limit)
         wait_ms = counter->since_ms + throttle->period_ms - now_ms;
-    else if (weight(counter) >= throttle->limit)
+    else if (weight(counter) >= limit)
         wait_ms = 1000;
     else
         counter->pending++;

@@ -16,9 +16,13 @@
  */
 struct login_throttle;
 
-/** Allows `limit` failures of an address within `period_ms`. NULL if there is no memory. */
+/** Allows `limit` failures of an address within `period_ms`; 0: any number. NULL if there is no
+ * memory. */
 struct login_throttle *login_throttle_new(int64_t limit, int64_t period_ms) MUST_CHECK;
 void login_throttle_free(struct login_throttle *throttle);
+
+/** Changes the limit and the period. Attempts counted before still count. */
+void login_throttle_set(struct login_throttle *throttle, int64_t limit, int64_t period_ms);
 
 /**
  * Begins an attempt. 0: it may be made, and counts like a failure until login_throttle_end, so that

@@ -16,8 +16,8 @@ bool auth_is_admitted(const struct record *user) {
 
 bool auth_is_locked(const struct auth *auth, const struct record *user, int64_t now_ms) {
     int64_t last_ms = value_as_integer(&user->values[USER_LastLoginAttempt]);
-    return value_as_integer(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout_attempts &&
-           last_ms <= now_ms && now_ms - last_ms < auth->lockout_ms;
+    return value_as_integer(&user->values[USER_InvalidLoginAttempts]) >= auth->lockout->attempts &&
+           last_ms <= now_ms && now_ms - last_ms < auth->lockout->ms;
 }
 
 struct credential auth_token_credential(enum credential_kind kind, struct text token) {

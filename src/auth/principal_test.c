@@ -394,7 +394,9 @@ static int open_store(void **state) {
     if (!crypto_start() || !mkdtemp(directory))
         return -1;
     store = store_open(&(struct store_options){ .directory = directory }, why, sizeof why, &code);
+    static const struct lockout never;
     auth = (struct auth){ .store = store,
+                          .lockout = &never,
                           .token_lifetime_ms = LIFETIME_MS,
                           .refresh_lifetime_ms = LIFETIME_MS };
     reader = store ? store_session_open(store) : NULL;

@@ -95,7 +95,7 @@ static enum sign_in_result decide_known(struct sign_in *sign_in, const struct re
     bool right =
         sign_in->job.match != PASSWORD_WRONG && text_equal(value_as_text(hash), sign_in->job.hash);
     int64_t failures = value_as_integer(&before->values[USER_InvalidLoginAttempts]);
-    if (failures >= sign_in->auth->lockout_attempts)
+    if (failures >= sign_in->auth->lockout->attempts)
         failures = 0; /* the lock-out is over: counting starts again */
     enum totp_state totp = right ? check_totp(sign_in, after, now_ms) : TOTP_NOT_NEEDED;
     after->values[USER_LastLoginAttempt] = value_integer(now_ms);

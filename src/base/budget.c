@@ -13,7 +13,7 @@ enum {
     REST = 16,   /* a sixteenth of the limit is kept for requests that have begun */
 };
 
-static size_t bound, lot = LOT_MOST;
+static atomic_size_t bound, lot = LOT_MOST; /* set at the start and by reloads */
 static atomic_size_t used, most;
 static atomic_uint_fast64_t refused;
 
@@ -21,12 +21,13 @@ static atomic_uint_fast64_t refused;
 static _Thread_local size_t spare;
 
 void budget_set(size_t limit) {
-    bound = limit;
-    lot = limit / LOTS;
-    if (!limit || lot > LOT_MOST)
-        lot = LOT_MOST;
-    else if (lot < LOT_LEAST)
-        lot = LOT_LEAST;
+    size_t wanted = limit / LOTS;
+    if (!limit || wanted > LOT_MOST)
+        wanted = LOT_MOST;
+    else if (wanted < LOT_LEAST)
+        wanted = LOT_LEAST;
+    atomic_store(&lot, wanted);
+    atomic_store(&bound, limit);
 }
 
 static void add(size_t size) {

@@ -17,6 +17,7 @@
 
 enum { MESSAGE_MAX = 2048, KEPT = 32, AGAIN_MS = 1000 };
 
+static const char *const names[] = { "error", "warning", "info", "debug" };
 static atomic_uint highest = LOG_LEVEL_info;
 static bool is_json;
 
@@ -32,6 +33,12 @@ void log_use_json(void) {
     is_json = true;
 }
 
+void log_set_level_named(const char *name) {
+    for (unsigned level = LOG_LEVEL_error; level <= LOG_LEVEL_debug; level++)
+        if (strcmp(name, names[level]) == 0)
+            log_set_level((enum log_level)level);
+}
+
 void report_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -44,7 +51,6 @@ void report_error(const char *format, ...) {
 /* ---- lines ---- */
 
 static void begin_line(struct log_text *line, enum log_level level) {
-    static const char *const names[] = { "error", "warning", "info", "debug" };
     line->len = time_format(time_now_ms(), line->at + (is_json ? 9 : 0));
     if (is_json) {
         memcpy(line->at, "{\"time\":\"", 9);

@@ -8,6 +8,9 @@ enum log_level { LOG_LEVEL_error, LOG_LEVEL_warning, LOG_LEVEL_info, LOG_LEVEL_d
 /** Drops lines above `level` from here on. Any thread. */
 void log_set_level(enum log_level level);
 
+/** The same by the name of the level, as --log-level has it; any other name changes nothing. */
+void log_set_level_named(const char *name);
+
 /** Are lines of this level logged? Any thread. */
 bool log_takes(enum log_level level);
 

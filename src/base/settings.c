@@ -49,6 +49,7 @@ struct setting {
     union setting_value initial;
     long least, most;
     const char *argument, *help;
+    bool is_reloadable;
 };
 
 #define INITIAL_string(value)                                                                      \
@@ -67,7 +68,7 @@ struct setting {
     { .number = value }
 
 static const struct setting rows[] = {
-#define SETTING(member, type, option, initial, least, most, argument, help)                        \
+#define ROW(member, type, option, initial, least, most, argument, help, is_reloadable)             \
     { option,                                                                                      \
       SETTING_##type,                                                                              \
       offsetof(struct settings, member),                                                           \
@@ -75,9 +76,13 @@ static const struct setting rows[] = {
       least,                                                                                       \
       most,                                                                                        \
       argument,                                                                                    \
-      help },
+      help,                                                                                        \
+      is_reloadable },
+#define SETTING(...) ROW(__VA_ARGS__, false)
+#define RELOADABLE(...) ROW(__VA_ARGS__, true)
 #include "base/settings.def"
 #undef SETTING
+#undef ROW
 };
 
 /* Settings under their former names, which are refused with a line that gives the new one. */
@@ -658,7 +663,7 @@ static int read_options(struct reading *reading, int argc, char **argv) {
 
 int settings_read(struct settings *settings, int argc, char **argv) {
     struct reading reading = { .settings = settings };
-    *settings = (struct settings){ 0 };
+    *settings = (struct settings){ .argc = argc, .argv = argv };
     for (size_t i = 0; i < ROWS; i++)
         store(settings, &rows[i], rows[i].initial);
     if (read_options(&reading, argc, argv) == 0)
@@ -676,4 +681,80 @@ void settings_free(struct settings *settings) {
         free(copy);
     }
     settings->memory = NULL;
+}
+
+/* ---- Reloading ---- */
+
+static bool is_text(const struct setting *row) {
+    return row->type == SETTING_string || row->type == SETTING_url || row->type == SETTING_list ||
+           row->type == SETTING_choice;
+}
+
+/* A running server has no use for these, and has wiped the password. */
+static bool is_for_new_database(const struct setting *row) {
+    return row->offset == offsetof(struct settings, admin_password) ||
+           row->offset == offsetof(struct settings, admin_email) ||
+           row->offset == offsetof(struct settings, init);
+}
+
+static union setting_value value_of(const struct settings *settings, const struct setting *row) {
+    const char *member = (const char *)settings + row->offset;
+    union setting_value value = { 0 };
+    if (is_text(row))
+        memcpy(&value.text, member, sizeof value.text);
+    else if (row->type == SETTING_flag)
+        value.number = *(const bool *)member;
+    else
+        memcpy(&value.number, member, sizeof value.number);
+    return value;
+}
+
+static bool is_equal(const struct setting *row, union setting_value a, union setting_value b) {
+    return is_text(row) ? strcmp(a.text, b.text) == 0 : a.number == b.number;
+}
+
+/* A copy of the text that lives as long as the settings; the same text has the same copy. NULL: no
+ * memory. */
+static const char *keep_reloaded(struct settings *settings, const char *text) {
+    struct setting_copy *copy = settings->memory;
+    while (copy && strcmp(copy->text, text) != 0)
+        copy = copy->next;
+    if (copy)
+        return copy->text;
+    const size_t size = sizeof *copy + strlen(text) + 1;
+    copy = malloc(size);
+    if (!copy)
+        return NULL;
+    *copy = (struct setting_copy){ settings->memory, size };
+    memcpy(copy->text, text, strlen(text) + 1);
+    settings->memory = copy;
+    return copy->text;
+}
+
+/* False: no memory. */
+static bool take_new(struct settings *settings, const struct settings *fresh,
+                     settings_changed *changed) {
+    for (const struct setting *row = rows; row < rows + ROWS; row++) {
+        union setting_value value = value_of(fresh, row);
+        if (is_equal(row, value, value_of(settings, row)) || is_for_new_database(row))
+            continue;
+        if (row->is_reloadable && is_text(row) &&
+            !(value.text = keep_reloaded(settings, value.text)))
+            return false;
+        if (row->is_reloadable)
+            store(settings, row, value);
+        changed(row->option, row->is_reloadable);
+    }
+    return true;
+}
+
+int settings_reload(struct settings *settings, settings_changed *changed) {
+    struct settings fresh;
+    int code = settings_read(&fresh, settings->argc, settings->argv);
+    if (code == 0 && !take_new(settings, &fresh, changed)) {
+        report_error("there is no memory for the new settings");
+        code = EX_OSERR;
+    }
+    settings_free(&fresh);
+    return code;
 }

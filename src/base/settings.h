@@ -46,6 +46,8 @@ struct settings {
     enum subcommand subcommand;
     const char *words[SETTINGS_WORDS]; /* what follows the sub-command; NULL: no more */
     struct command_options options;
+    int argc;            /* the command line, for settings_reload */
+    char **argv;
     void *memory; /* holds the texts that lie neither in argv nor in the environment */
 };
 
@@ -64,6 +66,18 @@ struct settings {
  * before other threads start.
  */
 int settings_read(struct settings *settings, int argc, char **argv);
+
+/** Takes the name of a setting whose value is new, and whether a reload can apply it. */
+typedef void settings_changed(const char *option, bool is_applied);
+
+/**
+ * Reads all sources again and takes the new values of the settings that settings.def calls
+ * RELOADABLE. Tells `changed` of each setting with a new value. Returns as settings_read does;
+ * after a mistake nothing is changed. Texts that were in use before stay valid until settings_free,
+ * so other threads may go on reading them: each different text of a setting takes memory once. Main
+ * thread.
+ */
+int settings_reload(struct settings *settings, settings_changed *changed);
 
 /** Wipes and frees what settings_read allocated. */
 void settings_free(struct settings *settings);

@@ -30,7 +30,7 @@ struct fetcher {
     pthread_t thread;
     struct queue jobs;
     CURLM *multi;
-    char *allowed_hosts;
+    _Atomic(const char *) allowed_hosts;
     unsigned jobs_max;
     struct download *running;
     atomic_uint count; /* jobs that wait or run */
@@ -353,9 +353,12 @@ static void *run_fetcher(void *argument) {
 static void free_fetcher(struct fetcher *fetcher) {
     if (fetcher->multi)
         (void)curl_multi_cleanup(fetcher->multi);
-    free(fetcher->allowed_hosts);
     free(fetcher);
     curl_global_cleanup();
+}
+
+void fetcher_allow(struct fetcher *fetcher, const char *hosts) {
+    atomic_store(&fetcher->allowed_hosts, hosts);
 }
 
 struct fetcher *fetcher_start(const struct fetch_options *options) {
@@ -364,10 +367,10 @@ struct fetcher *fetcher_start(const struct fetch_options *options) {
         free(fetcher);
         return NULL;
     }
-    fetcher->allowed_hosts = strdup(options->allowed_hosts ? options->allowed_hosts : "");
+    fetcher_allow(fetcher, options->allowed_hosts ? options->allowed_hosts : "");
     fetcher->jobs_max = options->jobs_max ? options->jobs_max : JOBS_DEFAULT;
     fetcher->multi = curl_multi_init();
-    if (fetcher->allowed_hosts && fetcher->multi && queue_init(&fetcher->jobs, fetcher->jobs_max)) {
+    if (fetcher->multi && queue_init(&fetcher->jobs, fetcher->jobs_max)) {
         if (pthread_create(&fetcher->thread, NULL, run_fetcher, fetcher) == 0)
             return fetcher;
         queue_destroy(&fetcher->jobs);

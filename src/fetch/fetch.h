@@ -15,7 +15,7 @@ struct fetcher;
 
 struct fetch_options {
     /* Host names or host:port, separated by commas, that may resolve to any address, such as the
-     * operator's own picture server. NULL: none. */
+     * operator's own picture server. NULL: none. Must outlive the fetcher. */
     const char *allowed_hosts;
     unsigned jobs_max; /* jobs that may wait or run; 0: 64 */
 };
@@ -53,6 +53,9 @@ struct fetch_job {
  * Starts the thread that runs all jobs concurrently. NULL if the system refuses. Main thread, once.
  */
 struct fetcher *fetcher_start(const struct fetch_options *options) MUST_CHECK;
+
+/** Replaces allowed_hosts, for connections from now on. `hosts` must outlive the fetcher. */
+void fetcher_allow(struct fetcher *fetcher, const char *hosts);
 
 /**
  * Aborts all jobs, whose `done` is called with FETCH_STOPPED, stops the thread, and frees. Accepts

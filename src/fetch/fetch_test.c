@@ -98,6 +98,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
 /* ---- The server ---- */
 
 struct world {
+    char hosts[URL_MAX];
     int listening, inside; /* sockets */
     unsigned port, inside_port;
     pthread_t server;
@@ -292,10 +293,8 @@ static int open_listener(unsigned *port) {
 }
 
 static struct fetcher *start_fetcher(const struct world *world) {
-    char hosts[URL_MAX];
-    assert_true(snprintf(hosts, sizeof hosts, "elsewhere.test, 127.0.0.1:%u ,Trusted.TEST",
-                         world->port) > 0);
-    struct fetcher *fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = hosts });
+    const struct fetch_options options = { .allowed_hosts = world->hosts };
+    struct fetcher *fetcher = fetcher_start(&options);
     assert_non_null(fetcher);
     return fetcher;
 }
@@ -306,6 +305,8 @@ static int open_world(void **state) {
     world->listening = open_listener(&world->port);
     world->inside = open_listener(&world->inside_port);
     assert_int_equal(pthread_create(&world->server, NULL, accept_all, world), 0);
+    assert_true(snprintf(world->hosts, sizeof world->hosts,
+                         "elsewhere.test, 127.0.0.1:%u ,Trusted.TEST", world->port) > 0);
     world->fetcher = start_fetcher(world);
     *state = world;
     return 0;

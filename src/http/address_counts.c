@@ -36,6 +36,12 @@ struct address_counts *address_counts_new(unsigned limit) {
     return counts;
 }
 
+void address_counts_set(struct address_counts *counts, unsigned limit) {
+    mutex_lock(&counts->lock);
+    counts->limit = limit;
+    mutex_unlock(&counts->lock);
+}
+
 void address_counts_free(struct address_counts *counts) {
     if (!counts)
         return;
@@ -67,7 +73,7 @@ static bool enter(struct address_counts *counts, const struct in6_addr *key) {
             return false;
         (*place)->address = *key;
     }
-    if ((*place)->connections >= counts->limit)
+    if (counts->limit && (*place)->connections >= counts->limit)
         return false;
     (*place)->connections++;
     return true;

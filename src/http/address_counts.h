@@ -14,8 +14,11 @@ struct sockaddr;
  */
 struct address_counts;
 
-/** Allows `limit` connections for each address. NULL: no memory, or no lock. */
+/** Allows `limit` connections for each address; 0: any number. NULL: no memory, or no lock. */
 struct address_counts *address_counts_new(unsigned limit) __attribute__((warn_unused_result));
+
+/** Changes the limit. Connections beyond it stay. */
+void address_counts_set(struct address_counts *counts, unsigned limit);
 
 /** Frees it. No other thread may be using it. Accepts NULL. */
 void address_counts_free(struct address_counts *counts);

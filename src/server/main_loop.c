@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "model/tables.h"
 #include "server/cleanup.h"
+#include "server/reload.h"
 #include "service/seed.h"
 #include "version.h"
 
@@ -66,19 +67,6 @@ static void announce(const struct server *server) {
     (void)sd_notify(0, "READY=1");
 }
 
-/* SIGHUP. If the new certificates are invalid, the old ones stay in use. */
-static void reload_certificates(const struct server *server) {
-    char why[512];
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)time_monotonic_us());
-    if (!*server->settings.tls_cert)
-        log_info("SIGHUP: there are no certificates to reload");
-    else if (!listener_reload(server->listener, why, sizeof why))
-        log_error("the old certificates stay in use: %s", why);
-    else
-        log_info("reloaded the certificates");
-    (void)sd_notify(0, "READY=1");
-}
-
 /* Many requests at once leave a heap full of holes. The C library keeps free memory inside the heap
  * until malloc_trim asks for it. */
 static void give_memory_back(void) {
@@ -106,7 +94,7 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
         sign_in_log_flush(server->app.auth.log);
         log_flush();
         if (caught == SIGHUP)
-            reload_certificates(server);
+            reload_run(server);
         if (store_is_broken(store)) { /* the service manager is expected to start it again */
             log_error("stopping: after a failed write only a restart can find out what is on the"
                       " disk");

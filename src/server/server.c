@@ -246,23 +246,26 @@ static void free_page_cursors(struct server *server) {
     page_cursors_free(server->app.page_cursors);
 }
 
+static void set_lockout(struct server *server) {
+    server->lockout.attempts = server->settings.lockout_attempts;
+    server->lockout.ms = server->settings.lockout_minutes * INT64_C(60000);
+}
+
 static int start_auth(struct server *server) {
     const struct settings *settings = &server->settings;
     struct auth *auth = &server->app.auth;
-    const int64_t lockout_ms = settings->lockout_minutes * INT64_C(60000);
+    set_lockout(server);
     *auth = (struct auth){
         .store = server->data.store,
         .key = server->data.key,
         .token_lifetime_ms = settings->token_lifetime * INT64_C(1000),
         .refresh_lifetime_ms = settings->refresh_lifetime * INT64_C(1000),
-        .lockout_attempts = settings->lockout_attempts,
+        .lockout = &server->lockout,
+        .throttle = login_throttle_new(settings->address_attempts, server->lockout.ms),
         .counts = &server->sign_in_counts,
-        .lockout_ms = lockout_ms,
         .log = sign_in_log_new(),
     };
-    if (settings->address_attempts)
-        auth->throttle = login_throttle_new(settings->address_attempts, lockout_ms);
-    if (auth->log && (auth->throttle || !settings->address_attempts))
+    if (auth->log && auth->throttle)
         return EX_OK;
     report_error("the system refuses memory or a lock to count failed sign-ins");
     return EX_OSERR;
@@ -274,10 +277,7 @@ static void free_auth(struct server *server) {
 }
 
 static int start_address_counts(struct server *server) {
-    unsigned limit = (unsigned)server->settings.address_connections;
-    if (!limit)
-        return EX_OK;
-    server->app.address_counts = address_counts_new(limit);
+    server->app.address_counts = address_counts_new((unsigned)server->settings.address_connections);
     if (server->app.address_counts)
         return EX_OK;
     report_error("the system refuses memory or a lock to count connections");
@@ -481,6 +481,20 @@ int server_start(struct server *server) {
     while (code == EX_OK && server->parts_started < PARTS)
         code = parts[server->parts_started++].start(server);
     return code;
+}
+
+void server_apply_settings(struct server *server) {
+    const struct settings *settings = &server->settings;
+    struct app *app = &server->app;
+    log_set_level_named(settings->log_level);
+    app->cors_origins = settings->cors_origins;
+    app->shows_metrics = settings->metrics;
+    set_lockout(server);
+    login_throttle_set(app->auth.throttle, settings->address_attempts, server->lockout.ms);
+    address_counts_set(app->address_counts, (unsigned)settings->address_connections);
+    budget_set(request_memory(server));
+    fetcher_allow(app->fetcher, settings->avatar_hosts);
+    deliverer_allow(server->deliverer, settings->webhook_hosts);
 }
 
 void server_stop(struct server *server) {

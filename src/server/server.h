@@ -17,6 +17,7 @@ struct server {
     struct data_folder data;
     struct app app;
     struct sign_in_counts sign_in_counts;
+    struct lockout lockout;
     struct peers *proxies, *trusted;
     struct listener *listener;
     unsigned connection_limit;
@@ -29,6 +30,12 @@ struct server {
  * sysexits.h after a line on standard error. Call server_stop in either case. Main thread, once.
  */
 int server_start(struct server *server) MUST_CHECK;
+
+/**
+ * Gives the parts the settings that a reload can change (RELOADABLE in settings.def). Main thread,
+ * after server_start returned EX_OK.
+ */
+void server_apply_settings(struct server *server);
 
 /** Stops the parts that were started, in reverse order. Main thread, once. */
 void server_stop(struct server *server);

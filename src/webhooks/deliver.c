@@ -399,6 +399,10 @@ static void free_deliverer(struct deliverer *deliverer) {
     free(deliverer);
 }
 
+void deliverer_allow(struct deliverer *deliverer, const char *hosts) {
+    fetcher_allow(deliverer->fetcher, hosts);
+}
+
 struct deliverer *deliverer_start(const struct deliver_options *options) {
     struct deliverer *deliverer = calloc(1, sizeof *deliverer);
     if (!deliverer || !queue_init(&deliverer->ended, 0)) {

@@ -23,6 +23,9 @@ struct deliver_options {
 /** Starts the thread, and a fetcher for it. NULL when the system refuses threads or descriptors. */
 struct deliverer *deliverer_start(const struct deliver_options *options) MUST_CHECK;
 
+/** Replaces the allowed hosts, for attempts from now on. As fetcher_allow. */
+void deliverer_allow(struct deliverer *deliverer, const char *hosts);
+
 /**
  * Stops the thread and waits for it. Attempts in flight are aborted; they do not count, and the
  * next start makes them again. Takes NULL.

@@ -34,7 +34,7 @@ test('SIGHUP, SIGUSR1, SIGUSR2 and SIGXFSZ end neither the server nor a request'
     goesOn = false;
     await Promise.all(load);
     assert.equal(server.child.pid, pid);
-    assert.match(server.stderr, /SIGHUP: there are no certificates to reload/);
+    assert.match(server.stderr, /SIGHUP: reloaded the settings/);
     await server.stop();
     await server.spawn();
 });

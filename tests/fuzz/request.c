@@ -216,13 +216,13 @@ static void begin_world(void) {
     require(api_start(app));
     app->fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = "" });
     app->pictures = pool_start(1, 16);
+    static const struct lockout lockout = { 10, 900000 };
     app->auth = (struct auth){ .store = app->store,
                                .key = world->key,
                                .passwords = passwords_start(1, 16),
                                .token_lifetime_ms = 604799000,
                                .refresh_lifetime_ms = 1296000000,
-                               .lockout_attempts = 10,
-                               .lockout_ms = 900000,
+                               .lockout = &lockout,
                                .counts = &world->counts };
     require(app->page_cursors && app->fetcher && app->pictures && app->auth.passwords &&
             pthread_mutex_init(&app->workers_lock, NULL) == 0 &&
