@@ -6,10 +6,9 @@ import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { startNginx } from '../lib/nginx.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { isSanitized, run, Server, temporaryFolder } from '../lib/server.mjs';
-import { ask, makeCertificate, request, TlsServer, Wire } from '../lib/tls.mjs';
+import { makeCertificate, request, TlsServer, Wire } from '../lib/tls.mjs';
 import { adminEmail, password } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -568,7 +567,7 @@ test(
     },
 );
 
-// ---- The setting, and nginx ----
+// ---- The setting ----
 
 test('a list that cannot be read stops the start', async () => {
     for (const [list, why] of [
@@ -603,32 +602,4 @@ test('over TLS the headers count as well', async () => {
                 })
             ).status,
     );
-});
-
-test('behind nginx as dist/nginx.conf has it, clients are told apart, and name nobody else', async () => {
-    const behind = await Server.start([...limit, '--trusted-proxies', '127.0.0.1']),
-        port = await startNginx(behind, folder);
-    const sign = (more) => async (localAddress, secret) =>
-        (
-            await ask({
-                ca: readFileSync(join(folder, 'cert.pem')),
-                servername: 'users.example.com',
-                checkServerIdentity: () => undefined,
-                host: '127.0.0.1',
-                port,
-                localAddress,
-                method: 'POST',
-                path: '/api/token',
-                headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...more },
-                body: `grant_type=password&username=${adminEmail}&password=${secret}`,
-            })
-        ).status;
-    await failUntilRefused('127.0.0.21', '127.0.0.22', sign({}));
-    const spoofed = sign({
-        'X-Forwarded-For': '127.0.0.23, 127.0.0.1',
-        Forwarded: 'for=127.0.0.23',
-    });
-    await failUntilRefused('127.0.0.24', '127.0.0.22', spoofed);
-    assert.equal(await sign({})('127.0.0.24', password), 429);
-    assert.equal(await sign({})('127.0.0.23', password), 200);
 });

@@ -1,15 +1,21 @@
-// Behind nginx as dist/nginx.conf has it: clients are served, and nobody's request becomes two.
+// nginx as dist/nginx.conf has it: HTTP/2 smuggles nothing, and guesses and requests in progress are limited. proxies.test.mjs has what
+// every proxy promises.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import tls from 'node:tls';
-import { rows } from './framing.mjs';
-import { userId } from '../lib/ids.mjs';
-import { startNginx } from '../lib/nginx.mjs';
+import {
+    assertNothingSmuggled,
+    request,
+    send as sendTo,
+    smuggled,
+    spellings,
+    startProxy,
+    statusOf,
+    stranger,
+} from '../lib/proxies.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
-import { adminEmail, password, userBody } from '../lib/users.mjs';
-import { until } from '../lib/wait.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
 
 // With what the sample of its settings says, but for the data.
 const dist = (name) => readFileSync(new URL(`../../dist/${name}`, import.meta.url), 'utf8');
@@ -20,9 +26,9 @@ const settings = Object.fromEntries(
         .map(([, name, value]) => [`ROSTER_${name.toUpperCase().replaceAll('-', '_')}`, value]),
 );
 const server = await Server.start(['--metrics'], settings);
-const folder = temporaryFolder();
-
-const port = await startNginx(server, folder);
+const nginx = await startProxy('nginx', server, temporaryFolder()),
+    { port } = nginx;
+const send = (bytes, options) => sendTo(nginx, bytes, options);
 
 test('nginx lets go of a connection before the server closes it', async () => {
     const [, kept] =
@@ -34,68 +40,6 @@ test('nginx lets go of a connection before the server closes it', async () => {
     );
     assert.ok(Number(kept) < Number(idle), `${kept} s in dist/nginx.conf, ${idle} s in rosterd`);
 });
-
-// Each time a client at an address of its own, which is neither limited yet nor allowed anything.
-let clients = 0;
-const stranger = () => `127.${++clients >> 8}.${clients & 255}.2`;
-
-// Sends bytes through nginx and gives what comes until it closes, or `isWhole` says that it is all.
-function send(
-    bytes,
-    { wait = 30000, from = stranger(), protocol = 'http/1.1', isWhole = () => false } = {},
-) {
-    return new Promise((resolve) => {
-        const socket = tls.connect({
-            port,
-            host: '127.0.0.1',
-            localAddress: from,
-            ALPNProtocols: [protocol],
-            rejectUnauthorized: false,
-            servername: 'users.example.com',
-        });
-        let answer = '';
-        const timer = setTimeout(() => socket.destroy(), wait);
-        socket.on('data', (part) => {
-            answer += part.toString('latin1');
-            if (isWhole(answer)) socket.destroy();
-        });
-        socket.on('error', () => {});
-        socket.on('close', () => {
-            clearTimeout(timer);
-            resolve(answer);
-        });
-        socket.on('secureConnect', () => socket.write(Buffer.from(bytes, 'latin1')));
-    });
-}
-const request = (method, path, { token, body = '' } = {}) =>
-    [
-        `${method} ${path} HTTP/1.1`,
-        'Host: users.example.com',
-        'Connection: close',
-        ...(token ? [`Authorization: Bearer ${token}`] : []),
-        ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []),
-        '',
-        body,
-    ].join('\r\n');
-const statusOf = (answer) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
-const bodyOf = (answer) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
-
-// The requests that rosterd answered, by its own count, without those of this function.
-let asked = 0;
-async function answered() {
-    const { text } = await server.call('GET', '/metrics');
-    return (
-        [...text.matchAll(/^roster_http_requests_total\{.*?\} (\d+)$/gm)].reduce(
-            (sum, match) => sum + Number(match[1]),
-            0,
-        ) - asked++
-    );
-}
-// The addresses of the requests that nginx passed on, in the order of its log.
-const passedOn = () =>
-    [...readFileSync(join(folder, 'access'), 'utf8').matchAll(/^\d\S* (.*)\n/gm)].map(
-        ([, address]) => address,
-    );
 
 // HTTP/2 by hand (RFC 9113), since node's own client refuses to say what a proxy must refuse to hear.
 const frame = (type, flags, payload) => {
@@ -164,89 +108,6 @@ const isOver = (bytes) =>
             type === GOAWAY ||
             ((type === DATA || type === HEADERS) && flags & END_STREAM),
     );
-
-test('a client is served through nginx: a token, an update, the record', async () => {
-    const granted = await send(
-        request('POST', '/api/token', {
-            body: `grant_type=password&username=${adminEmail}&password=${password}`,
-        }),
-    );
-    assert.equal(statusOf(granted), 200, granted);
-    const token = bodyOf(granted).access_token;
-    const body = JSON.stringify(
-        userBody({ Id: userId, FullName: 'Ada Lovelace', Email: 'ada@example.com' }),
-    );
-    assert.equal(
-        bodyOf(await send(request('PUT', '/api/sys/users', { token, body }))).WasSuccessful,
-        true,
-    );
-    assert.equal(
-        bodyOf(await send(request('GET', `/api/sys/users/${userId}`, { token }))).FullName,
-        'Ada Lovelace',
-    );
-    assert.equal(
-        statusOf(
-            await send(
-                request('PUT', '/api/sys/users', { token, body: 'x'.repeat(1024 * 1024 + 1) }),
-            ),
-        ),
-        413,
-    );
-});
-
-const smuggled = 'GET /api/sys/users/1?smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
-
-// After each attempt rosterd has answered no more than nginx passed on, and the next client gets its
-// own answer. `attempt` makes each, `judge` gets what came of it and how many requests nginx passed on.
-let nexts = 0;
-async function assertNothingSmuggled(attempts, attempt, judge = () => {}) {
-    let passedLast = passedOn().length;
-    for (const [name, value] of attempts) {
-        const outcome = await attempt(value);
-        const address = `/healthz?next=${++nexts}`;
-        const next = await send(request('GET', address));
-        assert.deepEqual(
-            [statusOf(next), next.slice(next.indexOf('\r\n\r\n') + 4)],
-            [200, '{"status":"ok"}'],
-            `${name}: ${next}`,
-        );
-        // nginx may write its line after the client has the reply.
-        await until(`${name}: nginx logs ${address}`, () => passedOn().includes(address));
-        const passed = passedOn().length;
-        // rosterd counts a request after the client has the reply, so only the sums since the start
-        // are compared. Refusals by the HTTP layer itself are not counted.
-        const sum = await answered();
-        assert.ok(sum <= passed, `${name}: ${sum} of ${passed}`);
-        judge(name, value, outcome, passed - passedLast - 1);
-        passedLast = passed;
-    }
-}
-
-test('whatever comes to nginx, rosterd answers no more requests than nginx passed on, and the next client gets its own answer', async () => {
-    const inside = {
-        'a request in a body with Content-Length': request('POST', '/api/token', {
-            body: smuggled,
-        }),
-        'Content-Length that ends before it, with chunked': `POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
-        'chunked that ends before it, with Content-Length': `POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
-        'a request in a header after NUL': `GET /healthz HTTP/1.1\r\nHost: x\r\nX: \0${smuggled}\r\n`,
-        'a request after a bare LF in a header': `GET /healthz HTTP/1.1\nHost: x\nX: y\n\n${smuggled}`,
-        'a request in a path': `GET /healthz%20HTTP/1.1%0d%0aHost:%20x%0d%0a%0d%0a${encodeURIComponent(smuggled)} HTTP/1.1\r\nHost: x\r\n\r\n`,
-        'a request in Host': `GET /healthz HTTP/1.1\r\nHost: x%0d%0a%0d%0a${encodeURIComponent(smuggled)}\r\n\r\n`,
-        'a request in a trailer': `POST /api/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ${smuggled}\r\n`,
-        'Expect with a request in its body': `POST /api/token HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
-        'a GET with a request in its body': `GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
-    };
-    const all = [
-        ...Object.entries(inside).map(([name, bytes]) => [name, { bytes, statuses: [] }]),
-        ...rows.map((row) => [`${row.section}: ${row.name}`, row]),
-    ];
-    const last = smuggled.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
-    // For a body that is announced, too long and never comes nginx would wait a minute, and pass on nothing.
-    await assertNothingSmuggled(all, ({ bytes, statuses }) =>
-        send(bytes + last, statuses.flat().includes(413) ? { wait: 150 } : {}),
-    );
-});
 
 test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks, codings and pseudo headers that lie', async () => {
     const head = (changes = {}, ...more) => [
@@ -373,6 +234,8 @@ test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks
         TRACE: [get({ ':method': 'TRACE' }), 'refused'],
     };
     await assertNothingSmuggled(
+        server,
+        nginx,
         Object.entries(attempts),
         ([bytes]) => send(bytes, { protocol: 'h2', isWhole: isOver }),
         (name, [, wanted], answer, passed) => {
@@ -387,18 +250,6 @@ test('HTTP/2 becomes HTTP/1.1 without a request in between: lengths, line breaks
         },
     );
 });
-
-// As rosterd finds the route: whatever the case, with a slash at the end, with a query, as a whole address.
-const spellings = (path) => [
-    path,
-    `${path}/`,
-    path.toUpperCase(),
-    `${path.toUpperCase()}/`,
-    path.replace(/[a-z](?=[^/]*$)/, (letter) => letter.toUpperCase()),
-    `${path}?x`,
-    `${path}/?x=/`,
-    `http://users.example.com${path}/`,
-];
 
 test('/metrics is for this machine alone, however it is spelled', async () => {
     for (const path of spellings('/metrics')) {
@@ -458,15 +309,6 @@ test('a password in Basic is taken nowhere as the sample of the settings has it,
             `${path}: ${statuses}`,
         );
     }
-});
-
-test('each answer has Strict-Transport-Security', async () => {
-    for (const path of ['/healthz', '/api/token', '/nowhere', '/metrics'])
-        assert.match(
-            await send(request('GET', path)),
-            /^Strict-Transport-Security: max-age=\d{8,}\r$/im,
-            path,
-        );
 });
 
 // They wait for a body of which the last byte does not come: nginx takes it whole before rosterd sees any of it.

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import https from 'node:https';
 import { fileURLToPath } from 'node:url';
 import { userId } from '../lib/ids.mjs';
-import { startNginx } from '../lib/nginx.mjs';
+import { startProxy } from '../lib/proxies.mjs';
 import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { ask, request, Wire } from '../lib/tls.mjs';
 import { required } from '../lib/users.mjs';
@@ -63,7 +63,7 @@ test(`nginx, 8 clients, ${restarts} restarts by a socket of the service manager:
     const server = await SocketServer.start(['--drain-delay', '3600']),
         token = await server.admin(),
         body = required(await server.get(userId, token)),
-        port = await startNginx(server, temporaryFolder());
+        { port } = await startProxy('nginx', server, temporaryFolder());
     const state = { goesOn: true, answered: 0, statuses: {} };
     const more = (count) => {
         const enough = state.answered + count;
