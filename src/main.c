@@ -75,6 +75,8 @@ int main(int argc, char **argv) {
     if (!is_ready || !crypto_start()) {
         report_error("the system gives no random numbers, or refuses to set up signals");
         code = EX_OSERR;
+    } else if (server.settings.check_only) {
+        code = server_check_settings(&server.settings);
     } else if (server.settings.subcommand) {
         code = offline_run(&server.settings);
     } else {

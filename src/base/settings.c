@@ -7,7 +7,7 @@
  *
  * A mistake ends the start: a misspelt setting that is ignored would be a surprise later, and some
  * settings protect the server. So an unknown ROSTER_ variable is an error too, except those that
- * Kubernetes and Docker set for a service that is called roster. The first mistake is printed, with
+ * Kubernetes and Docker set for a service that is called roster. Every mistake is printed, with
  * its source and the nearest setting that exists. Values are never printed: a secret may stand in
  * the wrong place. */
 #include "base/settings.h"
@@ -24,12 +24,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 extern char **environ;
 
 enum setting_type {
     SETTING_string,
     SETTING_url,
+    SETTING_secret,
     SETTING_list,
     SETTING_choice,
     SETTING_flag,
@@ -55,6 +57,8 @@ struct setting {
 #define INITIAL_string(value)                                                                      \
     { .text = value }
 #define INITIAL_url(value)                                                                         \
+    { .text = value }
+#define INITIAL_secret(value)                                                                      \
     { .text = value }
 #define INITIAL_list(value)                                                                        \
     { .text = value }
@@ -93,6 +97,7 @@ enum {
     RENAMED = sizeof renamed / sizeof renamed[0],
     OPTION_BASE = 256,
     CONFIG_KEY = 1000,
+    CHECK_KEY = 1999,
     RENAMED_BASE = 1001,
     COMMAND_BASE = 2000,
     COMMAND_OPTIONS = 0
@@ -112,7 +117,7 @@ struct setting_copy {
     char text[];
 };
 
-enum rank { RANK_DEFAULT, RANK_FILE, RANK_ENVIRONMENT, RANK_FLAG };
+enum rank { RANK_DEFAULT, RANK_FILE, RANK_CREDENTIAL, RANK_ENVIRONMENT, RANK_FLAG };
 
 /* The state of reading. A source replaces the value of a source of its own or a lower rank; to a
  * list of its own rank it adds. */
@@ -129,11 +134,11 @@ struct reading {
     int failed;    /* 0, or after a mistake a code of sysexits.h */
 };
 
-/* Prints the first mistake. Returns `code`, which ends the program. */
+/* Prints a mistake. Returns `code`; the code of the first mistake ends the program. */
 static int report(struct reading *reading, int code, const char *source, const char *message) {
+    report_error("%s %s", source, message);
     if (!reading->failed)
-        report_error("%s %s", source, message);
-    reading->failed = code;
+        reading->failed = code;
     return code;
 }
 
@@ -143,6 +148,7 @@ static void store(struct settings *settings, const struct setting *row, union se
     switch (row->type) {
     case SETTING_string:
     case SETTING_url:
+    case SETTING_secret:
     case SETTING_list:
     case SETTING_choice: memcpy(member, &value.text, sizeof value.text); break;
     case SETTING_flag: *(bool *)member = value.number; break;
@@ -216,6 +222,7 @@ static bool parse_value(const struct setting *row, const char *text, union setti
                         char message[SOURCE_MAX]) {
     switch (row->type) {
     case SETTING_string:
+    case SETTING_secret:
     case SETTING_list: break;
     case SETTING_url:
         (void)snprintf(message, SOURCE_MAX, DATABASE_URL_PASSWORD);
@@ -242,6 +249,19 @@ static bool parse_value(const struct setting *row, const char *text, union setti
     return true;
 }
 
+/* Notes where a value comes from: of a line of the file without the name that follows its number.
+ */
+static int note_origin(struct reading *reading, size_t at, const char *source) {
+    char origin[SOURCE_MAX];
+    (void)snprintf(origin, sizeof origin, "%s", source);
+    if (reading->present == RANK_FILE)
+        (void)snprintf(origin, sizeof origin, "%s:%u", reading->config, reading->line);
+    reading->settings->origins[at] = keep(reading, origin);
+    if (reading->settings->origins[at])
+        return 0;
+    return report(reading, EX_OSERR, source, "cannot be kept: there is no memory");
+}
+
 /* Sets a setting, unless a source of higher rank has set it. An invalid value is reported even
  * then. `text` must live as long as the settings. */
 static int set(struct reading *reading, size_t at, const char *text, const char *source, int code) {
@@ -259,7 +279,7 @@ static int set(struct reading *reading, size_t at, const char *text, const char 
     }
     store(reading->settings, row, value);
     reading->rank[at] = reading->present;
-    return 0;
+    return note_origin(reading, at, source);
 }
 
 /* ROSTER_IO_THREADS for io-threads. False if it does not fit. */
@@ -353,6 +373,84 @@ static bool is_foreign(struct text name, struct text value) {
     return false;
 }
 
+/* Sets a secret to the content of a file, without the line break at its end. The name of the file
+ * is not printed: a secret may stand in its place. */
+static int set_from_secret_file(struct reading *reading, size_t at, FILE *file,
+                                const char *source) {
+    char content[LINE_BYTES];
+    size_t len = fread(content, 1, sizeof content, file);
+    bool is_read = !ferror(file), is_whole = len < sizeof content;
+    if (len && is_whole && content[len - 1] == '\n')
+        len--;
+    if (len && is_whole && content[len - 1] == '\r')
+        len--;
+    bool is_text = is_whole && !memchr(content, '\0', len);
+    if (is_text)
+        content[len] = '\0';
+    const char *kept = is_read && is_text ? keep(reading, content) : NULL;
+    explicit_bzero(content, sizeof content);
+    if (!is_read)
+        return report(reading, EX_NOINPUT, source, "names a file that cannot be read");
+    if (!is_text)
+        return report(reading, EX_USAGE, source,
+                      "names a file that is too long for a secret, or contains a NUL");
+    if (!kept)
+        return report(reading, EX_OSERR, source, "cannot be kept: there is no memory");
+    return set(reading, at, kept, source, EX_USAGE);
+}
+
+static int open_secret_file(struct reading *reading, size_t at, const char *path,
+                            const char *source) {
+    char message[SOURCE_MAX], buffer[BUFSIZ];
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        (void)snprintf(message, sizeof message, "names a file that cannot be opened: %s",
+                       strerror(errno));
+        return report(reading, EX_NOINPUT, source, message);
+    }
+    (void)setvbuf(file, buffer, _IOFBF, sizeof buffer); /* a buffer that can be wiped */
+    int failed = set_from_secret_file(reading, at, file, source);
+    (void)fclose(file); /* nothing was written that could be lost */
+    explicit_bzero(buffer, sizeof buffer);
+    return failed;
+}
+
+/* Is this the variable ROSTER_..._FILE of a secret? Then the secret is read. */
+static bool read_secret_variable(struct reading *reading, struct text called, const char *path) {
+    static const struct text ending = { "_FILE", 5 };
+    char name[NAME_MAX_LEN], source[NAME_MAX_LEN + 8];
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].type != SETTING_secret || !environment_name(rows[i].option, name, sizeof name))
+            continue;
+        (void)snprintf(source, sizeof source, "%s%s", name, ending.at);
+        if (!text_equal(called, text_of(source)))
+            continue;
+        if (getenv(name))
+            (void)report(reading, EX_USAGE, source,
+                         "must not be set together with the variable without _FILE");
+        else
+            (void)open_secret_file(reading, i, path, source);
+        return true;
+    }
+    return false;
+}
+
+/* systemd puts the credentials of a service into files of a folder (LoadCredential=). */
+static void read_credentials(struct reading *reading) {
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char path[PATH_MAX], source[SOURCE_MAX];
+    reading->present = RANK_CREDENTIAL;
+    for (size_t i = 0; folder && i < ROWS; i++) {
+        if (rows[i].type != SETTING_secret)
+            continue;
+        int len = snprintf(path, sizeof path, "%s/rosterd.%s", folder, rows[i].option);
+        if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
+            continue;
+        (void)snprintf(source, sizeof source, "the credential rosterd.%s", rows[i].option);
+        (void)open_secret_file(reading, i, path, source);
+    }
+}
+
 static void read_variable(struct reading *reading, char *variable) {
     char name[NAME_MAX_LEN], source[SOURCE_MAX], message[SOURCE_MAX];
     struct text value = text_of(variable), called = text_cut(&value, '=');
@@ -362,6 +460,8 @@ static void read_variable(struct reading *reading, char *variable) {
             (void)set(reading, i, value.at, name, EX_USAGE);
             return;
         }
+    if (read_secret_variable(reading, called, value.at))
+        return;
     struct text own = called;
     (void)text_cut(&own, '_');
     if (text_equal(called, TEXT("ROSTER_CONFIG")) || is_foreign(own, value))
@@ -563,6 +663,8 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
         return read_word(reading, argument), 0;
     if (key == CONFIG_KEY)
         reading->config = argument;
+    if (key == CHECK_KEY)
+        return reading->settings->check_only = true, 0;
     if (key >= RENAMED_BASE && key < RENAMED_BASE + 2 * (int)RENAMED)
         return refuse_renamed(reading, key), 0;
     if (key >= COMMAND_BASE && key < COMMAND_BASE + (int)COMMAND_OPTIONS)
@@ -577,7 +679,7 @@ static error_t read_option(int key, char *argument, struct argp_state *state) {
     const char *kept = keep(reading, argument);
     if (!kept)
         return report(reading, EX_OSERR, source, "cannot be kept: there is no memory"), 0;
-    if (strcmp(rows[at].option, "admin-password") == 0)
+    if (rows[at].type == SETTING_secret)
         explicit_bzero(argument, strlen(argument)); /* other users can read a command line */
     return set(reading, at, kept, source, EX_USAGE), 0;
 }
@@ -600,11 +702,14 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
 /* argp sorts the options of --help itself. Each setting has one or two keys: OPTION_BASE + 2 * its
  * row, and the next one for --no-... */
 static int read_options(struct reading *reading, int argc, char **argv) {
-    struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 3] = { { 0 } };
+    struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 4] = { { 0 } };
     char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];
     size_t count = 0;
     options[count++] = (struct argp_option){
         "config", CONFIG_KEY, "FILE", 0, "File of settings, one `setting = value` on each line", 0
+    };
+    options[count++] = (struct argp_option){
+        "check-config", CHECK_KEY, NULL, 0, "Check the settings, print every mistake, and end", 0
     };
     for (size_t i = 0; i < ROWS; i++) {
         options[count++] = (struct argp_option){ rows[i].option,
@@ -633,24 +738,28 @@ static int read_options(struct reading *reading, int argc, char **argv) {
         options[count++] = (struct argp_option){ command_options[i].option,   COMMAND_BASE + (int)i,
                                                  command_options[i].argument, 0,
                                                  command_options[i].help,     1 };
-    const struct argp argp = { .options = options,
-                               .parser = read_option,
-                               .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\n"
-                                           "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate",
-                               .doc = "Serves a directory of users over HTTP.\v"
-                                      "check verifies the database, and backup copies it; both"
-                                      " work beside a running server. restore replaces the"
-                                      " database with a copy, while no server uses it. health asks"
-                                      " the server at the first address of --listen, and ends"
-                                      " with 0 if it can take requests, otherwise with 1."
-                                      "\n\nuser list, show, create-admin, set-password, unlock,"
-                                      " enable, disable and reset-2fa, and token revoke-all, need"
-                                      " no sign-in; they work with and without a running server,"
-                                      " for root and the user that the server runs as."
-                                      "\n\nkey rotate seals everything with a new key, while no"
-                                      " server uses the folder."
-                                      "\n\nEach setting can also be set in the environment"
-                                      " (ROSTER_LISTEN) or in a file (listen = ...)." };
+    const struct argp argp = {
+        .options = options,
+        .parser = read_option,
+        .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\n"
+                    "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig",
+        .doc = "Serves a directory of users over HTTP.\v"
+               "check verifies the database, and backup copies it; both"
+               " work beside a running server. restore replaces the"
+               " database with a copy, while no server uses it. health asks"
+               " the server at the first address of --listen, and ends"
+               " with 0 if it can take requests, otherwise with 1."
+               "\n\nuser list, show, create-admin, set-password, unlock,"
+               " enable, disable and reset-2fa, and token revoke-all, need"
+               " no sign-in; they work with and without a running server,"
+               " for root and the user that the server runs as."
+               "\n\nconfig prints each setting, its value and the source"
+               " of the value."
+               "\n\nkey rotate seals everything with a new key, while no"
+               " server uses the folder."
+               "\n\nEach setting can also be set in the environment"
+               " (ROSTER_LISTEN) or in a file (listen = ...)."
+    };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
@@ -666,10 +775,10 @@ int settings_read(struct settings *settings, int argc, char **argv) {
     *settings = (struct settings){ .argc = argc, .argv = argv };
     for (size_t i = 0; i < ROWS; i++)
         store(settings, &rows[i], rows[i].initial);
-    if (read_options(&reading, argc, argv) == 0)
-        read_environment(&reading);
-    if (reading.failed == 0)
-        read_file(&reading);
+    (void)read_options(&reading, argc, argv); /* each says what is wrong, and that is all */
+    read_environment(&reading);
+    read_credentials(&reading);
+    read_file(&reading);
     settings->memory = reading.copies;
     return reading.failed;
 }
@@ -683,18 +792,11 @@ void settings_free(struct settings *settings) {
     settings->memory = NULL;
 }
 
-/* ---- Reloading ---- */
+/* ---- Values ---- */
 
 static bool is_text(const struct setting *row) {
-    return row->type == SETTING_string || row->type == SETTING_url || row->type == SETTING_list ||
-           row->type == SETTING_choice;
-}
-
-/* A running server has no use for these, and has wiped the password. */
-static bool is_for_new_database(const struct setting *row) {
-    return row->offset == offsetof(struct settings, admin_password) ||
-           row->offset == offsetof(struct settings, admin_email) ||
-           row->offset == offsetof(struct settings, init);
+    return row->type == SETTING_string || row->type == SETTING_url || row->type == SETTING_secret ||
+           row->type == SETTING_list || row->type == SETTING_choice;
 }
 
 static union setting_value value_of(const struct settings *settings, const struct setting *row) {
@@ -707,6 +809,33 @@ static union setting_value value_of(const struct settings *settings, const struc
     else
         memcpy(&value.number, member, sizeof value.number);
     return value;
+}
+
+void settings_show(const struct settings *settings, unsigned index, struct shown_setting *shown) {
+    const struct setting *row = &rows[index];
+    const union setting_value value = value_of(settings, row);
+    shown->option = row->option;
+    shown->origin = settings->origins[index] ? settings->origins[index] : "default";
+    shown->value = shown->room;
+    if (row->type == SETTING_secret)
+        shown->value = *value.text ? "(set)" : "";
+    else if (is_text(row))
+        shown->value = value.text;
+    else if (row->type == SETTING_flag)
+        shown->value = value.number ? "yes" : "no";
+    else if (row->type == SETTING_mode)
+        (void)snprintf(shown->room, sizeof shown->room, "%04lo", value.number);
+    else
+        (void)snprintf(shown->room, sizeof shown->room, "%ld", value.number);
+}
+
+/* ---- Reloading ---- */
+
+/* A running server has no use for these, and has wiped the password. */
+static bool is_for_new_database(const struct setting *row) {
+    return row->offset == offsetof(struct settings, admin_password) ||
+           row->offset == offsetof(struct settings, admin_email) ||
+           row->offset == offsetof(struct settings, init);
 }
 
 static bool is_equal(const struct setting *row, union setting_value a, union setting_value b) {

@@ -170,6 +170,7 @@ static void numbers_are_taken_from_their_least_to_their_most(void **state) {
     } rows[] = {
 #define ROW_string(...)
 #define ROW_url(...)
+#define ROW_secret(...)
 #define ROW_list(...)
 #define ROW_choice(...)
 #define ROW_flag(...)
@@ -262,12 +263,13 @@ static void flags_are_on_or_off_in_three_words_each(void **state) {
 }
 
 static void what_is_no_list_stands_once_in_a_file_whatever_its_type(void **state) {
-    enum { IS_string, IS_url, IS_list, IS_choice, IS_flag, IS_number, IS_mode };
+    enum { IS_string, IS_url, IS_secret, IS_list, IS_choice, IS_flag, IS_number, IS_mode };
     static const struct {
         const char *option, *value;
         int type;
     } rows[] = {
 #define VALUE_string(initial) "x"
+#define VALUE_secret(initial) "x"
 #define VALUE_url(initial) "x"
 #define VALUE_list(initial) "x"
 #define VALUE_choice(initial) initial
@@ -319,7 +321,8 @@ static void variables_of_services_are_no_settings_and_unknown_ones_end_the_start
         { "ROSTER_LISEN", "127.0.0.1:1", EX_USAGE },
         { "ROSTER_VERSION", "1", EX_USAGE },
         { "ROSTER_", "", EX_USAGE },
-        { "ROSTER_ADMIN_PASSWORD_FILE", "/run/secret", EX_USAGE },
+        { "ROSTER_ADMIN_PASSWORD_FILE", "/nowhere/secret", EX_NOINPUT },
+        { "ROSTER_LISTEN_FILE", "/nowhere/listen", EX_USAGE },
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(rows); i++) {

@@ -217,7 +217,12 @@ int bootstrap_open(struct data_folder *folder, const struct settings *settings) 
         code = open_store(folder, settings, &is_empty);
     if (code == EX_OK && is_empty)
         code = first_admin_write(folder->store, settings, name_of(folder));
-    return code == EX_OK ? bootstrap_open_key(folder, true) : code;
+    if (code == EX_OK)
+        code = bootstrap_open_key(folder, true);
+    if (code == EX_OK && !is_empty && *settings->admin_password)
+        log_warning("the password of the first administrator (ROSTER_ADMIN_PASSWORD) is ignored:"
+                    " there are users already; `rosterd user set-password` sets a password");
+    return code;
 }
 
 int bootstrap_open_existing(struct data_folder *folder, const struct settings *settings, char *why,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "server/bootstrap.h"
+#include "server/config_command.h"
 #include "server/health.h"
 #include "server/key_command.h"
 #include "server/operator_command.h"
@@ -47,6 +48,10 @@ static int run_token(const struct settings *settings) {
 
 static int run_key(const struct settings *settings) {
     return key_command_run(settings);
+}
+
+static int run_config(const struct settings *settings) {
+    return config_command_run(settings);
 }
 
 static const struct offline_command {

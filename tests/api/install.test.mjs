@@ -21,7 +21,10 @@ const { stdout: help } = await run(['--help'], { ARGP_HELP_FMT: 'rmargin=4000' }
 const settings = [
     ...help.replace(commandOptions, '').matchAll(/^ {6,}--([a-z0-9-]+)(=\S+)?\s+(.+)$/gm),
 ]
-    .filter(([, option, , text]) => option !== 'usage' && text !== 'the opposite')
+    .filter(
+        ([, option, , text]) =>
+            !['usage', 'check-config'].includes(option) && text !== 'the opposite',
+    )
     .map(([, option]) => option)
     .filter((option) => option !== 'config');
 const commands = [

@@ -21,7 +21,10 @@ async function helped() {
     const lines = [...text.matchAll(/^ {6,}--([a-z0-9-]+)(?:=(\S+))?\s+(.+)$/gm)]; // not argp's own: --help, --usage, --version
     return Object.fromEntries(
         lines
-            .filter(([, option, , text]) => option !== 'usage' && text !== 'the opposite')
+            .filter(
+                ([, option, , text]) =>
+                    !['usage', 'check-config'].includes(option) && text !== 'the opposite',
+            )
             .map(([, option, argument, text]) => [
                 option,
                 { argument, initial: /\(default: ([^()]*)\)$/.exec(text)?.[1] ?? '' },
@@ -133,6 +136,7 @@ test('no document, and no file for operators, names a setting that does not exis
     const flags = new Set([
         '--help',
         '--version',
+        '--check-config',
         ...read('src/base/command_options.def')
             .match(/(?<=^COMMAND_OPTION\(\w+, \w+, ")[a-z-]+/gm)
             .map((option) => `--${option}`),
@@ -140,6 +144,7 @@ test('no document, and no file for operators, names a setting that does not exis
     ]);
     const variables = new Set([
         ...settings.map(variable),
+        'ROSTER_ADMIN_PASSWORD_FILE',
         'ROSTER_PORT',
         'ROSTER_PORT_',
         'ROSTER_SERVICE_',
