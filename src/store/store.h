@@ -40,8 +40,8 @@ struct store_options {
     bool must_exist;                     /* do not create it: fail when it is missing or empty */
     const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
     bool is_unsafe; /* accept a database server that may lose what it has confirmed (fsync = off) */
-    int64_t search_limit_ms;             /* the time limit of a command of store_read; 0: 10 s */
-    int64_t user_tokens;                 /* the most that a user may have of each kind; 0: 100 */
+    int64_t search_limit_ms; /* the time limit of a command of store_read; 0: 10 s */
+    int64_t user_tokens;     /* the most that a user may have of each kind; 0: 100 */
     /* Cleans a picture before it is stored; the result lies in the arena, and `at` is NULL when the
      * picture needs no cleaning. A schema migration passes the pictures through it that older
      * versions stored without cleaning. NULL: the migration leaves them unchanged. */
@@ -119,6 +119,14 @@ bool store_access_changes(const struct store_session *session) MUST_CHECK;
  */
 enum { STORE_GROUP_SIZES = 9 };
 
+/** A counter or gauge that only the store's engine has, as /metrics shows it. */
+struct store_figure {
+    const char *name, *type, *help;
+    uint64_t value;
+};
+
+enum { STORE_FIGURES_MAX = 8 };
+
 /** Counters for an operator. Any thread. */
 struct store_stats {
     uint64_t commands, commits; /* since the start: commands run, transactions committed */
@@ -126,9 +134,10 @@ struct store_stats {
     uint64_t readings;                           /* made through sessions of store_session_open */
     uint64_t waiting, refused;                   /* commands in the queue; refused as it was full */
     uint64_t reads_waiting, reads_refused;       /* the same for the queue of store_read */
-    uint64_t wal_bytes;                          /* the size of the WAL's file */
     /* The disk refused a change, and has accepted none of that size since; or a sync failed. */
     bool refuses;
+    struct store_figure own[STORE_FIGURES_MAX];
+    unsigned own_count;
 };
 
 struct store_stats store_stats(struct store *store);

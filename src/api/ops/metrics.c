@@ -50,6 +50,11 @@ static void add_head(struct buffer *body, const char *name, const char *type, co
     buffer_printf(body, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+static void add_figure(struct buffer *body, const struct store_figure *figure) {
+    add_head(body, figure->name, figure->type, figure->help);
+    buffer_printf(body, "%s %llu\n", figure->name, (unsigned long long)figure->value);
+}
+
 static void add_replies(struct buffer *body, const struct app *app) {
     struct route_counts counts;
     add_head(body, "roster_http_requests_total", "counter", "Replies by route and status.");
@@ -124,10 +129,7 @@ static void add_stats(struct buffer *body, struct app *app, uint64_t pending) {
     struct store_stats stats = store_stats(app->store);
     struct password_stats passwords = passwords_stats(app->auth.passwords);
     struct budget_stats budget = budget_stats();
-    const struct {
-        const char *name, *type, *help;
-        uint64_t value;
-    } rows[] = {
+    const struct store_figure rows[] = {
         { "roster_http_unsent_total", "counter",
           "Requests whose client was gone before it had the reply.", count_unsent(app) },
         { "roster_log_dropped_total", "counter",
@@ -168,14 +170,13 @@ static void add_stats(struct buffer *body, struct app *app, uint64_t pending) {
           "Deliveries to webhooks that are due or"
           " will be.",
           pending },
-        { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes },
         { "roster_store_refuses", "gauge",
           "1 when the disk refused a change and took none of that size since.", stats.refuses },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        add_head(body, rows[i].name, rows[i].type, rows[i].help);
-        buffer_printf(body, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        add_figure(body, &rows[i]);
+    for (unsigned i = 0; i < stats.own_count; i++)
+        add_figure(body, &stats.own[i]);
     add_groups(body, &stats);
 }
 

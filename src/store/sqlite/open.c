@@ -48,8 +48,10 @@ struct store_stats open_stats(struct store *base) {
         .refused = queue_refused(&store->commands),
         .reads_waiting = readers_waiting(store->reader_pool),
         .reads_refused = readers_refused(store->reader_pool),
-        .wal_bytes = (uint64_t)facts.st_size,
         .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
+        .own = { { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.",
+                   (uint64_t)facts.st_size } },
+        .own_count = 1,
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         stats.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
