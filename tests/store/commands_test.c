@@ -750,6 +750,67 @@ static void a_key_is_claimed_by_what_it_opens(void **state) {
     seal_key_free(second);
 }
 
+static struct text shared_secret(struct suite *suite, const struct seal_key *key, int64_t id) {
+    struct record webhook = suite_load(suite, &web_hook_table, id);
+    struct text place = seal_place(&web_hook_table, id, WEB_HOOK_SharedSecret, &suite->arena);
+    return unseal(key, value_as_text(&webhook.values[WEB_HOOK_SharedSecret]), place, &suite->arena);
+}
+
+/* More rows than are read at a time. */
+enum { SEALED_ROWS = 300 };
+
+static void add_sealed(struct suite *suite, const struct seal_key *key) {
+    for (int64_t id = 1; id <= SEALED_ROWS; id++) {
+        struct record webhook = suite_record(suite, &web_hook_table, id);
+        struct text place = seal_place(&web_hook_table, id, WEB_HOOK_SharedSecret, &suite->arena);
+        webhook.values[WEB_HOOK_SharedSecret] = value_text(
+            seal(key, arena_printf(&suite->arena, "secret %d", (int)id), place, &suite->arena));
+        assert_ok(suite_insert(suite, &webhook));
+    }
+}
+
+static void another_key_seals_every_value_and_is_the_databases_from_then_on(void **state) {
+    struct suite *suite = *state;
+    struct seal_key *first = key_of(suite, "first"), *second = key_of(suite, "second");
+    struct key_change change = { 0 };
+    assert_ok(store_claim_key(suite->store, first));
+    add_sealed(suite, first);
+    assert_ok(store_change_key(suite->store, first, second, &change));
+    assert_int_equal(change.sealed, SEALED_ROWS);
+    assert_null(change.table);
+    assert_ok(store_claim_key(suite->store, second));
+    assert_int_equal(store_claim_key(suite->store, first), STATUS_FORBIDDEN);
+    for (int64_t id = 1; id <= SEALED_ROWS; id++) {
+        assert_null(shared_secret(suite, first, id).at);
+        assert_text(shared_secret(suite, second, id),
+                    arena_printf(&suite->arena, "secret %d", (int)id));
+    }
+    seal_key_free(first);
+    seal_key_free(second);
+}
+
+static void a_value_that_the_key_does_not_open_keeps_all_as_it_is(void **state) {
+    struct suite *suite = *state;
+    struct seal_key *first = key_of(suite, "first"), *second = key_of(suite, "second");
+    struct key_change change = { 0 };
+    assert_ok(store_claim_key(suite->store, first));
+    add_sealed(suite, first);
+    struct record moved = suite_record(suite, &web_hook_table, SEALED_ROWS + 1);
+    moved.values[WEB_HOOK_SharedSecret] =
+        suite_load(suite, &web_hook_table, 1).values[WEB_HOOK_SharedSecret];
+    assert_ok(suite_insert(suite, &moved));
+    assert_int_equal(store_change_key(suite->store, first, second, &change), STATUS_FORBIDDEN);
+    assert_ptr_equal(change.table, &web_hook_table);
+    assert_int_equal(change.id, SEALED_ROWS + 1);
+    assert_int_equal(change.field, WEB_HOOK_SharedSecret);
+    assert_ok(store_claim_key(suite->store, first));
+    assert_text(shared_secret(suite, first, 1), TEXT("secret 1"));
+    assert_text(shared_secret(suite, first, SEALED_ROWS),
+                arena_printf(&suite->arena, "secret %d", SEALED_ROWS));
+    seal_key_free(first);
+    seal_key_free(second);
+}
+
 static void room_is_there_when_none_was_refused(void **state) {
     struct suite *suite = *state;
     struct store_tx *tx = suite_write(suite);
@@ -791,6 +852,8 @@ int main(void) {
         suite_test(closing_finishes_what_waits_and_takes_no_more),
         suite_test(a_store_knows_the_first_key_that_it_is_told_of_and_no_other),
         suite_test(a_key_is_claimed_by_what_it_opens),
+        suite_test(another_key_seals_every_value_and_is_the_databases_from_then_on),
+        suite_test(a_value_that_the_key_does_not_open_keeps_all_as_it_is),
         suite_test(room_is_there_when_none_was_refused),
     };
     return crypto_start() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

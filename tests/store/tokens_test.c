@@ -214,6 +214,27 @@ static void revoking_all_of_a_user_ends_what_rests_on_his_password_too(void **st
     assert_string_equal(those_there(suite, "abcdefgh"), "h");
 }
 
+static void owners_of_tokens_are_found_each_once_in_parts_of_any_size(void **state) {
+    struct suite *suite = *state;
+    int64_t ids[2] = { 0 };
+    size_t count = 9;
+    assert_ok(store_token_owners(suite->session, 0, ids, 2, &count));
+    assert_int_equal(count, 0);
+    add_families(suite);
+    assert_ok(store_token_owners(suite->session, 0, ids, 2, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(ids[0], USER);
+    assert_int_equal(ids[1], OTHER);
+    assert_ok(store_token_owners(suite->session, 0, ids, 1, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(ids[0], USER);
+    assert_ok(store_token_owners(suite->session, USER, ids, 2, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(ids[0], OTHER);
+    assert_ok(store_token_owners(suite->session, OTHER, ids, 2, &count));
+    assert_int_equal(count, 0);
+}
+
 static void revoking_a_clients_tokens_of_a_kind_ends_nothing_else(void **state) {
     struct suite *suite = *state;
     struct token other = token_of("i", TOKEN_ACCESS, 1);
@@ -471,6 +492,7 @@ int main(void) {
         suite_test(a_family_ends_with_all_that_rests_on_it),
         suite_test(a_family_ends_by_the_id_of_its_refresh_token),
         suite_test(revoking_all_of_a_user_ends_what_rests_on_his_password_too),
+        suite_test(owners_of_tokens_are_found_each_once_in_parts_of_any_size),
         suite_test(revoking_a_clients_tokens_of_a_kind_ends_nothing_else),
         suite_test(the_epoch_grows_by_one_with_what_decides_who_may_do_what),
         suite_test(the_epoch_does_not_grow_with_what_was_not_kept),
