@@ -584,7 +584,9 @@ static void read_word(struct reading *reading, const char *word) {
     enum subcommand named = find_subcommand(word);
     while (settings->words[count])
         count++;
-    if (!settings->subcommand && named) {
+    if (database_url_has_password(word)) {
+        (void)report(reading, EX_USAGE, "the URL of a database", DATABASE_URL_PASSWORD);
+    } else if (!settings->subcommand && named) {
         settings->subcommand = named;
     } else if (count < subcommands[settings->subcommand].words) {
         settings->words[count] = word;
@@ -741,12 +743,14 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     const struct argp argp = {
         .options = options,
         .parser = read_option,
-        .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\n"
+        .args_doc = "\ncheck\nhealth\nbackup FILE\nrestore FILE\ncopy FROM TO\n"
                     "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig",
         .doc = "Serves a directory of users over HTTP.\v"
                "check verifies the database, and backup copies it; both"
                " work beside a running server. restore replaces the"
-               " database with a copy, while no server uses it. health asks"
+               " database with a copy, while no server uses it. copy fills an"
+               " empty database with the rows of another, and compares both;"
+               " each is a data folder or a postgresql:// URL. health asks"
                " the server at the first address of --listen, and ends"
                " with 0 if it can take requests, otherwise with 1."
                "\n\nuser list, show, create-admin, set-password, unlock,"

@@ -38,6 +38,15 @@ static int run_restore(const struct settings *settings) {
     return store_restore(database_of(settings), settings->words[0], print_line);
 }
 
+static int run_copy(const struct settings *settings) {
+    if (settings->words[0] && settings->words[1])
+        return store_copy(settings->words[0], settings->words[1], settings->database_unsafe,
+                          print_line);
+    report_error("copy: name two databases, each a data folder or a URL: the one to copy, and an"
+                 " empty one");
+    return EX_USAGE;
+}
+
 static int run_user(const struct settings *settings) {
     return operator_command_run(settings);
 }

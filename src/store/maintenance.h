@@ -8,6 +8,8 @@
  * was built without the engine of the URL.
  */
 
+#include <stdbool.h>
+
 /** Is called with each line to print. */
 typedef void store_say(const char *line);
 
@@ -35,5 +37,16 @@ int store_backup(const char *database, const char *path, store_say *say);
  * failure is printed; so is a missing key: a backup does not contain the key of the sealed fields.
  */
 int store_restore(const char *database, const char *path, store_say *say);
+
+/**
+ * Copies a database into an empty one, which may have another engine; a data folder is made if
+ * necessary. Upgrades `from` as a start does. No server may use `from` if it is a folder, or write
+ * to `to`. Reads both afterwards, compares the rows, and prints their number and a digest for each
+ * table. No server starts on `to` before that, should the copy fail or be interrupted. `is_unsafe`:
+ * of `to`, as in struct store_options. EX_OK;
+ * EX_DATAERR: the copy differs; EX_NOINPUT: there is nothing to copy; EX_CANTCREAT: `to` is not
+ * empty, or cannot be made; EX_IOERR; otherwise as store_open. A failure is printed.
+ */
+int store_copy(const char *from, const char *to, bool is_unsafe, store_say *say);
 
 #endif

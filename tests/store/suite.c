@@ -14,9 +14,56 @@
 
 const struct author suite_author = { { "author@example.com", 18 }, SUITE_NOW_MS };
 
+/* ---- Databases ---- */
+
+static const char *postgres(void) {
+    return getenv("ROSTER_TEST_DATABASE");
+}
+
+bool suite_is_on_postgres(void) {
+    return postgres() != NULL;
+}
+
+static const char *schema_of(const char *directory) {
+    return strrchr(directory, '/') + 1;
+}
+
+const char *suite_database(const char *directory, char url[SUITE_URL_SIZE]) {
+    if (!postgres())
+        return directory;
+    int len = snprintf(url, SUITE_URL_SIZE, "%s&options=-csearch_path%%3D%%22%s%%22", postgres(),
+                       schema_of(directory));
+    assert(len > 0 && len < SUITE_URL_SIZE);
+    return url;
+}
+
+/* Has psql run SQL that has the name of the folder's schema in the middle. 0: it did. */
+static int run_sql(const char *before, const char *directory, const char *after) {
+    char command[256];
+    int len =
+        snprintf(command, sizeof command, "psql -q -d \"$ROSTER_TEST_DATABASE\" -c '%s \"%s\"%s'",
+                 before, schema_of(directory), after);
+    assert(len > 0 && (size_t)len < sizeof command);
+    return system(command);
+}
+
+int suite_make_database(const char *directory) {
+    return postgres() ? run_sql("CREATE SCHEMA", directory, "") : 0;
+}
+
+static int drop_database(const char *directory) {
+    return postgres()
+               ? run_sql("SET client_min_messages = warning; DROP SCHEMA", directory, " CASCADE")
+               : 0;
+}
+
 struct store *suite_open(const char *directory, struct store_options options, char *why,
                          size_t why_size, int *exit_code) {
+    char url[SUITE_URL_SIZE];
     options.directory = directory;
+    if (postgres())
+        options.url = suite_database(directory, url);
+    options.is_unsafe = true; /* tests do not sync */
     return store_open(&options, why, why_size, exit_code);
 }
 
@@ -36,7 +83,7 @@ int suite_begin(void **state) {
     static struct suite suite;
     suite = (struct suite){ .directory = "/tmp/roster-store-XXXXXX" };
     *state = &suite;
-    if (!mkdtemp(suite.directory))
+    if (!mkdtemp(suite.directory) || suite_make_database(suite.directory) != 0)
         return -1;
     suite_reopen(&suite, (struct store_options){ 0 });
     return 0;
@@ -56,7 +103,8 @@ int suite_end(void **state) {
     store_session_close(suite->session);
     store_close(suite->store);
     arena_close(&suite->arena);
-    return suite_remove(suite);
+    int failed = drop_database(suite->directory);
+    return failed ? failed : suite_remove(suite);
 }
 
 void suite_wait(sem_t *semaphore) {

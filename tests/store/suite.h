@@ -3,9 +3,9 @@
 
 /*
  * Shared by the programs of this folder. Each test gets an empty store in a folder of its own, and
- * holds it to a promise of store.h. The suite knows nothing of what is behind that header: another
- * engine passes the same tests when suite_open makes a store of it. A file that includes this
- * includes cmocka.h too.
+ * holds it to a promise of store.h. The suite knows nothing of what is behind that header. Where
+ * ROSTER_TEST_DATABASE has the URL of a PostgreSQL (tools/with-postgres), each folder stands for a
+ * schema of its own there. A file that includes this includes cmocka.h too.
  */
 
 #include "model/tables.h"
@@ -36,6 +36,17 @@ struct suite {
 
 int suite_begin(void **state);
 int suite_end(void **state);
+
+/** Are the stores in PostgreSQL? */
+bool suite_is_on_postgres(void);
+
+enum { SUITE_URL_SIZE = 512 };
+
+/** The name of a folder's database for maintenance.h: the folder, or the URL that is written. */
+const char *suite_database(const char *directory, char url[SUITE_URL_SIZE]);
+
+/** Makes the schema that stands for a folder; nothing for SQLite. 0: it is there. */
+int suite_make_database(const char *directory);
 
 /** Opens the store that is in a folder, or makes one there. NULL with `why` and `*exit_code`. */
 struct store *suite_open(const char *directory, struct store_options options, char *why,
