@@ -118,7 +118,7 @@ enum status auth_decide(const struct auth *auth, struct store_session *session, 
     struct principal found = *principal;
     /* The epoch is read first: a change that comes later makes this decision outdated. Changes of a
      * running transaction may still be undone, so the decision is then valid only now (epoch 0). */
-    found.epoch = store_access_changes(session) ? 0 : store_access_epoch(auth->store);
+    found.epoch = store_access_changes(session) ? 0 : store_session_epoch(session);
     enum status status = STATUS_OK;
     if (found.credential.kind != CREDENTIAL_password)
         status = read_token(session, arena, &found);

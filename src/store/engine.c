@@ -87,6 +87,10 @@ uint64_t store_access_epoch(const struct store *store) {
     return store->engine->store->access_epoch(store);
 }
 
+uint64_t store_session_epoch(const struct store_session *session) {
+    return session->engine->store->session_epoch(session);
+}
+
 bool store_access_changes(const struct store_session *session) {
     return session->access_changed;
 }

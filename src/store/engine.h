@@ -85,6 +85,8 @@ struct engine_store {
     void (*end_reading)(struct store *store);
     /** store_access_epoch, never 0; store_commits; store_outbox_changes. Must not block. */
     uint64_t (*access_epoch)(const struct store *store);
+    /** store_session_epoch: never greater than what the session's reads are as of. Must not block. */
+    uint64_t (*session_epoch)(const struct store_session *session);
     uint64_t (*commits)(const struct store *store);
     uint64_t (*outbox_changes)(const struct store *store);
     /** store_is_broken. Must not block. */

@@ -104,6 +104,12 @@ void store_close(struct store *store);
 uint64_t store_access_epoch(const struct store *store);
 
 /**
+ * The access epoch of what a session reads from now on: a result that is derived from it has this
+ * number. On the session's thread; no lock.
+ */
+uint64_t store_session_epoch(const struct store_session *session);
+
+/**
  * Is a result that was derived under `epoch` still valid for this session? It is not when a later
  * commit changed who may do what, nor when an earlier command of the running transaction did. On
  * the session's thread; no lock.
@@ -420,6 +426,7 @@ struct store_command {
      * connection to the database broke during the commit, so the changes may have been kept. SQLite
      * never returns UNKNOWN. */
     enum status status;
+    int64_t since_ms; /* the store's own: when it was queued, by time_monotonic_ms */
 };
 
 /**

@@ -21,6 +21,7 @@ static const struct engine_store store_calls = {
     .ask = readers_ask,
     .end_reading = state_end_reading,
     .access_epoch = state_access_epoch,
+    .session_epoch = state_session_epoch,
     .commits = state_count_commits,
     .outbox_changes = state_outbox_changes,
     .is_broken = state_is_broken,

@@ -7,6 +7,10 @@ uint64_t state_access_epoch(const struct store *store) {
     return atomic_load_explicit(&state_of(store)->access_epoch, memory_order_acquire);
 }
 
+uint64_t state_session_epoch(const struct store_session *session) {
+    return state_access_epoch(session->store);
+}
+
 uint64_t state_count_commits(const struct store *store) {
     return state_commits(state_of(store));
 }

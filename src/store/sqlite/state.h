@@ -63,6 +63,7 @@ static inline uint64_t state_commits(const struct sqlite_store *store) {
 
 /* The parts of engine_store that only read the state; see there. */
 uint64_t state_access_epoch(const struct store *store);
+uint64_t state_session_epoch(const struct store_session *session);
 uint64_t state_count_commits(const struct store *store);
 uint64_t state_outbox_changes(const struct store *store);
 bool state_is_broken(const struct store *store);

@@ -1,0 +1,210 @@
+/* Connects to PostgreSQL, and refuses a server that Roster could not rely on: one that may lose
+ * what it has confirmed, one with another encoding, one whose clock differs, and a pooler that
+ * hands each transaction to another connection, since prepared statements and settings belong to
+ * one.
+ *
+ * libpq tries the hosts of the URL in their order, and takes the first that accepts writes. */
+#include "store/postgres/connect.h"
+
+#include "base/log.h"
+#include "base/time.h"
+#include "store/postgres/pipeline.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CLOCKS_APART_MS = 2000, CONNECTING_MS = 5000, OLDEST_SERVER = 150000 };
+
+/* ---- The connection string ---- */
+
+bool pg_place_check(const char *url, char *why, size_t why_size) {
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+    if (!options) {
+        size_t len = message ? strcspn(message, "\n") : 0;
+        (void)snprintf(why, why_size, "--database: %.*s", (int)len, message ? message : "");
+        PQfreemem(message);
+        return false;
+    }
+    PQconninfoFree(options);
+    return true;
+}
+
+/* The URL overrides the values before it, and the values after it override the URL. A
+ * dead host is noticed within seconds, so that another one can be tried. */
+static PGconn *start(const struct pg_place *place) {
+    const char *const keys[] = { "connect_timeout",
+                                 "tcp_user_timeout",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 "gssencmode",
+                                 "fallback_application_name",
+                                 "dbname",
+                                 "target_session_attrs",
+                                 "client_encoding",
+                                 NULL };
+    const char *const values[] = { "2",       "3000",     "1",          "1",    "3", "disable",
+                                   "rosterd", place->url, "read-write", "UTF8", NULL };
+    return PQconnectdbParams(keys, values, 1);
+}
+
+/* ---- What the server is like ---- */
+
+static const char facts_sql[] =
+    "SELECT current_setting('server_version_num'), current_setting('server_encoding'),"
+    " current_setting('fsync'), current_setting('synchronous_commit'),"
+    " (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_backend_pid(),"
+    " coalesce(current_schema(), ''), current_user, current_database(),"
+    " coalesce(has_schema_privilege(current_schema(), 'USAGE'), false)";
+
+enum fact {
+    FACT_VERSION,
+    FACT_ENCODING,
+    FACT_FSYNC,
+    FACT_SYNCHRONOUS,
+    FACT_CLOCK,
+    FACT_PID,
+    FACT_SCHEMA,
+    FACT_USER,
+    FACT_DATABASE,
+    FACT_USAGE
+};
+
+static bool refuse(struct connection *connection, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool refuse(struct connection *connection, const char *format, ...) {
+    char why[PG_ERROR_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    pg_fail(connection, PG_FAILED, why);
+    return false;
+}
+
+static const char *fact(const PGresult *facts, enum fact which) {
+    return PQgetvalue(facts, 0, (int)which);
+}
+
+static bool is_direct(struct connection *connection, const PGresult *facts) {
+    return atoi(fact(facts, FACT_PID)) == PQbackendPID(connection->pg) ||
+           refuse(connection, "between Roster and the database is a pooler such as PgBouncer, which"
+                              " Roster cannot use; name the database server itself");
+}
+
+static bool is_durable(struct connection *connection, const PGresult *facts,
+                       const struct pg_place *place) {
+    if (place->is_unsafe)
+        return true;
+    if (strcmp(fact(facts, FACT_FSYNC), "on") != 0)
+        return refuse(connection, "the database server has fsync = off: it would lose data; set it"
+                                  " to on, or start with --database-unsafe");
+    return strcmp(fact(facts, FACT_SYNCHRONOUS), "off") != 0 ||
+           refuse(connection, "the database server has synchronous_commit = off: it would lose"
+                              " what it has confirmed; set it to on");
+}
+
+static bool is_in_time(struct connection *connection, const PGresult *facts, int64_t asked_ms) {
+    int64_t clock_ms = strtoll(fact(facts, FACT_CLOCK), NULL, 10), now_ms = time_now_ms();
+    return (clock_ms >= asked_ms - CLOCKS_APART_MS && clock_ms <= now_ms + CLOCKS_APART_MS) ||
+           refuse(connection,
+                  "the clocks of this machine and of the database server differ by %" PRId64
+                  " s; set both by NTP",
+                  (clock_ms - now_ms) / 1000);
+}
+
+static bool is_usable(struct connection *connection, const PGresult *facts,
+                      const struct pg_place *place, int64_t asked_ms) {
+    if (atoi(fact(facts, FACT_VERSION)) < OLDEST_SERVER)
+        return refuse(connection, "the database server is older than PostgreSQL 15");
+    if (strcmp(fact(facts, FACT_ENCODING), "UTF8") != 0)
+        return refuse(connection,
+                      "the encoding of the database %s is %s; make one with: CREATE DATABASE roster"
+                      " ENCODING 'UTF8' TEMPLATE template0",
+                      fact(facts, FACT_DATABASE), fact(facts, FACT_ENCODING));
+    if (!*fact(facts, FACT_SCHEMA))
+        return refuse(connection, "none of the schemas of the search_path is there: CREATE SCHEMA");
+    if (*fact(facts, FACT_USAGE) != 't')
+        return refuse(connection, "the role lacks a right: GRANT USAGE, CREATE ON SCHEMA %s TO %s",
+                      fact(facts, FACT_SCHEMA), fact(facts, FACT_USER));
+    return is_direct(connection, facts) && is_durable(connection, facts, place) &&
+           is_in_time(connection, facts, asked_ms);
+}
+
+/* Settings of the session. A transaction that stands still is ended, since others may wait for it.
+ */
+static bool configure(struct connection *connection, const struct pg_place *place) {
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "SET client_min_messages = warning; SET standard_conforming_strings = on;"
+                   "SET jit = off; SET default_transaction_isolation = 'read committed';"
+                   "SET default_transaction_read_only = off; SET row_security = on;"
+                   "SET idle_in_transaction_session_timeout = 5000; SET lock_timeout = 0;"
+                   "SET statement_timeout = %" PRId64,
+                   connection->is_writer ? 0 : place->search_limit_ms);
+    return pg_run_simple(connection, sql) == PG_FINE;
+}
+
+static bool examine(struct connection *connection, const struct pg_place *place) {
+    int64_t asked_ms = time_now_ms();
+    PGresult *facts = pg_ask(connection, facts_sql);
+    bool usable = facts && is_usable(connection, facts, place, asked_ms);
+    PQclear(facts);
+    return usable && configure(connection, place);
+}
+
+/* ---- Connecting ---- */
+
+/* The server warns of what a client should know; during a COMMIT it may mean that the commit is not
+ * as durable as it should be. */
+static void note_notice(void *argument, const PGresult *notice) {
+    struct connection *connection = argument;
+    const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    connection->was_noticed = true;
+    log_warning("database: %s", message ? message : "a warning without a text");
+}
+
+/* libpq's message for a failed connection has a line for each host: the last one counts. */
+static enum pg_meaning fail_to_connect(struct connection *connection) {
+    const char *message = connection->pg ? PQerrorMessage(connection->pg) : "memory is short";
+    size_t len = strlen(message);
+    char line[PG_ERROR_SIZE];
+    while (len && message[len - 1] == '\n')
+        len--;
+    size_t first = len;
+    while (first && message[first - 1] != '\n')
+        first--;
+    (void)snprintf(line, sizeof line, "%.*s", (int)(len - first), message + first);
+    bool may_change = !strstr(message, "does not exist") && !strstr(message, "authentication") &&
+                      !strstr(message, "no pg_hba.conf") && !strstr(message, "no password") &&
+                      !strstr(message, "invalid ");
+    pg_disconnect(connection);
+    connection->failed = connection->first_failed = PG_FINE;
+    pg_fail(connection, may_change ? PG_LOST : PG_FAILED, line);
+    return connection->failed;
+}
+
+enum pg_meaning pg_connect(struct connection *connection, const struct pg_place *place) {
+    const int64_t deadline_ms = connection->deadline_ms;
+    pg_disconnect(connection);
+    connection->failed = connection->first_failed = PG_FINE;
+    connection->pg = start(place);
+    if (!connection->pg || PQstatus(connection->pg) != CONNECTION_OK)
+        return fail_to_connect(connection);
+    (void)PQsetNoticeReceiver(connection->pg, note_notice, connection);
+    connection->generation++;
+    connection->deadline_ms = time_monotonic_ms() + CONNECTING_MS;
+    bool ready = PQsetnonblocking(connection->pg, 1) == 0 && PQenterPipelineMode(connection->pg) &&
+                 examine(connection, place);
+    connection->deadline_ms = deadline_ms;
+    if (ready)
+        return PG_FINE;
+    pg_fail(connection, PG_LOST, "the connection to the database broke");
+    enum pg_meaning meaning = connection->first_failed;
+    pg_disconnect(connection);
+    return meaning;
+}

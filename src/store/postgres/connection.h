@@ -1,0 +1,83 @@
+#ifndef ROSTER_STORE_POSTGRES_CONNECTION_H
+#define ROSTER_STORE_POSTGRES_CONNECTION_H
+
+/*
+ * A connection to PostgreSQL: how it is made, checked and closed. pipeline.h sends what it runs.
+ * All files of this folder use it; none outside the folder includes it.
+ *
+ * A connection belongs to one of the store's own threads, never to an I/O thread: every function
+ * that says so may wait for the network.
+ */
+
+#include "store/postgres/errors.h"
+#include "store/session.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+
+/* The most statements that are under way at once: later ones wait for the first of them. */
+enum { PG_UNDER_WAY_MAX = 256 };
+
+/* The most composed statements (searches) that a connection caches. */
+enum { PG_TEXT_STATEMENTS = 16 };
+
+enum { PG_ERROR_SIZE = 256 };
+
+/** A statement that was sent, and whose result has not been collected. */
+struct pg_sent {
+    enum { PG_SENT_STATEMENT, PG_SENT_CONTROL, PG_SENT_COMMIT, PG_SENT_SYNC } kind;
+    struct pg_statement *statement; /* whose result it is; NULL: it was freed since */
+    bool must_change_one;
+};
+
+struct pg_statement; /* statement.h */
+
+struct connection {
+    struct store_session session; /* first, see connection_of */
+    PGconn *pg;                   /* NULL: not connected */
+    unsigned generation;          /* counts the connections made: each knows its own statements */
+    struct pg_statement *statements[STATEMENTS];
+    struct pg_statement *texts[PG_TEXT_STATEMENTS]; /* the most recently used first */
+    unsigned names;                                 /* counts the names of prepared statements */
+
+    struct pg_sent sent[PG_UNDER_WAY_MAX]; /* a ring: the oldest is at `first` */
+    unsigned first, count;
+
+    bool is_writer;     /* it writes, in transactions that pg_begin_writing begins */
+    bool may_end_early; /* a reader of the store: what it waits for is cancelled when that closes */
+    bool in_transaction;   /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
+    bool is_careful;       /* sql_execute_one waits for its result */
+    unsigned depth;        /* of readings inside each other: the outermost is the transaction */
+    bool has_own_deadline; /* `deadline_ms` is that of a command, else each reading sets it */
+    bool has_read;         /* the running reading has had a result: it cannot begin again */
+    int64_t deadline_ms;   /* by time_monotonic_ms; 0: none */
+    bool was_cancelled;
+    bool was_noticed;       /* the server warned since this was cleared */
+    enum pg_meaning failed; /* of the running transaction or reading: its worst failure */
+    enum pg_meaning first_failed;
+    char error[PG_ERROR_SIZE];
+    int64_t logged_ms; /* when an error was logged last, and which one */
+    char logged[6];
+
+    uint64_t epoch, outbox; /* the numbers of the row `turn` that this session read last */
+};
+
+static inline struct connection *connection_of(struct store_session *session) {
+    _Static_assert(offsetof(struct connection, session) == 0, "a session is a connection");
+    return (struct connection *)session;
+}
+
+/** Where a database is, and as whom. */
+struct pg_place {
+    const char *url; /* the connection string, without a password */
+    bool is_unsafe;  /* accept a server that may lose what it has confirmed */
+    int64_t search_limit_ms;
+};
+
+/** Closes the connection to the server, if there is one. Results that were not collected are lost. */
+void pg_disconnect(struct connection *connection);
+
+/** Notes a failure of the running transaction or reading. */
+void pg_fail(struct connection *connection, enum pg_meaning meaning, const char *why);
+
+#endif

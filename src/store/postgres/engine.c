@@ -1,0 +1,160 @@
+/* The engine on PostgreSQL: its table of functions, and the state that any thread may ask for. */
+#include "store/postgres/engine.h"
+
+#include "store/postgres/open.h"
+#include "store/postgres/readers.h"
+#include "store/postgres/reading.h"
+#include "store/postgres/statement.h"
+#include "store/postgres/text_index.h"
+#include "store/postgres/writer.h"
+
+#include <sysexits.h>
+
+/* ---- State ---- */
+
+static uint64_t access_epoch(const struct store *store) {
+    return atomic_load_explicit(&pg_store_of_const(store)->access_epoch, memory_order_acquire);
+}
+
+static uint64_t session_epoch(const struct store_session *session) {
+    const struct connection *connection = (const struct connection *)(const void *)session;
+    return connection->epoch;
+}
+
+/* Nothing tells this process of the commits of others, so no two calls return the same number: what
+ * was read before a call may have changed. */
+static uint64_t commits(const struct store *store) {
+    struct pg_store *own = (struct pg_store *)(uintptr_t)store;
+    return atomic_fetch_add_explicit(&own->looks, 1, memory_order_relaxed);
+}
+
+static uint64_t outbox_changes(const struct store *store) {
+    return atomic_load_explicit(&pg_store_of_const(store)->outbox_changes, memory_order_acquire);
+}
+
+static bool is_broken(const struct store *store) {
+    return atomic_load(&pg_store_of_const(store)->is_outdated);
+}
+
+static void end_reading(struct store *store) {
+    atomic_store(&pg_store_of(store)->is_closing, true);
+}
+
+static struct store_stats stats(struct store *base) {
+    struct pg_store *store = pg_store_of(base);
+    struct store_stats found = {
+        .commands = atomic_load_explicit(&store->commands_run, memory_order_relaxed),
+        .commits = atomic_load_explicit(&store->commits, memory_order_relaxed),
+        .grouped = atomic_load_explicit(&store->grouped, memory_order_relaxed),
+        .readings = atomic_load_explicit(&store->readings, memory_order_relaxed),
+        .waiting = queue_length(&store->commands),
+        .refused = queue_refused(&store->commands),
+        .reads_waiting = queue_length(&store->searches.commands),
+        .reads_refused = queue_refused(&store->searches.commands),
+        .refuses = atomic_load(&store->is_full) || atomic_load(&store->is_outdated),
+    };
+    for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
+        found.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
+    return found;
+}
+
+static enum status try_room(struct store_tx *tx) {
+    (void)tx;
+    return STATUS_OK; /* the server's disk cannot be tried from here */
+}
+
+static bool limit_work(struct store_session *session) {
+    (void)session;
+    return false; /* every statement waits for the network */
+}
+
+static void lift_limit(struct store_session *session) {
+    (void)session;
+}
+
+/* ---- Tools ---- */
+
+static int refuse(store_say *say, const char *what) {
+    say(what);
+    return EX_UNAVAILABLE;
+}
+
+static int check(const struct engine *engine, const char *database, store_say *say) {
+    (void)engine;
+    (void)database;
+    return refuse(say, "check works on data folders; pg_amcheck checks a database of PostgreSQL");
+}
+
+static int backup(const struct engine *engine, const char *database, const char *path,
+                  store_say *say) {
+    (void)engine;
+    (void)database;
+    (void)path;
+    return refuse(say, "backup works on data folders; pg_dump copies a database of PostgreSQL");
+}
+
+static int restore(const struct engine *engine, const char *database, const char *path,
+                   store_say *say) {
+    (void)engine;
+    (void)database;
+    (void)path;
+    return refuse(say, "restore works on data folders; pg_restore restores what pg_dump copied");
+}
+
+/* ---- Dialect ---- */
+
+static void add_has_bytes(struct buffer *sql, const char *column, int parameter) {
+    buffer_printf(sql, "position(?%d IN %s) > 0", parameter, column);
+}
+
+static void add_folded(struct buffer *sql, const struct table *table, const struct field *field) {
+    buffer_printf(sql, "(SELECT texts.%s FROM %s_texts AS texts WHERE texts.owner = %s.Id)",
+                  field->name.at, table->name, table->name);
+}
+
+static const struct engine_store pg_engine_store = {
+    .open = pg_open,
+    .close = pg_close,
+    .session_open = pg_session_open,
+    .session_close = pg_session_close,
+    .submit = pg_submit,
+    .read = pg_read,
+    .ask = pg_ask_later,
+    .end_reading = end_reading,
+    .access_epoch = access_epoch,
+    .session_epoch = session_epoch,
+    .commits = commits,
+    .outbox_changes = outbox_changes,
+    .is_broken = is_broken,
+    .stats = stats,
+    .try_room = try_room,
+    .begin_reading = pg_begin_reading,
+    .finish_reading = pg_finish_reading,
+    .limit_work = limit_work,
+    .lift_limit = lift_limit,
+};
+
+static const struct engine_tools pg_tools = { .check = check,
+                                              .backup = backup,
+                                              .restore = restore };
+
+static const struct engine_dialect pg_dialect = {
+    .any_of = { " = ANY (", ")" },
+    .without_case = { "lower(", ")" },
+    .elements = { "(SELECT unnest(", ") AS value) AS elements" },
+    .join_in_order = " JOIN ",
+    .add_has_bytes = add_has_bytes,
+    .ascending = " NULLS FIRST",
+    .descending = " DESC NULLS LAST",
+    .add_folded = add_folded,
+};
+
+const struct engine postgres_engine = {
+    .name = "PostgreSQL",
+    .scheme = STORE_POSTGRESQL,
+    .store = &pg_engine_store,
+    .sql = &pg_sql,
+    .text_index = &pg_text_index,
+    .tools = &pg_tools,
+    .dialect = &pg_dialect,
+};

@@ -1,0 +1,227 @@
+/* Runs groups of commands.
+ *
+ * Each transaction that writes, of any process, first takes the turn: it locks the row of the table
+ * `turn`. So commands run one after the other, and what a command decides from what it read still
+ * holds when it writes. Isolation is READ COMMITTED, in which a statement after the wait for the
+ * lock sees what the transaction before has committed.
+ *
+ * Each transaction also inserts a marker, a row of random bits. When the connection breaks during
+ * the COMMIT, the marker tells whether the transaction was committed: another transaction inserts
+ * the same key, as a stone. If that succeeds, the first transaction did not commit and never will.
+ * If there is a marker already, it did. If the first one still runs, the insertion waits for it.
+ * The stone's transaction always writes a row of its own besides: only so does its commit wait
+ * until the marker that it has seen is as durable as a commit is. */
+#include "store/postgres/group.h"
+
+#include "base/container_of.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "crypto/secret.h"
+#include "store/authority.h"
+#include "store/postgres/pipeline.h"
+#include "store/postgres/reading.h"
+
+#include <unistd.h>
+
+enum { MARKER_SIZE = 16, AGAIN_US = 20 * 1000 };
+
+struct marker {
+    char bytes[MARKER_SIZE];
+};
+
+static struct text bytes_of(const struct marker *marker) {
+    return (struct text){ marker->bytes, MARKER_SIZE };
+}
+
+unsigned pg_group_size(const struct pg_group *group) {
+    unsigned size = 0;
+    for (const struct queue_item *item = group->first; item != group->end; item = item->next)
+        size++;
+    return size;
+}
+
+/* ---- The transaction ---- */
+
+static enum status add_marker(struct connection *connection, const struct marker *marker) {
+    struct sql_statement *statement =
+        sql_text_statement(&connection->session, "INSERT INTO commits (id, at_ms, is_stone)"
+                                                 " VALUES (?1, ?2, 0)");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_bytes(statement, 1, bytes_of(marker));
+    sql_bind_integer(statement, 2, time_now_ms());
+    return sql_execute(statement);
+}
+
+/* Waits for the turn. */
+static enum status take_turn(struct pg_store *store, struct connection *connection) {
+    struct sql_statement *turn = sql_text_statement(
+        &connection->session, "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
+    enum status status = turn ? sql_step(turn) : STATUS_INTERNAL;
+    if (status == STATUS_OK) {
+        connection->epoch = (uint64_t)sql_integer(turn, 0);
+        pg_raise(&store->access_epoch, connection->epoch);
+        connection->outbox = (uint64_t)sql_integer(turn, 1);
+        pg_note_oldest(store, sql_integer(turn, 2));
+    }
+    sql_done(turn);
+    return status == STATUS_NOT_FOUND ? STATUS_INTERNAL : status;
+}
+
+static enum status begin(struct pg_store *store, struct connection *connection,
+                         const struct marker *marker) {
+    connection->session.access_changed = connection->session.outbox_changed =
+        connection->session.erased = false;
+    /* Another process may have made or deleted webhooks since. */
+    connection->session.webhooks = WEBHOOKS_UNKNOWN;
+    connection->failed = connection->first_failed = PG_FINE;
+    connection->was_cancelled = false;
+    pg_send_control(connection, "BEGIN");
+    connection->in_transaction = true;
+    enum status status = add_marker(connection, marker);
+    return status == STATUS_OK ? take_turn(store, connection) : status;
+}
+
+static struct store_command *command_of(struct queue_item *item) {
+    return container_of(item, struct store_command, item);
+}
+
+static bool is_failure(enum status status) {
+    return status == STATUS_INTERNAL || status == STATUS_UNAVAILABLE;
+}
+
+static bool run_commands(const struct pg_group *group, struct connection *connection) {
+    struct store_tx tx = { &connection->session };
+    bool ok = true;
+    for (struct queue_item *item = group->first; ok && item != group->end; item = item->next) {
+        struct store_command *command = command_of(item);
+        command->status = authority_run(&tx, command);
+        ok = !is_failure(command->status) && connection->failed == PG_FINE;
+    }
+    return ok;
+}
+
+static enum status count_changes(struct connection *connection) {
+    const struct store_session *session = &connection->session;
+    if (!session->access_changed && !session->outbox_changed)
+        return STATUS_OK;
+    struct sql_statement *statement = sql_text_statement(
+        &connection->session, "UPDATE turn SET epoch = epoch + ?1, outbox = outbox + ?2");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, session->access_changed);
+    sql_bind_integer(statement, 2, session->outbox_changed);
+    return sql_execute(statement);
+}
+
+/* ---- A commit whose outcome nobody heard ---- */
+
+static enum status add_stone(struct connection *connection, const struct marker *marker,
+                             bool is_stone) {
+    struct sql_statement *statement = sql_text_statement(
+        &connection->session, "INSERT INTO commits (id, at_ms, is_stone) VALUES (?1, ?2, ?3)"
+                              " ON CONFLICT DO NOTHING");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_bytes(statement, 1, bytes_of(marker));
+    sql_bind_integer(statement, 2, time_now_ms());
+    sql_bind_integer(statement, 3, is_stone);
+    return sql_execute(statement);
+}
+
+/* Whose row has the marker's key? The row of an earlier attempt to resolve is a stone too. */
+static enum status read_stone(struct connection *connection, const struct marker *marker,
+                              bool *is_stone) {
+    struct sql_statement *statement =
+        sql_text_statement(&connection->session, "SELECT is_stone FROM commits WHERE id = ?1");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_bytes(statement, 1, bytes_of(marker));
+    enum status status = sql_step(statement);
+    if (status == STATUS_OK)
+        *is_stone = sql_integer(statement, 0) != 0;
+    sql_done(statement);
+    return status;
+}
+
+static bool try_to_resolve(struct connection *connection, const struct marker *marker,
+                           bool *is_stone) {
+    struct marker own;
+    if (pg_connect_in_time(connection) != STATUS_OK)
+        return false;
+    random_bytes(own.bytes, sizeof own.bytes);
+    connection->failed = connection->first_failed = PG_FINE;
+    pg_send_control(connection, "BEGIN");
+    connection->in_transaction = true;
+    bool known = add_stone(connection, marker, true) == STATUS_OK &&
+                 add_stone(connection, &own, false) == STATUS_OK &&
+                 read_stone(connection, marker, is_stone) == STATUS_OK;
+    if (known)
+        pg_send_commit(connection);
+    known = known && pg_collect(connection) == PG_FINE && !connection->was_noticed;
+    pg_roll_back(connection);
+    return known;
+}
+
+/* Was the transaction of the marker committed? PG_KEPT, PG_UNDONE or PG_UNCLEAR. */
+static enum pg_outcome resolve(struct connection *connection, const struct marker *marker) {
+    bool is_stone = false;
+    connection->deadline_ms = time_monotonic_ms() + PG_WRITE_LIMIT_MS;
+    log_warning("database: it is not known whether a commit was done: %s", connection->error);
+    while (!try_to_resolve(connection, marker, &is_stone)) {
+        if (time_monotonic_ms() >= connection->deadline_ms)
+            return PG_UNCLEAR;
+        (void)usleep(AGAIN_US);
+    }
+    return is_stone ? PG_UNDONE : PG_KEPT;
+}
+
+/* ---- Groups ---- */
+
+/* Returns the outcome of an attempt. PG_AWAY: it may be made again. */
+static enum pg_outcome judge(struct connection *connection, bool has_sent_commit,
+                             const struct marker *marker) {
+    enum pg_meaning first = connection->first_failed;
+    if (has_sent_commit && (first == PG_LOST || connection->was_noticed)) {
+        enum pg_outcome outcome = resolve(connection, marker);
+        return outcome == PG_UNDONE ? PG_AWAY : outcome;
+    }
+    if (has_sent_commit && first == PG_FINE)
+        return PG_KEPT;
+    pg_roll_back(connection);
+    if (first == PG_LOST || first == PG_AGAIN)
+        return PG_AWAY;
+    return first == PG_FULL ? PG_DISK_FULL : PG_UNDONE;
+}
+
+static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *group) {
+    struct connection *connection = store->writer_connection;
+    struct marker marker;
+    if (pg_connect_in_time(connection) != STATUS_OK)
+        return PG_AWAY;
+    random_bytes(marker.bytes, sizeof marker.bytes);
+    connection->is_careful = group->is_careful;
+    bool ok = begin(store, connection, &marker) == STATUS_OK;
+    ok = ok && !atomic_load(&store->is_outdated) && run_commands(group, connection) &&
+         count_changes(connection) == STATUS_OK;
+    if (ok) {
+        pg_send_commit(connection);
+        (void)pg_collect(connection);
+    }
+    enum pg_outcome outcome = judge(connection, ok, &marker);
+    connection->in_transaction = false;
+    return outcome;
+}
+
+enum pg_outcome pg_group_run(struct pg_store *store, const struct pg_group *group,
+                             int64_t deadline_ms) {
+    struct connection *connection = store->writer_connection;
+    enum pg_outcome outcome;
+    for (;;) {
+        connection->deadline_ms = deadline_ms;
+        outcome = attempt(store, group);
+        if (outcome != PG_AWAY || time_monotonic_ms() >= deadline_ms)
+            return outcome;
+        (void)usleep(AGAIN_US);
+    }
+}

@@ -1,0 +1,146 @@
+/* Opens the store: connects, makes the schema current, and starts the threads. Closes it. */
+#include "store/postgres/open.h"
+
+#include "base/log.h"
+#include "base/time.h"
+#include "store/postgres/connect.h"
+#include "store/postgres/readers.h"
+#include "store/postgres/reading.h"
+#include "store/postgres/schema.h"
+#include "store/postgres/session.h"
+#include "store/postgres/watcher.h"
+#include "store/postgres/writer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum {
+    QUESTION_THREADS = 3,
+    SEARCH_THREADS = 2,
+    COMMANDS_MAX = 4096, /* that wait for the writer */
+    QUESTIONS_MAX = 4096,
+    SEARCHES_MAX = 64, /* a search that is further back would be answered too late to be of use */
+    SEARCH_LIMIT_MS = 10000,
+    USER_TOKENS = 100,
+    START_LIMIT_MS = 5000,
+};
+
+/* ---- Sessions ---- */
+
+struct store_session *pg_session_open(struct store *store) {
+    struct connection *connection = pg_session_new(pg_store_of(store));
+    return connection ? &connection->session : NULL;
+}
+
+void pg_session_close(struct store_session *session) {
+    pg_session_free(connection_of(session));
+}
+
+/* ---- Opening ---- */
+
+static bool take_options(struct pg_store *store, const struct store_options *options) {
+    store->url = strdup(options->url);
+    store->place = (struct pg_place){
+        .url = store->url,
+        .is_unsafe = options->is_unsafe,
+        .search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS,
+    };
+    store->user_tokens = options->user_tokens ? options->user_tokens : USER_TOKENS;
+    store->schema_version = pg_schema_version();
+    atomic_init(&store->access_epoch, 1);
+    atomic_init(&store->outbox_changes, 1);
+    store->questions =
+        (struct pg_readers){ .store = store, .name = "questions", .limit_ms = PG_READ_LIMIT_MS };
+    store->searches = (struct pg_readers){ .store = store,
+                                           .name = "searches",
+                                           .limit_ms = store->place.search_limit_ms,
+                                           .runs_long = true };
+    store->has_commands = queue_init(&store->commands, COMMANDS_MAX);
+    store->has_stop = queue_init(&store->stop, 0);
+    store->writer_connection = pg_session_new(store);
+    return store->url && store->has_commands && store->has_stop && store->writer_connection;
+}
+
+static int open_database(struct pg_store *store, const struct store_options *options, char *why,
+                         size_t why_size) {
+    struct connection *connection = store->writer_connection;
+    if (!pg_place_check(store->url, why, why_size))
+        return EX_USAGE;
+    connection->is_writer = true;
+    connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
+    enum status status = pg_connect_in_time(connection);
+    connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
+    if (status != STATUS_OK) {
+        (void)snprintf(why, why_size, "--database: %s", connection->error);
+        return status == STATUS_UNAVAILABLE ? EX_UNAVAILABLE : EX_CONFIG;
+    }
+    return pg_schema_open(connection, options, why, why_size);
+}
+
+static int start_threads(struct pg_store *store, char *why, size_t why_size) {
+    (void)snprintf(why, why_size, "the system refuses threads for the database");
+    if (pthread_create(&store->writer, NULL, pg_writer_run, store) != 0)
+        return EX_OSERR;
+    store->writer_runs = true;
+    if (pthread_create(&store->watcher, NULL, pg_watcher_run, store) != 0)
+        return EX_OSERR;
+    store->watcher_runs = true;
+    return pg_readers_start(&store->questions, QUESTION_THREADS, QUESTIONS_MAX) &&
+                   pg_readers_start(&store->searches, SEARCH_THREADS, SEARCHES_MAX)
+               ? EX_OK
+               : EX_OSERR;
+}
+
+struct store *pg_open(const struct engine *engine, const struct store_options *options, char *why,
+                      size_t why_size, int *exit_code) {
+    struct pg_store *store = calloc(1, sizeof *store);
+    *exit_code = EX_OSERR;
+    (void)snprintf(why, why_size, "no memory to open the database");
+    if (!store)
+        return NULL;
+    store->base.engine = engine;
+    if (take_options(store, options))
+        *exit_code = open_database(store, options, why, why_size);
+    if (*exit_code == EX_OK)
+        *exit_code = start_threads(store, why, why_size);
+    if (*exit_code == EX_OK)
+        return &store->base;
+    pg_close(&store->base);
+    return NULL;
+}
+
+/* ---- Closing ---- */
+
+static void join(pthread_t thread) {
+    int failed = pthread_join(thread, NULL);
+    assert(!failed);
+    (void)failed;
+}
+
+void pg_close(struct store *base) {
+    struct pg_store *store = pg_store_of(base);
+    atomic_store(&store->is_closing, true);
+    pg_readers_stop(&store->questions);
+    pg_readers_stop(&store->searches);
+    if (store->has_commands)
+        queue_close(&store->commands);
+    if (store->writer_runs)
+        join(store->writer);
+    if (store->has_stop)
+        queue_close(&store->stop);
+    if (store->watcher_runs)
+        join(store->watcher);
+    if (atomic_load(&store->commands_run))
+        log_info("database: %llu commands in %llu commits",
+                 (unsigned long long)atomic_load(&store->commands_run),
+                 (unsigned long long)atomic_load(&store->commits));
+    pg_session_free(store->writer_connection);
+    if (store->has_commands)
+        queue_destroy(&store->commands);
+    if (store->has_stop)
+        queue_destroy(&store->stop);
+    free(store->url);
+    free(store);
+}

@@ -1,0 +1,122 @@
+/* An I/O thread must not wait for the network, so its reads run here. A thread takes all questions
+ * that wait, reads the access epoch once for all of them, and then answers one after the other:
+ * what it reads is at least as new as each question. */
+#include "store/postgres/readers.h"
+
+#include "base/container_of.h"
+#include "base/time.h"
+#include "store/authority.h"
+#include "store/postgres/reading.h"
+#include "store/postgres/session.h"
+
+#include <assert.h>
+
+static struct store_command *command_of(struct queue_item *item) {
+    return container_of(item, struct store_command, item);
+}
+
+static int64_t deadline_of(const struct pg_readers *readers, const struct store_command *command) {
+    return (readers->runs_long ? time_monotonic_ms() : command->since_ms) + readers->limit_ms;
+}
+
+/* Begins the reading of a batch. After a failure the rest of the batch gets another one. */
+static enum status begin_batch(const struct pg_readers *readers, struct connection *connection,
+                               const struct store_command *first) {
+    if (!connection)
+        return STATUS_UNAVAILABLE;
+    connection->deadline_ms = deadline_of(readers, first);
+    enum status status = pg_begin_reading(&connection->session);
+    return status == STATUS_OK ? pg_read_turn(readers->store, connection) : status;
+}
+
+static void end_batch(struct connection *connection) {
+    if (connection)
+        pg_finish_reading(&connection->session);
+}
+
+static enum status answer(const struct pg_readers *readers, struct connection *connection,
+                          struct store_command *command) {
+    connection->deadline_ms = deadline_of(readers, command);
+    connection->has_read = false; /* nobody has seen anything for this command */
+    return authority_read(&connection->session, command);
+}
+
+static void answer_all(const struct pg_readers *readers, struct connection *connection,
+                       struct queue_item *first) {
+    enum status status = begin_batch(readers, connection, command_of(first));
+    for (struct queue_item *item = first, *next; item; item = next) {
+        struct store_command *command = command_of(item);
+        if (item != first && connection && connection->failed != PG_FINE) {
+            end_batch(connection);
+            status = begin_batch(readers, connection, command);
+        }
+        next = item->next; /* `done` may free the command */
+        command->status = status == STATUS_OK ? answer(readers, connection, command) : status;
+        atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);
+        command->done(command);
+    }
+    end_batch(connection);
+}
+
+/* Takes all questions that wait, or one search: other threads shall take the others. */
+static struct queue_item *take(struct pg_readers *readers) {
+    if (!readers->runs_long)
+        return queue_take_all(&readers->commands, -1);
+    struct queue_item *item = queue_take(&readers->commands);
+    if (item)
+        item->next = NULL;
+    return item;
+}
+
+static void *read_on(void *argument) {
+    struct pg_readers *readers = argument;
+    struct connection *connection = pg_session_new(readers->store);
+    (void)pthread_setname_np(pthread_self(), readers->name);
+    if (connection) {
+        connection->has_own_deadline = true;
+        connection->may_end_early = readers->runs_long;
+    }
+    for (struct queue_item *first; (first = take(readers));)
+        answer_all(readers, connection, first);
+    pg_session_free(connection);
+    return NULL;
+}
+
+bool pg_readers_start(struct pg_readers *readers, unsigned threads, size_t room) {
+    assert(threads <= sizeof readers->threads / sizeof readers->threads[0]);
+    readers->is_open = queue_init(&readers->commands, room);
+    while (readers->is_open && readers->running < threads &&
+           pthread_create(&readers->threads[readers->running], NULL, read_on, readers) == 0)
+        readers->running++;
+    return readers->running == threads;
+}
+
+void pg_readers_stop(struct pg_readers *readers) {
+    if (!readers->is_open)
+        return;
+    queue_close(&readers->commands);
+    for (unsigned i = 0; i < readers->running; i++)
+        (void)pthread_join(readers->threads[i], NULL); /* fails only by a mistake of this file */
+    queue_destroy(&readers->commands);
+    readers->is_open = false;
+}
+
+static enum status put(struct pg_readers *readers, struct store_command *command) {
+    assert(command->on_behalf_of && command->read);
+    command->since_ms = time_monotonic_ms();
+    if (queue_put(&readers->commands, &command->item))
+        return STATUS_OK;
+    return atomic_load(&readers->store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
+}
+
+enum status pg_read(struct store *base, struct store_command *command) {
+    struct pg_store *store = pg_store_of(base);
+    if (atomic_load(&store->is_closing))
+        return STATUS_UNAVAILABLE;
+    return put(&store->searches, command);
+}
+
+enum status pg_ask_later(struct store_session *session, struct store_command *command) {
+    enum status status = put(&pg_store_of(session->store)->questions, command);
+    return status == STATUS_OK ? STATUS_PENDING : status;
+}

@@ -1,0 +1,36 @@
+#ifndef ROSTER_STORE_POSTGRES_READING_H
+#define ROSTER_STORE_POSTGRES_READING_H
+
+/* Readings: transactions that read one snapshot (see engine_begin_reading). */
+
+#include "store/postgres/state.h"
+
+enum status pg_begin_reading(struct store_session *session) MUST_CHECK;
+void pg_finish_reading(struct store_session *session);
+
+/**
+ * Makes sure that a statement of the session can be sent: a reader connects if need be, within its
+ * deadline, and begins its transaction. OK; UNAVAILABLE: the database does not answer, or the
+ * writer has no transaction; INTERNAL: it refuses, which is logged.
+ */
+enum status pg_ensure_connected(struct connection *connection) MUST_CHECK;
+
+/** Connects, again and again until the connection's deadline. OK, UNAVAILABLE, INTERNAL. */
+enum status pg_connect_in_time(struct connection *connection) MUST_CHECK;
+
+/**
+ * Reads the row `turn` as the first statement of a reading, and tells the store its numbers: all
+ * that the reading sees is as of the session's access epoch then. OK, otherwise as sql_step.
+ */
+enum status pg_read_turn(struct pg_store *store, struct connection *connection) MUST_CHECK;
+
+/**
+ * After a failure: makes the connection ready to begin its reading again, when the connection was
+ * lost and there is time left. False: it is over.
+ */
+bool pg_begin_again(struct connection *connection) MUST_CHECK;
+
+/** Why the running statement was cancelled: TOO_SLOW, or UNAVAILABLE as the store is closing. */
+enum status pg_why_ended(const struct connection *connection) MUST_CHECK;
+
+#endif

@@ -1,0 +1,189 @@
+/* Creates the schema, and compares it with this program's. All of it happens in one transaction
+ * that has the turn, so of several processes that start at once one does it. */
+#include "store/postgres/schema.h"
+
+#include "base/time.h"
+#include "store/postgres/pipeline.h"
+#include "store/postgres/reading.h"
+#include "store/postgres/schema_tables.h"
+#include "store/row_compression.h"
+#include "store/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
+enum { OWN_VERSION = 1, FIELD_VERSIONS = 1000 };
+
+int64_t pg_schema_version(void) {
+    unsigned newest = 0;
+    for (unsigned i = 0; i < TABLES; i++)
+        for (unsigned j = 0; j < tables[i]->count; j++)
+            if (field_since(&tables[i]->fields[j]) > newest)
+                newest = field_since(&tables[i]->fields[j]);
+    return OWN_VERSION * FIELD_VERSIONS + newest;
+}
+
+/* ---- Rights ---- */
+
+static int lack_right(struct connection *connection, char *why, size_t why_size) {
+    PGresult *names = pg_ask(connection, "SELECT current_schema(), current_user,"
+                                         " has_schema_privilege(current_schema(), 'CREATE')");
+    if (names && *PQgetvalue(names, 0, 2) != 't')
+        (void)snprintf(why, why_size,
+                       "the database role lacks a right: GRANT USAGE, CREATE ON SCHEMA %s TO %s",
+                       PQgetvalue(names, 0, 0), PQgetvalue(names, 0, 1));
+    else if (names)
+        (void)snprintf(
+            why, why_size,
+            "the database role lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL"
+            " TABLES IN SCHEMA %s TO %s",
+            PQgetvalue(names, 0, 0), PQgetvalue(names, 0, 1));
+    PQclear(names);
+    return EX_NOPERM;
+}
+
+/* Ends the transaction and says why the schema cannot be used. */
+static int fail(struct connection *connection, const char *doing, char *why, size_t why_size) {
+    enum pg_meaning first = connection->first_failed;
+    char error[PG_ERROR_SIZE];
+    (void)snprintf(error, sizeof error, "%s", connection->error);
+    pg_roll_back(connection);
+    if (strstr(error, "permission denied") && connection->pg)
+        return lack_right(connection, why, why_size);
+    (void)snprintf(why, why_size, "the database %s: %s", doing, error);
+    return first == PG_LOST || first == PG_AGAIN ? EX_UNAVAILABLE : EX_DATAERR;
+}
+
+static const char missing_rights[] =
+    "SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())"
+    " AND relkind IN ('r', 'v') AND NOT (has_table_privilege(oid, 'SELECT')"
+    " AND (relkind = 'v' OR (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, "
+    "'UPDATE')"
+    " AND has_table_privilege(oid, 'DELETE')))) LIMIT 1";
+
+static int check_rights(struct connection *connection, char *why, size_t why_size) {
+    PGresult *missing = pg_ask(connection, missing_rights);
+    if (!missing)
+        return fail(connection, "does not tell its rights", why, why_size);
+    bool has_all = PQntuples(missing) == 0;
+    PQclear(missing);
+    return has_all ? EX_OK : lack_right(connection, why, why_size);
+}
+
+/* ---- Creating ---- */
+
+/* Two processes that create the same table at once get an error even with IF NOT EXISTS; the second
+ * attempt finds the table. */
+static int ensure_turn(struct connection *connection, char *why, size_t why_size) {
+    enum { ATTEMPTS = 5, AGAIN_US = 100 * 1000 };
+    for (int i = 0; i < ATTEMPTS; i++) {
+        PGresult *found = pg_ask(connection, "SELECT to_regclass(quote_ident(current_schema()) ||"
+                                             " '.turn') IS NOT NULL");
+        bool is_there = found && *PQgetvalue(found, 0, 0) == 't';
+        PQclear(found);
+        if (is_there || (found && pg_run_simple(connection, pg_turn_sql) == PG_FINE))
+            return EX_OK;
+        if (i == ATTEMPTS - 1 || connection->first_failed == PG_LOST)
+            break;
+        bool is_denied = strstr(connection->error, "permission denied") != NULL;
+        if (is_denied)
+            break;
+        pg_roll_back(connection);
+        (void)usleep(AGAIN_US);
+    }
+    return fail(connection, "does not let its first table be made", why, why_size);
+}
+
+static int create(struct connection *connection, char *why, size_t why_size) {
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 65536);
+    pg_add_everything(&sql);
+    buffer_printf(&sql, "UPDATE turn SET schema = %lld, oldest = %lld",
+                  (long long)pg_schema_version(), (long long)pg_schema_version());
+    buffer_add_char(&sql, '\0');
+    bool made = !sql.failed && pg_run_simple(connection, sql.at) == PG_FINE;
+    arena_close(&arena);
+    return made ? EX_OK : fail(connection, "does not let its tables be made", why, why_size);
+}
+
+/* Compares the schema's version with this program's, and creates the schema in an empty database.
+ */
+static int make_current(struct connection *connection, const struct store_options *options,
+                        char *why, size_t why_size) {
+    PGresult *turn = pg_ask(connection, "SELECT schema, oldest FROM turn FOR UPDATE");
+    if (!turn || PQntuples(turn) != 1) {
+        PQclear(turn);
+        return fail(connection, "cannot be read", why, why_size);
+    }
+    const int64_t own = pg_schema_version();
+    const int64_t version = strtoll(PQgetvalue(turn, 0, 0), NULL, 10);
+    const int64_t oldest = strtoll(PQgetvalue(turn, 0, 1), NULL, 10);
+    PQclear(turn);
+    if (oldest > own) {
+        (void)snprintf(why, why_size,
+                       "the database was made by a newer version of Roster; use that"
+                       " version");
+        return EX_CONFIG;
+    }
+    if (version == 0 && options->must_exist) {
+        (void)snprintf(why, why_size,
+                       "the database is empty, while its key is there; is it the right one? --init"
+                       " makes a new database beside the key");
+        return EX_NOINPUT;
+    }
+    if (version == 0)
+        return create(connection, why, why_size);
+    if (version >= own)
+        return EX_OK;
+    (void)snprintf(why, why_size,
+                   "the database was made by an older version of Roster (schema %lld)"
+                   " that this one cannot migrate",
+                   (long long)version);
+    return EX_CONFIG;
+}
+
+static int migrate(struct connection *connection, const struct store_options *options, char *why,
+                   size_t why_size) {
+    if (pg_run_simple(connection, "BEGIN") != PG_FINE)
+        return fail(connection, "cannot be changed", why, why_size);
+    connection->in_transaction = true;
+    int code = make_current(connection, options, why, why_size);
+    if (code == EX_OK && row_keep_dictionaries(&connection->session) != STATUS_OK)
+        code = fail(connection, "cannot keep its dictionaries", why, why_size);
+    if (code == EX_OK) {
+        pg_send_commit(connection);
+        if (pg_collect(connection) != PG_FINE)
+            code = fail(connection, "did not keep its schema", why, why_size);
+        connection->in_transaction = false;
+    } else {
+        pg_roll_back(connection);
+    }
+    return code;
+}
+
+/* Every statement must fit the tables. */
+static int check_statements(struct connection *connection, char *why, size_t why_size) {
+    for (unsigned i = 0; i < STATEMENTS; i++) {
+        struct sql_statement *statement = sql_statement(&connection->session, (enum statement)i);
+        if (statement && pg_prepare_there(pg_statement_of(statement)) == STATUS_OK)
+            continue;
+        return fail(connection, "is not as this version left it", why, why_size);
+    }
+    return EX_OK;
+}
+
+int pg_schema_open(struct connection *connection, const struct store_options *options, char *why,
+                   size_t why_size) {
+    int code = ensure_turn(connection, why, why_size);
+    if (code == EX_OK)
+        code = migrate(connection, options, why, why_size);
+    if (code == EX_OK)
+        code = check_rights(connection, why, why_size);
+    if (code == EX_OK)
+        code = check_statements(connection, why, why_size);
+    return code;
+}

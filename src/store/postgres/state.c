@@ -1,0 +1,17 @@
+#include "store/postgres/state.h"
+
+#include "base/log.h"
+
+void pg_raise(atomic_uint_fast64_t *number, uint64_t to) {
+    uint64_t now = atomic_load_explicit(number, memory_order_acquire);
+    while (now < to && !atomic_compare_exchange_weak_explicit(
+                           number, &now, to, memory_order_acq_rel, memory_order_acquire))
+        ;
+}
+
+void pg_note_oldest(struct pg_store *store, int64_t oldest) {
+    bool is_outdated = oldest > store->schema_version;
+    if (atomic_exchange(&store->is_outdated, is_outdated) != is_outdated && is_outdated)
+        log_error("database: a newer version of Roster has changed the schema; no more changes are"
+                  " taken until this process runs that version");
+}

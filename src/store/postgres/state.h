@@ -1,0 +1,72 @@
+#ifndef ROSTER_STORE_POSTGRES_STATE_H
+#define ROSTER_STORE_POSTGRES_STATE_H
+
+/* The state that the threads of an open store share. */
+
+#include "base/queue.h"
+#include "store/engine.h"
+#include "store/postgres/connection.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* How long a read and a change may take, with the time that they wait for the database to return.
+ */
+enum { PG_READ_LIMIT_MS = 5000, PG_WRITE_LIMIT_MS = 20000 };
+
+/** Threads that run reads: each has a connection of its own, and takes its commands from a queue.
+ */
+struct pg_readers {
+    struct pg_store *store;
+    struct queue commands;
+    const char *name; /* of the threads */
+    int64_t limit_ms; /* for one command; it includes the time in the queue unless runs_long */
+    bool runs_long;   /* searches: they take one command at a time */
+    bool is_open;     /* the queue is */
+    unsigned running;
+    pthread_t threads[8];
+};
+
+struct pg_store {
+    struct store base; /* first, see pg_store_of */
+    char *url;
+    struct pg_place place;
+    int64_t user_tokens;
+    int64_t schema_version; /* of this program */
+    struct queue commands;  /* that write */
+    bool has_commands;      /* the queue is open */
+    struct connection *writer_connection;
+    pthread_t writer;
+    bool writer_runs;
+    struct pg_readers questions, searches;
+    struct queue stop; /* always empty: closing it ends the watcher */
+    bool has_stop;
+    pthread_t watcher;
+    bool watcher_runs;
+    atomic_bool is_closing;
+    atomic_bool is_outdated;             /* the schema has become newer than this program */
+    atomic_bool is_full;                 /* the server's disk refused the last group */
+    atomic_uint_fast64_t access_epoch;   /* the greatest that was read or written */
+    atomic_uint_fast64_t outbox_changes; /* the same of the outbox */
+    atomic_uint_fast64_t commits;
+    atomic_uint_fast64_t looks; /* counts the calls of store_commits */
+    atomic_uint_fast64_t commands_run, readings;
+    atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
+};
+
+static inline struct pg_store *pg_store_of(struct store *store) {
+    _Static_assert(offsetof(struct pg_store, base) == 0, "the base is a store");
+    return (struct pg_store *)store;
+}
+
+static inline const struct pg_store *pg_store_of_const(const struct store *store) {
+    return (const struct pg_store *)store;
+}
+
+/** Raises a number to one that was read from the database. Numbers never fall. Any thread. */
+void pg_raise(atomic_uint_fast64_t *number, uint64_t to);
+
+/** Notes which programs may still write, by the version of their schema. Any thread. */
+void pg_note_oldest(struct pg_store *store, int64_t oldest);
+
+#endif

@@ -1,0 +1,26 @@
+/* A process that is idle learns here what others have changed: the access epoch, and the outbox of
+ * the webhooks, which its deliverer waits for. A request does not rely on it: each batch of reads
+ * and each transaction reads the epoch itself. */
+#include "store/postgres/watcher.h"
+
+#include "base/log.h"
+#include "store/postgres/reading.h"
+#include "store/postgres/session.h"
+
+enum { LOOK_MS = 250 };
+
+void *pg_watcher_run(void *argument) {
+    struct pg_store *store = argument;
+    struct connection *connection = pg_session_new(store);
+    (void)pthread_setname_np(pthread_self(), "watcher");
+    while (!queue_is_done(&store->stop)) {
+        if (connection && pg_begin_reading(&connection->session) == STATUS_OK) {
+            if (pg_read_turn(store, connection) != STATUS_OK)
+                log_debug("database: %s", connection->error); /* the next look is another attempt */
+            pg_finish_reading(&connection->session);
+        }
+        (void)queue_take_all(&store->stop, LOOK_MS);
+    }
+    pg_session_free(connection);
+    return NULL;
+}
