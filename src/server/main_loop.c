@@ -2,6 +2,7 @@
  * is due from time to time. */
 #include "server/main_loop.h"
 
+#include "api/ui/files.h"
 #include "base/budget.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -25,6 +26,9 @@ enum {
 };
 
 static void print_demo_lines(const char *url) {
+    if (ui_is_built())
+        (void)printf(
+            "\nOpen %s in a browser, and sign in as " DEMO_EMAIL " with " DEMO_PASSWORD ".\n", url);
     (void)printf(
         "\nTry it:\n"
         "  TOKEN=$(curl -s %s/api/token -d grant_type=password -d username=" DEMO_EMAIL

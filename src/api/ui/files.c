@@ -1,7 +1,9 @@
 /* GET /admin/ and what it loads: the admin UI, whose files are part of the program
- * (tools/embed-ui). Each file is there in three codings, and the client says which it takes. A file
- * under /assets/ has a name that changes with its content, so browsers may keep it for ever; the
- * page itself is asked for each time, and confirmed by its ETag. */
+ * (tools/embed-ui). Each file is there in three codings, and the client says which it takes.
+ * Scripts and styles have names that change with their content, so browsers may keep them for ever;
+ * the rest is asked for each time, and confirmed by its ETag. */
+#include "api/ui/files.h"
+
 #include "api/handlers.h"
 #include "api/reply.h"
 
@@ -65,9 +67,16 @@ static bool is_known(const struct request *request, struct text etag) {
     return false;
 }
 
-static void add_headers(struct exchange *exchange, bool is_page) {
+/* The build puts a hash of their content into the names of scripts and styles, and of no others. */
+static bool is_lasting(const struct ui_file *file) {
+    struct text type = text_of(file->type);
+    return text_starts_nocase(type, TEXT("text/javascript")) ||
+           text_starts_nocase(type, TEXT("text/css"));
+}
+
+static void add_headers(struct exchange *exchange, const struct ui_file *file) {
     reply_header(exchange, "Cache-Control",
-                 is_page ? "no-cache" : "public, max-age=31536000, immutable");
+                 is_lasting(file) ? "public, max-age=31536000, immutable" : "no-cache");
     reply_header(exchange, "Vary", "Accept-Encoding");
     reply_header(exchange, "Content-Security-Policy", policy);
     reply_header(exchange, "X-Content-Type-Options", "nosniff");
@@ -76,7 +85,7 @@ static void add_headers(struct exchange *exchange, bool is_page) {
     reply_header(exchange, "Cross-Origin-Resource-Policy", "same-origin");
 }
 
-static void reply_file(struct request *request, const struct ui_file *file, bool is_page) {
+static void reply_file(struct request *request, const struct ui_file *file) {
     struct exchange *exchange = request->exchange;
     const struct {
         struct text body;
@@ -92,7 +101,7 @@ static void reply_file(struct request *request, const struct ui_file *file, bool
         reply_failure(request, STATUS_INTERNAL, NULL, NULL);
         return;
     }
-    add_headers(exchange, is_page);
+    add_headers(exchange, file);
     reply_header(exchange, "ETag", etag.at);
     exchange->reply.http_status = is_known(request, etag) ? 304 : 200;
     if (exchange->reply.http_status == 304)
@@ -103,16 +112,16 @@ static void reply_file(struct request *request, const struct ui_file *file, bool
     exchange->reply.body = forms[form].body;
 }
 
-static void reply_if_there(struct request *request, struct text path, bool is_page) {
+static void reply_if_there(struct request *request, struct text path) {
     const struct ui_file *file = find(path);
     if (file)
-        reply_file(request, file, is_page);
+        reply_file(request, file);
     else
         reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
 }
 
 void admin_asset_get(struct request *request) {
-    reply_if_there(request, request->path, false);
+    reply_if_there(request, request->path);
 }
 
 void admin_get(struct request *request) {
@@ -122,11 +131,14 @@ void admin_get(struct request *request) {
         request->exchange->reply.http_status = 308;
         return;
     }
-    reply_if_there(request, TEXT("/admin/"), true);
+    reply_if_there(request, TEXT("/admin/"));
+}
+
+bool ui_is_built(void) {
+    return find(TEXT("/admin/")) != NULL;
 }
 
 void root_get(struct request *request) {
-    bool is_there = find(TEXT("/admin/")) != NULL;
-    reply_header(request->exchange, "Location", is_there ? "/admin/" : "/api/docs");
+    reply_header(request->exchange, "Location", ui_is_built() ? "/admin/" : "/api/docs");
     request->exchange->reply.http_status = 302;
 }

@@ -1,0 +1,194 @@
+// Drives the admin UI in a real browser as a person does: by what is labelled, by keys, by what is to be seen.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { Page } from '../lib/browser.mjs';
+import { until } from '../lib/wait.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
+
+const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const text = JSON.stringify;
+
+export class Ui {
+    // A browser of its own, so that it has no cookie. `language` is the browser's.
+    static async open(
+        server,
+        {
+            language = 'en-US',
+            scheme = 'light',
+            width = 1280,
+            height = 900,
+            motion = 'reduce',
+        } = {},
+    ) {
+        const ui = new Ui();
+        ui.server = server;
+        ui.width = width;
+        ui.page = await Page.open([`--lang=${language}`, `--accept-lang=${language}`]);
+        await ui.page.send('Emulation.setDeviceMetricsOverride', {
+            width,
+            height,
+            deviceScaleFactor: 1,
+            mobile: width < 640,
+        });
+        await ui.page.send('Emulation.setEmulatedMedia', {
+            features: [
+                { name: 'prefers-color-scheme', value: scheme },
+                { name: 'prefers-reduced-motion', value: motion },
+            ],
+        });
+        await ui.page.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') });
+        return ui;
+    }
+
+    evaluate(expression) {
+        return this.page.evaluate(expression);
+    }
+
+    // Waits until an expression is true in the page, which may just be leaving for another.
+    wait(expression) {
+        return until(
+            async () => `${expression} in: ${await this.text()} ${this.page.complaints}`,
+            () =>
+                this.evaluate(`!!(${expression})`).catch((error) => {
+                    if (!/navigated or closed|context/.test(error.message)) throw error;
+                    return false;
+                }),
+            { pause: 30 },
+        );
+    }
+
+    text() {
+        return this.evaluate('document.body.innerText');
+    }
+
+    sees(what, where = 'body') {
+        return this.wait(
+            `document.querySelector(${text(where)})?.innerText.includes(${text(what)})`,
+        );
+    }
+
+    misses(what, where = 'body') {
+        return this.wait(
+            `!document.querySelector(${text(where)})?.innerText.includes(${text(what)})`,
+        );
+    }
+
+    async go(hash, selector = 'main h1') {
+        const url = `${this.server.url}/admin/${hash}`;
+        if (!(await this.evaluate(`location.pathname === '/admin/'`)))
+            await this.page.send('Page.navigate', { url });
+        else await this.evaluate(`location.href = ${text(url)}`);
+        await this.wait(
+            `location.href === ${text(url)} && document.querySelector(${text(selector)})`,
+        );
+    }
+
+    // Whether the element is there, is enabled and would be hit by a pointer; then it is clicked by one.
+    async click(selector, what) {
+        const find = `[...document.querySelectorAll(${text(selector)})].find((one) => ${text(what ?? '')} === '' || one.innerText.trim() === ${text(what ?? '')})`;
+        await this.wait(`${find} && !${find}.disabled`);
+        const { x, y } = await until(
+            `${selector} ${what ?? ''} can be clicked`,
+            () =>
+                this.evaluate(`(() => {
+            const element = ${find};
+            element.scrollIntoView({ block: 'center' });
+            const box = element.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+            const hit = document.elementFromPoint(x, y);
+            return element.contains(hit) || hit?.contains(element) ? { x, y } : null;
+        })()`),
+            { pause: 30 },
+        );
+        for (const type of ['mouseMoved', 'mousePressed', 'mouseReleased'])
+            await this.page.send('Input.dispatchMouseEvent', {
+                type,
+                x,
+                y,
+                button: 'left',
+                clickCount: 1,
+            });
+    }
+
+    button(what) {
+        return this.click('button, a.button', what);
+    }
+
+    async type(selector, value) {
+        await this.wait(`document.querySelector(${text(selector)})`);
+        await this.evaluate(
+            `{ const input = document.querySelector(${text(selector)}); input.focus(); input.select?.(); }`,
+        );
+        if (value === '') await this.key('Delete');
+        else await this.page.send('Input.insertText', { text: value });
+    }
+
+    async key(key, { code = key, modifiers = 0, text: typed } = {}) {
+        const codes = {
+            Enter: 13,
+            Escape: 27,
+            Tab: 9,
+            ArrowDown: 40,
+            ArrowUp: 38,
+            ArrowRight: 39,
+            ArrowLeft: 37,
+            Delete: 46,
+            ' ': 32,
+        };
+        const common = {
+            key,
+            code,
+            modifiers,
+            windowsVirtualKeyCode: codes[key] ?? key.toUpperCase().charCodeAt(0),
+        };
+        const inserts =
+            typed ??
+            { Enter: '\r', ' ': ' ' }[key] ??
+            (key.length === 1 && !modifiers ? key : undefined);
+        await this.page.send('Input.dispatchKeyEvent', {
+            type: 'keyDown',
+            ...common,
+            text: inserts,
+        });
+        await this.page.send('Input.dispatchKeyEvent', { type: 'keyUp', ...common });
+    }
+
+    async signIn(email = adminEmail, secret = password) {
+        await this.go('', '#password');
+        await this.type('#email', email);
+        await this.type('#password', secret);
+        await this.key('Enter');
+    }
+
+    async signedIn(email, secret) {
+        await this.signIn(email, secret);
+        await this.wait("document.querySelector('header nav')");
+    }
+
+    // Nothing that axe finds against WCAG 2.2 AA, nothing wider than the window, nothing in the console.
+    async check(name, { complaints = [] } = {}) {
+        if (process.env.SCREENSHOTS) {
+            mkdirSync(process.env.SCREENSHOTS, { recursive: true });
+            writeFileSync(`${process.env.SCREENSHOTS}/${name}.png`, await this.page.screenshot());
+        }
+        if (!(await this.evaluate('typeof axe === "object"'))) await this.evaluate(`${axe}; 0`);
+        const violations = await this.evaluate(`axe.run(document, {
+            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+            rules: { region: { enabled: false } }, // a menu is in no landmark (WAI-ARIA)
+            resultTypes: ['violations'],
+        }).then(({ violations }) => violations.map(({ id, nodes }) => \`\${id}: \${nodes.map(({ html, failureSummary }) => html.slice(0, 300) + ' ' + failureSummary).join(' | ')}\`))`);
+        assert.deepEqual(violations, [], name);
+        assert.ok(
+            (await this.evaluate('document.documentElement.scrollWidth')) <= this.width,
+            `${name} is wider than the window`,
+        );
+        assert.deepEqual(this.page.complaints, complaints, name);
+        const elsewhere = this.page.requests.filter(
+            (url) => !url.startsWith(`${this.server.url}/`) && !url.startsWith('data:'),
+        );
+        assert.deepEqual(elsewhere, [], name);
+    }
+
+    close() {
+        return this.page.close();
+    }
+}
