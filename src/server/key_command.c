@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "server/bootstrap.h"
 #include "server/key_rotation.h"
+#include "server/operator_wire.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,7 +23,12 @@ int key_command_run(const struct settings *settings) {
         report_error("%s", why);
         return code;
     }
-    code = bootstrap_open_key(&folder, false);
+    if (operator_is_served(folder.path)) { /* a server of PostgreSQL does not lock the folder */
+        report_error("%s: a server uses this folder; stop it first", folder.path);
+        code = EX_TEMPFAIL;
+    }
+    if (code == EX_OK)
+        code = bootstrap_open_key(&folder, false);
     if (code == EX_OK)
         code = key_rotation_run(folder.store, folder.path, folder.key);
     bootstrap_close(&folder);

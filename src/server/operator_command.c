@@ -40,7 +40,7 @@ static bool ask_password(char password[PASSWORD_LINE]) {
         report_error("the password cannot be read from the terminal");
         return false;
     }
-    (void)strcpy(password, typed);
+    memcpy(password, typed, strlen(typed) + 1);
     secret_wipe(typed, strlen(typed));
     typed = getpass("The same again: ");
     bool is_same = typed && strcmp(typed, password) == 0;
@@ -53,7 +53,7 @@ static bool ask_password(char password[PASSWORD_LINE]) {
 
 /* Reads the first line of standard input. */
 static bool read_password(char password[PASSWORD_LINE]) {
-    setvbuf(stdin, NULL, _IONBF, 0); /* leaves no copy in a buffer */
+    (void)setvbuf(stdin, NULL, _IONBF, 0); /* so that no buffer keeps a copy */
     if (!fgets(password, PASSWORD_LINE, stdin)) {
         report_error("standard input has no password");
         return false;

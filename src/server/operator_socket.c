@@ -135,6 +135,9 @@ static void serve(const struct operator_socket *socket, int fd) {
     } else if (len > 0 && operator_unpack(packet, (size_t)len, words, &request)) {
         request.user = user;
         run_request(&peer, &request);
+    } else if (len > 0) {
+        (void)say(&peer.output, TEXT("the server is of another version, and does not know this"));
+        end(&peer, EX_USAGE);
     }
     secret_wipe(packet, sizeof packet); /* it may have a password */
 }

@@ -424,6 +424,23 @@ test('what root does in the folder of another user leaves the files to that user
     assert.equal((await server.get(userId)).Active, false);
 });
 
+test('the key is not rotated while a server uses the folder, and no other word follows key', async () => {
+    const server = await Server.start();
+    const served = await command(server, ['key', 'rotate']);
+    assert.deepEqual([served.code, served.stdout], [temporary, ''], served.stderr);
+    assert.match(served.stderr, /in use by another rosterd|a server uses this folder/);
+    assert.equal((await command(server, ['key'])).code, usage);
+    assert.equal((await command(server, ['key', 'show'])).code, usage);
+    await server.stop();
+    const rotated = await command(server, ['key', 'rotate']);
+    assert.equal(rotated.code, 0, rotated.stderr);
+    assert.match(
+        rotated.stdout,
+        /is new, and 0 values are sealed with it; backups made until now need .*roster\.key\.[0-9a-f]{8}$/m,
+    );
+    await server.spawn();
+});
+
 test('a data folder whose path is too long for an address of a socket can be commanded', async () => {
     const deep = join(temporaryFolder(), 'a'.repeat(100), 'b'.repeat(100));
     mkdirSync(deep, { recursive: true });
