@@ -45,6 +45,7 @@ int main(int argc, char **argv) {
     struct text body = { bytes, size };
     const struct listen_addresses addresses = { .listen = "127.0.0.1:0",
                                                 .redirect = "",
+                                                .metrics = "",
                                                 .tls = { has_tls ? argv[2] : "",
                                                          has_tls ? argv[3] : "", true },
                                                 .unix_group = "" };

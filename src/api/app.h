@@ -28,6 +28,10 @@ struct app {
     struct pool *pictures; /* a pool of its own: many pictures do not delay sign-ins */
     bool nexudus;          /* compatibility = nexudus */
     bool accepts_basic;
+    const char *folder;        /* of the data */
+    struct listener *listener; /* for its figures */
+    unsigned connection_limit;
+    int64_t started_ms; /* when the process began to start */
     bool logs_requests;
     int64_t slow_us;                    /* requests that take as long are logged; 0: none */
     atomic_bool shows_metrics;          /* a reload changes this and the next one */

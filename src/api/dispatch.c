@@ -77,6 +77,11 @@ static bool is_refused(struct request *request) {
     unsigned count;
     if (is_ambiguous(request))
         return true;
+    if (exchange_is_monitoring(request->exchange) &&
+        !(request->route && request->route->is_vital)) {
+        refuse_path(request);
+        return true;
+    }
     if (!request->route) {
         refuse_method(request);
         return true;

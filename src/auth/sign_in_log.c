@@ -7,6 +7,7 @@
 #include "base/network.h"
 #include "base/time.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct sign_in_log {
     struct log_entry kept[KEPT];
     int64_t since_ms; /* when the second began whose lines are counted */
     unsigned lines, unlogged;
+    atomic_uint_fast64_t counts[SIGN_IN_EVENTS];
 };
 
 static const struct {
@@ -37,6 +39,14 @@ static const struct {
 #include "auth/sign_in_events.def"
 #undef EVENT
 };
+
+const char *sign_in_event_name(enum sign_in_event event) {
+    return events[event].name;
+}
+
+uint64_t sign_in_log_count(const struct sign_in_log *log, enum sign_in_event event) {
+    return log ? atomic_load_explicit(&log->counts[event], memory_order_relaxed) : 0;
+}
 
 struct sign_in_log *sign_in_log_new(void) {
     struct sign_in_log *log = calloc(1, sizeof *log);
@@ -109,6 +119,7 @@ void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t 
     struct log_entry wanted = { .event = event, .user_id = user_id };
     if (!log)
         return;
+    atomic_fetch_add_explicit(&log->counts[event], 1, memory_order_relaxed);
     (void)network_key_of(origin->from, &wanted.key);
     (void)network_write_address(origin->from, wanted.from);
     (void)snprintf(wanted.request, sizeof wanted.request, "%s",

@@ -42,6 +42,12 @@ void sign_in_log_free(struct sign_in_log *log);
 void sign_in_log_add(struct sign_in_log *log, enum sign_in_event event, int64_t user_id,
                      const struct log_origin *origin);
 
+/** The event's name in metrics and in JSON lines. Any thread. */
+const char *sign_in_event_name(enum sign_in_event event);
+
+/** How often the event was added. Any thread. Accepts NULL. */
+uint64_t sign_in_log_count(const struct sign_in_log *log, enum sign_in_event event);
+
 /**
  * Logs counted events that did not repeat within a second. To be called about once a second, on any
  * thread.

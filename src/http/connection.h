@@ -38,6 +38,7 @@ enum door {
     DOOR_tls,
     DOOR_plain,
     DOOR_redirect, /* plain HTTP that sends every client to HTTPS */
+    DOOR_metrics,  /* plain HTTP for monitoring alone */
     DOORS
 };
 
@@ -128,8 +129,8 @@ struct client {
     bool is_over;      /* in loop->over */
     bool is_drained;   /* knows that the server stops */
     bool is_fresh;     /* no byte has come yet */
-    bool is_awaited;   /* the server's stop waits for the first request; loop_count has counted it */
-    bool is_finished;  /* protocol->finish was called */
+    bool is_awaited;  /* the server's stop waits for the first request; loop_count has counted it */
+    bool is_finished; /* protocol->finish was called */
 };
 
 #endif

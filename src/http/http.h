@@ -75,6 +75,7 @@ struct inherited_socket {
 struct listen_addresses {
     const char *listen;   /* "127.0.0.1:8080,[::1]:0,unix:/run/roster.sock" */
     const char *redirect; /* plain HTTP that redirects every request to HTTPS */
+    const char *metrics;  /* plain HTTP for monitoring alone (exchange_is_monitoring) */
     struct tls_options tls;
     unsigned unix_mode;                       /* of UNIX sockets */
     const char *unix_group;                   /* "": the process's own */
@@ -169,6 +170,9 @@ void listener_drain(struct listener *listener);
  */
 void listener_cut(struct listener *listener);
 
+/** The number of open connections. Any thread. */
+unsigned listener_connections(const struct listener *listener);
+
 /**
  * The number of requests that are worked on, and of connections whose last reply may still be on
  * its way. Any thread.
@@ -199,6 +203,9 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
  */
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
+
+/** True if the request came to an address of listen_addresses.metrics. */
+bool exchange_is_monitoring(const struct exchange *exchange);
 
 /** True if this server received the request over TLS. */
 bool exchange_is_secure(const struct exchange *exchange);

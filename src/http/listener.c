@@ -213,6 +213,8 @@ static bool open_list(struct listener *listener, const char *list, const char *s
         enum door door = DOOR_plain;
         if (list == listener->wanted.redirect)
             door = DOOR_redirect;
+        else if (list == listener->wanted.metrics)
+            door = DOOR_metrics;
         else if (listener->tls && !text_starts_nocase(item, TEXT("unix:")))
             door = DOOR_tls;
         if (!socket_listen(item, &options, &listener->sockets[door], failure))
@@ -272,7 +274,9 @@ static bool open_all(struct listener *listener, struct socket_failure *failure) 
         return refuse_settings(failure,
                                "--redirect-listen sends clients to HTTPS: give an address for it to"
                                " --listen, with --tls-cert and --tls-key");
-    return socket_count(listener) || refuse_settings(failure, "--listen names no address");
+    if (!socket_count(listener))
+        return refuse_settings(failure, "--listen names no address");
+    return open_list(listener, wanted->metrics, "--metrics-listen", failure);
 }
 
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
@@ -347,6 +351,13 @@ void listener_drain(struct listener *listener) {
 void listener_cut(struct listener *listener) {
     for (unsigned i = 0; i < listener->options.threads; i++)
         loop_cut(listener->loops[i]);
+}
+
+unsigned listener_connections(const struct listener *listener) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < listener->options.threads; i++)
+        count += loop_connections(listener->loops[i]);
+    return count;
 }
 
 unsigned listener_in_flight(const struct listener *listener) {

@@ -224,12 +224,13 @@ static void join(struct io_task *io_task) {
 
 void loop_give(struct loop *loop, struct client *client) {
     client->io_task.run = join;
-    loop->given++;
+    atomic_fetch_add_explicit(&loop->given, 1, memory_order_relaxed);
     loop_post(loop, &client->io_task);
 }
 
 unsigned loop_connections(const struct loop *loop) {
-    return loop->given - atomic_load_explicit(&loop->gone, memory_order_relaxed);
+    return atomic_load_explicit(&loop->given, memory_order_relaxed) -
+           atomic_load_explicit(&loop->gone, memory_order_relaxed);
 }
 
 /* ---- the thread ---- */

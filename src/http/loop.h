@@ -53,7 +53,7 @@ struct loop {
     atomic_uint in_flight;   /* see loop_count; only this thread writes these three */
     atomic_uint gone;        /* closed clients of those that the thread was given */
     atomic_bool has_drained; /* all its clients know that the server stops */
-    unsigned given; /* clients that the acceptor gave to the thread; the acceptor's own counter */
+    atomic_uint given;       /* clients that the acceptor gave to the thread; only it writes this */
 
     /* Written by other threads, therefore on a cache line of their own. */
     _Alignas(64) _Atomic(struct io_task *) io_tasks; /* the newest first */
@@ -93,7 +93,7 @@ unsigned loop_in_flight(const struct loop *loop);
 /** The deadlines of a phase. The loop's own thread. */
 struct limit loop_limit(const struct loop *loop, enum phase phase);
 
-/** The number of connections that the thread has. The acceptor's thread only. */
+/** The number of connections that the thread has. Any thread. */
 unsigned loop_connections(const struct loop *loop);
 
 /**

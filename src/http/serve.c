@@ -420,6 +420,10 @@ const struct sockaddr *exchange_peer(const struct exchange *exchange) {
     return (const struct sockaddr *)served_of(exchange)->from;
 }
 
+bool exchange_is_monitoring(const struct exchange *exchange) {
+    return served_of(exchange)->client->door == DOOR_metrics;
+}
+
 bool exchange_is_secure(const struct exchange *exchange) {
     return served_of(exchange)->client->tls != NULL;
 }

@@ -50,7 +50,7 @@ static void log_start_line(const struct server *server) {
     log_info("started: version " ROSTER_VERSION ", process %d, data in %s, %lld users, seccomp %s,"
              " at most %u connections",
              (int)getpid(), server->data.path, (long long)users,
-             server->settings.seccomp ? "on" : "off", server->connection_limit);
+             server->settings.seccomp ? "on" : "off", server->app.connection_limit);
 }
 
 static void log_stop_line(const struct server *server, int caught) {

@@ -9,7 +9,13 @@
 #include "server/operator_command.h"
 #include "store/maintenance.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static void print_line(const char *line) {
     report_error("%s", line);
@@ -30,8 +36,32 @@ static int run_health(const struct settings *settings) {
     return health_run(settings);
 }
 
+/* Makes the file anew, since root must not change one that the server's user has put there. */
+static bool mark_backup(const char *path, const char *folder) {
+    struct stat facts;
+    if (stat(folder, &facts) != 0 || (unlink(path) != 0 && errno != ENOENT))
+        return false;
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return false;
+    bool is_owned = geteuid() != 0 || fchown(file, facts.st_uid, facts.st_gid) == 0;
+    return close(file) == 0 && is_owned;
+}
+
+/* For roster_last_backup_timestamp_seconds. A folder on a read-only disk is no server's. */
+static void note_backup(const struct settings *settings) {
+    const char *folder = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
+    char path[DATA_FOLDER_PATH_MAX + sizeof LAST_BACKUP + 1];
+    int len = snprintf(path, sizeof path, "%s/" LAST_BACKUP, folder);
+    if (len > 0 && (size_t)len < sizeof path && !mark_backup(path, folder) && errno != EROFS)
+        report_error("%s: %s; /metrics does not show this backup", path, strerror(errno));
+}
+
 static int run_backup(const struct settings *settings) {
-    return store_backup(database_of(settings), settings->words[0], print_line);
+    int code = store_backup(database_of(settings), settings->words[0], print_line);
+    if (code == EX_OK)
+        note_backup(settings);
+    return code;
 }
 
 static int run_restore(const struct settings *settings) {

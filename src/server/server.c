@@ -18,6 +18,7 @@
 #include "api/rate_limit.h"
 #include "base/budget.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "http/address_counts.h"
 #include "http/peers.h"
 #include "server/first_admin.h"
@@ -152,6 +153,7 @@ static int open_addresses(struct server *server) {
     const struct listen_addresses addresses = {
         .listen = settings->listen,
         .redirect = settings->redirect_listen,
+        .metrics = settings->metrics_listen,
         .tls = { settings->tls_cert, settings->tls_key, http2_of(settings) != HTTP2_off },
         .unix_mode = (unsigned)settings->unix_mode,
         .unix_group = settings->unix_group,
@@ -204,6 +206,7 @@ static int describe_app(struct server *server) {
     app->accepts_basic = settings->basic;
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
+    app->folder = server->data.path;
     app->logs_requests = settings->access_log;
     app->slow_us = settings->log_slow * INT64_C(1000);
     if (api_start(app))
@@ -420,11 +423,12 @@ static size_t request_memory(const struct server *server) {
 static int start_listener(struct server *server) {
     const struct settings *settings = &server->settings;
     budget_set(request_memory(server));
-    server->connection_limit = connection_limit();
+    server->app.connection_limit = connection_limit();
+    server->app.listener = server->listener;
     struct listen_options options = {
         .threads = settings->io_threads ? (unsigned)settings->io_threads
                                         : machine_threads(&server->machine, IO_THREAD_BYTES),
-        .connection_limit = server->connection_limit,
+        .connection_limit = server->app.connection_limit,
         .head_timeout_s = (unsigned)settings->head_timeout,
         .idle_timeout_s = (unsigned)settings->idle_timeout,
         .body_limit = BODY_LIMIT,
@@ -498,6 +502,7 @@ enum { PARTS = sizeof parts / sizeof parts[0] };
 
 int server_start(struct server *server) {
     int code = EX_OK;
+    server->app.started_ms = time_now_ms();
     while (code == EX_OK && server->parts_started < PARTS)
         code = parts[server->parts_started++].start(server);
     return code;

@@ -20,7 +20,6 @@ struct server {
     struct lockout lockout;
     struct peers *proxies, *trusted;
     struct listener *listener;
-    unsigned connection_limit;
     struct deliverer *deliverer;
     struct operator_socket *operator_socket;
 };

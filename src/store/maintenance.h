@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 
+/** The file in the data folder whose time is that of the last backup by `rosterd backup`. */
+#define LAST_BACKUP "last-backup"
+
 /** Is called with each line to print. */
 typedef void store_say(const char *line);
 

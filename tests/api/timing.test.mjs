@@ -36,7 +36,7 @@ function shuffled(list) {
 const counters = {
     hashes: 'passwords_total',
     'dear hashes': 'dear_passwords_total',
-    'reckoned us of hashing': 'password_work_microseconds_total',
+    'reckoned us of hashing': 'password_work_seconds_total',
     commands: 'store_commands_total',
     commits: 'store_commits_total',
     readings: 'store_readings_total',
@@ -56,7 +56,10 @@ async function counts() {
     return Object.fromEntries([
         ...Object.entries(counters).map(([what, name]) => [
             what,
-            Number(new RegExp(`^roster_${name} (\\d+)$`, 'm').exec(text)[1]),
+            Math.round(
+                new RegExp(`^roster_${name} ([\\d.]+)$`, 'm').exec(text)[1] *
+                    (name.includes('seconds') ? 1e6 : 1),
+            ),
         ]),
         ['writes', writes()],
     ]);

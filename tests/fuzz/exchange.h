@@ -54,6 +54,11 @@ const struct sockaddr *exchange_peer(const struct exchange *exchange) {
     return (const struct sockaddr *)&loopback;
 }
 
+bool exchange_is_monitoring(const struct exchange *exchange) {
+    (void)exchange;
+    return false;
+}
+
 bool exchange_is_secure(const struct exchange *exchange) {
     (void)exchange;
     return false;

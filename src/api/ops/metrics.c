@@ -9,10 +9,16 @@
 #include "auth/sign_in.h"
 #include "base/budget.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "http/address_counts.h"
+#include "store/maintenance.h"
+#include "version.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 void metrics_count(struct exchange *exchange) {
     const struct request *request = exchange->request;
@@ -31,6 +37,17 @@ void metrics_count_end(struct exchange *exchange, bool was_sent) {
 
 /* ---- The page ---- */
 
+/* What the families of metrics.def are computed from. */
+struct figures {
+    struct app *app;
+    struct store_stats store;
+    struct password_stats passwords;
+    struct budget_stats budget;
+    struct process_stats process;
+    double disk_free, last_backup_s; /* -1: not known */
+    int64_t pending;                 /* deliveries */
+};
+
 /* Adds up what all threads counted for a route. Runs with the workers' lock held. */
 static void sum(const struct app *app, unsigned route, struct route_counts *total) {
     *total = (struct route_counts){ 0 };
@@ -46,20 +63,10 @@ static void add_route(struct buffer *body, unsigned route) {
         buffer_printf(body, "{method=\"\",route=\"\"");
 }
 
-static void add_head(struct buffer *body, const char *name, const char *type, const char *help) {
-    buffer_printf(body, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void add_figure(struct buffer *body, const struct store_figure *figure) {
-    add_head(body, figure->name, figure->type, figure->help);
-    buffer_printf(body, "%s %llu\n", figure->name, (unsigned long long)figure->value);
-}
-
-static void add_replies(struct buffer *body, const struct app *app) {
+static void add_replies(struct buffer *body, const struct figures *now) {
     struct route_counts counts;
-    add_head(body, "roster_http_requests_total", "counter", "Replies by route and status.");
     for (unsigned route = 0; route <= route_count; route++) {
-        sum(app, route, &counts);
+        sum(now->app, route, &counts);
         for (unsigned i = 0; i < COUNTERS_STATUSES; i++) {
             if (!counts.replies[i])
                 continue;
@@ -75,6 +82,11 @@ static void add_times_of(struct buffer *body, const struct app *app, unsigned ro
     struct route_counts counts;
     uint64_t count = 0;
     sum(app, route, &counts);
+    for (unsigned i = 0; i <= COUNTERS_BUCKETS; i++)
+        count += counts.buckets[i];
+    if (!count)
+        return;
+    count = 0;
     for (unsigned i = 0; i <= COUNTERS_BUCKETS; i++) {
         count += counts.buckets[i];
         buffer_printf(body, "roster_http_request_seconds_bucket");
@@ -92,16 +104,14 @@ static void add_times_of(struct buffer *body, const struct app *app, unsigned ro
     buffer_printf(body, "} %llu\n", (unsigned long long)count);
 }
 
-static void add_times(struct buffer *body, const struct app *app) {
-    add_head(body, "roster_http_request_seconds", "histogram",
-             "From a whole request to its reply.");
+static void add_times(struct buffer *body, const struct figures *now) {
     for (unsigned route = 0; route <= route_count; route++)
-        add_times_of(body, app, route);
+        add_times_of(body, now->app, route);
 }
 
-static void add_groups(struct buffer *body, const struct store_stats *stats) {
+static void add_groups(struct buffer *body, const struct figures *now) {
+    const struct store_stats *stats = &now->store;
     uint64_t count = 0;
-    add_head(body, "roster_store_commit_commands", "histogram", "Commands of one commit.");
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++) {
         char bound[16] = "+Inf";
         if (i < STORE_GROUP_SIZES - 1)
@@ -116,98 +126,41 @@ static void add_groups(struct buffer *body, const struct store_stats *stats) {
                   (unsigned long long)stats->grouped, (unsigned long long)count);
 }
 
-static uint64_t count_unsent(struct app *app) {
+/* Runs with the workers' lock held. */
+static uint64_t count_unsent(const struct app *app) {
     uint64_t count = 0;
-    app_lock_workers(app);
     for (const struct worker *worker = app->workers; worker; worker = worker->next)
         count += counters_unsent(worker->counters);
-    app_unlock_workers(app);
     return count;
 }
 
-static void add_stats(struct buffer *body, struct app *app, uint64_t pending) {
-    struct store_stats stats = store_stats(app->store);
-    struct password_stats passwords = passwords_stats(app->auth.passwords);
-    struct budget_stats budget = budget_stats();
-    const struct store_figure rows[] = {
-        { "roster_http_unsent_total", "counter",
-          "Requests whose client was gone before it had the reply.", count_unsent(app) },
-        { "roster_log_dropped_total", "counter",
-          "Lines that the log lost because its reader stood still.", log_dropped() },
-        { "roster_request_memory_bytes", "gauge", "What all requests together hold.", budget.used },
-        { "roster_request_memory_limit_bytes", "gauge", "What they may hold (--request-memory).",
-          budget.limit },
-        { "roster_unchecked_bodies", "gauge",
-          "Large bodies that come before their password is checked.",
-          atomic_load(&app->unchecked) },
-        { "roster_store_commands_total", "counter", "Commands that the writer ran.",
-          stats.commands },
-        { "roster_store_commits_total", "counter",
-          "Groups of commands that were committed; commands / commits is the mean group.",
-          stats.commits },
-        { "roster_store_readings_total", "counter",
-          "Times that a thread which only reads looked into the database.", stats.readings },
-        { "roster_store_queue_length", "gauge", "Commands that wait for the writer.",
-          stats.waiting },
-        { "roster_search_queue_length", "gauge", "Searches that wait for a thread.",
-          stats.reads_waiting },
-        { "roster_password_queue_length", "gauge", "Passwords that wait to be looked at.",
-          passwords.waiting },
-        { "roster_passwords_total", "counter", "Passwords that were hashed or looked at.",
-          passwords.done },
-        { "roster_dear_password_queue_length", "gauge",
-          "Passwords that wait to be compared with a dear imported hash.", passwords.dear_waiting },
-        { "roster_dear_passwords_total", "counter",
-          "Passwords that were compared with a dear imported hash.", passwords.dear_done },
-        { "roster_password_work_microseconds_total", "counter",
-          "What the hashes of passwords that were computed cost, reckoned from their parameters.",
-          password_work_us() },
-        { "roster_picture_queue_length", "gauge", "Pictures that wait to be looked at.",
-          pool_waiting(app->pictures) },
-        { "roster_picture_fetches", "gauge", "Pictures that are being fetched.",
-          fetch_stats(app->fetcher).pending },
-        { "roster_webhook_deliveries_pending", "gauge",
-          "Deliveries to webhooks that are due or"
-          " will be.",
-          pending },
-        { "roster_store_refuses", "gauge",
-          "1 when the disk refused a change and took none of that size since.", stats.refuses },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        add_figure(body, &rows[i]);
-    for (unsigned i = 0; i < stats.own_count; i++)
-        add_figure(body, &stats.own[i]);
-    add_groups(body, &stats);
-}
-
 /* Valid requests that were refused because of a limit. */
-static void add_refusals(struct buffer *body, struct app *app) {
-    const struct store_stats store = store_stats(app->store);
-    const struct password_stats passwords = passwords_stats(app->auth.passwords);
+static void add_refusals(struct buffer *body, const struct figures *now) {
+    struct app *app = now->app;
     const struct {
         const char *reason;
         uint64_t count;
     } rows[] = {
-        { "memory", budget_stats().refused },
+        { "memory", now->budget.refused },
         { "connections", address_counts_refused(app->address_counts) },
         { "body", atomic_load(&app->refused[REFUSAL_body]) },
         { "large_body", atomic_load(&app->refused[REFUSAL_large_body]) },
         { "rate", atomic_load(&app->refused[REFUSAL_rate]) },
         { "attempts", atomic_load(&app->refused[REFUSAL_attempts]) },
-        { "changes", store.refused },
-        { "searches", store.reads_refused },
-        { "passwords", passwords.refused },
-        { "dear_passwords", passwords.dear_refused },
+        { "changes", now->store.refused },
+        { "searches", now->store.reads_refused },
+        { "passwords", now->passwords.refused },
+        { "dear_passwords", now->passwords.dear_refused },
         { "picture_fetches", fetch_stats(app->fetcher).refused },
         { "pictures", pool_refused(app->pictures) },
     };
-    add_head(body, "roster_refused_total", "counter", "What was refused because it was too much.");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         buffer_printf(body, "roster_refused_total{reason=\"%s\"} %llu\n", rows[i].reason,
                       (unsigned long long)rows[i].count);
 }
 
-static void add_sign_ins(struct buffer *body, const struct sign_in_counts *counts) {
+static void add_sign_ins(struct buffer *body, const struct figures *now) {
+    const struct sign_in_counts *counts = now->app->auth.counts;
     static const char *const labels[] = {
         [SIGN_IN_OK] = "ok",
         [SIGN_IN_WRONG] = "wrong",
@@ -218,11 +171,104 @@ static void add_sign_ins(struct buffer *body, const struct sign_in_counts *count
         [SIGN_IN_LOCKED] = "locked_out",
     };
     _Static_assert(sizeof labels / sizeof labels[0] == SIGN_IN_COUNTS, "a label each");
-    add_head(body, "roster_sign_ins_total", "counter", "Sign-ins by what came of them.");
     for (unsigned i = 0; i < SIGN_IN_COUNTS; i++)
         buffer_printf(
             body, "roster_sign_ins_total{result=\"%s\"} %llu\n", labels[i],
             (unsigned long long)atomic_load_explicit(&counts->of[i], memory_order_relaxed));
+}
+
+static void add_sign_in_events(struct buffer *body, const struct figures *now) {
+    for (enum sign_in_event event = 0; event < SIGN_IN_EVENTS; event++)
+        buffer_printf(body, "roster_sign_in_events_total{event=\"%s\"} %llu\n",
+                      sign_in_event_name(event),
+                      (unsigned long long)sign_in_log_count(now->app->auth.log, event));
+}
+
+static void add_build(struct buffer *body, const struct figures *now) {
+    (void)now;
+    buffer_printf(body, "roster_build_info{version=\"%s\"} 1\n", ROSTER_VERSION);
+}
+
+/* ---- All of them ---- */
+
+#define SERIES(...)
+#define FIGURE(name, type, value, help)                                                            \
+    static double value_of_##name(const struct figures *now) {                                     \
+        (void)now;                                                                                 \
+        return (double)(value);                                                                    \
+    }
+#include "api/ops/metrics.def"
+#undef FIGURE
+#undef SERIES
+
+static const struct family {
+    const char *name, *type, *help;
+    double (*value)(const struct figures *now);                  /* NULL: `add` */
+    void (*add)(struct buffer *body, const struct figures *now); /* NULL: `value` */
+} families[] = {
+#define FIGURE(name, type, value, help) { #name, #type, help, value_of_##name, NULL },
+#define SERIES(name, type, function, help) { #name, #type, help, NULL, function },
+#include "api/ops/metrics.def"
+#undef FIGURE
+#undef SERIES
+};
+
+/* Whole numbers without an exponent, as people read them. */
+static void add_value(struct buffer *body, const char *name, double value) {
+    if (value == (double)(int64_t)value)
+        buffer_printf(body, "%s %lld\n", name, (long long)value);
+    else
+        buffer_printf(body, "%s %.6f\n", name, value);
+}
+
+static void add_head(struct buffer *body, const char *name, const char *type, const char *help) {
+    buffer_printf(body, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_families(struct buffer *body, const struct figures *now) {
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        const struct family *family = &families[i];
+        double value = family->value ? family->value(now) : 0;
+        if (value < 0)
+            continue;
+        add_head(body, family->name, family->type, family->help);
+        if (family->value)
+            add_value(body, family->name, value);
+        else
+            family->add(body, now);
+    }
+    for (unsigned i = 0; i < now->store.own_count; i++) {
+        const struct store_figure *own = &now->store.own[i];
+        add_head(body, own->name, own->type, own->help);
+        add_value(body, own->name, (double)own->value);
+    }
+}
+
+static double free_bytes(const char *folder) {
+    struct statvfs facts;
+    return statvfs(folder, &facts) == 0 ? (double)facts.f_bavail * (double)facts.f_frsize : -1;
+}
+
+/* `rosterd backup` touches this file. */
+static double last_backup_s(const char *folder) {
+    char path[PATH_MAX];
+    struct stat facts;
+    int len = snprintf(path, sizeof path, "%s/" LAST_BACKUP, folder);
+    bool is_there = len > 0 && (size_t)len < sizeof path && stat(path, &facts) == 0;
+    return is_there ? (double)facts.st_mtim.tv_sec : -1;
+}
+
+static struct figures figures_now(struct app *app, int64_t pending) {
+    return (struct figures){
+        .app = app,
+        .store = store_stats(app->store),
+        .passwords = passwords_stats(app->auth.passwords),
+        .budget = budget_stats(),
+        .process = process_stats(),
+        .disk_free = free_bytes(app->folder),
+        .last_backup_s = last_backup_s(app->folder),
+        .pending = pending,
+    };
 }
 
 static enum status count_pending(struct store_session *session, struct request *request) {
@@ -238,20 +284,17 @@ static void reply_metrics(struct request *request, enum status status) {
         return;
     }
     buffer_init(&body, request->arena, (size_t)32 * 1024);
+    const struct figures now = figures_now(app, *pending);
     app_lock_workers(app);
-    add_replies(&body, app);
-    add_times(&body, app);
+    add_families(&body, &now);
     app_unlock_workers(app);
-    add_stats(&body, app, (uint64_t)*pending);
-    add_refusals(&body, app);
-    add_sign_ins(&body, app->auth.counts);
     reply_json(request, 200, &body);
     if (request->exchange->reply.http_status == 200)
         request->exchange->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
 void metrics_get(struct request *request) {
-    if (!request->app->shows_metrics) {
+    if (!request->app->shows_metrics && !exchange_is_monitoring(request->exchange)) {
         reply_failure(request, STATUS_NOT_FOUND, NULL, NULL);
         return;
     }

@@ -35,7 +35,9 @@ enum {
 struct store_stats open_stats(struct store *base) {
     struct sqlite_store *store = state_of(base);
     char path[PATH_MAX + 8];
-    struct stat facts = { 0 };
+    struct stat facts = { 0 }, database = { 0 };
+    if (stat(store->path, &database) != 0)
+        database.st_size = 0; /* somebody has removed it */
     (void)snprintf(path, sizeof path, "%s-wal", store->path);
     if (stat(path, &facts) != 0)
         facts.st_size = 0; /* there is no WAL before the first change */
@@ -50,8 +52,11 @@ struct store_stats open_stats(struct store *base) {
         .reads_refused = readers_refused(store->reader_pool),
         .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
         .own = { { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.",
-                   (uint64_t)facts.st_size } },
-        .own_count = 1,
+                   (uint64_t)facts.st_size },
+                 { "roster_store_bytes", "gauge",
+                   "Size of the database's file, without the write-ahead log.",
+                   (uint64_t)database.st_size } },
+        .own_count = 2,
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         stats.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
