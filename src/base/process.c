@@ -1,4 +1,4 @@
-/* What the process uses of its machine. */
+/* The resources that the process uses: CPU time, memory, descriptors. */
 #include "base/process.h"
 
 #include <dirent.h>

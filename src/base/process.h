@@ -1,7 +1,7 @@
 #ifndef ROSTER_BASE_PROCESS_H
 #define ROSTER_BASE_PROCESS_H
 
-/** What the process uses of its machine. -1: the system does not tell. */
+/** The resources that the process uses. -1: the system does not say. */
 struct process_stats {
     double cpu_s;             /* of all threads, since the start */
     double resident, virtual; /* bytes */

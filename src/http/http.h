@@ -204,7 +204,7 @@ struct text exchange_header_list(const struct exchange *exchange, const char *na
 struct sockaddr;
 const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
-/** True if the request came to an address of listen_addresses.metrics. */
+/** True if the request was received at an address of listen_addresses.metrics. */
 bool exchange_is_monitoring(const struct exchange *exchange);
 
 /** True if this server received the request over TLS. */

@@ -36,7 +36,7 @@ static int run_health(const struct settings *settings) {
     return health_run(settings);
 }
 
-/* Makes the file anew, since root must not change one that the server's user has put there. */
+/* Replaces the file, since root must not change one that the server's user has put there. */
 static bool mark_backup(const char *path, const char *folder) {
     struct stat facts;
     if (stat(folder, &facts) != 0 || (unlink(path) != 0 && errno != ENOENT))
