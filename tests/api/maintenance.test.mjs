@@ -545,7 +545,11 @@ test('a backup under load is whole, private, of one moment, and serves after a r
     await server.stop();
     assert.deepEqual(await restore(file), { code: 0, stdout: '', stderr: '' });
     assert.equal(statSync(join(data, 'roster.db')).mode & 0o777, 0o600);
-    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key'], 'nothing else is left');
+    assert.deepEqual(
+        readdirSync(data).sort(),
+        ['last-backup', 'roster.db', 'roster.key'],
+        'nothing else is left',
+    );
     await server.spawn();
     const restored = await server.get(userId, token);
     assert.equal(restored.LastHelpVisited, Number(found));
@@ -562,7 +566,12 @@ test('the log that a killed server left is not applied to what is restored over 
     await server.stop('SIGKILL');
     assert.ok(statSync(join(data, 'roster.db-wal')).size > 0);
     assert.deepEqual(await restore(file), { code: 0, stdout: '', stderr: '' });
-    assert.deepEqual(readdirSync(data).sort(), ['roster.db', 'roster.key', 'roster.sock']);
+    assert.deepEqual(readdirSync(data).sort(), [
+        'last-backup',
+        'roster.db',
+        'roster.key',
+        'roster.sock',
+    ]);
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
     await server.spawn();
     assert.equal((await server.get(userId)).FullName, 'In the backup');

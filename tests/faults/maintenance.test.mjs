@@ -133,7 +133,7 @@ test('a restore whose last step fails leaves the old database with what was in i
     assert.equal(faults.mend('rename'), 1);
     assert.equal(code, 74, stderr);
     assert.equal(nameIn(folder), 'In the log');
-    assert.deepEqual(readdirSync(folder).sort(), ['roster.db', 'roster.key']);
+    assert.deepEqual(readdirSync(folder).sort(), ['last-backup', 'roster.db', 'roster.key']);
     assert.equal((await faults.run(['restore', backup, '--data', folder])).code, 0);
     assert.equal(nameIn(folder), 'In the backup');
     rmSync(folder, { recursive: true });

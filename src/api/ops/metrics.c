@@ -37,7 +37,7 @@ void metrics_count_end(struct exchange *exchange, bool was_sent) {
 
 /* ---- The page ---- */
 
-/* What the families of metrics.def are computed from. */
+/* The facts that the families of metrics.def are computed from. */
 struct figures {
     struct app *app;
     struct store_stats store;
