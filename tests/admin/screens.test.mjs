@@ -46,6 +46,7 @@ const screens = {
     'user-access': [`#/users/${userId}?tab=Access`, '.chips li:nth-child(2)'],
     'user-notifications': [`#/users/${userId}?tab=Notifications`, '#field-OnNewEmail'],
     'user-status': [`#/users/${userId}?tab=Status`, '#field-CreatedOn'],
+    'user-sessions': [`#/users/${adminId}?tab=Sessions`, '#panel tbody tr'],
     'user-history': [`#/users/${userId}?tab=History`, '#panel tbody tr:nth-child(3)'],
     'user-hostile': [`#/users/${hostileId}`, '#field-FullName'],
     'user-new': ['#/users/new', '#field-FullName'],

@@ -260,6 +260,59 @@ test('deleting says what will happen, and asks; leaving what is unsaved asks, to
     await ui.close();
 });
 
+test('commands are run on several users after a question, and tell what was refused', async () => {
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.push((await person({ FullName: `Bulk ${i}` })).id);
+    const ui = await signedIn();
+    await ui.go('#/users?q=Bulk&sort=FullName', 'tbody tr:nth-child(3)');
+    await ui.click('tbody tr:nth-child(1) .tick');
+    await ui.click('tbody tr:nth-child(3) .tick');
+    await ui.sees('2 chosen', 'main');
+    await ui.click('main button[aria-haspopup=menu]');
+    await ui.click('[role=menuitem]', 'Deactivate…');
+    await ui.sees('This is done to 2 users.', '[role=alertdialog]');
+    await ui.check('bulk', { complaints: ui.page.complaints });
+    await ui.click('[role=alertdialog] button', 'Deactivate');
+    await ui.sees('Done for 2.', '.notice');
+    assert.deepEqual(await Promise.all(ids.map(async (id) => (await server.get(id)).Active)), [
+        false,
+        true,
+        false,
+    ]);
+    await ui.go('#/users?q=Bulk%200&active=no', 'tbody tr');
+    const last = (await server.call('GET', '/api/sys/users?User_IsAdmin=true', { token })).json;
+    assert.equal(last.TotalItems, 1);
+    await ui.go(`#/users/${last.Records[0].Id}`, '#field-FullName');
+    await ui.click('main button[aria-haspopup=menu]');
+    await ui.click('[role=menuitem]', 'Deactivate…');
+    await ui.click('[role=alertdialog] button', 'Deactivate');
+    await ui.sees('last active unrestricted administrator', '.banner');
+    await ui.close();
+});
+
+test("a user's session is ended from the record, and no other", async () => {
+    const { id, email } = await person();
+    const grant = async (client_id) =>
+        (await server.grant({ grant_type: 'password', username: email, password, client_id })).json
+            .access_token;
+    const tokens = [await grant('phone'), await grant('laptop')];
+    const ui = await signedIn();
+    await ui.go(`#/users/${id}?tab=Sessions`, '#panel tbody tr:nth-child(2)');
+    await ui.evaluate(
+        "[...document.querySelectorAll('#panel tr')].find((row) => row.innerText.includes('phone')).querySelector('button').id = 'end'",
+    );
+    await ui.click('#end');
+    await ui.sees('client phone', '[role=alertdialog]');
+    await ui.click('[role=alertdialog] button', 'End');
+    await ui.misses('phone', '#panel');
+    const status = (token) => server.call('GET', '/api/auth/session', { token });
+    assert.deepEqual(
+        (await Promise.all(tokens.map(status))).map((reply) => reply.status),
+        [401, 200],
+    );
+    await ui.close();
+});
+
 test('a role gets permissions, by the keyboard alone', async () => {
     const made = await server.call('POST', '/api/security/userroles', {
         token,

@@ -58,7 +58,7 @@ export class Ui {
     }
 
     text() {
-        return this.evaluate('document.body.innerText');
+        return this.evaluate("document.body?.innerText ?? ''");
     }
 
     sees(what, where = 'body') {

@@ -5,6 +5,7 @@ import { connection, expire } from './state.svelte';
 export interface FieldError {
     PropertyName: string;
     Message: string;
+    AttemptedValue?: unknown;
 }
 
 // A reply that is no success. `status` 0: there was none.

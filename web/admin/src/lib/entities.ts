@@ -10,6 +10,7 @@ export interface Entity {
     search: (text: string) => Record<string, string>; // the filters for what is searched
     hint: string;
     isMain: boolean;
+    hasCommands: boolean; // can be chosen in the list, to run a command on
     hasActive: boolean; // can be shown by whether it is active
     name: (row: Record<string, unknown>) => string;
 }
@@ -20,7 +21,7 @@ const nameOf = (row: Record<string, unknown>) => `${row.Name ?? ''}`;
 function plain(entity: string, path: string, api: string, title: string, columns: string[]): Entity {
     return {
         entity, path, api, title, columns,
-        search: byName(entity), hint: m.search_names(), isMain: false, hasActive: columns.includes('Active'), name: nameOf,
+        search: byName(entity), hint: m.search_names(), isMain: false, hasCommands: false, hasActive: columns.includes('Active'), name: nameOf,
     };
 }
 
@@ -29,7 +30,7 @@ export const entities = (): Entity[] => [
         entity: 'User', path: 'users', api: '../api/sys/users', title: m.users(),
         columns: ['FullName', 'Email', 'Active', 'LastAccess', 'UpdatedOn'],
         search: (text): Record<string, string> => (text.includes('@') ? { User_Email: text } : { User_FullName: text }),
-        hint: m.search_users(), isMain: true, hasActive: true, name: (row) => `${row.FullName ?? ''}`,
+        hint: m.search_users(), isMain: true, hasCommands: true, hasActive: true, name: (row) => `${row.FullName ?? ''}`,
     },
     {
         ...plain('UserRole', 'roles', '../api/security/userroles', m.roles(), ['Name', 'BusinessName', 'UpdatedOn']),

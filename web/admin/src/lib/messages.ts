@@ -54,6 +54,9 @@ export const m = new Proxy(
     },
 ) as Record<keyof Texts, (parameters?: Parameters) => string>;
 
+// The text of a key that may not exist, such as one made of the server's words.
+export const textOf = (key: string): string | undefined => messages[key];
+
 // The server's labels follow from the names of the fields. A language has its own for those that it knows, and shows the
 // server's for a field that is new.
 export const labelOf = (field: Field) => labels[field.Name] ?? field.Label;
