@@ -3,8 +3,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { binary, run, temporaryFolder } from '../lib/server.mjs';
 
 const noInput = 66;
@@ -124,4 +125,52 @@ test('zsh is told of each setting and command', () => {
     const script = read('share/zsh/site-functions/_rosterd');
     for (const option of settings) assert.match(script, new RegExp(`^ +'--${option}(=?)\\[`, 'm'));
     assert.ok(script.includes(`'1:command:(${commands.join(' ')})'`));
+});
+
+const project = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+test('the image has all that the program loads, and less than 60 MB', () => {
+    const image = join(root, 'image');
+    execFileSync(project('tools/image-root'), [binary, image]);
+    const places = readdirSync(image, { recursive: true }).map((name) => join(image, name));
+    const size = places.reduce((sum, place) => sum + statSync(place).size, 0);
+    assert.ok(size < 60e6, `${size} bytes`);
+    const folders = new Set(places.filter((place) => /\.so/.test(place)).map(dirname));
+    const loader = places.find((place) => /\/ld-linux[^/]*$/.test(place));
+    const loaded = execFileSync(
+        loader,
+        [
+            '--inhibit-cache',
+            '--library-path',
+            [...folders].join(':'),
+            '--list',
+            join(image, 'usr/bin/rosterd'),
+        ],
+        { encoding: 'utf8' },
+    );
+    const libraries = [...loaded.matchAll(/ => (\S+)/g)].map(([, library]) => library);
+    assert.ok(libraries.length > 20);
+    assert.deepEqual(
+        libraries.filter((library) => !library.startsWith(image)),
+        [],
+        'none of them comes from this machine',
+    );
+});
+
+test('the files for containers name settings that exist, as --help has them', () => {
+    const known = new Set(
+        settings.map((option) => `ROSTER_${option.toUpperCase().replaceAll('-', '_')}`),
+    );
+    const folder = project('dist/container');
+    for (const name of readdirSync(folder)) {
+        const text = readFileSync(join(folder, name), 'utf8');
+        const variables = [...text.matchAll(/\bROSTER_[A-Z_]+/g)].map(([variable]) => variable);
+        assert.ok(variables.length, name);
+        for (const variable of variables) assert.ok(known.has(variable), `${name}: ${variable}`);
+    }
+    const readYaml =
+        'import sys, yaml\nfor name in sys.argv[1:]: assert all(map(dict, yaml.safe_load_all(open(name)))), name';
+    const yaml = readdirSync(folder).filter((name) => name.endsWith('.yml'));
+    assert.equal(yaml.length, 3);
+    execFileSync('/usr/bin/python3', ['-c', readYaml, ...yaml.map((name) => join(folder, name))]);
 });

@@ -150,12 +150,14 @@ test('no document, and no file for operators, names a setting that does not exis
         'ROSTER_SERVICE_',
     ]); // README.md says that these are none
     const ofOthers = new Set([
+        '--cap-drop',
         '--create',
         '--http2-prior-knowledge',
         '--keep',
         '--now',
         '--offline',
         '--prefix',
+        '--read-only',
         '--reconfigure',
         '--strict',
     ]); // flags of other programs
