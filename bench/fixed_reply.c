@@ -1,6 +1,7 @@
 /* fixed_reply [--tls CERT KEY] SIZE: the HTTP layer alone. Answers every request with the same SIZE
  * bytes and the headers of a record, until it is stopped. */
 #include "api/status.h"
+#include "crypto/secret.h"
 #include "http/http.h"
 
 #include <signal.h>
@@ -63,7 +64,7 @@ int main(int argc, char **argv) {
                                       .refuse = refuse,
                                       .replied = uncounted,
                                       .app = &body };
-    if (sigemptyset(&stop) || sigaddset(&stop, SIGTERM) ||
+    if (!crypto_start() || sigemptyset(&stop) || sigaddset(&stop, SIGTERM) ||
         pthread_sigmask(SIG_BLOCK, &stop, NULL) || listener_start(listener, &options) != STATUS_OK)
         return 71;
     (void)printf("%s\n", listener_url(listener, 0));

@@ -7,6 +7,7 @@
 
 #include "api/status.h"
 #include "base/budget.h"
+#include "crypto/secret.h"
 
 /* So that its turns can be taken one by one. */
 #include "http/loop.c" // NOLINT(bugprone-suspicious-include)
@@ -285,6 +286,7 @@ static int begin(void **state) {
     static struct stopping stopping;
     static char in[LOOP_BUFFER], out[LOOP_BUFFER];
     (void)state;
+    assert_true(crypto_start());
     loop.options = &options;
     loop.stopping = &stopping;
     loop.in = in;

@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include "base/budget.h"
+#include "crypto/secret.h"
 #include "http/client.h"
 #include "http/h1.h"
 #include "http/h2.h"
@@ -84,6 +85,7 @@ static int turns_connect(struct client_options wanted) {
     const int size = TURNS_SEND_BUFFER, peer_size = TURNS_PEER_BUFFER;
     int ends[2];
     memcpy(&storage, &from, sizeof from);
+    require(crypto_start()); /* the Ids of requests are hashes */
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     require(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
     require(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &peer_size, sizeof peer_size) == 0);
