@@ -135,7 +135,7 @@ static void note_reply(struct exchange *exchange) {
         (struct expected){ .status = reply->http_status,
                            .length = body.len,
                            .hash = hash(body),
-                           .closes = served->is_last || atomic_load(&is_draining),
+                           .closes = served->is_last || atomic_load(&stopping.is_draining),
                            .has_length = has_length,
                            .announced = reply->body.len };
 }

@@ -29,7 +29,7 @@ enum {
 };
 
 static struct listen_options options;
-static atomic_bool is_draining;
+static struct stopping stopping;
 static int64_t clock_us;
 
 /* In place of the clock (ld --wrap). */
@@ -56,7 +56,7 @@ static void append_bytes(struct bytes *bytes, const char *more, size_t size) {
 }
 
 static struct loop *turns_loop(void) {
-    static struct loop loop = { .options = &options, .is_draining = &is_draining };
+    static struct loop loop = { .options = &options, .stopping = &stopping };
     static char in[LOOP_BUFFER], out[LOOP_BUFFER];
     if (!loop.in) {
         loop.in = in;
@@ -95,7 +95,7 @@ static int turns_connect(struct client_options wanted) {
     wanted.fd = ends[1];
     wanted.number = 1;
     wanted.from = &storage;
-    atomic_store(&is_draining, false);
+    atomic_store(&stopping.is_draining, false);
     turns_loop()->has_drained = false;
     struct client *client = client_new(&wanted);
     require(client != NULL);
@@ -105,7 +105,7 @@ static int turns_connect(struct client_options wanted) {
 }
 
 static void turns_drain(void) {
-    atomic_store(&is_draining, true);
+    atomic_store(&stopping.is_draining, true);
     turns_take();
 }
 
