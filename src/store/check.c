@@ -1,9 +1,8 @@
-/* Checks that the rows of a database agree with each other, by SQL over the tables that record
- * keeping writes. The engine checks the pages below. */
+/* Checks that the rows of a database agree with each other. The engine checks the pages below. */
 #include "store/check.h"
 
+#include "store/check_links.h"
 #include "store/email_index.h"
-#include "store/engine.h"
 #include "store/rows.h"
 #include "store/text_index.h"
 
@@ -40,81 +39,109 @@ bool check_has_none(struct store_session *session, const char *sql, const char *
     return none;
 }
 
-/* ---- Fields ---- */
+/* ---- Packed rows ---- */
 
-/* Prints each row that the query returns, after the name of the field. */
-static bool field_has_none(struct store_session *session, const struct table *table,
-                           const struct field *field, struct buffer *sql, store_say *say) {
-    char what[128];
-    (void)snprintf(what, sizeof what, "%s.%s", table->name, field->name.at);
-    buffer_add_char(sql, '\0');
-    if (!sql->failed)
-        return check_has_none(session, sql->at, what, say);
-    check_say(say, "%s: %s", what, "memory is short");
-    return false;
+/* A look at all rows of a table that is stored as JSON, with one of its columns beside Members. */
+struct row_look {
+    struct store_session *session;
+    const struct table *table;
+    const struct field *copy; /* NULL: the column is the Id once more */
+    store_say *say;
+    int64_t last, unreadable, unknown, different;
+};
+
+static void look_at_row(struct row_look *look, struct sql_statement *row) {
+    struct arena arena = { 0 };
+    struct record record = record_new(look->table, &arena);
+    struct value copy = { 0 };
+    look->last = sql_integer(row, 0);
+    if (!record.values || !row_read_members(look->session, sql_value(row, 1), &arena, &record) ||
+        !row_read_value(sql_value(row, 2), &arena, &copy)) {
+        look->unreadable++;
+        check_say(look->say, "%s: the row of %lld cannot be read", look->table->name,
+                  (long long)look->last);
+    } else if (look->copy &&
+               !value_equal(&copy, &record.values[look->copy - look->table->fields])) {
+        look->different++;
+        check_say(look->say, "%s.%s: of %lld is not what its Members say", look->table->name,
+                  look->copy->name.at, (long long)look->last);
+    }
+    look->unknown += record.unknown.len > 0;
+    arena_close(&arena);
 }
 
-static void add_reference_sql(struct buffer *sql, const struct table *table,
-                              const struct field *field) {
-    buffer_add(sql, TEXT("WITH named AS (SELECT t.Id AS owner, "));
-    row_add_value(sql, table, field, "t");
-    buffer_printf(sql,
-                  " AS target FROM %s AS t)"
-                  " SELECT 'of ' || owner || ' refers to ' || target || ', which is not there'"
-                  " FROM named WHERE target IS NOT NULL AND target NOT IN (SELECT Id FROM %s)"
-                  " UNION ALL SELECT 'of ' || owner || ' is not as in the index of links' FROM"
-                  " (SELECT owner, target FROM named WHERE target IS NOT NULL EXCEPT"
-                  "  SELECT owner, target FROM links WHERE field = '%s.%s')"
-                  " UNION ALL SELECT 'of ' || owner || ' is in the index of links only' FROM"
-                  " (SELECT owner, target FROM links WHERE field = '%s.%s' EXCEPT"
-                  "  SELECT owner, target FROM named)",
-                  table->name, field->target->name, table->name, field->name.at, table->name,
-                  field->name.at);
+/* Looks at the next rows, some thousand at a time. NOT_FOUND: they were the last ones. */
+static enum status look_on(struct row_look *look, struct sql_statement *row) {
+    enum { AT_ONCE = 4000 };
+    enum status status;
+    int count = 0;
+    sql_bind_integer(row, 1, look->last);
+    sql_bind_integer(row, 2, AT_ONCE);
+    for (; (status = sql_step(row)) == STATUS_OK; count++)
+        look_at_row(look, row);
+    sql_done(row);
+    return status == STATUS_NOT_FOUND && count == AT_ONCE ? STATUS_OK : status;
 }
 
-static void add_links_sql(struct buffer *sql, const struct engine *engine,
-                          const struct table *table, const struct field *field) {
-    const struct engine_spelling *elements = &engine->dialect->elements;
-    buffer_add(sql, TEXT("WITH listed AS (SELECT value AS target, t.Id AS owner FROM "));
-    buffer_printf(sql, "%s AS t, %s", table->name, elements->before);
-    row_add_value(sql, table, field, "t");
-    buffer_printf(
-        sql,
-        "%s), indexed AS (SELECT target, owner FROM links WHERE field = '%s.%s')"
-        " SELECT 'of ' || owner || ' names ' || coalesce('' || target, 'null') || ', which is not "
-        "there'"
-        " FROM listed WHERE target IS NULL OR target NOT IN (SELECT Id FROM %s)"
-        " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is not in the index of links'"
-        " FROM (SELECT * FROM listed EXCEPT SELECT * FROM indexed)"
-        " UNION ALL SELECT 'of ' || owner || ': ' || target || ' is in the index of links only'"
-        " FROM (SELECT * FROM indexed EXCEPT SELECT * FROM listed)",
-        elements->after, table->name, field->name.at, field->target->name);
+/* True when all rows could be looked at; the counts say what was found. */
+static bool look_at_rows(struct row_look *look) {
+    struct arena arena = { 0 };
+    struct text sql =
+        arena_printf(&arena, "SELECT Id, Members, %s FROM %s WHERE Id > ?1 ORDER BY Id LIMIT ?2",
+                     look->copy ? look->copy->name.at : "Id", look->table->name);
+    struct sql_statement *row = sql.at ? sql_prepare(look->session, sql.at) : NULL;
+    enum status status = row ? STATUS_OK : STATUS_INTERNAL;
+    look->last = INT64_MIN;
+    while (status == STATUS_OK)
+        status = look_on(look, row);
+    if (status != STATUS_NOT_FOUND)
+        check_say(look->say, "%s: %s", look->table->name, sql_error(look->session));
+    sql_free(row);
+    arena_close(&arena);
+    return status == STATUS_NOT_FOUND;
 }
 
 /* A column beside the JSON is a copy of a member, for an index: both must be equal. */
-static void add_copy_sql(struct buffer *sql, const struct table *table, const struct field *field) {
-    buffer_printf(sql,
-                  "SELECT 'of ' || Id || ' is not what its Members say' FROM %s"
-                  " WHERE %s IS DISTINCT FROM %s_member(Members, %d)",
-                  table->name, field->name.at, table->name, (int)(field - table->fields));
+static bool copies_are_equal(struct store_session *session, const struct table *table,
+                             const struct field *field, store_say *say) {
+    struct row_look look = { .session = session, .table = table, .copy = field, .say = say };
+    return look_at_rows(&look) && !look.different && !look.unreadable;
 }
+
+bool check_rows(struct store_session *session, store_say *say) {
+    bool readable = true;
+    for (unsigned i = 0; i < TABLES; i++) {
+        struct row_look look = { .session = session, .table = tables[i], .say = say };
+        if (tables[i]->is_kept_as_json)
+            readable &= look_at_rows(&look) && !look.unreadable;
+    }
+    return readable;
+}
+
+void check_unknown_members(struct store_session *session, store_say *say) {
+    for (unsigned i = 0; i < TABLES; i++) {
+        struct row_look look = { .session = session, .table = tables[i], .say = say };
+        if (tables[i]->is_kept_as_json && look_at_rows(&look) && look.unknown)
+            check_say(say,
+                      "%s: rows with members that this version does not know, which are kept: %lld",
+                      tables[i]->name, (long long)look.unknown);
+    }
+}
+
+/* ---- Fields ---- */
 
 /* Do the references, lists, index entries and copies of one field agree with the rows? */
 static bool field_is_sound(struct store_session *session, const struct table *table,
                            const struct field *field, store_say *say) {
-    struct arena arena = { 0 };
-    struct buffer sql;
-    buffer_init(&sql, &arena, 1024);
-    if (field->type == TYPE_reference && !(field->flags & READ_ONLY))
-        add_reference_sql(&sql, table, field);
-    else if (field->type == TYPE_links)
-        add_links_sql(&sql, session->engine, table, field);
-    else if (table->is_kept_as_json && field_has_column(table, field) &&
-             field_is_kept_in_json(field))
-        add_copy_sql(&sql, table, field);
-    bool sound = !sql.len || field_has_none(session, table, field, &sql, say);
-    arena_close(&arena);
-    return sound;
+    if ((field->type == TYPE_reference && !(field->flags & READ_ONLY)) ||
+        field->type == TYPE_links) {
+        bool begun = sql_run(session, "BEGIN") == STATUS_OK;
+        bool sound = check_links(session, table, field, say);
+        return begun && sql_run(session, "COMMIT") == STATUS_OK && sound;
+    }
+    if (table->is_kept_as_json && field_has_column(table, field) && field_is_kept_in_json(field))
+        return copies_are_equal(session, table, field, say);
+    return true;
 }
 
 /* ---- Tables ---- */
@@ -139,35 +166,6 @@ static bool bookkeeping_is_sound(struct store_session *session, const struct tab
         check_say(say, "%s: %s", name, "memory is short");
     arena_close(&arena);
     return sound;
-}
-
-bool check_rows(struct store_session *session, store_say *say) {
-    char sql[192];
-    bool readable = true;
-    for (unsigned i = 0; i < TABLES; i++) {
-        if (!tables[i]->is_kept_as_json)
-            continue;
-        (void)snprintf(sql, sizeof sql,
-                       "SELECT 'the row of ' || Id || ' cannot be read' FROM %s"
-                       " WHERE %s_reading(Members) = %d",
-                       tables[i]->name, tables[i]->name, ROW_UNREADABLE);
-        readable &= check_has_none(session, sql, tables[i]->name, say);
-    }
-    return readable;
-}
-
-void check_unknown_members(struct store_session *session, store_say *say) {
-    char sql[256];
-    for (unsigned i = 0; i < TABLES; i++) {
-        if (!tables[i]->is_kept_as_json)
-            continue;
-        (void)snprintf(
-            sql, sizeof sql,
-            "SELECT 'rows with members that this version does not know, which are"
-            " kept: ' || count(*) FROM %s WHERE %s_reading(Members) = %d HAVING count(*)",
-            tables[i]->name, tables[i]->name, ROW_HAS_UNKNOWN);
-        (void)check_has_none(session, sql, tables[i]->name, say); /* prints its own failure */
-    }
 }
 
 /* ---- The whole database ---- */
