@@ -45,7 +45,7 @@ bool check_has_none(struct store_session *session, const char *sql, const char *
 struct row_look {
     struct store_session *session;
     const struct table *table;
-    const struct field *copy; /* NULL: the column is the Id once more */
+    const struct field *column; /* NULL: the column is the Id once more */
     store_say *say;
     int64_t last, unreadable, unknown, different;
 };
@@ -53,18 +53,18 @@ struct row_look {
 static void look_at_row(struct row_look *look, struct sql_statement *row) {
     struct arena arena = { 0 };
     struct record record = record_new(look->table, &arena);
-    struct value copy = { 0 };
+    struct value beside = { 0 };
     look->last = sql_integer(row, 0);
     if (!record.values || !row_read_members(look->session, sql_value(row, 1), &arena, &record) ||
-        !row_read_value(sql_value(row, 2), &arena, &copy)) {
+        !row_read_value(sql_value(row, 2), &arena, &beside)) {
         look->unreadable++;
         check_say(look->say, "%s: the row of %lld cannot be read", look->table->name,
                   (long long)look->last);
-    } else if (look->copy &&
-               !value_equal(&copy, &record.values[look->copy - look->table->fields])) {
+    } else if (look->column &&
+               !value_equal(&beside, &record.values[look->column - look->table->fields])) {
         look->different++;
         check_say(look->say, "%s.%s: of %lld is not what its Members say", look->table->name,
-                  look->copy->name.at, (long long)look->last);
+                  look->column->name.at, (long long)look->last);
     }
     look->unknown += record.unknown.len > 0;
     arena_close(&arena);
@@ -88,7 +88,7 @@ static bool look_at_rows(struct row_look *look) {
     struct arena arena = { 0 };
     struct text sql =
         arena_printf(&arena, "SELECT Id, Members, %s FROM %s WHERE Id > ?1 ORDER BY Id LIMIT ?2",
-                     look->copy ? look->copy->name.at : "Id", look->table->name);
+                     look->column ? look->column->name.at : "Id", look->table->name);
     struct sql_statement *row = sql.at ? sql_prepare(look->session, sql.at) : NULL;
     enum status status = row ? STATUS_OK : STATUS_INTERNAL;
     look->last = INT64_MIN;
@@ -104,7 +104,7 @@ static bool look_at_rows(struct row_look *look) {
 /* A column beside the JSON is a copy of a member, for an index: both must be equal. */
 static bool copies_are_equal(struct store_session *session, const struct table *table,
                              const struct field *field, store_say *say) {
-    struct row_look look = { .session = session, .table = table, .copy = field, .say = say };
+    struct row_look look = { .session = session, .table = table, .column = field, .say = say };
     return look_at_rows(&look) && !look.different && !look.unreadable;
 }
 

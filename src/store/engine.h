@@ -29,7 +29,6 @@
  * - Functions in SQL, unless the dialect has `add_folded`: contains(text, needle), which is
  *   fold_contains of rules/fold.h (1, 0, or null); fold(text) and fold_case(text) of the same;
  *   TABLE_member(Members, field), the value of a member of a packed row, by the index of its field.
- *   `rosterd check` still needs TABLE_member and TABLE_reading(Members), enum row_reading.
  *
  * Threads. A session, its statements and all that they return belong to one thread at a time. The
  * functions of a store may be called by any thread at any time between `open` and `close`, unless
@@ -85,7 +84,8 @@ struct engine_store {
     void (*end_reading)(struct store *store);
     /** store_access_epoch, never 0; store_commits; store_outbox_changes. Must not block. */
     uint64_t (*access_epoch)(const struct store *store);
-    /** store_session_epoch: never greater than what the session's reads are as of. Must not block. */
+    /** store_session_epoch: never greater than what the session's reads are as of. Must not block.
+     */
     uint64_t (*session_epoch)(const struct store_session *session);
     uint64_t (*commits)(const struct store *store);
     uint64_t (*outbox_changes)(const struct store *store);
@@ -163,8 +163,6 @@ struct engine_dialect {
     struct engine_spelling any_of;
     /** Encloses a text in ORDER BY: order without regard to the case of ASCII letters. */
     struct engine_spelling without_case;
-    /** Follows FROM and encloses a list: one row for each element, in the column `value`. */
-    struct engine_spelling elements;
     /** " JOIN " that makes the engine read the table on its left first. */
     const char *join_in_order;
     /** Adds the condition that a text column contains the bytes of a parameter. */
@@ -206,8 +204,5 @@ void engine_end_reading(struct store_session *session);
  */
 bool engine_limit_work(struct store_session *session) MUST_CHECK;
 void engine_lift_limit(struct store_session *session);
-
-/** The result of TABLE_reading for a row's Members. */
-enum row_reading { ROW_UNREADABLE, ROW_READABLE, ROW_HAS_UNKNOWN };
 
 #endif

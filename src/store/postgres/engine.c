@@ -141,7 +141,6 @@ static const struct engine_tools pg_tools = { .check = check,
 static const struct engine_dialect pg_dialect = {
     .any_of = { " = ANY (", ")" },
     .without_case = { "lower(", ")" },
-    .elements = { "(SELECT unnest(", ") AS value) AS elements" },
     .join_in_order = " JOIN ",
     .add_has_bytes = add_has_bytes,
     .ascending = " NULLS FIRST",

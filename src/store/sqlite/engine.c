@@ -43,7 +43,6 @@ static const struct engine_dialect dialect = {
     .without_case = { "", WITHOUT_CASE },
     .ascending = "",
     .descending = " DESC",
-    .elements = { "json_each(", ")" },
     .join_in_order = " CROSS JOIN ",
     .add_has_bytes = add_has_bytes,
 };

@@ -1,4 +1,4 @@
-/* The SQL functions that store/engine.h requires, and one for a migration. */
+/* The SQL functions that store/engine.h names, and one for a migration. */
 #include "store/sqlite/functions.h"
 
 #include "json/json.h"
@@ -62,20 +62,6 @@ static void member(sqlite3_context *context, int count, sqlite3_value **argument
     arena_close(&arena);
 }
 
-/* TABLE_reading(Members): enum row_reading, for `rosterd check`. */
-static void reading(sqlite3_context *context, int count, sqlite3_value **arguments) {
-    const struct connection_table *of = sqlite3_user_data(context);
-    struct arena arena = { 0 };
-    struct record record = record_new(of->table, &arena);
-    enum row_reading found = ROW_UNREADABLE;
-    (void)count;
-    if (record.values &&
-        row_read_members(&of->connection->session, connection_value(arguments[0]), &arena, &record))
-        found = record.unknown.len ? ROW_HAS_UNKNOWN : ROW_READABLE;
-    sqlite3_result_int(context, found);
-    arena_close(&arena);
-}
-
 /* TABLE_pack(Members): the packed row, for the migration that introduced packing. */
 static void pack_members(sqlite3_context *context, int count, sqlite3_value **arguments) {
     const struct connection_table *of = sqlite3_user_data(context);
@@ -111,8 +97,6 @@ bool functions_add(struct connection *connection) {
             continue;
         (void)snprintf(name, sizeof name, "%s_member", tables[i]->name);
         added = add_function(connection->db, name, 2, member, &connection->tables[i]);
-        (void)snprintf(name, sizeof name, "%s_reading", tables[i]->name);
-        added &= add_function(connection->db, name, 1, reading, &connection->tables[i]);
         (void)snprintf(name, sizeof name, "%s_pack", tables[i]->name);
         added &= add_function(connection->db, name, 1, pack_members, &connection->tables[i]);
     }
