@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { FIRST = 500, USERS = 80, VALUES = 9 };
+enum { FIRST = 500, USERS = 60, VALUES = 9 };
 
 struct fixture {
     char directory[sizeof "/tmp/roster-scan-XXXXXX"];
@@ -206,10 +206,11 @@ static void compare_filter(const struct fixture *fixture, struct filter *filter,
                            struct tally *tally) {
     struct search search = { .table = &user_table, .filters = filter, .order = USER_Id };
     compare_pages(fixture, &search, tally);
+    search.behind = 0; /* only of pages by Id */
     search.order = USER_FullName;
-    compare_pages(fixture, &search, tally);
+    compare(fixture, &search, tally);
     search.order = USER_Devices;
-    compare_pages(fixture, &search, tally);
+    compare(fixture, &search, tally);
 }
 
 static void set_text(struct filter *filter, struct text needle, struct arena *arena) {
