@@ -28,7 +28,7 @@ profile:
 
 format:
 	@tools/setup test
-	@find src bench tests -name node_modules -prune -o -name '*.[ch]' -print | xargs clang-format -i
+	@find src bench dist tests -name node_modules -prune -o -name '*.[ch]' -print | xargs clang-format -i
 	@tools/prettier --write --log-level warn
 
 lint:
