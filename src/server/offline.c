@@ -2,6 +2,7 @@
 #include "server/offline.h"
 
 #include "base/log.h"
+#include "server/backup_folder.h"
 #include "server/bootstrap.h"
 #include "server/config_command.h"
 #include "server/health.h"
@@ -29,7 +30,8 @@ static const char *database_of(const struct settings *settings) {
 }
 
 static int run_check(const struct settings *settings) {
-    return store_check(database_of(settings), print_line);
+    const char *file = settings->words[0];
+    return store_check(file ? file : database_of(settings), print_line);
 }
 
 static int run_health(const struct settings *settings) {
@@ -58,14 +60,24 @@ static void note_backup(const struct settings *settings) {
 }
 
 static int run_backup(const struct settings *settings) {
-    int code = store_backup(database_of(settings), settings->words[0], print_line);
+    const char *database = database_of(settings), *file = settings->words[0];
+    const struct command_options *options = &settings->options;
+    int code = EX_USAGE;
+    if (file && !options->to && !options->keep)
+        code = store_backup(database, file, print_line);
+    else if (!file && options->to)
+        code = backup_folder_run(database, options->to, options->keep, print_line);
+    else
+        report_error("backup: name either the file to write or, by --to, a folder; --keep needs"
+                     " --to");
     if (code == EX_OK)
         note_backup(settings);
     return code;
 }
 
 static int run_restore(const struct settings *settings) {
-    return store_restore(database_of(settings), settings->words[0], print_line);
+    return store_restore(database_of(settings), settings->words[0], settings->options.as_is,
+                         print_line);
 }
 
 static int run_copy(const struct settings *settings) {
@@ -104,7 +116,7 @@ static const struct offline_command {
 
 int offline_run(const struct settings *settings) {
     const struct offline_command *command = &commands[settings->subcommand];
-    if (!command->use || settings->words[0])
+    if (!command->use || settings->words[0] || settings->options.to)
         return command->run(settings);
     report_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;

@@ -139,11 +139,11 @@ int store_backup(const char *database, const char *path, store_say *say) {
     return EX_CONFIG;
 }
 
-int store_restore(const char *database, const char *path, store_say *say) {
+int store_restore(const char *database, const char *path, bool as_is, store_say *say) {
     char why[128];
     const struct engine *engine = engine_of(database, why, sizeof why);
     if (engine)
-        return engine->tools->restore(engine, database, path, say);
+        return engine->tools->restore(engine, database, path, as_is, say);
     say(why);
     return EX_CONFIG;
 }

@@ -146,7 +146,7 @@ struct engine_tools {
     int (*check)(const struct engine *engine, const char *database, store_say *say);
     int (*backup)(const struct engine *engine, const char *database, const char *path,
                   store_say *say);
-    int (*restore)(const struct engine *engine, const char *database, const char *path,
+    int (*restore)(const struct engine *engine, const char *database, const char *path, bool as_is,
                    store_say *say);
 };
 

@@ -17,7 +17,8 @@
 typedef void store_say(const char *line);
 
 /**
- * Checks a database: its pages and indexes (integrity_check), its schema against
+ * Checks a database, which may also be a file that store_backup made. Works with a folder or file
+ * that cannot be written: its pages and indexes (integrity_check), its schema against
  * the field tables, that all referenced rows exist, and that the texts which searches look into are
  * those of the records. Prints each fault. EX_OK; EX_DATAERR: there are faults; EX_NOINPUT: there
  * is no database, or an empty one; EX_CONFIG: another version made it.
@@ -37,9 +38,11 @@ int store_backup(const char *database, const char *path, store_say *say);
  * process is interrupted, the folder has either the complete old database or the backup. EX_OK;
  * EX_NOINPUT: there is no backup at `path`; EX_DATAERR: it is damaged or not Roster's; EX_CONFIG: a
  * newer version made it; EX_TEMPFAIL: another process uses the folder; EX_CANTCREAT; EX_IOERR. A
- * failure is printed; so is a missing key: a backup does not contain the key of the sealed fields.
+ * failure is printed. Unless `as_is`, all tokens of the backup are revoked and its pending webhook
+ * deliveries cancelled: tokens may have been revoked since, and deliveries been made. Prints if the
+ * key is missing: a backup does not contain the key of the sealed fields.
  */
-int store_restore(const char *database, const char *path, store_say *say);
+int store_restore(const char *database, const char *path, bool as_is, store_say *say);
 
 /**
  * Copies a database into an empty one, which may have another engine; a data folder is made if

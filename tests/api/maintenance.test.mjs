@@ -29,14 +29,14 @@ const server = await Server.start();
 const data = join(server.folder, 'data');
 const sql = (text, file = join(data, 'roster.db')) => runSql(file, text);
 const check = (folder = data) => run(['check', '--data', folder]);
-const restore = (file, folder = data) => run(['restore', file, '--data', folder]);
+const restore = (file, folder = data) => run(['restore', file, '--as-is', '--data', folder]);
 
 const full = await populate();
 
 test('check finds nothing wrong while it serves, and with none to check says so', async () => {
     assert.deepEqual(await check(), { code: 0, stdout: '', stderr: '' });
     assert.equal((await check(join(server.folder, 'nowhere'))).code, noInput);
-    assert.equal((await run(['check', 'surplus'])).code, usage);
+    assert.equal((await run(['check', 'two', 'files'])).code, usage);
 });
 
 test('an empty database is none to check or to back up, so that no copy of nothing takes the place of a good one', async () => {
@@ -585,7 +585,9 @@ test('a restore that is killed leaves the old database, log and all, or the back
     // From at once to long enough, however fast the machine is: each time by a quarter later.
     for (let after = 0, ended = 0; ended < 3; after = after * 1.25 + 1) {
         copyData(data, folder);
-        const child = spawn(binary, ['restore', file, '--data', folder], { stdio: 'ignore' });
+        const child = spawn(binary, ['restore', file, '--as-is', '--data', folder], {
+            stdio: 'ignore',
+        });
         const end = new Promise((resolve) => {
             child.on('close', resolve);
         });

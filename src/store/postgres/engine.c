@@ -94,10 +94,11 @@ static int backup(const struct engine *engine, const char *database, const char 
 }
 
 static int restore(const struct engine *engine, const char *database, const char *path,
-                   store_say *say) {
+                   bool as_is, store_say *say) {
     (void)engine;
     (void)database;
     (void)path;
+    (void)as_is;
     return refuse(say, "restore works on data folders; pg_restore restores what pg_dump copied");
 }
 

@@ -6,7 +6,7 @@
  * also needs that no reader uses an old snapshot of it: the thread ends the snapshots that idle
  * readers keep, and when the WAL exceeds three times its bound, `wants_wal` makes long reads end
  * early. After an erasure (`must_forget`) the WAL is truncated, so that the erased data leaves the
- * disk.
+ * disk; so it is when it is large and nothing is committed.
  *
  * docs/architecture/store.md has the times and bounds, and the measurements behind them. */
 #include "store/sqlite/checkpoint.h"
@@ -18,10 +18,13 @@
 #include "store/sqlite/state.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 enum {
     PAGES_AT_ONCE = 48,
     CATCH_UP_TURNS = 3,
+    IDLE_WAL_BYTES = 4 * 1024 * 1024,
     RESTART_WAIT_MS = 50, /* the longest pause of the writer for a restart that fails */
 };
 
@@ -104,6 +107,16 @@ static bool is_due(const struct sqlite_store *store, uint64_t *commits, int64_t 
     return true;
 }
 
+/* Is the WAL's file large, although nothing was committed since the last look? After a restart it
+ * keeps its size, and with it the space on the disk and content that was erased. */
+static bool is_large_in_vain(const struct sqlite_store *store, uint64_t commits) {
+    char path[PATH_MAX + 8];
+    struct stat facts;
+    (void)snprintf(path, sizeof path, "%s-wal", store->path);
+    return state_commits(store) == commits && stat(path, &facts) == 0 &&
+           facts.st_size > IDLE_WAL_BYTES;
+}
+
 void *checkpoint_run(void *argument) {
     struct sqlite_store *store = argument;
     uint64_t commits = 0,
@@ -115,12 +128,13 @@ void *checkpoint_run(void *argument) {
         int pages = 0;
         (void)queue_take_all(&store->stop, store->poll_ms);
         bool must_forget = atomic_load(&store->must_forget);
-        if (!is_due(store, &commits, &since_ms) && !must_forget)
+        bool must_empty = must_forget || is_large_in_vain(store, commits);
+        if (!is_due(store, &commits, &since_ms) && !must_empty)
             continue;
         /* An idle reader's snapshot would keep the checkpoint from copying the newest pages. */
         (void)sessions_end_snapshots(store);
         if (!checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages) ||
-            (pages < store->wal_bound_pages && !must_forget))
+            (pages < store->wal_bound_pages && !must_empty))
             continue;
         /* The writer has committed more meanwhile. Each further turn copies what was written during
          * the turn before, which is less each time, so little is left to copy while the writer
@@ -128,13 +142,13 @@ void *checkpoint_run(void *argument) {
         for (int turn = 0; turn < CATCH_UP_TURNS; turn++)
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &pages);
         bool is_urgent = pages > store->wal_bound_pages * 3;
-        if ((begun_at == commits && !must_forget) || (!sessions_end_snapshots(store) && !is_urgent))
+        if ((begun_at == commits && !must_empty) || (!sessions_end_snapshots(store) && !is_urgent))
             continue; /* nothing was committed since the last restart, or a reader uses the WAL */
         atomic_store(&store->wants_wal, is_urgent);
         atomic_store(&store->wants_turn, true);
         mutex_lock(&store->turn);
         (void)sessions_end_snapshots(store);
-        int mode = must_forget ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
+        int mode = must_empty ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
         if (checkpoint(store, mode, &pages)) { /* otherwise the next look tries again */
             begun_at = state_commits(store);
             if (must_forget)

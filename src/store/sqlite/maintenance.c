@@ -46,24 +46,68 @@ static bool is_link(const char *path) {
     return is_link;
 }
 
-/* Opens the database of a folder. NULL, with the exit code in `*code`, when there is none or it
- * cannot be opened. */
+static void folder_of(const char *path, char folder[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 1;
+    (void)snprintf(folder, PATH_MAX, "%.*s", len, slash ? path : ".");
+}
+
+/* The database of a folder, or a backup. */
+struct place {
+    char resolved[PATH_MAX], path[PATH_MAX + 16];
+    bool is_file, has_wal; /* a server uses it, or was killed */
+};
+
+static bool has_companion(const char *path, const char *ending) {
+    char companion[PATH_MAX + 24];
+    (void)snprintf(companion, sizeof companion, "%s%s", path, ending);
+    return access(companion, F_OK) == 0;
+}
+
+static bool find_place(const char *name, struct place *place, store_say *say) {
+    struct stat facts;
+    if (!resolve(name, place->resolved, say))
+        return false;
+    place->is_file = stat(place->resolved, &facts) == 0 && S_ISREG(facts.st_mode);
+    (void)snprintf(place->path, sizeof place->path, "%s%s", place->resolved,
+                   place->is_file ? "" : "/roster.db");
+    place->has_wal = has_companion(place->path, "-wal") || has_companion(place->path, "-shm");
+    if (place->is_file && place->has_wal) {
+        check_say(say, "%s: has a WAL (%s-wal), so it is no backup; name its folder by --data",
+                  name, place->path);
+        return false;
+    }
+    if (access(place->path, R_OK) == 0 && !is_link(place->path))
+        return true;
+    check_say(say, "%s%s: %s", name, place->is_file ? "" : "/roster.db", strerror(errno));
+    return false;
+}
+
+/* A backup must stay as it is, and a folder may be a snapshot that cannot be written. Without a WAL
+ * such a file is all there is; with one, SQLite reads both, and needs the WAL's index. */
+static struct connection *open_place(const struct engine *engine, const struct place *place) {
+    char folder[PATH_MAX];
+    folder_of(place->path, folder);
+    bool may_write = access(place->path, W_OK) == 0 && access(folder, W_OK) == 0;
+    if (!place->is_file && may_write)
+        return session_open(engine, NULL, place->path, false);
+    return session_open_to_read(engine, place->path, !place->has_wal);
+}
+
+/* Opens the database of a folder, or a backup. NULL, with the exit code in `*code`, when there is
+ * none or it cannot be opened. */
 static struct connection *open_existing(const struct engine *engine, const char *directory,
                                         store_say *say, int *code) {
-    char resolved[PATH_MAX], path[PATH_MAX + 16];
+    struct place place;
     struct stat facts;
+    const char *path = place.path;
     *code = EX_NOINPUT;
-    if (!resolve(directory, resolved, say))
+    if (!find_place(directory, &place, say))
         return NULL;
-    (void)snprintf(path, sizeof path, "%s/roster.db", resolved);
-    if (access(path, R_OK | W_OK) != 0 || is_link(path)) {
-        check_say(say, "%s/roster.db: %s", directory, strerror(errno));
-        return NULL;
-    }
     struct connection *connection = NULL;
     bool is_empty =
         stat(path, &facts) == 0 && !facts.st_size; /* opening an empty file would write to it */
-    if (!is_empty && !(connection = session_open(engine, NULL, path, false))) {
+    if (!is_empty && !(connection = open_place(engine, &place))) {
         *code = EX_DATAERR;
         check_say(say, "%s: not a database that can be read", path);
     } else if (is_empty || schema_is_empty(&connection->session)) {
@@ -181,12 +225,6 @@ static int copy_to(struct connection *from, const char *path, store_say *say) {
         code = EX_IOERR;
     }
     return code;
-}
-
-static void folder_of(const char *path, char folder[PATH_MAX]) {
-    const char *slash = strrchr(path, '/');
-    int len = slash ? (int)(slash - path) + 1 : 1;
-    (void)snprintf(folder, PATH_MAX, "%.*s", len, slash ? path : ".");
 }
 
 /* Makes the file durable and links it to its name, which must not exist yet. */
@@ -308,6 +346,34 @@ static int check_copy(const struct engine *engine, const char *path, const char 
     return code;
 }
 
+/* Backups of old versions lack some tables. */
+static bool has_table(sqlite3 *db, const char *name) {
+    return sqlite3_table_column_metadata(db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
+/* Tokens may have been revoked since the backup was made, and its pending deliveries been made. */
+static int revoke_access(const char *path, store_say *say) {
+    static const char
+        tokens[] = "DELETE FROM tokens;",
+        deliveries[] = "UPDATE web_hook_deliveries SET Version = Version + 1, Status = 4,"
+                       " NextAttempt = NULL, LastError = 'The database was restored from a backup.'"
+                       " WHERE Status = 1;";
+    sqlite3 *db = NULL;
+    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_exec(db, "PRAGMA secure_delete = ON;", NULL, NULL, NULL);
+    if (result == SQLITE_OK && has_table(db, "tokens"))
+        result = sqlite3_exec(db, tokens, NULL, NULL, NULL);
+    if (result == SQLITE_OK && has_table(db, "web_hook_deliveries"))
+        result = sqlite3_exec(db, deliveries, NULL, NULL, NULL);
+    if (result != SQLITE_OK)
+        check_say(say, "the backup's tokens cannot be revoked: %s", sqlite3_errmsg(db));
+    if (sqlite3_close(db) != SQLITE_OK)
+        result = SQLITE_ERROR;
+    return result == SQLITE_OK ? EX_OK : EX_IOERR;
+}
+
 /* Copies the backup to the temporary file. The backup is opened read-only: it must stay as it is,
  * and may lie in a folder that cannot be written. */
 static int copy_backup(const struct engine *engine, const char *path, const char *temporary,
@@ -375,8 +441,15 @@ static bool give_to_owner(int file, int directory) {
            (fstat(directory, &facts) == 0 && fchown(file, facts.st_uid, facts.st_gid) == 0);
 }
 
-static int restore_into(const struct engine *engine, int folder, const char *directory,
-                        const char *path, store_say *say) {
+/* A restore of the backup `path` into a folder that is locked. */
+struct restoring {
+    const struct engine *engine;
+    const char *path;
+    int folder;
+    bool as_is;
+};
+
+static int restore_into(const struct restoring *restoring, const char *directory, store_say *say) {
     char database[PATH_MAX], temporary[PATH_MAX + 8];
     int len = snprintf(database, sizeof database, "%s/roster.db", directory);
     if (len < 0 || (size_t)len >= sizeof database) {
@@ -390,17 +463,19 @@ static int restore_into(const struct engine *engine, int folder, const char *dir
         check_say(say, "%s: %s", database, strerror(errno));
         return code;
     }
-    code = copy_backup(engine, path, temporary, say);
+    code = copy_backup(restoring->engine, restoring->path, temporary, say);
     if (code == EX_OK)
-        code = check_copy(engine, temporary, directory, say);
+        code = check_copy(restoring->engine, temporary, directory, say);
+    if (code == EX_OK && !restoring->as_is)
+        code = revoke_access(temporary, say);
     if (code == EX_OK)
         code = fold_wal(database, say);
-    if (code == EX_OK && !give_to_owner(file, folder)) {
+    if (code == EX_OK && !give_to_owner(file, restoring->folder)) {
         check_say(say, "%s: %s", database, strerror(errno));
         code = EX_CANTCREAT;
     }
     if (code == EX_OK)
-        code = replace(folder, file, temporary, database, say);
+        code = replace(restoring->folder, file, temporary, database, say);
     remove_temporary(temporary);
     (void)close(file);
     return code;
@@ -421,7 +496,7 @@ static bool make_folder(const char *directory, store_say *say) {
     return false;
 }
 
-static int restore(const struct engine *engine, const char *directory, const char *path,
+static int restore(const struct engine *engine, const char *directory, const char *path, bool as_is,
                    store_say *say) {
     char why[PATH_MAX + 128], resolved[PATH_MAX];
     int opened = -1;
@@ -431,8 +506,9 @@ static int restore(const struct engine *engine, const char *directory, const cha
     if (code != EX_OK)
         say(why);
     else
-        code = resolve(directory, resolved, say) ? restore_into(engine, opened, resolved, path, say)
-                                                 : EX_CANTCREAT;
+        code = resolve(directory, resolved, say)
+                   ? restore_into(&(struct restoring){ engine, path, opened, as_is }, resolved, say)
+                   : EX_CANTCREAT;
     if (code == EX_OK)
         miss_key(directory, say);
     if (opened >= 0)

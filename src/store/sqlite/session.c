@@ -18,6 +18,7 @@
 #include "store/table_statement.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Snapshots ---- */
@@ -152,6 +153,32 @@ struct connection *session_open(const struct engine *engine, struct sqlite_store
     connection->session.store = store ? &store->base : NULL;
     connection->session.user_tokens = store ? store->user_tokens : 0;
     if (functions_add(connection))
+        return connection;
+    session_close(connection);
+    return NULL;
+}
+
+/* Writes `file:PATH?immutable=1`, for which SQLite makes no WAL and no lock. */
+static bool immutable_name(const char *path, char *name, size_t size) {
+    size_t at = (size_t)snprintf(name, size, "file:");
+    for (; *path && at + 3 < size; path++) {
+        if (strchr("%?#", *path))
+            at += (size_t)snprintf(name + at, size - at, "%%%02x", (unsigned char)*path);
+        else
+            name[at++] = *path;
+    }
+    int len = snprintf(name + at, size - at, "?immutable=1");
+    return !*path && len > 0 && (size_t)len < size - at;
+}
+
+struct connection *session_open_to_read(const struct engine *engine, const char *path,
+                                        bool is_alone) {
+    char name[3 * PATH_MAX];
+    if (is_alone && !immutable_name(path, name, sizeof name))
+        return NULL;
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI;
+    struct connection *connection = connection_open(engine, is_alone ? name : path, flags);
+    if (!connection || functions_add(connection))
         return connection;
     session_close(connection);
     return NULL;

@@ -12,6 +12,13 @@
 struct connection *session_open(const struct engine *engine, struct sqlite_store *store,
                                 const char *path, bool may_create) MUST_CHECK;
 
+/**
+ * The same for a tool that only reads, from a place where nothing can be written. `is_alone`: the
+ * file has no WAL, and nobody changes it meanwhile; otherwise its WAL is read, too.
+ */
+struct connection *session_open_to_read(const struct engine *engine, const char *path,
+                                        bool is_alone) MUST_CHECK;
+
 /** Closes a session that is not a reader's. Takes NULL. */
 void session_close(struct connection *connection);
 
