@@ -67,10 +67,24 @@ static void add_hex(struct log_text *line, unsigned char byte, bool quoted) {
     log_text_add(line, (struct text){ escape + !quoted, sizeof escape - !quoted });
 }
 
+/* The length of the printable ASCII that the text begins with: nearly always all of it. */
+static size_t plain_length(struct text text, bool quoted) {
+    size_t len = 0;
+    while (len < text.len && text.at[len] >= 0x20 && text.at[len] < 0x7F &&
+           !(quoted && (text.at[len] == '"' || text.at[len] == '\\')))
+        len++;
+    return len;
+}
+
 void log_text_add_escaped(struct log_text *line, struct text text, bool quoted) {
     for (size_t i = 0, len; i < text.len; i += len) {
         const struct text rest = { text.at + i, text.len - i };
         uint32_t point = 0;
+        len = plain_length(rest, quoted);
+        if (len && has_room(line, len)) {
+            log_text_add(line, (struct text){ rest.at, len });
+            continue;
+        }
         if (!has_room(line, ESCAPED_MAX))
             return;
         len = sequence(rest.at, rest.len, &point);
