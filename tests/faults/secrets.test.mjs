@@ -68,7 +68,7 @@ const boss = 'boss@example.org',
     faults = new Faults();
 process.umask(0); // the server's own care is what counts
 const server = await faults.start(
-    ['--log-level', 'debug', '--admin-email', boss, '--webhook-hosts', host],
+    ['--log-level', 'debug', '--access-log', '--admin-email', boss, '--webhook-hosts', host],
     { ROSTER_ADMIN_PASSWORD: secrets['the first password'] },
 );
 const data = join(server.folder, 'data');
