@@ -126,7 +126,8 @@ static bool is_usable(struct connection *connection, const PGresult *facts,
                       "the encoding of the database %s is %s; make one with: CREATE DATABASE roster"
                       " ENCODING 'UTF8' TEMPLATE template0",
                       fact(facts, FACT_DATABASE), fact(facts, FACT_ENCODING));
-    if (!*fact(facts, FACT_SCHEMA))
+    connection->is_without_schema = !*fact(facts, FACT_SCHEMA);
+    if (connection->is_without_schema)
         return refuse(connection, "none of the schemas of the search_path is there: CREATE SCHEMA");
     if (*fact(facts, FACT_USAGE) != 't')
         return refuse(connection, "the role lacks a right: GRANT USAGE, CREATE ON SCHEMA %s TO %s",
@@ -203,7 +204,8 @@ enum pg_meaning pg_connect(struct connection *connection, const struct pg_place 
     connection->deadline_ms = deadline_ms;
     if (ready)
         return PG_FINE;
-    pg_fail(connection, PG_LOST, "the connection to the database broke");
+    if (connection->failed == PG_FINE)
+        pg_fail(connection, PG_LOST, "the connection to the database broke");
     enum pg_meaning meaning = connection->first_failed;
     pg_disconnect(connection);
     return meaning;

@@ -23,5 +23,5 @@ void pg_disconnect(struct connection *connection) {
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->first = connection->count = 0;
-    connection->in_transaction = false;
+    connection->in_transaction = connection->is_unsynced = false;
 }

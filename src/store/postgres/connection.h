@@ -45,12 +45,14 @@ struct connection {
 
     bool is_writer;     /* it writes, in transactions that pg_begin_writing begins */
     bool may_end_early; /* a reader of the store: what it waits for is cancelled when that closes */
-    bool in_transaction;   /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
-    bool is_careful;       /* sql_execute_one waits for its result */
-    unsigned depth;        /* of readings inside each other: the outermost is the transaction */
-    bool has_own_deadline; /* `deadline_ms` is that of a command, else each reading sets it */
-    bool has_read;         /* the running reading has had a result: it cannot begin again */
-    int64_t deadline_ms;   /* by time_monotonic_ms; 0: none */
+    bool is_without_schema; /* the last server had none of the schemas of the search_path */
+    bool is_unsynced;       /* something was sent since the last sync */
+    bool in_transaction;    /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
+    bool is_careful;        /* sql_execute_one waits for its result */
+    unsigned depth;         /* of readings inside each other: the outermost is the transaction */
+    bool has_own_deadline;  /* `deadline_ms` is that of a command, else each reading sets it */
+    bool has_read;          /* the running reading has had a result: it cannot begin again */
+    int64_t deadline_ms;    /* by time_monotonic_ms; 0: none */
     bool was_cancelled;
     bool was_noticed;       /* the server warned since this was cleared */
     enum pg_meaning failed; /* of the running transaction or reading: its worst failure */
@@ -74,7 +76,8 @@ struct pg_place {
     int64_t search_limit_ms;
 };
 
-/** Closes the connection to the server, if there is one. Results that were not collected are lost. */
+/** Closes the connection to the server, if there is one. Results that were not collected are lost.
+ */
 void pg_disconnect(struct connection *connection);
 
 /** Notes a failure of the running transaction or reading. */

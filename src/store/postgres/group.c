@@ -86,17 +86,13 @@ static struct store_command *command_of(struct queue_item *item) {
     return container_of(item, struct store_command, item);
 }
 
-static bool is_failure(enum status status) {
-    return status == STATUS_INTERNAL || status == STATUS_UNAVAILABLE;
-}
-
 static bool run_commands(const struct pg_group *group, struct connection *connection) {
     struct store_tx tx = { &connection->session };
     bool ok = true;
     for (struct queue_item *item = group->first; ok && item != group->end; item = item->next) {
         struct store_command *command = command_of(item);
         command->status = authority_run(&tx, command);
-        ok = !is_failure(command->status) && connection->failed == PG_FINE;
+        ok = command->status != STATUS_INTERNAL && connection->failed == PG_FINE;
     }
     return ok;
 }
@@ -204,6 +200,8 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
     bool ok = begin(store, connection, &marker) == STATUS_OK;
     ok = ok && !atomic_load(&store->is_outdated) && run_commands(group, connection) &&
          count_changes(connection) == STATUS_OK;
+    /* A row that was not as it was read is known only here, and must not be committed. */
+    ok = ok && pg_collect(connection) == PG_FINE;
     if (ok) {
         pg_send_commit(connection);
         (void)pg_collect(connection);

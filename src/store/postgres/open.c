@@ -74,7 +74,9 @@ static int open_database(struct pg_store *store, const struct store_options *opt
     connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
     if (status != STATUS_OK) {
         (void)snprintf(why, why_size, "--database: %s", connection->error);
-        return status == STATUS_UNAVAILABLE ? EX_UNAVAILABLE : EX_CONFIG;
+        if (status == STATUS_UNAVAILABLE)
+            return EX_UNAVAILABLE;
+        return connection->is_without_schema ? EX_NOINPUT : EX_CONFIG;
     }
     return pg_schema_open(connection, options, why, why_size);
 }

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_AGAIN_MS = 100, LOG_AGAIN_MS = 1000 };
+enum { LOOK_AGAIN_MS = 100, LOG_AGAIN_MS = 1000, CANCEL_MS = 2000 };
 
 /* ---- Failures ---- */
 
@@ -68,6 +68,10 @@ static int time_left(struct connection *connection) {
     if (!connection->deadline_ms)
         return LOOK_AGAIN_MS;
     int64_t left = connection->deadline_ms - time_monotonic_ms();
+    if (left <= 0 && connection->may_end_early && left > -CANCEL_MS) {
+        cancel(connection); /* the server ends the statement, and the connection stays */
+        return LOOK_AGAIN_MS;
+    }
     if (left <= 0)
         return -1;
     return left < LOOK_AGAIN_MS ? (int)left : LOOK_AGAIN_MS;
@@ -173,6 +177,7 @@ enum pg_meaning pg_collect(struct connection *connection) {
 
 static void note_sent(struct connection *connection, struct pg_sent sent) {
     assert(connection->count < PG_UNDER_WAY_MAX);
+    connection->is_unsynced = sent.kind != PG_SENT_SYNC;
     connection->sent[(connection->first + connection->count++) % PG_UNDER_WAY_MAX] = sent;
 }
 

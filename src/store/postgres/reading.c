@@ -19,7 +19,7 @@ static bool is_closing(const struct connection *connection) {
     return connection->may_end_early && atomic_load(&store->is_closing);
 }
 
-static bool is_time_left(const struct connection *connection) {
+bool pg_is_time_left(const struct connection *connection) {
     return !is_closing(connection) &&
            (!connection->deadline_ms || time_monotonic_ms() < connection->deadline_ms);
 }
@@ -31,7 +31,7 @@ enum status pg_connect_in_time(struct connection *connection) {
     if (connection->pg)
         return STATUS_OK;
     while ((meaning = pg_connect(connection, &store->place)) == PG_LOST &&
-           connection->deadline_ms && is_time_left(connection))
+           connection->deadline_ms && pg_is_time_left(connection))
         (void)usleep(CONNECT_AGAIN_US);
     if (meaning == PG_FINE)
         return STATUS_OK;
@@ -46,6 +46,8 @@ enum status pg_ensure_connected(struct connection *connection) {
         connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
     enum status status = pg_connect_in_time(connection);
     if (status == STATUS_OK && connection->depth && !connection->in_transaction) {
+        if (connection->is_unsynced) /* else BEGIN would be part of a transaction */
+            pg_send_sync(connection);
         pg_send_control(connection, begin_sql);
         connection->in_transaction = true;
     }
@@ -77,7 +79,7 @@ void pg_finish_reading(struct store_session *session) {
 }
 
 bool pg_begin_again(struct connection *connection) {
-    if (connection->failed != PG_LOST || !is_time_left(connection))
+    if (connection->failed != PG_LOST || !pg_is_time_left(connection))
         return false;
     pg_disconnect(connection);
     connection->in_transaction = false;

@@ -30,6 +30,9 @@ enum status pg_read_turn(struct pg_store *store, struct connection *connection) 
  */
 bool pg_begin_again(struct connection *connection) MUST_CHECK;
 
+/** Has the connection's deadline not passed, and may its reading go on while the store closes? */
+bool pg_is_time_left(const struct connection *connection) MUST_CHECK;
+
 /** Why the running statement was cancelled: TOO_SLOW, or UNAVAILABLE as the store is closing. */
 enum status pg_why_ended(const struct connection *connection) MUST_CHECK;
 

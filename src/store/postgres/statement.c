@@ -226,6 +226,8 @@ static void end_lone(struct connection *connection, enum status status) {
 static enum status run_now(struct pg_statement *statement) {
     struct connection *connection = statement->connection;
     enum status status = STATUS_UNAVAILABLE;
+    if (connection->may_end_early && !pg_is_time_left(connection))
+        return pg_why_ended(connection);
     for (bool may_repeat = true; may_repeat;) {
         may_repeat = !connection->has_read && !connection->is_writer;
         status = pg_ensure_connected(connection);
@@ -244,10 +246,16 @@ static enum status run_now(struct pg_statement *statement) {
 
 static enum status execute_later(struct pg_statement *statement, bool must_change_one);
 
+/* Are statements that write sent and not waited for? */
+static bool is_sent_only(const struct connection *connection) {
+    return connection->is_writer && !connection->is_careful;
+}
+
 /* Has the statement no rows to wait for? A writer's is then only sent. */
 static bool is_without_rows(const struct pg_statement *statement) {
-    return statement->connection->is_writer && statement->connection->pg &&
-           statement->generation == statement->connection->generation && !statement->column_count;
+    const struct connection *connection = statement->connection;
+    return is_sent_only(connection) && connection->pg &&
+           statement->generation == connection->generation && !statement->column_count;
 }
 
 static enum status step(struct sql_statement *base) {
@@ -278,9 +286,8 @@ static enum status execute_later(struct pg_statement *statement, bool must_chang
 static enum status execute(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     done(base);
-    enum status status =
-        statement->connection->is_writer ? execute_later(statement, false) : run_now(statement);
-    return status;
+    return is_sent_only(statement->connection) ? execute_later(statement, false)
+                                               : run_now(statement);
 }
 
 static int64_t changed(struct sql_statement *base) {
@@ -291,7 +298,7 @@ static int64_t changed(struct sql_statement *base) {
 static enum status execute_one(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     done(base);
-    if (statement->connection->is_writer && !statement->connection->is_careful)
+    if (is_sent_only(statement->connection))
         return execute_later(statement, true);
     enum status status = run_now(statement);
     return status == STATUS_OK && changed(base) != 1 ? STATUS_PRECONDITION_FAILED : status;

@@ -95,7 +95,8 @@ void *pg_writer_run(void *argument) {
     while ((first = queue_take_all(&store->commands, -1)))
         for (struct queue_item *end; first; first = end) {
             end = end_of_group(first);
-            const struct pg_group group = { first, end, false };
+            /* With no other command that could fail with it, one need not run a second time. */
+            const struct pg_group group = { first, end, .is_careful = first->next == end };
             if (!run_and_end(store, &group))
                 run_alone(store, &group);
         }
