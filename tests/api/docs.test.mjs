@@ -34,7 +34,9 @@ test('the reference page is one text, and says so to browsers', async () => {
     const reply = await server.call('GET', '/api/docs');
     assert.equal(reply.status, 200);
     assert.match(reply.headers.get('content-type'), /^text\/html/);
-    assert.match(reply.headers.get('content-security-policy'), /default-src 'none'/);
+    const policy = reply.headers.get('content-security-policy');
+    assert.match(policy, /default-src 'none'.*require-trusted-types-for 'script'/);
+    assert.doesNotMatch(policy, /unsafe/);
     const slashed = await server.call('GET', '/api/docs/');
     assert.deepEqual(
         [
