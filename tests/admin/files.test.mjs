@@ -7,7 +7,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { Server } from '../lib/server.mjs';
 import { ask } from '../lib/tls.mjs';
 
-const server = await Server.start();
+const server = await Server.start(['--cors-origins', 'https://a.example']);
 const dist = new URL('../../web/admin/dist/', import.meta.url);
 const assets = readdirSync(new URL('assets/', dist)).filter((name) => !/\.(br|gz)$/.test(name));
 const get = (path, headers = {}, method = 'GET') =>
@@ -105,6 +105,13 @@ test('the policy allows nothing but files of this server, and no text as markup'
         assert.equal(headers.get('referrer-policy'), 'no-referrer');
     }
     assert.doesNotMatch(page, /<script(?![^>]*\ssrc=)|<style|\son\w+=|style=/, 'nothing inline');
+});
+
+test('a request from another origin gets the headers of CORS besides', async () => {
+    const { status, headers } = await get('/admin/', { Origin: 'https://a.example' });
+    assert.equal(status, 200);
+    assert.equal(headers.get('access-control-allow-origin'), 'https://a.example');
+    assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
 });
 
 test('there is no other file', async () => {

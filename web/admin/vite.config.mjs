@@ -39,6 +39,6 @@ const compressed = {
 
 export default defineConfig({
     base: './',
-    plugins: [svelte({ compilerOptions: { runes: true } }), licences, compressed],
+    plugins: [svelte(), licences, compressed],
     build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, cssCodeSplit: false },
 });

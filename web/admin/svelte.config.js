@@ -1,0 +1,2 @@
+// For svelte-check as well as for Vite.
+export default { compilerOptions: { runes: true } };
