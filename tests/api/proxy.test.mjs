@@ -41,6 +41,11 @@ test('nginx lets go of a connection before the server closes it', async () => {
     assert.ok(Number(kept) < Number(idle), `${kept} s in dist/nginx.conf, ${idle} s in rosterd`);
 });
 
+test('the Id of a request is that of nginx, whatever the client says', async () => {
+    const asked = request('GET', '/healthz', { lines: ['X-Request-Id: of-the-client'] });
+    assert.match(await send(asked), /^x-request-id: [0-9a-f]{32}\r$/im);
+});
+
 // HTTP/2 by hand (RFC 9113), since node's own client refuses to say what a proxy must refuse to hear.
 const frame = (type, flags, payload) => {
     const head = Buffer.alloc(9);
