@@ -31,11 +31,11 @@ enum {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t more;
+    pthread_cond_t more, ended;
     pthread_t thread;
     atomic_bool runs;
     atomic_bool is_stuck; /* a line was not taken within PATIENCE_MS */
-    bool stops, is_urgent;
+    bool stops, is_urgent, has_ended;
     char *filling, *writing;
     size_t filled;
     atomic_uint_fast64_t dropped;
@@ -104,16 +104,19 @@ static void *run(void *argument) {
         write_all(bytes, size);
         mutex_lock(&output.lock);
     }
+    output.has_ended = true;
     mutex_unlock(&output.lock);
+    (void)pthread_cond_signal(&output.ended);
     return NULL;
 }
 
-static bool prepare_wait(void) {
+static bool prepare_waits(void) {
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0)
         return false;
     bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(&output.more, &monotonic) == 0;
+              pthread_cond_init(&output.more, &monotonic) == 0 &&
+              pthread_cond_init(&output.ended, &monotonic) == 0;
     (void)pthread_condattr_destroy(&monotonic);
     return ok;
 }
@@ -121,14 +124,13 @@ static bool prepare_wait(void) {
 bool log_output_start(void) {
     output.filling = output.room[0];
     output.writing = output.room[1];
-    if (!prepare_wait())
+    if (!prepare_waits())
         return false;
     if (pthread_create(&output.thread, NULL, run, NULL) == 0) {
         (void)pthread_setname_np(output.thread, "log");
         atomic_store(&output.runs, true);
         return true;
     }
-    (void)pthread_cond_destroy(&output.more);
     return false;
 }
 
@@ -159,15 +161,23 @@ void log_output_add(struct text line, bool is_urgent) {
         write_at_once(line);
 }
 
+/* Asks the thread to end. False if it does not within PATIENCE_MS. */
+static bool end_thread(void) {
+    const struct timespec end = time_after(PATIENCE_MS);
+    mutex_lock(&output.lock);
+    output.stops = true;
+    (void)pthread_cond_signal(&output.more);
+    while (!output.has_ended && pthread_cond_timedwait(&output.ended, &output.lock, &end) == 0)
+        ;
+    bool has_ended = output.has_ended;
+    mutex_unlock(&output.lock);
+    return has_ended && pthread_join(output.thread, NULL) == 0;
+}
+
 void log_output_stop(void) {
     if (!log_output_runs())
         return;
-    mutex_lock(&output.lock);
-    output.stops = true;
-    mutex_unlock(&output.lock);
-    (void)pthread_cond_signal(&output.more);
-    const struct timespec end = time_after(PATIENCE_MS);
-    if (pthread_clockjoin_np(output.thread, NULL, CLOCK_MONOTONIC, &end) != 0)
+    if (!end_thread())
         atomic_store(&output.is_stuck, true); /* the end of the process ends the thread */
     atomic_store(&output.runs, false);
 }
