@@ -50,7 +50,7 @@ static bool replace(struct key_names *names, const struct seal_key *old) {
 
 enum status key_rotation_finish(struct store *store, const char *folder, struct seal_key **key) {
     char why[WHY_SIZE];
-    struct key_names names;
+    struct key_names names = { .key = "" };
     name_keys(folder, &names);
     if (access(names.next, F_OK) != 0)
         return STATUS_FORBIDDEN;
@@ -103,7 +103,7 @@ static int seal_anew(struct store *store, const struct seal_key *key, const stru
 
 int key_rotation_run(struct store *store, const char *folder, const struct seal_key *key) {
     char why[WHY_SIZE];
-    struct key_names names;
+    struct key_names names = { .key = "" };
     int64_t sealed = 0;
     name_keys(folder, &names);
     struct seal_key *next = seal_key_open(names.next, true, why, sizeof why);

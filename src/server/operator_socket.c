@@ -224,7 +224,7 @@ struct operator_socket *operator_socket_start(const char *folder, struct store *
 void operator_socket_stop(struct operator_socket *socket) {
     if (!socket)
         return;
-    if (unlink(socket->address.sun_path) != 0)
+    if (unlink(socket->address.sun_path) != 0 && errno != ENOENT)
         log_warning("%s stays behind: %s", socket->address.sun_path, strerror(errno));
     while (eventfd_write(socket->stopping, 1) != 0 && errno == EINTR)
         ;

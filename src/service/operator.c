@@ -23,6 +23,8 @@ enum {
     PAGE_ROWS = 250,   /* of a list; fewer where they do not fit in the 8 MiB of a page */
     BATCH_USERS = 250, /* whose tokens one transaction revokes */
     LANGUAGE_ENGLISH = 1,
+    JSON_EXPECTED = 64 * 1024, /* bytes of a page */
+    TEXT_EXPECTED = 16 * 1024,
 };
 
 /* A command while it runs. Its arena has what one user or one page needs. */
@@ -134,12 +136,14 @@ static int say_errors(struct operation *operation, const struct mutation *mutati
     return EX_DATAERR;
 }
 
-/* The exit code for the end of a mutation that was not made. */
+/* The exit code for the end of a mutation that was not made; NULL: it was something else. */
 static int say_refusal(struct operation *operation, const struct mutation *mutation,
                        enum status status) {
     switch (status) {
     case STATUS_BAD_INPUT:
-    case STATUS_FORBIDDEN_CHANGE: return say_errors(operation, mutation);
+    case STATUS_FORBIDDEN_CHANGE:
+        return mutation ? say_errors(operation, mutation)
+                        : say(operation, EX_DATAERR, "the rules refuse this");
     case STATUS_NOT_FOUND: return say(operation, EX_NOUSER, "there is no such user any more");
     case STATUS_CONFLICT:
     case STATUS_PRECONDITION_FAILED:
@@ -228,8 +232,8 @@ static int print_page(struct operation *operation, int64_t *last) {
     struct buffer json, out;
     struct search_result found = { .json = &json };
     bool as_json = operation->request->json;
-    buffer_init(&json, &operation->arena, 64 * 1024);
-    buffer_init(&out, &operation->arena, 16 * 1024);
+    buffer_init(&json, &operation->arena, JSON_EXPECTED);
+    buffer_init(&out, &operation->arena, TEXT_EXPECTED);
     if (as_json)
         buffer_add_char(&json, *last ? ',' : '[');
     enum status status = read_page(operation, *last, &found);
@@ -425,9 +429,12 @@ static int run_command(struct operation *operation) {
 static int revoke_batch(struct operation *operation, const struct value *ids) {
     struct command_batch batch;
     enum status status = run_on(operation, ids, &batch);
-    for (uint32_t i = 0; status == STATUS_OK && i < ids->len; i++)
-        if (batch.outcomes[i].status != STATUS_NOT_FOUND) /* who is gone has no tokens */
-            status = batch.outcomes[i].status;
+    for (uint32_t i = 0; status == STATUS_OK && i < ids->len; i++) {
+        const struct command_outcome *outcome = &batch.outcomes[i];
+        if (outcome->status != STATUS_OK &&
+            outcome->status != STATUS_NOT_FOUND) /* who is gone has no tokens */
+            return say_refusal(operation, outcome->mutation, outcome->status);
+    }
     return status == STATUS_OK ? EX_OK : say_refusal(operation, NULL, status);
 }
 
