@@ -43,30 +43,32 @@ enum {
 struct copied {
     const char *name, *columns, *key, *where;
     const struct table *table; /* NULL: not one of records */
+    unsigned texts; /* a bit for each column that is a text in one engine, and bytes in another */
 };
 
 /* The tables that are not those of records, in the order in which they are copied. */
 static const struct copied before_records[] = {
-    { "database_guid", "prefix", "prefix", NULL, NULL },
-    { "dictionaries", "id, kind, text", "id", NULL, NULL },
-    { "next_ids", "kind, next", "kind", "kind <> 'audit'", NULL },
-    { "unknown_logins", "sign_ins", "sign_ins", NULL, NULL },
-    { "payloads", "id, text", "id", NULL, NULL },
+    { "database_guid", "prefix", "prefix", NULL, NULL, 0 },
+    { "dictionaries", "id, kind, text", "id", NULL, NULL, 0 },
+    { "next_ids", "kind, next", "kind", "kind <> 'audit'", NULL, 0 },
+    { "unknown_logins", "sign_ins", "sign_ins", NULL, NULL, 0 },
+    { "payloads", "id, text", "id", NULL, NULL, 0 },
 };
 
 static const struct copied after_records[] = {
-    { "links", "field, target, owner", "field, target, owner", NULL, NULL },
-    { "avatars", "user_id, type, content", "user_id", NULL, NULL },
+    { "links", "field, target, owner", "field, target, owner", NULL, NULL, 0 },
+    { "avatars", "user_id, type, content", "user_id", NULL, NULL, 0 },
     { "tokens",
       "hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms", "hash",
-      NULL, NULL },
+      NULL, NULL, 0 },
     { "audit",
       "id, entity, entity_id, property, old_value, new_value, action_by, at_ms, type, business_id",
-      "id", NULL, NULL },
-    { "idempotency_keys", "caller, key, mac, record_id, at_ms, author", "caller, key", NULL, NULL },
+      "id", NULL, NULL, 0 },
+    { "idempotency_keys", "caller, key, mac, record_id, at_ms, author", "caller, key", NULL, NULL,
+      1U << 1 },
 };
 
-static const struct copied key_mark = { "seal_mark", "mark", "mark", NULL, NULL };
+static const struct copied key_mark = { "seal_mark", "mark", "mark", NULL, NULL, 0 };
 
 /* In an engine where audit rows get their numbers from this row; elsewhere there is none. */
 static const char next_audit_sql[] = "UPDATE next_ids SET next = (SELECT coalesce(max(id), 0) + 1"
@@ -82,7 +84,7 @@ static struct copied copied_records(const struct table *table, struct arena *are
     if (table->is_kept_as_json)
         buffer_add(&columns, TEXT(", Members"));
     buffer_add_char(&columns, '\0');
-    return (struct copied){ table->name, columns.failed ? NULL : columns.at, "Id", NULL, table };
+    return (struct copied){ table->name, columns.failed ? NULL : columns.at, "Id", NULL, table, 0 };
 }
 
 static struct copied copied_addresses(const struct table *table, struct arena *arena) {
@@ -90,8 +92,9 @@ static struct copied copied_addresses(const struct table *table, struct arena *a
     buffer_init(&name, arena, 64);
     email_index_add_name(&name, table);
     buffer_add_char(&name, '\0');
-    return (struct copied){ name.failed ? NULL : name.at, "address, owner", "address, owner", NULL,
-                            NULL };
+    return (struct copied){
+        name.failed ? NULL : name.at, "address, owner", "address, owner", NULL, NULL, 1U << 0
+    };
 }
 
 static unsigned count_columns(const struct copied *copied) {
@@ -189,15 +192,20 @@ static bool read_row(struct sql_statement *statement, struct digest *digest, uns
 
 /* ---- Writing ---- */
 
-static void bind_row(struct sql_statement *statement, const struct sql_value *values,
-                     unsigned columns) {
-    for (unsigned i = 0; i < columns; i++) {
+static void bind_row(struct sql_statement *statement, const struct copy *copy,
+                     const struct sql_value *values) {
+    for (unsigned i = 0; i < copy->columns; i++) {
         int at = (int)i + 1;
         switch (values[i].type) {
         case SQL_NULL: sql_bind_null(statement, at); break;
         case SQL_INTEGER: sql_bind_integer(statement, at, values[i].integer); break;
         case SQL_TEXT: sql_bind_text(statement, at, values[i].bytes); break;
-        case SQL_BYTES: sql_bind_bytes(statement, at, values[i].bytes); break;
+        case SQL_BYTES:
+            if (i < 32 && copy->copied->texts >> i & 1)
+                sql_bind_text(statement, at, values[i].bytes);
+            else
+                sql_bind_bytes(statement, at, values[i].bytes);
+            break;
         }
     }
 }
@@ -232,7 +240,7 @@ static enum status write_rows(struct store_tx *tx, const struct copy *copy,
     for (size_t i = 0; status == STATUS_OK && i < copy->rows; i++) {
         const struct sql_value *values = copy->values + i * copy->columns;
         sql_again(statement);
-        bind_row(statement, values, copy->columns);
+        bind_row(statement, copy, values);
         status = sql_execute_one(statement);
         if (status == STATUS_OK && copy->copied->table)
             status = index_texts(tx, copy->copied->table, values);
@@ -408,7 +416,12 @@ static enum status walk(struct store_session *session, struct store_command *com
 
 static enum status finish(struct store_session *session, struct store_command *command) {
     struct copy *copy = container_of(command, struct copy, reading);
-    return copy_table(copy, session, &key_mark);
+    enum status status = engine_begin_reading(session);
+    if (status != STATUS_OK)
+        return status;
+    status = copy_table(copy, session, &key_mark);
+    engine_end_reading(session);
+    return status;
 }
 
 static void wake(struct store_command *command) {
@@ -467,23 +480,22 @@ struct state {
 };
 
 static enum status read_state(struct store_session *session, struct state *state) {
+    enum status status = engine_begin_reading(session);
+    if (status != STATUS_OK)
+        return status;
     struct sql_statement *mark = sql_prepare(session, "SELECT mark FROM seal_mark");
     struct sql_statement *filled =
         sql_prepare(session, "SELECT count(*) FROM row_counts WHERE rows > 0");
-    enum status status = engine_begin_reading(session);
+    status = sql_step(mark);
+    if (status == STATUS_OK)
+        status = sql_step(filled);
     if (status == STATUS_OK) {
-        bool is_read = sql_step(mark) == STATUS_OK && sql_step(filled) == STATUS_OK;
-        status = is_read ? STATUS_OK : STATUS_INTERNAL;
-        if (is_read) {
-            state->is_unfinished = text_equal(sql_bytes(mark, 0), TEXT(UNFINISHED));
-            state->is_empty = sql_integer(filled, 0) == 0;
-        }
-        sql_done(mark);
-        sql_done(filled);
-        engine_end_reading(session);
+        state->is_unfinished = text_equal(sql_bytes(mark, 0), TEXT(UNFINISHED));
+        state->is_empty = sql_integer(filled, 0) == 0;
     }
     sql_free(mark);
     sql_free(filled);
+    engine_end_reading(session);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* The engine on PostgreSQL: its table of functions, and the state that any thread may ask for. */
 #include "store/postgres/engine.h"
 
+#include "store/copy.h"
 #include "store/postgres/open.h"
 #include "store/postgres/readers.h"
 #include "store/postgres/reading.h"
@@ -74,32 +75,12 @@ static void lift_limit(struct store_session *session) {
 
 /* ---- Tools ---- */
 
-static int refuse(store_say *say, const char *what) {
-    say(what);
-    return EX_UNAVAILABLE;
-}
-
 static int check(const struct engine *engine, const char *database, store_say *say) {
     (void)engine;
     (void)database;
-    return refuse(say, "check works on data folders; pg_amcheck checks a database of PostgreSQL");
-}
-
-static int backup(const struct engine *engine, const char *database, const char *path,
-                  store_say *say) {
-    (void)engine;
-    (void)database;
-    (void)path;
-    return refuse(say, "backup works on data folders; pg_dump copies a database of PostgreSQL");
-}
-
-static int restore(const struct engine *engine, const char *database, const char *path,
-                   bool as_is, store_say *say) {
-    (void)engine;
-    (void)database;
-    (void)path;
-    (void)as_is;
-    return refuse(say, "restore works on data folders; pg_restore restores what pg_dump copied");
+    say("check works on data folders: copy the database into one (rosterd copy URL FOLDER), and"
+        " check that");
+    return EX_UNAVAILABLE;
 }
 
 /* ---- Dialect ---- */
@@ -136,8 +117,8 @@ static const struct engine_store pg_engine_store = {
 };
 
 static const struct engine_tools pg_tools = { .check = check,
-                                              .backup = backup,
-                                              .restore = restore };
+                                              .backup = copy_backup,
+                                              .restore = copy_restore };
 
 static const struct engine_dialect pg_dialect = {
     .any_of = { " = ANY (", ")" },
