@@ -69,8 +69,8 @@ test('a backup of PostgreSQL is one of a folder, and is restored to either', asy
     await copied(data, database);
     for (const args of [
         ['backup', file, '--database', database],
-        ['restore', file, '--database', restored],
-        ['restore', file, '--data', join(folder, 'data')],
+        ['restore', file, '--as-is', '--database', restored],
+        ['restore', file, '--as-is', '--data', join(folder, 'data')],
         ['check', '--data', join(folder, 'data')],
     ]) {
         const { code, stderr } = await run(args);
