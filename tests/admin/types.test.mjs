@@ -1,25 +1,82 @@
-// The admin UI has no error of types, and each language has the same texts with the same parameters.
+// The admin UI has no error of types, takes the server's replies for what the description says they are, and each language has the same texts with the same parameters.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, temporaryFolder } from '../lib/server.mjs';
 
 const ui = new URL('../../web/admin/', import.meta.url);
 const texts = (language) =>
     JSON.parse(readFileSync(new URL(`src/messages/${language}.json`, ui), 'utf8'));
 const parameters = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
 
-test('svelte-check finds no error', async () => {
-    const program = new URL('node_modules/svelte-check/bin/svelte-check', import.meta.url).pathname;
-    const { code, output } = await new Promise((resolve) => {
-        const args = [program, '--workspace', ui.pathname, '--output', 'machine'];
-        execFile(process.execPath, args, (error, stdout, stderr) =>
+// Runs a program of a package; its exit code and all that it says.
+const run = (program, ...args) =>
+    new Promise((resolve) => {
+        const path = new URL(`node_modules/${program}`, import.meta.url).pathname;
+        execFile(process.execPath, [path, ...args], (error, stdout, stderr) =>
             resolve({ code: error?.code ?? 0, output: stdout + stderr }),
         );
     });
+
+test('svelte-check finds no error', async () => {
+    const { code, output } = await run(
+        'svelte-check/bin/svelte-check',
+        ...['--workspace', ui.pathname, '--output', 'machine'],
+    );
     assert.equal(code, 0, output);
     const [, files] = /COMPLETED (\d+) FILES 0 ERRORS 0 WARNINGS/.exec(output) ?? [];
     assert.ok(files > 20, output);
+});
+
+// What the UI takes a reply for, and the schema of the description that the reply has.
+const contract = `
+import type { components } from './description';
+import type { Answer, Page } from '${ui.pathname}src/lib/api';
+import type { Schema } from '${ui.pathname}src/lib/schema';
+import type { Caller } from '${ui.pathname}src/lib/state.svelte';
+import type { SignIn } from '${ui.pathname}src/lib/session';
+type Described = components['schemas'];
+export const fields = (reply: Described['EntityFields']): Schema => reply;
+export const caller = (reply: Described['Caller']): Caller => reply;
+export const state = (reply: Described['SessionState']): SignIn => reply;
+export const users = (reply: Described['UserPage']): Page => reply;
+export const trail = (reply: Described['AuditTrailEntryPage']): Page => reply;
+export const made = (reply: Described['Done']): Answer<{ Value: { Id: number } }>['value'] => reply;
+`;
+
+test('what the UI takes replies for is what the description says', async () => {
+    const server = await Server.start(),
+        folder = temporaryFolder(),
+        at = (name) => join(folder, name);
+    writeFileSync(at('api.json'), (await server.call('GET', '/api/openapi.json')).text);
+    const made = await run(
+        'openapi-typescript/bin/cli.js',
+        ...[at('api.json'), '--output', at('description.d.ts')],
+    );
+    assert.equal(made.code, 0, made.output);
+    const compile = async (source) => {
+        writeFileSync(at('contract.ts'), source);
+        writeFileSync(
+            at('tsconfig.json'),
+            JSON.stringify({
+                extends: `${ui.pathname}tsconfig.json`,
+                compilerOptions: { types: [], typeRoots: [] },
+                include: [],
+                files: [
+                    at('contract.ts'),
+                    `${ui.pathname}node_modules/svelte/types/index.d.ts`,
+                    `${ui.pathname}node_modules/vite/client.d.ts`,
+                ],
+            }),
+        );
+        return run('typescript/bin/tsc', '--project', at('tsconfig.json'));
+    };
+    const { code, output } = await compile(contract);
+    assert.equal(code, 0, output);
+    const wrong = await compile(contract.replace("Described['Caller']", "Described['Choice']"));
+    assert.match(wrong.output, /contract\.ts.*error TS2/, 'another reply does not pass');
 });
 
 test('each language has the same texts, with the same parameters, and none is empty', () => {
