@@ -1,4 +1,5 @@
-// The admin UI has no error of types, takes the server's replies for what the description says they are, and each language has the same texts with the same parameters.
+// The admin UI has no error of types, and expects replies as the description has them. Each language has the same texts
+// with the same parameters.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -30,7 +31,7 @@ test('svelte-check finds no error', async () => {
     assert.ok(files > 20, output);
 });
 
-// What the UI takes a reply for, and the schema of the description that the reply has.
+// Each function compiles if a reply of the description's schema has the type that the UI expects.
 const contract = `
 import type { components } from './description';
 import type { Answer, Page } from '${ui.pathname}src/lib/api';
