@@ -141,6 +141,8 @@ struct engine_text_index {
 /**
  * The functions behind maintenance.h, which describes them and their exit codes. `database` is a
  * data folder, or a URL that begins with the engine's scheme. They run in a process of their own.
+ * `check` looks into the pages itself, and leaves the rows to check.h, whose statements between
+ * BEGIN and COMMIT must see one snapshot.
  */
 struct engine_tools {
     int (*check)(const struct engine *engine, const char *database, store_say *say);
