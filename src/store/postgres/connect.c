@@ -146,7 +146,7 @@ static bool configure(struct connection *connection, const struct pg_place *plac
                    "SET default_transaction_read_only = off; SET row_security = on;"
                    "SET idle_in_transaction_session_timeout = 5000; SET lock_timeout = 0;"
                    "SET statement_timeout = %" PRId64,
-                   connection->is_writer ? 0 : place->search_limit_ms);
+                   connection->may_end_early ? place->search_limit_ms : 0);
     return pg_run_simple(connection, sql) == PG_FINE;
 }
 

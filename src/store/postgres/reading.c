@@ -60,8 +60,10 @@ enum status pg_begin_reading(struct store_session *session) {
         return STATUS_OK;
     connection->has_read = connection->was_cancelled = false;
     connection->failed = connection->first_failed = PG_FINE;
-    if (!connection->has_own_deadline)
+    if (!connection->has_own_deadline) { /* else it is of a thread that counts its commands */
         connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
+        atomic_fetch_add_explicit(&pg_store_of(session->store)->readings, 1, memory_order_relaxed);
+    }
     return STATUS_OK;
 }
 

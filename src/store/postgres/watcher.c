@@ -4,6 +4,7 @@
 #include "store/postgres/watcher.h"
 
 #include "base/log.h"
+#include "base/time.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/session.h"
 
@@ -13,7 +14,11 @@ void *pg_watcher_run(void *argument) {
     struct pg_store *store = argument;
     struct connection *connection = pg_session_new(store);
     (void)pthread_setname_np(pthread_self(), "watcher");
+    if (connection)
+        connection->has_own_deadline = true;
     while (!queue_is_done(&store->stop)) {
+        if (connection)
+            connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
         if (connection && pg_begin_reading(&connection->session) == STATUS_OK) {
             if (pg_read_turn(store, connection) != STATUS_OK)
                 log_debug("database: %s", connection->error); /* the next look is another attempt */
