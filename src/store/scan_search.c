@@ -195,10 +195,12 @@ enum status scan_exact(struct store_session *session, const struct filter *filte
 struct key {
     struct value value;
     int64_t id;
+    unsigned rank; /* of an exact match when these come first: 0 with the same accents, 1 without */
 };
 
 struct ordering {
     struct scanned scanned;
+    const struct candidates *exact; /* whose exact matches come first; NULL: none do */
     bool ignores_case, descending;
     struct arena arena; /* of the texts, and of the keys */
     struct buffer keys;
@@ -207,16 +209,29 @@ struct ordering {
 static int compare_keys(const void *a, const void *b, void *argument) {
     const struct ordering *ordering = argument;
     const struct key *left = a, *right = b;
+    if (left->rank != right->rank)
+        return left->rank < right->rank ? -1 : 1;
     int order = compare_values(&left->value, &right->value);
     if (!order)
         order = (left->id > right->id) - (left->id < right->id);
     return ordering->descending ? -order : order;
 }
 
+static unsigned rank_of(const struct ordering *ordering, int64_t id) {
+    if (!ordering->exact)
+        return 0;
+    const struct text_matches *matches = &ordering->exact->matches;
+    const struct value same = value_ids(matches->same, matches->same_count);
+    const struct value exact = value_ids(matches->exact, matches->exact_count);
+    if (ids_sorted_have(&same, id))
+        return 0;
+    return ids_sorted_have(&exact, id) ? 1 : 2;
+}
+
 /* The value by which a row is ordered: a text in lower case (of ASCII letters). */
 static enum status add_key(void *argument, int64_t id, const struct value *value) {
     struct ordering *ordering = argument;
-    struct key key = { .value = *value, .id = id };
+    struct key key = { .value = *value, .id = id, .rank = rank_of(ordering, id) };
     if (value->kind == VALUE_TEXT) {
         struct text copy = arena_text(&ordering->arena, value_as_text(value));
         char *at = (char *)(uintptr_t)copy.at;
@@ -273,6 +288,7 @@ enum status scan_page(struct store_session *session, const struct query *query, 
     struct ordering ordering = {
         .scanned = { session, search->table, field },
         .ignores_case = field->type == TYPE_text || field->type == TYPE_email,
+        .exact = search->exact_first ? query->candidates : NULL,
         .descending = search->descending,
     };
     struct scan_progress progress = { .count = SCAN_AT_ONCE };
