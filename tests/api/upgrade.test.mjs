@@ -4,7 +4,14 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+    copyFileSync,
+    mkdirSync,
+    readFileSync,
+    readdirSync,
+    statSync,
+    writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fieldTable, sql, storedUsers } from '../lib/database.mjs';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
@@ -337,3 +344,29 @@ test('an upgrade removes confidential values from the audit trail, also from the
 });
 
 test('there is a fixture of an earlier version', () => assert.ok(latest > 1));
+
+test('an upgrade keeps a copy of what it was, which the next upgrade replaces, and other starts leave alone', async () => {
+    const { data, file } = makeOld(4, 'copied'),
+        copy = `${file}.before-upgrade`,
+        dump = (path) => execFileSync('sqlite3', [path, '.dump'], { encoding: 'utf8' });
+    const before = dump(file);
+    const server = await Server.start(['--data', data]);
+    assert.match(server.stderr, /a copy of what it was is roster\.db\.before-upgrade/);
+    assert.equal(dump(copy), before);
+    assert.equal(sql(copy, 'PRAGMA user_version'), '4');
+    assert.equal(statSync(copy).mode & 0o777, 0o600);
+    writeFileSync(copy, 'of an earlier one');
+    await server.restart();
+    assert.equal(readFileSync(copy, 'utf8'), 'of an earlier one');
+    await server.stop();
+    execFileSync('rm', [file]);
+    execFileSync('sqlite3', [file], {
+        input: readFileSync(new URL('../fixtures/schema-3.sql', import.meta.url)),
+    });
+    await server.spawn();
+    assert.equal(sql(copy, 'PRAGMA user_version'), '3');
+    assert.deepEqual(
+        readdirSync(data).filter((name) => name.includes('upgrade')),
+        ['roster.db.before-upgrade'],
+    );
+});

@@ -2,6 +2,7 @@
 #include "store/sqlite/open.h"
 
 #include "base/log.h"
+#include "store/sqlite/before_upgrade.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/folder.h"
 #include "store/sqlite/options.h"
@@ -120,6 +121,8 @@ static int open_database(struct sqlite_store *store, const struct store_options 
         store->writer_connection ? copy_wal_back(store->writer_connection) : STATUS_INTERNAL;
     bool is_missed = status == STATUS_OK && options->must_exist &&
                      schema_is_empty(&store->writer_connection->session);
+    if (status == STATUS_OK && !is_missed)
+        status = before_upgrade_copy(store);
     if (status == STATUS_OK && !is_missed)
         status = schema_migrate(&store->writer_connection->session, options);
     (void)umask(mask);
