@@ -69,6 +69,20 @@ uint64_t exchange_connection(const struct exchange *exchange) {
     return 1;
 }
 
+bool exchange_is_head(const struct exchange *exchange) {
+    (void)exchange;
+    return false;
+}
+
+size_t exchange_body_size(const struct exchange *exchange) {
+    return exchange->body.len;
+}
+
+unsigned listener_connections(const struct listener *listener) {
+    (void)listener;
+    return 1;
+}
+
 void reply_header(struct exchange *exchange, const char *name, const char *value) {
     struct reply *reply = &exchange->reply;
     require(reply->header_count < REPLY_HEADERS_MAX && !strpbrk(value, "\r\n"));

@@ -210,7 +210,9 @@ static void begin_world(void) {
     require(app->store && world->key && password_hash(TEXT(DEMO_PASSWORD), hash));
     struct seed data = { TEXT(DEMO_EMAIL), text_of(hash), true };
     require(seed_write(app->store, &data) == STATUS_OK);
-    app->accepts_basic = app->shows_metrics = true;
+    app->accepts_basic = true;
+    app->folder = world->directory;
+    atomic_store(&app->shows_metrics, true);
     app->cors_origins = "https://a.example, https://b.example";
     app->page_cursors = page_cursors_new();
     require(api_start(app));
