@@ -110,6 +110,22 @@ static enum status count_changes(struct connection *connection) {
     return sql_execute(statement);
 }
 
+/* Deletes some of the markers that nobody can ask for any more, in one of many transactions. */
+static enum status drop_old_markers(const struct pg_store *store, struct connection *connection) {
+    enum { EVERY = 500, AT_ONCE = 1000 };
+    const int64_t kept_ms = INT64_C(24) * 60 * 60 * 1000;
+    if (atomic_load(&store->commits) % EVERY)
+        return STATUS_OK;
+    struct sql_statement *statement = sql_text_statement(
+        &connection->session, "DELETE FROM commits WHERE id IN (SELECT id FROM commits"
+                              " WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, time_now_ms() - kept_ms);
+    sql_bind_integer(statement, 2, AT_ONCE);
+    return sql_execute(statement);
+}
+
 /* ---- A commit whose outcome nobody heard ---- */
 
 static enum status add_stone(struct connection *connection, const struct marker *marker,
@@ -199,7 +215,7 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
     connection->is_careful = group->is_careful;
     bool ok = begin(store, connection, &marker) == STATUS_OK;
     ok = ok && !atomic_load(&store->is_outdated) && run_commands(group, connection) &&
-         count_changes(connection) == STATUS_OK;
+         count_changes(connection) == STATUS_OK && drop_old_markers(store, connection) == STATUS_OK;
     /* A row that was not as it was read is known only here, and must not be committed. */
     ok = ok && pg_collect(connection) == PG_FINE;
     if (ok) {
