@@ -308,10 +308,10 @@ static unsigned read_status(struct text line) {
     return (unsigned)(100 * (line.at[9] - '0') + 10 * (line.at[10] - '0') + (line.at[11] - '0'));
 }
 
-/* Checks the next reply; all of it but the Date is kept. */
+/* Checks the next reply; all of it but the Date and the Id is kept. */
 static void check_reply(struct text *rest, const struct expected *expected) {
     struct text line = line_of(rest);
-    bool has_length = false, closes = false, has_date = false;
+    bool has_length = false, closes = false, has_date = false, has_id = false;
     require(read_status(line) == expected->status);
     append_bytes(&now->said, line.at, line.len);
     while ((line = line_of(rest)).len) {
@@ -324,6 +324,11 @@ static void check_reply(struct text *rest, const struct expected *expected) {
             has_date = true;
             continue;
         }
+        if (text_equal(name, TEXT("X-Request-Id"))) {
+            require(!has_id);
+            has_id = true;
+            continue;
+        }
         append_bytes(&now->said, line.at, line.len);
         if (text_equal(name, TEXT("Content-Length"))) {
             require(!has_length && text_to_int64(value, &number) &&
@@ -332,7 +337,7 @@ static void check_reply(struct text *rest, const struct expected *expected) {
         }
         closes |= text_equal(name, TEXT("Connection")) && text_equal(value, TEXT("close"));
     }
-    require(has_date && has_length == expected->has_length);
+    require(has_date && has_id && has_length == expected->has_length);
     require(closes || !expected->closes);
     require(rest->len >= expected->length);
     struct text body = { rest->at, expected->length };
