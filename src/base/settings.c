@@ -743,8 +743,9 @@ static int read_options(struct reading *reading, int argc, char **argv) {
     const struct argp argp = {
         .options = options,
         .parser = read_option,
-        .args_doc = "\ncheck [FILE]\nhealth\nbackup FILE\nbackup --to DIR\nrestore FILE\ncopy FROM TO\n"
-                    "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig",
+        .args_doc =
+            "\ncheck [FILE]\nhealth\nbackup FILE\nbackup --to DIR\nrestore FILE\ncopy FROM TO\n"
+            "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig",
         .doc = "Serves a directory of users over HTTP.\v"
                "check verifies the database, and backup copies it; both"
                " work beside a running server. restore replaces the"

@@ -21,10 +21,10 @@ static bool make_folder(const char *path, char folder[PATH_MAX], store_say *say)
 
 static void remove_folder(const char *folder) {
     static const char *const files[] = { "roster.db", "roster.db-wal", "roster.db-shm" };
-    char path[PATH_MAX];
+    char path[PATH_MAX + 16];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]); /* fits, see make_folder */
-        (void)unlink(path);                                           /* it may not be there */
+        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        (void)unlink(path); /* it may not be there */
     }
     (void)rmdir(folder);
 }

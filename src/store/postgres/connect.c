@@ -90,8 +90,12 @@ static const char *fact(const PGresult *facts, enum fact which) {
     return PQgetvalue(facts, 0, (int)which);
 }
 
+static int64_t number(const PGresult *facts, enum fact which) {
+    return strtoll(fact(facts, which), NULL, 10);
+}
+
 static bool is_direct(struct connection *connection, const PGresult *facts) {
-    return atoi(fact(facts, FACT_PID)) == PQbackendPID(connection->pg) ||
+    return number(facts, FACT_PID) == PQbackendPID(connection->pg) ||
            refuse(connection, "between Roster and the database is a pooler such as PgBouncer, which"
                               " Roster cannot use; name the database server itself");
 }
@@ -109,7 +113,7 @@ static bool is_durable(struct connection *connection, const PGresult *facts,
 }
 
 static bool is_in_time(struct connection *connection, const PGresult *facts, int64_t asked_ms) {
-    int64_t clock_ms = strtoll(fact(facts, FACT_CLOCK), NULL, 10), now_ms = time_now_ms();
+    int64_t clock_ms = number(facts, FACT_CLOCK), now_ms = time_now_ms();
     return (clock_ms >= asked_ms - CLOCKS_APART_MS && clock_ms <= now_ms + CLOCKS_APART_MS) ||
            refuse(connection,
                   "the clocks of this machine and of the database server differ by %" PRId64
@@ -119,7 +123,7 @@ static bool is_in_time(struct connection *connection, const PGresult *facts, int
 
 static bool is_usable(struct connection *connection, const PGresult *facts,
                       const struct pg_place *place, int64_t asked_ms) {
-    if (atoi(fact(facts, FACT_VERSION)) < OLDEST_SERVER)
+    if (number(facts, FACT_VERSION) < OLDEST_SERVER)
         return refuse(connection, "the database server is older than PostgreSQL 15");
     if (strcmp(fact(facts, FACT_ENCODING), "UTF8") != 0)
         return refuse(connection,

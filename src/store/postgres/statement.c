@@ -41,22 +41,28 @@ static bool is_parameter(const char *sql, bool *is_literal) {
     return *sql == '?' && !*is_literal && isdigit((unsigned char)sql[1]);
 }
 
+/* The number of a parameter, `sql` being at its question mark. */
+static int number_in(const char *sql) {
+    return (int)strtol(sql + 1, NULL, 10);
+}
+
 static int greatest_parameter(const char *sql) {
     bool is_literal = false;
     int greatest = 0;
     for (; *sql; sql++)
-        if (is_parameter(sql, &is_literal) && atoi(sql + 1) > greatest)
-            greatest = atoi(sql + 1);
+        if (is_parameter(sql, &is_literal) && number_in(sql) > greatest)
+            greatest = number_in(sql);
     return greatest;
 }
 
 /* Writes the SQL with `$1` for the parameters. */
 static void spell(struct pg_statement *statement, const char *sql) {
     bool is_literal = false;
-    char *out = statement->sql;
+    char *out = statement->sql, *end = out + 2 * strlen(sql) + 1; /* new_statement made that room */
     while (*sql)
         if (is_parameter(sql, &is_literal)) {
-            out += sprintf(out, "$%d", number_there(statement, atoi(sql + 1)));
+            out +=
+                snprintf(out, (size_t)(end - out), "$%d", number_there(statement, number_in(sql)));
             for (sql++; isdigit((unsigned char)*sql);)
                 sql++;
         } else {
@@ -345,7 +351,9 @@ static int64_t integer(struct sql_statement *base, int at) {
 
 static struct text bytes(struct sql_statement *base, int at) {
     struct text found = raw(base, at);
-    return is_null(base, at) || !found.len ? (struct text){ 0 } : found;
+    if (is_null(base, at) || !found.len)
+        return (struct text){ 0 };
+    return found;
 }
 
 static struct text text(struct sql_statement *base, int at, struct arena *arena) {
