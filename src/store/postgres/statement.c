@@ -357,7 +357,9 @@ static struct text bytes(struct sql_statement *base, int at) {
 }
 
 static struct text text(struct sql_statement *base, int at, struct arena *arena) {
-    return is_null(base, at) ? (struct text){ 0 } : arena_text(arena, raw(base, at));
+    if (is_null(base, at))
+        return (struct text){ 0 };
+    return arena_text(arena, raw(base, at));
 }
 
 static struct sql_value value(struct sql_statement *base, int at) {
