@@ -143,9 +143,9 @@ static void threads_are_as_many_as_cores_and_fit_into_a_quarter_of_the_memory(vo
         struct machine machine;
         unsigned threads;
     } cases[] = {
-        { { 2, 48 * MIB }, 1 },      { { 2, 4096 * MIB }, 2 }, { { 64, 256 * MIB }, 3 },
-        { { 64, UINT64_MAX }, 64 },  { { 64, 0 }, 1 },         { { 1, 4096 * MIB }, 1 },
-        { { 64, 4 * 20 * MIB }, 1 },
+        { { 2, 48 * MIB }, 1 },     { { 2, 4096 * MIB }, 2 }, { { 64, 256 * MIB }, 3 },
+        { { 64, UINT64_MAX }, 64 }, { { 64, 0 }, 1 },         { { 1, 4096 * MIB }, 1 },
+        { { 64, 80 * MIB }, 1 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(machine_threads(&cases[i].machine, 20 * MIB), cases[i].threads);

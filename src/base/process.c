@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,15 +17,16 @@ static double cpu_seconds(void) {
 
 /* proc(5): the sizes are in pages. */
 static void read_memory(struct process_stats *stats) {
-    unsigned long all, resident;
+    char line[128];
     const double page = (double)sysconf(_SC_PAGESIZE);
     FILE *file = fopen("/proc/self/statm", "re");
     stats->virtual = stats->resident = -1;
     if (!file)
         return;
-    if (fscanf(file, "%lu %lu", &all, &resident) == 2) {
-        stats->virtual = (double)all * page;
-        stats->resident = (double)resident * page;
+    if (fgets(line, sizeof line, file)) {
+        char *rest;
+        stats->virtual = page * (double)strtoull(line, &rest, 10);
+        stats->resident = page * (double)strtoull(rest, NULL, 10);
     }
     (void)fclose(file);
 }

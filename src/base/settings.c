@@ -26,8 +26,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum setting_type {
     SETTING_string,
     SETTING_url,
@@ -701,70 +699,94 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
     return out;
 }
 
-/* argp sorts the options of --help itself. Each setting has one or two keys: OPTION_BASE + 2 * its
- * row, and the next one for --no-... */
-static int read_options(struct reading *reading, int argc, char **argv) {
-    struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 4] = { { 0 } };
+/* What argp is given: its options, and the texts that are made for them. */
+struct option_list {
+    struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 4];
+    size_t count;
     char help[ROWS][256], negated[ROWS][40], negated_before[RENAMED][40];
-    size_t count = 0;
-    options[count++] = (struct argp_option){
-        "config", CONFIG_KEY, "FILE", 0, "File of settings, one `setting = value` on each line", 0
-    };
-    options[count++] = (struct argp_option){
-        "check-config", CHECK_KEY, NULL, 0, "Check the settings, print every mistake, and end", 0
-    };
+};
+
+static void add_option(struct option_list *list, struct argp_option option) {
+    list->options[list->count++] = option;
+}
+
+/* Each setting has one or two keys: OPTION_BASE + 2 * its row, and the next one for --no-... */
+static void add_settings(struct option_list *list) {
     for (size_t i = 0; i < ROWS; i++) {
-        options[count++] = (struct argp_option){ rows[i].option,
-                                                 OPTION_BASE + 2 * (int)i,
-                                                 rows[i].argument,
-                                                 0,
-                                                 help_of(&rows[i], help[i], sizeof help[i]),
-                                                 0 };
-        (void)snprintf(negated[i], sizeof negated[i], "no-%s", rows[i].option);
+        const int key = OPTION_BASE + 2 * (int)i;
+        add_option(list, (struct argp_option){
+                             .name = rows[i].option,
+                             .key = key,
+                             .arg = rows[i].argument,
+                             .doc = help_of(&rows[i], list->help[i], sizeof list->help[i]) });
+        (void)snprintf(list->negated[i], sizeof list->negated[i], "no-%s", rows[i].option);
         if (rows[i].type == SETTING_flag)
-            options[count++] = (struct argp_option){ .name = negated[i],
-                                                     .key = OPTION_BASE + 2 * (int)i + 1,
-                                                     .doc = "the opposite" };
+            add_option(list, (struct argp_option){
+                                 .name = list->negated[i], .key = key + 1, .doc = "the opposite" });
     }
+}
+
+static void add_renamed(struct option_list *list) {
     for (size_t i = 0; i < RENAMED; i++) {
         const int key = RENAMED_BASE + 2 * (int)i;
-        (void)snprintf(negated_before[i], sizeof negated_before[i], "no-%s", renamed[i].option);
-        options[count++] =
-            (struct argp_option){ .name = renamed[i].option, .key = key, .flags = OPTION_HIDDEN };
-        options[count++] = (struct argp_option){ .name = negated_before[i],
-                                                 .key = key + 1,
-                                                 .flags = OPTION_HIDDEN };
+        char *no = list->negated_before[i];
+        (void)snprintf(no, sizeof list->negated_before[i], "no-%s", renamed[i].option);
+        add_option(list, (struct argp_option){
+                             .name = renamed[i].option, .key = key, .flags = OPTION_HIDDEN });
+        add_option(list,
+                   (struct argp_option){ .name = no, .key = key + 1, .flags = OPTION_HIDDEN });
     }
-    options[count++] = (struct argp_option){ .doc = "Options of commands:", .group = 1 };
+}
+
+static void add_command_options(struct option_list *list) {
+    add_option(list, (struct argp_option){ .doc = "Options of commands:", .group = 1 });
     for (size_t i = 0; i < COMMAND_OPTIONS; i++)
-        options[count++] = (struct argp_option){ command_options[i].option,   COMMAND_BASE + (int)i,
-                                                 command_options[i].argument, 0,
-                                                 command_options[i].help,     1 };
-    const struct argp argp = {
-        .options = options,
-        .parser = read_option,
-        .args_doc =
-            "\ncheck [FILE]\nhealth\nbackup FILE\nbackup --to DIR\nrestore FILE\ncopy FROM TO\n"
-            "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig",
-        .doc = "Serves a directory of users over HTTP.\v"
-               "check verifies the database, and backup copies it; both"
-               " work beside a running server. restore replaces the"
-               " database with a copy, while no server uses it. copy fills an"
-               " empty database with the rows of another, and compares both;"
-               " each is a data folder or a postgresql:// URL. health asks"
-               " the server at the first address of --listen, and ends"
-               " with 0 if it can take requests, otherwise with 1."
-               "\n\nuser list, show, create-admin, set-password, unlock,"
-               " enable, disable and reset-2fa, and token revoke-all, need"
-               " no sign-in; they work with and without a running server,"
-               " for root and the user that the server runs as."
-               "\n\nconfig prints each setting, its value and the source"
-               " of the value."
-               "\n\nkey rotate seals everything with a new key, while no"
-               " server uses the folder."
-               "\n\nEach setting can also be set in the environment"
-               " (ROSTER_LISTEN) or in a file (listen = ...)."
-    };
+        add_option(list, (struct argp_option){ .name = command_options[i].option,
+                                               .key = COMMAND_BASE + (int)i,
+                                               .arg = command_options[i].argument,
+                                               .doc = command_options[i].help,
+                                               .group = 1 });
+}
+
+static const char commands_help[] =
+    "\ncheck [FILE]\nhealth\nbackup FILE\nbackup --to DIR\nrestore FILE\ncopy FROM TO\n"
+    "user ACTION [USER]\ntoken revoke-all [USER]\nkey rotate\nconfig";
+
+static const char program_help[] = "Serves a directory of users over HTTP.\v"
+                                   "check verifies the database, and backup copies it; both"
+                                   " work beside a running server. restore replaces the"
+                                   " database with a copy, while no server uses it. copy fills an"
+                                   " empty database with the rows of another, and compares both;"
+                                   " each is a data folder or a postgresql:// URL. health asks"
+                                   " the server at the first address of --listen, and ends"
+                                   " with 0 if it can take requests, otherwise with 1."
+                                   "\n\nuser list, show, create-admin, set-password, unlock,"
+                                   " enable, disable and reset-2fa, and token revoke-all, need"
+                                   " no sign-in; they work with and without a running server,"
+                                   " for root and the user that the server runs as."
+                                   "\n\nconfig prints each setting, its value and the source"
+                                   " of the value."
+                                   "\n\nkey rotate seals everything with a new key, while no"
+                                   " server uses the folder."
+                                   "\n\nEach setting can also be set in the environment"
+                                   " (ROSTER_LISTEN) or in a file (listen = ...).";
+
+/* argp sorts the options of --help itself. */
+static int read_options(struct reading *reading, int argc, char **argv) {
+    struct option_list list = { .count = 0 };
+    add_option(&list,
+               (struct argp_option){ "config", CONFIG_KEY, "FILE", 0,
+                                     "File of settings, one `setting = value` on each line", 0 });
+    add_option(&list,
+               (struct argp_option){ "check-config", CHECK_KEY, NULL, 0,
+                                     "Check the settings, print every mistake, and end", 0 });
+    add_settings(&list);
+    add_renamed(&list);
+    add_command_options(&list);
+    const struct argp argp = { .options = list.options,
+                               .parser = read_option,
+                               .args_doc = commands_help,
+                               .doc = program_help };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
     error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);

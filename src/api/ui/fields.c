@@ -178,7 +178,7 @@ void fields_get(struct request *request) {
         refuse_name(request, asked);
         return;
     }
-    buffer_init(&body, request->arena, 32 * 1024);
+    buffer_init(&body, request->arena, (size_t)32 * 1024);
     buffer_printf(&body, "{\"Entity\":\"%s\",\"Path\":\"%s\",\"Fields\":[", table->entity,
                   path_of(table));
     for (unsigned i = 0; i < table->count; i++) {
