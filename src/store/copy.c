@@ -306,7 +306,7 @@ static enum status flush(struct copy *copy) {
 }
 
 static enum status copy_rows(struct copy *copy, struct sql_statement *statement) {
-    struct sql_value row[COLUMNS_MAX];
+    struct sql_value row[COLUMNS_MAX] = { { 0 } };
     enum status status;
     while ((status = sql_step(statement)) == STATUS_OK) {
         if (!read_row(statement, &copy->digests[copy->at], copy->columns, row))

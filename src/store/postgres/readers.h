@@ -12,7 +12,7 @@ bool pg_readers_start(struct pg_readers *readers, unsigned threads, size_t room)
 void pg_readers_stop(struct pg_readers *readers);
 
 /** The functions of engine.h. */
-enum status pg_read(struct store *store, struct store_command *command) MUST_CHECK;
+enum status pg_read(struct store *base, struct store_command *command) MUST_CHECK;
 enum status pg_ask_later(struct store_session *session, struct store_command *command) MUST_CHECK;
 
 #endif

@@ -8,7 +8,6 @@
 void *pg_writer_run(void *argument);
 
 /** Queues a command that writes; see engine.h. */
-enum status pg_submit(struct store *store, struct store_command *command,
-                      bool must_take) MUST_CHECK;
+enum status pg_submit(struct store *base, struct store_command *command, bool must_take) MUST_CHECK;
 
 #endif

@@ -13,6 +13,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+static const uint64_t MIB = UINT64_C(1024) * 1024;
+
 static const char *const copy_name = "roster.db.before-upgrade", *const temporary_name =
                                                                      "roster.db.before-upgrade.new";
 
@@ -29,7 +31,7 @@ static bool has_room(const struct sqlite_store *store) {
         return true;
     log_error("%s: the upgrade first copies it; that and the upgrade need %" PRIu64
               " MiB, but only %" PRIu64 " MiB are free",
-              store->path, needed / (1024 * 1024) + 1, room / (1024 * 1024));
+              store->path, needed / MIB + 1, room / MIB);
     return false;
 }
 

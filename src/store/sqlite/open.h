@@ -7,7 +7,7 @@
 
 struct store *open_store(const struct engine *engine, const struct store_options *options,
                          char *why, size_t why_size, int *exit_code) MUST_CHECK;
-void open_close(struct store *store);
-struct store_stats open_stats(struct store *store);
+void open_close(struct store *base);
+struct store_stats open_stats(struct store *base);
 
 #endif

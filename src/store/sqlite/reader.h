@@ -15,7 +15,7 @@ struct reader_pool *readers_start(struct sqlite_store *store, unsigned threads,
 void readers_stop(struct reader_pool *pool);
 
 /** engine_store.read and engine_store.ask. */
-enum status readers_submit(struct store *store, struct store_command *command) MUST_CHECK;
+enum status readers_submit(struct store *base, struct store_command *command) MUST_CHECK;
 enum status readers_ask(struct store_session *session, struct store_command *command) MUST_CHECK;
 
 /* The number of commands that wait, and of those refused because too many waited. Any thread. */
