@@ -884,6 +884,7 @@ static void flush(struct client *client) {
         !nghttp2_session_want_write(h2->session)) {
         drop_session(h2);
         client->is_last = true;
+        (void)send_unsent(client); /* nothing else would end the answered streams that remained */
     }
     if (h2->is_told_last && !h2->unsent_size)
         end_drain(client);

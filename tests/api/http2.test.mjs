@@ -61,6 +61,17 @@ for (const [section, what, bytes, wanted, begin] of rows)
         connection.close();
     });
 
+test('an error ends the connection at once, also while the body of an answered request is still to come', async () => {
+    const connection = new Connection(server);
+    connection.send(Buffer.concat([post(1), data(1, Buffer.alloc(16384)), data(1, 'x')]));
+    await connection.whole(1);
+    assert.equal(connection.streams.get(1).status, 413);
+    connection.send(windowUpdate(0, 0));
+    await connection.ended();
+    assert.equal(connection.goaway.code, code.PROTOCOL_ERROR);
+    connection.close();
+});
+
 test("RFC 9113 3.4: the server's first frame is SETTINGS, and says what it bounds", async () => {
     const connection = new Connection(server);
     await connection.settle();
