@@ -118,9 +118,10 @@ test('HEAD is answered as GET, with its Content-Length and all other headers, bu
             whole = await client.reply(),
             again = await client.reply({ isHead: true });
         assert.deepEqual(statuses(await client.rest()), [200], path);
+        const own = { date: '', 'x-request-id': '' }; // what no two replies have in common
         for (const { status, headers } of [first, again]) {
             assert.equal(status, whole.status);
-            assert.deepEqual({ ...headers, date: '' }, { ...whole.headers, date: '' }, path);
+            assert.deepEqual({ ...headers, ...own }, { ...whole.headers, ...own }, path);
         }
         assert.ok(Buffer.byteLength(whole.body) > 0);
         assert.equal(Number(first.headers['content-length']), Buffer.byteLength(whole.body));

@@ -118,7 +118,7 @@ test(`${MANY} connections that rest take 2 KB each and keep nobody out, and each
 });
 
 test(`${MANY} heads that were only begun take 8 KB each and keep nobody out, and each is told that it was late`, async () => {
-    const world = await start(),
+    const world = await start('--head-timeout', '10'),
         { server } = world,
         kept = await Client.connect(server);
     const before = await memory(server),
