@@ -38,7 +38,14 @@ const operations = Object.entries(doc.paths).flatMap(([path, item]) =>
 );
 const json = operations.filter(({ type }) => type.endsWith('json'));
 const ask = ({ method, path, type }, body) =>
-    server.call(method, path, { token, body, headers: { 'Content-Type': type } });
+    server.call(method, path, {
+        token,
+        body,
+        headers: {
+            'Content-Type': type,
+            ...(path === '/api/auth/session' ? { 'Roster-Session': 'http' } : {}), // required there
+        },
+    });
 const changes = async () =>
     (await server.call('GET', '/api/sys/audittrailentries?size=1', { token })).json.TotalItems;
 // Members that take any value are left out.
