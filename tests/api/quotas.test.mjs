@@ -26,17 +26,23 @@ const resident = (where = server) =>
     1024 *
     Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${where.child.pid}/status`, 'utf8'))[1]);
 
+// Where memory is short, requests for figures may be refused, too: how many were, of each server.
+const unanswered = new Map();
+
 async function figure(name, where = server) {
-    // Where memory is short, this request may be refused, too.
     const { text } = await until('/metrics answers', async () => {
         const reply = await where.call('GET', '/metrics');
+        if (reply.status === 503) unanswered.set(where, (unanswered.get(where) ?? 0) + 1);
         return reply.status === 200 && reply;
     });
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 
-const refused = (reason, where = server) =>
-    figure(`roster_refused_total{reason="${reason}"}`, where);
+// The requests that were refused for this reason, but for those of `figure`.
+async function refused(reason, where = server) {
+    const all = await figure(`roster_refused_total{reason="${reason}"}`, where);
+    return all - (reason === 'memory' ? (unanswered.get(where) ?? 0) : 0);
+}
 
 async function gather(count, write, where = server) {
     const wires = [];
