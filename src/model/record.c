@@ -74,7 +74,7 @@ struct value ids_sorted(const struct value *ids, struct arena *arena) {
 }
 
 bool ids_sorted_have(const struct value *sorted, int64_t id) {
-    return bsearch(&id, sorted->ids, sorted->len, sizeof id, by_number) != NULL;
+    return sorted->len && bsearch(&id, sorted->ids, sorted->len, sizeof id, by_number);
 }
 
 struct text record_etag(int64_t id, int64_t version, struct arena *arena) {
