@@ -699,7 +699,7 @@ static const char *help_of(const struct setting *row, char *out, size_t size) {
     return out;
 }
 
-/* What argp is given: its options, and the texts that are made for them. */
+/* The options that argp gets, and the texts that are made for them. */
 struct option_list {
     struct argp_option options[2 * ROWS + 2 * RENAMED + COMMAND_OPTIONS + 4];
     size_t count;

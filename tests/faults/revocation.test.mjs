@@ -282,7 +282,7 @@ async function race(mode, end, act) {
     return [await ended, await acted];
 }
 const modes = ['the same commit', 'the next commit'];
-// What callers may do with their own sign-in.
+// Each caller may do these with its own sign-in.
 const needNoRole = ['POST /api/sys/users/token/refresh', 'DELETE /api/auth/session'];
 
 // Traces of the caller: audit rows, tokens, and guesses at others' passwords.

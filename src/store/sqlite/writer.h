@@ -10,7 +10,7 @@
 void *writer_run(void *argument);
 
 /** engine_store.submit. */
-enum status writer_submit(struct store *store, struct store_command *command,
+enum status writer_submit(struct store *base, struct store_command *command,
                           bool must_take) MUST_CHECK;
 
 #endif
