@@ -1,35 +1,23 @@
 // kill -9 at random times while webhooks are delivered: every acknowledged change is delivered at
 // least once, and those of one user in order.
-import test, { after } from 'node:test';
+import test from 'node:test';
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import { join } from 'node:path';
 import { businessId, memberIds } from '../lib/ids.mjs';
 import { Server, run } from '../lib/server.mjs';
 import { Chance, seed } from './chance.mjs';
 import { until } from '../lib/wait.mjs';
+import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 
 const rounds = 15;
 const chance = new Chance();
 const ids = memberIds(16);
 const told = new Map(ids.map((id) => [id, []])); // the numbers that came, by user
 let answers = 0;
-const listener = http.createServer((request, reply) => {
-    const parts = [];
-    request.on('data', (part) => parts.push(part));
-    request.on('end', () => {
-        const [user] = JSON.parse(Buffer.concat(parts));
-        told.get(user.Id).push(user.LastHelpVisited);
-        reply.statusCode = ++answers % 50 === 0 ? 503 : 200; // some are repeated anyway
-        reply.end();
-    });
+const hosts = await startWebhookReceiver((user) => {
+    told.get(user.Id).push(user.LastHelpVisited);
+    return ++answers % 50 === 0 ? 503 : 200; // some are repeated anyway
 });
-await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
-after(() => {
-    listener.close();
-    listener.closeAllConnections();
-});
-const hosts = `127.0.0.1:${listener.address().port}`;
 const server = await Server.start([
     '--demo',
     '--webhook-hosts',

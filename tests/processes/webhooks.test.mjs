@@ -1,29 +1,17 @@
 // Webhooks of several servers on one database: each change is delivered, those of one user in order, whichever server is killed.
 // Each server delivers whatever is due, so a delivery may come more than once: only the first time counts here.
-import test, { after } from 'node:test';
+import test from 'node:test';
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import { businessId } from '../lib/ids.mjs';
 import { Processes } from '../lib/processes.mjs';
 import { addMembers } from '../lib/world.mjs';
 import { deadlines, until } from '../lib/wait.mjs';
+import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 
 const told = new Map(); // the numbers that came, by user
-const listener = http.createServer((request, reply) => {
-    const parts = [];
-    request.on('data', (part) => parts.push(part));
-    request.on('end', () => {
-        const [user] = JSON.parse(Buffer.concat(parts));
-        told.get(user.Id).push(user.LastHelpVisited);
-        reply.end();
-    });
+const hosts = await startWebhookReceiver((user) => {
+    told.get(user.Id).push(user.LastHelpVisited);
 });
-await new Promise((ready) => listener.listen(0, '127.0.0.1', ready));
-after(() => {
-    listener.close();
-    listener.closeAllConnections();
-});
-const hosts = `127.0.0.1:${listener.address().port}`;
 const servers = await Processes.start(['--webhook-hosts', hosts, '--webhook-retry', '20']);
 const token = await servers.admin();
 const members = await addMembers(servers, 12);
