@@ -125,7 +125,6 @@ struct engine_sql {
     const char *(*error)(struct store_session *session);
     int64_t (*integer)(struct sql_statement *statement, int at);
     bool (*is_null)(struct sql_statement *statement, int at);
-    struct text (*text)(struct sql_statement *statement, int at, struct arena *arena);
     struct text (*bytes)(struct sql_statement *statement, int at);
     struct sql_value (*value)(struct sql_statement *statement, int at);
 };

@@ -90,7 +90,9 @@ bool sql_is_null(struct sql_statement *statement, int at) {
 }
 
 struct text sql_text(struct sql_statement *statement, int at, struct arena *arena) {
-    return statement->engine->sql->text(statement, at, arena);
+    if (sql_is_null(statement, at))
+        return (struct text){ 0 };
+    return arena_text(arena, sql_bytes(statement, at));
 }
 
 struct text sql_bytes(struct sql_statement *statement, int at) {

@@ -356,12 +356,6 @@ static struct text bytes(struct sql_statement *base, int at) {
     return found;
 }
 
-static struct text text(struct sql_statement *base, int at, struct arena *arena) {
-    if (is_null(base, at))
-        return (struct text){ 0 };
-    return arena_text(arena, raw(base, at));
-}
-
 static struct sql_value value(struct sql_statement *base, int at) {
     struct sql_value found = { .type = SQL_NULL };
     if (is_null(base, at))
@@ -397,7 +391,6 @@ const struct engine_sql pg_sql = {
     .error = error,
     .integer = integer,
     .is_null = is_null,
-    .text = text,
     .bytes = bytes,
     .value = value,
 };

@@ -240,12 +240,6 @@ static struct text column_bytes(struct sql_statement *statement, int at) {
     return (struct text){ bytes, (size_t)sqlite3_column_bytes(handle_of(statement), at) };
 }
 
-static struct text column_text(struct sql_statement *statement, int at, struct arena *arena) {
-    if (column_is_null(statement, at))
-        return (struct text){ 0 };
-    return arena_text(arena, column_bytes(statement, at));
-}
-
 struct sql_value connection_value(sqlite3_value *value) {
     struct sql_value read = { .type = SQL_BYTES };
     switch (sqlite3_value_type(value)) {
@@ -288,7 +282,6 @@ const struct engine_sql connection_sql_calls = {
     .error = error,
     .integer = column_integer,
     .is_null = column_is_null,
-    .text = column_text,
     .bytes = column_bytes,
     .value = column_value,
 };
