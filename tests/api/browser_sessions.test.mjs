@@ -7,7 +7,7 @@ import { userId } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server, temporaryFolder } from '../lib/server.mjs';
 import { TlsServer, makeCertificate } from '../lib/tls.mjs';
-import { adminEmail, password, totp, userBody } from '../lib/users.mjs';
+import { adminEmail, createPerson, password, totp } from '../lib/users.mjs';
 
 const listed = 'https://app.example.com',
     evil = 'https://evil.example.org';
@@ -31,23 +31,7 @@ const by = (cookie, method = 'GET', to = path, { headers = {}, body } = {}) =>
     server.call(method, to, { body, headers: { ...own, Cookie: cookie, ...headers } });
 const works = async (cookie) => (await by(cookie)).status === 200;
 
-let count = 0;
-async function person(more = {}) {
-    const email = `browser${++count}@example.com`;
-    const { status, json, text } = await server.call('POST', '/api/sys/users', {
-        token: admin,
-        body: userBody({
-            FullName: 'Of A Browser',
-            Email: email,
-            Active: true,
-            APIAccess: true,
-            NewPassword: password,
-            ...more,
-        }),
-    });
-    assert.equal(status, 200, text);
-    return { id: json.Value.Id, email };
-}
+const person = (more) => createPerson(server, admin, 'browser', more);
 
 test('signing in sets a cookie for this host alone that no script reads, and hands out no token', async () => {
     const reply = await ask(adminEmail);

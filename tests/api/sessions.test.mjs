@@ -8,7 +8,7 @@ import { storedUsers } from '../lib/database.mjs';
 import { adminId, staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
-import { adminEmail, password, userBody } from '../lib/users.mjs';
+import { adminEmail, createPerson, password } from '../lib/users.mjs';
 import { assertEndsWithin } from '../lib/wait.mjs';
 
 const server = await Server.start();
@@ -51,22 +51,7 @@ const trade = async (jwt, more) => {
     return json;
 };
 
-let count = 0;
-async function person(more = {}) {
-    const email = `session${++count}@example.com`;
-    const { status, json, text } = await call('POST', '/api/sys/users', {
-        body: userBody({
-            FullName: 'Of A Session',
-            Email: email,
-            Active: true,
-            APIAccess: true,
-            NewPassword: password,
-            ...more,
-        }),
-    });
-    assert.equal(status, 200, text);
-    return { id: json.Value.Id, email };
-}
+const person = (more) => createPerson(server, admin, 'session', more);
 const tokensOf = async ({ id }) =>
     (await call('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${id}`)).json.Records;
 

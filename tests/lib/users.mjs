@@ -1,4 +1,5 @@
 // Users as requests have them, and what they sign in with.
+import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { totpStep } from './wait.mjs';
 
@@ -32,4 +33,23 @@ export function totp(secret, step = totpStep()) {
     const mac = createHmac('sha1', key).update(counter).digest();
     const at = mac[19] & 15;
     return String((mac.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+
+// Creates a user who may sign in with `password`, at an address of its own that begins with `name`.
+let people = 0;
+export async function createPerson(server, token, name, more = {}) {
+    const email = `${name}${++people}@example.com`;
+    const { status, json, text } = await server.call('POST', '/api/sys/users', {
+        token,
+        body: userBody({
+            FullName: 'A Person',
+            Email: email,
+            Active: true,
+            APIAccess: true,
+            NewPassword: password,
+            ...more,
+        }),
+    });
+    assert.equal(status, 200, text);
+    return { id: json.Value.Id, email };
 }
