@@ -1,5 +1,5 @@
 // The program: its options, its exit codes, its first start and its end.
-import test from 'node:test';
+import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import {
     chmodSync,
@@ -461,6 +461,7 @@ test('a log file that is copied and truncated goes on from its beginning', async
         ['-c', 'log=$1; shift; exec "$@" 2>>"$log"', 'sh', log, binary, ...server.args],
         { stdio: ['ignore', 'pipe', 'inherit'] },
     );
+    after(() => child.kill('SIGKILL'));
     const ended = new Promise((resolve) => {
         child.on('close', resolve);
     });

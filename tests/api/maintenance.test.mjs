@@ -1,6 +1,6 @@
 // Commands of operators: check, backup while the server runs, restore, upgrade; and the modes of
 // the files.
-import test from 'node:test';
+import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import {
@@ -661,6 +661,7 @@ test('a restore over a database that another program writes to is refused and ch
         end = new Promise((resolve) => {
             other.on('close', resolve);
         });
+    after(() => other.kill('SIGKILL'));
     other.stdin.write("BEGIN IMMEDIATE; SELECT 'begun';\n");
     await new Promise((resolve) => {
         other.stdout.once('data', resolve);

@@ -37,6 +37,12 @@ export function temporaryFolder() {
 export const copyData = (from, to) =>
     cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('/roster.sock') });
 
+// The servers that run end with this process, also when it is ended before the tests of the file are.
+const children = new Set();
+process.on('exit', () => {
+    for (const child of children) child.kill('SIGKILL');
+});
+
 // The databases of this file's data folders, when servers are on PostgreSQL.
 const databases = new Map();
 
@@ -151,8 +157,13 @@ export class Server {
     spawn() {
         this.stdout = this.stderr = '';
         this.child = spawn(this.program, this.args, { env: this.env });
+        const { child } = this;
+        children.add(child);
         this.ended = new Promise((resolve) => {
-            this.child.on('close', (code, signal) => resolve({ code, signal }));
+            child.on('close', (code, signal) => {
+                children.delete(child);
+                resolve({ code, signal });
+            });
         });
         this.child.stderr.on('data', (bytes) => {
             this.stderr += bytes;

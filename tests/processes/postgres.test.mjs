@@ -1,6 +1,6 @@
 // tools/with-postgres, which the other tests with PostgreSQL stand on: it gives each command a server of its own, and
 // leaves none behind.
-import test from 'node:test';
+import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -28,6 +28,7 @@ test('a command has a database of its own, whose role is no superuser, and ends 
 
 test('the server ends with who holds its standard input', async () => {
     const child = spawn(program, ['sh', '-c', 'echo "$ROSTER_TEST_DATABASE"; exec cat']);
+    after(() => child.kill('SIGKILL'));
     const [line] = await once(child.stdout, 'data'),
         url = line.toString().trim();
     assert.equal(psql(url, 'SELECT 1'), '1');
@@ -38,6 +39,7 @@ test('the server ends with who holds its standard input', async () => {
 
 test('the server ends even when its script is killed', async () => {
     const child = spawn(program, ['sh', '-c', 'echo "$ROSTER_TEST_DATABASE"; exec cat']);
+    after(() => child.kill('SIGKILL'));
     const [line] = await once(child.stdout, 'data'),
         url = line.toString().trim();
     assert.ok(isServed(url));
