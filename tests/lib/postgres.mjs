@@ -14,6 +14,11 @@ export function usePostgres() {
     wanted ??= 'postgresql';
 }
 
+// The same, with a PostgreSQL for this file alone: it changes what holds for the whole of it.
+export function useOwnPostgres() {
+    wanted = 'postgresql';
+}
+
 // PostgreSQL ends when its standard input does: with this process, however that ends, and after all servers of it.
 async function startOwn() {
     const program = new URL('../../tools/with-postgres', import.meta.url).pathname;
@@ -49,6 +54,13 @@ function sibling(url, name) {
     const other = new URL(url);
     other.pathname = `/${name}`;
     return other.href;
+}
+
+// The URL as which a superuser connects.
+export function superuserOf(url) {
+    const own = new URL(url);
+    own.searchParams.set('user', 'postgres');
+    return own.href;
 }
 
 // The folder of the server's socket, which lasts as long as the server.
