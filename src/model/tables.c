@@ -118,6 +118,13 @@ bool field_fits_type(const struct table *table, const struct field *field) {
            (field->choices != NULL) == (field->type == TYPE_choice) && base_fits_type(table, field);
 }
 
+const struct table *tables_find(struct text entity) {
+    for (unsigned i = 0; i < TABLES; i++)
+        if (text_equal_nocase(entity, text_of(tables[i]->entity)))
+            return tables[i];
+    return NULL;
+}
+
 void tables_check(void) {
     for (unsigned i = 0; i < TABLES; i++)
         for (unsigned j = 0; j < tables[i]->count; j++)

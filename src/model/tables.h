@@ -53,6 +53,9 @@ enum table_number {
 /** The tables of all resources. */
 extern const struct table *const tables[TABLES];
 
+/** The table whose records are called so ("User"), whatever the case; NULL: none. Any thread. */
+const struct table *tables_find(struct text entity);
+
 /** Ends the process if the declaration of a field does not fit its type (field_fits_type). Main
  * thread, at start. */
 void tables_check(void);

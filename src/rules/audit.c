@@ -5,6 +5,7 @@
 #include "crypto/token.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 bool audit_covers(const struct table *table, unsigned field) {
@@ -37,8 +38,20 @@ static struct text shortened(struct text text, char room[AUDIT_ROOM]) {
     return (struct text){ room, (size_t)len };
 }
 
-static struct text value_shown(const struct field *field, const struct value *value,
-                               char room[AUDIT_ROOM]) {
+bool audit_is_digest(struct text text) {
+    static const char words[] = " bytes, SHA-256 ";
+    enum { WORDS = sizeof words - 1, HEX = 2 * sizeof(struct token_hash) };
+    size_t digits = 0;
+    if (text.len < 2 + WORDS + HEX || text.at[0] != '(' || text.at[text.len - 1] != ')')
+        return false;
+    while (isdigit((unsigned char)text.at[1 + digits]))
+        digits++;
+    return digits > 0 && text.len == 2 + digits + WORDS + HEX &&
+           memcmp(text.at + 1 + digits, words, WORDS) == 0;
+}
+
+struct text audit_text(const struct field *field, const struct value *value,
+                       char room[AUDIT_ROOM]) {
     if (value->kind == VALUE_TEXT)
         return shortened(value_as_text(value), room);
     if (value->kind != VALUE_INTEGER)
@@ -66,8 +79,8 @@ struct audit_row audit_field(const struct record *before, const struct record *a
     row.property = changed->name;
     row.after = TEXT("changed");
     if (field_is_searchable(changed)) { /* else a search of the trail would find out the value */
-        row.before = value_shown(changed, &before->values[field], room->before);
-        row.after = value_shown(changed, &after->values[field], room->after);
+        row.before = audit_text(changed, &before->values[field], room->before);
+        row.after = audit_text(changed, &after->values[field], room->after);
     }
     return row;
 }

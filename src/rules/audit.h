@@ -36,6 +36,16 @@ struct audit_row {
  */
 bool audit_covers(const struct table *table, unsigned field);
 
+/**
+ * A value as rows show it; `at` NULL: there is none. `field` must be one that searches can use. The
+ * text lies in the value or in `room`.
+ */
+struct text audit_text(const struct field *field, const struct value *value, char room[AUDIT_ROOM]);
+
+/** Is this the digest that a row has in place of a long text? A text that looks like one is taken
+ * for one. */
+bool audit_is_digest(struct text text);
+
 /** The row of a record that was created or deleted. */
 struct audit_row audit_record(const struct record *record, enum audit_type type);
 

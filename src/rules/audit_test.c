@@ -126,6 +126,27 @@ static void of_long_texts_rows_have_a_digest(void **state) {
     assert_text(row.after, digest);
 }
 
+static void a_digest_is_known_from_texts(void **state) {
+#define HASH "4a82297889eb505cf6b5cbdf69977afab4632d6557539782f657bd7dc78091a5"
+    static const char *const others[] = {
+        "",
+        "(",
+        "()",
+        "(1025 bytes, SHA-256 " HASH,
+        "1025 bytes, SHA-256 " HASH ")",
+        "( bytes, SHA-256 " HASH ")",
+        "(x bytes, SHA-256 " HASH ")",
+        "(1025 bytes, SHA-512 " HASH ")",
+        "(1025 bytes, SHA-256 " HASH "0)",
+    };
+    (void)state;
+    assert_true(audit_is_digest(TEXT("(1025 bytes, SHA-256 " HASH ")")));
+    for (size_t i = 0; i < LENGTH(others); i++)
+        if (audit_is_digest(text_of(others[i])))
+            fail_msg("%s", others[i]);
+#undef HASH
+}
+
 static void a_record_belongs_to_its_business(void **state) {
     static const struct {
         const struct table *table;
@@ -180,6 +201,7 @@ int main(void) {
         cmocka_unit_test(a_change_shows_both_values_by_the_type_of_the_field),
         cmocka_unit_test(of_what_no_search_may_go_by_a_change_shows_no_value),
         cmocka_unit_test(of_long_texts_rows_have_a_digest),
+        cmocka_unit_test(a_digest_is_known_from_texts),
         cmocka_unit_test(a_record_belongs_to_its_business),
         cmocka_unit_test(an_event_has_its_words_and_an_erasure_nothing_of_the_user),
     };

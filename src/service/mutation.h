@@ -33,6 +33,12 @@ struct mutation_result {
     struct author by; /* the e-mail lives as long as the mutation */
 };
 
+/** A condition of a change: the field's value, as a text of the audit trail. */
+struct expected_value {
+    unsigned field;
+    struct text text; /* `at` NULL: none */
+};
+
 /**
  * One change of one record, from a body to the durable row. The same way whatever the resource and
  * whoever asks: mutation_new, fill in `change`, mutation_validate, mutation_seal, mutation_run in a
@@ -47,7 +53,9 @@ struct mutation {
     struct errors errors; /* complete after a decision that is BAD_INPUT or FORBIDDEN_CHANGE */
     struct rules rules;
     struct idempotency_use
-        idempotency;      /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
+        idempotency; /* what the Idempotency-Key of a new record stands for; `key.at` NULL */
+    const struct expected_value *expected; /* beside the conditions of the context; outlive it */
+    unsigned expected_count;
     struct text conflict; /* why the decision is CONFLICT, or PRECONDITION_FAILED where that is not
                              If-Match */
     /* As the last decision saw them. `before` is empty (version 0) for a new record, `after` for

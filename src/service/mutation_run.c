@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "model/tables.h"
+#include "rules/audit.h"
 #include "rules/etag.h"
 #include "rules/merge.h"
 #include "rules/messages.h"
@@ -87,6 +88,23 @@ static enum status check_referrers(struct mutation *mutation, struct store_sessi
     return mutation->conflict.at ? STATUS_CONFLICT : STATUS_INTERNAL;
 }
 
+/* Has a field another value than the audit trail says that it was given? */
+static enum status check_expected(struct mutation *mutation) {
+    const struct table *table = mutation->resource->table;
+    for (unsigned i = 0; i < mutation->expected_count; i++) {
+        const struct expected_value *expected = &mutation->expected[i];
+        const struct field *field = &table->fields[expected->field];
+        char room[AUDIT_ROOM];
+        if (text_equal(audit_text(field, &mutation->before.values[expected->field], room),
+                       expected->text))
+            continue;
+        mutation->conflict =
+            arena_printf(mutation->context->arena, message_changed_since, field->name.at);
+        return mutation->conflict.at ? STATUS_PRECONDITION_FAILED : STATUS_INTERNAL;
+    }
+    return STATUS_OK;
+}
+
 /* RFC 9110 sections 13.1.1 and 13.1.2. A record that does not exist yet has no ETag. */
 static enum status check_conditions(struct mutation *mutation) {
     const struct record *before = &mutation->before;
@@ -101,7 +119,7 @@ static enum status check_conditions(struct mutation *mutation) {
         !etag_is_listed(mutation->context->if_match, etag, ETAG_STRONG))
         return STATUS_PRECONDITION_FAILED;
     if (!etag_is_listed(mutation->context->if_none_match, etag, ETAG_WEAK))
-        return STATUS_OK;
+        return check_expected(mutation);
     mutation->conflict = MESSAGE_TEXT(none_match);
     return STATUS_PRECONDITION_FAILED;
 }

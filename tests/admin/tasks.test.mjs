@@ -235,6 +235,30 @@ test('a change is undone from the history, and the record says who did it', asyn
     await ui.close();
 });
 
+test('all of one change is undone at once, with roles by their names, and not over a later value unasked', async () => {
+    const { id } = await person({ FullName: 'As It Was', UserRoles: [401] });
+    const change = (body) => server.call('PATCH', `/api/sys/users/${id}`, { token, body });
+    await change({ FullName: 'As It Is', SystemId: 's-1', UserRoles: [402] });
+    const ui = await signedIn();
+    await ui.go(`#/users/${id}?tab=History`, '#panel tbody tr:nth-child(3)');
+    await ui.sees('May reader', '#panel');
+    await change({ SystemId: 's-2' }); // while the page shows the record as it was
+    await ui.button('Undo all 3…');
+    await ui.sees('3 fields get back', '[role=alertdialog]');
+    await ui.sees('May lister', '[role=alertdialog] dl');
+    await ui.misses('later value', '[role=alertdialog]');
+    await ui.check('undo-all', { complaints: ui.page.complaints });
+    await ui.click('[role=alertdialog] button', 'Undo');
+    await ui.sees('later value is replaced', '[role=alertdialog]');
+    assert.equal((await server.get(id)).FullName, 'As It Is');
+    await ui.click('[role=alertdialog] button', 'Undo');
+    await ui.wait("!document.querySelector('[role=alertdialog]')");
+    await ui.sees('As It Was', 'h1');
+    const { FullName, SystemId, UserRoles } = await server.get(id);
+    assert.deepEqual([FullName, SystemId, UserRoles], ['As It Was', null, [401]]);
+    await ui.close();
+});
+
 test('deleting says what will happen, and asks; leaving what is unsaved asks, too', async () => {
     const { id } = await person({ FullName: 'To Be Deleted' });
     const ui = await signedIn();

@@ -64,6 +64,8 @@ const special = {
     'POST /api/sys/users/validate': ['User-Read'],
     'GET /api/sys/users/{id}/token/refresh': ['User-Edit'],
     'POST /api/sys/users/{id}/token/refresh': ['User-Edit'],
+    // and what an update of the record needs (revert.test.mjs)
+    'POST /api/sys/audittrailentries/revert': ['AuditTrailEntry-Read', 'User-Read'],
 };
 // A webhook sends users' records away, a delivery has one, audit rows and refresh tokens have users' values.
 const showsUsers = ({ path, needs: [role] }) =>
@@ -77,6 +79,7 @@ function outcome({ title, resource, suffix, key }, isAdmin, target) {
     const isProtected = target === 'admin' && !isAdmin;
     if (title.endsWith(' /api/sys/users/{id}/token/refresh'))
         return target === 'own' || isAdmin ? 200 : 403;
+    if (title === 'POST /api/sys/audittrailentries/revert') return 400; // there is no such row
     if (suffix === 'POST /runcommand')
         return !key
             ? 400
@@ -180,6 +183,7 @@ function sample(name, schema) {
 function bodyOf({ path, suffix, key, schema, resource }, id, person) {
     if (!schema) return undefined;
     if (suffix === 'POST /runcommand') return { Key: key ?? 'none', Ids: [id] };
+    if (path === '/api/sys/audittrailentries/revert') return { Ids: [id] };
     if (path === '/api/sys/users/validate') return { Email: person.email, Password: 'wrong' };
     const whole = suffix === 'PATCH /{id}' ? creation(resource) : schema;
     const body = Object.fromEntries(

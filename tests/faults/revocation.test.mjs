@@ -183,6 +183,13 @@ table['POST /api/sys/webhookdeliveries/runcommand repeat'] = run(
     'repeat',
     delivery,
 );
+table['POST /api/sys/audittrailentries/revert'] = async () => {
+    const id = await made('/api/sys/users', newUser());
+    await done('PATCH', `/api/sys/users/${id}`, { SystemId: 'reverted' });
+    const found = `AuditTrailEntry_EntityId=${id}&AuditTrailEntry_PropertyName=SystemId`;
+    const { Records } = await done('GET', `/api/sys/audittrailentries?${found}`);
+    return ['POST', '/api/sys/audittrailentries/revert', { Ids: [Records[0].Id] }];
+};
 table['DELETE /api/sys/refreshtokens/{id}'] = async () => {
     const { id } = await signIn(await person());
     return [

@@ -25,6 +25,10 @@ const struct mutation_context *write_context(struct request *request) MUST_CHECK
 /** Changes a record of the route's resource as the request asks, and replies. */
 void write_start(struct request *request, enum mutation_kind kind);
 
+/** Runs a validated mutation of the request's own, and replies. NULL: there was no memory for it.
+ */
+void write_mutation(struct request *request, struct mutation *mutation);
+
 /** Sets the password of the caller, who has a reset token, and replies. Revokes all tokens. */
 void write_password(struct request *request, struct text password);
 

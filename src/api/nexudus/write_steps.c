@@ -167,8 +167,7 @@ static const struct step steps[] = {
     { "reply", NULL, NULL, reply_write },
 };
 
-/* `mutation` NULL: there was no memory for it. */
-static void take_steps(struct request *request, struct mutation *mutation) {
+void write_mutation(struct request *request, struct mutation *mutation) {
     struct write *write = arena_calloc(request->arena, 1, sizeof *write);
     if (!write || !mutation) {
         reply_failure(request, STATUS_INTERNAL, NULL, NULL);
@@ -188,7 +187,7 @@ void write_start(struct request *request, enum mutation_kind kind) {
         mutation = mutation_new_on(context, resource, kind, request->id);
     else if (context)
         mutation = mutation_new(context, resource, kind);
-    take_steps(request, mutation);
+    write_mutation(request, mutation);
 }
 
 void write_password(struct request *request, struct text password) {
@@ -202,5 +201,5 @@ void write_password(struct request *request, struct text password) {
         if (mutation_validate(mutation, id) != STATUS_OK)
             mutation = NULL;
     }
-    take_steps(request, mutation);
+    write_mutation(request, mutation);
 }

@@ -145,13 +145,6 @@ static void add_field(struct buffer *out, const struct table *table, unsigned at
     buffer_add_char(out, '}');
 }
 
-static const struct table *find_table(struct text entity) {
-    for (unsigned i = 0; i < TABLES; i++)
-        if (text_equal_nocase(entity, text_of(tables[i]->entity)))
-            return tables[i];
-    return NULL;
-}
-
 static void refuse_name(struct request *request, struct text asked) {
     struct errors errors = { 0 };
     errors_add(&errors, request->arena,
@@ -171,7 +164,7 @@ static struct text asked_name(const struct request *request) {
 
 void fields_get(struct request *request) {
     struct text asked = asked_name(request);
-    const struct table *table = find_table(asked);
+    const struct table *table = tables_find(asked);
     const char *separator = "";
     struct buffer body;
     if (!table) {
