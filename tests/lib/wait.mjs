@@ -29,10 +29,10 @@ export async function until(what, condition, { deadline = deadlines.usual, pause
     for (const end = Date.now() + deadline; ; await sleep(pause)) {
         const result = await condition();
         if (result) return result;
-        assert.ok(
-            Date.now() < end,
-            `${typeof what === 'function' ? await what() : what}: not in ${deadline} ms`,
-        );
+        if (Date.now() >= end)
+            assert.fail(
+                `${typeof what === 'function' ? await what() : what}: not in ${deadline} ms`,
+            );
     }
 }
 
