@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { memberIds } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
-import { Chance, seed } from './chance.mjs';
+import { Chance, seed } from '../lib/chance.mjs';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 15);
 const chance = new Chance();

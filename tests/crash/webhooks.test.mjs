@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { businessId, memberIds } from '../lib/ids.mjs';
 import { Server, run } from '../lib/server.mjs';
-import { Chance, seed } from './chance.mjs';
+import { Chance, seed } from '../lib/chance.mjs';
 import { until } from '../lib/wait.mjs';
 import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 

@@ -19,6 +19,14 @@ if (fileDeadline)
         process.exit(1);
     }, fileDeadline).unref();
 
+// How long a client waits for one answer, in ms, before it asks elsewhere or again. Nothing fails by that: an answer that
+// did not come is one of the outcomes.
+export const patience = {
+    check: 2000, // of a health check
+    change: 30000, // rosterd itself gives up after 20 s
+    cluster: 600000, // until three machines agree again: it only ends a hang
+};
+
 export const sleep = (ms) =>
     new Promise((resolve) => {
         setTimeout(resolve, ms);
@@ -75,6 +83,23 @@ export const withinOneStep = (attempt, tries = 20) => withinOne(totpStep, attemp
 // A minute of the system's monotonic clock, which the server's rate limits use.
 export const withinOneMinute = (attempt, tries = 20) =>
     withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
+
+// The longest time without an answer, in seconds: a figure to print, by which no test decides.
+export class Silence {
+    begin() {
+        this.longest = 0;
+        this.last = Date.now();
+    }
+
+    end() {
+        this.longest = Math.max(this.longest, Date.now() - this.last);
+        this.last = Date.now();
+    }
+
+    get seconds() {
+        return this.longest / 1000;
+    }
+}
 
 // ---- The time of day, as data ----
 

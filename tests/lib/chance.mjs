@@ -1,6 +1,6 @@
 // Chance that SEED=n repeats, but for the timing of the server and of who asks it.
 import { randomInt } from 'node:crypto';
-import { sleep } from '../lib/wait.mjs';
+import { sleep } from './wait.mjs';
 
 export const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
 
