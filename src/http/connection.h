@@ -65,7 +65,7 @@ struct protocol {
     void (*drain)(struct client *client);
     /* Another thread has accepted the head (SERVING_head): the body may be read now. */
     void (*go_on)(struct served *served);
-    /* The exchange has its reply, which the protocol now sends. */
+    /* The exchange has its reply, which the protocol now sends; or the next piece of its body. */
     void (*reply)(struct served *served);
     /* The connection is closed: ends all exchanges and frees the protocol's state. */
     void (*end)(struct client *client);

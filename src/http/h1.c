@@ -6,9 +6,10 @@
  *
  * A connection works on one request at a time. Replies queue up in `first` to `last` until the
  * socket takes them, so a client may send further requests meanwhile (pipelining); the limits below
- * end that. `next` says what the next bytes belong to. A request that was answered before its body
- * came has no `current` any more; its body is then read and dropped, so that the connection can be
- * kept.
+ * end that. A reply whose body goes on is the last one in that queue: until its last piece is
+ * there, its request counts as worked on. `next` says what the next bytes belong to. A request that
+ * was answered before its body came has no `current` any more; its body is then read and dropped,
+ * so that the connection can be kept.
  *
  * Bytes of an incomplete head are kept in `head`; a head that arrives whole is copied straight into
  * the arena of its exchange. */
@@ -32,7 +33,9 @@ enum {
     FRAMING_MAX = 16 * 1024,  /* bytes of chunk heads, extensions and trailers, */
     FRAMING_FOR_EACH = 8,     /* and this many more for each byte of the body */
     HEAD_FIRST = 512,         /* first allocation for a head that arrives in pieces */
-    REPLY_HEAD_MAX = 256 + REQUEST_ID_MAX, /* bytes of a reply's head besides its headers */
+    CHUNK_HEAD_MAX = 32,      /* bytes of what frames a piece of a body */
+    REPLY_HEAD_MAX =
+        256 + REQUEST_ID_MAX + CHUNK_HEAD_MAX, /* of a reply's head besides its headers */
 };
 
 static const struct text continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
@@ -390,6 +393,26 @@ static char *add_length(char *at, size_t length) {
     return add(at, "\r\n", 2);
 }
 
+/* The end of the chunk before, and the head of this one (RFC 9112 section 7.1). */
+static char *add_chunk(char *at, const struct served *served) {
+    size_t size = served->exchange.reply.body.len;
+    if (served->is_old)
+        return at;
+    if (served->pieces > 1)
+        at = add(at, "\r\n", 2);
+    at += sprintf(at, "%zx\r\n", size);
+    return size ? at : add(at, "\r\n", 2);
+}
+
+/* Writes the frame of a further piece, in place of the head. */
+static bool write_piece_head(struct served *served) {
+    char *start = arena_alloc(&served->arena, CHUNK_HEAD_MAX);
+    if (!start || served->exchange.reply.is_cut)
+        return false;
+    served->reply_head = (struct text){ start, (size_t)(add_chunk(start, served) - start) };
+    return true;
+}
+
 /* Writes the head of the reply. False if there is no memory. */
 static bool write_head(struct served *served) {
     const struct reply *reply = &served->exchange.reply;
@@ -403,6 +426,8 @@ static bool write_head(struct served *served) {
         at = add_header(at, "Content-Type", reply->content_type);
     if (serve_has_length(served))
         at = add_length(at, reply->body.len);
+    else if (served->is_in_pieces && !served->is_old)
+        at = add_header(at, "Transfer-Encoding", "chunked");
     for (unsigned i = 0; i < reply->header_count; i++)
         at = add_header(at, reply->headers[i].name, reply->headers[i].value);
     if (served->is_last)
@@ -412,6 +437,8 @@ static bool write_head(struct served *served) {
     if (served->client->tls)
         at = add_header(at, "Strict-Transport-Security", SERVE_HSTS);
     at = add(at, "\r\n", 2);
+    if (reply->goes_on)
+        at = add_chunk(at, served);
     served->reply_head = (struct text){ start, (size_t)(at - start) };
     return true;
 }
@@ -424,9 +451,12 @@ static size_t size_of(const struct served *served) {
 static void reply(struct served *served) {
     struct client *client = served->client;
     struct h1 *h1 = &client->h1;
+    bool goes_on = served->exchange.reply.goes_on;
     served->is_last |=
+        (goes_on && served->is_old) ||
         atomic_load_explicit(&client->loop->stopping->ends_kept, memory_order_relaxed);
-    if (!write_head(served)) {
+    served->sent = 0;
+    if (!(served->pieces > 1 ? write_piece_head(served) : write_head(served))) {
         client->is_broken = true;
         serve_sent(served, false);
         h1->current = NULL;
@@ -443,11 +473,13 @@ static void reply(struct served *served) {
     h1->last = served;
     h1->replies++;
     h1->reply_bytes += size_of(served);
-    h1->held_bytes += served->arena.counted; /* the arena takes nothing more from here on */
+    h1->held_bytes += served->arena.counted; /* the arena takes nothing more until it is sent */
+    h1->current = NULL;
+    if (goes_on)
+        return;
     client->is_last |= served->is_last;
     if (h1->next == H1_work)
         begin_request(h1);
-    h1->current = NULL;
 }
 
 /* Adds the part of `text` that is left after the first `*skip` bytes, which were sent already. */
@@ -500,7 +532,12 @@ static void note_sent(struct client *client, size_t sent) {
         h1->replies--;
         h1->held_bytes -= served->arena.counted;
         client->advanced = true;
-        serve_sent(served, true);
+        if (!served->exchange.reply.goes_on) {
+            serve_sent(served, true);
+            continue;
+        }
+        h1->current = served;
+        serve_next_piece(served);
     }
 }
 
@@ -512,8 +549,9 @@ static void flush(struct client *client) {
     struct iovec pieces[2 * REPLIES_AT_ONCE + 2];
     while (!is_flushed(client) && !client->is_broken) {
         client->h1.gave_continue = continue_is_next(&client->h1);
-        size_t sent = client_send(client, pieces, gather(&client->h1, pieces));
-        if (!sent)
+        size_t count = gather(&client->h1, pieces);
+        size_t sent = count ? client_send(client, pieces, count) : 0;
+        if (count && !sent) /* the empty end of a body without chunks needs no room */
             return;
         note_sent(client, sent);
     }

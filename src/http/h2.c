@@ -468,6 +468,8 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     struct client *client = user;
     struct served *served = source->ptr;
     struct text body = serve_body_of(served);
+    if (served->state != SERVING_reply)
+        return NGHTTP2_ERR_DEFERRED; /* the next piece is being made */
     size_t left = body.len - served->sent, part = left < size ? left : size;
     (void)session;
     (void)id;
@@ -477,13 +479,35 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
             client); /* its time starts now: until here other streams may have been sent first */
     served->sent += part;
     served->h2.moved_ms = client->h2->data_ms = now_ms(client);
-    if (served->sent == body.len)
+    if (served->sent < body.len)
+        return (ssize_t)part;
+    if (served->exchange.reply.goes_on) {
+        client->h2->replies -= body.len;
+        serve_next_piece(served);
+    } else {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+    }
     return (ssize_t)part;
 }
 
+/* Has nghttp2 ask for the piece. Where it has not yet found out that there was none, it asks
+ * anyway. */
+static void go_on_with_body(struct served *served) {
+    struct client *client = served->client;
+    nghttp2_session *session = client->h2->session;
+    served->sent = 0;
+    served->h2.moved_ms = now_ms(client);
+    client->h2->replies += serve_body_of(served).len;
+    int failed = served->exchange.reply.is_cut
+                     ? nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, served->h2.id,
+                                                 NGHTTP2_INTERNAL_ERROR)
+                     : nghttp2_session_resume_data(session, served->h2.id);
+    if (failed && failed != NGHTTP2_ERR_INVALID_ARGUMENT)
+        client->is_broken = true;
+}
+
 /* Hands the reply to nghttp2, which copies the fields and converts their names to lower case. */
-static void reply(struct served *served) {
+static void give_head(struct served *served) {
     struct client *client = served->client;
     struct h2 *h2 = client->h2;
     const struct reply *reply = &served->exchange.reply;
@@ -515,6 +539,13 @@ static void reply(struct served *served) {
     if (nghttp2_submit_response(h2->session, served->h2.id, fields, count,
                                 serve_body_of(served).len ? &provider : NULL) != 0)
         client->is_broken = true;
+}
+
+static void reply(struct served *served) {
+    if (served->pieces > 1)
+        go_on_with_body(served);
+    else
+        give_head(served);
 }
 
 /* nghttp2 has written a frame into its output; the socket gets it later. */

@@ -28,11 +28,21 @@ struct reply_header {
     const char *value; /* lives as long as the exchange */
 };
 
-/** A reply. Everything in it is static or lives as long as the exchange, in its arena. */
+/**
+ * A reply. Everything in it is static or lives as long as the exchange, in its arena.
+ *
+ * A body that is too large to be held at once is given in pieces. With `goes_on` the body is one of
+ * them, and not empty. When the connection has taken it, the exchange's `next` runs, which may
+ * suspend as a handler may, and puts the next piece in its place; head and status were sent by
+ * then. The last piece is empty and has no `goes_on`. `is_cut` in its place ends the connection
+ * (HTTP/2: the stream) in a way that shows the client that the body is incomplete. When the client
+ * has gone, `next` does not run any more.
+ */
 struct reply {
     unsigned http_status;
     const char *content_type; /* NULL: none */
     struct text body;
+    bool goes_on, is_cut;
     struct reply_header headers[REPLY_HEADERS_MAX];
     unsigned header_count;
 };
@@ -216,7 +226,7 @@ uint64_t exchange_connection(const struct exchange *exchange);
 /** True if the request is HEAD, and not GET. */
 bool exchange_is_head(const struct exchange *exchange);
 
-/** The bytes of the reply's body that are sent: none for HEAD. */
+/** The bytes of the reply's body that are sent, of all pieces so far: none for HEAD. */
 size_t exchange_body_size(const struct exchange *exchange);
 
 /** The raw query string without the `?`; `at` NULL if there is none. */

@@ -11,7 +11,11 @@
  *
  * Every way ends in give_reply: with a reply of the application, or with a refusal by the listener
  * (serve_refuse). The protocol sends the reply and ends the exchange with serve_sent. If the
- * connection closes first, serve_gone ends it: now, or when the other thread lets go. */
+ * connection closes first, serve_gone ends it: now, or when the other thread lets go.
+ *
+ * A reply whose body goes on goes that way for each piece: when the protocol has got rid of one, it
+ * calls serve_next_piece, which posts the exchange's `next` to the thread. Other connections of the
+ * thread therefore have their turns between two pieces. */
 #include "http/serve.h"
 
 #include "base/container_of.h"
@@ -81,14 +85,27 @@ static void end_served(struct served *served, bool was_sent) {
 }
 
 static void give_reply(struct served *served) {
+    struct reply *reply = &served->exchange.reply;
     served->state = SERVING_reply;
     if (served->is_gone) {
         end_served(served, false);
         return;
     }
+    served->is_in_pieces |= reply->goes_on;
+    if (served->head.is_head)
+        reply->goes_on = false;
+    assert(reply->goes_on ? reply->body.len > 0 : served->pieces == 0 || reply->body.len == 0);
     served->exchange.replied_us = time_monotonic_us();
-    served->client->loop->options->replied(&served->exchange);
+    served->given += serve_body_of(served).len;
+    if (served->pieces++ == 0)
+        served->client->loop->options->replied(&served->exchange);
     served->client->protocol->reply(served);
+}
+
+void serve_next_piece(struct served *served) {
+    served->state = SERVING_work;
+    exchange_suspend(&served->exchange);
+    exchange_resume(&served->exchange);
 }
 
 void serve_refuse(struct served *served, enum status status, const char *reason) {
@@ -135,7 +152,8 @@ static void note_connection(struct served *served, const struct head_check *chec
      * be read as the next request. */
     served->is_last =
         check->says_close || !keeps || (may_have_body && !check->lengths && !check->codings);
-    served->says_keep_alive = check->minor == 0 && !served->is_last;
+    served->is_old = check->minor == 0;
+    served->says_keep_alive = served->is_old && !served->is_last;
     served->ends_if_early =
         check->is_chunked || check->length > DROPPED_BODY_MAX || check->expects_continue;
 }
@@ -320,6 +338,10 @@ static void begin_body(struct served *served) {
 
 static void run_step(struct served *served, void (*step)(struct exchange *)) {
     served->is_suspended = false;
+    if (served->is_gone && served->pieces) { /* nobody takes the pieces that are left */
+        end_served(served, false);
+        return;
+    }
     step(&served->exchange);
     if (served->is_suspended) /* another thread may have it; only this thread uses `is_suspended` */
         return;
@@ -336,12 +358,12 @@ void serve_run(struct served *served) {
 
 bool serve_has_length(const struct served *served) {
     unsigned status = served->exchange.reply.http_status;
-    return status >= 200 && status != 204 && status != 304;
+    return status >= 200 && status != 204 && status != 304 && !served->is_in_pieces;
 }
 
 struct text serve_body_of(const struct served *served) {
     struct text none = { 0 };
-    bool has_body = !served->head.is_head && serve_has_length(served);
+    bool has_body = !served->head.is_head && (served->is_in_pieces || serve_has_length(served));
     return has_body ? served->exchange.reply.body : none;
 }
 
@@ -409,7 +431,7 @@ bool exchange_is_head(const struct exchange *exchange) {
 }
 
 size_t exchange_body_size(const struct exchange *exchange) {
-    return serve_body_of(served_of(exchange)).len;
+    return served_of(exchange)->given;
 }
 
 struct text exchange_query(const struct exchange *exchange) {

@@ -51,6 +51,10 @@ struct served {
     char made_id[REQUEST_ID_MADE + 1];
     bool is_suspended;    /* another thread may have it */
     bool is_gone;         /* the connection is closed; there is nobody to reply to */
+    unsigned pieces;      /* of the reply's body that were given to the protocol */
+    size_t given;         /* their bytes in all */
+    bool is_in_pieces;    /* the reply's body is, or would be for GET in place of HEAD */
+    bool is_old;          /* HTTP/1.0, which has no chunks */
     bool is_last;         /* the connection closes after the reply */
     bool says_keep_alive; /* the reply tells an HTTP/1.0 client that the connection stays open */
     bool is_counted;      /* address_counts has counted it for `from` */
@@ -111,12 +115,19 @@ void serve_run(struct served *served);
 void serve_refuse(struct served *served, enum status status, const char *reason);
 
 /**
- * True if the reply has a Content-Length: not where a status allows no body (RFC 9110 section 8.6).
+ * True if the reply has a Content-Length: not where a status allows no body (RFC 9110 section 8.6),
+ * and not for a body in pieces.
  */
 bool serve_has_length(const struct served *served) MUST_CHECK;
 
-/** The body that is sent: empty for HEAD and where the status allows none. */
+/** The body that is sent, or the piece: empty for HEAD and where the status allows none. */
 struct text serve_body_of(const struct served *served) MUST_CHECK;
+
+/**
+ * The piece of the reply's body was taken, and it goes on: makes the next one in a later turn, and
+ * calls protocol->reply again. Until then the exchange counts as worked on.
+ */
+void serve_next_piece(struct served *served);
 
 /**
  * The connection is closed. Ends the exchange now, or when the thread that works for it resumes it.
