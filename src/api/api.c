@@ -73,7 +73,7 @@ static const struct resource *area_of(const struct route *route) {
 static void derive(struct route *route) {
     unsigned operation = (unsigned)route->permission % OPERATIONS;
     route->area = area_of(route);
-    route->shows_users = route->resource && route->resource->shows_users >> operation & 1;
+    route->shows_users |= route->resource && route->resource->shows_users >> operation & 1;
 }
 
 /* How many routes a row stands for. */

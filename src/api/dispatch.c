@@ -416,5 +416,6 @@ void dispatch_end(struct exchange *exchange) {
     if (!request)
         return;
     let_go(request);
+    arena_close(&request->piece);
     avatar_release(request->picture);
 }

@@ -32,7 +32,10 @@ struct request {
     void (*answered)(struct request *request, enum status status);
     /* Replies when the credential was revoked before the command ran. NULL: 401. */
     void (*refuse)(struct request *request);
-    bool is_unchecked;       /* counted in app->unchecked */
+    bool is_unchecked; /* counted in app->unchecked */
+    /* Of the piece of the reply's body that is sent, where that goes on (http.h): a handler empties
+     * it before the next piece. Ends with the request. */
+    struct arena piece;
     struct picture *picture; /* held for the reply, whose body it is */
 };
 

@@ -44,14 +44,15 @@ struct route {
     /* The columns of routes.def; see there. */
     const char *name;
     const struct resource *resource;
-    bool is_search, writes, is_vital, missing_is_null;
+    bool is_search, is_filtered, writes, is_vital, missing_is_null;
     enum route_body body;
     const struct table *body_table;
     const char *reply, *parameters, *statuses;
 
+    bool shows_users; /* also derived from the resource: users' records are shown */
+
     /* Derived from the resources. */
     const struct resource *area; /* whose path it lies under; NULL: none */
-    bool shows_users;            /* needs User-Read as well, because users' records are shown */
 };
 
 /** All routes, in the order of routes.def; set once, before the first request. */

@@ -50,10 +50,10 @@ static void reply_refusal(struct request *request) {
         reply_unauthenticated(request, "invalid_token");
 }
 
-/* Did the command fail because of the caller? If it was run again after a rollback, the status is
- * that of the last run. */
+/* Is the request to be refused because the command failed for its caller? If it was run again after
+ * a rollback, the status is that of the last run. */
 static bool is_refused(const struct request *request, enum status status) {
-    return status == request->refusal &&
+    return status == request->refusal && !request->exchange->reply.goes_on &&
            (status == STATUS_UNAUTHENTICATED || status == STATUS_FORBIDDEN);
 }
 

@@ -29,7 +29,8 @@ void request_wait(struct request *request, hand_over *give, void *work,
  * Waits for a command, whose `done` resumes the exchange. request_submit hands it to the writer
  * thread, request_read_on to a thread of store_read, on behalf of the caller. `step` then finds the
  * command's status, which is the reason if the command was not taken. When the caller has lost the
- * credential or a permission, the request is refused and `step` is not called.
+ * credential or a permission, the request is refused and `step` is not called; but a reply that
+ * goes on (http.h) has been given already, and `step` finds UNAUTHENTICATED or FORBIDDEN.
  */
 void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange));

@@ -72,6 +72,16 @@ bool json_read_record(struct text json, struct arena *arena, struct record *reco
 bool json_read_member(struct text json, const struct field *field, struct arena *arena,
                       struct value *value) MUST_CHECK;
 
+/**
+ * Takes the next member of a record from the text of several ones, as a search appends them: its
+ * name, and its value as JSON. False at the end of each record, which is then taken with the comma
+ * behind it. `records->at` NULL: the text is no record.
+ */
+bool json_next_member(struct text *records, struct text *name, struct text *value) MUST_CHECK;
+
+/** The text of a string that json_next_member gave, decoded. `at` NULL: no memory, or no string. */
+struct text json_decode(struct text string, struct arena *arena) MUST_CHECK;
+
 /** Adds the list of errors, each with AttemptedValue, Message and PropertyName. */
 void json_add_errors(struct buffer *buffer, const struct error *first);
 

@@ -271,6 +271,26 @@ bool json_read_record(struct text json, struct arena *arena, struct record *reco
     return take_char(&reading, '}') && reading.at == reading.end && read_missing(record, arena);
 }
 
+bool json_next_member(struct text *records, struct text *name, struct text *value) {
+    struct reading reading = { records->at, records->at + records->len, NULL };
+    bool is_member = (take_char(&reading, '{') || take_char(&reading, ',')) &&
+                     take_name(&reading, name) && take_value(&reading, value);
+    bool is_end = !is_member && take_char(&reading, '}');
+    if (is_end)
+        (void)take_char(&reading, ','); /* none stands behind the last record */
+    *records = is_member || is_end ? (struct text){ reading.at, (size_t)(reading.end - reading.at) }
+                                   : (struct text){ 0 };
+    return is_member;
+}
+
+struct text json_decode(struct text string, struct arena *arena) {
+    struct reading reading = { string.at, string.at + string.len, arena };
+    struct text text;
+    if (!take_char(&reading, '"') || !read_string(&reading, &text))
+        return (struct text){ 0 };
+    return text;
+}
+
 /* The place of a member, at the opening quote of its name; NULL if it is missing. */
 static const char *find_member(struct text json, const struct field *field) {
     char name[64];

@@ -38,6 +38,7 @@ struct search {
      * the same accents. */
     bool exact_first;
     bool is_whole;       /* the result includes lists of links */
+    bool is_uncounted;   /* nobody asks for the total: it may be wrong, and costs nothing */
     int64_t skip, limit; /* in records; `limit` is the size of the page */
     int64_t behind; /* ordered by Id only: the page begins after this Id; 0: after `skip` records */
 };

@@ -360,7 +360,7 @@ static enum status search_by(struct store_session *session, const struct search 
     if (scan_orders(session->engine, search))
         return read_scanned_page(session, search, candidates, found);
     status = read_page(session, search, candidates, found);
-    if (is_counted || status != STATUS_OK)
+    if (is_counted || status != STATUS_OK || search->is_uncounted)
         return status;
     /* The last page shows how many rows there are in all. */
     found->total = search->skip + (int64_t)found->count;

@@ -61,6 +61,8 @@ const special = {
     'GET /api/utils/fields': [],
     'POST /api/sys/users/token/refresh': [],
     'GET /api/apps/applications/my': ['Application-List'],
+    'GET /api/sys/users/export.csv': ['User-List', 'User-Read'],
+    'GET /api/sys/users/export.jsonl': ['User-List', 'User-Read'],
     'POST /api/sys/users/validate': ['User-Read'],
     'GET /api/sys/users/{id}/token/refresh': ['User-Edit'],
     'POST /api/sys/users/{id}/token/refresh': ['User-Edit'],

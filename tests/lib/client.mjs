@@ -16,7 +16,7 @@ const single = new Set([
 ]);
 
 // The first reply in `text` from `at` on, or undefined while it is not whole. Each has its length as a header, since
-// the server sends no chunks.
+// the server sends no chunks but in exports.
 export function parseReply(text, at = 0, { isHead = false } = {}) {
     const end = text.indexOf('\r\n\r\n', at);
     if (end < 0) return undefined;

@@ -22,8 +22,8 @@ LOOKED_AT = 3
 COMMON_HEADERS = {
     "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
     "access-control-expose-headers", "access-control-max-age", "cache-control", "connection", "content-length",
-    "content-security-policy", "content-type", "date", "keep-alive", "pragma", "vary", "x-content-type-options",
-    "x-request-id",
+    "content-security-policy", "content-type", "date", "keep-alive", "pragma", "transfer-encoding", "vary",
+    "x-content-type-options", "x-request-id",
 }  # fmt: skip
 # Replies where there is no operation: an unknown path, or an unknown method of one; a preflight;
 # a path for people.

@@ -137,8 +137,8 @@ static void add_filters(struct buffer *out, const struct table *table, struct te
     }
 }
 
-/* The orders and the filters of a search. */
-static void add_search(struct buffer *out, const struct resource *resource) {
+/* The orders of a search. */
+static void add_orders(struct buffer *out, const struct resource *resource) {
     const struct table *table = resource->table;
     unsigned order = resource->order ? resource->order : table->common.id;
     const char *separator = "";
@@ -155,6 +155,9 @@ static void add_search(struct buffer *out, const struct resource *resource) {
             separator = ",";
         }
     buffer_add(out, TEXT("]}}"));
+}
+
+static void add_all_filters(struct buffer *out, const struct table *table) {
     add_filters(out, table, arena_printf(out->arena, "%s_", table->entity), false);
     for (unsigned i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
@@ -170,9 +173,12 @@ static const char any_body[] = "JSON, whatever Content-Type says, or a form of t
 
 /* The parameters of every search, before the filters of its table. */
 static const char search_parameters[] = "Page Size Dir Ids UniqueId Prefer";
+static const char filter_parameters[] = "Ids UniqueId Prefer";
 
 static void add_parameters(struct buffer *out, const struct route *route) {
-    struct text names = text_of(route->is_search ? search_parameters : route->parameters);
+    struct text names = text_of(route->is_search     ? search_parameters
+                                : route->is_filtered ? filter_parameters
+                                                     : route->parameters);
     struct buffer list;
     buffer_init(&list, out->arena, 1024);
     if (has_id(route))
@@ -183,7 +189,9 @@ static void add_parameters(struct buffer *out, const struct route *route) {
                       name.at);
     }
     if (route->is_search)
-        add_search(&list, route->resource);
+        add_orders(&list, route->resource);
+    if (route->is_search || route->is_filtered)
+        add_all_filters(&list, route->resource->table);
     if (list.len)
         buffer_printf(out, ",\"parameters\":[%.*s]", (int)list.len - 1, list.at + 1);
     out->failed |= list.failed;

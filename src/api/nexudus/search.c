@@ -39,6 +39,7 @@ struct search_request {
     unsigned
         order_field; /* as the client asked; `wanted.order` may be a field with the same order */
     bool is_batch, has_order;
+    bool is_unpaged; /* has neither pages nor orders */
     struct errors errors;
     struct ignored ignored; /* unknown parameters */
 };
@@ -171,7 +172,7 @@ static void take_parameter(struct search_request *search, struct parameter *para
     struct text name = parameter->name; /* id[] and id[0] mean id */
     if (name.at && !search->filters.is_strict && text_take_brackets(&name))
         parameter->name = name;
-    if (!is_plain(search, parameter) || take_paging(search, parameter))
+    if (!is_plain(search, parameter) || (!search->is_unpaged && take_paging(search, parameter)))
         return;
     struct filter_target target;
     if (!filter_find_target(search->wanted.table, parameter->name, &target)) {
@@ -361,7 +362,8 @@ static struct search_request *search_request_new(struct request *request) {
     return search;
 }
 
-static void answer_search(struct search_request *search) {
+/* False: the search is refused. */
+static bool read_permitted(struct search_request *search) {
     struct request *request = search->request;
     read_query(search);
     ignored_reply(&search->ignored, request);
@@ -371,6 +373,12 @@ static void answer_search(struct search_request *search) {
     else if (search->errors.first || search->errors.failed)
         reply_invalid(request, &search->errors);
     else
+        return true;
+    return false;
+}
+
+static void answer_search(struct search_request *search) {
+    if (read_permitted(search))
         start_search(search);
 }
 
@@ -380,6 +388,22 @@ void resource_search(struct request *request) {
         answer_search(search);
     else
         reply_failure(request, STATUS_INTERNAL, NULL, NULL);
+}
+
+bool search_read_filters(struct request *request, struct search *wanted) {
+    struct search_request *search = search_request_new(request);
+    if (!search) {
+        reply_failure(request, STATUS_INTERNAL, NULL, NULL);
+        return false;
+    }
+    search->is_unpaged = true;
+    if (!read_permitted(search))
+        return false;
+    *wanted = search->wanted;
+    wanted->order = wanted->table->common.id;
+    wanted->exact_first = false;
+    wanted->skip = 0;
+    return true;
 }
 
 void application_search_own(struct request *request) {

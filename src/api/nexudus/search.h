@@ -9,4 +9,12 @@
  */
 bool search_is_batch(const struct request *request) MUST_CHECK;
 
+/**
+ * Reads the filters of a request's query, for an answer that has all records that match, in the
+ * order of Ids. Parameters of pages and orders count as unknown there. False: the request is
+ * refused, and the reply says why.
+ */
+struct search;
+bool search_read_filters(struct request *request, struct search *wanted) MUST_CHECK;
+
 #endif
