@@ -24,7 +24,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REDIRECTS_MAX = 3, JOBS_DEFAULT = 64, POLL_MS = 1000 };
+enum {
+    REDIRECTS_MAX = 3,
+    JOBS_DEFAULT = 64,
+    POLL_MS = 1000,
+    ASK_MS = 250, /* whether the jobs that run may go on */
+};
 
 struct fetcher {
     pthread_t thread;
@@ -32,6 +37,8 @@ struct fetcher {
     CURLM *multi;
     _Atomic(const char *) allowed_hosts;
     unsigned jobs_max;
+    bool (*may_run)(void *argument);
+    void *argument;
     struct download *running;
     atomic_uint count; /* jobs that wait or run */
     atomic_uint_fast64_t refused;
@@ -50,6 +57,7 @@ struct download {
     bool is_allowed;  /* the operator trusts the host of the current hop */
     bool met_private; /* an address of the current hop was refused */
     bool is_too_large;
+    bool is_stopped;
     size_t received; /* bytes received in the current hop, kept or not */
     struct buffer body;
 };
@@ -111,6 +119,18 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose,
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static bool may_run(const struct fetcher *fetcher) {
+    return !fetcher->may_run || fetcher->may_run(fetcher->argument);
+}
+
+/* Called between the connection and the request. */
+static int before_request(void *context, char *to, char *from, int to_port, int from_port) {
+    struct download *download = context;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    download->is_stopped = !may_run(download->fetcher);
+    return download->is_stopped ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* A post succeeds with any 2xx, a download only with 200. */
 static bool is_success(const struct download *download, long status) {
     return download->job->post.at ? status >= 200 && status < 300 : status == 200;
@@ -165,6 +185,8 @@ static bool set_options(struct download *download, long left_ms) {
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, download) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, download) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, download) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)download->job->max_size) ==
@@ -239,6 +261,8 @@ static void start_hop(struct download *download) {
 }
 
 static enum fetch_outcome outcome_of(const struct download *download, CURLcode result) {
+    if (download->is_stopped)
+        return FETCH_STOPPED;
     if (download->met_private)
         return FETCH_NOT_PUBLIC;
     if (download->is_too_large)
@@ -331,22 +355,32 @@ static void take_results(struct fetcher *fetcher) {
     }
 }
 
+static void abort_all(struct fetcher *fetcher) {
+    while (fetcher->running)                     /* finish removes it from the list */
+        finish(fetcher->running, FETCH_STOPPED); // NOLINT(clang-analyzer-unix.Malloc)
+}
+
+static int poll_ms(const struct fetcher *fetcher) {
+    return fetcher->running && fetcher->may_run ? ASK_MS : POLL_MS;
+}
+
 static void *run_fetcher(void *argument) {
     struct fetcher *fetcher = argument;
     int active;
     while (!queue_is_done(&fetcher->jobs)) {
         take_jobs(fetcher);
+        if (!may_run(fetcher))
+            abort_all(fetcher);
         CURLMcode failed = curl_multi_perform(fetcher->multi, &active);
         take_results(fetcher);
         if (failed == CURLM_OK)
-            failed = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
+            failed = curl_multi_poll(fetcher->multi, NULL, 0, poll_ms(fetcher), NULL);
         if (failed != CURLM_OK) {
             log_error("downloads: %s", curl_multi_strerror(failed));
             (void)usleep(POLL_MS * 500); /* avoids spinning while the system lacks something */
         }
     }
-    while (fetcher->running)                     /* finish removes it from the list */
-        finish(fetcher->running, FETCH_STOPPED); // NOLINT(clang-analyzer-unix.Malloc)
+    abort_all(fetcher);
     return NULL;
 }
 
@@ -369,6 +403,8 @@ struct fetcher *fetcher_start(const struct fetch_options *options) {
     }
     fetcher_allow(fetcher, options->allowed_hosts ? options->allowed_hosts : "");
     fetcher->jobs_max = options->jobs_max ? options->jobs_max : JOBS_DEFAULT;
+    fetcher->may_run = options->may_run;
+    fetcher->argument = options->argument;
     fetcher->multi = curl_multi_init();
     if (fetcher->multi && queue_init(&fetcher->jobs, fetcher->jobs_max)) {
         if (pthread_create(&fetcher->thread, NULL, run_fetcher, fetcher) == 0)

@@ -747,6 +747,29 @@ static void at_most_64_wait_or_run_and_a_stop_ends_them_all(void **state) {
     assert_int_equal(stopped, JOBS_MAX); /* else TIMED_OUT */
 }
 
+static bool is_allowed(void *argument) {
+    return atomic_load((atomic_bool *)argument);
+}
+
+static void jobs_that_may_no_longer_run_end_as_stopped(void **state) {
+    struct world world = *(const struct world *)*state;
+    struct download hanging;
+    char url[URL_MAX];
+    atomic_bool may_run = true;
+    world.fetcher = fetcher_start(&(struct fetch_options){
+        .allowed_hosts = world.hosts, .may_run = is_allowed, .argument = &may_run });
+    assert_non_null(world.fetcher);
+    open_download(&hanging, url_of(&world, url, "/hang/"));
+    start(world.fetcher, &hanging);
+    atomic_store(&may_run, false);
+    assert_int_equal(wait_for(&hanging), FETCH_STOPPED); /* else TIMED_OUT */
+    close_download(&hanging);
+    assert_page(&world, "/ok/", FETCH_STOPPED);
+    atomic_store(&may_run, true);
+    assert_page(&world, "/ok/", FETCH_OK);
+    fetcher_stop(world.fetcher);
+}
+
 static void a_stop_does_not_wait_for_a_slow_name(void **state) {
     struct fetcher *fetcher = start_fetcher(*state);
     atomic_uint stopped = 0;
@@ -807,6 +830,7 @@ int main(void) {
         cmocka_unit_test(what_a_redirect_says_is_not_kept),
         cmocka_unit_test(what_has_ended_makes_room_for_others),
         cmocka_unit_test(at_most_64_wait_or_run_and_a_stop_ends_them_all),
+        cmocka_unit_test(jobs_that_may_no_longer_run_end_as_stopped),
         cmocka_unit_test(a_stop_does_not_wait_for_a_slow_name),
         cmocka_unit_test(a_stop_right_after_a_job_ends_it),
         cmocka_unit_test(without_a_list_nothing_is_trusted),

@@ -85,14 +85,32 @@ static int wait_for_signal(const sigset_t *signals, int ms) {
     return caught > 0 ? caught : 0;
 }
 
+/* When to delete expired rows: at once when this process gets the office, then periodically. */
+struct cleaning {
+    bool has_more;
+    int64_t next_ms;
+};
+
+static void clean(struct cleaning *cleaning, const struct server *server) {
+    struct store *store = server->data.store;
+    if (!store_has_office(store)) {
+        *cleaning = (struct cleaning){ 0 };
+        return;
+    }
+    if (!cleaning->has_more && time_monotonic_ms() < cleaning->next_ms)
+        return;
+    cleaning->has_more = cleanup_run(store, &server->settings);
+    cleaning->next_ms = time_monotonic_ms() + CLEANUP_EVERY_MS;
+}
+
 int main_loop_run(struct server *server, const sigset_t *signals) {
     struct store *store = server->data.store;
-    bool has_more = cleanup_run(store, &server->settings);
-    int64_t cleaned_ms = time_monotonic_ms();
+    struct cleaning cleaning = { 0 };
+    clean(&cleaning, server);
     announce(server);
     log_start_line(server);
     for (int caught = 0; caught != SIGTERM && caught != SIGINT;) {
-        caught = wait_for_signal(signals, has_more ? CLEANUP_PAUSE_MS : ROUND_MS);
+        caught = wait_for_signal(signals, cleaning.has_more ? CLEANUP_PAUSE_MS : ROUND_MS);
         if (caught == SIGTERM || caught == SIGINT)
             log_stop_line(server, caught);
         sign_in_log_flush(server->app.auth.log);
@@ -106,10 +124,8 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
         }
         give_memory_back();
         /* After a signal the next round cleans up: it may be the one to stop. */
-        if (!caught && (has_more || time_monotonic_ms() - cleaned_ms >= CLEANUP_EVERY_MS)) {
-            has_more = cleanup_run(store, &server->settings);
-            cleaned_ms = time_monotonic_ms();
-        }
+        if (!caught)
+            clean(&cleaning, server);
     }
     return EX_OK;
 }

@@ -341,6 +341,7 @@ static void stop_fetcher(struct server *server) {
 }
 
 static int start_deliverer(struct server *server) {
+    store_seek_office(server->data.store);
     server->deliverer = deliverer_start(&(struct deliver_options){
         .store = server->data.store,
         .key = server->data.key,

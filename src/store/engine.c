@@ -111,6 +111,15 @@ bool store_is_broken(const struct store *store) {
     return store->engine->store->is_broken(store);
 }
 
+void store_seek_office(struct store *store) {
+    if (store->engine->store->seek_office)
+        store->engine->store->seek_office(store);
+}
+
+bool store_has_office(const struct store *store) {
+    return !store->engine->store->has_office || store->engine->store->has_office(store);
+}
+
 struct store_stats store_stats(struct store *store) {
     return store->engine->store->stats(store);
 }

@@ -91,6 +91,12 @@ struct engine_store {
     uint64_t (*outbox_changes)(const struct store *store);
     /** store_is_broken. Must not block. */
     bool (*is_broken)(const struct store *store);
+    /**
+     * store_seek_office and store_has_office. Must not block. Both NULL: only one process at a time
+     * has a database open, and has its office.
+     */
+    void (*seek_office)(struct store *store);
+    bool (*has_office)(const struct store *store);
     struct store_stats (*stats)(struct store *store); /* store_stats; must not block */
     enum status (*try_room)(struct store_tx *tx);     /* store_try_room; OK where it has no sense */
     /** engine_begin_reading and the other functions of that kind at the end of this file. */

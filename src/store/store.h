@@ -154,6 +154,21 @@ struct store_stats store_stats(struct store *store);
  */
 bool store_is_broken(const struct store *store);
 
+/**
+ * The office of a database is what only one of its processes may do at a time: deliver webhooks,
+ * delete expired rows. A server seeks it; the store then takes it for this process when it is free,
+ * and gives it up when the store is closed. Any thread.
+ */
+void store_seek_office(struct store *store);
+
+/**
+ * Does this process have the office now? It may lose it at any time: after some seconds in which it
+ * stood still or the database did not answer. Another process takes it a second after that at the
+ * earliest, so ask before each step, and at least four times a second while one takes time. Always
+ * true where only one process at a time has the database open. Any thread; no lock.
+ */
+bool store_has_office(const struct store *store) MUST_CHECK;
+
 /* ---- reading: by any session; it sees every change that was answered before ---- */
 
 /**

@@ -11,6 +11,9 @@
  * Slow receivers: a webhook has at most DUE_MAX deliveries in flight, and all webhooks together
  * have SLOTS. A receiver that never answers therefore fills its own few slots and no more.
  *
+ * Several processes: only the one with the office of the database delivers (store_has_office). The
+ * fetcher aborts what is in flight when this process has lost it.
+ *
  * All functions run on this thread, except for post_ended (the fetcher's thread) and those that a
  * command runs (the writer's thread). */
 #include "webhooks/deliver.h"
@@ -309,7 +312,7 @@ struct settling {
 static enum status settle_one(struct store_tx *tx, const struct posting *posting) {
     if (!posting->obstacle && posting->job.outcome == FETCH_OK)
         return store_delivered(tx, &posting->delivery, posting->attempt.now_ms);
-    /* The end of this server aborted it. It stays pending, and the next start makes it again. */
+    /* The end of this server, or of its office, aborted it. It stays pending, and is made again. */
     if (!posting->obstacle && posting->job.outcome == FETCH_STOPPED)
         return STATUS_OK;
     return store_not_delivered(tx, &posting->delivery, &posting->attempt);
@@ -366,6 +369,11 @@ static bool take_ended(struct deliverer *deliverer, struct queue_item *item) {
     return noted;
 }
 
+static bool has_office(void *argument) {
+    const struct deliverer *deliverer = argument;
+    return store_has_office(deliverer->options.store);
+}
+
 static void *run_deliverer(void *argument) {
     struct deliverer *deliverer = argument;
     (void)pthread_setname_np(pthread_self(), "webhooks");
@@ -375,7 +383,9 @@ static void *run_deliverer(void *argument) {
         uint64_t changes = store_outbox_changes(deliverer->options.store);
         int64_t now_ms = time_now_ms();
         bool was_ahead = next_ms > now_ms + longest_pause(deliverer);
-        if (changes != seen || now_ms >= next_ms || was_ahead) {
+        if (!has_office(deliverer)) {
+            next_ms = INT64_MAX; /* with the office again, it counts as too far ahead */
+        } else if (changes != seen || now_ms >= next_ms || was_ahead) {
             seen = changes;
             next_ms = start_due(deliverer);
         }
@@ -411,8 +421,12 @@ struct deliverer *deliverer_start(const struct deliver_options *options) {
     }
     deliverer->options = *options;
     deliverer->session = store_session_open(options->store);
-    deliverer->fetcher = fetcher_start(
-        &(struct fetch_options){ .allowed_hosts = options->allowed_hosts, .jobs_max = SLOTS });
+    deliverer->fetcher = fetcher_start(&(struct fetch_options){
+        .allowed_hosts = options->allowed_hosts,
+        .jobs_max = SLOTS,
+        .may_run = has_office,
+        .argument = deliverer,
+    });
     if (deliverer->session && deliverer->fetcher &&
         pthread_create(&deliverer->thread, NULL, run_deliverer, deliverer) == 0)
         return deliverer;

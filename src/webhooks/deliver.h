@@ -9,7 +9,8 @@
  * The thread that posts what lies in the outbox to the webhooks' URLs (docs/contract.md section 9).
  * Each event arrives at least once, and the events of one user arrive at one webhook in their
  * order. rules/webhook.h decides when an attempt is made again and when a webhook is made inactive.
- * A receiver that does not answer delays no other one.
+ * A receiver that does not answer delays no other one. It delivers while this process has the
+ * office of the database.
  */
 struct deliverer;
 

@@ -2,6 +2,7 @@
 #include "store/postgres/engine.h"
 
 #include "store/copy.h"
+#include "store/postgres/office.h"
 #include "store/postgres/open.h"
 #include "store/postgres/readers.h"
 #include "store/postgres/reading.h"
@@ -53,6 +54,11 @@ static struct store_stats stats(struct store *base) {
         .reads_waiting = queue_length(&store->searches.commands),
         .reads_refused = queue_refused(&store->searches.commands),
         .refuses = atomic_load(&store->is_full) || atomic_load(&store->is_outdated),
+    };
+    found.own[found.own_count++] = (struct store_figure){
+        "roster_store_office", "gauge",
+        "1 if this process delivers webhooks and deletes expired rows for all of the database.",
+        pg_has_office(base)
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         found.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);
@@ -108,6 +114,8 @@ static const struct engine_store pg_engine_store = {
     .commits = commits,
     .outbox_changes = outbox_changes,
     .is_broken = is_broken,
+    .seek_office = pg_seek_office,
+    .has_office = pg_has_office,
     .stats = stats,
     .try_room = try_room,
     .begin_reading = pg_begin_reading,

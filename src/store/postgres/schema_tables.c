@@ -2,8 +2,9 @@
  * the SQL of the others is written out.
  *
  * Integers are of 64 bits, times too; booleans are small integers. Texts compare byte by byte
- * (COLLATE "C"). Rows that many transactions change in turn (turn, next_ids, row_counts) get room
- * on their page, so that a new version of them touches no index, and are vacuumed often. */
+ * (COLLATE "C"). Rows that many transactions change in turn (turn, next_ids, row_counts, office)
+ * get room on their page, so that a new version of them touches no index, and are vacuumed often.
+ */
 #include "store/postgres/schema_tables.h"
 
 #include "store/email_index.h"
@@ -23,8 +24,10 @@ const char pg_turn_sql[] =
     " schema bigint NOT NULL DEFAULT 0, oldest bigint NOT NULL DEFAULT 0)" HOT_ROWS ";"
     "INSERT INTO turn DEFAULT VALUES ON CONFLICT DO NOTHING;";
 
-/* Markers of transactions, see group.c. */
+/* Markers of transactions, see group.c; the office, see office.c. */
 static const char own_tables[] =
+    "CREATE TABLE office (owner bigint NOT NULL, renewals bigint NOT NULL)" HOT_ROWS ";"
+    "INSERT INTO office VALUES (0, 0);"
     "CREATE TABLE commits (id bytea PRIMARY KEY, at_ms bigint NOT NULL, is_stone smallint NOT "
     "NULL);"
     "CREATE INDEX commits_at ON commits (at_ms);"

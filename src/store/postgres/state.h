@@ -27,6 +27,23 @@ struct pg_readers {
     pthread_t threads[8];
 };
 
+/** The row `office`: who has it (0: nobody), and how often it was renewed or has changed hands. */
+struct pg_seat {
+    int64_t owner, renewals;
+};
+
+/** The office (office.h), as far as this process knows. */
+struct pg_office {
+    atomic_bool is_sought;        /* false in tools, which leave the office to servers */
+    atomic_int_fast64_t until_ms; /* by time_monotonic_ms: this process has it until then */
+    /* The rest is the watcher's. */
+    int64_t self; /* the number of this process; 0: it has none yet */
+    struct pg_seat seen;
+    int64_t seen_ms; /* since when the row is as it was seen */
+    int64_t next_ms; /* when to look again */
+    bool had_it;
+};
+
 struct pg_store {
     struct store base; /* first, see pg_store_of */
     char *url;
@@ -52,6 +69,7 @@ struct pg_store {
     atomic_uint_fast64_t looks; /* counts the calls of store_commits */
     atomic_uint_fast64_t commands_run, readings;
     atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
+    struct pg_office office;
 };
 
 static inline struct pg_store *pg_store_of(struct store *store) {

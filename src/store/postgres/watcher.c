@@ -1,14 +1,28 @@
 /* A process that is idle learns here what others have changed: the access epoch, and the outbox of
  * the webhooks, which its deliverer waits for. A request does not rely on it: each batch of reads
- * and each transaction reads the epoch itself. */
+ * and each transaction reads the epoch itself. The same thread looks after the office. */
 #include "store/postgres/watcher.h"
 
 #include "base/log.h"
 #include "base/time.h"
+#include "store/postgres/office.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/session.h"
 
-enum { LOOK_MS = 250 };
+enum { LOOK_MS = 250, LEAVE_LIMIT_MS = 2000 };
+
+static void look(struct pg_store *store, struct connection *connection) {
+    connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
+    enum status status = pg_begin_reading(&connection->session);
+    if (status == STATUS_OK) {
+        status = pg_read_turn(store, connection);
+        pg_finish_reading(&connection->session);
+    }
+    if (status == STATUS_OK)
+        pg_office_tend(store, connection);
+    else
+        log_debug("database: %s", connection->error); /* the next look is another attempt */
+}
 
 void *pg_watcher_run(void *argument) {
     struct pg_store *store = argument;
@@ -18,13 +32,12 @@ void *pg_watcher_run(void *argument) {
         connection->has_own_deadline = true;
     while (!queue_is_done(&store->stop)) {
         if (connection)
-            connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
-        if (connection && pg_begin_reading(&connection->session) == STATUS_OK) {
-            if (pg_read_turn(store, connection) != STATUS_OK)
-                log_debug("database: %s", connection->error); /* the next look is another attempt */
-            pg_finish_reading(&connection->session);
-        }
+            look(store, connection);
         (void)queue_take_all(&store->stop, LOOK_MS);
+    }
+    if (connection && connection->pg) {
+        connection->deadline_ms = time_monotonic_ms() + LEAVE_LIMIT_MS;
+        pg_office_leave(store, connection);
     }
     pg_session_free(connection);
     return NULL;
