@@ -153,8 +153,10 @@ static void basic_checked(struct exchange *exchange) {
     case SIGN_IN_WRONG:
     case SIGN_IN_TWO_FACTOR:
     case SIGN_IN_MUST_RESET: reply_unauthenticated(request, "invalid_token"); break;
-    case SIGN_IN_BUSY: reply_failure(request, STATUS_TOO_MANY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
+    case SIGN_IN_BUSY:
+    case SIGN_IN_BROKEN:
+        reply_failure(request, sign_in_failure(&basic->sign_in), NULL, NULL);
+        break;
     }
 }
 

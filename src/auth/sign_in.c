@@ -216,7 +216,7 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) 
     sign_in->other_hash = (struct text){ 0 };
     if (sign_in->user_id)
         status = store_load(tx->session, &user_table, sign_in->user_id, sign_in->arena, &user);
-    if (status == STATUS_INTERNAL)
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
     /* If the account was locked at the first step, the password was not compared with its hash. */
     sign_in->met_lock = status == STATUS_OK &&
@@ -298,9 +298,18 @@ static void password_checked(struct password_job *job) {
         status = store_submit(sign_in->auth->store, &sign_in->command);
     if (status == STATUS_OK)
         return;
+    sign_in->command.status = status;
     if (status == STATUS_TOO_MANY)
         sign_in->result = SIGN_IN_BUSY;
     conclude(sign_in);
+}
+
+enum status sign_in_failure(const struct sign_in *sign_in) {
+    enum status status = sign_in->command.status;
+    if (sign_in->result == SIGN_IN_BUSY)
+        return STATUS_TOO_MANY;
+    return status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE
+                                                                    : STATUS_INTERNAL;
 }
 
 int64_t sign_in_admit(struct sign_in *sign_in) {
@@ -316,6 +325,7 @@ static void give_up(struct sign_in *sign_in, enum status status) {
     login_throttle_end(sign_in->auth->throttle, sign_in->origin.from, false, time_monotonic_ms());
     if (status == STATUS_TOO_MANY)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, &sign_in->origin);
+    sign_in->command.status = status;
     sign_in->result = status == STATUS_TOO_MANY ? SIGN_IN_BUSY : SIGN_IN_BROKEN;
     sign_in->done(sign_in);
 }

@@ -32,7 +32,7 @@ struct sign_in {
     void (*done)(struct sign_in *sign_in); /* once, on any thread */
     void *owner;
     /* out */
-    enum sign_in_result result;
+    enum sign_in_result result; /* BUSY and BROKEN: see sign_in_failure */
     struct token_pair pair;
     struct principal principal; /* the result without wants_tokens */
     /* internal */
@@ -57,5 +57,12 @@ int64_t sign_in_admit(struct sign_in *sign_in) MUST_CHECK;
 
 /** Starts the sign-in. `done` may be called before this returns. The thread of `session`. */
 void sign_in_start(struct sign_in *sign_in, struct store_session *session);
+
+/**
+ * Why a sign-in ended as SIGN_IN_BUSY (TOO_MANY) or SIGN_IN_BROKEN: UNAVAILABLE, the database
+ * cannot be reached; INTERNAL. A sign-in whose commit nobody heard of is UNAVAILABLE too, since it
+ * can be tried again in any case. After `done`, any thread.
+ */
+enum status sign_in_failure(const struct sign_in *sign_in);
 
 #endif

@@ -128,7 +128,7 @@ static enum status check_user(const struct refresh *refresh, struct store_tx *tx
     struct record user;
     enum status status =
         store_load(tx->session, &user_table, token->user_id, refresh->arena, &user);
-    if (status == STATUS_INTERNAL)
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
     bool is_admitted = status == STATUS_OK && auth_is_admitted(&user) &&
                        !value_is_true(&user.values[USER_MustResetPassword]);
@@ -234,7 +234,7 @@ static enum status run_refresh(struct store_tx *tx, struct store_command *comman
 static void finish_refresh(struct store_command *command) {
     struct refresh *refresh = container_of(command, struct refresh, command);
     if (command->status != STATUS_OK)
-        refresh->result = STATUS_INTERNAL;
+        refresh->result = command->status;
     else if (refresh->ended_user_id)
         sign_in_log_add(refresh->auth->log, refresh->ended_by, refresh->ended_user_id,
                         &refresh->origin);

@@ -520,7 +520,7 @@ test('who signs in, or refreshes, without the answer to the commit, has no token
     faults.arm('commit', 1);
     assert.equal(
         (await server.grant({ grant_type: 'password', username: adminEmail, password })).status,
-        500,
+        503,
     );
     faults.mend('commit');
     const { json: grant } = await server.grant({
@@ -531,7 +531,7 @@ test('who signs in, or refreshes, without the answer to the commit, has no token
     const refresh = () =>
         server.grant({ grant_type: 'refresh_token', refresh_token: grant.refresh_token });
     faults.arm('commit', 1);
-    assert.equal((await refresh()).status, 500);
+    assert.equal((await refresh()).status, 504);
     faults.mend('commit');
     assert.equal((await refresh()).status, 200);
 });

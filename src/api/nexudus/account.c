@@ -101,8 +101,10 @@ static void validated(struct exchange *exchange) {
     case SIGN_IN_TWO_FACTOR: /* in these two cases, too, the password was right */
     case SIGN_IN_MUST_RESET: request_ask(request, load_user, reply_user); break;
     case SIGN_IN_WRONG: reply_wrong_password(request); break;
-    case SIGN_IN_BUSY: reply_failure(request, STATUS_TOO_MANY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
+    case SIGN_IN_BUSY:
+    case SIGN_IN_BROKEN:
+        reply_failure(request, sign_in_failure(&validation->sign_in), NULL, NULL);
+        break;
     }
 }
 

@@ -96,8 +96,10 @@ static void signed_in(struct exchange *exchange) {
             reply_wrong_password; /* the password may have changed since it was checked */
         issue(request, request->principal.user_id, asking->lifetime_ms);
         break;
-    case SIGN_IN_BUSY: reply_failure(request, STATUS_TOO_MANY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
+    case SIGN_IN_BUSY:
+    case SIGN_IN_BROKEN:
+        reply_failure(request, sign_in_failure(&asking->sign_in), NULL, NULL);
+        break;
     case SIGN_IN_WRONG:
     case SIGN_IN_TWO_FACTOR: /* this request cannot carry a code, so such users are refused */
     case SIGN_IN_MUST_RESET: reply_wrong_password(request); break;

@@ -112,8 +112,8 @@ static void signed_in(struct exchange *exchange) {
         reply_error(request, 400, TEXT("must_reset_password"),
                     (struct text){ sign_in->pair.access, TOKEN_TEXT_SIZE });
         break;
-    case SIGN_IN_BUSY: reply_unserved(request, STATUS_TOO_MANY); break;
-    case SIGN_IN_BROKEN: reply_unserved(request, STATUS_INTERNAL); break;
+    case SIGN_IN_BUSY:
+    case SIGN_IN_BROKEN: reply_unserved(request, sign_in_failure(sign_in)); break;
     }
 }
 

@@ -51,8 +51,8 @@ static void signed_in(struct exchange *exchange) {
     case SIGN_IN_MUST_RESET:
         reply_state(request, "PasswordDue", (struct text){ sign_in->pair.access, TOKEN_TEXT_SIZE });
         break;
-    case SIGN_IN_BUSY: reply_failure(request, STATUS_TOO_MANY, NULL, NULL); break;
-    case SIGN_IN_BROKEN: reply_failure(request, STATUS_INTERNAL, NULL, NULL); break;
+    case SIGN_IN_BUSY:
+    case SIGN_IN_BROKEN: reply_failure(request, sign_in_failure(sign_in), NULL, NULL); break;
     }
 }
 
