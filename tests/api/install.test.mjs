@@ -92,6 +92,21 @@ test('the service names the program and the settings where they are', () => {
     );
 });
 
+test('the template of the service has settings, variables and data of its own for each instance', () => {
+    const [unit, template] = ['rosterd', 'rosterd@'].map((name) =>
+        read(`lib/systemd/system/${name}.service`).split('\n'),
+    );
+    assert.deepEqual(
+        template.filter((line, i) => line !== unit[i]),
+        [
+            'Description=Roster user administration server (%i)',
+            'ExecStart=/usr/local/bin/rosterd --config /usr/local/etc/roster/%i.conf',
+            'EnvironmentFile=-/usr/local/etc/roster/%i.environment',
+            'StateDirectory=roster-%i',
+        ],
+    );
+});
+
 // The words that bash offers for the last of these.
 function offered(...words) {
     const script = `source "$1"; shift

@@ -7,6 +7,7 @@ import { userId } from '../lib/ids.mjs';
 import {
     assertNothingSmuggled,
     bodyOf,
+    checkSiteOfMachines,
     names,
     request,
     send,
@@ -184,4 +185,9 @@ test('while the server is not there, they say so in the envelope of the API', as
         assert.match(answer, /^Strict-Transport-Security: /im, proxy.name);
         refusal(answer, proxy.name === 'haproxy' || proxy.name === 'apache' ? 503 : 502);
     }
+});
+
+test('the sites for three machines are complete with the files of dist/', async () => {
+    for (const name of ['nginx', 'haproxy'])
+        assert.doesNotMatch(await checkSiteOfMachines(name, folder), /\[(emerg|ALERT|WARNING)\]/);
 });

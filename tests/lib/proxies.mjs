@@ -1,7 +1,7 @@
 // The proxies of dist/, each as its file there has it, before a server of a test, and clients that send bytes through them.
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -125,6 +125,34 @@ function adapted(kind, own) {
         assert.ok(text.includes(from), `${kind.file}: ${from}`);
         return text.replaceAll(from, to);
     }, site);
+}
+
+// The part of a site that rosterd on three machines has a file of its own for.
+const ofMachines = {
+    nginx: { file: 'nginx-machines.conf', part: /^upstream roster \{[^}]*\}\n/m, check: '-t' },
+    haproxy: { file: 'haproxy-machines.cfg', part: /^backend roster\n[^]*/m, check: '-c' },
+};
+
+// Has a proxy read its site for three machines. Gives what it says, once it is content.
+export async function checkSiteOfMachines(name, parent) {
+    const kind = kinds[name],
+        { file, part, check } = ofMachines[name],
+        folder = mkdtempSync(join(parent, `${name}-machines-`)),
+        read = (one) => readFileSync(new URL(`../../dist/${one}`, import.meta.url), 'utf8');
+    const own = { ...makeCertificate(folder), folder, port: await freePort() };
+    Object.assign(own, { access: join(folder, 'access'), errors: join(folder, 'errors') });
+    const [site, main] = ['site', 'main'].map((one) => join(folder, one)),
+        whole = read(kind.file);
+    assert.match(whole, part, kind.file);
+    const text = whole.replace(part, () => read(file));
+    const changed = kind.changes(own).reduce((old, [from, to]) => old.replaceAll(from, to), text);
+    writeFileSync(site, changed);
+    writeFileSync(main, kind.around(site, own));
+    const [program, ...args] = kind.command(main);
+    const { status, stdout, stderr } = spawnSync(program, [...args, check], { encoding: 'utf8' });
+    assert.equal(status, 0, `${name}: ${stdout}${stderr}`);
+    for (const n of [1, 2, 3]) assert.ok(changed.includes(`10.0.0.1${n}:8080`), `${file}: ${n}`);
+    return stdout + stderr;
 }
 
 const listens = (port) =>
