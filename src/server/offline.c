@@ -22,16 +22,18 @@ static void print_line(const char *line) {
     report_error("%s", line);
 }
 
+static const char *folder_of(const struct settings *settings) {
+    return *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
+}
+
 static const char *database_of(const struct settings *settings) {
     const char *url = bootstrap_url(settings);
-    if (url)
-        return url;
-    return *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
+    return url ? url : folder_of(settings);
 }
 
 static int run_check(const struct settings *settings) {
     const char *file = settings->words[0];
-    return store_check(file ? file : database_of(settings), print_line);
+    return store_check(file ? file : database_of(settings), folder_of(settings), print_line);
 }
 
 static int run_health(const struct settings *settings) {
@@ -52,7 +54,7 @@ static bool mark_backup(const char *path, const char *folder) {
 
 /* For roster_last_backup_timestamp_seconds. A folder on a read-only disk is no server's. */
 static void note_backup(const struct settings *settings) {
-    const char *folder = *settings->data ? settings->data : DEFAULT_DATA_FOLDER;
+    const char *folder = folder_of(settings);
     char path[DATA_FOLDER_PATH_MAX + sizeof LAST_BACKUP + 1];
     int len = snprintf(path, sizeof path, "%s/" LAST_BACKUP, folder);
     if (len > 0 && (size_t)len < sizeof path && !mark_backup(path, folder) && errno != EROFS)

@@ -135,9 +135,10 @@ static bool field_is_sound(struct store_session *session, const struct table *ta
                            const struct field *field, store_say *say) {
     if ((field->type == TYPE_reference && !(field->flags & READ_ONLY)) ||
         field->type == TYPE_links) {
-        bool begun = sql_run(session, "BEGIN") == STATUS_OK;
+        /* One snapshot of the rows and the index; the engine may be in a transaction already. */
+        bool begun = sql_run(session, "SAVEPOINT links") == STATUS_OK;
         bool sound = check_links(session, table, field, say);
-        return begun && sql_run(session, "COMMIT") == STATUS_OK && sound;
+        return begun && sql_run(session, "RELEASE links") == STATUS_OK && sound;
     }
     if (table->is_kept_as_json && field_has_column(table, field) && field_is_kept_in_json(field))
         return copies_are_equal(session, table, field, say);
@@ -179,9 +180,9 @@ static const struct {
     { "unknown_logins", "SELECT 'has ' || (SELECT count(*) FROM unknown_logins) || ' rows, not 1'"
                         " WHERE (SELECT count(*) FROM unknown_logins) <> 1" },
     { "avatar", "SELECT 'of user ' || user_id || ', who is not there' FROM avatars"
-                " WHERE user_id NOT IN (SELECT Id FROM users)" },
+                " WHERE NOT EXISTS (SELECT 1 FROM users WHERE Id = user_id)" },
     { "token", "SELECT DISTINCT 'of user ' || user_id || ', who is not there' FROM tokens"
-               " WHERE user_id NOT IN (SELECT Id FROM users)" },
+               " WHERE NOT EXISTS (SELECT 1 FROM users WHERE Id = user_id)" },
     { "pending webhook deliveries",
       "SELECT DISTINCT 'to ' || WebHookId || ' of ' || EntityId ||"
       " ': the oldest is not foreseen, or another one is'"
@@ -189,11 +190,12 @@ static const struct {
       " EXISTS (SELECT 1 FROM web_hook_deliveries AS e"
       " WHERE e.WebHookId = d.WebHookId AND e.EntityId = d.EntityId"
       " AND e.Status = 1 AND e.Id < d.Id)" },
-    { "webhook payload", "SELECT 'of ' || Id || ' is not there' FROM web_hook_deliveries"
-                         " WHERE Payload IS NULL OR Payload NOT IN (SELECT id FROM payloads)"
-                         " UNION ALL SELECT id || ' is of no delivery' FROM payloads"
-                         " WHERE id NOT IN (SELECT Payload FROM web_hook_deliveries"
-                         " WHERE Payload IS NOT NULL)" },
+    { "webhook payload",
+      "SELECT 'of ' || d.Id || ' is not there' FROM web_hook_deliveries"
+      " AS d WHERE NOT EXISTS (SELECT 1 FROM payloads AS p WHERE p.id = d.Payload)"
+      " UNION ALL SELECT p.id || ' is of no delivery' FROM payloads AS p"
+      " LEFT JOIN web_hook_deliveries AS d ON d.Payload = p.id"
+      " WHERE d.Id IS NULL" },
 };
 
 static bool rows_agree(struct store_session *session, store_say *say) {

@@ -130,11 +130,11 @@ enum status store_try_room(struct store_tx *tx) {
 
 /* ---- maintenance.h ---- */
 
-int store_check(const char *database, store_say *say) {
+int store_check(const char *database, const char *folder, store_say *say) {
     char why[128];
     const struct engine *engine = engine_of(database, why, sizeof why);
     if (engine)
-        return engine->tools->check(engine, database, say);
+        return engine->tools->check(engine, database, folder, say);
     say(why);
     return EX_CONFIG;
 }

@@ -146,11 +146,12 @@ struct engine_text_index {
 /**
  * The functions behind maintenance.h, which describes them and their exit codes. `database` is a
  * data folder, or a URL that begins with the engine's scheme. They run in a process of their own.
- * `check` looks into the pages itself, and leaves the rows to check.h, whose statements between
- * BEGIN and COMMIT must see one snapshot.
+ * `check` looks into the pages itself, and leaves the rows to check.h, whose statements inside of a
+ * SAVEPOINT must see one snapshot.
  */
 struct engine_tools {
-    int (*check)(const struct engine *engine, const char *database, store_say *say);
+    int (*check)(const struct engine *engine, const char *database, const char *folder,
+                 store_say *say);
     int (*backup)(const struct engine *engine, const char *database, const char *path,
                   store_say *say);
     int (*restore)(const struct engine *engine, const char *database, const char *path, bool as_is,

@@ -20,10 +20,13 @@ typedef void store_say(const char *line);
  * Checks a database, which may also be a file that store_backup made. Works with a folder or file
  * that cannot be written: its pages and indexes (integrity_check), its schema against
  * the field tables, that all referenced rows exist, and that the texts which searches look into are
- * those of the records. Prints each fault. EX_OK; EX_DATAERR: there are faults; EX_NOINPUT: there
- * is no database, or an empty one; EX_CONFIG: another version made it.
+ * those of the records. `folder` is the data folder whose key is compared, unless the database is
+ * in a folder itself. Of a database that no folder holds, pages and indexes are the server's to
+ * check, which is printed. Prints each fault. EX_OK; EX_DATAERR: there are faults; EX_NOINPUT:
+ * there is no database, or an empty one; EX_CONFIG: another version made it; otherwise as
+ * store_open.
  */
-int store_check(const char *database, store_say *say);
+int store_check(const char *database, const char *folder, store_say *say);
 
 /**
  * Copies a database, as of one point in time, to the new file `path` (mode 0600),

@@ -98,7 +98,7 @@ static void assert_sound(const struct suite *suite, const char *name) {
             EX_OK);
     }
     said[0] = '\0';
-    assert_int_equal(store_check(checked.directory, keep_lines), EX_OK);
+    assert_int_equal(store_check(checked.directory, NULL, keep_lines), EX_OK);
     assert_string_equal(said, "");
     if (suite_is_on_postgres())
         assert_int_equal(suite_remove(&checked), 0);

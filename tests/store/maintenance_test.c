@@ -69,7 +69,7 @@ static void a_whole_store_has_no_faults_open_or_closed(void **state) {
     struct suite *suite = *state;
     fill(suite);
     said = 0;
-    assert_int_equal(store_check(suite->directory, count_lines), EX_OK);
+    assert_int_equal(store_check(suite->directory, NULL, count_lines), EX_OK);
     struct record user = suite_load(suite, &user_table, FIRST_ID), next = suite_next(suite, &user);
     next.values[USER_FullName] = value_text(TEXT("Another"));
     next.values[USER_Email] = value_text(TEXT("another@example.com"));
@@ -77,7 +77,7 @@ static void a_whole_store_has_no_faults_open_or_closed(void **state) {
     user = suite_load(suite, &user_table, FIRST_ID + 1);
     assert_ok(suite_delete(suite, &user));
     close_now(suite);
-    assert_int_equal(store_check(suite->directory, count_lines), EX_OK);
+    assert_int_equal(store_check(suite->directory, NULL, count_lines), EX_OK);
     assert_int_equal(said, 0);
 }
 
@@ -88,7 +88,7 @@ static void a_link_that_leads_nowhere_is_a_fault(void **state) {
     suite_link(suite, &user, USER_UserRoles, &gone, 1);
     assert_ok(suite_insert(suite, &user));
     said = 0;
-    assert_int_equal(store_check(suite->directory, count_lines), EX_DATAERR);
+    assert_int_equal(store_check(suite->directory, NULL, count_lines), EX_DATAERR);
     assert_true(said > 0);
 }
 
@@ -96,9 +96,9 @@ static void where_there_is_no_store_nothing_can_be_checked_or_copied(void **stat
     struct suite *suite = *state;
     const char *empty = folder_in(suite, "empty"), *copy = path_in(suite, "copy");
     said = 0;
-    assert_int_equal(store_check(empty, count_lines), EX_NOINPUT);
+    assert_int_equal(store_check(empty, NULL, count_lines), EX_NOINPUT);
     assert_int_equal(store_backup(empty, copy, count_lines), EX_NOINPUT);
-    assert_int_equal(store_check(path_in(suite, "missing"), count_lines), EX_NOINPUT);
+    assert_int_equal(store_check(path_in(suite, "missing"), NULL, count_lines), EX_NOINPUT);
     assert_int_equal(said, 3);
     assert_int_equal(access(copy, F_OK), -1);
     assert_int_equal(rmdir(empty), 0); /* nothing was left in it */
@@ -137,7 +137,7 @@ static void what_is_put_back_is_what_the_backup_was_made_of(void **state) {
     assert_int_equal(store_restore(suite->directory, copy, true, count_lines), EX_OK);
     assert_int_equal(store_restore(other, copy, true, count_lines), EX_OK); /* is made */
     assert_int_equal(said, 3); /* of each that its key is not there */
-    assert_int_equal(store_check(other, count_lines), EX_OK);
+    assert_int_equal(store_check(other, NULL, count_lines), EX_OK);
     assert_int_equal(said, 3);
     suite_reopen(suite, (struct store_options){ .must_exist = true });
     assert_int_equal(suite_count(suite, &user_table), 6);

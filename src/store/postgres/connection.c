@@ -1,5 +1,6 @@
 #include "store/postgres/connection.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void remember(struct connection *connection, const char *message) {
@@ -10,13 +11,20 @@ static void remember(struct connection *connection, const char *message) {
     connection->error[len] = '\0';
 }
 
-void pg_fail(struct connection *connection, enum pg_meaning meaning, const char *why) {
+void pg_fail_there(struct connection *connection, enum pg_meaning meaning, const char *sqlstate,
+                   const char *why) {
     if (connection->first_failed == PG_FINE)
         connection->first_failed = meaning;
     if (meaning <= connection->failed)
         return;
     connection->failed = meaning;
     remember(connection, why);
+    (void)snprintf(connection->sqlstate, sizeof connection->sqlstate, "%s",
+                   sqlstate ? sqlstate : "");
+}
+
+void pg_fail(struct connection *connection, enum pg_meaning meaning, const char *why) {
+    pg_fail_there(connection, meaning, NULL, why);
 }
 
 void pg_disconnect(struct connection *connection) {

@@ -58,6 +58,7 @@ struct connection {
     enum pg_meaning failed; /* of the running transaction or reading: its worst failure */
     enum pg_meaning first_failed;
     char error[PG_ERROR_SIZE];
+    char sqlstate[6];  /* of `error`; empty: it is not the server's */
     int64_t logged_ms; /* when an error was logged last, and which one */
     char logged[6];
 
@@ -82,5 +83,9 @@ void pg_disconnect(struct connection *connection);
 
 /** Notes a failure of the running transaction or reading. */
 void pg_fail(struct connection *connection, enum pg_meaning meaning, const char *why);
+
+/** The same for an error of the server; `sqlstate` NULL: it is libpq's. */
+void pg_fail_there(struct connection *connection, enum pg_meaning meaning, const char *sqlstate,
+                   const char *why);
 
 #endif

@@ -2,6 +2,7 @@
 #include "store/postgres/engine.h"
 
 #include "store/copy.h"
+#include "store/postgres/check.h"
 #include "store/postgres/office.h"
 #include "store/postgres/open.h"
 #include "store/postgres/readers.h"
@@ -9,8 +10,6 @@
 #include "store/postgres/statement.h"
 #include "store/postgres/text_index.h"
 #include "store/postgres/writer.h"
-
-#include <sysexits.h>
 
 /* ---- State ---- */
 
@@ -79,16 +78,6 @@ static void lift_limit(struct store_session *session) {
     (void)session;
 }
 
-/* ---- Tools ---- */
-
-static int check(const struct engine *engine, const char *database, store_say *say) {
-    (void)engine;
-    (void)database;
-    say("check works on data folders: copy the database into one (rosterd copy URL FOLDER), and"
-        " check that");
-    return EX_UNAVAILABLE;
-}
-
 /* ---- Dialect ---- */
 
 static void add_has_bytes(struct buffer *sql, const char *column, int parameter) {
@@ -124,7 +113,7 @@ static const struct engine_store pg_engine_store = {
     .lift_limit = lift_limit,
 };
 
-static const struct engine_tools pg_tools = { .check = check,
+static const struct engine_tools pg_tools = { .check = pg_check,
                                               .backup = copy_backup,
                                               .restore = copy_restore };
 

@@ -15,6 +15,9 @@ enum pg_meaning {
     PG_LOST,     /* the connection is of no use any more; another one may be */
 };
 
+/** The SQLSTATE of a role that lacks a right. */
+#define PG_INSUFFICIENT_PRIVILEGE "42501"
+
 /** The meaning of an SQLSTATE. NULL, which libpq gives for its own failures, means PG_LOST. */
 enum pg_meaning pg_meaning_of(const char *sqlstate);
 

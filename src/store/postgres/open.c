@@ -63,6 +63,16 @@ static bool take_options(struct pg_store *store, const struct store_options *opt
     return store->url && store->has_commands && store->has_stop && store->writer_connection;
 }
 
+int pg_connect_at_start(struct connection *connection, char *why, size_t why_size) {
+    enum status status = pg_connect_in_time(connection);
+    if (status == STATUS_OK)
+        return EX_OK;
+    (void)snprintf(why, why_size, "--database: %s", connection->error);
+    if (status == STATUS_UNAVAILABLE)
+        return EX_UNAVAILABLE;
+    return connection->is_without_schema ? EX_NOINPUT : EX_CONFIG;
+}
+
 static int open_database(struct pg_store *store, const struct store_options *options, char *why,
                          size_t why_size) {
     struct connection *connection = store->writer_connection;
@@ -70,15 +80,9 @@ static int open_database(struct pg_store *store, const struct store_options *opt
         return EX_USAGE;
     connection->is_writer = true;
     connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
-    enum status status = pg_connect_in_time(connection);
+    int code = pg_connect_at_start(connection, why, why_size);
     connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
-    if (status != STATUS_OK) {
-        (void)snprintf(why, why_size, "--database: %s", connection->error);
-        if (status == STATUS_UNAVAILABLE)
-            return EX_UNAVAILABLE;
-        return connection->is_without_schema ? EX_NOINPUT : EX_CONFIG;
-    }
-    return pg_schema_open(connection, options, why, why_size);
+    return code != EX_OK ? code : pg_schema_open(connection, options, why, why_size);
 }
 
 static int start_threads(struct pg_store *store, char *why, size_t why_size) {

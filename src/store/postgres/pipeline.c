@@ -45,7 +45,8 @@ static void note_failure(struct connection *connection, const PGresult *result) 
         meaning = PG_LOST;
     if (meaning == PG_FAILED || meaning == PG_FULL)
         log_failure(connection, sqlstate, message ? message : "");
-    pg_fail(connection, meaning, message ? message : "the connection to the database broke");
+    pg_fail_there(connection, meaning, sqlstate,
+                  message ? message : "the connection to the database broke");
 }
 
 /* ---- Waiting ---- */

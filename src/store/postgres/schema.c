@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 #include "store/postgres/pipeline.h"
-#include "store/postgres/reading.h"
+#include "store/postgres/schema_check.h"
 #include "store/postgres/schema_tables.h"
 #include "store/row_compression.h"
 #include "store/rows.h"
@@ -26,53 +26,6 @@ int64_t pg_schema_version(void) {
     return OWN_VERSION * FIELD_VERSIONS + newest;
 }
 
-/* ---- Rights ---- */
-
-static int lack_right(struct connection *connection, char *why, size_t why_size) {
-    PGresult *names = pg_ask(connection, "SELECT current_schema(), current_user,"
-                                         " has_schema_privilege(current_schema(), 'CREATE')");
-    if (names && *PQgetvalue(names, 0, 2) != 't')
-        (void)snprintf(why, why_size,
-                       "the database role lacks a right: GRANT USAGE, CREATE ON SCHEMA %s TO %s",
-                       PQgetvalue(names, 0, 0), PQgetvalue(names, 0, 1));
-    else if (names)
-        (void)snprintf(
-            why, why_size,
-            "the database role lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL"
-            " TABLES IN SCHEMA %s TO %s",
-            PQgetvalue(names, 0, 0), PQgetvalue(names, 0, 1));
-    PQclear(names);
-    return EX_NOPERM;
-}
-
-/* Ends the transaction and says why the schema cannot be used. */
-static int fail(struct connection *connection, const char *doing, char *why, size_t why_size) {
-    enum pg_meaning first = connection->first_failed;
-    char error[PG_ERROR_SIZE];
-    (void)snprintf(error, sizeof error, "%s", connection->error);
-    pg_roll_back(connection);
-    if (strstr(error, "permission denied") && connection->pg)
-        return lack_right(connection, why, why_size);
-    (void)snprintf(why, why_size, "the database %s: %s", doing, error);
-    return first == PG_LOST || first == PG_AGAIN ? EX_UNAVAILABLE : EX_DATAERR;
-}
-
-static const char missing_rights[] =
-    "SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())"
-    " AND relkind IN ('r', 'v') AND NOT (has_table_privilege(oid, 'SELECT')"
-    " AND (relkind = 'v' OR (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, "
-    "'UPDATE')"
-    " AND has_table_privilege(oid, 'DELETE')))) LIMIT 1";
-
-static int check_rights(struct connection *connection, char *why, size_t why_size) {
-    PGresult *missing = pg_ask(connection, missing_rights);
-    if (!missing)
-        return fail(connection, "does not tell its rights", why, why_size);
-    bool has_all = PQntuples(missing) == 0;
-    PQclear(missing);
-    return has_all ? EX_OK : lack_right(connection, why, why_size);
-}
-
 /* ---- Creating ---- */
 
 /* Two processes that create the same table at once get an error even with IF NOT EXISTS; the second
@@ -88,13 +41,12 @@ static int ensure_turn(struct connection *connection, char *why, size_t why_size
             return EX_OK;
         if (i == ATTEMPTS - 1 || connection->first_failed == PG_LOST)
             break;
-        bool is_denied = strstr(connection->error, "permission denied") != NULL;
-        if (is_denied)
+        if (strcmp(connection->sqlstate, PG_INSUFFICIENT_PRIVILEGE) == 0)
             break;
         pg_roll_back(connection);
         (void)usleep(AGAIN_US);
     }
-    return fail(connection, "does not let its first table be made", why, why_size);
+    return pg_schema_failed(connection, "does not let its first table be made", why, why_size);
 }
 
 static int create(struct connection *connection, char *why, size_t why_size) {
@@ -107,7 +59,8 @@ static int create(struct connection *connection, char *why, size_t why_size) {
     buffer_add_char(&sql, '\0');
     bool made = !sql.failed && pg_run_simple(connection, sql.at) == PG_FINE;
     arena_close(&arena);
-    return made ? EX_OK : fail(connection, "does not let its tables be made", why, why_size);
+    return made ? EX_OK
+                : pg_schema_failed(connection, "does not let its tables be made", why, why_size);
 }
 
 /* Compares the schema's version with this program's, and creates the schema in an empty database.
@@ -117,7 +70,7 @@ static int make_current(struct connection *connection, const struct store_option
     PGresult *turn = pg_ask(connection, "SELECT schema, oldest FROM turn FOR UPDATE");
     if (!turn || PQntuples(turn) != 1) {
         PQclear(turn);
-        return fail(connection, "cannot be read", why, why_size);
+        return pg_schema_failed(connection, "cannot be read", why, why_size);
     }
     const int64_t own = pg_schema_version();
     const int64_t version = strtoll(PQgetvalue(turn, 0, 0), NULL, 10);
@@ -149,31 +102,20 @@ static int make_current(struct connection *connection, const struct store_option
 static int migrate(struct connection *connection, const struct store_options *options, char *why,
                    size_t why_size) {
     if (pg_run_simple(connection, "BEGIN") != PG_FINE)
-        return fail(connection, "cannot be changed", why, why_size);
+        return pg_schema_failed(connection, "cannot be changed", why, why_size);
     connection->in_transaction = true;
     int code = make_current(connection, options, why, why_size);
     if (code == EX_OK && row_keep_dictionaries(&connection->session) != STATUS_OK)
-        code = fail(connection, "cannot keep its dictionaries", why, why_size);
+        code = pg_schema_failed(connection, "cannot keep its dictionaries", why, why_size);
     if (code == EX_OK) {
         pg_send_commit(connection);
         if (pg_collect(connection) != PG_FINE)
-            code = fail(connection, "did not keep its schema", why, why_size);
+            code = pg_schema_failed(connection, "did not keep its schema", why, why_size);
         connection->in_transaction = false;
     } else {
         pg_roll_back(connection);
     }
     return code;
-}
-
-/* Every statement must fit the tables. */
-static int check_statements(struct connection *connection, char *why, size_t why_size) {
-    for (unsigned i = 0; i < STATEMENTS; i++) {
-        struct sql_statement *statement = sql_statement(&connection->session, (enum statement)i);
-        if (statement && pg_prepare_there(pg_statement_of(statement)) == STATUS_OK)
-            continue;
-        return fail(connection, "is not as this version left it", why, why_size);
-    }
-    return EX_OK;
 }
 
 int pg_schema_open(struct connection *connection, const struct store_options *options, char *why,
@@ -182,8 +124,8 @@ int pg_schema_open(struct connection *connection, const struct store_options *op
     if (code == EX_OK)
         code = migrate(connection, options, why, why_size);
     if (code == EX_OK)
-        code = check_rights(connection, why, why_size);
+        code = pg_rights_check(connection, false, why, why_size);
     if (code == EX_OK)
-        code = check_statements(connection, why, why_size);
+        code = pg_schema_check(connection, NULL, why, why_size);
     return code;
 }

@@ -159,6 +159,12 @@ static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_password] = TEXT_TYPE,
 };
 
+struct text pg_column_type(const struct field *field) {
+    const char *type = field->flags & SHARED ? "bigint" : sql_type[field->type];
+    assert(type);
+    return (struct text){ type, strcspn(type, " ") };
+}
+
 /* A column of a field with SINCE allows null: older rows have no value. */
 void pg_add_column_type(struct buffer *sql, const struct field *field) {
     const char *type = field->flags & SHARED ? "bigint" : sql_type[field->type];

@@ -9,6 +9,9 @@
 /** Creates the table `turn` and its row, if they are not there. */
 extern const char pg_turn_sql[];
 
+/** The type of a field's column, as PostgreSQL's format_type names it. */
+struct text pg_column_type(const struct field *field);
+
 /** Appends the definition of the column of a field, without its name. */
 void pg_add_column_type(struct buffer *sql, const struct field *field);
 

@@ -4,6 +4,8 @@
 #include "store/postgres/text_index.h"
 
 #include "base/buffer.h"
+#include "rules/fold.h"
+#include "store/scan.h"
 
 #include <stdio.h>
 
@@ -11,7 +13,15 @@
  * by walking along an index instead, where matches are then frequent. */
 enum { MATCHES_KEPT = 100000 };
 
-enum text_statement { TEXTS_SET, TEXTS_CLEAR, TEXTS_DROP, TEXTS_FIND, TEXTS_EQUAL, TEXTS_COUNT };
+enum text_statement {
+    TEXTS_SET,
+    TEXTS_CLEAR,
+    TEXTS_DROP,
+    TEXTS_FIND,
+    TEXTS_EQUAL,
+    TEXTS_COUNT,
+    TEXTS_ALL
+};
 
 /* `#` stands for the table, `@` for the column. */
 static const char *const texts_sql[] = {
@@ -24,6 +34,8 @@ static const char *const texts_sql[] = {
                    " ORDER BY owner LIMIT ?2",
     [TEXTS_EQUAL] = "SELECT owner FROM #_texts WHERE @ = ?1 ORDER BY owner LIMIT ?2",
     [TEXTS_COUNT] = "SELECT count(*) FROM #_texts WHERE strpos(@, ?1) > 0",
+    [TEXTS_ALL] = "SELECT owner, @ FROM #_texts WHERE owner > ?1 AND @ IS NOT NULL"
+                  " ORDER BY owner LIMIT ?2",
 };
 
 static struct sql_statement *statement_of(const struct text_index *index,
@@ -150,10 +162,80 @@ static enum status search(const struct text_index *index, struct text needle, st
     return status;
 }
 
+/* ---- Checking ---- */
+
+/* The texts and the rows are read side by side, both in the order of the rows' Ids. */
+struct texts_check {
+    const struct text_index *index;
+    struct sql_statement *text; /* at the next text, or not running */
+    enum status at;             /* OK: it is at a text; NOT_FOUND: there are no more */
+    int64_t last;               /* the owner of the last text, */
+    unsigned count;             /* which the running statement returned as this one */
+    int64_t differs;            /* the first record whose text is another one; 0: none */
+};
+
+static enum status next_text(struct texts_check *check) {
+    check->at = check->text ? sql_step(check->text) : STATUS_NOT_FOUND;
+    if (check->at == STATUS_NOT_FOUND && check->count == SCAN_AT_ONCE) {
+        sql_done(check->text);
+        check->text = statement_of(check->index, TEXTS_ALL);
+        if (!check->text)
+            return check->at = STATUS_INTERNAL;
+        sql_bind_integer(check->text, 1, check->last);
+        sql_bind_integer(check->text, 2, SCAN_AT_ONCE);
+        check->count = 0;
+        check->at = sql_step(check->text);
+    }
+    if (check->at == STATUS_OK) {
+        check->last = sql_integer(check->text, 0);
+        check->count++;
+    }
+    return check->at;
+}
+
+/* Has the record the text that the check is at, or none if the check is at another one's? */
+static bool is_found(const struct texts_check *check, int64_t id, struct text folded) {
+    bool is_there = check->at == STATUS_OK && check->last == id;
+    return is_there ? folded.at && text_equal(sql_bytes(check->text, 1), folded) : !folded.at;
+}
+
+static enum status compare_record(void *argument, int64_t id, const struct value *value) {
+    struct texts_check *check = argument;
+    struct arena arena = { 0 };
+    struct text stored = value_as_text(value);
+    struct text folded = stored.at ? fold(stored, &arena) : stored;
+    bool failed = arena.failed;
+    bool is_surplus = check->at == STATUS_OK && check->last < id;
+    bool is_equal = !is_surplus && is_found(check, id, folded);
+    arena_close(&arena);
+    if (failed || check->at == STATUS_INTERNAL)
+        return STATUS_INTERNAL;
+    if (!is_equal) {
+        check->differs = is_surplus ? check->last : id;
+        return STATUS_PRECONDITION_FAILED;
+    }
+    if (check->at == STATUS_OK && check->last == id)
+        (void)next_text(check); /* the next record sees that it failed */
+    return STATUS_OK;
+}
+
 static enum status check(const struct text_index *index, char *why, size_t why_size) {
-    (void)index;
-    (void)snprintf(why, why_size, "texts in PostgreSQL are not checked by this version");
-    return STATUS_INTERNAL;
+    struct texts_check check = { .index = index, .last = INT64_MIN, .count = SCAN_AT_ONCE };
+    const struct scanned scanned = { index->session, index->table, index->field };
+    (void)snprintf(why, why_size, "they cannot be read");
+    enum status status = next_text(&check) == STATUS_INTERNAL
+                             ? STATUS_INTERNAL
+                             : scan_each(&scanned, compare_record, &check);
+    if (check.at == STATUS_INTERNAL)
+        status = STATUS_INTERNAL;
+    if (status == STATUS_OK && check.at == STATUS_OK) {
+        check.differs = check.last;
+        status = STATUS_PRECONDITION_FAILED;
+    }
+    if (status == STATUS_PRECONDITION_FAILED)
+        (void)snprintf(why, why_size, "%lld is not found by what it has", (long long)check.differs);
+    sql_done(check.text);
+    return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
 const struct engine_text_index pg_text_index = { .set = set, .search = search, .check = check };

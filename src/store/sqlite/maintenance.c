@@ -11,9 +11,8 @@
  * link. */
 #include "store/sqlite/maintenance.h"
 
-#include "crypto/seal.h"
 #include "store/check.h"
-#include "store/seal_mark.h"
+#include "store/check_key.h"
 #include "store/sqlite/folder.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
@@ -127,42 +126,6 @@ static bool is_whole(struct connection *connection, store_say *say) {
                           "integrity", say);
 }
 
-/* Does the database have the next key already, because a rotation was interrupted? The next start
- * finishes it. */
-static bool next_key_fits(struct connection *connection, const char *directory) {
-    char path[PATH_MAX], why[PATH_MAX + 128];
-    int len = snprintf(path, sizeof path, "%s/roster.key.next", directory);
-    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
-        return false;
-    struct seal_key *key = seal_key_open(path, false, why, sizeof why);
-    bool fits = key && seal_mark_check(&connection->session, key) == STATUS_OK;
-    seal_key_free(key);
-    return fits;
-}
-
-/* Is the key file in the folder the key of this database? If there is no file, the key may be kept
- * elsewhere, so that is no fault. */
-static bool key_fits(struct connection *connection, const char *directory, const char *what,
-                     store_say *say) {
-    char path[PATH_MAX], why[PATH_MAX + 128];
-    int len = snprintf(path, sizeof path, "%s/roster.key", directory);
-    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
-        return true;
-    struct seal_key *key = seal_key_open(path, false, why, sizeof why);
-    if (!key) {
-        say(why);
-        return false;
-    }
-    enum status status = seal_mark_check(&connection->session, key);
-    seal_key_free(key);
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND || next_key_fits(connection, directory))
-        return true;
-    check_say(say,
-              status == STATUS_FORBIDDEN ? "%s: is not the key of %s" : "%s: cannot be tried on %s",
-              path, what);
-    return false;
-}
-
 static int check_connection(struct connection *connection, const char *directory, store_say *say) {
     char why[256];
     int version = schema_compare_version(&connection->session);
@@ -181,12 +144,14 @@ static int check_connection(struct connection *connection, const char *directory
     schema_tell_unknown(&connection->session, say);
     check_unknown_members(&connection->session, say);
     bool sound = check_agreement(&connection->session, say);
-    sound &= key_fits(connection, directory, "this database", say);
+    sound &= check_key(&connection->session, directory, "this database", say);
     return sound && whole ? EX_OK : EX_DATAERR;
 }
 
-static int check(const struct engine *engine, const char *directory, store_say *say) {
+static int check(const struct engine *engine, const char *directory, const char *folder,
+                 store_say *say) {
     int code;
+    (void)folder; /* the key is beside the database */
     struct connection *connection = open_existing(engine, directory, say, &code);
     if (connection)
         code = check_connection(connection, directory, say);
@@ -326,7 +291,8 @@ static int check_content(struct connection *copy, const char *directory, store_s
         check_say(say, "schema: %s", why);
         return EX_DATAERR;
     }
-    (void)key_fits(copy, directory, "the backup; copy that key there before the start", say);
+    (void)check_key(&copy->session, directory, "the backup; copy that key there before the start",
+                    say);
     return EX_OK;
 }
 
