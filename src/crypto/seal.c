@@ -261,3 +261,7 @@ struct token_hash seal_mac(const struct seal_key *key, struct text text) {
     sodium_memzero(own, sizeof own);
     return mac;
 }
+
+void seal_name(const struct token_hash *mark, char out[SEAL_NAME_SIZE + 1]) {
+    (void)sodium_bin2hex(out, SEAL_NAME_SIZE + 1, mark->bytes, SEAL_NAME_SIZE / 2);
+}

@@ -62,4 +62,10 @@ struct token_hash seal_mac(const struct seal_key *key, struct text text);
  * key. */
 struct token_hash seal_mark(const struct seal_key *key);
 
+enum { SEAL_NAME_SIZE = 8 };
+
+/** Writes the name of a key for people: the first digits of its mark, in lower-case hex, and a NUL.
+ */
+void seal_name(const struct token_hash *mark, char out[SEAL_NAME_SIZE + 1]);
+
 #endif

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "model/tables.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { NAME_ROOM = PATH_MAX + 32, WHY_SIZE = NAME_ROOM + 256, MARK_BYTES_SHOWN = 4 };
+enum { NAME_ROOM = PATH_MAX + 32, WHY_SIZE = NAME_ROOM + 256 };
 
 struct key_names {
     char key[NAME_ROOM], next[NAME_ROOM], old[NAME_ROOM];
@@ -37,10 +38,11 @@ static void name_keys(const char *folder, struct key_names *names) {
 /* The old key's name says which key it is. */
 static bool replace(struct key_names *names, const struct seal_key *old) {
     char why[WHY_SIZE];
+    char name[SEAL_NAME_SIZE + 1];
     struct token_hash mark = seal_mark(old);
-    int len = snprintf(names->old, sizeof names->old, "%s.", names->key);
-    for (unsigned i = 0; i < MARK_BYTES_SHOWN; i++)
-        len += snprintf(names->old + len, sizeof names->old - (size_t)len, "%02x", mark.bytes[i]);
+    seal_name(&mark, name);
+    int len = snprintf(names->old, sizeof names->old, "%s.%s", names->key, name);
+    assert(len > 0 && (size_t)len < sizeof names->old);
     const struct seal_key_paths paths = { names->key, names->next, names->old };
     if (seal_key_replace(&paths, why, sizeof why))
         return true;

@@ -6,6 +6,9 @@
 #include "base/container_of.h"
 #include "store/session.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static bool is_mark_of(struct text mark, const struct seal_key *key) {
     struct token_hash own = seal_mark(key);
     return text_equal(mark, (struct text){ (const char *)own.bytes, sizeof own.bytes });
@@ -73,6 +76,20 @@ enum status seal_mark_check(struct store_session *session, const struct seal_key
         status = try_key(session, key);
     arena_close(&arena);
     return status;
+}
+
+enum status seal_mark_name(struct store_session *session, char out[SEAL_NAME_SIZE + 1]) {
+    struct arena arena = { 0 };
+    struct text mark = { 0 };
+    struct token_hash whole;
+    enum status status = load_mark(session, &arena, &mark);
+    (void)snprintf(out, SEAL_NAME_SIZE + 1, "none");
+    if (status == STATUS_OK && mark.len == sizeof whole.bytes) {
+        memcpy(whole.bytes, mark.at, sizeof whole.bytes);
+        seal_name(&whole, out);
+    }
+    arena_close(&arena);
+    return status == STATUS_INTERNAL ? status : STATUS_OK;
 }
 
 enum status seal_mark_set(struct store_tx *tx, const struct seal_key *key) {

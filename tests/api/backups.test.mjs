@@ -31,6 +31,13 @@ const newFolder = () => {
     mkdirSync(made);
     return made;
 };
+// A check of a backup found nothing wrong, and says who made it.
+const assertMade = ({ code, stdout, stderr }, path) => {
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, '');
+    assert.ok(stderr.startsWith(`rosterd: ${path}: made by rosterd `), stderr);
+    assert.equal(stderr.split('\n').length, 2, stderr);
+};
 const backup = (to, ...args) => run(['backup', '--to', to, '--data', data, ...args]);
 
 test('30 backups leave the newest 14, each of which check accepts', async () => {
@@ -50,7 +57,7 @@ test('30 backups leave the newest 14, each of which check accepts', async () => 
     );
     for (const path of made.slice(-2)) {
         assert.equal(statSync(path).mode & 0o777, 0o600);
-        assert.deepEqual(await run(['check', path]), { code: 0, stdout: '', stderr: '' });
+        assertMade(await run(['check', path]), path);
     }
 });
 
@@ -138,14 +145,95 @@ test('check of a backup changes no byte of it, and finds what is damaged', async
     assert.equal((await run(['backup', path, '--data', data])).code, 0);
     chmodSync(path, 0o400);
     const before = readFileSync(path);
-    assert.deepEqual(await run(['check', path]), { code: 0, stdout: '', stderr: '' });
+    assertMade(await run(['check', path]), path);
     assert.ok(before.equals(readFileSync(path)));
     assert.deepEqual(readdirSync(join(path, '..')), ['one ?#%41.db']);
     chmodSync(path, 0o600);
     sql(path, `UPDATE row_counts SET rows = rows + 1 WHERE kind = 'users'`);
     const { code, stderr } = await run(['check', path]);
     assert.equal(code, dataError);
+    assert.match(stderr, /is damaged or was changed/);
     assert.match(stderr, /rows are counted/);
+});
+
+// The page that a byte of a backup is in, by what SQLite says of it; the lines behind the pages are one kind more.
+const kindOfPage = (file) => {
+    const rows = sql(
+        file,
+        "SELECT pageno || '|' || pagetype || '|' || name FROM dbstat ORDER BY pageno",
+    );
+    const kinds = new Map(
+        rows.split('\n').map((row) => [Number(row.split('|')[0]), row.split('|').slice(1).join()]),
+    );
+    return (at) => kinds.get(Math.floor(at / 4096) + 1) ?? 'other';
+};
+
+test('one wrong bit is found wherever in a backup it is, and the backup is not restored', async () => {
+    const to = newFolder(),
+        path = join(to, 'one.db'),
+        wrong = join(to, 'wrong.db'),
+        places = [],
+        kinds = new Set();
+    assert.equal((await run(['backup', path, '--data', data])).code, 0);
+    const bytes = readFileSync(path),
+        kind = kindOfPage(path);
+    for (let page = 0; page * 4096 < bytes.length; page++)
+        for (const at of [17, 28, 101, 1999, 4093].map((within) => page * 4096 + within))
+            if (at < bytes.length) places.push(at);
+    for (let at = bytes.length - 78; at < bytes.length; at += 7) places.push(at);
+    assert.ok(places.length > 200, `${places.length} places`);
+    const checkFlipped = async ([i, at], file) => {
+        const flipped = Buffer.from(bytes);
+        kinds.add(kind(at));
+        flipped[at] ^= 1 << i % 8;
+        writeFileSync(file, flipped);
+        const { code, stderr } = await run(['check', file]);
+        assert.equal(code, dataError, `bit ${i % 8} of byte ${at}: ${stderr}`);
+    };
+    const rest = [...places.entries()],
+        lane = async (file) => {
+            while (rest.length) await checkFlipped(rest.pop(), file);
+        };
+    await Promise.all([...Array(8).keys()].map((n) => lane(n ? `${wrong}${n}` : wrong)));
+    assert.ok(kinds.size > 40, [...kinds].join(' '));
+    const refused = await run(['restore', wrong, '--data', join(to, 'restored')]);
+    assert.equal(refused.code, dataError, refused.stderr);
+    assert.ok(!existsSync(join(to, 'restored', 'roster.db')));
+});
+
+test('a backup says which version made it, when, and for which key, and warns of a newer version', async () => {
+    const to = newFolder(),
+        path = join(to, 'one.db'),
+        newer = join(to, 'newer.db'),
+        plain = join(to, 'plain.db');
+    assert.equal((await run(['backup', path, '--data', data])).code, 0);
+    const bytes = readFileSync(path),
+        end = Math.floor(bytes.length / 4096) * 4096,
+        lines = bytes.subarray(end).toString();
+    const [, version, key] =
+        /^\nRoster backup\nprogram: (\d+\.\d+\.\d+)\nmade: [^ ]+Z\nkey: ([0-9a-f]{8})\nblake2b-256: [0-9a-f]{64}\n$/.exec(
+            lines,
+        );
+    const mark = sql(path, 'SELECT lower(hex(substr(mark, 1, 4))) FROM seal_mark').trim();
+    assert.equal(key, mark);
+    const others = Buffer.concat([
+        bytes.subarray(0, end),
+        Buffer.from(lines.replace(`program: ${version}`, 'program: 99.0.1').slice(0, -78)),
+    ]);
+    const digest = spawnSync('b2sum', ['-l', '256'], { input: others }).stdout.toString();
+    writeFileSync(
+        newer,
+        Buffer.concat([others, Buffer.from(`blake2b-256: ${digest.slice(0, 64)}\n`)]),
+    );
+    const warned = await run(['check', newer]);
+    assert.equal(warned.code, 0, warned.stderr);
+    assert.match(warned.stderr, /made by rosterd 99\.0\.1 .*; this is the older rosterd \d/);
+    writeFileSync(plain, bytes.subarray(0, end)); // as a version without digests makes it
+    const without = await run(['check', plain]);
+    assert.equal(without.code, 0, without.stderr);
+    assert.match(without.stderr, /has no digest/);
+    writeFileSync(plain, bytes.subarray(0, bytes.length - 40));
+    assert.equal((await run(['check', plain])).code, dataError);
 });
 
 // Needs the right to mount, in a user namespace of its own if necessary: inside a chroot there is none.

@@ -200,7 +200,7 @@ test("restore says that the key there is not the backup's", async () => {
     assert.equal(code, 0, stderr);
     assert.match(
         stderr,
-        /^rosterd: .*roster\.key: is not the key of the backup; copy that key there before the start\n$/,
+        /^rosterd: .*: made by rosterd .*\nrosterd: .*roster\.key: is not the key of the backup; copy that key there before the start\n$/,
     );
     await assertRefused(folder, /is not the key of this database/);
     cpSync(join(origin, 'roster.key'), join(folder, 'roster.key'));

@@ -2,7 +2,9 @@
 #include "store/sqlite/before_upgrade.h"
 
 #include "base/log.h"
+#include "store/seal_mark.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/trailer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,15 +61,20 @@ static bool copy_pages(struct sqlite_store *store, const char *path) {
 }
 
 static bool make_durable(const struct sqlite_store *store) {
-    int file = openat(store->directory, temporary_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    bool done = file >= 0 && fsync(file) == 0 &&
+    char key[SEAL_NAME_SIZE + 1] = "none";
+    struct connection *connection = store->writer_connection;
+    if (connection_has_table(connection, "seal_mark") &&
+        seal_mark_name(&connection->session, key) != STATUS_OK)
+        return false; /* which is logged */
+    int file = openat(store->directory, temporary_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    bool done = file >= 0 && trailer_add(file, key) && fsync(file) == 0 &&
                 renameat(store->directory, temporary_name, store->directory, copy_name) == 0 &&
                 fsync(store->directory) == 0;
     if (!done)
         log_error("%s: the copy before the upgrade cannot be kept: %s", store->path,
                   strerror(errno));
     if (file >= 0)
-        (void)close(file); /* opened for reading only */
+        (void)close(file); /* it is synced */
     return done;
 }
 

@@ -70,6 +70,11 @@ void connection_close(struct connection *connection) {
     free(connection);
 }
 
+bool connection_has_table(const struct connection *connection, const char *name) {
+    return sqlite3_table_column_metadata(connection->db, NULL, name, NULL, NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
+}
+
 /* ---- Statements ---- */
 
 static struct sqlite_statement *statement_of(struct sql_statement *statement) {

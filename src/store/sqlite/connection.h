@@ -79,6 +79,9 @@ const char *connection_sql(enum statement which);
 enum status connection_execute(struct connection *connection,
                                enum connection_statement which) MUST_CHECK;
 
+/** Has the database a table of this name? Those of old versions lack some. */
+bool connection_has_table(const struct connection *connection, const char *name);
+
 /** Logs SQLite's message for the last error, after `doing`. The message contains no values. */
 void connection_log(struct connection *connection, const char *doing);
 

@@ -13,9 +13,12 @@
 
 #include "store/check.h"
 #include "store/check_key.h"
+#include "store/seal_mark.h"
 #include "store/sqlite/folder.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
+#include "store/sqlite/trailer.h"
+#include "version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,15 +151,50 @@ static int check_connection(struct connection *connection, const char *directory
     return sound && whole ? EX_OK : EX_DATAERR;
 }
 
+/* Is a backup what it was when it was made? Prints who made it, or what is wrong with it. */
+static bool is_as_written(const char *path, store_say *say) {
+    struct trailer trailer;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    enum trailer_state state = file < 0 ? TRAILER_UNREADABLE : trailer_check(file, &trailer);
+    switch (state) {
+    case TRAILER_RIGHT:
+        check_say(say, "%s: made by rosterd %s on %s, for the key %s%s", path, trailer.program,
+                  trailer.made, trailer.key,
+                  trailer_is_newer(&trailer) ? "; this is the older rosterd " ROSTER_VERSION : "");
+        break;
+    case TRAILER_NONE:
+        check_say(say,
+                  "%s: has no digest, so a wrong bit inside a value may not be found; rosterd"
+                  " backup makes one",
+                  path);
+        break;
+    case TRAILER_FOREIGN: break; /* SQLite says so */
+    case TRAILER_WRONG:
+        check_say(say, "%s: is damaged or was changed: its digest is another one", path);
+        break;
+    case TRAILER_UNREADABLE: check_say(say, "%s: %s", path, strerror(errno)); break;
+    }
+    if (file >= 0)
+        (void)close(file); /* opened for reading only */
+    return state == TRAILER_RIGHT || state == TRAILER_NONE || state == TRAILER_FOREIGN;
+}
+
+static bool is_backup(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && access(path, R_OK) == 0 &&
+           !has_companion(path, "-wal") && !has_companion(path, "-shm");
+}
+
 static int check(const struct engine *engine, const char *directory, const char *folder,
                  store_say *say) {
     int code;
     (void)folder; /* the key is beside the database */
+    bool is_same = !is_backup(directory) || is_as_written(directory, say);
     struct connection *connection = open_existing(engine, directory, say, &code);
     if (connection)
         code = check_connection(connection, directory, say);
     session_close(connection);
-    return code;
+    return is_same || code == EX_NOINPUT ? code : EX_DATAERR;
 }
 
 /* ---- Backup ---- */
@@ -175,7 +213,8 @@ static int copy_pages(struct connection *from, sqlite3 *to, store_say *say) {
     return EX_IOERR;
 }
 
-static int copy_to(struct connection *from, const char *path, store_say *say) {
+/* `name` NULL: nobody wants to know the name of the key. */
+static int copy_to(struct connection *from, const char *path, char *name, store_say *say) {
     struct connection copy = { .session.engine = from->session.engine };
     int code = EX_IOERR;
     if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
@@ -185,11 +224,23 @@ static int copy_to(struct connection *from, const char *path, store_say *say) {
         check_say(say, "%s: %s", path, sqlite3_errmsg(copy.db));
     if (code == EX_OK && !is_whole(&copy, say))
         code = EX_DATAERR;
+    if (code == EX_OK && name && connection_has_table(&copy, "seal_mark") &&
+        seal_mark_name(&copy.session, name) != STATUS_OK) {
+        check_say(say, "the mark of the key cannot be read: %s", sqlite3_errmsg(copy.db));
+        code = EX_DATAERR;
+    }
     if (sqlite3_close(copy.db) != SQLITE_OK && code == EX_OK) {
         say("the backup cannot be closed");
         code = EX_IOERR;
     }
     return code;
+}
+
+static int add_trailer(int file, const char *name, const char *path, store_say *say) {
+    if (trailer_add(file, name))
+        return EX_OK;
+    check_say(say, "%s: %s", path, strerror(errno));
+    return EX_IOERR;
 }
 
 /* Makes the file durable and links it to its name, which must not exist yet. */
@@ -241,7 +292,7 @@ static bool name_beside(const char *path, char temporary[PATH_MAX], store_say *s
 
 static int backup(const struct engine *engine, const char *directory, const char *path,
                   store_say *say) {
-    char temporary[PATH_MAX];
+    char temporary[PATH_MAX], key[SEAL_NAME_SIZE + 1] = "none";
     int code;
     if (access(path, F_OK) == 0 || is_link(path)) {
         check_say(say, "%s: %s", path, "give the name of a file that is not there yet");
@@ -258,7 +309,9 @@ static int backup(const struct engine *engine, const char *directory, const char
         session_close(connection);
         return EX_CANTCREAT;
     }
-    code = copy_to(connection, temporary, say);
+    code = copy_to(connection, temporary, key, say);
+    if (code == EX_OK)
+        code = add_trailer(file, key, path, say);
     if (code == EX_OK)
         code = place(file, temporary, path, say);
     remove_temporary(temporary);
@@ -312,12 +365,6 @@ static int check_copy(const struct engine *engine, const char *path, const char 
     return code;
 }
 
-/* Backups of old versions lack some tables. */
-static bool has_table(sqlite3 *db, const char *name) {
-    return sqlite3_table_column_metadata(db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
-           SQLITE_OK;
-}
-
 /* Tokens may have been revoked since the backup was made, and its pending deliveries been made. */
 static int revoke_access(const char *path, store_say *say) {
     static const char
@@ -325,17 +372,18 @@ static int revoke_access(const char *path, store_say *say) {
         deliveries[] = "UPDATE web_hook_deliveries SET Version = Version + 1, Status = 4,"
                        " NextAttempt = NULL, LastError = 'The database was restored from a backup.'"
                        " WHERE Status = 1;";
-    sqlite3 *db = NULL;
-    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+    struct connection copy = { 0 };
+    int result =
+        sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
     if (result == SQLITE_OK)
-        result = sqlite3_exec(db, "PRAGMA secure_delete = ON;", NULL, NULL, NULL);
-    if (result == SQLITE_OK && has_table(db, "tokens"))
-        result = sqlite3_exec(db, tokens, NULL, NULL, NULL);
-    if (result == SQLITE_OK && has_table(db, "web_hook_deliveries"))
-        result = sqlite3_exec(db, deliveries, NULL, NULL, NULL);
+        result = sqlite3_exec(copy.db, "PRAGMA secure_delete = ON;", NULL, NULL, NULL);
+    if (result == SQLITE_OK && connection_has_table(&copy, "tokens"))
+        result = sqlite3_exec(copy.db, tokens, NULL, NULL, NULL);
+    if (result == SQLITE_OK && connection_has_table(&copy, "web_hook_deliveries"))
+        result = sqlite3_exec(copy.db, deliveries, NULL, NULL, NULL);
     if (result != SQLITE_OK)
-        check_say(say, "the backup's tokens cannot be revoked: %s", sqlite3_errmsg(db));
-    if (sqlite3_close(db) != SQLITE_OK)
+        check_say(say, "the backup's tokens cannot be revoked: %s", sqlite3_errmsg(copy.db));
+    if (sqlite3_close(copy.db) != SQLITE_OK)
         result = SQLITE_ERROR;
     return result == SQLITE_OK ? EX_OK : EX_IOERR;
 }
@@ -346,16 +394,20 @@ static int copy_backup(const struct engine *engine, const char *path, const char
                        store_say *say) {
     struct connection backup = { .session.engine = engine };
     int code = EX_NOINPUT;
-    if (access(path, R_OK) != 0)
+    if (access(path, R_OK) != 0) {
         check_say(say, "%s: %s", path, strerror(errno));
-    else if (sqlite3_open_v2(path, &backup.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        return code;
+    }
+    if (!is_as_written(path, say))
+        return EX_DATAERR;
+    if (sqlite3_open_v2(path, &backup.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         check_say(say, "%s: %s", path, sqlite3_errmsg(backup.db));
     else if (sqlite3_exec(backup.db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) !=
              SQLITE_OK) {
         check_say(say, "%s: %s", path, sqlite3_errmsg(backup.db));
         code = EX_DATAERR;
     } else
-        code = copy_to(&backup, temporary, say);
+        code = copy_to(&backup, temporary, NULL, say);
     (void)sqlite3_close(backup.db); /* it was only read */
     return code;
 }
