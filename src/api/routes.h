@@ -26,6 +26,7 @@ enum route_body {
     BODY_update,  /* a record with its Id */
     BODY_replace, /* a record whose Id is in the path */
     BODY_patch,   /* members of a record (RFC 7396) */
+    BODY_rows,    /* CSV or JSON Lines */
     BODY_own,     /* what `body_table` has */
     BODY_grant    /* the form of RFC 6749, whose errors the route replies as well */
 };

@@ -205,7 +205,7 @@ static struct mutation_result result_of(const struct mutation *mutation) {
                                              after[common->updated_on].integer } };
 }
 
-static enum status write_all(struct mutation *mutation, struct store_tx *tx) {
+enum status mutation_write(struct mutation *mutation, struct store_tx *tx) {
     enum status status = write_row(mutation, tx);
     if (status == STATUS_OK && mutation->kind != MUTATION_delete)
         status = backlinks_write(mutation, tx);
@@ -224,5 +224,5 @@ enum status mutation_run(struct mutation *mutation, struct store_tx *tx) {
         return status;
     mutation->errors = (struct errors){ 0 }; /* none of validation; this may be a second run */
     status = mutation_decide(mutation, tx->session);
-    return status == STATUS_OK ? write_all(mutation, tx) : status;
+    return status == STATUS_OK ? mutation_write(mutation, tx) : status;
 }

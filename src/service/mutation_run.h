@@ -21,4 +21,10 @@ enum status mutation_decide(struct mutation *mutation, struct store_session *ses
  */
 enum status mutation_run(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
+/**
+ * Writes what was decided on: the second part of mutation_run, right after a mutation_decide that
+ * was OK in the same transaction. STATUS_OK with `result`; INTERNAL.
+ */
+enum status mutation_write(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
+
 #endif

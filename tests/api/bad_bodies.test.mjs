@@ -88,9 +88,13 @@ test('the description has the operations that take a body', () => {
         [],
         'each says what its body has',
     );
-    assert.deepEqual(operations.filter((one) => !json.includes(one)).map(title), [
-        'POST /api/token',
-    ]);
+    assert.deepEqual(
+        operations
+            .filter((one) => !json.includes(one))
+            .map(title)
+            .sort(),
+        ['POST /api/sys/users/import', 'POST /api/token'],
+    );
 });
 
 for (const [name, [body, says]] of Object.entries(malformed))

@@ -63,6 +63,7 @@ const special = {
     'GET /api/apps/applications/my': ['Application-List'],
     'GET /api/sys/users/export.csv': ['User-List', 'User-Read'],
     'GET /api/sys/users/export.jsonl': ['User-List', 'User-Read'],
+    'POST /api/sys/users/import': ['User-Edit'],
     'POST /api/sys/users/validate': ['User-Read'],
     'GET /api/sys/users/{id}/token/refresh': ['User-Edit'],
     'POST /api/sys/users/{id}/token/refresh': ['User-Edit'],
@@ -187,6 +188,7 @@ function bodyOf({ path, suffix, key, schema, resource }, id, person) {
     if (suffix === 'POST /runcommand') return { Key: key ?? 'none', Ids: [id] };
     if (path === '/api/sys/audittrailentries/revert') return { Ids: [id] };
     if (path === '/api/sys/users/validate') return { Email: person.email, Password: 'wrong' };
+    if (path === '/api/sys/users/import') return { Id: id };
     const whole = suffix === 'PATCH /{id}' ? creation(resource) : schema;
     const body = Object.fromEntries(
         whole.required.map((name) => [name, sample(name, whole.properties[name])]),

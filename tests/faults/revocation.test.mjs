@@ -202,6 +202,7 @@ table['POST /api/sys/users/validate'] = async () => [
     '/api/sys/users/validate',
     { Email: (await person()).email, Password: 'not-the-password' },
 ];
+table['POST /api/sys/users/import'] = () => ['POST', '/api/sys/users/import', newUser()];
 table['DELETE /api/auth/session'] = () => ['DELETE', '/api/auth/session'];
 table['POST /api/sys/users/token/refresh'] = () => ['POST', '/api/sys/users/token/refresh'];
 for (const method of ['GET', 'POST'])

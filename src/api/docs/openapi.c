@@ -204,6 +204,7 @@ static const struct body {
     enum openapi_place place; /* of a record's fields */
 } bodies[] = {
     [BODY_none] = { 0 },
+    [BODY_rows] = { 0 },
     [BODY_create] = { "Create", "application/json", any_body, IN_CREATE },
     [BODY_update] = { "Update", "application/json", any_body, IN_UPDATE },
     [BODY_replace] = { "Replace", "application/json", any_body, IN_REPLACE },
@@ -214,7 +215,7 @@ static const struct body {
 
 /* The table that a body is read by; NULL: none. */
 static const struct table *body_table(const struct route *route) {
-    if (route->body == BODY_none || route->body == BODY_grant)
+    if (route->body == BODY_none || route->body == BODY_rows || route->body == BODY_grant)
         return NULL;
     return route->body == BODY_own ? route->body_table : route->resource->table;
 }
@@ -222,6 +223,12 @@ static const struct table *body_table(const struct route *route) {
 static void add_body(struct buffer *out, const struct route *route) {
     const struct body *body = &bodies[route->body];
     const struct table *table = body_table(route);
+    if (route->body == BODY_rows)
+        buffer_add(out,
+                   TEXT(",\"requestBody\":{\"required\":true,\"description\":\"CSV with the names"
+                        " of fields in the first line, or a JSON object a line, whatever"
+                        " Content-Type says\",\"content\":{\"text/csv\":{\"schema\":{\"type\":"
+                        "\"string\"}},\"application/jsonl\":{\"schema\":{\"type\":\"string\"}}}}"));
     if (!body->schema)
         return;
     buffer_printf(out,
