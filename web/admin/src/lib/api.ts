@@ -26,27 +26,48 @@ export interface Answer<T> {
 
 interface Options {
     body?: unknown;
+    file?: string; // in place of a body, as it is
     etag?: string | null;
     signal?: AbortSignal;
     isSignIn?: boolean; // its 401 does not end a session
 }
 
-async function ask(method: string, path: string, { body, etag, signal }: Options) {
+async function ask(method: string, path: string, { body, file, etag, signal }: Options) {
     const headers: Record<string, string> = { 'Roster-Session': location.protocol.slice(0, -1) };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (file !== undefined) headers['Content-Type'] = 'text/plain';
     if (etag) headers['If-Match'] = etag;
     try {
         const reply = await fetch(path, {
             method,
             headers,
             signal,
-            body: body === undefined ? undefined : JSON.stringify(body),
+            body: file ?? (body === undefined ? undefined : JSON.stringify(body)),
         });
         connection.isLost = false;
         return reply;
     } catch (error) {
         if (signal?.aborted) throw error;
         connection.isLost = true;
+        throw new Refusal(0, '');
+    }
+}
+
+async function refuse(reply: Response): Promise<never> {
+    const value = await reply.json().catch(() => null);
+    throw new Refusal(reply.status, value?.Message ?? `${reply.status}`, value?.Errors ?? []);
+}
+
+// The pieces of a text as they come. When the connection breaks in the middle, a Refusal of status 0.
+export async function* receive(method: string, path: string, options: Options = {}) {
+    const reply = await ask(method, path, options);
+    if (reply.status === 401) expire();
+    if (!reply.ok) await refuse(reply);
+    const reader = reply.body!.pipeThrough(new TextDecoderStream()).getReader();
+    try {
+        for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+    } catch (error) {
+        if (options.signal?.aborted) throw error;
         throw new Refusal(0, '');
     }
 }

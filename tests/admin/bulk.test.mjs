@@ -1,0 +1,248 @@
+// Users in numbers, in a real browser: a file is checked and imported with its errors by line, many users are changed after
+// a preview, what the list finds is saved as a file. Progress is seen, and each of them can be cancelled.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { addMembers } from '../lib/world.mjs';
+import { isSampled, Server, temporaryFolder } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
+import { Ui } from './ui.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+await addMembers(server, 30);
+const folder = temporaryFolder();
+
+const words = {
+    'en-US': {
+        check: 'Check 4 rows',
+        would: ['2 would be created', '2 would be refused'],
+        colour: 'Columns that were left out: Colour',
+        do: 'Import 2 users',
+        done: ['2 created', '2 refused'],
+        chosen: '2 chosen',
+        change: 'Change…',
+        all: (count) => `Change all ${count}…`,
+        preview: 'Preview',
+        two: ['2 would be changed', 'Change 2 users', '2 changed'],
+        refused: '1 would be refused',
+        close: 'Close',
+        export: ['Export…', 'Save the file', 'The file is saved.'],
+    },
+    es: {
+        check: 'Comprobar 4 filas',
+        would: ['Se crearían 2', 'Se rechazarían 2'],
+        colour: 'Columnas omitidas: Colour',
+        do: 'Importar 2 usuarios',
+        done: ['2 creados', '2 rechazados'],
+        chosen: '2 elegidos',
+        change: 'Cambiar…',
+        all: (count) => `Cambiar los ${count}…`,
+        preview: 'Vista previa',
+        two: ['Se cambiarían 2', 'Cambiar 2 usuarios', '2 cambiados'],
+        refused: 'Se rechazarían 1',
+        close: 'Cerrar',
+        export: ['Exportar…', 'Guardar el archivo', 'El archivo se ha guardado.'],
+    },
+};
+
+async function signedIn(options) {
+    const ui = await Ui.open(server, options);
+    await ui.signedIn();
+    return ui;
+}
+async function choose(ui, name, content) {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    const { root } = await ui.page.send('DOM.getDocument');
+    const { nodeId } = await ui.page.send('DOM.querySelector', {
+        nodeId: root.nodeId,
+        selector: '#file',
+    });
+    await ui.page.send('DOM.setFileInputFiles', { nodeId, files: [path] });
+}
+const select = (ui, selector, value) =>
+    ui.evaluate(`{ const one = document.querySelector(${JSON.stringify(selector)});
+        one.value = ${JSON.stringify(value)}; one.dispatchEvent(new Event('change', { bubbles: true })); }`);
+async function found(email) {
+    const { json } = await server.call('GET', `/api/sys/users?User_Email=${email}`, { token });
+    return json.Records;
+}
+const total = async (filter) =>
+    (await server.call('GET', `/api/sys/users?size=1&${filter}`, { token })).json.TotalItems;
+
+// Replies of imports stop after their first piece, until the request is cancelled.
+const hold = (ui) =>
+    ui.evaluate(`{ const whole = window.fetch;
+        window.fetch = async (path, options) => {
+            const reply = await whole(path, options);
+            if (!path.includes('/import')) return reply;
+            const reader = reply.body.getReader();
+            let pieces = 0;
+            return new Response(new ReadableStream({ async pull(controller) {
+                if (pieces++) await new Promise((resolve, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
+                controller.enqueue((await reader.read()).value);
+            } }), { status: reply.status });
+        }; }`);
+
+for (const [language, scheme, width] of [
+    ['en-US', 'light', 1280],
+    ['es', 'dark', 390],
+]) {
+    const say = words[language];
+    const name = (screen) => `${screen}-${language}-${scheme}-${width}`;
+
+    test(`a file is mapped, checked, and imported, in ${language} at ${width} px`, async () => {
+        const ui = await signedIn({ language, scheme, width });
+        await ui.go('#/users/import', '#file');
+        await ui.check(name('import'));
+        const own = (one) => `${one}-${language}@example.com`;
+        await choose(
+            ui,
+            'some.csv',
+            `Mail,FullName,Active,Colour\n${own('a')},"Ann, A",true,red\n${own('b')},Ben,perhaps,\n` +
+                `nobody,Cid,,\n${own('d')},<img src=x onerror=alert(1)>,,\n`,
+        );
+        await ui.wait("document.querySelector('#column-1')?.value === 'FullName'");
+        await select(ui, '#column-0', 'Email');
+        await ui.button(say.check);
+        for (const one of say.would) await ui.sees(one, 'main .banner');
+        const lines = await ui.evaluate(
+            "[...document.querySelectorAll('main tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText.trim()).slice(0, 4).join('|'))",
+        );
+        assert.equal(lines.length, 2);
+        assert.match(lines[0], /^3\|b-.*\|Active\|perhaps$/);
+        assert.match(lines[1], /^4\|.*\|Mail\|nobody$/);
+        await ui.check(name('import-checked'));
+        assert.equal((await found(own('a'))).length, 0, 'a check writes nothing');
+        await ui.button(say.do);
+        for (const one of say.done) await ui.sees(one, 'main .banner');
+        assert.equal((await found(own('a')))[0].FullName, 'Ann, A');
+        await ui.check(name('imported'));
+        await ui.close();
+    });
+
+    test(`chosen users are changed after a preview, in ${language} at ${width} px`, async () => {
+        const ui = await signedIn({ language, scheme, width });
+        await ui.go('#/users?q=member&size=10', 'tbody tr');
+        await ui.wait("document.querySelectorAll('tbody tr').length === 10");
+        for (const row of [1, 2]) await ui.click(`tbody tr:nth-child(${row}) .tick`);
+        await ui.sees(say.chosen);
+        await ui.click('.chosen button', say.change);
+        await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
+        await select(ui, '#bulk-action', 'set');
+        await ui.wait("document.querySelectorAll('#bulk-field option').length > 10");
+        await select(ui, '#bulk-field', 'SystemId');
+        await ui.type('#field-SystemId', `by-${language}`);
+        await ui.click('[role=dialog] button', say.preview);
+        await ui.sees(say.two[0], '[role=dialog]');
+        await ui.check(name('bulk-preview'));
+        await ui.click('[role=dialog] button', say.two[1]);
+        await ui.sees(say.two[2], '[role=dialog]');
+        await ui.click('[role=dialog] button', say.close);
+        await ui.wait("!document.querySelector('[role=dialog]')");
+        const ids = await ui.evaluate(
+            "[...document.querySelectorAll('tbody .record')].slice(0, 2).map((one) => Number(one.hash.split('/').at(-1)))",
+        );
+        for (const id of ids) assert.equal((await server.get(id)).SystemId, `by-${language}`);
+        await ui.close();
+    });
+
+    test(`all that a filter finds: the preview says who is refused and why, in ${language}`, async () => {
+        const ui = await signedIn({ language, scheme, width });
+        const count = await total('');
+        await ui.go('#/users', 'tbody tr');
+        await ui.button(say.all(count));
+        await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
+        await select(ui, '#bulk-action', 'deactivate');
+        await ui.click('[role=dialog] button', say.preview);
+        await ui.sees(say.refused, '[role=dialog]');
+        await ui.sees('admin@example.com', '[role=dialog] tbody');
+        await ui.check(name('bulk-refused'));
+        await ui.key('Escape');
+        await ui.wait("!document.querySelector('[role=dialog]')");
+        assert.ok((await total('User_Active=true')) > 1, 'a preview changes nothing');
+        await ui.close();
+    });
+
+    test(`what the list finds is saved as a file, by keyboard, in ${language}`, async () => {
+        const ui = await signedIn({ language, scheme, width });
+        const downloads = temporaryFolder();
+        await ui.page.send('Page.setDownloadBehavior', {
+            behavior: 'allow',
+            downloadPath: downloads,
+        });
+        await ui.go('#/users?q=member', 'tbody tr');
+        await ui.wait(
+            `[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === ${JSON.stringify(say.export[0])})?.focus() === undefined`,
+        );
+        await ui.key('Enter');
+        await ui.wait("document.activeElement.closest('[role=dialog]')");
+        await ui.check(name('export'));
+        await ui.click('[role=dialog] button', say.export[1]);
+        await ui.sees(say.export[2], '[role=dialog]');
+        const file = join(downloads, 'users.csv');
+        await until('the file', () => existsSync(file));
+        const wanted = (await total('User_FullName=member')) + 1;
+        await until(
+            'all of it',
+            () => readFileSync(file, 'utf8').split('\r\n').length - 1 === wanted,
+        );
+        await ui.key('Escape');
+        await ui.wait("!document.querySelector('[role=dialog]')");
+        assert.deepEqual(ui.page.complaints, []);
+        await ui.close();
+    });
+}
+
+const count = isSampled() ? 1000 : 10000;
+
+test(`${count} rows: the progress is seen, a cancelled import says how far it came, a repeat does the rest`, async () => {
+    const ui = await signedIn();
+    await ui.go('#/users/import', '#file');
+    await choose(
+        ui,
+        'many.csv',
+        `Email,FullName\n${Array.from({ length: count }, (_, i) => `row${i}@example.com,Row ${i}`).join('\n')}\n`,
+    );
+    const shown = count.toLocaleString('en-US');
+    await ui.button(`Check ${shown} rows`);
+    await ui.sees(`${shown} would be created`, 'main .banner');
+    await hold(ui);
+    await ui.button(`Import ${shown} users`);
+    await ui.wait("document.querySelector('progress')");
+    await ui.sees(`of ${shown}`, 'main');
+    await ui.check('import-running');
+    await ui.button('Cancel');
+    await ui.sees('Cancelled.', 'main [role=alert]');
+    await ui.sees(`of ${shown} were done before`, 'main [role=alert]');
+    const part = await total('User_FullName=Row');
+    assert.ok(part >= 0 && part <= count);
+    await ui.evaluate('window.isOld = true');
+    await ui.page.send('Page.reload');
+    await ui.wait("!window.isOld && document.querySelector('#file')");
+    await choose(ui, 'many.csv', readFileSync(join(folder, 'many.csv')));
+    await ui.button(`Check ${shown} rows`);
+    await ui.sees('would be', 'main .banner');
+    await ui.click('main button.main');
+    await ui.wait(
+        "!document.querySelector('progress') && /created|unchanged/.test(document.querySelector('main .banner')?.innerText)",
+    );
+    assert.equal(await total('User_FullName=Row%20'), count);
+    await ui.close();
+});
+
+test('who may not change users sees neither import nor bulk changes; who may not read, no export', async () => {
+    for (const [email, absent] of [
+        ['frontdesk@example.com', ['Import…', 'Change all']],
+        ['lister@example.com', ['Export…', 'Import…', 'Change all']],
+    ]) {
+        const ui = await Ui.open(server);
+        await ui.signedIn(email);
+        await ui.go('#/users', 'tbody tr');
+        const text = await ui.text();
+        for (const one of absent) assert.ok(!text.includes(one), `${email}: ${one}`);
+        await ui.close();
+    }
+});

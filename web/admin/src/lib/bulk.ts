@@ -1,0 +1,153 @@
+// Files of users: how they are cut into parts that one request takes, sent row by row, and received.
+import { query, receive, type FieldError } from './api';
+
+export const outcomes = ['created', 'updated', 'unchanged', 'deleted', 'refused'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export interface Result {
+    Line: number;
+    Outcome: Outcome;
+    Id: number | null;
+    Email: string | null;
+    Message: string | null;
+    Errors: (FieldError & { Column: string })[];
+}
+
+interface Summary {
+    IsWhole: boolean;
+    NextLine: number | null;
+    Message: string | null;
+    IgnoredColumns: string[];
+}
+
+// A part of a file that one request takes, with the line of the file that its first row has.
+export interface Part {
+    text: string;
+    rows: number;
+    shift: number; // from its lines to those of the file
+}
+
+const BYTES = 900_000; // in UTF-8 at most: a request takes 1 MiB
+const LINES = 15_000; // and 20,000 lines
+
+// Where the rows of a text end. In CSV a line end within quotes ends none.
+function* rowEnds(text: string, isCsv: boolean) {
+    let isQuoted = false;
+    for (let at = 0; at < text.length; at++) {
+        const char = text[at];
+        if (isCsv && char === '"') isQuoted = !isQuoted;
+        else if (!isQuoted && (char === '\n' || (char === '\r' && text[at + 1] !== '\n'))) yield at + 1;
+    }
+    if (text.length && !/[\r\n]$/.test(text)) yield text.length;
+}
+
+const linesOf = (text: string) => text.split(/\r\n|\r|\n/).length - 1;
+const isJson = (text: string) => text.trimStart().startsWith('{');
+
+export interface File {
+    isJson: boolean;
+    columns: string[];
+    sample: string[]; // the cells of the first row
+    parts: Part[];
+    rows: number;
+}
+
+// The cells of a row of CSV.
+function cellsOf(row: string) {
+    const cells: string[] = [];
+    for (const [, quoted, plain] of row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,"\r\n]*))/g))
+        cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    return cells;
+}
+
+export function cut(text: string): File {
+    const all = text.replace(/^\uFEFF/, '');
+    const isCsv = !isJson(all);
+    const size = new TextEncoder();
+    const file: File = { isJson: !isCsv, columns: [], sample: [], parts: [], rows: 0 };
+    let head = '', begin = 0, line = 0, part: Part | undefined, bytes = 0, lines = 0;
+    for (const end of rowEnds(all, isCsv)) {
+        const row = all.slice(begin, end);
+        const [length, height] = [size.encode(row).length, linesOf(row) || 1];
+        begin = end;
+        if (!row.trim()) {
+            if (part) part.text += row;
+        } else if (isCsv && !head) {
+            head = /[\r\n]$/.test(row) ? row : `${row}\n`;
+            file.columns = cellsOf(row);
+        } else {
+            if (!part || bytes + length > BYTES || lines + height > LINES) {
+                part = { text: head, rows: 0, shift: line - linesOf(head) };
+                file.parts.push(part);
+                [bytes, lines] = [size.encode(head).length, linesOf(head)];
+            }
+            if (!file.rows) file.sample = cellsOf(row);
+            part.text += row;
+            part.rows++;
+            file.rows++;
+            bytes += length;
+            lines += height;
+        }
+        line += height;
+    }
+    return file;
+}
+
+// The rows of a change of the same members for many users.
+export function rowsOf(ids: number[], change: Record<string, unknown>): Part[] {
+    const parts: Part[] = [];
+    for (let at = 0; at < ids.length; at += 5000) {
+        const some = ids.slice(at, at + 5000);
+        const text = some.map((Id) => JSON.stringify({ Id, ...change })).join('\n');
+        parts.push({ text, rows: some.length, shift: at });
+    }
+    return parts;
+}
+
+async function* lines(pieces: AsyncIterable<string>) {
+    let rest = '';
+    for await (const piece of pieces) {
+        const whole = (rest + piece).split('\n');
+        rest = whole.pop()!;
+        for (const line of whole) yield JSON.parse(line);
+    }
+}
+
+export interface Options {
+    isDry: boolean;
+    isDelete: boolean;
+    maps: string[];
+    signal: AbortSignal;
+}
+
+// Sends one part; gives its results as they come, and its summary at the end.
+export async function sendPart(part: Part, { isDry, isDelete, maps, signal }: Options, take: (result: Result) => void) {
+    const search = new URLSearchParams(maps.map((map) => ['map', map]));
+    if (isDry) search.set('dryRun', 'true');
+    if (isDelete) search.set('delete', 'true');
+    let summary: Summary | undefined;
+    const pieces = receive('POST', `../api/sys/users/import?${search}`, { file: part.text, signal });
+    for await (const line of lines(pieces))
+        if ('IsWhole' in line) summary = line;
+        else take({ ...line, Line: line.Line + part.shift });
+    return summary;
+}
+
+export async function exportUsers(format: 'csv' | 'jsonl', filters: Parameters<typeof query>[0], signal: AbortSignal, tell: (rows: number) => void) {
+    const parts: string[] = [];
+    let rows = 0;
+    for await (const piece of receive('GET', `../api/sys/users/export.${format}?${query(filters)}`, { signal })) {
+        parts.push(piece);
+        rows += piece.split('\n').length - 1;
+        tell(rows);
+    }
+    return new Blob(parts, { type: format === 'csv' ? 'text/csv' : 'application/jsonl' });
+}
+
+export function save(blob: Blob, name: string) {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
