@@ -10,6 +10,7 @@ import {
     readFileSync,
     readdirSync,
     statSync,
+    truncateSync,
     writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -344,6 +345,28 @@ test('an upgrade removes confidential values from the audit trail, also from the
 });
 
 test('there is a fixture of an earlier version', () => assert.ok(latest > 1));
+
+test('an upgrade without room for its copy is refused and changes nothing', async () => {
+    const { data, file } = makeOld(4, 'no-room'),
+        dump = () => execFileSync('sqlite3', [file, '.dump'], { encoding: 'utf8' });
+    const before = dump(),
+        { size } = statSync(file);
+    // The file says how many pages the database has, so a hole behind them only makes it larger than the disk.
+    truncateSync(file, 2 ** 43);
+    const { code, stderr } = await run(['--data', data, '--listen', '127.0.0.1:0']);
+    assert.equal(code, 74, stderr);
+    assert.match(stderr, /the upgrade first copies it; that and the upgrade need \d+ MiB/);
+    assert.deepEqual(
+        readdirSync(data).filter((name) => name.includes('upgrade')),
+        [],
+    );
+    truncateSync(file, size);
+    assert.equal(dump(), before);
+    assert.equal(sql(file, 'PRAGMA user_version'), '4');
+    const server = await Server.start(['--data', data]);
+    await server.stop();
+    assert.equal(sql(file, 'PRAGMA user_version'), String(latest));
+});
 
 test('an upgrade keeps a copy of what it was, which the next upgrade replaces, and other starts leave alone', async () => {
     const { data, file } = makeOld(4, 'copied'),
