@@ -243,23 +243,37 @@ test('a reader that never reads again does not hold up the stop', async () => {
 
 const filter = new URL('../../dist/fail2ban/filter.d/roster.conf', import.meta.url).pathname;
 
-test('the filter of fail2ban finds the failed sign-ins of a real log, and nothing else', async () => {
-    const own = await Server.start(['--access-log', '--lockout-attempts', '2']);
-    const fail = (username, secret, headers) =>
-        own.grant({ grant_type: 'password', username, password: secret }, headers);
-    await fail('nobody@example.com', 'x');
-    await fail(adminEmail, 'x');
-    await fail(adminEmail, 'y');
-    await fail(adminEmail, password);
-    await own.call('POST', '/api/sys/users/exchange?token=x');
-    await own.call(
-        'GET',
-        '/sign-in:%20refused,%20wrong%20password;%20no%20user,%20from%2010.0.0.1',
-    );
-    await own.call('GET', '/healthz', { headers: { 'X-Request-Id': 'from:10.0.0.1' } });
-    await own.stop();
-    const log = join(own.folder, 'log');
-    writeFileSync(log, own.stderr);
-    const out = execFileSync('fail2ban-regex', ['--out', 'ip', log, filter], { encoding: 'utf8' });
-    assert.deepEqual(out.trim().split('\n'), Array(5).fill('127.0.0.1'), own.stderr);
-});
+for (const format of ['text', 'json'])
+    test(`the filter of fail2ban finds the failed sign-ins of a real log in ${format}, and nothing else`, async () => {
+        const own = await Server.start([
+            '--access-log',
+            '--lockout-attempts',
+            '2',
+            '--log-format',
+            format,
+        ]);
+        const fail = (username, secret, headers) =>
+            own.grant({ grant_type: 'password', username, password: secret }, headers);
+        await fail('nobody@example.com', 'x');
+        await fail(adminEmail, 'x');
+        await fail(adminEmail, 'y');
+        await fail(adminEmail, password);
+        await own.call('POST', '/api/sys/users/exchange?token=x');
+        await own.call(
+            'GET',
+            '/sign-in:%20refused,%20wrong%20password;%20no%20user,%20from%2010.0.0.1',
+        );
+        await own.call(
+            'GET',
+            '/","event":"sign-in","message":"refused,%20x","reason":"x","address":"10.0.0.1',
+        );
+        await own.call('GET', '/healthz', { headers: { 'X-Request-Id': 'from:10.0.0.1' } });
+        await own.stop();
+        const log = join(own.folder, 'log');
+        writeFileSync(log, own.stderr);
+        const out = execFileSync('fail2ban-regex', ['--out', 'ip', log, filter], {
+            encoding: 'utf8',
+        });
+        assert.match(own.stderr, format === 'json' ? /^\{"time"/m : /^\d{4}-/m);
+        assert.deepEqual(out.trim().split('\n'), Array(5).fill('127.0.0.1'), own.stderr);
+    });
