@@ -31,10 +31,10 @@ struct app {
     const char *folder;        /* of the data */
     struct listener *listener; /* for its figures */
     unsigned connection_limit;
-    int64_t started_ms; /* when the process began to start */
-    bool logs_requests;
-    int64_t slow_us;                    /* requests that take as long are logged; 0: none */
-    atomic_bool shows_metrics;          /* a reload changes this and the next one */
+    int64_t started_ms;          /* when the process began to start */
+    atomic_bool logs_requests;   /* a reload changes these four */
+    atomic_int_fast64_t slow_us; /* requests that take as long are logged; 0: none */
+    atomic_bool shows_metrics;
     _Atomic(const char *) cors_origins; /* a comma-separated list; empty: none */
     atomic_bool is_leaving; /* /readyz replies 503, so that proxies send requests elsewhere */
     struct rate_limit *rate_limit; /* NULL: none */

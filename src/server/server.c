@@ -198,6 +198,11 @@ static void close_data(struct server *server) {
 
 /* ---- What requests need ---- */
 
+static void set_logging(struct server *server) {
+    server->app.logs_requests = server->settings.access_log;
+    server->app.slow_us = server->settings.log_slow * INT64_C(1000);
+}
+
 /* The choices that the settings make for requests, and the OpenAPI description. */
 static int describe_app(struct server *server) {
     struct app *app = &server->app;
@@ -207,8 +212,7 @@ static int describe_app(struct server *server) {
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
     app->folder = server->data.path;
-    app->logs_requests = settings->access_log;
-    app->slow_us = settings->log_slow * INT64_C(1000);
+    set_logging(server);
     if (api_start(app))
         return EX_OK;
     report_error("there is no memory for the description of the API");
@@ -513,6 +517,7 @@ void server_apply_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     struct app *app = &server->app;
     log_set_level_named(settings->log_level);
+    set_logging(server);
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
     set_lockout(server);

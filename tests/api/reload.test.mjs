@@ -79,6 +79,33 @@ test('each setting that can be reloaded is applied to the running server', async
     await until('info again', () => /reloaded the settings/.test(server.stderr.slice(before)));
 });
 
+test('the lines of requests begin and end with a reload', async () => {
+    const server = await start('access-log = no'),
+        lines = (event) =>
+            [...server.stderr.matchAll(new RegExp(`${event}: .*path=(\\S+)`, 'g'))].map(
+                ([, path]) => path,
+            );
+    const ask = async (path) => (await server.call('GET', path)).status;
+    assert.equal(await ask('/before'), 404);
+    write('access-log = yes');
+    assert.match(await reload(server), /--access-log has a new value\n/);
+    assert.equal(await ask('/while'), 404);
+    await until('a line', () => lines('info: request').includes('/while'));
+    write('access-log = no', 'log-slow = 1');
+    assert.match(await reload(server), /--log-slow has a new value\n/);
+    assert.equal(await ask('/after'), 404);
+    assert.equal(
+        (await server.grant({ grant_type: 'password', username: adminEmail, password })).status,
+        200,
+    );
+    await until('a slow sign-in', () => lines('warning: slow request').includes('/api/token'));
+    write('access-log = yes', 'log-slow = 0');
+    await reload(server);
+    assert.equal(await ask('/again'), 404);
+    await until('a line', () => lines('info: request').includes('/again'));
+    assert.deepEqual(lines('info: request'), ['/while', '/again']);
+});
+
 test('what needs a restart is named, and everything else is taken', async () => {
     const server = await start('metrics = no');
     write('metrics = yes', 'http2 = off', 'io-threads = 3', 'admin-password = not-for-logs');

@@ -56,7 +56,8 @@ static void add_line(const struct exchange *exchange, bool was_sent, bool is_slo
 
 void access_log_add(const struct exchange *exchange, bool was_sent) {
     const struct app *app = exchange->app;
-    bool is_slow = app->slow_us && exchange->replied_us - exchange->began_us >= app->slow_us;
-    if (app->logs_requests || is_slow)
+    int64_t slow_us = atomic_load_explicit(&app->slow_us, memory_order_relaxed);
+    bool is_slow = slow_us && exchange->replied_us - exchange->began_us >= slow_us;
+    if (is_slow || atomic_load_explicit(&app->logs_requests, memory_order_relaxed))
         add_line(exchange, was_sent, is_slow);
 }
