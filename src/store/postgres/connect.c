@@ -140,15 +140,16 @@ static bool is_usable(struct connection *connection, const PGresult *facts,
            is_in_time(connection, facts, asked_ms);
 }
 
-/* Settings of the session. A transaction that stands still is ended, since others may wait for it.
- */
+/* Settings of the session. A transaction that stands still is ended, since others may wait for it;
+ * so is one whose client is gone while it waits itself. */
 static bool configure(struct connection *connection, const struct pg_place *place) {
     char sql[512];
     (void)snprintf(sql, sizeof sql,
                    "SET client_min_messages = warning; SET standard_conforming_strings = on;"
                    "SET jit = off; SET default_transaction_isolation = 'read committed';"
                    "SET default_transaction_read_only = off; SET row_security = on;"
-                   "SET idle_in_transaction_session_timeout = 5000; SET lock_timeout = 0;"
+                   "SET idle_in_transaction_session_timeout = 2000; SET lock_timeout = 0;"
+                   "SET client_connection_check_interval = 1000;"
                    "SET statement_timeout = %" PRId64,
                    connection->may_end_early ? place->search_limit_ms : 0);
     return pg_run_simple(connection, sql) == PG_FINE;

@@ -170,12 +170,6 @@ static enum pg_meaning collect(struct connection *connection) {
     return connection->failed;
 }
 
-enum pg_meaning pg_collect(struct connection *connection) {
-    if (connection->pg && connection->count && !PQsendFlushRequest(connection->pg))
-        lose(connection);
-    return collect(connection);
-}
-
 static void note_sent(struct connection *connection, struct pg_sent sent) {
     assert(connection->count < PG_UNDER_WAY_MAX);
     connection->is_unsynced = sent.kind != PG_SENT_SYNC;
@@ -187,6 +181,15 @@ void pg_send_sync(struct connection *connection) {
         note_sent(connection, (struct pg_sent){ .kind = PG_SENT_SYNC });
     else
         lose(connection);
+}
+
+/* Asks for the results by a sync, not by a mere flush: between two syncs the server takes a
+ * transaction for active, and would not end it if this process stood still
+ * (idle_in_transaction_session_timeout). */
+enum pg_meaning pg_collect(struct connection *connection) {
+    if (connection->pg && connection->count && connection->is_unsynced)
+        pg_send_sync(connection);
+    return collect(connection);
 }
 
 void pg_roll_back(struct connection *connection) {

@@ -221,10 +221,10 @@ static void bind_list(struct sql_statement *base, int at, struct text json) {
 static void end_lone(struct connection *connection, enum status status) {
     if (connection->is_writer || connection->depth || !connection->pg)
         return;
-    if (status == STATUS_OK)
-        pg_send_sync(connection);
-    else
+    if (status != STATUS_OK)
         pg_roll_back(connection);
+    else if (connection->is_unsynced)
+        pg_send_sync(connection);
 }
 
 /* Sends the statement and waits for its result. A reading that has had no result yet begins again
