@@ -113,6 +113,8 @@ class Link {
 export class TcpProxy {
     links = new Set();
     isAway = false; // new connections are refused
+    silent = new Set(); // at these addresses of this machine nobody says anything to new connections
+    came = []; // the sockets of all connections, in the order in which they came
     atCommit; // is called once, with the link, when a COMMIT was caught: nothing of it was sent yet
 
     // `url` is that of `database` by way of the proxy. It ends with the tests of the file.
@@ -120,19 +122,29 @@ export class TcpProxy {
         const proxy = new this();
         const socket = `${folderOf(database)}/.s.PGSQL.5432`;
         proxy.listener = net.createServer((client) => {
+            proxy.came.push(client);
+            client.address = client.localAddress; // which is gone with the connection
             if (proxy.isAway) client.destroy();
+            else if (proxy.silent.has(client.address)) proxy.keep(client);
             else proxy.links.add(new Link(proxy, client, net.connect(socket)));
         });
         await new Promise((resolve) => {
-            proxy.listener.listen(0, '127.0.0.1', resolve);
+            proxy.listener.listen(0, '0.0.0.0', resolve);
         });
         after(() => {
             proxy.cut();
+            for (const client of proxy.came) client.destroy();
             proxy.listener.close();
         });
         const { pathname, searchParams } = new URL(database);
         proxy.url = `postgresql://${searchParams.get('user')}@127.0.0.1:${proxy.listener.address().port}${pathname}?sslmode=disable`;
         return proxy;
+    }
+
+    // Lets a connection be, without an answer.
+    keep(client) {
+        client.on('error', () => {});
+        client.resume();
     }
 
     // Ends all connections.

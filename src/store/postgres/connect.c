@@ -1,13 +1,12 @@
 /* Connects to PostgreSQL, and refuses a server that Roster could not rely on: one that may lose
  * what it has confirmed, one with another encoding, one whose clock differs, and a pooler that
  * hands each transaction to another connection, since prepared statements and settings belong to
- * one.
- *
- * libpq tries the hosts of the URL in their order, and takes the first that accepts writes. */
+ * one. */
 #include "store/postgres/connect.h"
 
 #include "base/log.h"
 #include "base/time.h"
+#include "store/postgres/hosts.h"
 #include "store/postgres/pipeline.h"
 
 #include <inttypes.h>
@@ -15,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLOCKS_APART_MS = 2000, CONNECTING_MS = 5000, OLDEST_SERVER = 150000 };
+enum { CLOCKS_APART_MS = 2000, CONNECTING_MS = 5000, OLDEST_SERVER = 150000, PG_WHY_SIZE = 2048 };
 
 /* ---- The connection string ---- */
 
@@ -30,25 +29,6 @@ bool pg_place_check(const char *url, char *why, size_t why_size) {
     }
     PQconninfoFree(options);
     return true;
-}
-
-/* The URL overrides the values before it, and the values after it override the URL. A
- * dead host is noticed within seconds, so that another one can be tried. */
-static PGconn *start(const struct pg_place *place) {
-    const char *const keys[] = { "connect_timeout",
-                                 "tcp_user_timeout",
-                                 "keepalives_idle",
-                                 "keepalives_interval",
-                                 "keepalives_count",
-                                 "gssencmode",
-                                 "fallback_application_name",
-                                 "dbname",
-                                 "target_session_attrs",
-                                 "client_encoding",
-                                 NULL };
-    const char *const values[] = { "2",       "3000",     "1",          "1",    "3", "disable",
-                                   "rosterd", place->url, "read-write", "UTF8", NULL };
-    return PQconnectdbParams(keys, values, 1);
 }
 
 /* ---- What the server is like ---- */
@@ -174,9 +154,8 @@ static void note_notice(void *argument, const PGresult *notice) {
     log_warning("database: %s", message ? message : "a warning without a text");
 }
 
-/* libpq's message for a failed connection has a line for each host: the last one counts. */
-static enum pg_meaning fail_to_connect(struct connection *connection) {
-    const char *message = connection->pg ? PQerrorMessage(connection->pg) : "memory is short";
+/* The message for a failed connection has a line for each host: the last one counts. */
+static enum pg_meaning fail_to_connect(struct connection *connection, const char *message) {
     size_t len = strlen(message);
     char line[PG_ERROR_SIZE];
     while (len && message[len - 1] == '\n')
@@ -196,11 +175,13 @@ static enum pg_meaning fail_to_connect(struct connection *connection) {
 
 enum pg_meaning pg_connect(struct connection *connection, const struct pg_place *place) {
     const int64_t deadline_ms = connection->deadline_ms;
+    char why[PG_WHY_SIZE];
     pg_disconnect(connection);
     connection->failed = connection->first_failed = PG_FINE;
-    connection->pg = start(place);
-    if (!connection->pg || PQstatus(connection->pg) != CONNECTION_OK)
-        return fail_to_connect(connection);
+    connection->pg = pg_hosts_connect(
+        place->hosts, deadline_ms ? deadline_ms - time_monotonic_ms() : INT64_MAX, why, sizeof why);
+    if (!connection->pg)
+        return fail_to_connect(connection, why);
     (void)PQsetNoticeReceiver(connection->pg, note_notice, connection);
     connection->generation++;
     connection->deadline_ms = time_monotonic_ms() + CONNECTING_MS;

@@ -72,8 +72,9 @@ static inline struct connection *connection_of(struct store_session *session) {
 
 /** Where a database is, and as whom. */
 struct pg_place {
-    const char *url; /* the connection string, without a password */
-    bool is_unsafe;  /* accept a server that may lose what it has confirmed */
+    const char *url;        /* the connection string, without a password */
+    struct pg_hosts *hosts; /* its hosts */
+    bool is_unsafe;         /* accept a server that may lose what it has confirmed */
     int64_t search_limit_ms;
 };
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "store/postgres/connect.h"
+#include "store/postgres/hosts.h"
 #include "store/postgres/readers.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/schema.h"
@@ -78,6 +79,9 @@ static int open_database(struct pg_store *store, const struct store_options *opt
     struct connection *connection = store->writer_connection;
     if (!pg_place_check(store->url, why, why_size))
         return EX_USAGE;
+    store->place.hosts = pg_hosts_new(store->url);
+    if (!store->place.hosts)
+        return EX_OSERR;
     connection->is_writer = true;
     connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
     int code = pg_connect_at_start(connection, why, why_size);
@@ -147,6 +151,7 @@ void pg_close(struct store *base) {
         queue_destroy(&store->commands);
     if (store->has_stop)
         queue_destroy(&store->stop);
+    pg_hosts_free(store->place.hosts);
     free(store->url);
     free(store);
 }
