@@ -207,8 +207,7 @@ void engine_end_reading(struct store_session *session);
 
 /**
  * Interrupts statements of the session with TOO_SLOW after about a millisecond of work, until
- * engine_lift_limit. False: the engine has no such limit, so a read that may be slow must not be
- * tried.
+ * engine_lift_limit. False: the engine has no such limit, so only what is never slow may be tried.
  */
 bool engine_limit_work(struct store_session *session) MUST_CHECK;
 void engine_lift_limit(struct store_session *session);
