@@ -51,6 +51,18 @@ static bool make_bytes(struct pg_arguments *arguments, int at, struct text bytes
     return true;
 }
 
+/* PostgreSQL has no texts with a NUL, and no record has one. A reading that asks for one gets a
+ * control character in its place, so that it finds nothing, as it should. */
+static bool make_text(struct pg_arguments *arguments, int at, struct text text, bool is_reading) {
+    if (!text.len || !memchr(text.at, '\0', text.len))
+        return make_bytes(arguments, at, text);
+    struct buffer copy;
+    buffer_init(&copy, &arguments->arena, text.len);
+    for (size_t i = 0; i < text.len; i++)
+        buffer_add_char(&copy, text.at[i] ? text.at[i] : '\x01');
+    return is_reading && !copy.failed && make_bytes(arguments, at, buffer_text(&copy));
+}
+
 /* The character that a JSON escape of one letter stands for; 0: there is none. */
 static char escaped(char letter) {
     static const char letters[] = "bfnrt\"\\/", characters[] = "\b\f\n\r\t\"\\/";
@@ -117,8 +129,9 @@ static bool make_list(struct pg_arguments *arguments, int at, struct text json) 
     return !literal.failed;
 }
 
-static bool make_one(struct pg_arguments *arguments, int at, const struct pg_parameter *from,
-                     Oid type) {
+static bool make_one(struct pg_arguments *arguments, int at, const struct pg_statement *statement) {
+    const struct pg_parameter *from = &statement->parameters[statement->order[at]];
+    const Oid type = statement->types[at];
     arguments->formats[at] = 1;
     arguments->lengths[at] = 0;
     arguments->values[at] = NULL;
@@ -126,8 +139,9 @@ static bool make_one(struct pg_arguments *arguments, int at, const struct pg_par
     case PG_NULL: return true;
     case PG_INTEGER: return make_integer(arguments, at, type, from->integer);
     case PG_BYTES:
-        return (type == PG_TYPE_TEXT || type == PG_TYPE_BYTEA) &&
-               make_bytes(arguments, at, from->bytes);
+        if (type == PG_TYPE_TEXT)
+            return make_text(arguments, at, from->bytes, !statement->connection->is_writer);
+        return type == PG_TYPE_BYTEA && make_bytes(arguments, at, from->bytes);
     case PG_LIST: return make_list(arguments, at, from->bytes);
     }
     return false;
@@ -137,8 +151,7 @@ bool pg_arguments_make(struct pg_arguments *arguments, const struct pg_statement
     bool made = statement->parameter_count <= PG_PARAMETERS_MAX;
     arguments->arena = (struct arena){ 0 };
     for (int i = 0; made && i < statement->parameter_count; i++)
-        made = make_one(arguments, i, &statement->parameters[statement->order[i]],
-                        statement->types[i]);
+        made = make_one(arguments, i, statement);
     return made;
 }
 
