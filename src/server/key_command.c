@@ -17,7 +17,6 @@ int key_command_run(const struct settings *settings) {
         report_error("the command is key rotate");
         return EX_USAGE;
     }
-    log_set_level(LOG_LEVEL_warning); /* who types a command does not want a server's log */
     int code = bootstrap_open_existing(&folder, settings, why, sizeof why);
     if (code != EX_OK) {
         report_error("%s", why);

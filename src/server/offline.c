@@ -118,6 +118,7 @@ static const struct offline_command {
 
 int offline_run(const struct settings *settings) {
     const struct offline_command *command = &commands[settings->subcommand];
+    log_set_level(LOG_LEVEL_warning); /* who types a command does not want a server's log */
     if (!command->use || settings->words[0] || settings->options.to)
         return command->run(settings);
     report_error("%s: name the file to %s", command->name, command->use);

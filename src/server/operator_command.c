@@ -215,7 +215,6 @@ int operator_command_run(const struct settings *settings) {
         report_error("%s", why);
         return EX_USAGE;
     }
-    log_set_level(LOG_LEVEL_warning); /* who types a command does not want a server's log */
     bool has_all = !operator_takes_password(command) ||
                    (isatty(STDIN_FILENO) ? ask_password(password) : read_password(password));
     if (has_all && operator_takes_password(command))

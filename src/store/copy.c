@@ -8,7 +8,7 @@
  *
  * Until all is copied and compared, the target has a mark in the place of its key's (seal_mark.c).
  * No key fits that mark, so no server starts on half a copy. */
-#include "store/maintenance.h"
+#include "store/copy.h"
 
 #include "base/container_of.h"
 #include "crypto/hmac.h"
@@ -122,6 +122,7 @@ enum { COPIED_MAX = 2 * TABLES + 16 };
 struct copy {
     struct store *from, *to;
     store_say *say;
+    bool says_tables;   /* the rows and the digest of each */
     struct arena arena; /* for names and columns */
     struct digest digests[COPIED_MAX];
     unsigned at; /* the number of the table in the walk */
@@ -359,7 +360,8 @@ static enum status compare_table(struct copy *copy, struct store_session *sessio
                   (long long)found.rows, (long long)expected->rows);
         return STATUS_CONFLICT;
     }
-    say_table(copy, copied, &found);
+    if (copy->says_tables)
+        say_table(copy, copied, &found);
     return STATUS_OK;
 }
 
@@ -580,19 +582,28 @@ static int run_copy(struct copy *copy) {
     return status == STATUS_CONFLICT ? EX_DATAERR : EX_IOERR;
 }
 
-int store_copy(const char *from, const char *to, bool is_unsafe, store_say *say) {
-    struct copy copy = { .say = say };
+static int copy_between(struct copy *copy, const char *from, const char *to, bool is_unsafe) {
     int code;
-    copy.from = open_database(from, true, true, say, &code);
-    if (copy.from)
-        code = check_state(copy.from, from, true, say);
-    if (copy.from && code == EX_OK)
-        copy.to = open_database(to, false, is_unsafe, say, &code);
-    if (copy.to)
-        code = check_state(copy.to, to, false, say);
-    if (copy.to && code == EX_OK)
-        code = run_copy(&copy);
-    store_close(copy.to);
-    store_close(copy.from);
+    copy->from = open_database(from, true, true, copy->say, &code);
+    if (copy->from)
+        code = check_state(copy->from, from, true, copy->say);
+    if (copy->from && code == EX_OK)
+        copy->to = open_database(to, false, is_unsafe, copy->say, &code);
+    if (copy->to)
+        code = check_state(copy->to, to, false, copy->say);
+    if (copy->to && code == EX_OK)
+        code = run_copy(copy);
+    store_close(copy->to);
+    store_close(copy->from);
     return code;
+}
+
+int store_copy(const char *from, const char *to, bool is_unsafe, store_say *say) {
+    struct copy copy = { .say = say, .says_tables = true };
+    return copy_between(&copy, from, to, is_unsafe);
+}
+
+int copy_quietly(const char *from, const char *to, store_say *say) {
+    struct copy copy = { .say = say };
+    return copy_between(&copy, from, to, false);
 }

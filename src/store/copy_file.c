@@ -39,7 +39,7 @@ int copy_backup(const struct engine *engine, const char *database, const char *p
     }
     if (!make_folder(path, folder, say))
         return EX_CANTCREAT;
-    int code = store_copy(database, folder, false, say);
+    int code = copy_quietly(database, folder, say);
     if (code == EX_OK)
         code = store_backup(folder, path, say);
     remove_folder(folder);
@@ -54,7 +54,7 @@ int copy_restore(const struct engine *engine, const char *database, const char *
         return EX_CANTCREAT;
     int code = store_restore(folder, path, as_is, say);
     if (code == EX_OK)
-        code = store_copy(folder, database, false, say);
+        code = copy_quietly(folder, database, say);
     remove_folder(folder);
     return code;
 }
