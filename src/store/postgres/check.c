@@ -6,6 +6,7 @@
 #include "store/check.h"
 #include "store/check_key.h"
 #include "store/postgres/connect.h"
+#include "store/postgres/hosts.h"
 #include "store/postgres/open.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/schema.h"
@@ -89,14 +90,16 @@ static int check_in_snapshot(struct connection *connection, const char *folder, 
 
 int pg_check(const struct engine *engine, const char *url, const char *folder, store_say *say) {
     /* A check writes nothing, so a server with fsync = off will do. */
-    struct pg_store store = { .base.engine = engine, .place = { .url = url, .is_unsafe = true } };
+    struct pg_store store = { .base.engine = engine, .place = { .is_unsafe = true } };
     char why[PG_ERROR_SIZE + 64];
     if (!pg_place_check(url, why, sizeof why)) {
         say(why);
         return EX_USAGE;
     }
-    struct connection *connection = pg_session_new(&store);
+    store.place.hosts = pg_hosts_new(url);
+    struct connection *connection = store.place.hosts ? pg_session_new(&store) : NULL;
     if (!connection) {
+        pg_hosts_free(store.place.hosts);
         say("memory is short");
         return EX_OSERR;
     }
@@ -111,5 +114,6 @@ int pg_check(const struct engine *engine, const char *url, const char *folder, s
         code = cannot_read(connection, say);
     }
     pg_session_free(connection);
+    pg_hosts_free(store.place.hosts);
     return code;
 }

@@ -72,8 +72,7 @@ static inline struct connection *connection_of(struct store_session *session) {
 
 /** Where a database is, and as whom. */
 struct pg_place {
-    const char *url;        /* the connection string, without a password */
-    struct pg_hosts *hosts; /* its hosts */
+    struct pg_hosts *hosts; /* with the rest of the URL */
     bool is_unsafe;         /* accept a server that may lose what it has confirmed */
     int64_t search_limit_ms;
 };

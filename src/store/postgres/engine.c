@@ -53,11 +53,13 @@ static struct store_stats stats(struct store *base) {
         .reads_waiting = queue_length(&store->searches.commands),
         .reads_refused = queue_refused(&store->searches.commands),
         .refuses = atomic_load(&store->is_full) || atomic_load(&store->is_outdated),
-    };
-    found.own[found.own_count++] = (struct store_figure){
-        "roster_store_office", "gauge",
-        "1 if this process delivers webhooks and deletes expired rows for all of the database.",
-        pg_has_office(base)
+        .own = { { "roster_store_bytes", "gauge", "Size of the database.",
+                   atomic_load_explicit(&store->size, memory_order_relaxed) },
+                 { "roster_store_office", "gauge",
+                   "1 if this process delivers webhooks and deletes expired rows for all of the "
+                   "database.",
+                   pg_has_office(base) } },
+        .own_count = 2,
     };
     for (unsigned i = 0; i < STORE_GROUP_SIZES; i++)
         found.groups[i] = atomic_load_explicit(&store->groups[i], memory_order_relaxed);

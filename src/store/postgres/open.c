@@ -44,7 +44,6 @@ void pg_session_close(struct store_session *session) {
 static bool take_options(struct pg_store *store, const struct store_options *options) {
     store->url = strdup(options->url);
     store->place = (struct pg_place){
-        .url = store->url,
         .is_unsafe = options->is_unsafe,
         .search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS,
     };
@@ -86,7 +85,10 @@ static int open_database(struct pg_store *store, const struct store_options *opt
     connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
     int code = pg_connect_at_start(connection, why, why_size);
     connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
-    return code != EX_OK ? code : pg_schema_open(connection, options, why, why_size);
+    if (code != EX_OK)
+        return code;
+    pg_note_size(store, connection);
+    return pg_schema_open(connection, options, why, why_size);
 }
 
 static int start_threads(struct pg_store *store, char *why, size_t why_size) {

@@ -8,6 +8,7 @@
 #include "store/postgres/pipeline.h"
 #include "store/postgres/state.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { CONNECT_AGAIN_US = 100 * 1000 };
@@ -91,6 +92,13 @@ bool pg_begin_again(struct connection *connection) {
 
 enum status pg_why_ended(const struct connection *connection) {
     return is_closing(connection) ? STATUS_UNAVAILABLE : STATUS_TOO_SLOW;
+}
+
+void pg_note_size(struct pg_store *store, struct connection *connection) {
+    PGresult *size = pg_ask(connection, "SELECT pg_database_size(current_database())");
+    if (size)
+        atomic_store(&store->size, strtoull(PQgetvalue(size, 0, 0), NULL, 10));
+    PQclear(size);
 }
 
 enum status pg_read_turn(struct pg_store *store, struct connection *connection) {

@@ -36,4 +36,7 @@ bool pg_is_time_left(const struct connection *connection) MUST_CHECK;
 /** Why the running statement was cancelled: TOO_SLOW, or UNAVAILABLE as the store is closing. */
 enum status pg_why_ended(const struct connection *connection) MUST_CHECK;
 
+/** Asks how large the database is. May wait for the network; a failure leaves what was known. */
+void pg_note_size(struct pg_store *store, struct connection *connection);
+
 #endif

@@ -68,6 +68,7 @@ struct pg_store {
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t looks; /* counts the calls of store_commits */
     atomic_uint_fast64_t commands_run, readings;
+    atomic_uint_fast64_t size; /* of the database, in bytes, when somebody looked last */
     atomic_uint_fast64_t groups[STORE_GROUP_SIZES], grouped;
     struct pg_office office;
 };

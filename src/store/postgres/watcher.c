@@ -1,6 +1,7 @@
 /* A process that is idle learns here what others have changed: the access epoch, and the outbox of
  * the webhooks, which its deliverer waits for. A request does not rely on it: each batch of reads
- * and each transaction reads the epoch itself. The same thread looks after the office. */
+ * and each transaction reads the epoch itself. The same thread looks after the office, and how
+ * large the database is. */
 #include "store/postgres/watcher.h"
 
 #include "base/log.h"
@@ -9,7 +10,8 @@
 #include "store/postgres/reading.h"
 #include "store/postgres/session.h"
 
-enum { LOOK_MS = 250, LEAVE_LIMIT_MS = 2000 };
+/* The size is read once a minute. */
+enum { LOOK_MS = 250, LOOKS_A_SIZE = 240, LEAVE_LIMIT_MS = 2000 };
 
 static void look(struct pg_store *store, struct connection *connection) {
     connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
@@ -30,9 +32,11 @@ void *pg_watcher_run(void *argument) {
     (void)pthread_setname_np(pthread_self(), "watcher");
     if (connection)
         connection->has_own_deadline = true;
-    while (!queue_is_done(&store->stop)) {
+    for (unsigned looks = 1; !queue_is_done(&store->stop); looks++) {
         if (connection)
             look(store, connection);
+        if (connection && connection->pg && looks % LOOKS_A_SIZE == 0)
+            pg_note_size(store, connection);
         (void)queue_take_all(&store->stop, LOOK_MS);
     }
     if (connection && connection->pg) {
