@@ -5,7 +5,7 @@ import { businessId, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
-import { until } from '../lib/wait.mjs';
+import { timestamp, until } from '../lib/wait.mjs';
 
 const server = await Server.start();
 const admin = await server.admin();
@@ -113,7 +113,7 @@ test('--audit-days takes away what is older, however much, and rows that a wrong
     const sql = (text) => own.sql(text);
     const rows = (days, count, name) =>
         sql(`INSERT INTO audit (entity, entity_id, property, new_value, action_by, at_ms, type)
-        SELECT 'User', 1, '${name}', 'x', 'x@example.com', (unixepoch() - ${days} * 86400) * 1000, 2 FROM generate_series(1, ${count})`);
+        SELECT 'User', 1, '${name}', 'x', 'x@example.com', ${timestamp(-days * 86400000)}, 2 FROM generate_series(1, ${count})`);
     const counts = () =>
         Object.fromEntries(
             sql('SELECT property, count(*) FROM audit WHERE entity_id = 1 GROUP BY property')

@@ -41,6 +41,14 @@ async function metrics() {
     return values;
 }
 
+// The server changed something so often. On PostgreSQL it also cleans up once, some time after its start, when it has become
+// the process that does.
+const assertChanged = (times, expected) =>
+    assert.ok(
+        times === expected || (server.database && times === expected + 1),
+        `${times}, not ${expected}`,
+    );
+
 test('alive and ready', async () => {
     for (const path of ['/healthz', '/readyz']) {
         const reply = await server.call('GET', path);
@@ -70,7 +78,7 @@ test('requests are counted by route, status and time, over all threads', async (
     assert.equal(grown(`roster_http_request_seconds_count{${get}}`), 21);
     assert.equal(grown(`roster_http_request_seconds_bucket{${get},le="+Inf"}`), 21);
     assert.ok(grown(`roster_http_request_seconds_sum{${get}}`) > 0);
-    assert.equal(grown('roster_store_commands_total'), 1);
+    assertChanged(grown('roster_store_commands_total'), 1);
     assert.ok(after.get('roster_store_bytes') > 4096);
     assert.equal(after.get('roster_store_refuses'), 0);
     let last = 0;
@@ -102,11 +110,13 @@ test('commits are counted by how many changes they hold', async () => {
     const before = await metrics();
     assert.equal((await server.update(userId, { LastHelpVisited: 1 })).status, 200);
     const one = await metrics();
+    const alone = one.get('roster_store_commits_total') - before.get('roster_store_commits_total');
+    assertChanged(alone, 1);
     for (const size of sizes)
         assert.equal(
             one.get(`roster_store_commit_commands_bucket${size}`) -
                 before.get(`roster_store_commit_commands_bucket${size}`),
-            1,
+            alone,
             size,
         );
     const body = required(await server.get(userId));
@@ -114,7 +124,7 @@ test('commits are counted by how many changes they hold', async () => {
         Array.from({ length: 40 }, (_, i) => server.put({ ...body, LastHelpVisited: i })),
     );
     const after = await metrics();
-    assert.equal(
+    assertChanged(
         after.get('roster_store_commit_commands_sum') - one.get('roster_store_commit_commands_sum'),
         40,
     );

@@ -2,11 +2,9 @@
 // neither changes nor the log.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
-import { storedUsers } from '../lib/database.mjs';
+import { addCopies, firstCopy } from '../lib/copies.mjs';
 import { staff, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
 import { isSampled, Server } from '../lib/server.mjs';
@@ -21,42 +19,13 @@ const copied = {
     folded: (i) => `copy ${copies + 1 - i}`,
 };
 
-// SQL that adds the folded texts of very many users, as store/sqlite/text_index.c keeps them, but in few blocks.
-function addTexts(table, count, text) {
-    const blocks = [];
-    for (let first = 1; first <= count; first += copies) {
-        const size = Math.min(copies, count + 1 - first),
-            parts = [Buffer.from([size >> 8, size & 0xff, 0]), Buffer.alloc(size - 1, 1)];
-        for (let i = first; i < first + size; i++)
-            parts.push(Buffer.from(text(i)), Buffer.from([0xff]));
-        blocks.push(`(${500000000 + first}, x'${Buffer.concat(parts).toString('hex')}')`);
-    }
-    return `INSERT INTO ${table} VALUES ${blocks};`;
-}
-
 // A server with very many users, who are put into its database while it is stopped. A search may take as long as the
 // machine does, unless a test says otherwise.
-async function startLarge(args = [], { count, name, folded } = copied) {
+async function startLarge(args = [], people = copied) {
     const server = await Server.start(['--metrics', '--search-limit', '3600000', ...args]);
-    await server.stop();
-    const file = join(server.folder, 'data', 'roster.db');
-    const sql = (text) => execFileSync('sqlite3', [file], { input: text, encoding: 'utf8' }).trim();
-    const own = {
-        Id: '500000000 + i',
-        EmailKey: "'copy' || i",
-        Email: "'copy@copy' || i || '.example.com'",
-        FullName: name,
-        Active: '0',
-        IsAdmin: '0',
-        Members: `replace('${JSON.stringify({ ...storedUsers(file, `Id = ${userId}`).get(userId), IsAdmin: false })}', '"Id":' || Id || ',', '"Id":' || (500000000 + i) || ',')`,
-    };
-    const columns = sql("SELECT name FROM pragma_table_info('users')").split('\n');
-    sql(`PRAGMA synchronous = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-        INSERT INTO users (${columns}) SELECT ${columns.map((column) => own[column] ?? column)} FROM users, n WHERE Id = ${userId};
-        INSERT INTO users_Email_addresses SELECT 'ypoc@' || substr(Email, 6), Id FROM users WHERE Id > 500000000;
-        ${addTexts('users_FullName_texts', count, folded)} ${addTexts('users_Email_texts', count, (i) => `copy@copy${i}.example.com`)}`);
+    await addCopies(server, people);
     await server.spawn();
-    return { server, file, token: await server.admin() };
+    return { server, token: await server.admin() };
 }
 
 const inLine = async (server) =>
@@ -81,7 +50,7 @@ test('a search past the time limit is stopped and says so; others go on', async 
 });
 
 test('too many searches at once get 429, and no change waits for them', async () => {
-    const { server, file, token } = await startLarge();
+    const { server, token } = await startLarge();
     assert.equal((await server.call('GET', slow, { token })).json.TotalItems, 0);
     const replies = Array.from({ length: 150 }, () => server.call('GET', slow, { token }));
     let ended = false,
@@ -100,7 +69,7 @@ test('too many searches at once get 429, and no change waits for them', async ()
     assertFailure(refused, 429);
     assert.equal(refused.headers.get('retry-after'), '1');
     assert.ok(statuses.filter((status) => status === 200).length >= 64, 'those in line are served');
-    assert.ok(statSync(`${file}-wal`).size < 256 * 1024 * 1024);
+    assert.ok(server.database || statSync(`${server.file}-wal`).size < 256 * 1024 * 1024);
 });
 
 test('the result of a search is sent only to a caller who may still see it when it ends', async () => {
@@ -182,18 +151,18 @@ test('the server stops while searches run', async () => {
 
 test('exact matches come first and all are counted, also among more matches than are sorted', async () => {
     const { server, token } = await startLarge();
-    const idOf = (number) => 500000000 + copies + 1 - number;
+    const idOf = (number) => firstCopy + copies + 1 - number;
     const ids = async (query) => {
         const { json } = await server.call('GET', `/api/sys/users?${query}`, { token });
         return [json.TotalItems, json.Records.map((user) => user.Id)];
     };
     assert.deepEqual(await ids('User_FullName=cOPY&size=3'), [
         copies,
-        [1, 2, 3].map((n) => 500000000 + n),
+        [1, 2, 3].map((n) => firstCopy + n),
     ]);
     assert.deepEqual(await ids('User_FullName=copy&size=3&page=100'), [
         copies,
-        [298, 299, 300].map((n) => 500000000 + n),
+        [298, 299, 300].map((n) => firstCopy + n),
     ]);
     // 5, 50 to 59, 500 to 599 and 5000 to 5999, the first of which by Id is 5999.
     assert.deepEqual(await ids('User_FullName=copy%205&size=3'), [
@@ -236,7 +205,7 @@ test('exact matches come first and all are counted, also among more matches than
 test('all exact matches come first, page after page, also when there are more than are kept; accents do not count', async () => {
     const others = 50,
         exact = 100050,
-        first = 500000001,
+        first = firstCopy + 1,
         count = others + exact;
     const { server, token } = await startLarge(['--search-limit', '3600000'], {
         count,

@@ -7,8 +7,6 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { deflateSync } from 'node:zlib';
 import { createHash, randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { Wire, request } from '../lib/tls.mjs';
 import { until, within } from '../lib/wait.mjs';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
@@ -525,8 +523,7 @@ test('the payload of a change is stored once, whatever the number of webhooks, a
             ).status,
             200,
         );
-    const pages = () => Number(sql('PRAGMA page_count'));
-    const before = pages();
+    const before = other.size();
     assert.equal((await ask('PATCH', `/api/sys/users/${userId}`, { Devices })).status, 200);
     assert.equal(
         sql(
@@ -535,7 +532,7 @@ test('the payload of a change is stored once, whatever the number of webhooks, a
         '100|1|1',
     );
     assert.ok(
-        (pages() - before) * 4096 < 3 * Devices.length,
+        other.size() - before < 3 * Devices.length,
         'the record, its copy to be told, and little else',
     );
     const { json } = await ask('GET', '/api/sys/webhookdeliveries?size=100');
@@ -554,15 +551,9 @@ test('the payload of a change is stored once, whatever the number of webhooks, a
 test('while 4,096 commands wait for the writer, further ones get 429, and reading goes on', async () => {
     const other = await Server.start(['--metrics']),
         secret = await other.token();
-    const sqlite = spawn('sqlite3', [join(other.folder, 'data', 'roster.db')]),
+    const letGo = await other.holdWriter(),
         wires = [];
     try {
-        let said = '';
-        sqlite.stdout.on('data', (bytes) => {
-            said += bytes;
-        });
-        sqlite.stdin.write("BEGIN IMMEDIATE; SELECT 'held';\n");
-        await until('the lock', () => said.includes('held'));
         while (wires.length < 6000 && !wires.some((wire) => / 429 /.test(wire.text)))
             wires.push(
                 ...(await gather(
@@ -582,7 +573,7 @@ test('while 4,096 commands wait for the writer, further ones get 429, and readin
             200,
         );
     } finally {
-        sqlite.stdin.end('ROLLBACK;\n');
+        letGo();
         part(wires);
     }
     await until(
@@ -658,9 +649,11 @@ test('10,000 Idempotency-Keys of a user are remembered; the oldest is forgotten 
     const first = await make('first');
     assert.equal(first.status, 200, first.text);
     const at = Number(sql('SELECT at_ms FROM idempotency_keys'));
-    sql(`INSERT INTO idempotency_keys SELECT c.value, 'Language made ' || s.value, zeroblob(32), 1, ${at} - 20000 + s.value, '' FROM generate_series(1, 9999) AS s,
-        (SELECT ${adminId} AS value UNION ALL SELECT ${userId}) AS c`);
-    sql(`UPDATE idempotency_keys SET at_ms = ${at} - 19990 WHERE key = 'Language first'`);
+    sql(`INSERT INTO idempotency_keys SELECT c.id, ${other.octets("'Language made ' || value")}, ${other.bytes(Buffer.alloc(32))}, 1, ${at} - 20000 + value, '' FROM generate_series(1, 9999) AS value,
+        (SELECT ${adminId} AS id UNION ALL SELECT ${userId}) AS c`);
+    sql(
+        `UPDATE idempotency_keys SET at_ms = ${at} - 19990 WHERE key = ${other.octets("'Language first'")}`,
+    );
     assert.equal((await make('first')).json.Value.Id, first.json.Value.Id, 'it is the 10,000th');
     assert.equal((await make('one more')).status, 200);
     assert.equal(

@@ -2,9 +2,6 @@
 // and so on.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { storedUsers } from '../lib/database.mjs';
 import { adminId, staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
@@ -297,16 +294,12 @@ test('a demand for a new password by an older version, which left tokens, refuse
     const { id, email } = await person(),
         session = await signIn(email),
         jwt = await own({ token: session.access_token });
-    const other = await person({ MustResetPassword: true }),
-        file = join(server.folder, 'data', 'roster.db');
+    const other = await person({ MustResetPassword: true });
     const Token = (await server.grant({ grant_type: 'password', username: other.email, password }))
         .json.error_description;
     const set = (of, MustResetPassword) => {
-        const Members = JSON.stringify({
-            ...storedUsers(file, `Id = ${of}`).get(of),
-            MustResetPassword,
-        });
-        execFileSync('sqlite3', [file, `UPDATE users SET Members = '${Members}' WHERE Id = ${of}`]);
+        const user = { ...server.storedUsers(`Id = ${of}`).get(of), MustResetPassword };
+        server.sql(`UPDATE users SET Members = ${server.packed(user)} WHERE Id = ${of}`);
     };
     await server.stop();
     set(id, true);

@@ -3,6 +3,7 @@
 // typed.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { ask } from '../lib/tls.mjs';
 import { staff, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
@@ -211,8 +212,10 @@ test('a session is refreshed 5,000 times, then it ends, with a row and a line; w
     ({ json: pair } = await refresh(pair));
     ({ json: pair } = await grant(who.email, undefined, { client_id: 'phone' }));
     assert.equal(spent(), 0);
-    sql(`INSERT INTO tokens SELECT randomblob(32), 2, user_id, client_id, issued_ms, expires_ms, NULL, family, parent, ends_ms FROM tokens,
-        generate_series(1, 4999) WHERE user_id = ${who.id} AND kind = 1`);
+    const hashes = Array.from({ length: 4999 }, () => `(${server.bytes(randomBytes(32))})`);
+    sql(`INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms)
+        SELECT made.column1, 2, user_id, client_id, issued_ms, expires_ms, NULL, family, parent, ends_ms FROM tokens,
+        (VALUES ${hashes}) AS made WHERE user_id = ${who.id} AND kind = 1`);
     const last = await refresh(pair);
     assert.equal(last.status, 200, last.text);
     assert.equal((await refresh(last.json)).status, 400);

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { adminId } from '../lib/ids.mjs';
-import { binary, run, Server } from '../lib/server.mjs';
+import { binary, run, Server, testOnSqlite } from '../lib/server.mjs';
 import { password, required, userBody } from '../lib/users.mjs';
 import { sleep, until } from '../lib/wait.mjs';
 
@@ -58,64 +58,72 @@ test('signals that come while it starts do not end it', async () => {
 
 // Past the limit neither the log nor the database takes anything, so a change that wants more than is left is refused
 // while a smaller one, a sign-in, still fits.
-test('a file that may not grow further is a full disk: not ready while changes are refused, whatever fits; then served again', async () => {
-    const limit = (bytes) =>
-        execFileSync('prlimit', ['--pid', server.child.pid, `--fsize=${bytes}:unlimited`]);
-    const ready = async () => (await server.call('GET', '/readyz')).status;
-    const refuses = async () =>
-        Number(/^roster_store_refuses (\d)$/m.exec((await server.call('GET', '/metrics')).text)[1]);
-    const signIn = () =>
-        server.grant({ grant_type: 'password', username: 'admin@localhost', password });
-    let number = 0;
-    const create = async () =>
-        (
-            await server.call('POST', '/api/sys/users', {
-                token,
-                body: userBody({
-                    FullName: `User ${number}`,
-                    Email: `user${number++}@example.com`,
-                    Devices: randomBytes(45000).toString('base64'),
-                }),
-            })
-        ).status;
-    assert.deepEqual([await ready(), await refuses()], [200, 0]);
-    limit(256 * 1024);
-    let status;
-    while ((status = await create()) === 200) assert.ok(number < 2000, 'it never grew that far');
-    assert.equal(status, 500);
-    let fitted = 0;
-    for (let i = 0; i < 100; i++) {
-        if (i % 20 === 0) fitted += (await signIn()).status === 200;
-        if (i % 25 === 0) assert.equal(await create(), 500, `create ${i}`);
-        assert.deepEqual([await ready(), await refuses()], [503, 1], `${i}`);
-    }
-    assert.ok(fitted > 0, 'a sign-in fitted in');
-    assert.equal((await server.get(adminId, token)).Email, 'admin@localhost');
-    limit('unlimited');
-    await until('ready again', async () => (await ready()) === 200);
-    assert.equal(await refuses(), 1, 'being asked changes nothing');
-    assert.equal(await create(), 200);
-    assert.deepEqual([await ready(), await refuses()], [200, 0]);
-    assert.deepEqual(readdirSync(`${server.folder}/data`).sort(), [
-        'roster.db',
-        'roster.db-shm',
-        'roster.db-wal',
-        'roster.key',
-        'roster.sock',
-    ]);
-    assert.match(server.stderr, /the disk refuses changes: is .*roster\.db full\?/);
-    await until('the line in the log', () => /the disk takes changes again/.test(server.stderr));
-    const lines = server.stderr
-            .split('\n')
-            .filter((line) => line.includes('error: database: running')),
-        seconds = new Set(lines.map((line) => line.slice(0, 19)));
-    assert.ok(
-        lines.length > 0 && lines.length <= seconds.size,
-        `${lines.length} lines in ${seconds.size} s`,
-    );
-});
+testOnSqlite(
+    'a file that may not grow further is a full disk: not ready while changes are refused, whatever fits; then served again',
+    async () => {
+        const limit = (bytes) =>
+            execFileSync('prlimit', ['--pid', server.child.pid, `--fsize=${bytes}:unlimited`]);
+        const ready = async () => (await server.call('GET', '/readyz')).status;
+        const refuses = async () =>
+            Number(
+                /^roster_store_refuses (\d)$/m.exec((await server.call('GET', '/metrics')).text)[1],
+            );
+        const signIn = () =>
+            server.grant({ grant_type: 'password', username: 'admin@localhost', password });
+        let number = 0;
+        const create = async () =>
+            (
+                await server.call('POST', '/api/sys/users', {
+                    token,
+                    body: userBody({
+                        FullName: `User ${number}`,
+                        Email: `user${number++}@example.com`,
+                        Devices: randomBytes(45000).toString('base64'),
+                    }),
+                })
+            ).status;
+        assert.deepEqual([await ready(), await refuses()], [200, 0]);
+        limit(256 * 1024);
+        let status;
+        while ((status = await create()) === 200)
+            assert.ok(number < 2000, 'it never grew that far');
+        assert.equal(status, 500);
+        let fitted = 0;
+        for (let i = 0; i < 100; i++) {
+            if (i % 20 === 0) fitted += (await signIn()).status === 200;
+            if (i % 25 === 0) assert.equal(await create(), 500, `create ${i}`);
+            assert.deepEqual([await ready(), await refuses()], [503, 1], `${i}`);
+        }
+        assert.ok(fitted > 0, 'a sign-in fitted in');
+        assert.equal((await server.get(adminId, token)).Email, 'admin@localhost');
+        limit('unlimited');
+        await until('ready again', async () => (await ready()) === 200);
+        assert.equal(await refuses(), 1, 'being asked changes nothing');
+        assert.equal(await create(), 200);
+        assert.deepEqual([await ready(), await refuses()], [200, 0]);
+        assert.deepEqual(readdirSync(`${server.folder}/data`).sort(), [
+            'roster.db',
+            'roster.db-shm',
+            'roster.db-wal',
+            'roster.key',
+            'roster.sock',
+        ]);
+        assert.match(server.stderr, /the disk refuses changes: is .*roster\.db full\?/);
+        await until('the line in the log', () =>
+            /the disk takes changes again/.test(server.stderr),
+        );
+        const lines = server.stderr
+                .split('\n')
+                .filter((line) => line.includes('error: database: running')),
+            seconds = new Set(lines.map((line) => line.slice(0, 19)));
+        assert.ok(
+            lines.length > 0 && lines.length <= seconds.size,
+            `${lines.length} lines in ${seconds.size} s`,
+        );
+    },
+);
 
-test('a backup that may not grow is refused in a line, and leaves nothing', async () => {
+testOnSqlite('a backup that may not grow is refused in a line, and leaves nothing', async () => {
     const { stderr, code } = await run(
         [
             '-c',

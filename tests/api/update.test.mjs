@@ -1,7 +1,6 @@
 // Every statement of the page "Update User", in its order, each as a test of that name.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { adminId, businessId, staff, userId } from '../lib/ids.mjs';
 import { actionMembers, assertFailure, assertInvalid } from '../lib/replies.mjs';
@@ -423,12 +422,8 @@ test('audit rows say who, when, which property, from what to what; secrets only 
         AccessToken: 'tell-nobody',
         Businesses: [302],
     });
-    const rows = JSON.parse(
-        execFileSync('sqlite3', [
-            '-json',
-            `${server.folder}/data/roster.db`,
-            'SELECT entity, entity_id, property, old_value, new_value, action_by, at_ms, type FROM audit ORDER BY id DESC LIMIT 5',
-        ]),
+    const rows = server.rows(
+        'SELECT entity, entity_id, property, old_value, new_value, action_by, at_ms, type FROM audit ORDER BY id DESC LIMIT 5',
     );
     const by = Object.fromEntries(rows.map((row) => [row.property, row]));
     assert.equal(by.FullName.new_value, 'Audited');
@@ -484,14 +479,12 @@ test('the audit trail says that a secret of any resource changed, never its valu
         ['Application', application, ['SecretKey']],
     ])
         for (const property of properties) {
-            const rows = execFileSync('sqlite3', [
-                '-json',
-                join(server.folder, 'data', 'roster.db'),
+            const rows = server.rows(
                 `SELECT old_value, new_value FROM audit WHERE type = 2 AND entity = '${entity}'
                 AND entity_id = ${id} AND property = '${property}' ORDER BY id DESC LIMIT 2`,
-            ]);
+            );
             assert.deepEqual(
-                JSON.parse(rows),
+                rows,
                 Array(2).fill({ old_value: null, new_value: 'changed' }),
                 property,
             );

@@ -4,7 +4,11 @@ import { readFileSync } from 'node:fs';
 
 // The output of an SQL text; a server may have the database open.
 export const sql = (file, text) =>
-    execFileSync('sqlite3', ['-cmd', '.timeout 10000', file, text], { encoding: 'utf8' }).trim();
+    execFileSync('sqlite3', ['-batch', '-bail', '-cmd', '.timeout 10000', file], {
+        input: text,
+        encoding: 'utf8',
+        maxBuffer: 1 << 28,
+    }).trim();
 
 // The fields of users, as the server has them: the rows of src/model/user_fields.def, where COMMON_FIELDS stands for
 // those of common_fields.h.
@@ -30,24 +34,36 @@ export function fieldTable() {
         .filter((field) => !field.flags.includes('HIDDEN'));
 }
 
-// Users of a database file, by Id, as replies show them. Rows are packed (src/store/row_compression.h): four bytes of
-// head (which dictionary, a bit, how long the JSON is), then an LZ4 block.
-export function storedUsers(file, where = '1') {
-    const rows = (sql) =>
-        JSON.parse(
-            execFileSync('sqlite3', ['-json', file, sql], {
-                encoding: 'utf8',
-                maxBuffer: 1 << 28,
-            }) || '[]',
-        );
+// Users by Id, as replies show them, by a function that runs a query; `hex` is SQL. Rows are packed
+// (src/store/row_compression.h): four bytes of head (which dictionary, a bit, how long the JSON is), then an LZ4 block.
+export function usersBy(rows, hex, where) {
     const dictionaries = new Map(
         rows('SELECT id, text FROM dictionaries').map(({ id, text }) => [id, Buffer.from(text)]),
     );
     return new Map(
-        rows(`SELECT Id, hex(Members) AS packed FROM users WHERE ${where}`).map(
-            ({ Id, packed }) => [Id, unpack(Buffer.from(packed, 'hex'), dictionaries)],
+        rows(`SELECT Id AS of, ${hex} AS packed FROM users WHERE ${where}`).map(
+            ({ of, packed }) => [of, unpack(Buffer.from(packed, 'hex'), dictionaries)],
         ),
     );
+}
+
+// The users of a database file.
+export const storedUsers = (file, where = '1 = 1') =>
+    usersBy(
+        (query) => JSON.parse(sql(file, `.mode json\n${query}`) || '[]'),
+        'hex(Members)',
+        where,
+    );
+
+// A packed row, which refers to a dictionary and takes nothing from it: all of the block is one literal.
+export function pack(json, dictionary) {
+    const text = Buffer.from(json),
+        head = Buffer.alloc(4),
+        rest = text.length - 15; // a literal that is shorter has its length in the first byte
+    head.writeUIntBE(dictionary, 0, 1);
+    head.writeUIntBE(text.length, 1, 3);
+    const length = [15 << 4, ...Array(Math.floor(rest / 255)).fill(255), rest % 255];
+    return Buffer.concat([head, Buffer.from(length), text]);
 }
 
 function unpack(packed, dictionaries) {

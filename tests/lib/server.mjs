@@ -1,15 +1,15 @@
 // Starts the real server on a free port and speaks to it as clients do. ROSTERD names the binary.
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import net from 'node:net';
-import { after } from 'node:test';
+import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
-import { sql } from './database.mjs';
-import { isOnPostgres, newDatabase, psql } from './postgres.mjs';
+import { pack, sql, usersBy } from './database.mjs';
+import { isOnPostgres, newDatabase, psql, rowsIn } from './postgres.mjs';
 import { adminEmail, password, required } from './users.mjs';
-import { deadlines } from './wait.mjs';
+import { deadlines, until } from './wait.mjs';
 import { worldFolder } from './world.mjs';
 
 process.env.ROSTER_ALLOW_ROOT ??= '1'; // whoever runs the tests
@@ -18,9 +18,12 @@ export const binary =
 // A sanitizer has memory of its own for each allocation, and keeps what was freed.
 export const isSanitized = () =>
     /, (address|thread|undefined)/.test(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
-// The long tests take a sample where the optimised build here does not run them: under a sanitizer, and on the other
-// release of Debian (tools/test-on), which has other libraries but the same rules.
+// The long tests take a sample where they are not run for the first time: under a sanitizer, on PostgreSQL (tools/test), and
+// on the other release of Debian (tools/test-on), which has other libraries but the same rules.
 export const isSampled = () => isSanitized() || process.env.TESTS === 'sampled';
+
+// A test of what only SQLite has, such as the database's files: there is none of it when servers are on PostgreSQL.
+export const testOnSqlite = isOnPostgres() ? () => {} : test;
 
 // On a busy machine a test may need longer than the default for the next step on a connection. Of a setting that is
 // given twice the last counts, so a test of the timeout itself sets its own.
@@ -183,11 +186,136 @@ export class Server {
         });
     }
 
-    // The output of an SQL text on the server's database.
+    // The database's file, if the server is on SQLite.
+    get file() {
+        return join(this.folder, 'data', 'roster.db');
+    }
+
+    // The arguments that tell a command where the server's data are.
+    get where() {
+        const where = ['--data', dataOf(this.args)];
+        if (this.database) where.push('--database', this.database, '--database-unsafe');
+        return where;
+    }
+
+    // `rosterd check` finds nothing wrong. Of PostgreSQL it always says what it did not look at.
+    async assertWhole() {
+        const { code, stdout, stderr } = await run(['check', ...this.where]);
+        assert.deepEqual([code, stdout], [0, ''], stderr);
+        if (!this.database) assert.equal(stderr, '');
+    }
+
+    // The output of an SQL text on the server's database. It has to be one that both kinds of database understand.
     sql(text) {
-        return this.database
-            ? psql(this.database, text)
-            : sql(join(this.folder, 'data', 'roster.db'), text);
+        return this.database ? psql(this.database, text) : sql(this.file, text);
+    }
+
+    // These bytes as SQL has them.
+    bytes(content) {
+        const hex = Buffer.from(content).toString('hex');
+        return this.database ? `'\\x${hex}'::bytea` : `x'${hex}'`;
+    }
+
+    // SQL for a text, in a column for which PostgreSQL has bytes and SQLite the text itself.
+    octets(text) {
+        return this.database ? `convert_to(${text}, 'UTF8')` : text;
+    }
+
+    // The rows of a query, as objects.
+    rows(query) {
+        return JSON.parse(
+            this.sql(
+                this.database
+                    ? `SELECT coalesce(json_agg(q), '[]') FROM (${query}) AS q`
+                    : `.mode json\n${query};`,
+            ) || '[]',
+        );
+    }
+
+    // The names of the database's tables, and those of a table's columns.
+    tables() {
+        return this.sql(
+            this.database
+                ? 'SELECT tablename FROM pg_tables WHERE schemaname = current_schema()'
+                : "SELECT name FROM sqlite_schema WHERE type = 'table'",
+        ).split('\n');
+    }
+
+    columns(table) {
+        return this.sql(
+            this.database
+                ? `SELECT column_name FROM information_schema.columns WHERE table_name = '${table}' ORDER BY ordinal_position`
+                : `SELECT name FROM pragma_table_info('${table}')`,
+        ).split('\n');
+    }
+
+    get hexMembers() {
+        return this.database ? "encode(Members, 'hex')" : 'hex(Members)';
+    }
+
+    // A user as the database has it, and a record as it would have it (lib/database.mjs).
+    packedUser(id) {
+        return Buffer.from(
+            this.sql(`SELECT ${this.hexMembers} FROM users WHERE Id = ${id}`),
+            'hex',
+        );
+    }
+
+    packed(user) {
+        const dictionary = this.sql("SELECT max(id) FROM dictionaries WHERE kind = 'users'");
+        return this.bytes(pack(JSON.stringify(user), Number(dictionary)));
+    }
+
+    // Users by Id, as replies show them.
+    storedUsers(where = '1 = 1') {
+        return usersBy((query) => this.rows(query), this.hexMembers, where);
+    }
+
+    // Those of these texts and bytes that the database has: SQLite's in its files, PostgreSQL's in its rows. A text is found
+    // in any letter case.
+    found(contents) {
+        const all = this.database
+            ? rowsIn(this.database)
+            : ['', '-wal']
+                  .map((end) => this.file + end)
+                  .filter(existsSync)
+                  .map((name) => readFileSync(name, 'latin1'))
+                  .join('\n');
+        const folded = all.toLowerCase(),
+            isIn = (one) =>
+                typeof one === 'string'
+                    ? folded.includes(Buffer.from(one).toString('latin1').toLowerCase())
+                    : all.includes(one.toString('latin1'));
+        return contents.filter(isIn);
+    }
+
+    // How many bytes the records and their indexes take in the database.
+    size() {
+        return Number(
+            this.sql(
+                this.database
+                    ? 'SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE oid >= 16384' // the first Id that is not the system's
+                    : 'SELECT page_count * page_size FROM pragma_page_count, pragma_page_size',
+            ),
+        );
+    }
+
+    // Keeps the server from writing, as another process does that writes, until the function is called that it returns.
+    async holdWriter() {
+        const child = this.database
+            ? spawn('psql', ['-qAtX', `--dbname=${this.database}`])
+            : spawn('sqlite3', [this.file]);
+        let said = '';
+        child.stdout.on('data', (bytes) => {
+            said += bytes;
+        });
+        child.stdin.write(
+            this.database
+                ? "BEGIN; SELECT 'held' FROM turn FOR UPDATE;\n"
+                : "BEGIN IMMEDIATE; SELECT 'held';\n",
+        );
+        await until('the lock', () => said.includes('held'));
+        return () => child.stdin.end('ROLLBACK;\n');
     }
 
     async stop(signal = 'SIGTERM') {
