@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
+#include "server/check_config.h"
 #include "server/drain.h"
 #include "server/main_loop.h"
 #include "server/offline.h"
@@ -76,7 +77,7 @@ int main(int argc, char **argv) {
         report_error("the system gives no random numbers, or refuses to set up signals");
         code = EX_OSERR;
     } else if (server.settings.check_only) {
-        code = server_check_settings(&server.settings);
+        code = check_config_run(&server.settings);
     } else if (server.settings.subcommand) {
         code = offline_run(&server.settings);
     } else {

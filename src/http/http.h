@@ -142,6 +142,15 @@ struct listen_options {
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
                                int *exit_code) MUST_CHECK;
 
+/** Takes a mistake in the setting `option` ("listen"): a code of sysexits.h, and a line. */
+typedef void listen_fault(void *context, const char *option, int exit_code, const char *why);
+
+/**
+ * Tells `fault` of each mistake in the addresses that listener_open would find without opening
+ * them, and reads the certificates. Host names are not looked up. Before other threads start.
+ */
+void listener_check(const struct listen_addresses *addresses, listen_fault *fault, void *context);
+
 /**
  * Starts the I/O threads and the acceptor. `options` is copied. STATUS_INTERNAL if the system
  * refuses threads. Once, on the thread that opened the listener.

@@ -142,15 +142,24 @@ static bool find_group(const struct opening *opening, gid_t *group) {
     return true;
 }
 
+static bool names_file(const struct opening *opening) {
+    return strncmp(opening->address, "unix:", 5) == 0;
+}
+
+static bool check_unix(const struct opening *opening, gid_t *group) {
+    const char *path = opening->address + 5;
+    if (!*path || strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return misread(opening);
+    return find_group(opening, group);
+}
+
 /* The file has its mode and group before listen(2); until then nobody can connect. */
 static bool listen_unix(const struct opening *opening) {
     const char *path = opening->address + 5;
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     struct stat file;
     gid_t group = (gid_t)-1;
-    if (!*path || strlen(path) >= sizeof name.sun_path)
-        return misread(opening);
-    if (!find_group(opening, &group))
+    if (!check_unix(opening, &group))
         return false;
     memcpy(name.sun_path, path, strlen(path) + 1);
     if (is_stale(&name))
@@ -289,16 +298,33 @@ static bool listen_tcp(const struct opening *opening) {
     return listens;
 }
 
+/* `opening` is zeroed but for its pointers. */
+static bool take_address(struct opening *opening, struct text address) {
+    const size_t room = sizeof opening->address - 1;
+    if (address.len)
+        memcpy(opening->address, address.at, address.len < room ? address.len : room);
+    return address.len <= room || misread(opening);
+}
+
+bool socket_check(struct text address, const struct socket_options *options,
+                  struct socket_failure *failure) {
+    struct opening opening = { .options = options, .failure = failure };
+    char host[HOST_SIZE], port[PORT_SIZE];
+    gid_t group;
+    if (!take_address(&opening, address))
+        return false;
+    if (names_file(&opening))
+        return check_unix(&opening, &group);
+    return split(opening.address, host, port) || misread(&opening);
+}
+
 bool socket_listen(struct text address, const struct socket_options *options,
                    struct sockets *sockets, struct socket_failure *failure) {
     struct opening opening = { .options = options, .sockets = sockets, .failure = failure };
-    const size_t before = sockets->count, room = sizeof opening.address - 1;
-    if (address.len)
-        memcpy(opening.address, address.at, address.len < room ? address.len : room);
-    if (address.len > room)
-        return misread(&opening);
-    bool listens =
-        strncmp(opening.address, "unix:", 5) == 0 ? listen_unix(&opening) : listen_tcp(&opening);
+    const size_t before = sockets->count;
+    if (!take_address(&opening, address))
+        return false;
+    bool listens = names_file(&opening) ? listen_unix(&opening) : listen_tcp(&opening);
     if (!listens)
         close_from(sockets, before);
     return listens;

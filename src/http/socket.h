@@ -54,6 +54,10 @@ struct socket_failure {
 bool socket_listen(struct text address, const struct socket_options *options,
                    struct sockets *sockets, struct socket_failure *failure);
 
+/** Can the address be parsed, and is there the group? Opens nothing. False as socket_listen. */
+bool socket_check(struct text address, const struct socket_options *options,
+                  struct socket_failure *failure) __attribute__((warn_unused_result));
+
 /** True if the descriptor is a UNIX socket. */
 bool socket_is_unix(int fd);
 

@@ -457,26 +457,6 @@ static int start_listener(struct server *server) {
 
 /* ---- All together ---- */
 
-static int check_peers(const char *option, const char *list) {
-    struct peers *peers;
-    bool is_valid = read_peers(option, list, &peers);
-    peers_free(peers);
-    return is_valid ? EX_OK : EX_USAGE;
-}
-
-int server_check_settings(const struct settings *settings) {
-    const int codes[] = {
-        bootstrap_check(settings),
-        first_admin_check(settings),
-        check_peers("--proxy-protocol", settings->proxy_protocol),
-        check_peers("--trusted-proxies", settings->trusted_proxies),
-    };
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (codes[i] != EX_OK)
-            return codes[i];
-    return EX_OK;
-}
-
 /* `start` returns EX_OK, or a code of sysexits.h after a line on standard error. `stop` also runs
  * when `start` of the same part has failed, so it must bear what is missing. NULL: there is nothing
  * to stop. */

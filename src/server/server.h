@@ -25,13 +25,6 @@ struct server {
 };
 
 /**
- * Checks what the settings mean beyond their types, without opening anything: the database's URL,
- * the first administrator, the lists of proxies. Prints a line for each mistake. EX_OK, or the code
- * of sysexits.h for the first. Main thread.
- */
-int server_check_settings(const struct settings *settings) MUST_CHECK;
-
-/**
  * Checks the settings and starts all parts, the I/O threads last. Returns EX_OK, or a code of
  * sysexits.h after a line on standard error. Call server_stop in either case. Main thread, once.
  */

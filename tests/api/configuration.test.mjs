@@ -149,6 +149,56 @@ test('--check-config names every mistake with its line and the nearest name, and
     assert.equal((await run(['--check-config', '--config', file])).code, config);
 });
 
+test('--check-config tries certificates, addresses and the data folder, and says where each mistake stands', async () => {
+    const taken = write('no-folder', ''),
+        pem = write('empty.pem', '');
+    const file = write(
+        'meant.conf',
+        [
+            `listen = 127.0.0.1:99999`,
+            'redirect-listen = nowhere',
+            `metrics-listen = unix:${'x'.repeat(200)}`,
+            `tls-cert = ${pem}`,
+            `tls-key = ${pem}`,
+            'trusted-proxies = 10.0.0.0/99',
+            `data = ${taken}`,
+        ].join('\n'),
+    );
+    const { code, stdout, stderr } = await run(['--check-config', '--config', file], {
+        ROSTER_PROXY_PROTOCOL: 'elsewhere',
+    });
+    assert.equal(stdout, '');
+    const lines = stderr.trimEnd().split('\n');
+    for (const [place, says] of [
+        ['ROSTER_PROXY_PROTOCOL', '--proxy-protocol: '],
+        [`${file}:1`, '--listen 127.0.0.1:99999: must be like 127.0.0.1:8080'],
+        [`${file}:2`, '--redirect-listen nowhere: must be like '],
+        [`${file}:3`, '--metrics-listen unix:xxx'],
+        [`${file}:4`, pem],
+        [`${file}:6`, '--trusted-proxies: '],
+        [`${file}:7`, `--data ${taken}: Not a directory`],
+    ])
+        assert.equal(
+            lines.filter((line) => line.startsWith(`rosterd: ${place}: `) && line.includes(says))
+                .length,
+            1,
+            `${place} ${says}: ${stderr}`,
+        );
+    assert.equal(lines.length, 7, stderr);
+    assert.equal(code, usage);
+    const deep = await run(['--check-config', '--data', join(folder, 'no', 'such', 'folder')]);
+    assert.equal(deep.code, 73, deep.stderr);
+    const plain = await run([
+        '--check-config',
+        '--redirect-listen=127.0.0.1:0',
+        '--listen=unix:/tmp/x',
+        '--unix-group=no-such-group',
+    ]);
+    assert.equal(plain.code, usage);
+    assert.match(plain.stderr, /no such group/);
+    assert.match(plain.stderr, /--redirect-listen sends clients to HTTPS/);
+});
+
 test('--check-config checks what a start would refuse beyond types, and says nothing if all is right', async () => {
     const { code, stderr } = await run([
         '--check-config',
