@@ -268,6 +268,8 @@ enum status import_run_row(struct import *import, struct import_row *row) {
         return STATUS_OK;
     enum status status =
         json_read_change(&body, &user_table, import->context->arena, &change, &row->errors);
+    if (status == STATUS_OK && !is_given(&change.values[USER_Id]))
+        change.values[USER_Id].kind = VALUE_ABSENT;
     if (status == STATUS_OK)
         status = find_user(import, row, change.values);
     enum mutation_kind kind = status == STATUS_OK ? MUTATION_patch : MUTATION_create;

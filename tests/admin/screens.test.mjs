@@ -50,6 +50,7 @@ const screens = {
     'user-history': [`#/users/${userId}?tab=History`, '#panel tbody tr:nth-child(3)'],
     'user-hostile': [`#/users/${hostileId}`, '#field-FullName'],
     'user-new': ['#/users/new', '#field-FullName'],
+    'users-import': ['#/users/import', '#file'],
     'user-gone': ['#/users/999999999', '[role=alert]'],
     roles: ['#/roles', 'tbody tr'],
     role: [`#/roles/${role.json.Value.Id}`, 'main table input'],

@@ -130,18 +130,20 @@ test('JSON Lines: null clears, lists of Ids, Added and Removed; an Id that nobod
     const lines = [
         { Id: first.Id, Devices: null, RemovedUserRoles: [401], AddedUserRoles: [403] },
         { Email: 'lines@example.com', FullName: 'Lines', UserRoles: [401] },
+        { Id: null, Email: 'first@example.com', FullName: 'Twice' },
+        { Id: null, Email: 'idless@example.com', FullName: 'Without an Id' },
         { Id: 5, FullName: 'Nobody' },
         { FullName: 'Who' },
     ];
     const done = await load(`${lines.map((one) => JSON.stringify(one)).join('\n')}\n{"Id":}\n`);
-    assert.equal(outcomes(done), 'updated,created,refused,refused,refused');
+    assert.equal(outcomes(done), 'updated,created,refused,created,refused,refused,refused');
     assert.deepEqual(
         done.rows.map(({ Line }) => Line),
-        [1, 2, 3, 4, 5],
+        [1, 2, 3, 4, 5, 6, 7],
     );
-    assert.equal(done.rows[2].Message, 'Not found');
-    assert.match(done.rows[3].Errors[0].Message, /one of the two says who is meant/);
-    assert.match(done.rows[4].Errors[0].Message, /is not valid JSON/);
+    assert.equal(done.rows[4].Message, 'Not found');
+    assert.match(done.rows[5].Errors[0].Message, /one of the two says who is meant/);
+    assert.match(done.rows[6].Errors[0].Message, /is not valid JSON/);
     const now = await server.get(first.Id);
     assert.deepEqual([now.Devices, now.UserRoles], [null, [402, 403]]);
 });
@@ -239,6 +241,8 @@ test('a file or a parameter that is wrong is refused before anything is done', a
     await wrong('Id\n1\n', '?map=Id:CreatedOn', 'map', /COLUMN:FIELD/);
     const strict = { token, body: 'Id\n1\n', headers: { Prefer: 'handling=strict' } };
     assertInvalid(await server.call('POST', `${path}?fast=true`, strict), 'fast', /not a known/);
+    strict.body = 'Id,Colour\n1,red\n';
+    assertInvalid(await server.call('POST', path, strict), 'Body', /column Colour is for no field/);
     assertFailure(await server.call('POST', path, { token, body: 'x'.repeat(1048577) }), 413);
     const open = await load('Email,FullName\nx@example.com,"X\n');
     assert.match(open.rows[0].Errors[0].Message, /quote that is not closed/);

@@ -336,6 +336,19 @@ static struct importing *importing_new(struct request *request) {
     return importing;
 }
 
+/* The strict want nothing to be left out that they did not map. */
+static enum status check_columns(struct importing *importing) {
+    for (unsigned i = 0; importing->context.strict && i < importing->rows.count; i++) {
+        const struct column *column = &importing->rows.columns[i];
+        if (!column->field && !column->is_mapped)
+            refuse(importing, TEXT("Body"),
+                   arena_printf(importing->request->arena, message_import_unknown,
+                                (int)column->name.len, column->name.at),
+                   (struct text){ 0 });
+    }
+    return importing->errors.first ? STATUS_BAD_INPUT : STATUS_OK;
+}
+
 void users_import(struct request *request) {
     struct importing *importing = importing_new(request);
     enum status status = importing ? STATUS_OK : STATUS_INTERNAL;
@@ -346,6 +359,8 @@ void users_import(struct request *request) {
     if (status == STATUS_OK)
         status = rows_open(&importing->rows, request->exchange->body, importing->maps,
                            request->arena, &importing->errors);
+    if (status == STATUS_OK)
+        status = check_columns(importing);
     if (status == STATUS_OK &&
         !import_seen_init(&importing->seen, importing->rows.lines, request->arena))
         status = STATUS_INTERNAL;

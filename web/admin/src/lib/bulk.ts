@@ -30,13 +30,22 @@ export interface Part {
 const BYTES = 900_000; // in UTF-8 at most: a request takes 1 MiB
 const LINES = 15_000; // and 20,000 lines
 
-// Where the rows of a text end. In CSV a line end within quotes ends none.
+// Where the rows of a text end. In CSV a line end within a cell that begins with a quote ends none.
 function* rowEnds(text: string, isCsv: boolean) {
-    let isQuoted = false;
+    let isQuoted = false, isBegin = true;
     for (let at = 0; at < text.length; at++) {
         const char = text[at];
-        if (isCsv && char === '"') isQuoted = !isQuoted;
-        else if (!isQuoted && (char === '\n' || (char === '\r' && text[at + 1] !== '\n'))) yield at + 1;
+        if (isQuoted) {
+            if (char === '"' && text[at + 1] === '"') at++;
+            else if (char === '"') isQuoted = false;
+        } else if (isCsv && isBegin && char === '"') {
+            isQuoted = true;
+            isBegin = false;
+        } else {
+            const isEnd = char === '\n' || (char === '\r' && text[at + 1] !== '\n');
+            isBegin = isEnd || char === ',' || char === '\r';
+            if (isEnd) yield at + 1;
+        }
     }
     if (text.length && !/[\r\n]$/.test(text)) yield text.length;
 }
