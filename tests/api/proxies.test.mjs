@@ -133,6 +133,25 @@ each(
     },
 );
 
+each(
+    'no client chooses the Id of its request, which the reply and the log of the proxy have',
+    async (proxy) => {
+        const ids = [];
+        for (const lines of [
+            [],
+            ['X-Request-Id: of-the-client'],
+            ['X-Request-Id: a', 'x-request-id: b'],
+        ]) {
+            const answer = await send(proxy, request('GET', '/healthz', { lines }));
+            assert.equal(statusOf(answer), 200, answer);
+            ids.push(...[...answer.matchAll(/^x-request-id: (\S+)\r$/gim)].map(([, id]) => id));
+        }
+        assert.equal(new Set(ids).size, 3, ids.join(' '));
+        for (const id of ids) assert.match(id, /^[0-9a-f-]{16,36}$/);
+        await until(`${proxy.name} logs them`, () => ids.every((id) => proxy.said().includes(id)));
+    },
+);
+
 each('no log has a one-time token', async (proxy) => {
     const secret = 'eyJub3Qi.b25lLXRpbWU.c2VjcmV0',
         count = proxy.passedOn().length;
