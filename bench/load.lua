@@ -43,13 +43,16 @@ local function sign_in(username, password)
       .. "Content-Length: " .. #form .. "\r\n\r\n" .. form
 end
 
--- Searches, and how many records are right. %d is a user.
+-- Searches, and how many records are right. %d is a user, or with `true` any page.
 local searches = {
    find_email = { "User_Email=user.%d@example.com", 1 },
    find_id = { "Id=%d", 1 },
    by_id = { "size=25", 25 },
    by_name = { "size=25&orderBy=FullName", 25 },
    by_email = { "size=25&orderBy=Email&dir=desc", 25 },
+   any_by_id = { "size=25&page=%d", 25, true },
+   any_by_name = { "size=25&orderBy=FullName&page=%d", 25, true },
+   any_by_email = { "size=25&orderBy=Email&dir=desc&page=%d", 25, true },
    rare_name = { "User_FullName=%d", 1 },
    some_names = { "User_FullName=20000123", 10 },
    rare_email = { "User_Email=%d", 1 },
@@ -66,7 +69,8 @@ local function make()
    end
    if searches[job] then
       head = head or "Host: localhost\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
-      return "GET /api/sys/users?" .. searches[job][1]:format(id) .. " HTTP/1.1\r\n" .. head
+      local number = searches[job][3] and math.random(1, math.floor(count / 25)) or id
+      return "GET /api/sys/users?" .. searches[job][1]:format(number) .. " HTTP/1.1\r\n" .. head
    end
    head = head or "PUT /api/sys/users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       .. "Authorization: Bearer " .. token .. "\r\nContent-Length: " .. #body(id) .. "\r\n\r\n"

@@ -39,9 +39,15 @@
 #include "store/store.h"
 #include "store/text_index.h"
 
+struct positions; /* see positions.h */
+
 /** The begin of each engine's own store. */
 struct store {
     const struct engine *engine;
+    /* positions.h; NULL where other processes write. The engine opens and closes it, and calls
+     * positions_begin_commit and positions_end_commit. The latter follows when the commit counts.
+     */
+    struct positions *positions;
 };
 
 /** The begin of each engine's own statement. */

@@ -10,7 +10,7 @@
 
 void query_init(struct query *query, const struct engine *engine, const struct search *search,
                 struct arena *arena) {
-    enum { FOR_THE_PAGE = 3, FOR_A_FILTER = 6 };
+    enum { FOR_THE_PAGE = 5, FOR_A_FILTER = 6 };
     *query = (struct query){ .engine = engine, .search = search, .room = FOR_THE_PAGE };
     for (const struct filter *filter = search->filters; filter; filter = filter->next)
         query->room += FOR_A_FILTER;
@@ -272,20 +272,28 @@ static bool is_of_one(const struct query *query) {
     return false;
 }
 
+/* Adds the value that the rows are ordered by. */
+static void add_ordered_value(struct query *query) {
+    const struct search *search = query->search;
+    const struct field *field = &search->table->fields[search->order];
+    const bool is_text =
+        field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;
+    const struct engine_spelling without_case = query->engine->dialect->without_case;
+    buffer_add(&query->sql, text_of(is_text ? without_case.before : ""));
+    row_add_value(&query->sql, search->table, field, search->table->name);
+    buffer_add(&query->sql, text_of(is_text ? without_case.after : ""));
+}
+
 void query_add_order(struct query *query) {
     const struct search *search = query->search;
     if (is_of_one(query))
         return; /* a single row needs no order */
     const struct field *field = &search->table->fields[search->order];
-    bool is_text =
-        field->type == TYPE_text || field->type == TYPE_email || field->type == TYPE_name;
     struct buffer *sql = &query->sql;
     buffer_add(sql, TEXT(" ORDER BY "));
     if (search->exact_first)
         add_exact_first(query);
-    buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.before : ""));
-    row_add_value(sql, search->table, field, search->table->name);
-    buffer_add(sql, text_of(is_text ? query->engine->dialect->without_case.after : ""));
+    add_ordered_value(query);
     if (field->type == TYPE_id) {
         buffer_add(sql, search->descending ? TEXT(" DESC") : TEXT(""));
         return;
@@ -295,13 +303,34 @@ void query_add_order(struct query *query) {
     buffer_printf(sql, ", Id%s", search->descending ? " DESC" : "");
 }
 
-void query_add_limit(struct query *query) {
+void query_add_position(struct query *query, const struct position *position) {
+    const bool descending = query->search->descending;
+    struct buffer *sql = &query->sql;
+    if (!position->has_key)
+        return;
+    buffer_add(sql, TEXT(" WHERE "));
+    if (position->key.at) {
+        add_ordered_value(query);
+        buffer_add(sql, descending ? TEXT(" <= ") : TEXT(" >= "));
+        query_add_value(query, value_text(position->key));
+        buffer_add(sql, TEXT(" AND ("));
+        add_ordered_value(query);
+        buffer_add(sql, descending ? TEXT(" < ") : TEXT(" > "));
+        query_add_value(query, value_text(position->key));
+        buffer_add(sql, TEXT(" OR "));
+    }
+    buffer_add(sql, descending ? TEXT("Id < ") : TEXT("Id >= "));
+    query_add_value(query, value_integer(position->id));
+    buffer_add(sql, position->key.at ? TEXT(")") : TEXT(""));
+}
+
+void query_add_limit(struct query *query, int64_t skip) {
     const struct search *search = query->search;
     struct buffer *sql = &query->sql;
     buffer_add(sql, TEXT(" LIMIT "));
     query_add_value(query, value_integer(search->limit + 1)); /* one row more, for has_more */
     buffer_add(sql, TEXT(" OFFSET "));
-    query_add_value(query, value_integer(search->behind ? 0 : search->skip));
+    query_add_value(query, value_integer(skip));
 }
 
 /* Counts rows without looking at them. The audit trail is deleted only from its beginning, so its

@@ -4,6 +4,7 @@
 /* Composes the statements of a search. */
 
 #include "store/email_index.h"
+#include "store/positions.h"
 #include "store/text_index.h"
 
 /* The most Ids that are bound as a list. Looking up so many one by one takes as long as walking
@@ -58,10 +59,15 @@ void query_add_email_range(struct query *query, const struct filter *filter);
 void query_add_equal(struct query *query, const struct filter *filter, const char *function,
                      struct value folded);
 
-/** Add " WHERE" with all filters of the search; its order; its LIMIT and OFFSET. */
+/** Add " WHERE" with all filters of the search; its order. */
 void query_add_conditions(struct query *query);
 void query_add_order(struct query *query);
-void query_add_limit(struct query *query);
+
+/** Adds " WHERE" to a query without filters: the rows from a position on, in the search's order. */
+void query_add_position(struct query *query, const struct position *position);
+
+/** Adds the search's LIMIT, and OFFSET with the number of rows to be skipped. */
+void query_add_limit(struct query *query, int64_t skip);
 
 /** Adds the complete query that counts the rows of a search. */
 void query_add_count(struct query *query);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "json/json.h"
+#include "store/positions.h"
 #include "store/row_compression.h"
 #include "store/table_statement.h"
 
@@ -201,7 +202,10 @@ static enum status run_with_record(struct store_tx *tx, struct sql_statement *st
 
 enum status row_insert(struct store_tx *tx, const struct record *record) {
     struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_INSERT);
-    return statement ? run_with_record(tx, statement, record, true) : STATUS_INTERNAL;
+    if (!statement)
+        return STATUS_INTERNAL;
+    positions_note(tx, NULL, record);
+    return run_with_record(tx, statement, record, true);
 }
 
 enum status row_update(struct store_tx *tx, const struct record *before,
@@ -215,6 +219,8 @@ enum status row_update(struct store_tx *tx, const struct record *before,
     if (!statement)
         return STATUS_INTERNAL;
     assert(after->version == before->version + 1);
+    if (indexed_changes)
+        positions_note(tx, before, after);
     sql_bind_integer(statement, row_parameter(after->table, ROW_VERSION_BEFORE), before->version);
     return run_with_record(tx, statement, after, indexed_changes);
 }
@@ -223,6 +229,7 @@ enum status row_delete(struct store_tx *tx, const struct record *record) {
     struct sql_statement *statement = row_statement(tx->session, record->table, TABLE_DELETE);
     if (!statement)
         return STATUS_INTERNAL;
+    positions_note(tx, record, NULL);
     sql_bind_integer(statement, 1, record_id(record));
     sql_bind_integer(statement, 2, record->version);
     return sql_execute_one(statement);

@@ -190,7 +190,8 @@ static enum status read_rows(struct store_session *session, struct query *query,
 }
 
 static enum status read_page(struct store_session *session, const struct search *search,
-                             const struct candidates *candidates, struct search_result *found) {
+                             const struct candidates *candidates, const struct position *from,
+                             struct search_result *found) {
     struct query query;
     query_begin_page(&query, session->engine, search, found->json->arena);
     query.candidates = candidates;
@@ -200,8 +201,9 @@ static enum status read_page(struct store_session *session, const struct search 
                       search->descending ? '<' : '>');
         query_add_value(&query, value_integer(search->behind));
     }
+    query_add_position(&query, from);
     query_add_order(&query);
-    query_add_limit(&query);
+    query_add_limit(&query, search->behind ? 0 : from->skip);
     return read_rows(session, &query, found);
 }
 
@@ -339,7 +341,8 @@ static enum status read_scanned_page(struct store_session *session, const struct
 }
 
 static enum status search_by(struct store_session *session, const struct search *search,
-                             struct candidates *candidates, struct search_result *found) {
+                             struct candidates *candidates, const struct position *from,
+                             struct search_result *found) {
     const bool is_counted = knows_rows(search, candidates);
     enum status status;
     found->total = candidates ? candidates->matches.total : 0;
@@ -359,7 +362,7 @@ static enum status search_by(struct store_session *session, const struct search 
     }
     if (scan_orders(session->engine, search))
         return read_scanned_page(session, search, candidates, found);
-    status = read_page(session, search, candidates, found);
+    status = read_page(session, search, candidates, from, found);
     if (is_counted || status != STATUS_OK || search->is_uncounted)
         return status;
     /* The last page shows how many rows there are in all. */
@@ -408,37 +411,48 @@ static bool is_of_email(const struct search *search) {
 }
 
 static enum status search_by_candidates(struct store_session *session, const struct search *search,
-                                        struct search_result *found) {
+                                        const struct position *from, struct search_result *found) {
     struct candidates *candidates;
     enum status status = find_candidates(session, search, found->json->arena, &candidates);
-    return status == STATUS_OK ? search_by(session, search, candidates, found) : status;
+    return status == STATUS_OK ? search_by(session, search, candidates, from, found) : status;
 }
 
-static enum status begin_search(struct store_session *session, struct search_result *found) {
+static void begin_result(struct search_result *found) {
     found->count = 0;
     found->has_more = false;
     buffer_init(&found->row, found->json->arena, 0);
-    return engine_begin_reading(session);
 }
 
-enum status store_search(struct store_session *session, const struct search *search,
-                         struct search_result *found) {
-    enum status status = begin_search(session, found);
+static enum status run_search(struct store_session *session, const struct search *search,
+                              bool may_be_slow, struct search_result *found) {
+    struct position from = { .skip = search->skip };
+    begin_result(found);
+    enum status status =
+        positions_help(session->store, search)
+            ? positions_begin_reading(session, search, may_be_slow, found->json->arena, &from)
+            : engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
     status = is_of_email(search) ? search_email(session, search, found) : STATUS_NOT_FOUND;
     if (status == STATUS_NOT_FOUND)
-        status = search_by_candidates(session, search, found);
+        status = search_by_candidates(session, search, &from, found);
     engine_end_reading(session);
     return status;
 }
 
+enum status store_search(struct store_session *session, const struct search *search,
+                         struct search_result *found) {
+    return run_search(session, search, true, found);
+}
+
 /* Does an index lead directly to the rows of the page, or to the first of them? */
-static bool is_quick(const struct search *search) {
+static bool is_quick(const struct store_session *session, const struct search *search) {
     enum { ROWS_MAX = 100, IDS_MAX = 32 };
     const struct table *table = search->table;
     const struct field *order = &table->fields[search->order];
     const struct filter *only = search->filters;
+    if (search->limit <= ROWS_MAX && positions_help(session->store, search))
+        return positions_are_kept(session->store, search);
     if ((search->behind ? 0 : search->skip) + search->limit > ROWS_MAX &&
         !(only && only->match == MATCH_any))
         return false;
@@ -460,7 +474,8 @@ static enum status search_surely(struct store_session *session, const struct sea
         return is_in_order && !(search->filters && query_help(search->filters) == HELP_EMAILS)
                    ? store_search(session, search, found)
                    : STATUS_TOO_SLOW;
-    enum status status = begin_search(session, found);
+    begin_result(found);
+    enum status status = engine_begin_reading(session);
     if (status != STATUS_OK)
         return status;
     status = search_email(session, search, found);
@@ -472,10 +487,10 @@ enum status store_search_quickly(struct store_session *session, const struct sea
                                  struct search_result *found) {
     size_t len = found->json->len;
     enum status status;
-    if (!is_quick(search))
+    if (!is_quick(session, search))
         return STATUS_TOO_SLOW;
     if (engine_limit_work(session)) {
-        status = store_search(session, search, found);
+        status = run_search(session, search, false, found);
         engine_lift_limit(session);
     } else {
         status = search_surely(session, search, found);

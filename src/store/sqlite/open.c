@@ -2,6 +2,7 @@
 #include "store/sqlite/open.h"
 
 #include "base/log.h"
+#include "store/positions.h"
 #include "store/sqlite/before_upgrade.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/folder.h"
@@ -180,7 +181,8 @@ struct store *open_store(const struct engine *engine, const struct store_options
     (void)snprintf(why, why_size, "no memory to open the database");
     if (!store || !queue_init(&store->commands, COMMANDS_MAX) || !queue_init(&store->stop, 0) ||
         pthread_mutex_init(&store->turn, NULL) != 0 ||
-        pthread_mutex_init(&store->readers_lock, NULL) != 0 || !start_library()) {
+        pthread_mutex_init(&store->readers_lock, NULL) != 0 || !start_library() ||
+        !(store->base.positions = positions_open())) {
         free(store);
         return NULL;
     }
@@ -224,6 +226,7 @@ void open_close(struct store *base) {
     session_close(store->checkpoint_connection);
     session_close(
         store->writer_connection); /* the last connection checkpoints and removes the WAL */
+    positions_close(store->base.positions);
     queue_destroy(&store->commands);
     queue_destroy(&store->stop);
     (void)pthread_mutex_destroy(&store->turn);

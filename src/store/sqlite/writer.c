@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/authority.h"
+#include "store/positions.h"
 #include "store/sqlite/disk.h"
 #include "store/sqlite/state.h"
 
@@ -51,6 +52,8 @@ static bool write_group(struct sqlite_store *store, struct queue_item *first,
         command->status = authority_run(&tx, command);
         ok = command->status != STATUS_INTERNAL;
     }
+    if (ok)
+        positions_begin_commit(store->base.positions);
     ok = ok && connection_execute(connection, CONNECTION_COMMIT) == STATUS_OK;
     if (!ok)
         disk_note_failure(store, first->next == end);
@@ -64,6 +67,7 @@ static bool write_group(struct sqlite_store *store, struct queue_item *first,
         atomic_fetch_add_explicit(&store->commits, 1, memory_order_release);
         count_group(store, size);
     }
+    positions_end_commit(store->base.positions, ok);
     if (ok && session->erased)
         atomic_store(&store->must_forget, true);
     if (ok && session->access_changed)
