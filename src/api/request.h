@@ -28,6 +28,7 @@ struct request {
     const struct step *next_step;  /* of those in steps.h */
     void (*step)(struct exchange *exchange); /* after the command */
     struct store_command question;           /* of request_ask, one at a time */
+    struct store_target target;              /* the record that questions load; a hint */
     enum status (*ask)(struct store_session *session, struct request *request);
     void (*answered)(struct request *request, enum status status);
     /* Replies when the credential was revoked before the command ran. NULL: 401. */

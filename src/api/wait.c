@@ -95,6 +95,7 @@ void request_ask_as(struct request *request, struct authority *authority,
                     enum status (*ask)(struct store_session *session, struct request *request),
                     void (*answered)(struct request *request, enum status status)) {
     request->question = (struct store_command){ .on_behalf_of = authority,
+                                                .target = request->target,
                                                 .read = run_question,
                                                 .done = resume_question };
     request->ask = ask;

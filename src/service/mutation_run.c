@@ -226,3 +226,11 @@ enum status mutation_run(struct mutation *mutation, struct store_tx *tx) {
     status = mutation_decide(mutation, tx->session);
     return status == STATUS_OK ? mutation_write(mutation, tx) : status;
 }
+
+struct store_target mutation_target(const struct mutation *mutation) {
+    const struct table *table = mutation->resource->table;
+    const struct value *id = &mutation->change.values[table->common.id];
+    if (mutation->kind == MUTATION_create || id->kind != VALUE_INTEGER)
+        return (struct store_target){ 0 };
+    return (struct store_target){ table, id->integer };
+}

@@ -27,4 +27,7 @@ enum status mutation_run(struct mutation *mutation, struct store_tx *tx) MUST_CH
  */
 enum status mutation_write(struct mutation *mutation, struct store_tx *tx) MUST_CHECK;
 
+/** The record that mutation_run loads, for its command; no table: none. */
+struct store_target mutation_target(const struct mutation *mutation);
+
 #endif

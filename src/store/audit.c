@@ -18,6 +18,10 @@ enum status audit_add(struct store_tx *tx, const struct audit_row *row,
         sql_bind_integer(statement, 9, row->business.integer);
     else
         sql_bind_null(statement, 9);
+    if (tx->session->next_audit)
+        sql_bind_integer(statement, 10, tx->session->next_audit++);
+    else
+        sql_bind_null(statement, 10);
     return sql_execute(statement);
 }
 

@@ -421,9 +421,18 @@ struct authority {
  */
 extern struct authority store_nobody;
 
+/** A record, by its Id. */
+struct store_target {
+    const struct table *table; /* NULL: none */
+    int64_t id;
+};
+
 struct store_command {
     struct queue_item item;
     struct authority *on_behalf_of; /* never NULL: an assertion ends the process */
+    /* A hint: the record that `run` or `read` will load, if it is known. An engine may read it
+     * together with those of other commands. */
+    struct store_target target;
     /*
      * Of a command that writes (store_submit, store_run). Runs on the writer's thread, inside the
      * transaction. It must make all its checks before its first write: any status but OK and

@@ -50,6 +50,7 @@ void resource_get(struct request *request) {
     }
     buffer_init(&shown->body, request->arena, BODY_EXPECTED);
     request->exchange->state = shown;
+    request->target = (struct store_target){ request->route->resource->table, request->id };
     request_ask(request, show, reply_shown);
 }
 

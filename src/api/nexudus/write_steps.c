@@ -103,7 +103,9 @@ static void resume_written(struct store_command *command) {
 
 static enum status submit_write(struct request *request) {
     struct write *write = request->exchange->state;
-    write->command = (struct store_command){ .run = run_write, .done = resume_written };
+    write->command = (struct store_command){ .target = mutation_target(write->mutation),
+                                             .run = run_write,
+                                             .done = resume_written };
     return steps_submit(request, &write->command);
 }
 

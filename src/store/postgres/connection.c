@@ -28,6 +28,7 @@ void pg_fail(struct connection *connection, enum pg_meaning meaning, const char 
 }
 
 void pg_disconnect(struct connection *connection) {
+    connection->prefetch.sent = NULL; /* its rows are of a transaction that is gone */
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->first = connection->count = 0;

@@ -9,6 +9,7 @@
  * that says so may wait for the network.
  */
 
+#include "base/buffer.h"
 #include "store/postgres/errors.h"
 #include "store/session.h"
 
@@ -21,6 +22,9 @@ enum { PG_UNDER_WAY_MAX = 256 };
 /* The most composed statements (searches) that a connection caches. */
 enum { PG_TEXT_STATEMENTS = 16 };
 
+/* The most records that are read together. */
+enum { PG_PREFETCH_MAX = 256 };
+
 enum { PG_ERROR_SIZE = 256 };
 
 /** A statement that was sent, and whose result has not been collected. */
@@ -30,7 +34,24 @@ struct pg_sent {
     bool must_change_one;
 };
 
-struct pg_statement; /* statement.h */
+struct pg_statement; /* prepared.h */
+
+/** The records that the commands of a batch will load, read by one statement (prefetch.h). */
+struct pg_prefetch {
+    struct sql_statement *statements[TABLES]; /* those that were used */
+    struct sql_statement *sent;               /* the batch's; its result has the rows; NULL: none */
+    const struct table *table;                /* of these rows */
+    unsigned dropped[(PG_PREFETCH_MAX + 31) / 32]; /* a bit for each row that is no longer valid */
+};
+
+enum { PG_AUDIT_COLUMNS = 10 };
+
+/** Audit rows that are to be inserted, as array literals of their columns (audit_rows.h). */
+struct pg_audit_rows {
+    struct arena arena;
+    struct buffer columns[PG_AUDIT_COLUMNS];
+    unsigned count;
+};
 
 struct connection {
     struct store_session session; /* first, see connection_of */
@@ -39,6 +60,8 @@ struct connection {
     struct pg_statement *statements[STATEMENTS];
     struct pg_statement *texts[PG_TEXT_STATEMENTS]; /* the most recently used first */
     unsigned names;                                 /* counts the names of prepared statements */
+    struct pg_prefetch prefetch;
+    struct pg_audit_rows audit_rows;
 
     struct pg_sent sent[PG_UNDER_WAY_MAX]; /* a ring: the oldest is at `first` */
     unsigned first, count;
@@ -63,6 +86,7 @@ struct connection {
     char logged[6];
 
     uint64_t epoch, outbox; /* the numbers of the row `turn` that this session read last */
+    int64_t first_audit;    /* the number of the first audit row of the running transaction */
 };
 
 static inline struct connection *connection_of(struct store_session *session) {

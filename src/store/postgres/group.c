@@ -18,8 +18,11 @@
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "store/authority.h"
+#include "store/postgres/audit_rows.h"
 #include "store/postgres/pipeline.h"
+#include "store/postgres/prefetch.h"
 #include "store/postgres/reading.h"
+#include "store/postgres/statement.h"
 
 #include <unistd.h>
 
@@ -53,33 +56,61 @@ static enum status add_marker(struct connection *connection, const struct marker
     return sql_execute(statement);
 }
 
-/* Waits for the turn. */
-static enum status take_turn(struct pg_store *store, struct connection *connection) {
-    struct sql_statement *turn = sql_text_statement(
-        &connection->session, "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
-    enum status status = turn ? sql_step(turn) : STATUS_INTERNAL;
-    if (status == STATUS_OK) {
-        connection->epoch = (uint64_t)sql_integer(turn, 0);
-        pg_raise(&store->access_epoch, connection->epoch);
-        connection->outbox = (uint64_t)sql_integer(turn, 1);
-        pg_note_oldest(store, sql_integer(turn, 2));
-    }
-    sql_done(turn);
-    return status == STATUS_NOT_FOUND ? STATUS_INTERNAL : status;
+/* Two statements begin a transaction. They read the numbers in the row `turn`, and lock it; the
+ * number of the next audit row, and how many webhooks there are. */
+struct opening {
+    struct sql_statement *turn, *numbers;
+};
+
+/* The second statement begins after the first has the lock, so it sees what others committed. */
+static enum status send_opening(struct connection *connection, struct opening *opening) {
+    opening->turn = sql_text_statement(&connection->session,
+                                       "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
+    enum status status = pg_send_only(opening->turn);
+    opening->numbers = sql_text_statement(
+        &connection->session, "SELECT next, (SELECT rows FROM row_counts WHERE kind = 'web_hooks')"
+                              " FROM next_ids WHERE kind = 'audit'");
+    return status == STATUS_OK ? pg_send_only(opening->numbers) : status;
 }
 
+static enum status read_opening(struct pg_store *store, struct connection *connection,
+                                const struct opening *opening) {
+    if (pg_collect(connection) != PG_FINE)
+        return STATUS_UNAVAILABLE;
+    if (pg_show_first(opening->turn) != STATUS_OK || pg_show_first(opening->numbers) != STATUS_OK)
+        return STATUS_INTERNAL;
+    connection->epoch = (uint64_t)sql_integer(opening->turn, 0);
+    pg_raise(&store->access_epoch, connection->epoch);
+    connection->outbox = (uint64_t)sql_integer(opening->turn, 1);
+    pg_note_oldest(store, sql_integer(opening->turn, 2));
+    connection->first_audit = sql_integer(opening->numbers, 0);
+    connection->session.next_audit = connection->first_audit;
+    /* Another process may have made or deleted webhooks since the last transaction. */
+    connection->session.webhooks = sql_integer(opening->numbers, 1) ? WEBHOOKS_SOME : WEBHOOKS_NONE;
+    return STATUS_OK;
+}
+
+/* Takes the turn and reads what the commands will need, in one journey to the server and back. */
 static enum status begin(struct pg_store *store, struct connection *connection,
-                         const struct marker *marker) {
+                         const struct pg_group *group, const struct marker *marker) {
+    struct opening opening;
     connection->session.access_changed = connection->session.outbox_changed =
         connection->session.erased = false;
-    /* Another process may have made or deleted webhooks since. */
-    connection->session.webhooks = WEBHOOKS_UNKNOWN;
     connection->failed = connection->first_failed = PG_FINE;
     connection->was_cancelled = false;
+    connection->is_careful = false;
+    pg_audit_rows_forget(connection);
     pg_send_control(connection, "BEGIN");
     connection->in_transaction = true;
     enum status status = add_marker(connection, marker);
-    return status == STATUS_OK ? take_turn(store, connection) : status;
+    if (status == STATUS_OK)
+        status = send_opening(connection, &opening);
+    if (status == STATUS_OK) {
+        pg_prefetch_send(connection, group->first, group->end);
+        status = read_opening(store, connection, &opening);
+    }
+    connection->is_careful = group->is_careful;
+    return status;
 }
 
 static struct store_command *command_of(struct queue_item *item) {
@@ -108,6 +139,18 @@ static enum status count_changes(struct connection *connection) {
     sql_bind_integer(statement, 1, session->access_changed);
     sql_bind_integer(statement, 2, session->outbox_changed);
     return sql_execute(statement);
+}
+
+/* Keeps the number of the next audit row. */
+static enum status count_audit(struct connection *connection) {
+    if (connection->session.next_audit == connection->first_audit)
+        return STATUS_OK;
+    struct sql_statement *statement = sql_text_statement(
+        &connection->session, "UPDATE next_ids SET next = ?1 WHERE kind = 'audit'");
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, connection->session.next_audit);
+    return sql_execute_one(statement);
 }
 
 /* Deletes some of the markers that nobody can ask for any more, in one of many transactions. */
@@ -212,10 +255,10 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
     if (pg_connect_in_time(connection) != STATUS_OK)
         return PG_AWAY;
     random_bytes(marker.bytes, sizeof marker.bytes);
-    connection->is_careful = group->is_careful;
-    bool ok = begin(store, connection, &marker) == STATUS_OK;
+    bool ok = begin(store, connection, group, &marker) == STATUS_OK;
     ok = ok && !atomic_load(&store->is_outdated) && run_commands(group, connection) &&
-         count_changes(connection) == STATUS_OK && drop_old_markers(store, connection) == STATUS_OK;
+         pg_audit_rows_send(connection) == STATUS_OK && count_changes(connection) == STATUS_OK &&
+         count_audit(connection) == STATUS_OK && drop_old_markers(store, connection) == STATUS_OK;
     /* A row that was not as it was read is known only here, and must not be committed. */
     ok = ok && pg_collect(connection) == PG_FINE;
     if (ok) {

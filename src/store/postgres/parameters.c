@@ -143,6 +143,10 @@ static bool make_one(struct pg_arguments *arguments, int at, const struct pg_sta
             return make_text(arguments, at, from->bytes, !statement->connection->is_writer);
         return type == PG_TYPE_BYTEA && make_bytes(arguments, at, from->bytes);
     case PG_LIST: return make_list(arguments, at, from->bytes);
+    case PG_LITERAL:
+        arguments->values[at] = from->bytes.at;
+        arguments->formats[at] = 0;
+        return true;
     }
     return false;
 }

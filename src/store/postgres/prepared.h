@@ -8,7 +8,8 @@
 
 /** A parameter as it was bound. Its bytes are the caller's. */
 struct pg_parameter {
-    enum { PG_NULL, PG_INTEGER, PG_BYTES, PG_LIST } kind;
+    /* LIST is a JSON array, LITERAL a value in PostgreSQL's own notation that ends with a NUL. */
+    enum { PG_NULL, PG_INTEGER, PG_BYTES, PG_LIST, PG_LITERAL } kind;
     int64_t integer;
     struct text bytes;
 };
@@ -25,7 +26,8 @@ struct pg_statement {
     int *order; /* which parameter is $1, and so on: only those that the SQL uses */
     Oid *types; /* of these, as the server derived them */
     PGresult *result;
-    int row;
+    const PGresult *rows; /* that the run steps through: its result, or rows read beforehand */
+    int row, end;         /* the current one, and where the run ends */
     bool is_running;
     int64_t changed; /* the rows that its last run changed; known once the result is collected */
 };

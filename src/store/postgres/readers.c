@@ -1,11 +1,13 @@
 /* An I/O thread must not wait for the network, so its reads run here. A thread takes all questions
- * that wait, reads the access epoch once for all of them, and then answers one after the other:
- * what it reads is at least as new as each question. */
+ * that wait, reads the access epoch and the records that they name once for all of them, and then
+ * answers one after the other: what it reads is at least as new as each question. */
 #include "store/postgres/readers.h"
 
 #include "base/container_of.h"
 #include "base/time.h"
 #include "store/authority.h"
+#include "store/postgres/prefetch.h"
+#include "store/postgres/prefetched.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/session.h"
 
@@ -21,17 +23,21 @@ static int64_t deadline_of(const struct pg_readers *readers, const struct store_
 
 /* Begins the reading of a batch. After a failure the rest of the batch gets another one. */
 static enum status begin_batch(const struct pg_readers *readers, struct connection *connection,
-                               const struct store_command *first) {
+                               struct queue_item *first) {
     if (!connection)
         return STATUS_UNAVAILABLE;
-    connection->deadline_ms = deadline_of(readers, first);
+    connection->deadline_ms = deadline_of(readers, command_of(first));
     enum status status = pg_begin_reading(&connection->session);
+    if (status == STATUS_OK)
+        pg_prefetch_send(connection, first, NULL);
     return status == STATUS_OK ? pg_read_turn(readers->store, connection) : status;
 }
 
 static void end_batch(struct connection *connection) {
-    if (connection)
-        pg_finish_reading(&connection->session);
+    if (!connection)
+        return;
+    pg_prefetch_forget(connection);
+    pg_finish_reading(&connection->session);
 }
 
 static enum status answer(const struct pg_readers *readers, struct connection *connection,
@@ -43,13 +49,16 @@ static enum status answer(const struct pg_readers *readers, struct connection *c
 
 static void answer_all(const struct pg_readers *readers, struct connection *connection,
                        struct queue_item *first) {
-    enum status status = begin_batch(readers, connection, command_of(first));
+    enum status status = STATUS_OK;
+    unsigned count = 0;
     for (struct queue_item *item = first, *next; item; item = next) {
         struct store_command *command = command_of(item);
-        if (item != first && connection && connection->failed != PG_FINE) {
+        bool ends = count == PG_PREFETCH_MAX || (connection && connection->failed != PG_FINE);
+        if (count && ends)
             end_batch(connection);
-            status = begin_batch(readers, connection, command);
-        }
+        if (!count || ends)
+            status = begin_batch(readers, connection, item);
+        count = ends ? 1 : count + 1;
         next = item->next; /* `done` may free the command */
         command->status = status == STATUS_OK ? answer(readers, connection, command) : status;
         atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);

@@ -3,9 +3,11 @@
 #include "store/postgres/statement.h"
 
 #include "base/log.h"
+#include "store/postgres/audit_rows.h"
 #include "store/postgres/dialect.h"
 #include "store/postgres/parameters.h"
 #include "store/postgres/pipeline.h"
+#include "store/postgres/prefetched.h"
 #include "store/postgres/reading.h"
 
 #include <assert.h>
@@ -142,6 +144,7 @@ void pg_statements_free(struct connection *connection) {
 static void done(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     statement->is_running = false;
+    statement->rows = NULL;
     PQclear(statement->result);
     statement->result = NULL;
 }
@@ -227,11 +230,28 @@ static void end_lone(struct connection *connection, enum status status) {
         pg_send_sync(connection);
 }
 
+/* The statement's run now steps through rows. */
+static void show(struct pg_statement *statement, const PGresult *rows, int first, int end) {
+    statement->is_running = true;
+    statement->rows = rows;
+    statement->row = first - 1;
+    statement->end = end;
+}
+
+/* Sends the audit rows that the statement may read, and forgets the records that it may change. */
+static enum status make_way(const struct pg_statement *statement) {
+    pg_prefetch_note(statement);
+    return pg_audit_rows_concern(statement) ? pg_audit_rows_send(statement->connection) : STATUS_OK;
+}
+
 /* Sends the statement and waits for its result. A reading that has had no result yet begins again
  * on a new connection when the old one turns out to be gone: nobody has seen anything of it. */
 static enum status run_now(struct pg_statement *statement) {
     struct connection *connection = statement->connection;
     enum status status = STATUS_UNAVAILABLE;
+    status = make_way(statement);
+    if (status != STATUS_OK)
+        return status;
     if (connection->may_end_early && !pg_is_time_left(connection))
         return pg_why_ended(connection);
     for (bool may_repeat = true; may_repeat;) {
@@ -266,6 +286,9 @@ static bool is_without_rows(const struct pg_statement *statement) {
 
 static enum status step(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
+    struct pg_prefetched found;
+    if (!statement->is_running && pg_prefetch_find(statement, &found))
+        show(statement, found.rows, found.row, found.row + 1);
     if (!statement->is_running && is_without_rows(statement)) {
         enum status status = execute_later(statement, false);
         return status == STATUS_OK ? STATUS_NOT_FOUND : status;
@@ -274,16 +297,32 @@ static enum status step(struct sql_statement *base) {
         enum status status = run_now(statement);
         if (status != STATUS_OK)
             return status == STATUS_TOO_SLOW ? pg_why_ended(statement->connection) : status;
-        statement->is_running = true;
-        statement->row = -1;
+        show(statement, statement->result, 0, PQntuples(statement->result));
     }
-    return ++statement->row < PQntuples(statement->result) ? STATUS_OK : STATUS_NOT_FOUND;
+    return ++statement->row < statement->end ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+enum status pg_send_only(struct sql_statement *base) {
+    if (!base)
+        return STATUS_INTERNAL;
+    done(base);
+    return execute_later(pg_statement_of(base), false);
+}
+
+enum status pg_show_first(struct sql_statement *base) {
+    struct pg_statement *statement = pg_statement_of(base);
+    if (!statement->result)
+        return STATUS_UNAVAILABLE;
+    show(statement, statement->result, 0, PQntuples(statement->result));
+    return ++statement->row < statement->end ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 /* In a transaction the statement is only sent. */
 static enum status execute_later(struct pg_statement *statement, bool must_change_one) {
     struct connection *connection = statement->connection;
     enum status status = pg_prepare_there(statement);
+    if (status == STATUS_OK)
+        status = make_way(statement);
     if (status != STATUS_OK)
         return status;
     return pg_send(statement, must_change_one) ? STATUS_OK : pg_status_of(connection->failed);
@@ -292,6 +331,8 @@ static enum status execute_later(struct pg_statement *statement, bool must_chang
 static enum status execute(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     done(base);
+    if (is_sent_only(statement->connection) && pg_audit_rows_take(statement))
+        return STATUS_OK;
     return is_sent_only(statement->connection) ? execute_later(statement, false)
                                                : run_now(statement);
 }
@@ -313,6 +354,9 @@ static enum status execute_one(struct sql_statement *base) {
 static enum status run(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
     enum status status = pg_ensure_connected(connection);
+    pg_prefetch_forget(connection);
+    if (status == STATUS_OK)
+        status = pg_audit_rows_send(connection);
     return status == STATUS_OK ? pg_status_of(pg_run_simple(connection, sql)) : status;
 }
 
@@ -324,17 +368,17 @@ static const char *error(struct store_session *session) {
 
 static bool is_null(struct sql_statement *base, int at) {
     const struct pg_statement *statement = pg_statement_of(base);
-    return PQgetisnull(statement->result, statement->row, at);
+    return PQgetisnull(statement->rows, statement->row, at);
 }
 
 static struct text raw(struct sql_statement *base, int at) {
     const struct pg_statement *statement = pg_statement_of(base);
-    return (struct text){ PQgetvalue(statement->result, statement->row, at),
-                          (size_t)PQgetlength(statement->result, statement->row, at) };
+    return (struct text){ PQgetvalue(statement->rows, statement->row, at),
+                          (size_t)PQgetlength(statement->rows, statement->row, at) };
 }
 
 static bool is_integer(struct sql_statement *base, int at) {
-    switch (PQftype(pg_statement_of(base)->result, at)) {
+    switch (PQftype(pg_statement_of(base)->rows, at)) {
     case PG_TYPE_BOOLEAN:
     case PG_TYPE_INT2:
     case PG_TYPE_INT4:
@@ -365,7 +409,7 @@ static struct sql_value value(struct sql_statement *base, int at) {
         found.integer = integer(base, at);
         return found;
     }
-    const Oid type = PQftype(pg_statement_of(base)->result, at);
+    const Oid type = PQftype(pg_statement_of(base)->rows, at);
     found.type = type == PG_TYPE_BYTEA ? SQL_BYTES : SQL_TEXT;
     found.bytes = raw(base, at);
     return found;

@@ -81,6 +81,13 @@ static void run_alone(struct pg_store *store, const struct pg_group *group) {
     }
 }
 
+/* Is it a command alone, which waits for each of its statements so that it need not run a second
+ * time? One that changes a record which it has read under the turn hardly ever fails, and waits for
+ * none. */
+static bool is_uncertain(struct queue_item *first, const struct queue_item *end) {
+    return first->next == end && !command_of(first)->target.table;
+}
+
 static struct queue_item *end_of_group(struct queue_item *first) {
     unsigned size = 0;
     while (first && size++ < GROUP_MAX)
@@ -95,8 +102,7 @@ void *pg_writer_run(void *argument) {
     while ((first = queue_take_all(&store->commands, -1)))
         for (struct queue_item *end; first; first = end) {
             end = end_of_group(first);
-            /* With no other command that could fail with it, one need not run a second time. */
-            const struct pg_group group = { first, end, .is_careful = first->next == end };
+            const struct pg_group group = { first, end, .is_careful = is_uncertain(first, end) };
             if (!run_and_end(store, &group))
                 run_alone(store, &group);
         }
