@@ -87,6 +87,16 @@ END {
     row("beside 6 with names of 500,000 Greek letters", "greek_beside", "")
     row("sign-in, 1 connection", "login_alone", "")
     row("beside 6 guesses at the dearest imported hash", "guess_beside", "")
+    rows = 0
+    row("PostgreSQL: pgbench -S of the row, 16 clients", "pg_get_limit", "")
+    row("GET by id, 64 connections", "pg_get", "pg_get_limit")
+    row("GET by id, 2 processes x 32", "pg_get_two", "pg_get")
+    row("pgbench with the transaction of PUT, 16", "pg_put_limit", "")
+    row("PUT of 60 fields, 64 connections", "pg_put", "pg_put_limit")
+    row("PUT of 60 fields, 1 connection", "pg_put_one", "")
+    row("PUT, 2 processes x 32", "pg_put_two", "pg_put")
+    row("FullName contains what one has", "pg_rare_name", "")
+    row("Email contains what one has", "pg_rare_email", "")
     if (has("rest_idle", 1)) {
         gap()
         printf "| %-48s | %8s | %8s |\n|---|---:|---:|\n", "memory of each of 10,000 connections, bytes", "Pss", "Rss"
@@ -110,5 +120,8 @@ END {
         printf "check of a bearer token: %.0f ns; from start to ready: %.0f ms\n", of("token", 1), of("start", 1)
     if (has("put", 1)) printf "after PUT: log (WAL) %.0f MB, resident memory %.0f MB\n", of("wal", 1), of("rss", 1)
     if (has("search", 1)) printf "resident memory under searches: at most %.0f MB\n", of("search_rss", 1)
+    if (has("pg_put_wal", 1))
+        printf "PostgreSQL with %d users: log (WAL) of a PUT %.0f bytes, %.0f without whole pages\n", postgres,
+            of("pg_put_wal", 1), of("pg_put_plain_wal", 1)
     if (has("crowd", 1)) printf "resident memory with 10,000 connections: at most %.0f MB\n", of("crowd", 1)
 }
