@@ -119,11 +119,10 @@ static void run_if_permitted(struct request *request) {
         return;
     }
     request->needs = needs_of(request);
-    int lacking = request_lacking(request);
-    if (lacking < 0)
+    if (request_lacking(request) < 0)
         route->handler(request);
     else
-        reply_forbidden(request, (unsigned)lacking);
+        request_forbid(request);
 }
 
 /* A request with Basic that waits until its password was checked. */

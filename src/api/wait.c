@@ -117,6 +117,28 @@ void request_ask(struct request *request,
     request_ask_as(request, request_authority(request), ask, answered);
 }
 
+/* ---- Permissions ---- */
+
+static enum status confirm_caller(struct store_session *session, struct request *request) {
+    return auth_confirm(&request->app->auth, session, request->arena, &request->principal);
+}
+
+static void run_or_forbid(struct request *request, enum status status) {
+    int lacking = request_lacking(request);
+    if (status == STATUS_UNAUTHENTICATED)
+        reply_unauthenticated(request, "invalid_token");
+    else if (status != STATUS_OK)
+        reply_failure(request, status, NULL, NULL);
+    else if (lacking >= 0)
+        reply_forbidden(request, (unsigned)lacking);
+    else
+        request->route->handler(request);
+}
+
+void request_forbid(struct request *request) {
+    request_ask_as(request, &store_nobody, confirm_caller, run_or_forbid);
+}
+
 /* ---- Commands ---- */
 
 /* A search may take long. Before its result is sent, the caller's credential and permissions are

@@ -38,6 +38,14 @@ void request_read_on(struct request *request, struct store_command *command,
                      void (*step)(struct exchange *exchange));
 
 /**
+ * Refuses a request whose caller lacks a permission (request_lacking). The worker may remember a
+ * caller who has got it since, through another process; so the store is asked before, and if the
+ * caller has it, the route's handler runs from its begin. Call this at the end of a step, before
+ * anything of a reply was made. The request's I/O thread only.
+ */
+void request_forbid(struct request *request);
+
+/**
  * Runs a short read of the store on behalf of the caller, and then calls `answered` with its
  * result. With SQLite both run before this call returns. Another engine may run `ask` on a thread
  * of its own; the request waits meanwhile, and `answered` runs on the request's I/O thread in a

@@ -366,11 +366,12 @@ static struct search_request *search_request_new(struct request *request) {
 static bool read_permitted(struct search_request *search) {
     struct request *request = search->request;
     read_query(search);
+    if (request_lacking(request) >= 0) {
+        request_forbid(request);
+        return false;
+    }
     ignored_reply(&search->ignored, request);
-    int lacking = request_lacking(request);
-    if (lacking >= 0)
-        reply_forbidden(request, (unsigned)lacking);
-    else if (search->errors.first || search->errors.failed)
+    if (search->errors.first || search->errors.failed)
         reply_invalid(request, &search->errors);
     else
         return true;
