@@ -183,6 +183,17 @@ static enum status hand_to_sign_in(struct request *request, void *sign_in) {
     return STATUS_OK;
 }
 
+static void take_sign_in(struct exchange *exchange) {
+    struct request *request = exchange->request;
+    const struct sign_in *sign_in = container_of(request->command, struct sign_in, command);
+    if (!sign_in->wait_s) {
+        go_on(exchange);
+        return;
+    }
+    app_note_refusal(request->app, REFUSAL_attempts);
+    reply_busy(request, sign_in->wait_s);
+}
+
 void request_submit(struct request *request, struct store_command *command,
                     void (*step)(struct exchange *exchange)) {
     command->on_behalf_of = request_authority(request);
@@ -200,12 +211,6 @@ void request_read_on(struct request *request, struct store_command *command,
 void request_sign_in(struct request *request, struct sign_in *sign_in,
                      void (*step)(struct exchange *exchange)) {
     sign_in->origin = request_origin(request);
-    int64_t wait_s = sign_in_admit(sign_in);
-    if (wait_s) {
-        app_note_refusal(request->app, REFUSAL_attempts);
-        reply_busy(request, wait_s);
-        return;
-    }
     expect(request, &sign_in->command, step);
-    request_wait(request, hand_to_sign_in, sign_in, go_on);
+    request_wait(request, hand_to_sign_in, sign_in, take_sign_in);
 }

@@ -43,6 +43,13 @@ void login_throttle_set(struct login_throttle *throttle, int64_t limit, int64_t 
     mutex_unlock(&throttle->lock);
 }
 
+struct login_limit login_throttle_limit(struct login_throttle *throttle) {
+    mutex_lock(&throttle->lock);
+    struct login_limit limit = { throttle->limit, throttle->period_ms };
+    mutex_unlock(&throttle->lock);
+    return limit;
+}
+
 void login_throttle_free(struct login_throttle *throttle) {
     if (throttle)
         (void)pthread_mutex_destroy(&throttle->lock);

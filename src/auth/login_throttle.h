@@ -11,8 +11,9 @@
  * Limits failed sign-ins by client address: the lock-out of an account does not stop a client that
  * tries one password on many accounts. IPv6 addresses count by their /64. 127.0.0.1, ::1 and UNIX
  * sockets are never counted: a proxy on the same machine stands for all of its clients, unless it
- * is trusted to name them (--trusted-proxies). The counters are in memory and start empty. Any
- * thread may call any of these functions.
+ * is trusted to name them (--trusted-proxies). The counters are in memory and start empty; where
+ * the store counts attempts for several processes (address_attempt.h), only the limit here is used.
+ * Any thread may call any of these functions.
  */
 struct login_throttle;
 
@@ -23,6 +24,13 @@ void login_throttle_free(struct login_throttle *throttle);
 
 /** Changes the limit and the period. Attempts counted before still count. */
 void login_throttle_set(struct login_throttle *throttle, int64_t limit, int64_t period_ms);
+
+/** The limit and the period that are in force. */
+struct login_limit {
+    int64_t failures, period_ms;
+};
+
+struct login_limit login_throttle_limit(struct login_throttle *throttle);
 
 /**
  * Begins an attempt. 0: it may be made, and counts like a failure until login_throttle_end, so that

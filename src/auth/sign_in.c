@@ -1,6 +1,7 @@
 /* Signing in, in three steps on three threads.
  *
- * 1. A question to the store finds the user of the address and the stored hash (find_user).
+ * 1. A question to the store finds the user of the address and the stored hash (find_user). Where
+ * the store counts attempts by address, a command does so first (begin_and_find).
  *
  * 2. The password pool compares the password with that hash (password_checked).
  *
@@ -13,8 +14,9 @@
  * password compared once more (is_outdated), since that is no reason to refuse.
  *
  * The writer may run a step twice when a group of commands is repeated, so run_sign_in sets every
- * result again. The throttle of the address is entered before the first step (sign_in_admit) and
- * left at the end (conclude, or give_up if the first step failed). */
+ * result again. The attempt of the client's address begins before anything is looked up, and ends
+ * with the decision (run_sign_in) if it is counted in the store, else in `conclude` or `give_up`.
+ */
 #include "auth/sign_in.h"
 
 #include "auth/token_pair.h"
@@ -230,9 +232,18 @@ static enum status decide_sign_in(struct sign_in *sign_in, struct store_tx *tx) 
     return run_known(sign_in, tx, &user, now_ms);
 }
 
+/* Did the client give a wrong password or code? */
+static bool has_failed(const struct sign_in *sign_in) {
+    return sign_in->result == SIGN_IN_WRONG ||
+           (sign_in->result == SIGN_IN_TWO_FACTOR && sign_in->has_wrong_code);
+}
+
 static enum status run_sign_in(struct store_tx *tx, struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     enum status status = decide_sign_in(sign_in, tx);
+    sign_in->attempt_ends = sign_in->attempt.where == ATTEMPT_IN_STORE && !sign_in->other_hash.at;
+    if (status == STATUS_OK && sign_in->attempt_ends)
+        status = store_end_attempt(tx, &sign_in->attempt.stored, has_failed(sign_in));
     bool can_reply = !sign_in->arena->failed && arena_reserve(sign_in->arena, TOKEN_PAIR_REPLY_MAX);
     return can_reply ? status : STATUS_INTERNAL;
 }
@@ -256,17 +267,25 @@ static void log_result(const struct sign_in *sign_in) {
                         &sign_in->origin);
 }
 
+/* Ends the attempt of the address, unless the command that decided has done so, or may have. */
+static void end_attempt(struct sign_in *sign_in) {
+    enum status status = sign_in->command.status;
+    bool may_have_ended =
+        sign_in->attempt_ends && (status == STATUS_OK || status == STATUS_UNKNOWN);
+    if (sign_in->attempt.where != ATTEMPT_IN_STORE)
+        address_attempt_end(sign_in->auth, &sign_in->attempt, has_failed(sign_in));
+    else if (!may_have_ended)
+        address_attempt_give_back(sign_in->auth, &sign_in->attempt);
+}
+
 static void conclude(struct sign_in *sign_in) {
     bool met_lock = sign_in->met_lock && sign_in->result == SIGN_IN_WRONG;
     unsigned which = met_lock ? SIGN_IN_LOCKED : sign_in->result;
-    bool has_failed = sign_in->result == SIGN_IN_WRONG ||
-                      (sign_in->result == SIGN_IN_TWO_FACTOR && sign_in->has_wrong_code);
     if (!was_refused(sign_in)) {
         atomic_fetch_add_explicit(&sign_in->auth->counts->of[which], 1, memory_order_relaxed);
         log_result(sign_in);
     }
-    login_throttle_end(sign_in->auth->throttle, sign_in->origin.from, has_failed,
-                       time_monotonic_ms());
+    end_attempt(sign_in);
     sign_in->done(sign_in);
 }
 
@@ -312,17 +331,20 @@ enum status sign_in_failure(const struct sign_in *sign_in) {
                                                                     : STATUS_INTERNAL;
 }
 
-int64_t sign_in_admit(struct sign_in *sign_in) {
-    int64_t wait_s =
-        login_throttle_begin(sign_in->auth->throttle, sign_in->origin.from, time_monotonic_ms());
-    if (wait_s)
-        sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, &sign_in->origin);
-    return wait_s;
+/* The client's address has to wait. */
+static void refuse(struct sign_in *sign_in, int64_t wait_s) {
+    sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_address, 0, &sign_in->origin);
+    sign_in->wait_s = wait_s;
+    sign_in->result = SIGN_IN_BUSY;
+    sign_in->done(sign_in);
 }
 
 /* The first step failed: this counts neither as a sign-in nor for the address. */
 static void give_up(struct sign_in *sign_in, enum status status) {
-    login_throttle_end(sign_in->auth->throttle, sign_in->origin.from, false, time_monotonic_ms());
+    if (sign_in->attempt.where != ATTEMPT_IN_STORE)
+        address_attempt_end(sign_in->auth, &sign_in->attempt, false);
+    else if (sign_in->command.status == STATUS_OK) /* else it was not kept */
+        address_attempt_give_back(sign_in->auth, &sign_in->attempt);
     if (status == STATUS_TOO_MANY)
         sign_in_log_add(sign_in->auth->log, SIGN_IN_EVENT_busy, sign_in->user_id, &sign_in->origin);
     sign_in->command.status = status;
@@ -357,20 +379,47 @@ static enum status find_user(struct store_session *session, struct store_command
 static void compare_first(struct store_command *command) {
     struct sign_in *sign_in = of_command(command);
     enum status status = command->status;
+    int64_t wait_ms = sign_in->attempt.stored.wait_ms;
+    if (status == STATUS_OK && wait_ms) {
+        refuse(sign_in, (wait_ms + 999) / 1000);
+        return;
+    }
     if (status == STATUS_OK)
         status = compare(sign_in, sign_in->first_hash);
     if (status != STATUS_OK)
         give_up(sign_in, status);
 }
 
-void sign_in_start(struct sign_in *sign_in, struct store_session *session) {
-    sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
+static enum status begin_and_find(struct store_tx *tx, struct store_command *command) {
+    struct sign_in *sign_in = of_command(command);
+    enum status status = store_begin_attempt(tx, &sign_in->attempt.stored);
+    if (status != STATUS_OK || sign_in->attempt.stored.wait_ms)
+        return status;
+    return find_user(tx->session, command);
+}
+
+static void find_first(struct sign_in *sign_in, struct store_session *session) {
     sign_in->command = (struct store_command){ .on_behalf_of = sign_in->on_behalf_of,
                                                .read = find_user,
+                                               .run = begin_and_find,
                                                .done = compare_first };
-    enum status status = store_ask(session, &sign_in->command);
+    const bool counts = sign_in->attempt.where == ATTEMPT_IN_STORE;
+    enum status status = counts ? store_submit(sign_in->auth->store, &sign_in->command)
+                                : store_ask(session, &sign_in->command);
+    if (counts && status == STATUS_OK)
+        return;
     if (status == STATUS_PENDING)
         return;
     sign_in->command.status = status;
     compare_first(&sign_in->command);
+}
+
+void sign_in_start(struct sign_in *sign_in, struct store_session *session) {
+    sign_in->job = (struct password_job){ .password = sign_in->password, .done = password_checked };
+    sign_in->attempt = address_attempt(sign_in->auth, sign_in->origin.from);
+    int64_t wait_s = address_attempt_begin(sign_in->auth, &sign_in->attempt);
+    if (wait_s)
+        refuse(sign_in, wait_s);
+    else
+        find_first(sign_in, session);
 }

@@ -1,6 +1,7 @@
 #ifndef ROSTER_AUTH_SIGN_IN_H
 #define ROSTER_AUTH_SIGN_IN_H
 
+#include "auth/address_attempt.h"
 #include "auth/token_pair.h"
 
 enum sign_in_result {
@@ -33,11 +34,15 @@ struct sign_in {
     void *owner;
     /* out */
     enum sign_in_result result; /* BUSY and BROKEN: see sign_in_failure */
+    int64_t wait_s; /* with BUSY: the seconds that the client's address has to wait; 0: others have
+                       filled a queue */
     struct token_pair pair;
     struct principal principal; /* the result without wants_tokens */
     /* internal */
     struct password_job job;
     struct store_command command;
+    struct address_attempt attempt;
+    bool attempt_ends;      /* the command ends the attempt, if it is kept */
     int64_t user_id;        /* 0: no user has this address */
     struct text first_hash; /* hash to compare with first */
     bool began_locked, met_lock;
@@ -49,13 +54,9 @@ struct sign_in {
 };
 
 /**
- * Asks the throttle whether the client's address may try to sign in. 0: it may; sign_in_start must
- * follow, and ends the attempt that begins here. Otherwise the seconds that the address has to
- * wait; the refusal is logged, and no sign-in may be started. Any thread.
+ * Starts the sign-in, unless the client's address has to wait (`wait_s`); that refusal is logged.
+ * `done` may be called before this returns. The thread of `session`.
  */
-int64_t sign_in_admit(struct sign_in *sign_in) MUST_CHECK;
-
-/** Starts the sign-in. `done` may be called before this returns. The thread of `session`. */
 void sign_in_start(struct sign_in *sign_in, struct store_session *session);
 
 /**

@@ -120,6 +120,19 @@ bool store_has_office(const struct store *store) {
     return !store->engine->store->has_office || store->engine->store->has_office(store);
 }
 
+bool store_counts_attempts(const struct store *store) {
+    return store->engine->store->begin_attempt != NULL;
+}
+
+enum status store_begin_attempt(struct store_tx *tx, struct store_attempt *attempt) {
+    return tx->session->engine->store->begin_attempt(tx, attempt);
+}
+
+enum status store_end_attempt(struct store_tx *tx, const struct store_attempt *attempt,
+                              bool has_failed) {
+    return tx->session->engine->store->end_attempt(tx, attempt, has_failed);
+}
+
 struct store_stats store_stats(struct store *store) {
     return store->engine->store->stats(store);
 }

@@ -105,6 +105,12 @@ struct engine_store {
      */
     void (*seek_office)(struct store *store);
     bool (*has_office)(const struct store *store);
+    /**
+     * store_begin_attempt and store_end_attempt. Both NULL: store_counts_attempts is false.
+     */
+    enum status (*begin_attempt)(struct store_tx *tx, struct store_attempt *attempt);
+    enum status (*end_attempt)(struct store_tx *tx, const struct store_attempt *attempt,
+                               bool has_failed);
     struct store_stats (*stats)(struct store *store); /* store_stats; must not block */
     enum status (*try_room)(struct store_tx *tx);     /* store_try_room; OK where it has no sense */
     /** engine_begin_reading and the other functions of that kind at the end of this file. */

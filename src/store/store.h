@@ -691,6 +691,34 @@ enum status store_redeliver(struct store_tx *tx, const struct record *delivery,
 
 /** For each kind of row, the time before which it may be deleted. */
 struct expired {
+/** An attempt to sign in, which counts for a client in the period in which it begins. */
+struct store_attempt {
+    struct token_hash client;
+    int64_t limit;     /* of failures and attempts in progress together; 1 or more */
+    int64_t period_ms; /* begins with the first attempt */
+    /* out */
+    int64_t wait_ms;  /* 0: it may be made; otherwise how long the client has to wait */
+    int64_t since_ms; /* internal: when the period began */
+};
+
+/**
+ * Does the store count attempts to sign in? It does where several processes may have the database
+ * open, so that a limit holds for all of them together. If not, the next two functions must not be
+ * called. Any thread.
+ */
+bool store_counts_attempts(const struct store *store) MUST_CHECK;
+
+/**
+ * Begins an attempt, which counts like a failure until it has ended: of any number of attempts in
+ * all processes no more than `limit` can fail in a period. With a `wait_ms` nothing has begun. One
+ * that is never ended, as its process was killed, counts until the end of the period. INTERNAL.
+ */
+enum status store_begin_attempt(struct store_tx *tx, struct store_attempt *attempt) MUST_CHECK;
+
+/** Ends an attempt, which has failed or gives its place back. INTERNAL. */
+enum status store_end_attempt(struct store_tx *tx, const struct store_attempt *attempt,
+                              bool has_failed) MUST_CHECK;
+
     int64_t tokens_ms;      /* tokens that expired before */
     int64_t deliveries_ms;  /* deliveries that ended before, whatever their result */
     int64_t idempotency_ms; /* uses of Idempotency-Keys */

@@ -2,6 +2,7 @@
 #include "store/postgres/engine.h"
 
 #include "store/copy.h"
+#include "store/postgres/attempts.h"
 #include "store/postgres/check.h"
 #include "store/postgres/office.h"
 #include "store/postgres/open.h"
@@ -105,6 +106,8 @@ static const struct engine_store pg_engine_store = {
     .commits = commits,
     .outbox_changes = outbox_changes,
     .is_broken = is_broken,
+    .begin_attempt = pg_begin_attempt,
+    .end_attempt = pg_end_attempt,
     .seek_office = pg_seek_office,
     .has_office = pg_has_office,
     .stats = stats,

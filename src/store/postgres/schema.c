@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
-enum { OWN_VERSION = 2, FIELD_VERSIONS = 1000 };
+enum { OWN_VERSION = 3, FIELD_VERSIONS = 1000 };
 
 int64_t pg_schema_version(void) {
     unsigned newest = 0;

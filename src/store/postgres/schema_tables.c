@@ -24,10 +24,14 @@ const char pg_turn_sql[] =
     " schema bigint NOT NULL DEFAULT 0, oldest bigint NOT NULL DEFAULT 0)" HOT_ROWS ";"
     "INSERT INTO turn DEFAULT VALUES ON CONFLICT DO NOTHING;";
 
-/* Markers of transactions, see group.c; the office, see office.c. */
+/* Markers of transactions, see group.c; the office, see office.c; attempts to sign in, see
+ * attempts.c. */
 static const char own_tables[] =
     "CREATE TABLE office (owner bigint NOT NULL, renewals bigint NOT NULL)" HOT_ROWS ";"
     "INSERT INTO office VALUES (0, 0);"
+    "CREATE TABLE login_attempts (client bytea PRIMARY KEY, since_ms bigint NOT NULL,"
+    " failures bigint NOT NULL, pending bigint NOT NULL) WITH (fillfactor = 70);"
+    "CREATE INDEX login_attempts_since ON login_attempts (since_ms);"
     "CREATE TABLE commits (id bytea PRIMARY KEY, at_ms bigint NOT NULL, is_stone smallint NOT "
     "NULL);"
     "CREATE INDEX commits_at ON commits (at_ms);"
