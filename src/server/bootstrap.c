@@ -106,6 +106,7 @@ static int open_database(struct data_folder *folder, const struct settings *sett
                                            .must_exist = must_exist,
                                            .sqlite = &sqlite,
                                            .search_limit_ms = settings->search_limit,
+                                           .server_limit_ms = settings->database_timeout * 1000,
                                            .user_tokens = settings->user_tokens,
                                            .clean_picture = image_strip };
     folder->store = store_open(&options, reason->why, reason->size, &code);

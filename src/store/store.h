@@ -41,6 +41,8 @@ struct store_options {
     const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
     bool is_unsafe; /* accept a database server that may lose what it has confirmed (fsync = off) */
     int64_t search_limit_ms; /* the time limit of a command of store_read; 0: 10 s */
+    int64_t server_limit_ms; /* how long a command that writes waits for a database server that does
+                                not answer, and the most for a read, which waits 5 s; 0: 20 s */
     int64_t user_tokens;     /* the most that a user may have of each kind; 0: 100 */
     /* Cleans a picture before it is stored; the result lies in the arena, and `at` is NULL when the
      * picture needs no cleaning. A schema migration passes the pictures through it that older
@@ -689,8 +691,6 @@ enum status store_stop_webhook(struct store_tx *tx, const struct waiting_webhook
 enum status store_redeliver(struct store_tx *tx, const struct record *delivery,
                             int64_t now_ms) MUST_CHECK;
 
-/** For each kind of row, the time before which it may be deleted. */
-struct expired {
 /** An attempt to sign in, which counts for a client in the period in which it begins. */
 struct store_attempt {
     struct token_hash client;
@@ -719,6 +719,8 @@ enum status store_begin_attempt(struct store_tx *tx, struct store_attempt *attem
 enum status store_end_attempt(struct store_tx *tx, const struct store_attempt *attempt,
                               bool has_failed) MUST_CHECK;
 
+/** For each kind of row, the time before which it may be deleted. */
+struct expired {
     int64_t tokens_ms;      /* tokens that expired before */
     int64_t deliveries_ms;  /* deliveries that ended before, whatever their result */
     int64_t idempotency_ms; /* uses of Idempotency-Keys */

@@ -1,8 +1,11 @@
-// A TCP proxy between a server and PostgreSQL, which cuts and holds connections where a test says so. Of PostgreSQL's
-// protocol it knows how messages are framed, so that it finds the COMMIT of a transaction that writes.
-import { after } from 'node:test';
+// A TCP proxy between a server and PostgreSQL, which cuts, holds and freezes connections where a test says so. Of
+// PostgreSQL's protocol it knows how messages are framed, so that it finds the COMMIT of a transaction that writes.
+import { cpSync, mkdirSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
+import { after } from 'node:test';
 import { folderOf } from './postgres.mjs';
+import { Server, temporaryFolder } from './server.mjs';
 
 const letter = { parse: 'P'.charCodeAt(), completed: 'C'.charCodeAt() };
 
@@ -63,6 +66,7 @@ class Link {
                 proxy.links.delete(this);
             });
         }
+        if (proxy.isFrozen) this.freeze();
     }
 
     fromClient(bytes) {
@@ -103,6 +107,17 @@ class Link {
         this.held = undefined;
     }
 
+    // Nothing passes any more, nor does the end of a connection; the kernel still takes what is sent.
+    freeze() {
+        this.client.pause();
+        this.server.pause();
+    }
+
+    thaw() {
+        this.client.resume();
+        this.server.resume();
+    }
+
     // Ends the connection on both sides. PostgreSQL still gets the messages that were sent before.
     cut() {
         this.client.destroy();
@@ -115,6 +130,7 @@ export class TcpProxy {
     isAway = false; // new connections are refused
     silent = new Set(); // at these addresses of this machine nobody says anything to new connections
     came = []; // the sockets of all connections, in the order in which they came
+    isFrozen = false; // new connections are accepted, and hear nothing
     atCommit; // is called once, with the link, when a COMMIT was caught: nothing of it was sent yet
 
     // `url` is that of `database` by way of the proxy. It ends with the tests of the file.
@@ -162,10 +178,30 @@ export class TcpProxy {
         this.isAway = false;
     }
 
+    // Lets the database hang: all connections stay, and nothing is heard on them, until `thaw`.
+    freeze() {
+        this.isFrozen = true;
+        for (const link of this.links) link.freeze();
+    }
+
+    thaw() {
+        this.isFrozen = false;
+        for (const link of this.links) link.thaw();
+    }
+
     // The next COMMIT of a transaction that writes, which is not sent before the test says so.
     nextCommit() {
         return new Promise((resolve) => {
             this.atCommit = resolve;
         });
     }
+}
+
+// A server that reaches the database of another one through a proxy.
+export async function startBehindProxy(origin, args = []) {
+    const proxy = await TcpProxy.start(origin.database),
+        folder = temporaryFolder();
+    mkdirSync(join(folder, 'data'), { mode: 0o700 });
+    cpSync(join(origin.folder, 'data', 'roster.key'), join(folder, 'data', 'roster.key'));
+    return { proxy, server: await Server.open(folder, [...args, '--database', proxy.url], {}) };
 }

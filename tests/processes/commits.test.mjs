@@ -4,12 +4,10 @@ import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { userId } from '../lib/ids.mjs';
 import { psql, superuserOf, useOwnPostgres } from '../lib/postgres.mjs';
-import { Server, temporaryFolder } from '../lib/server.mjs';
-import { TcpProxy } from '../lib/tcp_proxy.mjs';
+import { Server } from '../lib/server.mjs';
+import { startBehindProxy } from '../lib/tcp_proxy.mjs';
 import { until } from '../lib/wait.mjs';
 import { addMembers } from '../lib/world.mjs';
 
@@ -19,15 +17,7 @@ const origin = await Server.start(),
     superuser = superuserOf(database),
     token = await origin.admin();
 
-// A server that reaches the same database through a proxy.
-async function startBehindProxy() {
-    const proxy = await TcpProxy.start(database),
-        folder = temporaryFolder();
-    mkdirSync(join(folder, 'data'), { mode: 0o700 });
-    cpSync(join(origin.folder, 'data', 'roster.key'), join(folder, 'data', 'roster.key'));
-    return { proxy, server: await Server.open(folder, ['--database', proxy.url], {}) };
-}
-const { proxy, server } = await startBehindProxy();
+const { proxy, server } = await startBehindProxy(origin);
 
 const sql = (text) => psql(superuser, text);
 const number = (query) => Number(sql(`SELECT ${query}`));

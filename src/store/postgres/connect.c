@@ -185,6 +185,8 @@ enum pg_meaning pg_connect(struct connection *connection, const struct pg_place 
     (void)PQsetNoticeReceiver(connection->pg, note_notice, connection);
     connection->generation++;
     connection->deadline_ms = time_monotonic_ms() + CONNECTING_MS;
+    if (deadline_ms && deadline_ms < connection->deadline_ms)
+        connection->deadline_ms = deadline_ms;
     bool ready = PQsetnonblocking(connection->pg, 1) == 0 && PQenterPipelineMode(connection->pg) &&
                  examine(connection, place);
     connection->deadline_ms = deadline_ms;

@@ -67,7 +67,7 @@ struct connection {
     unsigned first, count;
 
     bool is_writer;     /* it writes, in transactions that pg_begin_writing begins */
-    bool may_end_early; /* a reader of the store: what it waits for is cancelled when that closes */
+    bool may_end_early; /* it runs searches: what it waits for is given up when the store closes */
     bool is_without_schema; /* the last server had none of the schemas of the search_path */
     bool is_unsynced;       /* something was sent since the last sync */
     bool in_transaction;    /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
@@ -76,7 +76,8 @@ struct connection {
     bool has_own_deadline;  /* `deadline_ms` is that of a command, else each reading sets it */
     bool has_read;          /* the running reading has had a result: it cannot begin again */
     int64_t deadline_ms;    /* by time_monotonic_ms; 0: none */
-    bool was_cancelled;
+    int64_t unavailable_ms; /* when a read was last answered so */
+    bool was_given_up;      /* a statement of a search that was too slow, or as the store closes */
     bool was_noticed;       /* the server warned since this was cleared */
     enum pg_meaning failed; /* of the running transaction or reading: its worst failure */
     enum pg_meaning first_failed;
@@ -99,6 +100,8 @@ struct pg_place {
     struct pg_hosts *hosts; /* with the rest of the URL */
     bool is_unsafe;         /* accept a server that may lose what it has confirmed */
     int64_t search_limit_ms;
+    /* How long a read and a change may take, with the time that they wait for the database. */
+    int64_t read_limit_ms, write_limit_ms;
 };
 
 /** Closes the connection to the server, if there is one. Results that were not collected are lost.

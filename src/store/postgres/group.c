@@ -97,7 +97,6 @@ static enum status begin(struct pg_store *store, struct connection *connection,
     connection->session.access_changed = connection->session.outbox_changed =
         connection->session.erased = false;
     connection->failed = connection->first_failed = PG_FINE;
-    connection->was_cancelled = false;
     connection->is_careful = false;
     pg_audit_rows_forget(connection);
     pg_send_control(connection, "BEGIN");
@@ -221,7 +220,8 @@ static bool try_to_resolve(struct connection *connection, const struct marker *m
 /* Was the transaction of the marker committed? PG_KEPT, PG_UNDONE or PG_UNCLEAR. */
 static enum pg_outcome resolve(struct connection *connection, const struct marker *marker) {
     bool is_stone = false;
-    connection->deadline_ms = time_monotonic_ms() + PG_WRITE_LIMIT_MS;
+    const struct pg_store *store = pg_store_of(connection->session.store);
+    connection->deadline_ms = time_monotonic_ms() + store->place.write_limit_ms;
     log_warning("database: it is not known whether a commit was done: %s", connection->error);
     while (!try_to_resolve(connection, marker, &is_stone)) {
         if (time_monotonic_ms() >= connection->deadline_ms)

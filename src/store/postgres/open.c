@@ -24,6 +24,8 @@ enum {
     QUESTIONS_MAX = 4096,
     SEARCHES_MAX = 64, /* a search that is further back would be answered too late to be of use */
     SEARCH_LIMIT_MS = 10000,
+    READ_LIMIT_MS = 5000,
+    WRITE_LIMIT_MS = 20000,
     USER_TOKENS = 100,
     START_LIMIT_MS = 5000,
 };
@@ -42,17 +44,21 @@ void pg_session_close(struct store_session *session) {
 /* ---- Opening ---- */
 
 static bool take_options(struct pg_store *store, const struct store_options *options) {
+    int64_t limit_ms = options->server_limit_ms ? options->server_limit_ms : WRITE_LIMIT_MS;
     store->url = strdup(options->url);
     store->place = (struct pg_place){
         .is_unsafe = options->is_unsafe,
         .search_limit_ms = options->search_limit_ms ? options->search_limit_ms : SEARCH_LIMIT_MS,
+        .read_limit_ms = limit_ms < READ_LIMIT_MS ? limit_ms : READ_LIMIT_MS,
+        .write_limit_ms = limit_ms,
     };
     store->user_tokens = options->user_tokens ? options->user_tokens : USER_TOKENS;
     store->schema_version = pg_schema_version();
     atomic_init(&store->access_epoch, 1);
     atomic_init(&store->outbox_changes, 1);
-    store->questions =
-        (struct pg_readers){ .store = store, .name = "questions", .limit_ms = PG_READ_LIMIT_MS };
+    store->questions = (struct pg_readers){ .store = store,
+                                            .name = "questions",
+                                            .limit_ms = store->place.read_limit_ms };
     store->searches = (struct pg_readers){ .store = store,
                                            .name = "searches",
                                            .limit_ms = store->place.search_limit_ms,

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_AGAIN_MS = 100, LOG_AGAIN_MS = 1000, CANCEL_MS = 2000 };
+enum { LOOK_AGAIN_MS = 100, LOG_AGAIN_MS = 1000, GRACE_MS = 2000 };
 
 /* ---- Failures ---- */
 
@@ -51,31 +51,31 @@ static void note_failure(struct connection *connection, const PGresult *result) 
 
 /* ---- Waiting ---- */
 
-/* The server ends the statement as soon as it can; its result is then a failure like any other. */
-static void cancel(struct connection *connection) {
-    char error[PG_ERROR_SIZE];
-    PGcancel *cancel = connection->was_cancelled ? NULL : PQgetCancel(connection->pg);
-    connection->was_cancelled = true;
-    if (cancel && !PQcancel(cancel, error, sizeof error))
-        log_warning("database: a statement cannot be cancelled: %s", error);
-    PQfreeCancel(cancel);
+/* May the connection wait no longer, as the store is closing? */
+static bool must_end(const struct connection *connection) {
+    const struct pg_store *store = pg_store_of(connection->session.store);
+    return connection->may_end_early && store && atomic_load(&store->is_closing);
 }
 
-/* How long may the connection wait from now on? -1: no longer. */
-static int time_left(struct connection *connection) {
-    const struct pg_store *store = pg_store_of(connection->session.store);
-    if (connection->may_end_early && store && atomic_load(&store->is_closing))
-        cancel(connection);
+/* How long may the connection wait from now on? -1: no longer. A search has a while more, in which
+ * the server itself ends a slow statement and the connection stays. */
+static int time_left(const struct connection *connection) {
+    if (must_end(connection))
+        return -1;
     if (!connection->deadline_ms)
         return LOOK_AGAIN_MS;
-    int64_t left = connection->deadline_ms - time_monotonic_ms();
-    if (left <= 0 && connection->may_end_early && left > -CANCEL_MS) {
-        cancel(connection); /* the server ends the statement, and the connection stays */
-        return LOOK_AGAIN_MS;
-    }
+    int64_t left =
+        connection->deadline_ms - time_monotonic_ms() + (connection->may_end_early ? GRACE_MS : 0);
     if (left <= 0)
         return -1;
     return left < LOOK_AGAIN_MS ? (int)left : LOOK_AGAIN_MS;
+}
+
+/* Gives a statement up: the connection is closed, and the server ends the statement when it notices
+ * (client_connection_check_interval). A request to cancel it would have to be answered, too. */
+static void give_up(struct connection *connection) {
+    connection->was_given_up = must_end(connection) || connection->has_read;
+    pg_fail(connection, PG_LOST, "the database did not answer in time");
 }
 
 /* Waits until a result can be read, while the rest of what was sent goes out. */
@@ -88,7 +88,7 @@ static bool wait_for_result(struct connection *connection) {
             return true;
         int timeout_ms = time_left(connection);
         if (timeout_ms < 0) {
-            pg_fail(connection, PG_LOST, "the database did not answer in time");
+            give_up(connection);
             return false;
         }
         struct pollfd socket = { .fd = PQsocket(connection->pg),
@@ -229,7 +229,11 @@ void pg_send_control(struct connection *connection, const char *sql) {
         lose(connection);
 }
 
+/* A COMMIT goes on if the connection breaks meanwhile. Else the server would end it while it waits
+ * for the standby, and others would see what may still be lost. */
 void pg_send_commit(struct connection *connection) {
+    if (connection->is_writer)
+        pg_send_control(connection, "SET LOCAL client_connection_check_interval = 0");
     unsigned before = connection->count;
     connection->was_noticed = false;
     pg_send_control(connection, "COMMIT");

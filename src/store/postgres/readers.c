@@ -17,8 +17,13 @@ static struct store_command *command_of(struct queue_item *item) {
     return container_of(item, struct store_command, item);
 }
 
-static int64_t deadline_of(const struct pg_readers *readers, const struct store_command *command) {
-    return (readers->runs_long ? time_monotonic_ms() : command->since_ms) + readers->limit_ms;
+/* A search that waited while the database failed to answer another one has no more time than that
+ * had: else each search in the queue would wait for the database once more. */
+static int64_t deadline_of(const struct pg_readers *readers, const struct connection *connection,
+                           const struct store_command *command) {
+    const bool includes_queue =
+        !readers->runs_long || command->since_ms <= connection->unavailable_ms;
+    return (includes_queue ? command->since_ms : time_monotonic_ms()) + readers->limit_ms;
 }
 
 /* Begins the reading of a batch. After a failure the rest of the batch gets another one. */
@@ -26,7 +31,7 @@ static enum status begin_batch(const struct pg_readers *readers, struct connecti
                                struct queue_item *first) {
     if (!connection)
         return STATUS_UNAVAILABLE;
-    connection->deadline_ms = deadline_of(readers, command_of(first));
+    connection->deadline_ms = deadline_of(readers, connection, command_of(first));
     enum status status = pg_begin_reading(&connection->session);
     if (status == STATUS_OK)
         pg_prefetch_send(connection, first, NULL);
@@ -42,7 +47,7 @@ static void end_batch(struct connection *connection) {
 
 static enum status answer(const struct pg_readers *readers, struct connection *connection,
                           struct store_command *command) {
-    connection->deadline_ms = deadline_of(readers, command);
+    connection->deadline_ms = deadline_of(readers, connection, command);
     connection->has_read = false; /* nobody has seen anything for this command */
     return authority_read(&connection->session, command);
 }
@@ -61,6 +66,8 @@ static void answer_all(const struct pg_readers *readers, struct connection *conn
         count = ends ? 1 : count + 1;
         next = item->next; /* `done` may free the command */
         command->status = status == STATUS_OK ? answer(readers, connection, command) : status;
+        if (command->status == STATUS_UNAVAILABLE && connection)
+            connection->unavailable_ms = time_monotonic_ms();
         atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);
         command->done(command);
     }

@@ -20,17 +20,24 @@ static bool is_closing(const struct connection *connection) {
     return connection->may_end_early && atomic_load(&store->is_closing);
 }
 
+static int64_t next_deadline(const struct connection *connection) {
+    return time_monotonic_ms() + pg_store_of(connection->session.store)->place.read_limit_ms;
+}
+
 bool pg_is_time_left(const struct connection *connection) {
     return !is_closing(connection) &&
            (!connection->deadline_ms || time_monotonic_ms() < connection->deadline_ms);
 }
 
-/* Connects, again and again while the database is away, until the deadline. */
+/* Connects, again and again while the database is away, until the deadline. After that there is not
+ * even one attempt: the commands that waited behind the first would wait for one each. */
 enum status pg_connect_in_time(struct connection *connection) {
     const struct pg_store *store = pg_store_of(connection->session.store);
-    enum pg_meaning meaning;
     if (connection->pg)
         return STATUS_OK;
+    if (!pg_is_time_left(connection))
+        return STATUS_UNAVAILABLE;
+    enum pg_meaning meaning;
     while ((meaning = pg_connect(connection, &store->place)) == PG_LOST &&
            connection->deadline_ms && pg_is_time_left(connection))
         (void)usleep(CONNECT_AGAIN_US);
@@ -44,7 +51,7 @@ enum status pg_ensure_connected(struct connection *connection) {
     if (connection->is_writer)
         return connection->pg ? STATUS_OK : STATUS_UNAVAILABLE;
     if (!connection->depth && !connection->has_own_deadline)
-        connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
+        connection->deadline_ms = next_deadline(connection);
     enum status status = pg_connect_in_time(connection);
     if (status == STATUS_OK && connection->depth && !connection->in_transaction) {
         if (connection->is_unsynced) /* else BEGIN would be part of a transaction */
@@ -59,10 +66,10 @@ enum status pg_begin_reading(struct store_session *session) {
     struct connection *connection = connection_of(session);
     if (connection->is_writer || connection->depth++)
         return STATUS_OK;
-    connection->has_read = connection->was_cancelled = false;
+    connection->has_read = connection->was_given_up = false;
     connection->failed = connection->first_failed = PG_FINE;
     if (!connection->has_own_deadline) { /* else it is of a thread that counts its commands */
-        connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
+        connection->deadline_ms = next_deadline(connection);
         atomic_fetch_add_explicit(&pg_store_of(session->store)->readings, 1, memory_order_relaxed);
     }
     return STATUS_OK;

@@ -10,10 +10,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* How long a read and a change may take, with the time that they wait for the database to return.
- */
-enum { PG_READ_LIMIT_MS = 5000, PG_WRITE_LIMIT_MS = 20000 };
-
 /** Threads that run reads: each has a connection of its own, and takes its commands from a queue.
  */
 struct pg_readers {

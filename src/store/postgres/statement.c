@@ -284,6 +284,10 @@ static bool is_without_rows(const struct pg_statement *statement) {
            statement->generation == connection->generation && !statement->column_count;
 }
 
+static bool was_given_up(const struct pg_statement *statement) {
+    return statement->connection->may_end_early && statement->connection->was_given_up;
+}
+
 static enum status step(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     struct pg_prefetched found;
@@ -295,8 +299,10 @@ static enum status step(struct sql_statement *base) {
     }
     if (!statement->is_running) {
         enum status status = run_now(statement);
+        if (status == STATUS_TOO_SLOW || (status != STATUS_OK && was_given_up(statement)))
+            return pg_why_ended(statement->connection);
         if (status != STATUS_OK)
-            return status == STATUS_TOO_SLOW ? pg_why_ended(statement->connection) : status;
+            return status;
         show(statement, statement->result, 0, PQntuples(statement->result));
     }
     return ++statement->row < statement->end ? STATUS_OK : STATUS_NOT_FOUND;

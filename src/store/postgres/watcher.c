@@ -14,7 +14,7 @@
 enum { LOOK_MS = 250, LOOKS_A_SIZE = 240, LEAVE_LIMIT_MS = 2000 };
 
 static void look(struct pg_store *store, struct connection *connection) {
-    connection->deadline_ms = time_monotonic_ms() + PG_READ_LIMIT_MS;
+    connection->deadline_ms = time_monotonic_ms() + store->place.read_limit_ms;
     enum status status = pg_begin_reading(&connection->session);
     if (status == STATUS_OK) {
         status = pg_read_turn(store, connection);

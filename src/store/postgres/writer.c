@@ -54,7 +54,7 @@ static enum status status_of(enum pg_outcome outcome) {
 
 /* Runs a group and ends its commands, unless each of them has to run again alone. */
 static bool run_and_end(struct pg_store *store, const struct pg_group *group) {
-    int64_t deadline_ms = command_of(group->first)->since_ms + PG_WRITE_LIMIT_MS;
+    int64_t deadline_ms = command_of(group->first)->since_ms + store->place.write_limit_ms;
     enum pg_outcome outcome = pg_group_run(store, group, deadline_ms);
     if (outcome == PG_UNDONE && !group->is_careful)
         return false;
