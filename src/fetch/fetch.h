@@ -18,8 +18,8 @@ struct fetch_options {
      * operator's own picture server. NULL: none. Must outlive the fetcher. */
     const char *allowed_hosts;
     unsigned jobs_max; /* jobs that may wait or run; 0: 64 */
-    /* While it returns false, all jobs are aborted with FETCH_STOPPED. Called often on the fetcher's
-     * thread, before a job sends anything. NULL: jobs may always run. */
+    /* While it returns false, all jobs are aborted with FETCH_STOPPED. Called often on the
+     * fetcher's thread, before a job sends anything. NULL: jobs may always run. */
     bool (*may_run)(void *argument);
     void *argument; /* for may_run */
 };

@@ -400,7 +400,7 @@ static char *add_chunk(char *at, const struct served *served) {
         return at;
     if (served->pieces > 1)
         at = add(at, "\r\n", 2);
-    at += sprintf(at, "%zx\r\n", size);
+    at += snprintf(at, CHUNK_HEAD_MAX - 4, "%zx\r\n", size);
     return size ? at : add(at, "\r\n", 2);
 }
 

@@ -9,10 +9,10 @@
  * 256th row and the number of rows from there to the next one. The page is then found by adding up
  * these numbers, and a walk of a few hundred rows.
  *
- * Record keeping notes which keys come and go when it writes rows. The numbers follow with the commit, and a
- * reader uses them only if no such commit came between them and its snapshot, so a page is exact.
- * An engine whose database other processes write has none of this (`positions` of struct store is
- * NULL), and walks.
+ * Record keeping notes which keys come and go when it writes rows. The numbers follow with the
+ * commit, and a reader uses them only if no such commit came between them and its snapshot, so a
+ * page is exact. An engine whose database other processes write has none of this (`positions` of
+ * struct store is NULL), and walks.
  */
 
 #include "model/record.h"

@@ -147,7 +147,7 @@ test('cut while the COMMIT runs, which then fails: the change is made again, and
 // ---- Errors of the database ----
 
 // Statements that are run once. A sequence is not rolled back.
-function onlyOnce(statement) {
+function firstTimeOnly(statement) {
     sql('SET client_min_messages = error; DROP SEQUENCE IF EXISTS times; CREATE SEQUENCE times');
     return `IF nextval('times') = 1 THEN ${statement} END IF;`;
 }
@@ -156,7 +156,7 @@ const timesRun = () => number('last_value FROM times');
 for (const state of ['40001', '40P01', '53200', '55P03'])
     test(`${state}, before the COMMIT or in it: the change is made again, and kept once`, async () => {
         for (const at of [atUpdate, atCommit]) {
-            at(onlyOnce(`RAISE EXCEPTION 'injected' USING ERRCODE = '${state}';`));
+            at(firstTimeOnly(`RAISE EXCEPTION 'injected' USING ERRCODE = '${state}';`));
             await assertKeptOnce(change());
             assert.equal(timesRun(), 2);
         }
@@ -164,7 +164,7 @@ for (const state of ['40001', '40P01', '53200', '55P03'])
 
 test('57P01, before the COMMIT or in it: the change is made again, and kept once', async () => {
     for (const at of [atUpdate, atCommit]) {
-        at(onlyOnce('PERFORM pg_terminate_backend(pg_backend_pid());'));
+        at(firstTimeOnly('PERFORM pg_terminate_backend(pg_backend_pid());'));
         await assertKeptOnce(change());
         assert.equal(timesRun(), 2);
     }

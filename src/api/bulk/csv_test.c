@@ -44,10 +44,10 @@ static void lines_are_counted(void **state) {
         const char *cell;
         int64_t line;
         enum csv_result result;
-    } cells[] = { { "a", 1, CSV_cell }, { "b", 1, CSV_last },    { "c\r\nd\n", 2, CSV_cell },
+    } cells[] = { { "a", 1, CSV_cell }, { "b", 1, CSV_last },    { "c\r\nx\n", 2, CSV_cell },
                   { "", 2, CSV_last },  { "e\"f", 6, CSV_last }, { "g", 7, CSV_cell },
                   { "", 7, CSV_last } };
-    struct csv_reader reader = { TEXT("a,b\r\n\"c\r\nd\n\",\r\n\n\"e\"\"f\"\rg,"), 1 };
+    struct csv_reader reader = { TEXT("a,b\r\n\"c\r\nx\n\",\r\n\n\"e\"\"f\"\rg,"), 1 };
     struct arena arena = { 0 };
     bool is_begin = true;
     (void)state;
