@@ -255,9 +255,11 @@ static enum status run(struct import *import, struct import_row *row, struct mut
 static void reset(struct import_row *row) {
     *row = (struct import_row){ .json = row->json,
                                 .line = row->line,
-                                .errors = row->json.at ? (struct errors){ 0 } : row->errors,
+                                .errors = row->errors,
                                 .outcome = IMPORT_refused,
                                 .status = STATUS_BAD_INPUT };
+    if (row->json.at)
+        row->errors = (struct errors){ 0 };
 }
 
 enum status import_run_row(struct import *import, struct import_row *row) {

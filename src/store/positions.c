@@ -94,8 +94,9 @@ static bool key_of(struct text text, int64_t id, struct arena *arena, struct key
 }
 
 static struct text ordered_text(const struct record *record, unsigned order) {
-    return orders[order] == USER_Id ? (struct text){ 0 }
-                                    : value_as_text(&record->values[orders[order]]);
+    if (orders[order] == USER_Id)
+        return (struct text){ 0 };
+    return value_as_text(&record->values[orders[order]]);
 }
 
 /* ---- Changes ---- */

@@ -104,7 +104,9 @@ static bool take_cell(struct csv_reader *reader, struct arena *arena, struct tex
     if (!take_quoted(reader, &quoted))
         return false;
     buffer_add(&quoted, take_plain(reader));
-    *cell = quoted.failed ? (struct text){ 0 } : buffer_text(&quoted);
+    *cell = buffer_text(&quoted);
+    if (quoted.failed)
+        *cell = (struct text){ 0 };
     return true;
 }
 

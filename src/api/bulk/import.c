@@ -168,7 +168,9 @@ static void send_piece(struct importing *importing, void (*next)(struct exchange
     }
     reply->is_cut = importing->out.failed;
     reply->goes_on = !reply->is_cut;
-    reply->body = reply->is_cut ? (struct text){ 0 } : buffer_text(&importing->out);
+    reply->body = buffer_text(&importing->out);
+    if (reply->is_cut)
+        reply->body = (struct text){ 0 };
     exchange->state = importing;
     exchange->next = next;
 }
