@@ -13,7 +13,14 @@ const wanted = (process.env.CLUSTER_FAULTS ?? 'machine').split(','),
     names = Object.keys(faults).filter((name) => wanted.includes(name) || wanted.includes('all'));
 assert.ok(names.length, `CLUSTER_FAULTS: ${wanted}: none of ${Object.keys(faults)}`);
 
-const cluster = await Cluster.start(['--address-attempts', '0', '--lockout-attempts', '1000000']);
+const cluster = await Cluster.start([
+    '--address-attempts',
+    '0',
+    '--lockout-attempts',
+    '1000000',
+    '--drain-delay',
+    '3',
+]);
 const tokens = [],
     businesses = [];
 // Each client has a token of its own, by which HAProxy deals them out.
@@ -45,25 +52,73 @@ async function whileWorking(happens) {
     await working;
 }
 
+// Breaks and repairs the cluster while the clients work. Gives what they were answered meanwhile.
+async function suffer(fault) {
+    const counts = () => ({ ...journal.seen, acknowledged: journal.acknowledged }),
+        before = counts();
+    await fault.prepare?.(cluster);
+    await whileWorking(async (answered) => {
+        journal.clients.forEach(({ silence }) => silence.begin());
+        const mend = await fault.break(cluster, { answered, journal });
+        await answered();
+        await mend?.();
+    });
+    await cluster.settled();
+    await fault.restore?.(cluster);
+    const silence = Math.max(...journal.clients.map((client) => client.silence.seconds)),
+        after = counts();
+    return Object.fromEntries([
+        ['silence', silence.toFixed(1)],
+        ...Object.keys(after).map((key) => [key, after[key] - before[key]]),
+    ]);
+}
+
+// An error shall be understood from the output alone.
+function explain(error) {
+    console.error(cluster.lastLines());
+    throw error;
+}
+
+// The control has to lose something, be it after some attempts. The clients end before the crash, so that the comparison
+// finds the loss.
+async function loses(fault) {
+    await fault.prepare(cluster);
+    for (let attempts = 1; ; attempts++) {
+        let broken;
+        const before = journal.acknowledged;
+        await whileWorking(async () => {
+            broken = await fault.break(cluster);
+        });
+        await fault.crash(cluster, broken);
+        await cluster.settled({ isSynchronous: false });
+        try {
+            await journal.compare('control');
+        } catch (error) {
+            if (error.code !== 'ERR_ASSERTION' || / not in \d+ ms$/.test(error.message))
+                throw error;
+            const loss = error.message.split('\n')[0];
+            return { attempts, acknowledged: journal.acknowledged - before, loss };
+        }
+        assert.ok(attempts < 20, 'nothing was lost: this test would not see a loss');
+    }
+}
+
 for (const name of names) {
     const fault = faults[name];
     test(`${fault.title} (SEED=${seed})`, async (context) => {
-        const counts = () => ({ ...journal.seen, acknowledged: journal.acknowledged }),
-            before = counts();
-        await whileWorking(async (answered) => {
-            journal.clients.forEach(({ silence }) => silence.begin());
-            const mend = await fault.break(cluster);
-            await answered();
-            await mend?.();
-        });
-        await cluster.settled();
-        await journal.compare(name);
-        await journal.compareAll();
-        const silence = Math.max(...journal.clients.map((client) => client.silence.seconds)),
-            after = counts(),
-            more = (what) => after[what] - before[what];
+        if (fault.loses) {
+            const { acknowledged, attempts, loss } = await loses(fault).catch(explain);
+            context.diagnostic(
+                `${name}: a loss at attempt ${attempts} with ${acknowledged} acknowledged: ${loss}`,
+            );
+            return;
+        }
+        const answers = await suffer(fault).catch(explain);
+        await journal.compare(name).catch(explain);
+        await journal.compareAll().catch(explain);
+        const { silence, acknowledged, refused, unanswered, notDone } = answers;
         context.diagnostic(
-            `${name}: ${silence.toFixed(1)} s of silence; 1 faults, ${more('acknowledged')} acknowledged, ${more('refused')} refused, lost 0, kept though refused 0, ${more('unanswered')} unanswered and resolved, ${more('notDone')} answered that nothing was done`,
+            `${name}: ${silence} s of silence; 1 faults, ${acknowledged} acknowledged, ${refused} refused, lost 0, kept though refused 0; ${unanswered} unanswered and resolved, ${notDone} answered that nothing was done`,
         );
     });
 }

@@ -11,7 +11,7 @@ import {
     readFileSync,
     writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { binary, Server } from './server.mjs';
 import { adminEmail, password } from './users.mjs';
@@ -77,17 +77,22 @@ function send(signal, pids) {
 
 // A rosterd on a machine.
 class Member extends Server {
-    constructor(machine, args) {
+    constructor(machine, args, port = 8080, program = binary) {
         super();
         this.program = 'ip';
         this.folder = machine.folder;
-        this.data = join(machine.folder, 'roster');
+        this.data = join(machine.folder, `roster-${port}`);
         this.args = [
-            ...['netns', 'exec', machine.name, binary, '--listen', `${machine.address}:8080`],
+            ...['netns', 'exec', machine.name, program, '--listen', `${machine.address}:${port}`],
             ...['--data', this.data, '--database', url, '--database-wait', '600', ...args],
         ];
         this.env = { ...process.env, PGPASSFILE: passwordFile };
     }
+}
+
+function copyKey(from, to) {
+    mkdirSync(to.data, { mode: 0o700 });
+    cpSync(join(from.data, 'roster.key'), join(to.data, 'roster.key'));
 }
 
 // HAProxy, to which clients speak: the backend of dist/, with a simpler frontend.
@@ -103,10 +108,21 @@ class Front extends Server {
 frontend roster
     bind 127.0.0.1:8081
     default_backend roster
+listen figures
+    bind 127.0.0.1:8082
+    stats enable
+    stats uri /
 `;
         const file = join(root, 'haproxy.cfg');
         writeFileSync(file, site + shipped('haproxy-machines.cfg', 1));
         this.child = spawn(this.program, ['-db', '-f', file], { stdio: 'ignore' });
+    }
+
+    // Does it send requests to all three?
+    async hasAll() {
+        const signal = AbortSignal.timeout(patience.check),
+            table = await (await fetch('http://127.0.0.1:8082/;csv', { signal })).text();
+        return table.match(/^roster,machine\d.*,UP,/gm)?.length === 3;
     }
 
     // An answer that does not come is given up.
@@ -176,6 +192,14 @@ export class Machine {
         this.start('patroni', 'patroni', this.settings);
     }
 
+    // One more rosterd there, which can be made to fail.
+    another(port, env) {
+        const other = new Member(this, [], port, join(dirname(binary), 'rosterd-faulty'));
+        Object.assign(other.env, env);
+        copyKey(this.rosterd, other);
+        return other;
+    }
+
     // All that was there runs again, as after a boot.
     async boot() {
         this.startEtcd();
@@ -212,12 +236,24 @@ export class Machine {
         }
     }
 
-    psql(text, database = 'roster') {
+    // The arguments and the environment of a superuser's psql on this machine.
+    toPsql(database) {
         const to = `--dbname=postgresql://postgres@${this.address}/${database}`;
-        return execFileSync('psql', ['-qAtX', '--set=ON_ERROR_STOP=1', to, '--command', text], {
-            encoding: 'utf8',
-            env: { ...process.env, PGPASSFILE: passwordFile },
-        }).trim();
+        return [
+            ['-qAtX', '--set=ON_ERROR_STOP=1', to],
+            { ...process.env, PGPASSFILE: passwordFile },
+        ];
+    }
+
+    psql(text, database = 'roster') {
+        const [args, env] = this.toPsql(database);
+        return execFileSync('psql', [...args, '--command', text], { encoding: 'utf8', env }).trim();
+    }
+
+    // One that takes its statements from the caller.
+    openPsql() {
+        const [args, env] = this.toPsql('roster');
+        return spawn('psql', args, { env, stdio: ['pipe', 'ignore', 'inherit'] });
     }
 
     log(name) {
@@ -262,8 +298,7 @@ export class Cluster {
         first.env.ROSTER_ADMIN_PASSWORD = password;
         await first.spawn();
         for (const other of others) {
-            mkdirSync(other.data, { mode: 0o700 });
-            cpSync(join(first.data, 'roster.key'), join(other.data, 'roster.key'));
+            copyKey(first, other);
             await other.spawn();
         }
     }
@@ -342,6 +377,10 @@ export class Cluster {
     // The output of an SQL text on the primary, as its superuser.
     async psql(text, database = 'roster') {
         return (await this.primary()).psql(text, database);
+    }
+
+    edit(...settings) {
+        this.patronictl('edit-config', '--force', ...settings.flatMap((one) => ['--set', one]));
     }
 
     patronictl(...args) {

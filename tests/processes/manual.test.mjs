@@ -9,7 +9,11 @@ import { adminEmail, password } from '../lib/users.mjs';
 usePostgres();
 const folder = folderOf(await postgres()),
     page = readFileSync(new URL('../../docs/postgresql.md', import.meta.url), 'utf8'),
-    commands = page.match(/^ {4}sudo .*$/gm).map((line) => line.trim());
+    commands = page
+        .split(/^## /m)
+        .find((part) => part.startsWith('One server'))
+        .match(/^ {4}sudo .*$/gm)
+        .map((line) => line.trim());
 
 // The role and the database of the page have the name of those that tests have already.
 const own = (text) => text.replaceAll(/\broster\b/g, 'manual');
