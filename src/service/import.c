@@ -22,7 +22,7 @@ const char *const import_outcome_names[IMPORT_OUTCOMES] = {
 
 bool import_seen_init(struct import_seen *seen, size_t rows, struct arena *arena) {
     seen->room = 16;
-    while (seen->room < 2 * IMPORT_KEYS * rows)
+    while (seen->room < rows * 2 * IMPORT_KEYS)
         seen->room *= 2;
     seen->sights = arena_calloc(arena, seen->room, sizeof *seen->sights);
     return seen->sights;

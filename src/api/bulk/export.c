@@ -17,6 +17,7 @@
 
 enum {
     PAGE_RECORDS = 500,
+    PAGE_EXPECTED = 64 * 1024,
     PIECE_LIMIT = 64 * 1024 * 1024, /* the store ends a page at 8 MiB */
 };
 
@@ -190,7 +191,7 @@ static void read_piece(struct export *export) {
     struct arena *piece = &export->request->piece;
     arena_close(piece);
     arena_init_counted(piece, PIECE_LIMIT);
-    buffer_init(&export->records, piece, 64 * 1024);
+    buffer_init(&export->records, piece, PAGE_EXPECTED);
     export->found = (struct search_result){ .json = &export->records };
     export->command = (struct store_command){ .read = run_piece, .done = resume_piece };
     request_read_on(export->request, &export->command, piece_was_read);

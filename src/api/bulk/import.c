@@ -19,6 +19,7 @@
 enum {
     ROWS_AT_ONCE = 100, /* other writers wait for a batch */
     BATCH_LIMIT = 64 * 1024 * 1024,
+    REPLY_EXPECTED = 16 * 1024,
 };
 
 struct importing {
@@ -236,7 +237,7 @@ static void batch_ended(struct exchange *exchange) {
 
 static void next_batch(struct importing *importing) {
     struct request *request = importing->request;
-    begin_piece(importing, 16 * 1024);
+    begin_piece(importing, REPLY_EXPECTED);
     importing->count = 0;
     while (importing->count < ROWS_AT_ONCE) {
         struct import_row *row = &importing->batch[importing->count];
