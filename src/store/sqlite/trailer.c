@@ -2,12 +2,12 @@
  * size, and the lines before it begin where the pages end. */
 #include "store/sqlite/trailer.h"
 
+#include "base/text.h"
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "version.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 enum {
     DIGEST_LINE = sizeof DIGEST_NAME - 1 + DIGEST_HEX_SIZE + 1,
-    LINES_MAX = sizeof FORM + 3 * TRAILER_WORD_MAX,
+    LINES_MAX = (int)sizeof FORM + 3 * TRAILER_WORD_MAX,
     /* sqlite.org/fileformat2.html section 1.3: the header, the size of a page, their number. */
     HEADER = 100,
     PAGE_SIZE_AT = 16,
@@ -103,12 +103,17 @@ enum trailer_state trailer_check(int file, struct trailer *trailer) {
     return is_same && read_lines(file, end, trailer) ? TRAILER_RIGHT : TRAILER_WRONG;
 }
 
-/* The numbers of a version, comparable as one. */
-static uint64_t rank(const char *version) {
-    uint64_t major = 0, minor = 0, patch = 0;
-    if (sscanf(version, "%5" SCNu64 ".%5" SCNu64 ".%5" SCNu64, &major, &minor, &patch) != 3)
-        return 0; /* this program's own version has three numbers */
-    return (major * 100000 + minor) * 100000 + patch;
+/* The numbers of a version, comparable as one; 0: there are not three. */
+static int64_t rank(const char *version) {
+    enum { LIMIT = 100000 };
+    struct text rest = text_of(version);
+    int64_t whole = 0, number;
+    for (int i = 0; i < 3; i++) {
+        if (!text_to_int64(text_cut(&rest, '.'), &number) || number < 0 || number >= LIMIT)
+            return 0;
+        whole = whole * LIMIT + number;
+    }
+    return whole;
 }
 
 bool trailer_is_newer(const struct trailer *trailer) {
