@@ -275,13 +275,12 @@ test('a picture is held once for 100 who do not read it, each of whom gets it; a
         );
         await choose(1);
         const fresh = await gather(20, ask, other);
-        await until(
-            'both are held',
-            async () => (await figure('roster_request_memory_bytes', other)) > 2 * sent[0].length,
-        );
-        assert.ok(
-            (await figure('roster_request_memory_bytes', other)) < 2 * sent[0].length + 4 * MIB,
-        );
+        // A request that waits for PostgreSQL may have one of its own for a while.
+        await until('both are held, each once', async () => {
+            const beyond =
+                (await figure('roster_request_memory_bytes', other)) - 2 * sent[0].length;
+            return beyond > 0 && beyond < 4 * MIB;
+        });
         assertHolds(0, before + 24 * MIB, other);
         for (const [wires, picture] of [
             [old, sent[0]],
