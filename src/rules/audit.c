@@ -85,9 +85,9 @@ struct audit_row audit_field(const struct record *before, const struct record *a
     return row;
 }
 
-struct audit_row audit_event(const struct record *user, struct text property, struct text value,
+struct audit_row audit_event(const struct record *record, struct text property, struct text value,
                              struct audit_room *room) {
-    struct audit_row row = audit_record(user, AUDIT_UPDATE);
+    struct audit_row row = audit_record(record, AUDIT_UPDATE);
     row.property = property;
     row.after = shortened(value, room->after);
     return row;

@@ -57,8 +57,9 @@ struct audit_row audit_record(const struct record *record, enum audit_type type)
 struct audit_row audit_field(const struct record *before, const struct record *after,
                              unsigned field, struct audit_room *room);
 
-/** The row of something that happened to a user and changed no field, such as a lock-out. */
-struct audit_row audit_event(const struct record *user, struct text property, struct text value,
+/** The row of something that happened to a record and changed no field, such as a lock-out of a
+ * user. */
+struct audit_row audit_event(const struct record *record, struct text property, struct text value,
                              struct audit_room *room);
 
 /** The row of a user who was erased. It shows the Id and nothing else. */

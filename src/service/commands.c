@@ -3,6 +3,7 @@
 #include "service/commands.h"
 
 #include "model/tables.h"
+#include "rules/merge.h"
 #include "rules/messages.h"
 #include "service/mutation_run.h"
 
@@ -19,6 +20,56 @@ static enum status revoke_tokens(struct mutation *mutation, struct store_tx *tx)
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
+static enum status repeat_delivery(struct mutation *mutation, struct store_tx *tx,
+                                   const struct record *webhook) {
+    const struct author author = mutation_author(mutation);
+    char room[INT64_TEXT_MAX];
+    struct text id = { room, text_from_int64(record_id(&mutation->before), room) };
+    enum status status = store_redeliver(tx, &mutation->before, mutation->rules.now_ms);
+    return status == STATUS_OK ? store_audit_event(tx, webhook, TEXT("Redelivery"), id, &author)
+                               : status;
+}
+
+/* The user of a test delivery, who does not exist. */
+static enum status make_up_user(const struct mutation *mutation, struct record *user) {
+    struct rules rules = { .now_ms = mutation->rules.now_ms,
+                           .author = mutation->context->caller->email };
+    struct arena *arena = mutation->context->arena;
+    struct change change = change_new(&user_table, arena);
+    if (!change.values)
+        return STATUS_INTERNAL;
+    change.values[USER_Id] = value_integer(0);
+    change.values[USER_UniqueId] = value_text(TEXT("00000000-0000-0000-0000-000000000000"));
+    change.values[USER_FullName] = value_text(TEXT("Test delivery"));
+    change.values[USER_Email] = value_text(TEXT("test@example.invalid"));
+    change.values[USER_Language] = value_integer(1);
+    change.values[USER_PasswordSalt] = value_text(TEXT(""));
+    change.values[USER_LastHelpVisited] = value_integer(0);
+    change.values[USER_InvalidLoginAttempts] = value_integer(0);
+    return merge_new(&change, &rules, arena, user);
+}
+
+/* A delivery like any other, so it also shows whether the secret and the address are right. */
+static enum status test_webhook(struct mutation *mutation, struct store_tx *tx) {
+    const struct author author = mutation_author(mutation);
+    struct record user;
+    enum status status = mutation_permit(mutation, tx->session);
+    if (status != STATUS_OK)
+        return status;
+    if (!value_is_true(&mutation->before.values[WEB_HOOK_Active])) {
+        mutation_add_error(mutation, WEB_HOOK_Active, MESSAGE_TEXT(web_hook_inactive));
+        return STATUS_CONFLICT;
+    }
+    status = make_up_user(mutation, &user);
+    if (status == STATUS_OK)
+        status = store_test_webhook(tx, &mutation->before, &user, &author);
+    if (status == STATUS_CONFLICT)
+        mutation_add_error(mutation, WEB_HOOK_Id, MESSAGE_TEXT(web_hook_tested));
+    return status == STATUS_OK
+               ? store_audit_event(tx, &mutation->before, TEXT("Test"), TEXT("sent"), &author)
+               : status;
+}
+
 /* Only an active webhook gets deliveries. */
 static enum status redeliver(struct mutation *mutation, struct store_tx *tx) {
     struct record webhook, *delivery = &mutation->before;
@@ -31,7 +82,7 @@ static enum status redeliver(struct mutation *mutation, struct store_tx *tx) {
     if (status == STATUS_INTERNAL)
         return status;
     if (status == STATUS_OK && value_is_true(&webhook.values[WEB_HOOK_Active]))
-        return store_redeliver(tx, delivery, mutation->rules.now_ms);
+        return repeat_delivery(mutation, tx, &webhook);
     struct text message = MESSAGE_TEXT(web_hook_idle);
     if (status == STATUS_NOT_FOUND)
         message = MESSAGE_TEXT(web_hook_gone);

@@ -25,16 +25,21 @@ enum status audit_add(struct store_tx *tx, const struct audit_row *row,
     return sql_execute(statement);
 }
 
+enum status store_audit_event(struct store_tx *tx, const struct record *record,
+                              struct text property, struct text value,
+                              const struct author *author) {
+    struct audit_room room;
+    struct audit_row row = audit_event(record, property, value, &room);
+    return audit_add(tx, &row, author);
+}
+
 enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) {
     struct arena arena = { 0 };
-    struct audit_room room;
     struct record user;
     enum status status = store_load(tx->session, &user_table, user_id, &arena, &user);
-    if (status == STATUS_OK) {
-        struct audit_row row = audit_event(&user, property, value, &room);
-        status = audit_add(tx, &row, author);
-    }
+    if (status == STATUS_OK)
+        status = store_audit_event(tx, &user, property, value, author);
     arena_close(&arena);
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }

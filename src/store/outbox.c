@@ -13,18 +13,23 @@
 #include "rules/webhook.h"
 #include "store/engine.h"
 
-static enum status add_delivery(struct store_tx *tx, const struct event *event, int64_t webhook_id,
-                                const int64_t ids[2]) {
+/* A delivery to be added. */
+struct new_delivery {
+    int64_t id, webhook_id, payload_id, action, entity_id;
+    const struct author *author;
+};
+
+static enum status add_delivery(struct store_tx *tx, const struct new_delivery *delivery) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_delivery);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, ids[0]);
-    sql_bind_integer(statement, 2, webhook_id);
-    sql_bind_integer(statement, 3, webhook_action(event->record->table, event->change));
-    sql_bind_integer(statement, 4, record_id(event->record));
-    sql_bind_integer(statement, 5, ids[1]);
-    sql_bind_integer(statement, 6, event->author->now_ms);
-    sql_bind_text(statement, 7, event->author->email);
+    sql_bind_integer(statement, 1, delivery->id);
+    sql_bind_integer(statement, 2, delivery->webhook_id);
+    sql_bind_integer(statement, 3, delivery->action);
+    sql_bind_integer(statement, 4, delivery->entity_id);
+    sql_bind_integer(statement, 5, delivery->payload_id);
+    sql_bind_integer(statement, 6, delivery->author->now_ms);
+    sql_bind_text(statement, 7, delivery->author->email);
     tx->session->outbox_changed = true;
     return sql_execute(statement);
 }
@@ -41,16 +46,19 @@ static enum status add_payload(struct store_tx *tx, int64_t id, struct text payl
 
 static enum status add_deliveries(struct store_tx *tx, const struct event *event,
                                   const struct value *webhooks, struct text payload) {
-    int64_t ids[2] = { 0 }; /* of the delivery, and of the event's first one */
+    struct new_delivery delivery = { .action = webhook_action(event->record->table, event->change),
+                                     .entity_id = record_id(event->record),
+                                     .author = event->author };
     enum status status = STATUS_OK;
     for (uint32_t i = 0; status == STATUS_OK && i < webhooks->len; i++) {
-        status = store_new_id(tx, &web_hook_delivery_table, &ids[0]);
+        delivery.webhook_id = webhooks->ids[i];
+        status = store_new_id(tx, &web_hook_delivery_table, &delivery.id);
         if (status == STATUS_OK && i == 0) {
-            ids[1] = ids[0];
-            status = add_payload(tx, ids[1], payload);
+            delivery.payload_id = delivery.id;
+            status = add_payload(tx, delivery.payload_id, payload);
         }
         if (status == STATUS_OK)
-            status = add_delivery(tx, event, webhooks->ids[i], ids);
+            status = add_delivery(tx, &delivery);
     }
     return status;
 }
@@ -354,4 +362,41 @@ enum status store_redeliver(struct store_tx *tx, const struct record *delivery, 
     if (status == STATUS_OK)
         status = sql_execute(others);
     return status == STATUS_OK ? promote_next(tx, &queued, now_ms) : status;
+}
+
+/* Is a test still waiting for this webhook? CONFLICT: it is. */
+static enum status check_no_test(struct store_tx *tx, int64_t webhook_id) {
+    struct sql_statement *statement = sql_statement(tx->session, SQL_pending_tests);
+    if (!statement)
+        return STATUS_INTERNAL;
+    sql_bind_integer(statement, 1, webhook_id);
+    enum status status = sql_step(statement);
+    if (status == STATUS_OK && sql_integer(statement, 0) > 0)
+        status = STATUS_CONFLICT;
+    sql_done(statement);
+    return status;
+}
+
+enum status store_test_webhook(struct store_tx *tx, const struct record *webhook,
+                               const struct record *made_up, const struct author *author) {
+    struct arena arena = { 0 };
+    struct buffer payload;
+    struct new_delivery delivery = { .webhook_id = record_id(webhook),
+                                     .action = webhook->values[WEB_HOOK_Action].integer,
+                                     .entity_id = record_id(made_up),
+                                     .author = author };
+    enum status status = check_no_test(tx, delivery.webhook_id);
+    if (status != STATUS_OK)
+        return status;
+    buffer_init(&payload, &arena, 4096);
+    webhook_add_payload(&payload, made_up);
+    status =
+        payload.failed ? STATUS_INTERNAL : store_new_id(tx, &web_hook_delivery_table, &delivery.id);
+    delivery.payload_id = delivery.id;
+    if (status == STATUS_OK)
+        status = add_payload(tx, delivery.id, buffer_text(&payload));
+    if (status == STATUS_OK)
+        status = add_delivery(tx, &delivery);
+    arena_close(&arena);
+    return status;
 }

@@ -560,6 +560,11 @@ void store_change_access(struct store_tx *tx);
 enum status store_audit_tokens(struct store_tx *tx, int64_t user_id, struct text property,
                                struct text value, const struct author *author) MUST_CHECK;
 
+/** The same for an event of any record, which the transaction has loaded. STATUS_INTERNAL. */
+enum status store_audit_event(struct store_tx *tx, const struct record *record,
+                              struct text property, struct text value,
+                              const struct author *author) MUST_CHECK;
+
 /** A deleted user whose remaining data is to be erased. */
 struct erased {
     int64_t id;
@@ -718,6 +723,14 @@ enum status store_begin_attempt(struct store_tx *tx, struct store_attempt *attem
 /** Ends an attempt, which has failed or gives its place back. INTERNAL. */
 enum status store_end_attempt(struct store_tx *tx, const struct store_attempt *attempt,
                               bool has_failed) MUST_CHECK;
+
+/**
+ * Adds a delivery of a made-up user, whose Id is 0, to an active webhook. STATUS_CONFLICT, with
+ * nothing written, while an earlier one is pending: a webhook has one test at a time. INTERNAL.
+ */
+enum status store_test_webhook(struct store_tx *tx, const struct record *webhook,
+                               const struct record *made_up,
+                               const struct author *author) MUST_CHECK;
 
 /** For each kind of row, the time before which it may be deleted. */
 struct expired {

@@ -6,10 +6,13 @@ import assert from 'node:assert/strict';
 import { addMembers, addNeighbours } from '../lib/world.mjs';
 import { adminId, userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
+import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
+import { until } from '../lib/wait.mjs';
 import { userBody } from '../lib/users.mjs';
 import { Ui } from './ui.mjs';
 
-const server = await Server.start();
+const receiver = await startWebhookReceiver((user) => (user.FullName === 'Ada King' ? 500 : 200));
+const server = await Server.start(['--webhook-hosts', receiver]);
 const token = await server.admin();
 await addNeighbours(server);
 await addMembers(server, 40);
@@ -33,9 +36,31 @@ const role = await server.call('POST', '/api/security/userroles', {
     body: { BusinessId: 301, Name: hostile, Roles: [1, 2] },
 });
 assert.equal(role.status, 200, role.text);
+const hook = await server.call('POST', '/api/sys/webhooks', {
+    token,
+    body: {
+        BusinessId: 301,
+        Name: hostile,
+        Action: 1002,
+        Active: true,
+        URL: `http://${receiver}/`,
+        SharedSecret: 'a secret',
+    },
+});
+const hookId = hook.json.Value.Id;
+await server.call('POST', '/api/sys/webhooks/runcommand', {
+    token,
+    body: { Key: 'test', Ids: [hookId] },
+});
 await server.call('PATCH', `/api/sys/users/${userId}`, {
     token,
     body: { FullName: 'Ada King', Language: 2, UserRoles: [401, role.json.Value.Id] },
+});
+
+// One has arrived, the other has failed once and waits.
+await until('the deliveries are made', async () => {
+    const { json } = await server.call('GET', '/api/sys/webhookdeliveries', { token });
+    return json.TotalItems === 2 && json.Records.every((one) => one.Attempts > 0);
 });
 
 const screens = {
@@ -55,7 +80,9 @@ const screens = {
     roles: ['#/roles', 'tbody tr'],
     role: [`#/roles/${role.json.Value.Id}`, 'main table input'],
     audit: ['#/audit', 'tbody tr'],
-    webhooks: ['#/webhooks', '.empty'],
+    webhooks: ['#/webhooks', 'tbody tr'],
+    'webhook-deliveries': [`#/webhooks/${hookId}?tab=Deliveries`, '#panel tbody tr:nth-child(2)'],
+    'chat-rooms-found': ['#/chatrooms?q=nothing%20at%20all', '.empty'],
 };
 
 for (const [language, scheme, width] of [

@@ -6,9 +6,13 @@ import { addMembers, addNeighbours } from '../lib/world.mjs';
 import { userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, password, totp, userBody } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
+import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 import { Ui } from './ui.mjs';
 
-const server = await Server.start();
+let isReceiving = false;
+const receiver = await startWebhookReceiver(() => (isReceiving ? 200 : 503));
+const server = await Server.start(['--webhook-hosts', receiver, '--webhook-retry', '20']);
 const token = await server.admin();
 await addNeighbours(server);
 await addMembers(server, 60);
@@ -363,6 +367,46 @@ test('a role gets permissions, by the keyboard alone', async () => {
     await ui.sees('Saved.');
     const stored = await server.call('GET', `/api/security/userroles/${id}`, { token });
     assert.deepEqual(stored.json.Roles, [1, 2]);
+    await ui.close();
+});
+
+test('a webhook is created, tested, and a delivery is made again; what is refused says why', async () => {
+    const ui = await signedIn();
+    await ui.go('#/webhooks/new', '#field-Name');
+    await ui.type('#field-Name', 'To the directory');
+    await ui.type('#field-URL', `http://${receiver}/`);
+    await ui.evaluate(
+        "{ const select = document.querySelector('#field-Action'); select.value = '1003'; select.dispatchEvent(new Event('change')); }",
+    );
+    await ui.type('#field-BusinessId', 'The House');
+    await ui.click('[role=option]', 'The House');
+    await ui.button('Create');
+    await ui.sees('To the directory', 'h1');
+    await ui.click('[role=tab]', 'Deliveries');
+    await ui.button('Send a test');
+    await ui.sees('Pending', '#panel tbody');
+    await ui.button('Send a test');
+    await ui.sees('has a test that was not delivered yet', '[role=alert]');
+    isReceiving = true;
+    await ui.sees('Delivered', '#panel tbody'); // the page looks again by itself
+    await ui.click('#panel summary');
+    await ui.sees('Test delivery', '#panel pre');
+    isReceiving = false;
+    await ui.button('Deliver again…');
+    await ui.click('[role=alertdialog] button', 'Deliver again');
+    await ui.sees('503', '#panel tbody');
+    isReceiving = true;
+    await ui.sees('Delivered', '#panel tbody');
+    const id = Number(/\d+/.exec(await ui.evaluate('location.hash'))[0]);
+    await server.call('PATCH', `/api/sys/webhooks/${id}`, { token, body: { Active: false } });
+    await ui.button('Send a test');
+    await ui.sees('only an active webhook gets deliveries', '[role=alert]');
+    await ui.page.send('Page.reload');
+    await ui.sees('This webhook is not active', '#panel');
+    assert.ok(!(await ui.text()).includes('Send a test'), 'what cannot be done is not offered');
+    await ui.go(`#/webhooks/${id}?tab=History`, '#panel tbody tr');
+    await ui.sees('Test delivery', '#panel');
+    await ui.sees('Delivered again', '#panel');
     await ui.close();
 });
 

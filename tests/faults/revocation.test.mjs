@@ -183,6 +183,9 @@ table['POST /api/sys/webhookdeliveries/runcommand repeat'] = run(
     'repeat',
     delivery,
 );
+table['POST /api/sys/webhooks/runcommand test'] = run('/api/sys/webhooks', 'test', () =>
+    made('/api/sys/webhooks', { ...resources['/api/sys/webhooks'](), Active: true }),
+);
 table['POST /api/sys/audittrailentries/revert'] = async () => {
     const id = await made('/api/sys/users', newUser());
     await done('PATCH', `/api/sys/users/${id}`, { SystemId: 'reverted' });

@@ -40,7 +40,10 @@ export const entities = (): Entity[] => [
     plain('ChatRoom', 'chatrooms', '../api/support/chatrooms', m.chat_rooms(), ['Name', 'Active', 'UpdatedOn']),
     plain('Language', 'languages', '../api/sys/languages', m.languages(), ['Name', 'Culture', 'Active', 'UpdatedOn']),
     plain('Application', 'applications', '../api/apps/applications', m.applications(), ['Name', 'Published', 'UpdatedOn']),
-    plain('WebHook', 'webhooks', '../api/sys/webhooks', m.webhooks(), ['Name', 'URL', 'Active', 'UpdatedOn']),
+    {
+        ...plain('WebHook', 'webhooks', '../api/sys/webhooks', m.webhooks(), ['Name', 'Action', 'URL', 'Active', 'LastTrigger', 'LastError']),
+        hasCommands: true,
+    },
 ];
 
 export const entityAt = (path: string) => entities().find((one) => one.path === path);
