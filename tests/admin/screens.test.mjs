@@ -4,7 +4,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { addMembers, addNeighbours } from '../lib/world.mjs';
-import { adminId, userId } from '../lib/ids.mjs';
+import { adminId, staff, userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 import { until } from '../lib/wait.mjs';
@@ -66,9 +66,11 @@ await until('the deliveries are made', async () => {
 const screens = {
     users: ['#/users', 'tbody tr'],
     'users-found': ['#/users?q=member&sort=FullName&dir=desc', 'tbody tr'],
+    'users-columns': ['#/users?cols=Email,Language,DefaultBusinessId,IsAdmin', 'tbody tr'],
     'users-none': ['#/users?q=nobody%20at%20all', '.empty'],
     user: [`#/users/${userId}`, '#field-FullName'],
     'user-access': [`#/users/${userId}?tab=Access`, '.chips li:nth-child(2)'],
+    'user-permissions': [`#/users/${staff.manager}?tab=Permissions`, '#panel tbody tr'],
     'user-notifications': [`#/users/${userId}?tab=Notifications`, '#field-OnNewEmail'],
     'user-status': [`#/users/${userId}?tab=Status`, '#field-CreatedOn'],
     'user-sessions': [`#/users/${adminId}?tab=Sessions`, '#panel tbody tr'],

@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { addMembers, addNeighbours } from '../lib/world.mjs';
-import { userId } from '../lib/ids.mjs';
+import { adminId, userId } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, password, totp, userBody } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
@@ -296,7 +296,7 @@ test('commands are run on several users after a question, and tell what was refu
     await ui.click('tbody tr:nth-child(1) .tick');
     await ui.click('tbody tr:nth-child(3) .tick');
     await ui.sees('2 chosen', 'main');
-    await ui.click('main button[aria-haspopup=menu]');
+    await ui.click('.chosen button[aria-haspopup=menu]');
     await ui.click('[role=menuitem]', 'Deactivate…');
     await ui.sees('This is done to 2 users.', '[role=alertdialog]');
     await ui.check('bulk', { complaints: ui.page.complaints });
@@ -407,6 +407,51 @@ test('a webhook is created, tested, and a delivery is made again; what is refuse
     await ui.go(`#/webhooks/${id}?tab=History`, '#panel tbody tr');
     await ui.sees('Test delivery', '#panel');
     await ui.sees('Delivered again', '#panel');
+    await ui.close();
+});
+
+test('the columns of a list are chosen, stand in the address, and are remembered', async () => {
+    const ui = await signedIn();
+    const heads =
+        "[...document.querySelectorAll('thead th:not(.choice)')].map((one) => one.innerText.trim()).filter(Boolean).join()";
+    await ui.go('#/users', 'tbody tr');
+    await ui.click('.tools button[aria-haspopup=menu]');
+    await ui.click('[role=menuitemcheckbox]', 'Default business');
+    await ui.click('[role=menuitemcheckbox]', 'E-mail address');
+    await ui.check('columns', { complaints: ui.page.complaints });
+    await ui.key('Escape');
+    const chosen = 'Full name,Active,Last access,Changed,Default business';
+    await ui.wait(`${heads} === '${chosen}'`);
+    await ui.sees('The House', 'tbody'); // by its name
+    const hash = await ui.evaluate('location.hash');
+    assert.match(hash, /cols=/);
+    await ui.go('#/roles', 'tbody tr');
+    assert.doesNotMatch(await ui.evaluate('location.hash'), /cols=/, 'another list has its own');
+    await ui.evaluate("location.hash = '#/users'"); // the address gets the columns
+    await ui.wait(`${heads} === '${chosen}' && location.hash === ${JSON.stringify(hash)}`);
+    await ui.click('.tools button[aria-haspopup=menu]');
+    await ui.click('[role=menuitem]', 'The usual columns');
+    await ui.wait(`${heads} === 'Full name,E-mail address,Active,Last access,Changed'`);
+    const other = await signedIn(); // another browser, with the copied address
+    await other.go(hash, 'tbody tr');
+    await other.wait(`${heads} === '${chosen}'`);
+    await ui.close();
+    await other.close();
+});
+
+test('what a user may do is shown with the role that gives it', async () => {
+    const { id } = await person({ UserRoles: [401, 407], APIAccess: false });
+    const ui = await signedIn();
+    await ui.go(`#/users/${id}?tab=Permissions`, '#panel tbody tr');
+    const cells =
+        "[...document.querySelectorAll('#panel tbody tr')].map((row) => [...row.cells].map((one) => one.innerText.trim()).join('|')).join()";
+    assert.equal(
+        await ui.evaluate(cells),
+        'Users|May lister, May manager|May manager||May manager|',
+    );
+    await ui.sees('may not use the API', '#panel');
+    await ui.go(`#/users/${adminId}?tab=Permissions`, '#panel .banner');
+    await ui.sees('may do everything', '#panel');
     await ui.close();
 });
 
