@@ -122,6 +122,11 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
                       " disk");
             return EX_IOERR;
         }
+        if (store_is_outdated(store)) {
+            log_error("stopping: a newer version of Roster has changed the database; start that"
+                      " version here");
+            return EX_CONFIG;
+        }
         give_memory_back();
         /* After a signal the next round cleans up: it may be the one to stop. */
         if (!caught)

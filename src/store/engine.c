@@ -133,6 +133,11 @@ enum status store_end_attempt(struct store_tx *tx, const struct store_attempt *a
     return tx->session->engine->store->end_attempt(tx, attempt, has_failed);
 }
 
+bool store_is_outdated(const struct store *store) {
+    const struct engine_store *calls = store->engine->store;
+    return calls->is_outdated && calls->is_outdated(store);
+}
+
 struct store_stats store_stats(struct store *store) {
     return store->engine->store->stats(store);
 }

@@ -99,6 +99,8 @@ struct engine_store {
     uint64_t (*outbox_changes)(const struct store *store);
     /** store_is_broken. Must not block. */
     bool (*is_broken)(const struct store *store);
+    /** store_is_outdated. Must not block. NULL: only one process at a time has a database open. */
+    bool (*is_outdated)(const struct store *store);
     /**
      * store_seek_office and store_has_office. Must not block. Both NULL: only one process at a time
      * has a database open, and has its office.

@@ -165,8 +165,8 @@ bool row_read(struct store_session *session, struct sql_statement *statement, st
 
 /* ---- Writing ---- */
 
-static void bind_value(struct sql_statement *statement, int at, const struct field *field,
-                       const struct value *value) {
+void row_bind_value(struct sql_statement *statement, int at, const struct field *field,
+                    const struct value *value) {
     if (value->kind == VALUE_INTEGER)
         sql_bind_integer(statement, at, value->integer);
     else if (value->kind == VALUE_TEXT && field_is_sealed(field))
@@ -188,7 +188,7 @@ static enum status run_with_record(struct store_tx *tx, struct sql_statement *st
     for (unsigned i = 0; i < table->count; i++)
         if (field_has_column(table, &table->fields[i]) &&
             (with_indexed || !(table->fields[i].flags & (UNIQUE | INDEXED))))
-            bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
+            row_bind_value(statement, (int)i + 1, &table->fields[i], &record->values[i]);
     sql_bind_integer(statement, row_parameter(table, ROW_VERSION), record->version);
     if (!table->is_kept_as_json)
         return sql_execute_one(statement);

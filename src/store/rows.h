@@ -50,6 +50,10 @@ bool row_read_members(struct store_session *session, struct sql_value members, s
 enum status row_add_members(struct store_session *session, const struct table *table,
                             struct sql_value members, struct buffer *json) MUST_CHECK;
 
+/** Binds the value of a field as its column has it. */
+void row_bind_value(struct sql_statement *statement, int at, const struct field *field,
+                    const struct value *value);
+
 /** Writes a new row only, without links and audit rows. INTERNAL. */
 enum status row_insert(struct store_tx *tx, const struct record *record) MUST_CHECK;
 

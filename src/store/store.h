@@ -157,6 +157,12 @@ struct store_stats store_stats(struct store *store);
 bool store_is_broken(const struct store *store);
 
 /**
+ * Has a newer version of Roster changed the database, so that this program must not write to it any
+ * more? Every change is then refused. Any thread.
+ */
+bool store_is_outdated(const struct store *store);
+
+/**
  * The office of a database is what only one of its processes may do at a time: deliver webhooks,
  * delete expired rows. A server seeks it; the store then takes it for this process when it is free,
  * and gives it up when the store is closed. Any thread.

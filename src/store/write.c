@@ -53,6 +53,16 @@ static enum status index_texts(struct store_tx *tx, const struct record *owner,
     return status;
 }
 
+enum status write_new_index(struct store_tx *tx, const struct record *record, unsigned field) {
+    const struct field *which = &record->table->fields[field];
+    enum status status = STATUS_OK;
+    if (field_is_linked(which))
+        status = links_change(tx, record, field, &none, &record->values[field]);
+    if (status == STATUS_OK && which->flags & SEARCHED)
+        status = index_text(tx, record, field, &none, &record->values[field]);
+    return status;
+}
+
 enum status write_new_indexes(struct store_tx *tx, const struct record *record) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < record->table->count; i++)

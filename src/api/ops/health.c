@@ -35,10 +35,12 @@ static void probed(struct exchange *exchange) {
         reply_failure(probe->request, STATUS_UNAVAILABLE, message_disk_refuses, NULL);
 }
 
-/* During --drain-delay, only this request is refused. After that a server that is shutting down
+/* During --drain-delay, and once a newer version has changed the database, only this request is
+ * refused. After that a server that is shutting down
  * answers 503 to every request, before it gets here. */
 void ready_get(struct request *request) {
-    if (atomic_load_explicit(&request->app->is_leaving, memory_order_relaxed)) {
+    if (atomic_load_explicit(&request->app->is_leaving, memory_order_relaxed) ||
+        store_is_outdated(request->app->store)) {
         reply_failure(request, STATUS_UNAVAILABLE, NULL, NULL);
         return;
     }

@@ -256,9 +256,13 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
         return PG_AWAY;
     random_bytes(marker.bytes, sizeof marker.bytes);
     bool ok = begin(store, connection, group, &marker) == STATUS_OK;
-    ok = ok && !atomic_load(&store->is_outdated) && run_commands(group, connection) &&
-         pg_audit_rows_send(connection) == STATUS_OK && count_changes(connection) == STATUS_OK &&
-         count_audit(connection) == STATUS_OK && drop_old_markers(store, connection) == STATUS_OK;
+    if (ok && atomic_load(&store->is_outdated)) {
+        pg_roll_back(connection);
+        return PG_OUTDATED;
+    }
+    ok = ok && run_commands(group, connection) && pg_audit_rows_send(connection) == STATUS_OK &&
+         count_changes(connection) == STATUS_OK && count_audit(connection) == STATUS_OK &&
+         drop_old_markers(store, connection) == STATUS_OK;
     /* A row that was not as it was read is known only here, and must not be committed. */
     ok = ok && pg_collect(connection) == PG_FINE;
     if (ok) {

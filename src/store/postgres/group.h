@@ -16,6 +16,7 @@ enum pg_outcome {
     PG_UNDONE,    /* nothing was written, since a command or a statement failed */
     PG_AWAY,      /* nothing was written, since the database was away until the deadline */
     PG_DISK_FULL, /* nothing was written, since the server has no room */
+    PG_OUTDATED,  /* nothing was written, since this program is older than it may be */
     PG_UNCLEAR,   /* the connection broke during the commit, and who knows did not answer in time */
 };
 

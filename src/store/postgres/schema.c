@@ -2,7 +2,8 @@
  * that has the turn, so of several processes that start at once one does it. */
 #include "store/postgres/schema.h"
 
-#include "base/time.h"
+#include "base/log.h"
+#include "store/postgres/migration.h"
 #include "store/postgres/pipeline.h"
 #include "store/postgres/schema_check.h"
 #include "store/postgres/schema_tables.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 /* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
-enum { OWN_VERSION = 3, FIELD_VERSIONS = 1000 };
+enum { OWN_VERSION = 3 };
 
 int64_t pg_schema_version(void) {
     unsigned newest = 0;
@@ -23,7 +24,7 @@ int64_t pg_schema_version(void) {
         for (unsigned j = 0; j < tables[i]->count; j++)
             if (field_since(&tables[i]->fields[j]) > newest)
                 newest = field_since(&tables[i]->fields[j]);
-    return OWN_VERSION * FIELD_VERSIONS + newest;
+    return OWN_VERSION * PG_FIELD_VERSIONS + newest;
 }
 
 /* ---- Creating ---- */
@@ -54,13 +55,47 @@ static int create(struct connection *connection, char *why, size_t why_size) {
     struct buffer sql;
     buffer_init(&sql, &arena, 65536);
     pg_add_everything(&sql);
-    buffer_printf(&sql, "UPDATE turn SET schema = %lld, oldest = %lld",
-                  (long long)pg_schema_version(), (long long)pg_schema_version());
     buffer_add_char(&sql, '\0');
     bool made = !sql.failed && pg_run_simple(connection, sql.at) == PG_FINE;
     arena_close(&arena);
     return made ? EX_OK
                 : pg_schema_failed(connection, "does not let its tables be made", why, why_size);
+}
+
+/* The versions in the row `turn`. */
+struct versions {
+    int64_t schema, oldest; /* its version, and that of the oldest program that may write */
+};
+
+/* Records the version of a schema that is now this program's. */
+static int note_versions(struct connection *connection, struct versions versions, char *why,
+                         size_t why_size) {
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "UPDATE turn SET schema = %lld, oldest = %lld",
+                   (long long)versions.schema, (long long)versions.oldest);
+    return pg_run_simple(connection, sql) == PG_FINE
+               ? EX_OK
+               : pg_schema_failed(connection, "does not keep its version", why, why_size);
+}
+
+static int upgrade(struct connection *connection, struct versions before, char *why,
+                   size_t why_size) {
+    const int64_t own = pg_schema_version();
+    bool is_for_all = false;
+    if (before.schema / PG_FIELD_VERSIONS != OWN_VERSION) {
+        (void)snprintf(why, why_size,
+                       "the database was made by an older version of Roster (schema %lld)"
+                       " that this one cannot migrate",
+                       (long long)before.schema);
+        return EX_CONFIG;
+    }
+    if (pg_migrate(connection, before.schema, &is_for_all) != STATUS_OK ||
+        pg_collect(connection) != PG_FINE)
+        return pg_schema_failed(connection, "cannot be upgraded", why, why_size);
+    struct versions after = { own, is_for_all ? before.oldest : own };
+    log_info("database: its schema %lld becomes %lld; programs from %lld on may write",
+             (long long)before.schema, (long long)after.schema, (long long)after.oldest);
+    return note_versions(connection, after, why, why_size);
 }
 
 /* Compares the schema's version with this program's, and creates the schema in an empty database.
@@ -73,30 +108,28 @@ static int make_current(struct connection *connection, const struct store_option
         return pg_schema_failed(connection, "cannot be read", why, why_size);
     }
     const int64_t own = pg_schema_version();
-    const int64_t version = strtoll(PQgetvalue(turn, 0, 0), NULL, 10);
-    const int64_t oldest = strtoll(PQgetvalue(turn, 0, 1), NULL, 10);
+    const struct versions found = { strtoll(PQgetvalue(turn, 0, 0), NULL, 10),
+                                    strtoll(PQgetvalue(turn, 0, 1), NULL, 10) };
     PQclear(turn);
-    if (oldest > own) {
+    if (found.oldest > own) {
         (void)snprintf(why, why_size,
                        "the database was made by a newer version of Roster; use that"
                        " version");
         return EX_CONFIG;
     }
-    if (version == 0 && options->must_exist) {
+    if (!found.schema && options->must_exist) {
         (void)snprintf(why, why_size,
                        "the database is empty, while its key is there; is it the right one? --init"
                        " makes a new database beside the key");
         return EX_NOINPUT;
     }
-    if (version == 0)
-        return create(connection, why, why_size);
-    if (version >= own)
+    if (found.schema >= own)
         return EX_OK;
-    (void)snprintf(why, why_size,
-                   "the database was made by an older version of Roster (schema %lld)"
-                   " that this one cannot migrate",
-                   (long long)version);
-    return EX_CONFIG;
+    if (found.schema)
+        return upgrade(connection, found, why, why_size);
+    int code = create(connection, why, why_size);
+    return code != EX_OK ? code
+                         : note_versions(connection, (struct versions){ own, own }, why, why_size);
 }
 
 static int migrate(struct connection *connection, const struct store_options *options, char *why,

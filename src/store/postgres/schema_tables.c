@@ -189,25 +189,23 @@ void pg_add_index(struct buffer *sql, const struct table *table, const struct fi
                   is_text ? "lower(" : "", field->name.at, is_text ? ") NULLS FIRST, Id" : "");
 }
 
-/* The table of texts that searches by "contains" look into (text_index.c). */
-static void add_texts_table(struct buffer *sql, const struct table *table) {
-    bool is_searched = false;
-    for (unsigned i = 0; i < table->count; i++) {
-        if (!(table->fields[i].flags & SEARCHED))
-            continue;
-        if (!is_searched)
-            buffer_printf(sql, "CREATE TABLE %s_texts (owner bigint PRIMARY KEY", table->name);
-        buffer_printf(sql, ", %s " TEXT_TYPE, table->fields[i].name.at);
-        is_searched = true;
-    }
-    if (is_searched)
-        buffer_add(sql, TEXT(");"));
-    if (!email_index_field(table))
+/* The table of texts that searches by "contains" look into (text_index.c), and that of addresses.
+ */
+void pg_add_texts(struct buffer *sql, const struct table *table, const struct field *field) {
+    buffer_printf(sql,
+                  "CREATE TABLE IF NOT EXISTS %s_texts (owner bigint PRIMARY KEY);"
+                  "ALTER TABLE %s_texts ADD %s " TEXT_TYPE ";",
+                  table->name, table->name, field->name.at);
+    if (email_index_field(table) != field)
         return;
     buffer_add(sql, TEXT("CREATE TABLE "));
     email_index_add_name(sql, table);
     buffer_add(sql, TEXT(" (address bytea NOT NULL, owner bigint NOT NULL,"
                          " PRIMARY KEY (address, owner));"));
+}
+
+void pg_add_views(struct buffer *sql) {
+    buffer_add(sql, text_of(views));
 }
 
 /* The first Id has nine digits, as in the hosted service. */
@@ -230,7 +228,9 @@ void pg_add_resource(struct buffer *sql, const struct table *table) {
         buffer_printf(sql, "ALTER TABLE %s ALTER Members SET STORAGE EXTERNAL;", name);
     for (unsigned i = 0; i < table->count; i++)
         pg_add_index(sql, table, &table->fields[i]);
-    add_texts_table(sql, table);
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SEARCHED)
+            pg_add_texts(sql, table, &table->fields[i]);
     buffer_printf(sql,
                   "INSERT INTO next_ids VALUES ('%s', 100000001);"
                   "INSERT INTO row_counts VALUES ('%s', 0);"
@@ -248,5 +248,5 @@ void pg_add_everything(struct buffer *sql) {
         if (!row_is_derived(tables[i]))
             pg_add_resource(sql, tables[i]);
     buffer_add(sql, text_of(further_indexes));
-    buffer_add(sql, text_of(views));
+    pg_add_views(sql);
 }

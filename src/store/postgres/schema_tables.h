@@ -21,6 +21,12 @@ void pg_add_resource(struct buffer *sql, const struct table *table);
 /** Appends the SQL that creates the index of a field; nothing for a field that has none. */
 void pg_add_index(struct buffer *sql, const struct table *table, const struct field *field);
 
+/** Appends the SQL that makes room for the texts of a searched field, and for its addresses. */
+void pg_add_texts(struct buffer *sql, const struct table *table, const struct field *field);
+
+/** Appends the SQL that creates the views. */
+void pg_add_views(struct buffer *sql);
+
 /** Appends the SQL that creates everything, in an empty schema that has the table `turn`. */
 void pg_add_everything(struct buffer *sql);
 

@@ -12,6 +12,7 @@ void pg_raise(atomic_uint_fast64_t *number, uint64_t to) {
 void pg_note_oldest(struct pg_store *store, int64_t oldest) {
     bool is_outdated = oldest > store->schema_version;
     if (atomic_exchange(&store->is_outdated, is_outdated) != is_outdated && is_outdated)
-        log_error("database: a newer version of Roster has changed the schema; no more changes are"
-                  " taken until this process runs that version");
+        log_error(
+            "database: a newer version of Roster has changed the schema, and this one takes no"
+            " more changes");
 }

@@ -46,6 +46,7 @@ static enum status status_of(enum pg_outcome outcome) {
     case PG_KEPT: return STATUS_OK;
     case PG_UNDONE: return STATUS_INTERNAL;
     case PG_AWAY:
+    case PG_OUTDATED:
     case PG_DISK_FULL: return STATUS_UNAVAILABLE;
     case PG_UNCLEAR: return STATUS_UNKNOWN;
     }
