@@ -1,5 +1,6 @@
 /* rosterd: reads the settings, prepares the process, and runs a server or a sub-command. */
 #include "base/log.h"
+#include "base/settings_read.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"

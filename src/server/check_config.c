@@ -2,6 +2,7 @@
 #include "server/check_config.h"
 
 #include "base/log.h"
+#include "base/settings_rows.h"
 #include "http/http.h"
 #include "http/peers.h"
 #include "server/bootstrap.h"

@@ -1,6 +1,7 @@
 #include "server/config_command.h"
 
 #include "base/log.h"
+#include "base/settings_rows.h"
 #include "json/json.h"
 
 #include <errno.h>

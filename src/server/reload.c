@@ -2,6 +2,7 @@
 #include "server/reload.h"
 
 #include "base/log.h"
+#include "base/settings_read.h"
 #include "base/time.h"
 
 #include <systemd/sd-daemon.h>

@@ -1,7 +1,7 @@
 /* The file of settings. */
 #include "fuzz.h"
 
-#include "base/settings.h"
+#include "base/settings_read.h"
 
 #include <fcntl.h>
 #include <stdio.h>

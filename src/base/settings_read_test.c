@@ -1,5 +1,5 @@
 /* Which source wins, which settings add up, and which mistakes are refused. */
-#include "base/settings.h"
+#include "base/settings_read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
