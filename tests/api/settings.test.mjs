@@ -152,6 +152,8 @@ test('no document, and no file for operators, names a setting that does not exis
     const ofOthers = new Set([
         '--cap-drop',
         '--create',
+        '--heapallindexed',
+        '--data-binary',
         '--format',
         '--http2-prior-knowledge',
         '--keep',
