@@ -17,6 +17,16 @@ const servers = await Processes.start([
     '525600',
 ]);
 // On behalf of a client that a balancer names.
+const limit = 7;
+const limited = await Processes.start([
+    '--trusted-proxies',
+    '127.0.0.1',
+    '--address-attempts',
+    `${limit}`,
+    '--lockout-minutes',
+    '525600',
+]);
+
 const signIn = (from, username, secret) =>
     servers.grant(
         { grant_type: 'password', username, password: secret },
@@ -33,15 +43,6 @@ test('wrong passwords are counted whichever server has them, and the last one lo
         assert.equal((await signIn('192.0.2.100', user, password)).status, 400, `server ${i}`);
 });
 
-const limit = 7;
-const limited = await Processes.start([
-    '--trusted-proxies',
-    '127.0.0.1',
-    '--address-attempts',
-    `${limit}`,
-    '--lockout-minutes',
-    '525600',
-]);
 let guesses = 0;
 const from = (address) => ({ 'X-Forwarded-For': address });
 // A wrong password for an account that nobody else tries.
