@@ -16,7 +16,6 @@ const servers = await Processes.start([
     '--lockout-minutes',
     '525600',
 ]);
-// On behalf of a client that a balancer names.
 const limit = 7;
 const limited = await Processes.start([
     '--trusted-proxies',
@@ -27,6 +26,7 @@ const limited = await Processes.start([
     '525600',
 ]);
 
+// On behalf of a client that a balancer names.
 const signIn = (from, username, secret) =>
     servers.grant(
         { grant_type: 'password', username, password: secret },
