@@ -82,13 +82,32 @@ test('a database that hangs during requests, and is cut off later', async () => 
     await until('service returns', isServed, { pause: 50 });
 });
 
-test('searches of a table that is locked: at most 64 wait, further ones get 429, and a change of another table is made', async () => {
-    const locker = spawn('psql', ['-qAtX', '--set=ON_ERROR_STOP=1', `--dbname=${origin.database}`]);
+const lock = async (database, table) => {
+    const locker = spawn('psql', ['-qAtX', '--set=ON_ERROR_STOP=1', `--dbname=${database}`]);
     after(() => locker.kill('SIGKILL'));
-    locker.stdin.write(
-        "BEGIN; LOCK TABLE users_texts IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n",
-    );
+    locker.stdin.write(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n`);
     await once(locker.stdout, 'data');
+    return locker;
+};
+
+// Not even the statements can be prepared, which no request has needed so far.
+test('a table that is locked since before the first request: 503, and it serves later', async () => {
+    const fresh = await Server.start(['--database-timeout', '2']),
+        locker = await lock(fresh.database, 'users');
+    const Authorization = `Basic ${btoa(`${adminEmail}:${password}`)}`;
+    const ask = (method, body) =>
+        fresh.call(method, `/api/sys/users/${userId}`, { headers: { Authorization }, body });
+    for (const reply of [await ask('GET'), await ask('PATCH', { SystemId: 'locked' })]) {
+        assert.equal(reply.status, 503, reply.text);
+        assert.ok(Number(reply.headers.get('Retry-After')) >= 1);
+    }
+    locker.stdin.end('ROLLBACK;\n');
+    await until('it serves', async () => (await ask('GET')).status === 200);
+    assert.notEqual((await fresh.get(userId)).SystemId, 'locked');
+});
+
+test('searches of a table that is locked: at most 64 wait, further ones get 429, and a change of another table is made', async () => {
+    const locker = await lock(origin.database, 'users_texts');
     const replies = [];
     const all = Promise.all(
         Array.from({ length: 100 }, () => search().then((reply) => replies.push(reply))),

@@ -45,11 +45,17 @@ static void end_batch(struct connection *connection) {
     pg_finish_reading(&connection->session);
 }
 
+static enum status status_of_failure(const struct connection *connection) {
+    return connection->failed == PG_FINE ? STATUS_INTERNAL : pg_status_of(connection->failed);
+}
+
 static enum status answer(const struct pg_readers *readers, struct connection *connection,
                           struct store_command *command) {
     connection->deadline_ms = deadline_of(readers, connection, command);
     connection->has_read = false; /* nobody has seen anything for this command */
-    return authority_read(&connection->session, command);
+    enum status status = authority_read(&connection->session, command);
+    /* A statement that could not be prepared does not tell its caller why. */
+    return status == STATUS_INTERNAL ? status_of_failure(connection) : status;
 }
 
 static void answer_all(const struct pg_readers *readers, struct connection *connection,
