@@ -65,7 +65,7 @@ static void play(int socket, enum manner manner) {
 
 static void *serve(void *argument) {
     for (;;) {
-        struct sockaddr_in own;
+        struct sockaddr_in own = { 0 };
         socklen_t size = sizeof own;
         const unsigned i = atomic_load(&server.seen);
         const int socket = accept(server.listener, NULL, NULL);

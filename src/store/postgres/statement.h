@@ -14,8 +14,8 @@ void pg_statements_free(struct connection *connection);
  * Sends a statement and does not wait: after pg_collect, pg_show_first shows the first row of its
  * result. INTERNAL, UNAVAILABLE, NOT_FOUND: there is none.
  */
-enum status pg_send_only(struct sql_statement *statement) MUST_CHECK;
-enum status pg_show_first(struct sql_statement *statement) MUST_CHECK;
+enum status pg_send_only(struct sql_statement *base) MUST_CHECK;
+enum status pg_show_first(struct sql_statement *base) MUST_CHECK;
 
 /** Returns the SQL of a statement of statements.def. */
 const char *pg_statement_sql(enum statement which);
