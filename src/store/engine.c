@@ -138,6 +138,11 @@ bool store_is_outdated(const struct store *store) {
     return calls->is_outdated && calls->is_outdated(store);
 }
 
+bool store_is_away(const struct store *store) {
+    const struct engine_store *calls = store->engine->store;
+    return calls->is_away && calls->is_away(store);
+}
+
 struct store_stats store_stats(struct store *store) {
     return store->engine->store->stats(store);
 }

@@ -101,6 +101,8 @@ struct engine_store {
     bool (*is_broken)(const struct store *store);
     /** store_is_outdated. Must not block. NULL: only one process at a time has a database open. */
     bool (*is_outdated)(const struct store *store);
+    /** store_is_away. Must not block. NULL: the database is in this process. */
+    bool (*is_away)(const struct store *store);
     /**
      * store_seek_office and store_has_office. Must not block. Both NULL: only one process at a time
      * has a database open, and has its office.

@@ -163,6 +163,12 @@ bool store_is_broken(const struct store *store);
 bool store_is_outdated(const struct store *store);
 
 /**
+ * Has the database not answered for 15 seconds? This is longer than another machine takes to take
+ * its place, during which all servers lack it alike. Any thread.
+ */
+bool store_is_away(const struct store *store);
+
+/**
  * The office of a database is what only one of its processes may do at a time: deliver webhooks,
  * delete expired rows. A server seeks it; the store then takes it for this process when it is free,
  * and gives it up when the store is closed. Any thread.

@@ -82,6 +82,16 @@ test('a database that hangs during requests, and is cut off later', async () => 
     await until('service returns', isServed, { pause: 50 });
 });
 
+test('/readyz is 503 once the database has not answered for long, and 200 when it is back', async () => {
+    const ready = async () => (await server.call('GET', '/readyz')).status;
+    await until('it is ready', async () => (await ready()) === 200);
+    proxy.goAway();
+    await until('it is not ready any more', async () => (await ready()) === 503, { pause: 50 });
+    proxy.comeBack();
+    await until('it is ready again', async () => (await ready()) === 200, { pause: 50 });
+    assert.equal((await server.call('GET', '/healthz')).status, 200);
+});
+
 const lock = async (database, table) => {
     const locker = spawn('psql', ['-qAtX', '--set=ON_ERROR_STOP=1', `--dbname=${database}`]);
     after(() => locker.kill('SIGKILL'));

@@ -36,11 +36,12 @@ static void probed(struct exchange *exchange) {
 }
 
 /* During --drain-delay, and once a newer version has changed the database, only this request is
- * refused. After that a server that is shutting down
- * answers 503 to every request, before it gets here. */
+ * refused. After that a server that is shutting down answers 503 to every request, before it gets
+ * here. */
 void ready_get(struct request *request) {
+    const struct store *store = request->app->store;
     if (atomic_load_explicit(&request->app->is_leaving, memory_order_relaxed) ||
-        store_is_outdated(request->app->store)) {
+        store_is_outdated(store) || store_is_away(store)) {
         reply_failure(request, STATUS_UNAVAILABLE, NULL, NULL);
         return;
     }

@@ -1,6 +1,7 @@
 /* The engine on PostgreSQL: its table of functions, and the state that any thread may ask for. */
 #include "store/postgres/engine.h"
 
+#include "base/time.h"
 #include "store/copy.h"
 #include "store/postgres/attempts.h"
 #include "store/postgres/check.h"
@@ -41,6 +42,11 @@ static bool is_broken(const struct store *store) {
 
 static bool is_outdated(const struct store *store) {
     return atomic_load(&pg_store_of_const(store)->is_outdated);
+}
+
+static bool is_away(const struct store *store) {
+    enum { AWAY_MS = 15000 };
+    return time_monotonic_ms() - (int64_t)atomic_load(&pg_store_of_const(store)->seen_ms) > AWAY_MS;
 }
 
 static void end_reading(struct store *store) {
@@ -112,6 +118,7 @@ static const struct engine_store pg_engine_store = {
     .outbox_changes = outbox_changes,
     .is_broken = is_broken,
     .is_outdated = is_outdated,
+    .is_away = is_away,
     .begin_attempt = pg_begin_attempt,
     .end_attempt = pg_end_attempt,
     .seek_office = pg_seek_office,

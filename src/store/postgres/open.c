@@ -102,6 +102,7 @@ static int start_threads(struct pg_store *store, char *why, size_t why_size) {
     if (pthread_create(&store->writer, NULL, pg_writer_run, store) != 0)
         return EX_OSERR;
     store->writer_runs = true;
+    atomic_store(&store->seen_ms, time_monotonic_ms());
     if (pthread_create(&store->watcher, NULL, pg_watcher_run, store) != 0)
         return EX_OSERR;
     store->watcher_runs = true;

@@ -20,9 +20,10 @@ static void look(struct pg_store *store, struct connection *connection) {
         status = pg_read_turn(store, connection);
         pg_finish_reading(&connection->session);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        atomic_store(&store->seen_ms, time_monotonic_ms());
         pg_office_tend(store, connection);
-    else
+    } else
         log_debug("database: %s", connection->error); /* the next look is another attempt */
 }
 
