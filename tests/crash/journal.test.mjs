@@ -17,6 +17,8 @@ const server = await Server.start([
     '0',
     '--lockout-attempts',
     '1000000',
+    '--user-tokens', // the clients sign in as one user
+    '100000',
     '--checkpoint-after',
     '1',
 ]);
