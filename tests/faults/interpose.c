@@ -99,7 +99,7 @@ struct text __wrap_arena_text(struct arena *arena, struct text text);
 struct text __wrap_arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static _Atomic(struct arena *) has_reserve; /* must not fail any more, until one is closed */
+static _Atomic(struct arena *) has_reserve; /* must not fail any more, until it is closed */
 
 static bool arena_strikes(struct arena *arena) {
     if (arena == atomic_load(&has_reserve) || !strikes(ARENA))
@@ -128,7 +128,8 @@ bool __wrap_arena_reserve(struct arena *arena, size_t size) {
 }
 
 void __wrap_arena_close(struct arena *arena) {
-    atomic_store(&has_reserve, NULL);
+    struct arena *expected = arena;
+    (void)atomic_compare_exchange_strong(&has_reserve, &expected, NULL);
     __real_arena_close(arena);
 }
 
