@@ -101,7 +101,7 @@ test('an operation shows an example, its parameters, its body and every status',
             .filter(({ name }) => !/^[A-Z]\w*_|^(from|to)_/.test(name)))
             says(one.name);
         for (const { schema } of Object.values(requestBody?.content ?? {}))
-            Object.keys(follow(doc, schema).properties).forEach(says);
+            Object.keys(follow(doc, schema).properties ?? {}).forEach(says);
         for (const [status, reply] of Object.entries(responses))
             says(`${status} ${follow(doc, reply).description}`);
     }
