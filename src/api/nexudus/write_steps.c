@@ -72,8 +72,20 @@ static enum status idempotency_found(struct request *request, enum status status
     return status;
 }
 
+/* Another request with the same key may have been carried out since the key was looked for. What is
+ * wrong with this one is then what that one has done: its address is used. */
 static enum status ask_decision(struct store_session *session, struct request *request) {
-    return mutation_decide(mutation_of(request), session);
+    struct mutation *mutation = mutation_of(request);
+    enum status status = mutation_decide(mutation, session);
+    if (status == STATUS_OK)
+        return status;
+    enum status found = idempotency_find(mutation, session);
+    return found == STATUS_NOT_FOUND ? status : found;
+}
+
+static enum status decided(struct request *request, enum status status) {
+    const bool is_repeated = status == STATUS_OK && mutation_of(request)->result.version;
+    return is_repeated ? idempotency_found(request, status) : status;
 }
 
 static enum status decide_early(struct request *request) {
@@ -158,7 +170,7 @@ static void reply_write(struct request *request, enum status status) {
 static const struct step steps[] = {
     { "read body", read_body, NULL, NULL },
     { "find idempotency key", find_idempotency, idempotency_found, NULL },
-    { "decide early", decide_early, NULL, NULL },
+    { "decide early", decide_early, decided, NULL },
     { "seal fields", seal_fields, NULL, NULL },
     { "take password", user_take_password_step, NULL, NULL },
     { "fetch avatar", user_fetch_avatar, user_avatar_fetched, NULL },
