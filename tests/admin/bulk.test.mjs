@@ -224,11 +224,16 @@ test(`${count} rows: the progress is seen, a cancelled import says how far it ca
     await ui.wait("!window.isOld && document.querySelector('#file')");
     await choose(ui, 'many.csv', readFileSync(join(folder, 'many.csv')));
     await ui.button(`Check ${shown} rows`);
-    await ui.sees('would be', 'main .banner');
-    await ui.click('main button.main');
+    // On a busy machine all rows may have been stored before the server knew that the client had gone.
     await ui.wait(
-        "!document.querySelector('progress') && /created|unchanged/.test(document.querySelector('main .banner')?.innerText)",
+        "/would be|are so already/.test(document.querySelector('main .banner')?.innerText)",
     );
+    if ((await total('User_FullName=Row%20')) < count) {
+        await ui.click('main button.main');
+        await ui.wait(
+            "!document.querySelector('progress') && /created|unchanged/.test(document.querySelector('main .banner')?.innerText)",
+        );
+    }
     assert.equal(await total('User_FullName=Row%20'), count);
     await ui.close();
 });
