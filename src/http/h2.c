@@ -473,7 +473,8 @@ static ssize_t body_is_wanted(nghttp2_session *session, int32_t id, uint8_t *byt
     size_t left = body.len - served->sent, part = left < size ? left : size;
     (void)session;
     (void)id;
-    memcpy(bytes, body.at + served->sent, part);
+    if (part) /* the last piece has none */
+        memcpy(bytes, body.at + served->sent, part);
     if (!served->sent)
         served->h2.since_ms = now_ms(
             client); /* its time starts now: until here other streams may have been sent first */
