@@ -46,7 +46,7 @@ static enum status add_user(struct store_tx *tx, int64_t id, struct arena *arena
     values[USER_Devices] = value_text(TEXT("phone:0123456789abcdef;laptop:fedcba9876543210"));
     values[USER_Businesses] = value_ids(businesses, 2);
     enum status status = merge_new(&change, &rules, arena, &record);
-    struct author author = { rules.author, rules.now_ms };
+    struct author author = { rules.author, rules.now_ms, { 0 } };
     return status == STATUS_OK ? store_insert(tx, &record, &author) : status;
 }
 

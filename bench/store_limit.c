@@ -75,7 +75,7 @@ static enum status update(struct store_tx *tx, struct store_command *command) {
     char old_email[EMAIL_MAX];
     struct record after = *before;
     int64_t now_ms = time_now_ms();
-    struct author author = { TEXT("admin@example.com"), now_ms };
+    struct author author = { TEXT("admin@example.com"), now_ms, { 0 } };
     after.values = updating->values;
     after.version++;
     memcpy(after.values, before->values, user_table.count * sizeof *after.values);

@@ -73,7 +73,7 @@ enum status one_time_issue(struct store_tx *tx, struct store_command *command) {
     enum status status = check_user(one_time, tx, &user);
     if (status != STATUS_OK)
         return status;
-    struct author by = { caller->email, time_now_ms() };
+    struct author by = { caller->email, time_now_ms(), one_time->request_id };
     struct token token = token_pair_derived(caller, one_time->user_id);
     token.kind = TOKEN_ONE_TIME;
     token.issued_ms = by.now_ms;
@@ -114,7 +114,9 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
     token.ends_ms = token_pair_expiry(&token, time_now_ms(), exchange->session_ms);
     if (status == STATUS_OK)
         status = token_pair_issue(exchange->auth, tx, &token,
-                                  value_as_text(&user.values[USER_Email]), &exchange->pair);
+                                  &(struct author){ value_as_text(&user.values[USER_Email]),
+                                                    time_now_ms(), exchange->request_id },
+                                  &exchange->pair);
     bool can_reply =
         !exchange->arena->failed && arena_reserve(exchange->arena, TOKEN_PAIR_REPLY_MAX);
     return status == STATUS_OK && can_reply ? STATUS_OK : STATUS_INTERNAL;

@@ -16,6 +16,7 @@ struct one_time {
     int64_t user_id;
     int64_t lifetime_ms;
     const struct principal *caller; /* must be the user or an unrestricted administrator */
+    struct text request_id;         /* for the audit row */
     /* out */
     struct text token; /* in clear text */
 };
@@ -36,7 +37,8 @@ struct one_time_exchange {
     const struct auth *auth; /* with the token lifetime that the caller asked for */
     struct arena *arena;
     struct text token;
-    int64_t session_ms; /* limit for the whole session; TOKEN_ENDLESS: none */
+    struct text request_id; /* for the audit row */
+    int64_t session_ms;     /* limit for the whole session; TOKEN_ENDLESS: none */
     struct token_pair pair;
 };
 

@@ -50,7 +50,7 @@ enum status __wrap_store_load(struct store_session *from, const struct table *ta
 
 /* ---- Commands ---- */
 
-static const struct author author = { { "test", 4 }, 1 };
+static const struct author author = { { "test", 4 }, 1, { 0 } };
 
 struct act {
     struct store_command command;
@@ -163,7 +163,9 @@ static struct token_pair granted;
 static enum status begin(struct store_tx *tx, unsigned run_number) {
     struct token session = token_pair_session(ADA, TEXT("test"));
     (void)run_number;
-    enum status status = token_pair_issue(&auth, tx, &session, TEXT("ada@example.com"), &granted);
+    enum status status = token_pair_issue(
+        &auth, tx, &session, &(struct author){ TEXT("ada@example.com"), time_now_ms(), { 0 } },
+        &granted);
     return status == STATUS_OK ? set(tx, ADA, USER_IsAdmin, value_integer(1)) : status;
 }
 

@@ -129,33 +129,33 @@ static enum sign_in_result decide_known(struct sign_in *sign_in, const struct re
 /* Audits that a reset token was issued: one row for all that are issued until one is used or
  * expires. */
 static enum status audit_demand(struct store_tx *tx, const struct token *token,
-                                const struct record *user) {
-    const struct author by = { value_as_text(&user->values[USER_Email]), token->issued_ms };
+                                const struct author *by) {
     enum status status =
         store_is_new_client(tx, token, 1 << TOKEN_RESET, token->issued_ms - RESET_LIFETIME_MS);
     if (status == STATUS_OK)
         status =
-            store_audit_tokens(tx, token->user_id, TEXT("PasswordReset"), TEXT("demanded"), &by);
+            store_audit_tokens(tx, token->user_id, TEXT("PasswordReset"), TEXT("demanded"), by);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
                             const struct record *user) {
     struct text client_id = sign_in->client_id;
+    const struct author by = { value_as_text(&user->values[USER_Email]), time_now_ms(),
+                               text_of(sign_in->origin.request) };
     if (!client_id.len)
-        client_id = value_as_text(&user->values[USER_Email]);
+        client_id = by.email;
     struct token token = token_pair_session(sign_in->user_id, client_id);
     if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
-        return token_pair_issue(sign_in->auth, tx, &token, value_as_text(&user->values[USER_Email]),
-                                &sign_in->pair);
+        return token_pair_issue(sign_in->auth, tx, &token, &by, &sign_in->pair);
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
         return STATUS_OK;
     token.kind = TOKEN_RESET;
     token.client_id = TEXT("");
-    token.issued_ms = time_now_ms();
+    token.issued_ms = by.now_ms;
     token.expires_ms = token.issued_ms + RESET_LIFETIME_MS;
     /* a user has only one of them, the last */
-    enum status status = audit_demand(tx, &token, user);
+    enum status status = audit_demand(tx, &token, &by);
     if (status == STATUS_OK)
         status = store_revoke_client(tx, token.user_id, token.client_id, TOKEN_RESET);
     return status == STATUS_OK ? token_pair_issue_one(tx, &token, sign_in->pair.access) : status;
@@ -166,7 +166,8 @@ static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
 static enum status lock_out(struct sign_in *sign_in, struct store_tx *tx,
                             const struct record *after) {
     char text[64];
-    const struct author nobody = { TEXT("unknown"), after->values[USER_LastLoginAttempt].integer };
+    const struct author nobody = { TEXT("unknown"), after->values[USER_LastLoginAttempt].integer,
+                                   text_of(sign_in->origin.request) };
     int len = snprintf(text, sizeof text, "after %lld failures",
                        (long long)value_as_integer(&after->values[USER_InvalidLoginAttempts]));
     store_change_access(tx);

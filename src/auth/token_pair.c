@@ -74,21 +74,20 @@ static enum status keep_pair(const struct auth *auth, struct store_tx *tx,
  * not fill the disk, so above a number of sessions in an hour no more rows are written. The kinds
  * are bits. */
 static enum status audit_client(struct store_tx *tx, const struct token *session,
-                                struct text email) {
+                                const struct author *by) {
     enum { OF_CLIENTS = 1 << TOKEN_ACCESS | 1 << TOKEN_REFRESH | 1 << TOKEN_SPENT };
-    const struct author by = { email, time_now_ms() };
-    enum status status = store_is_new_client(tx, session, OF_CLIENTS, by.now_ms - HOUR_MS);
+    enum status status = store_is_new_client(tx, session, OF_CLIENTS, by->now_ms - HOUR_MS);
     if (status == STATUS_OK)
-        status = store_audit_tokens(tx, session->user_id, TEXT("SignIn"), session->client_id, &by);
+        status = store_audit_tokens(tx, session->user_id, TEXT("SignIn"), session->client_id, by);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
-                             const struct token *session, struct text email,
+                             const struct token *session, const struct author *by,
                              struct token_pair *pair) {
     token_generate(pair->access);
     token_generate(pair->refresh);
-    enum status status = audit_client(tx, session, email);
+    enum status status = audit_client(tx, session, by);
     return status == STATUS_OK ? keep_pair(auth, tx, session, pair) : status;
 }
 
@@ -166,7 +165,8 @@ static enum status find_pair(struct refresh *refresh, struct store_tx *tx,
 
 static enum status end_family(struct refresh *refresh, struct store_tx *tx,
                               const struct token *token, enum sign_in_event why) {
-    const struct author nobody = { TEXT("unknown"), time_now_ms() };
+    const struct author nobody = { TEXT("unknown"), time_now_ms(),
+                                   text_of(refresh->origin.request) };
     bool is_stolen = why == SIGN_IN_EVENT_reused;
     enum status status = store_end_family(tx, token->family);
     if (status == STATUS_OK)

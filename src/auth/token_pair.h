@@ -27,11 +27,11 @@ int64_t token_pair_expiry(const struct token *session, int64_t now_ms, int64_t l
  * Issues an access and a refresh token to a client of a user, and revokes the client's refresh
  * tokens so far. The user, the client, the family with its parent, and the end are those of
  * `session`, which is a new session or a token of one. A client that is new to the user gets an
- * audit row; `email` is the user's address. `pair` gets the tokens in clear text. Inside a
+ * audit row by `by`, the user. `pair` gets the tokens in clear text. Inside a
  * transaction, on the writer's thread.
  */
 enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
-                             const struct token *session, struct text email,
+                             const struct token *session, const struct author *by,
                              struct token_pair *pair) MUST_CHECK;
 
 /**

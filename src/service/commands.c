@@ -105,7 +105,8 @@ static enum status erase_rest(struct command_batch *batch, struct store_tx *tx) 
     const struct value *ids = batch->ids;
     struct arena *arena = batch->context->arena;
     struct erased *erased = arena_calloc(arena, ids->len, sizeof *erased);
-    const struct author by = { batch->context->caller->email, batch->context->now_ms };
+    const struct author by = { batch->context->caller->email, batch->context->now_ms,
+                               batch->context->request_id };
     size_t count = 0;
     if (!erased)
         return STATUS_INTERNAL;

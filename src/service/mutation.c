@@ -127,7 +127,8 @@ enum status mutation_each_new_id(struct mutation *mutation, unsigned field,
 }
 
 struct author mutation_author(const struct mutation *mutation) {
-    return (struct author){ mutation->context->caller->email, mutation->context->now_ms };
+    const struct mutation_context *context = mutation->context;
+    return (struct author){ context->caller->email, context->now_ms, context->request_id };
 }
 
 static bool has_backlinks(const struct table *table) {

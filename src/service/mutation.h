@@ -21,8 +21,9 @@ struct mutation_context {
     const struct principal *caller;
     const struct seal_key *key; /* of sealed fields; NULL: none has a value */
     int64_t now_ms;
-    bool nexudus; /* compatibility = nexudus */
-    bool strict;  /* the client prefers handling=strict (RFC 7240 section 4.4) */
+    struct text request_id; /* for the audit rows; `at` NULL: no request */
+    bool nexudus;           /* compatibility = nexudus */
+    bool strict;            /* the client prefers handling=strict (RFC 7240 section 4.4) */
     struct text if_match, if_none_match; /* for each record; `at` NULL: no condition */
 };
 

@@ -62,7 +62,8 @@ static const struct copied after_records[] = {
       "hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms", "hash",
       NULL, NULL, 0 },
     { "audit",
-      "id, entity, entity_id, property, old_value, new_value, action_by, at_ms, type, business_id",
+      "id, entity, entity_id, property, old_value, new_value, action_by, at_ms, type, business_id,"
+      " request_id",
       "id", NULL, NULL, 0 },
     { "idempotency_keys", "caller, key, mac, record_id, at_ms, author", "caller, key", NULL, NULL,
       1U << 1 },

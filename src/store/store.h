@@ -513,6 +513,7 @@ enum status store_run(struct store *store, struct store_command *command) MUST_C
 struct author {
     struct text email;
     int64_t now_ms;
+    struct text request_id; /* of the request that changes; `at` NULL: none does */
 };
 
 /**

@@ -36,10 +36,10 @@ let count = 0;
 // Somebody of whom there is a lot, and the words that are nobody else's.
 async function somebody({ email } = {}) {
     const mark = `qz${(++count).toString(36)}x${Math.floor(Math.random() * 1e9).toString(36)}`;
-    const words = ['name', 'former', 'salt', 'device', 'system', 'client', 'support'].map(
+    const words = ['name', 'former', 'salt', 'device', 'system', 'client', 'support', 'trace'].map(
             (what) => `${mark}${what}`,
         ),
-        [name, former, salt, device, system, client, support] = words;
+        [name, former, salt, device, system, client, support, trace] = words;
     const address = email ?? `${name}@example.com`;
     const made = await call('POST', '/api/sys/users', {
         FullName: `${former} Doe`,
@@ -66,13 +66,19 @@ async function somebody({ email } = {}) {
         { SystemId: `${system}2` },
         { PasswordSalt: `${salt}2` },
     ])
-        assert.equal((await call('PATCH', path, change)).status, 200);
-    const { json } = await server.grant({
-        grant_type: 'password',
-        username: address,
-        password: 'to-be-forgotten',
-        client_id: client,
-    });
+        assert.equal(
+            (await call('PATCH', path, change, admin, { 'X-Request-Id': `${trace}-1` })).status,
+            200,
+        );
+    const { json } = await server.grant(
+        {
+            grant_type: 'password',
+            username: address,
+            password: 'to-be-forgotten',
+            client_id: client,
+        },
+        { 'X-Request-Id': `${trace}-2` },
+    );
     return {
         id,
         path,
@@ -102,6 +108,7 @@ async function works(who, on) {
                 `/api/sys/users/${on}`,
                 { FullName: `Changed by ${who.id}` },
                 who.token,
+                { 'X-Request-Id': `${who.words.at(-1)}-3` },
             )
         ).status,
         200,
@@ -129,8 +136,8 @@ test('erase leaves nothing of a user in any record, the trail, deliveries or the
         role = await works(who, userId);
     assert.equal((await trail(who.id)).length > 5, true);
     assert.deepEqual(
-        found([who.words[0], who.words[1], who.words[3], who.words[5]]).length,
-        4,
+        found([0, 1, 3, 5, 7].map((i) => who.words[i])).length,
+        5,
         'all of it was there',
     );
 
@@ -152,13 +159,14 @@ test('erase leaves nothing of a user in any record, the trail, deliveries or the
     );
     const says = rows.filter(({ PropertyName }) => PropertyName === 'Erased');
     assert.deepEqual(
-        says.map(({ AuditType, NewValue, ActionBy, EntityId }) => [
+        says.map(({ AuditType, NewValue, ActionBy, EntityId, RequestId }) => [
             AuditType,
             NewValue,
             ActionBy,
             EntityId,
+            RequestId,
         ]),
-        [[3, 'erased', adminEmail, who.id]],
+        [[3, 'erased', adminEmail, who.id, reply.headers.get('x-request-id')]],
         'by whom, and when',
     );
     assertRecent(says[0].UpdatedOn);

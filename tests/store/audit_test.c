@@ -57,6 +57,7 @@ static void a_record_that_is_made_and_one_that_goes_leave_one_row_each(void **st
             assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_OldValue].kind, VALUE_NULL);
             assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_NewValue].kind, VALUE_NULL);
             assert_text(text_in(&entry, AUDIT_TRAIL_ENTRY_ActionBy), suite_author.email);
+            assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_RequestId].kind, VALUE_NULL);
             assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_CreatedOn].integer, SUITE_NOW_MS);
         }
     }
@@ -155,7 +156,7 @@ static void what_a_sign_in_notes_down_leaves_no_row(void **state) {
 static void what_happened_to_tokens_is_told_of_their_user(void **state) {
     struct suite *suite = *state;
     struct record user = suite_user(suite, USER);
-    const struct author author = { TEXT("other@example.com"), SUITE_NOW_MS + 3 };
+    const struct author author = { TEXT("other@example.com"), SUITE_NOW_MS + 3, TEXT("a-1") };
     user.values[USER_DefaultBusinessId] = value_integer(12);
     assert_ok(suite_insert(suite, &user));
     struct store_tx *tx = suite_write(suite);
@@ -169,6 +170,7 @@ static void what_happened_to_tokens_is_told_of_their_user(void **state) {
     assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_OldValue].kind, VALUE_NULL);
     assert_text(text_in(&entry, AUDIT_TRAIL_ENTRY_NewValue), TEXT("revoked"));
     assert_text(text_in(&entry, AUDIT_TRAIL_ENTRY_ActionBy), author.email);
+    assert_text(text_in(&entry, AUDIT_TRAIL_ENTRY_RequestId), author.request_id);
     assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_CreatedOn].integer, author.now_ms);
     assert_int_equal(entry.values[AUDIT_TRAIL_ENTRY_BusinessId].integer, 12);
     tx = suite_write(suite);

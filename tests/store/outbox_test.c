@@ -220,7 +220,7 @@ static void no_more_is_due_at_once_than_may_be_sent_and_the_oldest_comes_first(v
     begin_with_a_webhook(suite);
     suite_add_users(suite, USER + 1, DUE_MAX + 2);
     for (int i = DUE_MAX + 2; i >= 0; i--) {
-        const struct author author = { suite_author.email, SUITE_NOW_MS - i };
+        const struct author author = { suite_author.email, SUITE_NOW_MS - i, { 0 } };
         struct record before = suite_load(suite, &user_table, USER + i);
         struct record after = suite_next(suite, &before);
         struct store_tx *tx = suite_write(suite);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-const struct author suite_author = { { "author@example.com", 18 }, SUITE_NOW_MS };
+const struct author suite_author = { { "author@example.com", 18 }, SUITE_NOW_MS, { 0 } };
 
 /* ---- Databases ---- */
 

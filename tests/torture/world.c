@@ -181,7 +181,7 @@ static void change_record(const struct job *job, struct record *record, bool is_
 
 static enum status write_record(struct store_tx *tx, const struct job *job, struct arena *arena) {
     struct record before, after;
-    struct author author = { arena_printf(arena, "%u", job->number), NOW_MS };
+    struct author author = { arena_printf(arena, "%u", job->number), NOW_MS, { 0 } };
     enum status status =
         store_load(tx->session, &user_table, FIRST_ID + job->person, arena, &before);
     if (status == STATUS_NOT_FOUND) {

@@ -331,6 +331,7 @@ static struct importing *importing_new(struct request *request) {
         .arena = &request->piece,
         .caller = &importing->caller,
         .key = request->app->auth.key,
+        .request_id = text_of(request->exchange->request_id),
         .nexudus = request->app->nexudus,
         .strict = request_is_strict(request),
     };

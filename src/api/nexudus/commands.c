@@ -99,7 +99,8 @@ static void reply_outcomes(struct running *running) {
         buffer_add_char(&failures, ']');
     struct text message = arena_printf(request->arena, "%s: %u of %u done.",
                                        running->batch.command->name, ids->len - failed, ids->len);
-    struct author by = { request->principal.email, running->batch.context->now_ms };
+    struct author by = { .email = request->principal.email,
+                         .now_ms = running->batch.context->now_ms };
     reply_action(request, &(struct action){ .http_status = 200,
                                             .message = message,
                                             .by = by,

@@ -67,7 +67,8 @@ static void issue(struct request *request, int64_t user_id, int64_t lifetime_ms)
                            .arena = request->arena,
                            .user_id = user_id,
                            .lifetime_ms = lifetime_ms,
-                           .caller = &request->principal };
+                           .caller = &request->principal,
+                           .request_id = text_of(request->exchange->request_id) };
     request->exchange->state = issuing;
     request_submit(request, &issuing->one_time.command, issued);
 }
@@ -206,6 +207,7 @@ void one_time_exchange(struct request *request) {
                                     .auth = &trading->auth,
                                     .arena = request->arena,
                                     .token = token,
+                                    .request_id = text_of(request->exchange->request_id),
                                     .session_ms = minutes ? minutes_ms(minutes) : TOKEN_ENDLESS };
     request->exchange->state = trading;
     request_submit(request, &trading->trade.command, traded);

@@ -25,6 +25,7 @@ const struct mutation_context *write_context(struct request *request) {
         .caller = &request->principal,
         .key = request->app->auth.key,
         .now_ms = time_now_ms(),
+        .request_id = text_of(request->exchange->request_id),
         .nexudus = request->app->nexudus,
         .strict = request_is_strict(request),
         .if_match = exchange_header_list(request->exchange, "If-Match", &count),

@@ -8,9 +8,10 @@ enum { ROWS_MAX = 1000, LITERAL_EXPECTED = 4096 };
 /* The columns stand in the order of the statement `audit` (statements.def). */
 static const char insert_sql[] =
     "INSERT INTO audit (entity, entity_id, property, old_value, new_value, action_by, at_ms, type,"
-    " business_id, id) SELECT * FROM unnest(CAST(?1 AS text[]), CAST(?2 AS bigint[]),"
+    " business_id, request_id, id) SELECT * FROM unnest(CAST(?1 AS text[]), CAST(?2 AS bigint[]),"
     " CAST(?3 AS text[]), CAST(?4 AS text[]), CAST(?5 AS text[]), CAST(?6 AS text[]),"
-    " CAST(?7 AS bigint[]), CAST(?8 AS bigint[]), CAST(?9 AS bigint[]), CAST(?10 AS bigint[]))";
+    " CAST(?7 AS bigint[]), CAST(?8 AS bigint[]), CAST(?9 AS bigint[]), CAST(?10 AS text[]),"
+    " CAST(?11 AS bigint[]))";
 
 /* Adds an element of an array literal. Within quotes, quotes and backslashes have a backslash. */
 static void add_element(struct buffer *literal, const struct pg_parameter *value) {

@@ -44,7 +44,7 @@ struct pg_prefetch {
     unsigned dropped[(PG_PREFETCH_MAX + 31) / 32]; /* a bit for each row that is no longer valid */
 };
 
-enum { PG_AUDIT_COLUMNS = 10 };
+enum { PG_AUDIT_COLUMNS = 11 };
 
 /** Audit rows that are to be inserted, as array literals of their columns (audit_rows.h). */
 struct pg_audit_rows {

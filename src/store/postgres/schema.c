@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
-enum { OWN_VERSION = 3 };
+enum { OWN_VERSION = 4 };
 
 int64_t pg_schema_version(void) {
     unsigned newest = 0;

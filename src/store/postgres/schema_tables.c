@@ -82,7 +82,8 @@ static const char audit_table[] =
     "CREATE TABLE audit (id bigint PRIMARY KEY DEFAULT next_audit_id(),"
     " entity " TEXT_TYPE " NOT NULL, entity_id bigint NOT NULL, property " TEXT_TYPE ","
     " old_value " TEXT_TYPE ", new_value " TEXT_TYPE ", action_by " TEXT_TYPE " NOT NULL,"
-    " at_ms bigint NOT NULL, type bigint NOT NULL, business_id bigint);";
+    " at_ms bigint NOT NULL, type bigint NOT NULL, business_id bigint,"
+    " request_id " TEXT_TYPE ");";
 
 static const char functions[] =
     /* A version 8 UUID (RFC 9562 section 5.8): 48 bits of the database, the kind of row, its Id. */
@@ -130,7 +131,8 @@ static const char views[] =
     "CREATE VIEW audit_trail_entries AS SELECT 1::bigint AS Version, business_id AS BusinessId,"
     " entity AS EntityShortName, entity || ' ' || entity_id AS Description,"
     " property AS PropertyName, type AS AuditType, old_value AS OldValue, new_value AS NewValue,"
-    " action_by AS ActionBy, entity_id AS EntityId, id AS Id, at_ms AS UpdatedOn,"
+    " action_by AS ActionBy, entity_id AS EntityId, request_id AS RequestId, id AS Id, at_ms AS "
+    "UpdatedOn,"
     " at_ms AS CreatedOn, " DERIVED_GUID(
         "1",
         "id") " AS UniqueId, action_by AS UpdatedBy,"

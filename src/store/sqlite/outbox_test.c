@@ -18,7 +18,7 @@
 
 enum { WEBHOOK = 7, USER = 1001, NOW_MS = 1000000 };
 
-static const struct author author = { { "test", 4 }, NOW_MS };
+static const struct author author = { { "test", 4 }, NOW_MS, { 0 } };
 
 /* ---- queues ---- */
 

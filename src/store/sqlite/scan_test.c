@@ -64,7 +64,7 @@ static bool is_varied(const struct field *field) {
 
 static enum status add_user(struct store_tx *tx, const struct record *pattern, unsigned n) {
     struct arena arena = { 0 };
-    struct author author = { TEXT("test@example.com"), 1 };
+    struct author author = { TEXT("test@example.com"), 1, { 0 } };
     struct record user = record_new(&user_table, &arena);
     char *guid = arena_alloc(&arena, 36);
     assert_non_null(user.values);

@@ -418,7 +418,7 @@ static enum status rename_tables(struct store_session *session) {
 
 /* Version 5: families of tokens, the mark of the key, texts without accents, one EmailKey for all
  * spellings of an address, an index of the names of businesses, no confidential values in audit
- * rows, shared payloads, makers of webhooks. */
+ * rows, the Ids of requests in them, shared payloads, makers of webhooks. */
 static enum status to_version_5(struct store_session *session) {
     enum status status = rename_tables(session);
     if (status == STATUS_OK)
@@ -431,6 +431,8 @@ static enum status to_version_5(struct store_session *session) {
         status = sql_run(session, BUSINESS_NAMES_INDEX);
     if (status == STATUS_OK)
         status = blank_confidential(session);
+    if (status == STATUS_OK)
+        status = sql_run(session, "ALTER TABLE audit ADD COLUMN request_id TEXT");
     if (status == STATUS_OK)
         status = share_payloads(session);
     if (status == STATUS_OK)

@@ -33,7 +33,7 @@ static const char own_tables[] =
     /* type: 1 created, 2 updated, 3 deleted (docs/contract.md section 7.3) */
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, entity TEXT NOT NULL, entity_id INTEGER NOT NULL,"
     " property TEXT, old_value TEXT, new_value TEXT, action_by TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER) "
+    " at_ms INTEGER NOT NULL, type INTEGER NOT NULL, business_id INTEGER, request_id TEXT) "
     "STRICT;" UNKNOWN_LOGINS_TABLE
     "INSERT INTO unknown_logins VALUES (0);" NEW_DATABASE_GUID ADMINISTRATORS_INDEX SEAL_MARK_TABLE
     "INSERT INTO seal_mark VALUES (x'');";
@@ -46,7 +46,8 @@ static const char views[] =
     "CREATE VIEW audit_trail_entries AS SELECT 1 AS Version, business_id AS BusinessId,"
     " entity AS EntityShortName, entity || ' ' || entity_id AS Description,"
     " property AS PropertyName, type AS AuditType, old_value AS OldValue, new_value AS NewValue,"
-    " action_by AS ActionBy, entity_id AS EntityId, id AS Id, at_ms AS UpdatedOn,"
+    " action_by AS ActionBy, entity_id AS EntityId, request_id AS RequestId, id AS Id, at_ms AS "
+    "UpdatedOn,"
     " at_ms AS CreatedOn, " DERIVED_GUID(
         "1",
         "id") " AS UniqueId, action_by AS UpdatedBy, NULL AS SystemId,"
