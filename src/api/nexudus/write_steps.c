@@ -73,8 +73,8 @@ static enum status idempotency_found(struct request *request, enum status status
     return status;
 }
 
-/* Another request with the same key may have been carried out since the key was looked for. What is
- * wrong with this one is then what that one has done: its address is used. */
+/* Another request with the same key may have been carried out since the key was looked for. Its
+ * record then uses the address of this one, which is no mistake. */
 static enum status ask_decision(struct store_session *session, struct request *request) {
     struct mutation *mutation = mutation_of(request);
     enum status status = mutation_decide(mutation, session);
