@@ -4,6 +4,7 @@
 #include "auth/token_pair.h"
 #include "base/container_of.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "crypto/secret.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ struct issuing {
 static enum status issue(struct store_tx *tx, struct store_command *command) {
     struct issuing *issuing = container_of(command, struct issuing, command);
     struct token session = token_pair_session(ADMINISTRATOR, TEXT("bench"));
-    return token_pair_issue(issuing->auth, tx, &session, TEXT("bench@example.com"), &issuing->pair);
+    const struct author by = { TEXT("bench@example.com"), time_now_ms(), { 0 } };
+    return token_pair_issue(issuing->auth, tx, &session, &by, &issuing->pair);
 }
 
 static double now_ns(void) {
