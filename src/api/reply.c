@@ -206,7 +206,8 @@ void reply_forbidden(struct request *request, unsigned permission) {
 void reply_wrong_password(struct request *request) {
     reply_action(request, &(struct action){ .http_status = 500,
                                             .message = MESSAGE_TEXT(wrong_password),
-                                            .by = { request->principal.email, time_now_ms() } });
+                                            .by = { .email = request->principal.email,
+                                                    .now_ms = time_now_ms() } });
 }
 
 void reply_token_pair(struct request *request, const struct token_pair *pair) {

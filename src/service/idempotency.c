@@ -45,9 +45,10 @@ enum status idempotency_find(struct mutation *mutation, struct store_session *se
         return status;
     if (memcmp(first.mac.bytes, mutation->idempotency.mac.bytes, sizeof first.mac.bytes) != 0)
         return STATUS_UNPROCESSABLE;
-    mutation->result = (struct mutation_result){ .id = first.record_id,
-                                                 .version = 1, /* as it was made */
-                                                 .by = { first.author, first.at_ms } };
+    mutation->result =
+        (struct mutation_result){ .id = first.record_id,
+                                  .version = 1, /* as it was made */
+                                  .by = { .email = first.author, .now_ms = first.at_ms } };
     return STATUS_OK;
 }
 

@@ -201,8 +201,8 @@ static struct mutation_result result_of(const struct mutation *mutation) {
                                          .by = mutation_author(mutation) };
     return (struct mutation_result){ .id = record_id(&mutation->after),
                                      .version = mutation->after.version,
-                                     .by = { value_as_text(&after[common->updated_by]),
-                                             after[common->updated_on].integer } };
+                                     .by = { .email = value_as_text(&after[common->updated_by]),
+                                             .now_ms = after[common->updated_on].integer } };
 }
 
 enum status mutation_write(struct mutation *mutation, struct store_tx *tx) {

@@ -90,7 +90,8 @@ static void reply_user(struct request *request, enum status status) {
     json_add_record(&value, &validation->user);
     reply_action(request, &(struct action){ .http_status = 200,
                                             .value = buffer_text(&value),
-                                            .by = { request->principal.email, time_now_ms() } });
+                                            .by = { .email = request->principal.email,
+                                                    .now_ms = time_now_ms() } });
 }
 
 static void validated(struct exchange *exchange) {

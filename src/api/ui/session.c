@@ -140,7 +140,8 @@ static void signed_out(struct exchange *exchange) {
     session_forget(request);
     reply_action(request, &(struct action){ .http_status = 200,
                                             .message = MESSAGE_TEXT(signed_out),
-                                            .by = { request->principal.email, time_now_ms() } });
+                                            .by = { .email = request->principal.email,
+                                                    .now_ms = time_now_ms() } });
 }
 
 void session_delete(struct request *request) {

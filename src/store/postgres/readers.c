@@ -71,7 +71,8 @@ static void answer_all(const struct pg_readers *readers, struct connection *conn
             status = begin_batch(readers, connection, item);
         count = ends ? 1 : count + 1;
         next = item->next; /* `done` may free the command */
-        command->status = status == STATUS_OK ? answer(readers, connection, command) : status;
+        command->status =
+            connection && status == STATUS_OK ? answer(readers, connection, command) : status;
         if (command->status == STATUS_UNAVAILABLE && connection)
             connection->unavailable_ms = time_monotonic_ms();
         atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);
