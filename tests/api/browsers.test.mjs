@@ -138,7 +138,8 @@ test('the form that made an administrator makes nobody', async () => {
 
 test('routes that only read take Basic from any page, and change no row of the database', async () => {
     const rows = () => {
-        const names = server.tables();
+        // Every transaction leaves a row in `commits`, the clean-up's too.
+        const names = server.tables().filter((name) => name !== 'commits');
         return server.sql(
             names.map((name) => `SELECT '${name}', count(*) FROM "${name}"`).join(' UNION ALL '),
         );
