@@ -87,6 +87,8 @@ test('the lines of requests begin and end with a reload', async () => {
             );
     const ask = async (path) => (await server.call('GET', path)).status;
     assert.equal(await ask('/before'), 404);
+    // The line of a request is due after its reply, so that of the last one may come after the reload.
+    assert.equal(await ask('/between'), 404);
     write('access-log = yes');
     assert.match(await reload(server), /--access-log has a new value\n/);
     assert.equal(await ask('/while'), 404);
@@ -103,7 +105,10 @@ test('the lines of requests begin and end with a reload', async () => {
     await reload(server);
     assert.equal(await ask('/again'), 404);
     await until('a line', () => lines('info: request').includes('/again'));
-    assert.deepEqual(lines('info: request'), ['/while', '/again']);
+    assert.deepEqual(
+        lines('info: request').filter((path) => path !== '/between'),
+        ['/while', '/again'],
+    );
 });
 
 test('what needs a restart is named, and everything else is taken', async () => {
