@@ -17,10 +17,7 @@ enum { FIRST_ID = 1000, USERS = 3500, NEAR = 1000, PAGE = 7, BATCHES = 12, PAGES
 static uint64_t random_state = 88172645463325252;
 
 static unsigned below(unsigned limit) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)(random_state % limit);
+    return suite_below(&random_state, limit);
 }
 
 struct list {

@@ -16,10 +16,7 @@ enum { FIRST_ID = 1000, USERS = 300, SEARCHES = 1500, ROLES = 4, ROLE_ID = 20 };
 static uint64_t random_state;
 
 static unsigned below(unsigned limit) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)(random_state % limit);
+    return suite_below(&random_state, limit);
 }
 
 /* ---- the list ---- */

@@ -107,6 +107,13 @@ int suite_end(void **state) {
     return failed ? failed : suite_remove(suite);
 }
 
+unsigned suite_below(uint64_t *state, unsigned limit) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return (unsigned)(*state % limit);
+}
+
 void suite_wait(sem_t *semaphore) {
     while (sem_wait(semaphore) != 0)
         ; /* a signal came */

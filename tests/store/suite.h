@@ -58,6 +58,9 @@ void suite_reopen(struct suite *suite, struct store_options options);
 /** Removes the folder with all that is in it. 0: it is gone. */
 int suite_remove(const struct suite *suite);
 
+/** A number below `limit`, of a sequence that goes on from `*state`, which is not 0 (xorshift). */
+unsigned suite_below(uint64_t *state, unsigned limit);
+
 /** Waits for a semaphore, whatever signals come. */
 void suite_wait(sem_t *semaphore);
 void suite_post(sem_t *semaphore);
