@@ -9,7 +9,20 @@ enum { IN_PROGRESS_WAIT_MS = 1000 };
 
 #define NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 /* A row that begins later than now by more than a period was made while the clock was ahead. */
-#define IS_OVER(now, since) "abs(" now " - " since ") >= ?3"
+#define IS_OVER "abs(excluded.since_ms - a.since_ms) >= ?3"
+
+static const char count_sql[] =
+    "INSERT INTO login_attempts AS a (client, since_ms, failures, pending)"
+    " VALUES (?1, " NOW_MS ", 0, 1) ON CONFLICT (client) DO UPDATE SET"
+    " since_ms = CASE WHEN " IS_OVER " THEN excluded.since_ms ELSE a.since_ms END,"
+    " failures = CASE WHEN " IS_OVER " THEN 0 ELSE a.failures END,"
+    " pending = CASE WHEN " IS_OVER " THEN 1 ELSE a.pending + 1 END"
+    " WHERE a.failures + a.pending < ?2 OR " IS_OVER " RETURNING since_ms";
+
+static void bind_client(struct sql_statement *statement, const struct store_attempt *attempt) {
+    struct text client = { (const char *)attempt->client.bytes, sizeof attempt->client.bytes };
+    sql_bind_bytes(statement, 1, client);
+}
 
 /* Deletes more rows than an attempt adds. */
 static enum status drop_old(struct store_tx *tx, int64_t period_ms) {
@@ -24,29 +37,10 @@ static enum status drop_old(struct store_tx *tx, int64_t period_ms) {
 
 /* NOT_FOUND: the client has reached the limit. */
 static enum status count(struct store_tx *tx, struct store_attempt *attempt) {
-    struct sql_statement *statement = sql_text_statement(
-        tx->session,
-        "INSERT INTO login_attempts AS a (client, since_ms, failures, pending)"
-        " VALUES (?1, " NOW_MS ", 0, 1) ON CONFLICT (client) DO UPDATE SET"
-        " since_ms = CASE WHEN " IS_OVER(
-            "excluded.since_ms",
-            "a.since_ms") " THEN excluded.since_ms ELSE a.since_ms END,"
-                          " failures = CASE WHEN " IS_OVER(
-                              "excluded.since_ms",
-                              "a.since_ms") " THEN 0 ELSE a.failures END,"
-                                            " pending = CASE WHEN " IS_OVER(
-                                                "excluded.since_ms",
-                                                "a.since_ms") " THEN 1 ELSE a.pending + 1 END "
-                                                              "WHERE a.failures + a.pending < ?2"
-                                                              " OR " IS_OVER(
-                                                                  "excluded.since_ms",
-                                                                  "a.since_ms") " RETURNING "
-                                                                                "since_ms");
+    struct sql_statement *statement = sql_text_statement(tx->session, count_sql);
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_bytes(
-        statement, 1,
-        (struct text){ (const char *)attempt->client.bytes, sizeof attempt->client.bytes });
+    bind_client(statement, attempt);
     sql_bind_integer(statement, 2, attempt->limit);
     sql_bind_integer(statement, 3, attempt->period_ms);
     enum status status = sql_step(statement);
@@ -62,9 +56,7 @@ static enum status read_wait(struct store_tx *tx, struct store_attempt *attempt)
                                         " FROM login_attempts WHERE client = ?1");
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_bytes(
-        statement, 1,
-        (struct text){ (const char *)attempt->client.bytes, sizeof attempt->client.bytes });
+    bind_client(statement, attempt);
     sql_bind_integer(statement, 2, attempt->period_ms);
     enum status status = sql_step(statement);
     if (status == STATUS_OK)
@@ -91,9 +83,7 @@ enum status pg_end_attempt(struct store_tx *tx, const struct store_attempt *atte
                      " WHERE client = ?1 AND since_ms = ?2 AND pending > 0");
     if (!statement)
         return STATUS_INTERNAL;
-    sql_bind_bytes(
-        statement, 1,
-        (struct text){ (const char *)attempt->client.bytes, sizeof attempt->client.bytes });
+    bind_client(statement, attempt);
     sql_bind_integer(statement, 2, attempt->since_ms);
     sql_bind_integer(statement, 3, has_failed);
     return sql_execute(statement);
