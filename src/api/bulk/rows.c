@@ -46,8 +46,8 @@ static void check_column(const struct rows *rows, unsigned at, struct arena *are
                                column->field->name.at));
 }
 
-static enum status read_columns(struct rows *rows, const struct column_map *maps,
-                                struct arena *arena, struct errors *errors) {
+static void read_columns(struct rows *rows, const struct column_map *maps, struct arena *arena,
+                         struct errors *errors) {
     enum csv_result result = CSV_cell;
     unsigned known = 0;
     while (result == CSV_cell && rows->count < COLUMNS_MAX) {
@@ -65,7 +65,6 @@ static enum status read_columns(struct rows *rows, const struct column_map *maps
         add_error(errors, arena, MESSAGE_TEXT(import_columns));
     else if (!known)
         add_error(errors, arena, MESSAGE_TEXT(import_no_columns));
-    return STATUS_OK;
 }
 
 static size_t count_lines(struct text file) {
@@ -89,8 +88,8 @@ enum status rows_open(struct rows *rows, struct text file, const struct column_m
         add_error(errors, arena, MESSAGE_TEXT(import_empty));
     else if (rows->is_json && maps)
         add_error(errors, arena, MESSAGE_TEXT(import_map_json));
-    else if (!rows->is_json && read_columns(rows, maps, arena, errors) != STATUS_OK)
-        return STATUS_INTERNAL;
+    else if (!rows->is_json)
+        read_columns(rows, maps, arena, errors);
     if (!errors->first && !csv_next_row(&rows->reader))
         add_error(errors, arena, MESSAGE_TEXT(import_empty));
     if (errors->failed || arena->failed)
