@@ -140,9 +140,9 @@ void positions_note(struct store_tx *tx, const struct record *before, const stru
 
 static void drop(struct order *order) {
     arena_close(&order->arena);
-    forget(&order->waiting);
+    arena_close(&order->waiting.arena);
     *order = (struct order){ .state = NOT_KEPT };
-    order->waiting.end = &order->waiting.first;
+    forget(&order->waiting);
 }
 
 /* The part in which a key lies. */
