@@ -12,18 +12,21 @@
 #include "store/positions.h"
 
 #include "base/mutex.h"
+#include "base/time.h"
 #include "store/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     PART_ROWS = 256,
     PART_ROWS_MAX = 4 * PART_ROWS, /* a longer part is too slow to walk */
     WAITING_MAX = 100000,          /* changes during a walk */
     NEAR_ROWS = 1000,              /* so many are walked sooner than they are looked up */
-    TRIES = 3
+    TRIES = 3,
+    COMMIT_WAIT_MS = 100, /* for a commit: one that takes longer holds up no search */
 };
 
 /* The fields that order. */
@@ -259,11 +262,14 @@ bool positions_are_kept(const struct store *store, const struct search *search) 
     return is_kept;
 }
 
-/* An even version; with `may_wait` after the commit that is under way. 0: there is none now. */
+/* An even version; with `may_wait` after the commit that is under way. 0: there is none in time. */
 static uint64_t even_version(struct positions *positions, bool may_wait) {
+    const int64_t end_ms = time_monotonic_ms() + COMMIT_WAIT_MS;
+    const struct timespec end = { end_ms / 1000, end_ms % 1000 * 1000000 };
     mutex_lock(&positions->lock);
     while (may_wait && positions->version % 2)
-        (void)pthread_cond_wait(&positions->is_even, &positions->lock);
+        may_wait = pthread_cond_clockwait(&positions->is_even, &positions->lock, CLOCK_MONOTONIC,
+                                          &end) == 0;
     uint64_t version = positions->version % 2 ? 0 : positions->version + 2; /* never 0 */
     mutex_unlock(&positions->lock);
     return version;

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
-import { required } from '../lib/users.mjs';
+import { required, userBody } from '../lib/users.mjs';
 import { EIO, ENOSPC, Faults, ask } from './faults.mjs';
-import { until } from '../lib/wait.mjs';
+import { inTime, until } from '../lib/wait.mjs';
 
 const faults = new Faults();
 const server = await faults.start();
@@ -53,6 +53,31 @@ test('while the disk does not answer, reads are answered, and no update', async 
     );
     assert.equal(reply.status, 200);
     assert.equal(await stored(), 4);
+});
+
+// The place of such a page is known only between commits that change who is where. So large a page is read by a reader.
+test('while a new user waits for the disk, pages far from the beginning are answered', async () => {
+    const lines = Array.from({ length: 1200 }, (_, i) => `far${i}@example.com,Far ${i}`);
+    const imported = await server.call('POST', '/api/sys/users/import', {
+        token,
+        headers: { 'Content-Type': 'text/csv' },
+        body: `Email,FullName\n${lines.join('\n')}\n`,
+    });
+    assert.match(imported.text, /"IsWhole":true/);
+    const page = async () =>
+        (await server.call('GET', '/api/sys/users?orderBy=FullName&size=101&page=11', { token }))
+            .json.Records.length;
+    const create = () =>
+        server.call('POST', '/api/sys/users', {
+            token,
+            body: userBody({ Email: 'held@example.com', FullName: 'Held' }),
+        });
+    for (let i = 0; i < 2; i++) assert.equal(await page(), 101); // makes the positions
+    const created = await faults.whileHeld(create, async () =>
+        assert.equal(await inTime('a page', page()), 101),
+    );
+    assert.equal(created.status, 200, created.text);
+    assert.equal(await page(), 101);
 });
 
 test('a client that is gone between the commit and its reply has its change made, with an audit row', async () => {
