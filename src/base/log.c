@@ -39,15 +39,6 @@ void log_set_level_named(const char *name) {
             log_set_level((enum log_level)level);
 }
 
-void report_error(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    (void)fputs("rosterd: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
-    va_end(arguments);
-}
-
 /* ---- lines ---- */
 
 static void begin_line(struct log_text *line, enum log_level level) {
@@ -142,6 +133,21 @@ static void write_message(enum log_level level, const char *message, unsigned mo
         log_text_add(&line, TEXT(" more before"));
     }
     end_line(&line, level);
+}
+
+void report_error(const char *format, ...) {
+    char message[MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    if (log_output_runs()) {
+        if (vsnprintf(message, sizeof message, format, arguments) >= 0)
+            write_message(LOG_LEVEL_error, message, 0);
+    } else {
+        (void)fputs("rosterd: ", stderr);
+        (void)vfprintf(stderr, format, arguments);
+        (void)fputc('\n', stderr);
+    }
+    va_end(arguments);
 }
 
 /* ---- repetitions ---- */

@@ -64,7 +64,8 @@ void log_event(enum log_level level, const char *event, const char *text,
 
 /**
  * Writes "rosterd: " and one line to standard error, for the person who starts the program: what is
- * wrong and what to do. Not for the log of a running server. Any thread.
+ * wrong and what to do. While the log's thread runs, it is a line of the log instead: a reload
+ * reports mistakes of the settings like a start, and its lines must not tear the log's. Any thread.
  */
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -11,7 +11,7 @@ import { until } from '../lib/wait.mjs';
 const reloads = Number(process.env.RELOADS ?? (isSampled() ? 20 : 100));
 const file = join(temporaryFolder(), 'roster.conf');
 const write = (...lines) => writeFileSync(file, `${lines.join('\n')}\n`);
-const ends = /SIGHUP: (reloaded the settings|the old settings stay)/g;
+const ends = /SIGHUP: (reloaded the settings|the old settings stay)[^\n]*\n/g;
 
 // A server with the file, and the world of the tests.
 async function start(...lines) {
@@ -126,10 +126,18 @@ test('a file with a mistake changes nothing, and the log says which', async () =
     for (const mistake of ['metrik = yes', 'lockout-attempts = 0', 'metrics']) {
         write('metrics = no', mistake);
         const log = await reload(server);
-        assert.match(log, /^rosterd: .*roster\.conf:2: /m);
+        assert.match(log, / error: .*roster\.conf:2: /);
         assert.match(log, /error: SIGHUP: the old settings stay in use; the line above says why\n/);
         assert.equal((await server.call('GET', '/metrics')).status, 200);
     }
+});
+
+test('in a log of JSON the mistake of a file is JSON, too', async () => {
+    const server = await start('log-format = json');
+    write('log-format = json', 'metrik = yes');
+    const log = await reload(server);
+    const messages = log.match(/.+(?=\n)/g).map((line) => JSON.parse(line).message);
+    assert.equal(messages.filter((message) => /roster\.conf:2: /.test(message)).length, 1);
 });
 
 test('a flag wins over the file after a reload, too', async () => {
