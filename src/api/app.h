@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "fetch/fetch.h"
 #include "http/http.h"
+#include "webhooks/deliver.h"
 
 #include <pthread.h>
 
@@ -37,6 +38,9 @@ struct app {
     atomic_bool shows_metrics;
     _Atomic(const char *) cors_origins; /* a comma-separated list; empty: none */
     atomic_bool is_leaving; /* /readyz replies 503, so that proxies send requests elsewhere */
+    struct delivery_counts deliveries;
+    struct history *history;       /* of the figures, a day long */
+    char host[65];                 /* the name of the machine */
     struct rate_limit *rate_limit; /* NULL: none */
     struct page_cursors *page_cursors;
     struct address_counts *address_counts; /* NULL: no limit of connections by address */

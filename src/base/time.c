@@ -32,6 +32,11 @@ int64_t time_monotonic_ms(void) {
     return time_monotonic_us() / 1000;
 }
 
+int64_t time_boot_ms(void) {
+    struct timespec now = read_clock(CLOCK_BOOTTIME);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Both conversions shift the year to begin on 1 March, so that the leap day is its last day, and
  * count in eras of 400 years, which always have 146097 days. Day 0 is 1 March of year 0. */
 enum { DAYS_TO_1970 = 719468, DAYS_OF_ERA = 146097 };

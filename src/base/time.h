@@ -19,7 +19,10 @@ int64_t time_coarse_ms(void);
 /** Milliseconds since an arbitrary point in the past, by a clock that is never set back. */
 int64_t time_monotonic_ms(void);
 
-/** The same in microseconds. */
+/** As time_monotonic_ms, by a clock that also goes on while the machine is suspended. */
+int64_t time_boot_ms(void);
+
+/** time_monotonic_ms in microseconds. */
 int64_t time_monotonic_us(void);
 
 /** Days since 1970-01-01 of a date in the proleptic Gregorian calendar; month 1 to 12. */

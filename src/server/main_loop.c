@@ -2,6 +2,7 @@
  * is due from time to time. */
 #include "server/main_loop.h"
 
+#include "api/ops/sampling.h"
 #include "api/ui/files.h"
 #include "base/budget.h"
 #include "base/log.h"
@@ -128,6 +129,7 @@ int main_loop_run(struct server *server, const sigset_t *signals) {
             return EX_CONFIG;
         }
         give_memory_back();
+        sampling_run(&server->app);
         /* After a signal the next round cleans up: it may be the one to stop. */
         if (!caught)
             clean(&cleaning, server);

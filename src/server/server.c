@@ -14,6 +14,7 @@
 #include "api/dispatch.h"
 #include "api/ops/access_log.h"
 #include "api/ops/metrics.h"
+#include "api/ops/sampling.h"
 #include "api/page_cursor.h"
 #include "api/rate_limit.h"
 #include "base/budget.h"
@@ -313,6 +314,17 @@ static void free_workers(struct server *server) {
     app_free_workers(&server->app);
 }
 
+static int start_sampling(struct server *server) {
+    if (sampling_start(&server->app))
+        return EX_OK;
+    report_error("the system refuses memory or a lock for the history of figures");
+    return EX_OSERR;
+}
+
+static void stop_sampling(struct server *server) {
+    sampling_stop(&server->app);
+}
+
 static int start_pictures(struct server *server) {
     server->app.pictures = pool_start(PICTURE_THREADS, PICTURE_QUEUE);
     return thread_result(server->app.pictures);
@@ -351,6 +363,7 @@ static int start_deliverer(struct server *server) {
         .key = server->data.key,
         .allowed_hosts = server->settings.webhook_hosts,
         .retry_ms = server->settings.webhook_retry,
+        .counts = &server->app.deliveries,
     });
     return thread_result(server->deliverer);
 }
@@ -473,6 +486,7 @@ static const struct part {
     { describe_app, free_description },
     { start_limits, free_limits },
     { start_workers, free_workers },
+    { start_sampling, stop_sampling },
     { start_pictures, stop_pictures },
     { start_passwords, stop_passwords },
     { start_fetcher, stop_fetcher },

@@ -309,11 +309,19 @@ struct settling {
     struct queue_item *ended;
 };
 
+static bool was_delivered(const struct posting *posting) {
+    return !posting->obstacle && posting->job.outcome == FETCH_OK;
+}
+
+/* The end of this server, or of its office, aborted it. It stays pending, and is made again. */
+static bool was_aborted(const struct posting *posting) {
+    return !posting->obstacle && posting->job.outcome == FETCH_STOPPED;
+}
+
 static enum status settle_one(struct store_tx *tx, const struct posting *posting) {
-    if (!posting->obstacle && posting->job.outcome == FETCH_OK)
+    if (was_delivered(posting))
         return store_delivered(tx, &posting->delivery, posting->attempt.now_ms);
-    /* The end of this server, or of its office, aborted it. It stays pending, and is made again. */
-    if (!posting->obstacle && posting->job.outcome == FETCH_STOPPED)
+    if (was_aborted(posting))
         return STATUS_OK;
     return store_not_delivered(tx, &posting->delivery, &posting->attempt);
 }
@@ -342,11 +350,20 @@ static struct delivery_attempt attempt_of(struct posting *posting) {
     return attempt;
 }
 
+static void count_outcome(struct delivery_counts *counts, const struct posting *posting) {
+    if (was_delivered(posting))
+        atomic_fetch_add(&counts->delivered, 1);
+    else if (!was_aborted(posting))
+        atomic_fetch_add(&counts->failed, 1);
+}
+
 static bool note_outcomes(struct deliverer *deliverer, struct queue_item *ended) {
     struct settling settling = { .command = { .on_behalf_of = &store_nobody, .run = settle_all },
                                  .ended = ended };
-    for (struct queue_item *item = ended; item; item = item->next)
+    for (struct queue_item *item = ended; item; item = item->next) {
         posting_of(item)->attempt = attempt_of(posting_of(item));
+        count_outcome(deliverer->options.counts, posting_of(item));
+    }
     if (store_run(deliverer->options.store, &settling.command) == STATUS_OK)
         return true;
     log_error("the outcomes of webhook deliveries could not be stored; they are delivered again");

@@ -5,6 +5,8 @@
 #include "fetch/fetch.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 /**
  * The thread that posts what lies in the outbox to the webhooks' URLs (docs/contract.md section 9).
  * Each event arrives at least once, and the events of one user arrive at one webhook in their
@@ -14,11 +16,17 @@
  */
 struct deliverer;
 
+/** Attempts by what came of them. One that the end of the server aborted is not counted. */
+struct delivery_counts {
+    atomic_uint_fast64_t delivered, failed;
+};
+
 struct deliver_options {
     struct store *store;
     const struct seal_key *key; /* that the shared secrets are encrypted with */
     const char *allowed_hosts;  /* as in fetch_options */
     int64_t retry_ms;           /* between the first two attempts; each pause doubles the last */
+    struct delivery_counts *counts;
 };
 
 /** Starts the thread, and a fetcher for it. NULL when the system refuses threads or descriptors. */

@@ -59,6 +59,7 @@ const special = {
     'DELETE /api/auth/session': [],
     'GET /api/utils/enums': [],
     'GET /api/utils/fields': [],
+    'GET /api/utils/figures': ['AuditTrailEntry-List'],
     'POST /api/sys/users/token/refresh': [],
     'GET /api/apps/applications/my': ['Application-List'],
     'GET /api/sys/users/export.csv': ['User-List', 'User-Read'],

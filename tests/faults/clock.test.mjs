@@ -303,6 +303,29 @@ test('a one-time token ends in its time, and does not count before it', async ()
     assert.equal(await trade(first), 200);
 });
 
+test('samples of figures have the length of their time, whatever the clock says, and a day is kept', async () => {
+    const samples = async () =>
+        (await server.call('GET', '/api/utils/figures', { token: await server.token() })).json
+            .Figures;
+    const count = async () => (await samples()).Until.length;
+    const begun = await count();
+    faults.setClock(-30 * 365 * day);
+    faults.setBootClock(5 * minute);
+    await until('the first has ended', async () => (await count()) === begun + 1);
+    faults.setClock(3 * day);
+    faults.setBootClock(10 * minute);
+    await until('the second has ended', async () => (await count()) === begun + 2);
+    const { Until: times, Seconds: lengths } = await samples();
+    for (const at of [begun - 1, begun]) assert.ok(lengths[at] >= 300, `${lengths}`);
+    const distance = Date.parse(times[begun]) - Date.parse(times[begun - 1]);
+    assert.equal(distance, Math.round(lengths[begun] * 1000));
+    for (let i = 1; i < times.length; i++) assert.ok(times[i - 1] < times[i], `${times}`);
+    faults.setBootClock(2 * day);
+    await until('they are older than a day', async () => (await count()) <= 2);
+    faults.setClock(0);
+    faults.setBootClock(0);
+});
+
 test('a clean-up takes only what is over by the clock, and who lost tokens to a wrong one signs in again', async () => {
     const granted = (
         await server.grant({ grant_type: 'password', username: 'reader@example.com', password })

@@ -41,6 +41,7 @@ struct control {
     atomic_llong holds;         /* how many were held so far */
     atomic_llong answers_later; /* the store does, whatever it is asked; 2: not before it changes */
     atomic_llong questions;     /* that it answers later, so far */
+    atomic_llong boot_offset_ms; /* of time_boot_ms */
 };
 
 /** NULL before the file is mapped, which a constructor does. */

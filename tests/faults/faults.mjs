@@ -25,7 +25,7 @@ const kinds = [
     'commit',
 ];
 const members = ['in', 'lasts', 'code', 'seen', 'struck'];
-const size = 8 * (kinds.length * members.length + 7);
+const size = 8 * (kinds.length * members.length + 8);
 export const {
     EAGAIN,
     ECONNABORTED,
@@ -108,6 +108,11 @@ export class Faults {
 
     setClock(ms) {
         this.write(kinds.length * members.length, ms);
+    }
+
+    // The clock since the machine's start, which nobody sets.
+    setBootClock(ms) {
+        this.write(kinds.length * members.length + 7, ms);
     }
 
     setSyncDelay(ms) {

@@ -291,10 +291,11 @@ int prctl(int option, ...) {
 int clock_gettime(clockid_t clock, struct timespec *now) {
     long failed = syscall(SYS_clock_gettime, clock, now);
     bool is_wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
-    if (failed || !is_wall || !control)
+    if (failed || !control || (!is_wall && clock != CLOCK_BOOTTIME))
         return (int)failed;
-    long long ms =
-        now->tv_sec * 1000LL + now->tv_nsec / 1000000 + atomic_load(&control->clock_offset_ms);
+    long long offset_ms =
+        atomic_load(is_wall ? &control->clock_offset_ms : &control->boot_offset_ms);
+    long long ms = now->tv_sec * 1000LL + now->tv_nsec / 1000000 + offset_ms;
     now->tv_sec = ms / 1000;
     now->tv_nsec = ms % 1000 * 1000000 + now->tv_nsec % 1000000;
     return 0;

@@ -93,3 +93,17 @@ test('what one server wrote, all others read and find next', async () => {
         for (const { json } of found) assert.ok(json.Records.some(({ Id }) => Id === staff.lister));
     }
 });
+
+test('each server has figures of its own, and says which process they are of', async () => {
+    const read = async () =>
+        (await servers.ofEach('GET', '/api/utils/figures', { token })).map(({ json }) => json);
+    const asked = ({ Figures: columns }) => columns.Requests.reduce((sum, one) => sum + one, 0);
+    const before = await read();
+    assert.deepEqual(
+        before.map(({ ProcessId }) => ProcessId),
+        servers.members.map(({ child }) => child.pid),
+    );
+    for (let i = 0; i < 10; i++) await servers.members[0].call('GET', '/api/auth/me', { token });
+    const more = (await read()).map((day, i) => asked(day) - asked(before[i]));
+    assert.deepEqual(more, [11, ...servers.members.slice(1).map(() => 1)]);
+});

@@ -12,6 +12,7 @@
 
 #include "api/docs/openapi_schemas.h"
 #include "api/handlers.h"
+#include "api/ops/history.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "model/tables.h"
@@ -418,6 +419,28 @@ static void add_paths(struct buffer *out, bool nexudus) {
     }
 }
 
+static void add_figures(struct buffer *out) {
+    buffer_add(out,
+               TEXT(",\"DayFigures\":{\"type\":\"object\",\"additionalProperties\":false,"
+                    "\"description\":\"lists of the same length, with a value for each sample, the"
+                    " oldest first\",\"required\":[\"Until\",\"Seconds\""));
+    for (unsigned i = 0; i < HISTORY_COLUMNS; i++)
+        buffer_printf(out, ",\"%s\"", history_columns[i].name);
+    buffer_add(out,
+               TEXT("],\"properties\":{\"Until\":{\"type\":\"array\",\"description\":\"when the"
+                    " sample ended\",\"items\":{\"type\":\"string\",\"format\":\"date-time\"}},"
+                    "\"Seconds\":{\"type\":\"array\",\"description\":\"how long it was\",\"items\":"
+                    "{\"type\":\"number\",\"minimum\":0}}"));
+    for (unsigned i = 0; i < HISTORY_COLUMNS; i++)
+        buffer_printf(out,
+                      ",\"%s\":{\"type\":\"array\",\"description\":\"%s\",\"items\":{\"type\":"
+                      "%s,\"minimum\":0}}",
+                      history_columns[i].name, history_columns[i].help,
+                      history_columns[i].kind == HISTORY_COUNTED ? "\"integer\""
+                                                                 : "[\"integer\",\"null\"]");
+    buffer_add(out, TEXT("}}"));
+}
+
 /* Is it the first route with a body of its table? */
 static bool is_first_of_body(unsigned route) {
     for (unsigned i = 0; i < route; i++)
@@ -432,6 +455,7 @@ static void add_schemas(struct buffer *out, bool nexudus) {
         openapi_add_page_schema(out, tables[i], nexudus);
     }
     openapi_add_account_schema(out, nexudus);
+    add_figures(out);
     for (unsigned i = 0; i < route_count; i++)
         for (enum route_body j = BODY_create; j <= BODY_patch && routes[i].body == BODY_update; j++)
             openapi_add_schema(out, routes[i].resource->table, bodies[j].schema,

@@ -3,22 +3,17 @@
 
 #include "api/counters.h"
 #include "api/handlers.h"
+#include "api/ops/figures.h"
 #include "api/reply.h"
 
 #include "api/wait.h"
 #include "auth/sign_in.h"
-#include "base/budget.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "http/address_counts.h"
-#include "store/maintenance.h"
 #include "version.h"
 
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 void metrics_count(struct exchange *exchange) {
     const struct request *request = exchange->request;
@@ -37,24 +32,6 @@ void metrics_count_end(struct exchange *exchange, bool was_sent) {
 
 /* ---- The page ---- */
 
-/* The facts that the families of metrics.def are computed from. */
-struct figures {
-    struct app *app;
-    struct store_stats store;
-    struct password_stats passwords;
-    struct budget_stats budget;
-    struct process_stats process;
-    double disk_free, last_backup_s; /* -1: not known */
-    int64_t pending;                 /* deliveries */
-};
-
-/* Adds up what all threads counted for a route. Runs with the workers' lock held. */
-static void sum(const struct app *app, unsigned route, struct route_counts *total) {
-    *total = (struct route_counts){ 0 };
-    for (const struct worker *worker = app->workers; worker; worker = worker->next)
-        counters_sum(worker->counters, route, total);
-}
-
 static void add_route(struct buffer *body, unsigned route) {
     if (route < route_count)
         buffer_printf(body, "{method=\"%s\",route=\"%s\"", method_name(routes[route].method),
@@ -66,7 +43,7 @@ static void add_route(struct buffer *body, unsigned route) {
 static void add_replies(struct buffer *body, const struct figures *now) {
     struct route_counts counts;
     for (unsigned route = 0; route <= route_count; route++) {
-        sum(now->app, route, &counts);
+        figures_sum_route(now->app, route, &counts);
         for (unsigned i = 0; i < COUNTERS_STATUSES; i++) {
             if (!counts.replies[i])
                 continue;
@@ -81,7 +58,7 @@ static void add_replies(struct buffer *body, const struct figures *now) {
 static void add_times_of(struct buffer *body, const struct app *app, unsigned route) {
     struct route_counts counts;
     uint64_t count = 0;
-    sum(app, route, &counts);
+    figures_sum_route(app, route, &counts);
     for (unsigned i = 0; i <= COUNTERS_BUCKETS; i++)
         count += counts.buckets[i];
     if (!count)
@@ -184,6 +161,15 @@ static void add_sign_in_events(struct buffer *body, const struct figures *now) {
                       (unsigned long long)sign_in_log_count(now->app->auth.log, event));
 }
 
+static void add_attempts(struct buffer *body, const struct figures *now) {
+    const struct delivery_counts *counts = &now->app->deliveries;
+    buffer_printf(body,
+                  "roster_webhook_attempts_total{result=\"delivered\"} %llu\n"
+                  "roster_webhook_attempts_total{result=\"failed\"} %llu\n",
+                  (unsigned long long)atomic_load(&counts->delivered),
+                  (unsigned long long)atomic_load(&counts->failed));
+}
+
 static void add_build(struct buffer *body, const struct figures *now) {
     (void)now;
     buffer_printf(body, "roster_build_info{version=\"%s\"} 1\n", ROSTER_VERSION);
@@ -242,33 +228,6 @@ static void add_families(struct buffer *body, const struct figures *now) {
         add_head(body, own->name, own->type, own->help);
         add_value(body, own->name, (double)own->value);
     }
-}
-
-static double free_bytes(const char *folder) {
-    struct statvfs facts;
-    return statvfs(folder, &facts) == 0 ? (double)facts.f_bavail * (double)facts.f_frsize : -1;
-}
-
-/* `rosterd backup` touches this file. */
-static double last_backup_s(const char *folder) {
-    char path[PATH_MAX];
-    struct stat facts;
-    int len = snprintf(path, sizeof path, "%s/" LAST_BACKUP, folder);
-    bool is_there = len > 0 && (size_t)len < sizeof path && stat(path, &facts) == 0;
-    return is_there ? (double)facts.st_mtim.tv_sec : -1;
-}
-
-static struct figures figures_now(struct app *app, int64_t pending) {
-    return (struct figures){
-        .app = app,
-        .store = store_stats(app->store),
-        .passwords = passwords_stats(app->auth.passwords),
-        .budget = budget_stats(),
-        .process = process_stats(),
-        .disk_free = free_bytes(app->folder),
-        .last_backup_s = last_backup_s(app->folder),
-        .pending = pending,
-    };
 }
 
 static enum status count_pending(struct store_session *session, struct request *request) {
