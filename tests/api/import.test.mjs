@@ -148,6 +148,30 @@ test('JSON Lines: null clears, lists of Ids, Added and Removed; an Id that nobod
     assert.deepEqual([now.Devices, now.UserRoles], [null, [402, 403]]);
 });
 
+test('cells stand between semicolons or tabs as well, as spreadsheets of some countries write them', async () => {
+    for (const [name, between] of [
+        ['semicolon', ';'],
+        ['tab', '\t'],
+    ]) {
+        const own = (one) => `${one}.${name}@example.com`;
+        const rows = [
+            ['Email', 'FullName', 'Devices', 'UserRoles'],
+            [own('a'), 'Lee, Ann', `"a phone${between} ""a desk"""`, '401,402'],
+            [own('b'), 'Ben', '', ''],
+        ];
+        // A byte order mark, an empty line before: as files come.
+        const file = `\uFEFF\r\n${rows.map((row) => row.join(between)).join('\r\n')}\r\n`;
+        assert.equal(outcomes(await load(file)), 'created,created', name);
+        const { FullName, Devices, UserRoles } = await stored(own('a'));
+        assert.deepEqual(
+            [FullName, Devices, UserRoles],
+            ['Lee, Ann', `a phone${between} "a desk"`, [401, 402]],
+        );
+        const [refused] = (await load(`${rows[0].join(between)}\n${own('c')},C\n`)).rows;
+        assert.match(refused.Errors[0].Message, /has 1 cells?.* 4/);
+    }
+});
+
 test('a hash is imported, and signs in; a password in clear and a picture are refused', async () => {
     const hash = '$2b$04$abcdefghijklmnopqrstuu5Lm0g4ZgZCtGqwAHnbRwyEEfqDVTzau';
     const known = server.sql(`SELECT Password FROM users WHERE Id = ${adminId}`);

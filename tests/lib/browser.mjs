@@ -75,6 +75,9 @@ export class Page {
             this.complaints.push(
                 params.exceptionDetails.exception?.description ?? params.exceptionDetails.text,
             );
+        else if (method === 'Page.fileChooserOpened') this.chooser = params.backendNodeId;
+        else if (method === 'Page.javascriptDialogOpening')
+            this.complaints.push(`a dialog: ${params.message}`);
         else if (method === 'Log.entryAdded') this.complaints.push(params.entry.text);
     }
 

@@ -46,8 +46,29 @@ void csv_add_cell(struct buffer *out, struct text text) {
 
 /* ---- Reading ---- */
 
+static bool is_line_end(char one) {
+    return one == '\n' || one == '\r';
+}
+
 static bool at_line_end(struct text rest) {
-    return rest.len && (rest.at[0] == '\n' || rest.at[0] == '\r');
+    return rest.len && is_line_end(rest.at[0]);
+}
+
+char csv_separator(struct text file) {
+    static const char separators[] = { ',', ';', '\t' };
+    size_t counts[sizeof separators] = { 0 };
+    size_t most = 0;
+    bool is_quoted = false;
+    for (size_t i = 0; i < file.len && (is_quoted || !is_line_end(file.at[i])); i++) {
+        const char *found = memchr(separators, file.at[i], sizeof separators);
+        is_quoted ^= file.at[i] == '"';
+        if (found && !is_quoted)
+            counts[found - separators]++;
+    }
+    for (size_t i = 1; i < sizeof separators; i++)
+        if (counts[i] > counts[most])
+            most = i;
+    return separators[most];
 }
 
 static void skip(struct csv_reader *reader, size_t size) {
@@ -84,8 +105,9 @@ static bool take_quoted(struct csv_reader *reader, struct buffer *cell) {
 }
 
 static struct text take_plain(struct csv_reader *reader) {
+    const char ends[] = { reader->separator, '\r', '\n' };
     size_t size = 0;
-    while (size < reader->rest.len && !memchr(",\r\n", reader->rest.at[size], 3))
+    while (size < reader->rest.len && !memchr(ends, reader->rest.at[size], sizeof ends))
         size++;
     struct text cell = { reader->rest.at, size };
     skip(reader, size);
@@ -114,7 +136,7 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
     if (!take_cell(reader, arena, cell))
         return CSV_unclosed;
     *cell = without_apostrophe(*cell);
-    if (reader->rest.len && reader->rest.at[0] == ',') {
+    if (reader->rest.len && reader->rest.at[0] == reader->separator) {
         skip(reader, 1);
         return CSV_cell;
     }

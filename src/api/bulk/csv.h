@@ -17,7 +17,8 @@ void csv_add_cell(struct buffer *out, struct text text);
 /** The unread rest of a file, and the line on which that begins. */
 struct csv_reader {
     struct text rest;
-    int64_t line; /* from 1 on */
+    int64_t line;   /* from 1 on */
+    char separator; /* between the cells of a row */
 };
 
 enum csv_result {
@@ -25,6 +26,13 @@ enum csv_result {
     CSV_last,    /* the last cell of its row */
     CSV_unclosed /* a quote is not closed: there is nothing more to read */
 };
+
+/**
+ * What stands between the cells of a file: a comma, or a semicolon, as spreadsheets write where the
+ * comma is in numbers, or a tab. It is the one that its first line has most often outside quotes;
+ * a comma before the others.
+ */
+char csv_separator(struct text file) MUST_CHECK;
 
 /**
  * Reads the next cell. Lines end in CR LF, LF or CR; empty lines count as lines, and are no rows.

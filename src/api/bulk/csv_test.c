@@ -29,7 +29,7 @@ static void texts_come_back(void **state) {
         assert_false(out.failed);
         size_t begin = out.at[0] == '"';
         assert_null(memchr("=+-@\t\r", out.at[begin], 6));
-        struct csv_reader reader = { buffer_text(&out), 1 };
+        struct csv_reader reader = { buffer_text(&out), 1, ',' };
         assert_int_equal(csv_next(&reader, &arena, &cell), CSV_cell);
         assert_text(cell, texts[i]);
         assert_int_equal(csv_next(&reader, &arena, &cell), CSV_last);
@@ -47,7 +47,7 @@ static void lines_are_counted(void **state) {
     } cells[] = { { "a", 1, CSV_cell }, { "b", 1, CSV_last },    { "c\r\nx\n", 2, CSV_cell },
                   { "", 2, CSV_last },  { "e\"f", 6, CSV_last }, { "g", 7, CSV_cell },
                   { "", 7, CSV_last } };
-    struct csv_reader reader = { TEXT("a,b\r\n\"c\r\nx\n\",\r\n\n\"e\"\"f\"\rg,"), 1 };
+    struct csv_reader reader = { TEXT("a,b\r\n\"c\r\nx\n\",\r\n\n\"e\"\"f\"\rg,"), 1, ',' };
     struct arena arena = { 0 };
     bool is_begin = true;
     (void)state;
@@ -66,7 +66,7 @@ static void lines_are_counted(void **state) {
 }
 
 static void an_open_quote_is_an_error(void **state) {
-    struct csv_reader reader = { TEXT("a,\"b\nc,d\n"), 1 };
+    struct csv_reader reader = { TEXT("a,\"b\nc,d\n"), 1, ',' };
     struct arena arena = { 0 };
     struct text cell;
     (void)state;
@@ -75,9 +75,41 @@ static void an_open_quote_is_an_error(void **state) {
     arena_close(&arena);
 }
 
+static void the_first_line_shows_the_separator(void **state) {
+    static const struct {
+        const char *file;
+        char separator;
+    } files[] = { { "", ',' },
+                  { "Email\na;b;c", ',' },
+                  { "Email,FullName;\n;;;", ',' },
+                  { "Email;FullName\r\na,b,c", ';' },
+                  { "\"a,b,c\";\"d\ne,\";f\n,", ';' },
+                  { "\"a\"\"b;;\",c\n", ',' },
+                  { "Email\tFullName\n", '\t' },
+                  { "a,b;c", ',' } };
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        assert_int_equal(csv_separator(text_of(files[i].file)), files[i].separator);
+}
+
+static void cells_end_at_the_separator(void **state) {
+    static const char *const cells[] = { "a,b", "c;d", "", "e" };
+    struct csv_reader reader = { TEXT("a,b;\"c;d\";;e\n"), 1, ';' };
+    struct arena arena = { 0 };
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct text cell;
+        assert_int_equal(csv_next(&reader, &arena, &cell), i < 3 ? CSV_cell : CSV_last);
+        assert_text(cell, cells[i]);
+    }
+    arena_close(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_come_back),
+        cmocka_unit_test(the_first_line_shows_the_separator),
+        cmocka_unit_test(cells_end_at_the_separator),
         cmocka_unit_test(lines_are_counted),
         cmocka_unit_test(an_open_quote_is_an_error),
     };

@@ -50,6 +50,7 @@ static void read_columns(struct rows *rows, const struct column_map *maps, struc
                          struct errors *errors) {
     enum csv_result result = CSV_cell;
     unsigned known = 0;
+    rows->reader.separator = csv_separator(rows->reader.rest);
     while (result == CSV_cell && rows->count < COLUMNS_MAX) {
         struct column *column = &rows->columns[rows->count];
         result = csv_next(&rows->reader, arena, &column->name);
@@ -77,7 +78,7 @@ static size_t count_lines(struct text file) {
 enum status rows_open(struct rows *rows, struct text file, const struct column_map *maps,
                       struct arena *arena, struct errors *errors) {
     file = text_without_mark(file);
-    rows->reader = (struct csv_reader){ file, 1 };
+    rows->reader = (struct csv_reader){ file, 1, ',' };
     rows->is_json = text_trim(file).len && text_trim(file).at[0] == '{';
     rows->lines = count_lines(file);
     if (!validate_is_utf8(file) || (file.len && memchr(file.at, '\0', file.len)))

@@ -227,7 +227,8 @@ static void add_body(struct buffer *out, const struct route *route) {
     if (route->body == BODY_rows)
         buffer_add(out,
                    TEXT(",\"requestBody\":{\"required\":true,\"description\":\"CSV with the names"
-                        " of fields in the first line, or a JSON object a line, whatever"
+                        " of fields in the first line (between commas, semicolons or tabs), or a "
+                        "JSON object a line, whatever"
                         " Content-Type says\",\"content\":{\"text/csv\":{\"schema\":{\"type\":"
                         "\"string\"}},\"application/jsonl\":{\"schema\":{\"type\":\"string\"}}}}"));
     if (!body->schema)

@@ -31,7 +31,7 @@ const BYTES = 900_000; // in UTF-8 at most: a request takes 1 MiB
 const LINES = 15_000; // and 20,000 lines
 
 // Where the rows of a text end. In CSV a line end within a cell that begins with a quote ends none.
-function* rowEnds(text: string, isCsv: boolean) {
+function* rowEnds(text: string, isCsv: boolean, separator: string) {
     let isQuoted = false, isBegin = true;
     for (let at = 0; at < text.length; at++) {
         const char = text[at];
@@ -43,7 +43,7 @@ function* rowEnds(text: string, isCsv: boolean) {
             isBegin = false;
         } else {
             const isEnd = char === '\n' || (char === '\r' && text[at + 1] !== '\n');
-            isBegin = isEnd || char === ',' || char === '\r';
+            isBegin = isEnd || char === separator || char === '\r';
             if (isEnd) yield at + 1;
         }
     }
@@ -61,10 +61,19 @@ export interface File {
     rows: number;
 }
 
+// What stands between the cells: as the server finds it, the one that the first line has most often outside quotes.
+function separatorOf(text: string) {
+    const [line] = /^(?:"[^"]*"|[^"\r\n])*/.exec(text.replace(/^[\r\n]+/, ''))!;
+    const bare = line.replace(/"[^"]*"/g, '');
+    const count = (one: string) => bare.split(one).length;
+    return [',', ';', '\t'].reduce((most, one) => (count(one) > count(most) ? one : most));
+}
+
 // The cells of a row of CSV.
-function cellsOf(row: string) {
+function cellsOf(row: string, separator: string) {
     const cells: string[] = [];
-    for (const [, quoted, plain] of row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,"\r\n]*))/g))
+    const pattern = new RegExp(`(?:^|${separator})(?:"((?:[^"]|"")*)"|([^${separator}"\\r\\n]*))`, 'g');
+    for (const [, quoted, plain] of row.matchAll(pattern))
         cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     return cells;
 }
@@ -72,10 +81,11 @@ function cellsOf(row: string) {
 export function cut(text: string): File {
     const all = text.replace(/^\uFEFF/, '');
     const isCsv = !isJson(all);
+    const separator = separatorOf(all);
     const size = new TextEncoder();
     const file: File = { isJson: !isCsv, columns: [], sample: [], parts: [], rows: 0 };
     let head = '', begin = 0, line = 0, part: Part | undefined, bytes = 0, lines = 0;
-    for (const end of rowEnds(all, isCsv)) {
+    for (const end of rowEnds(all, isCsv, separator)) {
         const row = all.slice(begin, end);
         const [length, height] = [size.encode(row).length, linesOf(row) || 1];
         begin = end;
@@ -83,14 +93,14 @@ export function cut(text: string): File {
             if (part) part.text += row;
         } else if (isCsv && !head) {
             head = /[\r\n]$/.test(row) ? row : `${row}\n`;
-            file.columns = cellsOf(row);
+            file.columns = cellsOf(row, separator);
         } else {
             if (!part || bytes + length > BYTES || lines + height > LINES) {
                 part = { text: head, rows: 0, shift: line - linesOf(head) };
                 file.parts.push(part);
                 [bytes, lines] = [size.encode(head).length, linesOf(head)];
             }
-            if (!file.rows) file.sample = cellsOf(row);
+            if (!file.rows) file.sample = cellsOf(row, separator);
             part.text += row;
             part.rows++;
             file.rows++;
