@@ -1,5 +1,5 @@
-// Each screen of the admin UI, in both languages, light and dark, wide and narrow: nothing that axe finds against WCAG
-// 2.2 AA, nothing wider than the window, no error in the console, no report of the policy, no request elsewhere. Names
+// Each screen of the admin UI, in both languages, light and dark, wide and narrow, at a zoom of 200 % and in forced colours:
+// nothing that axe finds against WCAG 2.2 AA, nothing cut off or wider than the window, nothing that moves, no error in the console, no report of the policy, no request elsewhere. Names
 // that are long, or look like markup, change nothing about that.
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -87,23 +87,30 @@ const screens = {
     'chat-rooms-found': ['#/chatrooms?q=nothing%20at%20all', '.empty'],
 };
 
-for (const [language, scheme, width] of [
+for (const [language, scheme, width, more] of [
     ['en-US', 'light', 1280],
     ['es', 'dark', 1280],
     ['es', 'light', 390],
     ['en-US', 'dark', 390],
+    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
+    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
 ])
-    test(`every screen in ${language}, ${scheme}, ${width} px`, async () => {
-        const ui = await Ui.open(server, { language, scheme, width });
-        const name = (screen) => `${screen}-${language}-${scheme}-${width}`;
+    test(`every screen in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
+        const ui = await Ui.open(server, { language, scheme, width, ...more });
+        const name = (screen) =>
+            `${screen}-${language}-${scheme}-${width}${more ? Object.keys(more)[0] : ''}`;
+        const check = async (screen) => {
+            await ui.check(name(screen));
+            if (more?.colours) assert.deepEqual(await ui.unmarked(), [], screen);
+        };
         await ui.go('', '#password');
-        await ui.check(name('sign-in'));
+        await check('sign-in');
         await ui.signedIn();
         for (const [screen, [hash, selector]] of Object.entries(screens)) {
             await ui.go(hash, selector);
             await ui.wait("!document.querySelector('[aria-busy=true]')");
             if (screen === 'user-gone') ui.page.complaints.splice(0, Infinity); // the browser notes the 404
-            await ui.check(name(screen));
+            await check(screen);
         }
         assert.equal(await ui.evaluate('document.documentElement.lang'), language);
         assert.ok(!(await ui.text()).includes('undefined'));

@@ -9,7 +9,8 @@ const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta
 const text = JSON.stringify;
 
 export class Ui {
-    // A browser of its own, so that it has no cookie. `language` is the browser's.
+    // A browser of its own, so that it has no cookie. `language` is the browser's; `colours` 'active' are those that the
+    // user has forced; a `scale` of 2 with half the width is a zoom of 200 %.
     static async open(
         server,
         {
@@ -17,23 +18,28 @@ export class Ui {
             scheme = 'light',
             width = 1280,
             height = 900,
+            scale = 1,
             motion = 'reduce',
+            colours = 'none',
         } = {},
     ) {
         const ui = new Ui();
         ui.server = server;
         ui.width = width;
+        ui.isStill = motion === 'reduce';
+        ui.hasOwnColours = colours === 'none';
         ui.page = await Page.open([`--lang=${language}`, `--accept-lang=${language}`]);
         await ui.page.send('Emulation.setDeviceMetricsOverride', {
             width,
             height,
-            deviceScaleFactor: 1,
-            mobile: width < 640,
+            deviceScaleFactor: scale,
+            mobile: width < 640 && scale === 1,
         });
         await ui.page.send('Emulation.setEmulatedMedia', {
             features: [
                 { name: 'prefers-color-scheme', value: scheme },
                 { name: 'prefers-reduced-motion', value: motion },
+                { name: 'forced-colors', value: colours },
             ],
         });
         await ui.page.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') });
@@ -164,7 +170,50 @@ export class Ui {
         await this.wait("document.querySelector('header nav')");
     }
 
-    // Nothing that axe finds against WCAG 2.2 AA, nothing wider than the window, nothing in the console.
+    // Texts that do not fit in their box or in the window. Those in a part that scrolls can be read. A name may be
+    // shortened by dots (.clamped), because its record shows it in full. The chosen tab is always in view.
+    cutOff() {
+        return this.evaluate(`[...document.querySelectorAll('body *')].filter((one) => {
+            if (!one.checkVisibility() || one.closest('.out-of-sight, .skip, svg, thead, select')) return false;
+            const text = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+            if (!text && !one.matches('input, select, button, progress')) return false;
+            const style = getComputedStyle(one), box = one.getBoundingClientRect();
+            const isShort = one.matches('.clamped, .email, .account *') || !!one.closest('.clamped');
+            const isInner = one.scrollWidth > one.clientWidth + 1 && style.overflowX !== 'visible' && !/auto|scroll/.test(style.overflowX);
+            let over = one.parentElement;
+            while (over && !/auto|scroll/.test(getComputedStyle(over).overflowX)) over = over.parentElement;
+            const frame = over?.getBoundingClientRect();
+            if (one.matches('[aria-selected=true]') && over && (box.right > frame.right + 1 || box.left < frame.left - 1)) return true;
+            const isOuter = !over && (box.right > innerWidth + 1 || box.left < -1);
+            return !isShort && (isInner && !one.matches('input') || isOuter);
+        }).map((one) => one.outerHTML.slice(0, 200))`);
+    }
+
+    // Controls without a border, choices without a mark and focus without an outline, where the user has forced colours:
+    // backgrounds are gone there. Each control in turn gets the focus.
+    unmarked() {
+        return this
+            .evaluate(`[...document.querySelectorAll('button, a.button, input, select, textarea, [role=tab], nav a')].filter((one) => {
+            if (!one.checkVisibility() || one.disabled || one.closest('.out-of-sight')) return false;
+            const before = document.activeElement;
+            const plain = getComputedStyle(one);
+            const hasBorder = plain.borderBottomStyle !== 'none' && parseFloat(plain.borderBottomWidth) > 0 || one.matches('nav a, [type=checkbox], [type=radio]');
+            const isChosen = one.matches('[aria-current], [aria-selected=true]');
+            const mark = (style) => [style.outlineStyle, style.outlineWidth, style.borderBottomStyle, style.borderBottomWidth, style.textDecorationLine].join();
+            const other = isChosen && [...one.parentElement.children].find((sibling) => sibling.matches(one.tagName) && !sibling.matches('[aria-current], [aria-selected=true]'));
+            const hasChoice = !other || mark(getComputedStyle(other)) !== mark(plain);
+            one.focus({ focusVisible: true, preventScroll: true });
+            const { outlineStyle, outlineWidth } = getComputedStyle(one);
+            const hasFocus = document.activeElement !== one || outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+            before?.focus({ preventScroll: true });
+            if (hasBorder && hasChoice && hasFocus) return false;
+            one.dataset.lacks = [hasBorder, hasChoice, hasFocus].join();
+            return true;
+        }).map((one) => one.outerHTML.slice(0, 200))`);
+    }
+
+    // Nothing that axe finds against WCAG 2.2 AA, nothing cut off or wider than the window, nothing that moves, nothing in
+    // the console.
     async check(name, { complaints = [] } = {}) {
         if (process.env.SCREENSHOTS) {
             mkdirSync(process.env.SCREENSHOTS, { recursive: true });
@@ -173,7 +222,10 @@ export class Ui {
         if (!(await this.evaluate('typeof axe === "object"'))) await this.evaluate(`${axe}; 0`);
         const violations = await this.evaluate(`axe.run(document, {
             runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-            rules: { region: { enabled: false } }, // a menu is in no landmark (WAI-ARIA)
+            rules: {
+                region: { enabled: false }, // a menu is in no landmark (WAI-ARIA)
+                'color-contrast': { enabled: ${this.hasOwnColours} }, // it sees the page's colours, not the forced ones
+            },
             resultTypes: ['violations'],
         }).then(({ violations }) => violations.map(({ id, nodes }) => \`\${id}: \${nodes.map(({ html, failureSummary }) => html.slice(0, 300) + ' ' + failureSummary).join(' | ')}\`))`);
         assert.deepEqual(violations, [], name);
@@ -181,6 +233,9 @@ export class Ui {
             (await this.evaluate('document.documentElement.scrollWidth')) <= this.width,
             `${name} is wider than the window`,
         );
+        assert.deepEqual(await this.cutOff(), [], `${name} has a text that is cut off`);
+        if (this.isStill)
+            assert.equal(await this.evaluate('document.getAnimations().length'), 0, name);
         assert.deepEqual(this.page.complaints, complaints, name);
         const elsewhere = this.page.requests.filter(
             (url) => !url.startsWith(`${this.server.url}/`) && !url.startsWith('data:'),

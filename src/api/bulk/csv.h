@@ -28,9 +28,9 @@ enum csv_result {
 };
 
 /**
- * What stands between the cells of a file: a comma, or a semicolon, as spreadsheets write where the
- * comma is in numbers, or a tab. It is the one that its first line has most often outside quotes;
- * a comma before the others.
+ * The character between the cells of a file: of comma, semicolon and tab the one that the first
+ * line has most often outside quotes, or a comma. Spreadsheets write semicolons where the comma is
+ * in numbers.
  */
 char csv_separator(struct text file) MUST_CHECK;
 
