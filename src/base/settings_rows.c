@@ -2,8 +2,10 @@
 #include "base/settings_rows.h"
 
 #include "base/database_url.h"
+#include "base/log.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +164,31 @@ void settings_show(const struct settings *settings, unsigned index, struct shown
         (void)snprintf(shown->room, sizeof shown->room, "%04lo", value.number);
     else
         (void)snprintf(shown->room, sizeof shown->room, "%ld", value.number);
+}
+
+/* Where the value of the setting stands whose flag begins the message; "": on the command line, or
+ * nowhere. */
+static const char *place_of(const struct settings *settings, const char *message) {
+    const struct text flag = { message, strcspn(message, " :") };
+    char name[SETTING_NAME_MAX + 2];
+    for (unsigned i = 0; i < SETTINGS_COUNT; i++) {
+        const char *origin = settings->origins[i];
+        (void)snprintf(name, sizeof name, "--%s", setting_rows[i].option);
+        if (origin && strncmp(origin, "--", 2) != 0 && text_equal(flag, text_of(name)))
+            return origin;
+    }
+    return "";
+}
+
+void settings_fault(const struct settings *settings, const char *format, ...) {
+    char message[PATH_MAX + SETTING_SOURCE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(message, sizeof message, format, arguments) >= 0) {
+        const char *place = place_of(settings, message);
+        report_error("%s%s%s", place, *place ? ": " : "", message);
+    }
+    va_end(arguments);
 }
 
 /* ---- Names ---- */

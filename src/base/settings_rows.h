@@ -86,4 +86,12 @@ struct shown_setting {
 /** The setting of a row of settings.def (below SETTINGS_COUNT). Any thread. */
 void settings_show(const struct settings *settings, unsigned index, struct shown_setting *shown);
 
+/**
+ * Prints a mistake in the value of a setting, as report_error does. The message begins with the
+ * setting's flag ("--listen ..."); before it the line has the place where the value stands:
+ * "FILE:3: ", "ROSTER_LISTEN: ", nothing for the command line and a default. Main thread.
+ */
+void settings_fault(const struct settings *settings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

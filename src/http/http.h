@@ -135,15 +135,16 @@ struct listen_options {
 /**
  * Reads the certificates and opens the addresses. From here on clients can connect, and wait. With
  * certificates all addresses except UNIX sockets speak TLS. NULL on failure: `why` gets one line
- * that says what to do ("127.0.0.1:8080: address already in use; ..."), and `*exit_code` a code of
- * sysexits.h: EX_USAGE for settings that cannot be read, EX_NOINPUT for certificates, otherwise
- * EX_UNAVAILABLE or EX_OSERR. Once, before any other thread runs.
+ * that begins with the flag and says what to do ("--listen 127.0.0.1:8080: address already in use;
+ * ..."), and `*exit_code` a code of sysexits.h: EX_USAGE for settings that cannot be read,
+ * EX_NOINPUT for certificates, otherwise EX_UNAVAILABLE or EX_OSERR. Once, before any other thread
+ * runs.
  */
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,
                                int *exit_code) MUST_CHECK;
 
-/** Takes a mistake in the setting `option` ("listen"): a code of sysexits.h, and a line. */
-typedef void listen_fault(void *context, const char *option, int exit_code, const char *why);
+/** Takes a mistake: a code of sysexits.h, and a line that begins with the flag of the setting. */
+typedef void listen_fault(void *context, int exit_code, const char *why);
 
 /**
  * Tells `fault` of each mistake in the addresses that listener_open would find without opening

@@ -254,6 +254,8 @@ static const char redirects_nowhere[] =
     "--redirect-listen sends clients to HTTPS: give an address for it to --listen, with --tls-cert"
     " and --tls-key";
 
+static const char listens_nowhere[] = "--listen names no address";
+
 static bool refuse_settings(struct socket_failure *failure, const char *why) {
     (void)snprintf(failure->why, sizeof failure->why, "%s", why);
     failure->exit_code = EX_USAGE;
@@ -277,7 +279,7 @@ static bool open_all(struct listener *listener, struct socket_failure *failure) 
     if (listener->sockets[DOOR_redirect].count && !listener->sockets[DOOR_tls].count)
         return refuse_settings(failure, redirects_nowhere);
     if (!socket_count(listener))
-        return refuse_settings(failure, "--listen names no address");
+        return refuse_settings(failure, listens_nowhere);
     return open_list(listener, wanted->metrics, "--metrics-listen", failure);
 }
 
@@ -288,20 +290,23 @@ struct fault_list {
 };
 
 /* Returns the number of addresses; `speak_tls`: only of those that could speak TLS. */
-static size_t check_list(const struct listen_addresses *addresses, const char *option,
+static size_t check_list(const struct listen_addresses *addresses, const char *setting,
                          const char *list, const struct fault_list *faults, bool speak_tls) {
-    char setting[32];
     size_t count = 0;
     struct text rest = text_of(list), item;
-    (void)snprintf(setting, sizeof setting, "--%s", option);
     const struct socket_options options = { setting, addresses->unix_mode, addresses->unix_group };
     while (text_next(&rest, &item)) {
         struct socket_failure failure;
         if (!socket_check(item, &options, &failure))
-            faults->fault(faults->context, option, failure.exit_code, failure.why);
+            faults->fault(faults->context, failure.exit_code, failure.why);
         count += !speak_tls || !text_starts_nocase(item, TEXT("unix:"));
     }
     return count;
+}
+
+static bool is_empty(const char *list) {
+    struct text rest = text_of(list), item;
+    return !text_next(&rest, &item);
 }
 
 void listener_check(const struct listen_addresses *addresses, listen_fault *fault, void *context) {
@@ -311,14 +316,16 @@ void listener_check(const struct listen_addresses *addresses, listen_fault *faul
     struct tls_context *loaded = NULL;
     char why[512];
     if (wants_tls && !(loaded = tls_context_load(tls, why, sizeof why)))
-        fault(context, *tls->certificates ? "tls-cert" : "tls-key", EX_NOINPUT, why);
+        fault(context, EX_NOINPUT, why);
     tls_context_release(loaded);
-    size_t count = check_list(addresses, "listen", addresses->listen, &faults, wants_tls);
+    size_t count = check_list(addresses, "--listen", addresses->listen, &faults, wants_tls);
     size_t redirects =
-        check_list(addresses, "redirect-listen", addresses->redirect, &faults, false);
-    (void)check_list(addresses, "metrics-listen", addresses->metrics, &faults, false);
+        check_list(addresses, "--redirect-listen", addresses->redirect, &faults, false);
+    (void)check_list(addresses, "--metrics-listen", addresses->metrics, &faults, false);
+    if (!redirects && is_empty(addresses->listen))
+        fault(context, EX_USAGE, listens_nowhere);
     if (redirects && (!wants_tls || !count))
-        fault(context, "redirect-listen", EX_USAGE, redirects_nowhere);
+        fault(context, EX_USAGE, redirects_nowhere);
 }
 
 struct listener *listener_open(const struct listen_addresses *addresses, char *why, size_t why_size,

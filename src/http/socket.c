@@ -49,9 +49,9 @@ __attribute__((format(printf, 3, 4))) static bool fail(const struct opening *ope
 
 /* Refuses the address with the text of errno. */
 static bool refuse_address(const struct opening *opening) {
-    return fail(opening, EX_UNAVAILABLE, "%s: %s; choose another address (%s)", opening->address,
-                errno == EADDRINUSE ? "address already in use" : strerror(errno),
-                opening->options->setting);
+    return fail(opening, EX_UNAVAILABLE, "%s %s: %s; choose another address",
+                opening->options->setting, opening->address,
+                errno == EADDRINUSE ? "address already in use" : strerror(errno));
 }
 
 static bool misread(const struct opening *opening) {
@@ -176,8 +176,8 @@ static bool listen_unix(const struct opening *opening) {
     socket->device = file.st_dev;
     socket->inode = file.st_ino;
     if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) != 0)
-        return fail(opening, EX_UNAVAILABLE, "%s: cannot be given to the group %s: %s", path,
-                    opening->options->unix_group, strerror(errno));
+        return fail(opening, EX_UNAVAILABLE, "--unix-group %s: %s cannot be given to it: %s",
+                    opening->options->unix_group, path, strerror(errno));
     return listen(fd, BACKLOG) == 0 || refuse_address(opening);
 }
 
@@ -290,8 +290,8 @@ static bool listen_tcp(const struct opening *opening) {
         return misread(opening);
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed)
-        return fail(opening, EX_UNAVAILABLE, "%s %s: %s", opening->options->setting,
-                    opening->address,
+        return fail(opening, EX_UNAVAILABLE, "%s %s: %s; choose another address",
+                    opening->options->setting, opening->address,
                     failed == EAI_SYSTEM ? strerror(errno) : gai_strerror(failed));
     bool listens = listen_on_each(opening, found);
     freeaddrinfo(found);

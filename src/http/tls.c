@@ -211,11 +211,11 @@ static bool refuse_loading(struct loading *loading, const char *format, ...) {
     return false;
 }
 
-static FILE *open_file(struct loading *loading, const char *path) {
+static FILE *open_file(struct loading *loading, const char *setting, const char *path) {
     FILE *file = fopen(path, "re");
     if (!file)
-        (void)refuse_loading(loading, "%s: %s; name a file that the server may read", path,
-                             strerror(errno));
+        (void)refuse_loading(loading, "%s %s: %s; name a file that the server may read", setting,
+                             path, strerror(errno));
     return file;
 }
 
@@ -261,7 +261,7 @@ static void check_dates(const char *path, unsigned number, const X509 *certifica
 static bool refuse_kind(struct loading *loading, const char *reason) {
     return refuse_loading(
         loading,
-        "%s: not fit for TLS (%s); use a certificate with a key for RSA of 2048 bits or "
+        "--tls-cert %s: not fit for TLS (%s); use a certificate with a key for RSA of 2048 bits or "
         "more, ECDSA or Ed25519, signed with SHA-256 or better",
         loading->certificate, reason);
 }
@@ -287,7 +287,7 @@ static bool add_certificate(struct loading *loading, unsigned number, X509 *cert
 }
 
 static bool load_chain(struct loading *loading) {
-    FILE *file = open_file(loading, loading->certificate);
+    FILE *file = open_file(loading, "--tls-cert", loading->certificate);
     X509 *certificate;
     unsigned count = 0;
     bool good = file, was_asked = false;
@@ -297,13 +297,14 @@ static bool load_chain(struct loading *loading) {
         X509_free(certificate);
     }
     if (good && !is_last_reason(ERR_LIB_PEM, PEM_R_NO_START_LINE))
-        good = refuse_loading(loading,
-                              "%s: certificate %u cannot be read (%s); put it there again, in PEM",
-                              loading->certificate, count + 1, last_reason());
+        good = refuse_loading(
+            loading,
+            "--tls-cert %s: certificate %u cannot be read (%s); put it there again, in PEM",
+            loading->certificate, count + 1, last_reason());
     else if (good && count == 0)
-        good = refuse_loading(loading,
-                              "%s: holds no certificate; it must be a chain in PEM, leaf first",
-                              loading->certificate);
+        good = refuse_loading(
+            loading, "--tls-cert %s: holds no certificate; it must be a chain in PEM, leaf first",
+            loading->certificate);
     if (file)
         (void)fclose(file);
     loading->site->leaf = SSL_CTX_get0_certificate(loading->site->settings);
@@ -322,7 +323,7 @@ static EVP_PKEY *read_key(struct loading *loading) {
     char buffer[4096]; /* replaces stdio's buffer, which would be freed unwiped */
     EVP_PKEY *key = NULL;
     bool is_encrypted = false;
-    FILE *file = open_file(loading, loading->key);
+    FILE *file = open_file(loading, "--tls-key", loading->key);
     if (!file)
         return NULL;
     if (setvbuf(file, buffer, _IOFBF, sizeof buffer) == 0)
@@ -332,12 +333,14 @@ static EVP_PKEY *read_key(struct loading *loading) {
     (void)fclose(file);
     OPENSSL_cleanse(buffer, sizeof buffer);
     if (is_encrypted)
-        (void)refuse_loading(loading,
-                             "%s: the key is encrypted; store it without a password, in a file "
-                             "that only the server may read",
-                             loading->key);
+        (void)refuse_loading(
+            loading,
+            "--tls-key %s: the key is encrypted; store it without a password, in a file "
+            "that only the server may read",
+            loading->key);
     else if (!key)
-        (void)refuse_loading(loading, "%s: holds no private key; it must be in PEM", loading->key);
+        (void)refuse_loading(loading, "--tls-key %s: holds no private key; it must be in PEM",
+                             loading->key);
     return key;
 }
 
@@ -356,11 +359,11 @@ static bool load_key(struct loading *loading) {
     EVP_PKEY *key = read_key(loading);
     bool good = key;
     if (good && X509_check_private_key(loading->site->leaf, key) != 1)
-        good =
-            refuse_loading(loading,
-                           "%s: not the key of the certificate in %s; name the keys in the order "
-                           "of the certificates",
-                           loading->key, loading->certificate);
+        good = refuse_loading(
+            loading,
+            "--tls-key %s: not the key of the certificate in %s; name the keys in the order "
+            "of the certificates",
+            loading->key, loading->certificate);
     else if (good &&
              (!is_kind_for_tls(key) || !SSL_CTX_use_PrivateKey(loading->site->settings, key)))
         good = refuse_kind(loading, "a key of that kind cannot sign for it");
@@ -377,12 +380,14 @@ static size_t count_paths(const char *list) {
     return count;
 }
 
-static bool next_path(struct loading *loading, struct text *rest, char path[PATH_MAX]) {
+static bool next_path(struct loading *loading, const char *setting, struct text *rest,
+                      char path[PATH_MAX]) {
     struct text next = text_trim(text_cut(rest, ','));
     if (next.len == 0 || next.len >= PATH_MAX)
         return refuse_loading(loading,
-                              "certificates and keys: each must be the name of a file, with commas "
-                              "between them; one is empty or too long");
+                              "%s: each must be the name of a file, with commas between "
+                              "them; one is empty or too long",
+                              setting);
     memcpy(path, next.at, next.len);
     path[next.len] = '\0';
     return true;
@@ -399,8 +404,9 @@ static bool load_sites(struct tls_context *context, const struct tls_options *op
                                   "TLS cannot be set up: OpenSSL says \"%s\"; see its settings in "
                                   "openssl.cnf",
                                   last_reason());
-        if (!next_path(loading, &certificates, loading->certificate) ||
-            !next_path(loading, &keys, loading->key) || !load_chain(loading) || !load_key(loading))
+        if (!next_path(loading, "--tls-cert", &certificates, loading->certificate) ||
+            !next_path(loading, "--tls-key", &keys, loading->key) || !load_chain(loading) ||
+            !load_key(loading))
             return false;
     }
     return true;
@@ -424,9 +430,9 @@ static struct tls_context *load(const struct tls_options *options, struct loadin
     if (count == 0 || count != keys) {
         (void)refuse_loading(
             loading,
-            "certificates: %zu, keys: %zu; name a key for each certificate, and at least "
-            "one of both",
-            count, keys);
+            "%s: certificates: %zu, keys: %zu; name a key in --tls-key for each certificate in "
+            "--tls-cert, and at least one of both",
+            count ? "--tls-cert" : "--tls-key", count, keys);
         return NULL;
     }
     struct tls_context *context = make_context(count);

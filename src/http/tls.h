@@ -23,9 +23,10 @@ struct tls_options {
 };
 
 /**
- * Reads and checks the files. NULL with one line in `why` that names the file and what to do; the
- * line has nothing secret. Faults that do not stop a server but may stop its clients (an expired
- * certificate, a key that others can read) are logged as warnings. Any thread.
+ * Reads and checks the files. NULL with one line in `why` that begins with the flag of the setting,
+ * and names the file and what to do; the line has nothing secret. Faults that do not stop a server
+ * but may stop its clients (an expired certificate, a key that others can read) are logged as
+ * warnings. Any thread.
  */
 struct tls_context *tls_context_load(const struct tls_options *options, char *why,
                                      size_t why_size) MUST_CHECK;

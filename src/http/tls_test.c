@@ -1058,8 +1058,8 @@ static void files_that_are_no_good_are_refused_in_one_line_that_names_them(void 
         { "default.pem,rsa.pem", "default.key", "certificates: 2", "keys: 1" },
         { "default.pem", "", "certificates: 1", "keys: 0" },
         { NULL, NULL, "certificates: 0", "keys: 0" },
-        { "default.pem,", "default.key,rsa.key", "certificates", "empty" },
-        { ",", ",", "certificates", "empty" },
+        { "default.pem,", "default.key,rsa.key", "--tls-cert: ", "empty" },
+        { ",", ",", "--tls-cert: ", "empty" },
     };
     EVP_PKEY *key = read_key("default");
     FILE *locked = opened("locked", "key", "w"), *old = opened("old-locked", "key", "w");

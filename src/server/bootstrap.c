@@ -7,6 +7,7 @@
 #include "server/bootstrap.h"
 
 #include "base/log.h"
+#include "base/settings_rows.h"
 #include "base/time.h"
 #include "fetch/strip.h"
 #include "server/first_admin.h"
@@ -40,12 +41,14 @@ const char *bootstrap_url(const struct settings *settings) {
 int bootstrap_check(const struct settings *settings) {
     const char *url = bootstrap_url(settings);
     if (url && strncmp(url, STORE_POSTGRESQL, strlen(STORE_POSTGRESQL)) != 0) {
-        report_error("--database must be sqlite, or a URL that begins with " STORE_POSTGRESQL);
+        settings_fault(settings,
+                       "--database must be sqlite, or a URL that begins with " STORE_POSTGRESQL);
         return EX_USAGE;
     }
     if (!url || !settings->demo || *settings->data)
         return EX_OK;
-    report_error("--demo with --database needs --data, a folder that keeps the database's key");
+    settings_fault(settings,
+                   "--database with --demo needs --data, a folder that keeps the database's key");
     return EX_USAGE;
 }
 

@@ -1,11 +1,11 @@
 /* --check-config: what the settings mean beyond their types. */
 #include "server/check_config.h"
 
-#include "base/log.h"
 #include "base/settings_rows.h"
 #include "http/http.h"
 #include "http/peers.h"
 #include "server/bootstrap.h"
+#include "server/demo_guard.h"
 #include "server/first_admin.h"
 
 #include <errno.h>
@@ -21,35 +21,25 @@ struct check {
     int code; /* of the first mistake */
 };
 
-/* Where a setting comes from: "FILE:3: " or "ROSTER_LISTEN: ". Nothing of a flag, whose name the
- * line has anyway. */
-static void write_place(const struct settings *settings, const char *option, char *out,
-                        size_t out_size) {
-    *out = '\0';
-    for (unsigned i = 0; i < SETTINGS_COUNT; i++) {
-        struct shown_setting shown;
-        settings_show(settings, i, &shown);
-        if (strcmp(shown.option, option) == 0 && strncmp(shown.origin, "--", 2) != 0 &&
-            strcmp(shown.origin, "default") != 0)
-            (void)snprintf(out, out_size, "%s: ", shown.origin);
-    }
-}
-
-static void note(void *context, const char *option, int code, const char *why) {
+static void note(void *context, int code, const char *why) {
     struct check *check = context;
-    char place[PATH_MAX];
-    write_place(check->settings, option, place, sizeof place);
-    report_error("%s%s", place, why);
+    settings_fault(check->settings, "%s", why);
     if (check->code == EX_OK)
         check->code = code;
 }
 
-static void check_peers(struct check *check, const char *option, const char *list) {
+/* Takes the code of a check that has printed its own lines. */
+static void take(struct check *check, int code) {
+    if (check->code == EX_OK)
+        check->code = code;
+}
+
+static void check_peers(struct check *check, const char *flag, const char *list) {
     char why[256], line[512];
     struct peers *peers = peers_parse(list, why, sizeof why);
     if (!peers) {
-        (void)snprintf(line, sizeof line, "--%s: %s", option, why);
-        note(check, option, EX_USAGE, line);
+        (void)snprintf(line, sizeof line, "%s %s", flag, why);
+        note(check, EX_USAGE, line);
     }
     peers_free(peers);
 }
@@ -93,16 +83,20 @@ static void check_data(struct check *check) {
     (void)snprintf(line, sizeof line,
                    "--data %s: %s; name a folder that can be created and written", path,
                    strerror(errno));
-    note(check, "data", EX_CANTCREAT, line);
+    note(check, EX_CANTCREAT, line);
+}
+
+int check_config_values(const struct settings *settings) {
+    struct check check = { settings, bootstrap_check(settings) };
+    take(&check, first_admin_check(settings));
+    take(&check, demo_guard_check(settings));
+    check_peers(&check, "--proxy-protocol", settings->proxy_protocol);
+    check_peers(&check, "--trusted-proxies", settings->trusted_proxies);
+    return check.code;
 }
 
 int check_config_run(const struct settings *settings) {
-    struct check check = { settings, bootstrap_check(settings) };
-    int admin = first_admin_check(settings);
-    if (check.code == EX_OK)
-        check.code = admin;
-    check_peers(&check, "proxy-protocol", settings->proxy_protocol);
-    check_peers(&check, "trusted-proxies", settings->trusted_proxies);
+    struct check check = { settings, check_config_values(settings) };
     check_addresses(&check);
     check_data(&check);
     return check.code;

@@ -5,10 +5,15 @@
 #include "base/status.h"
 
 /**
- * Checks what the settings mean beyond their types, without opening an address or the database: the
- * database's URL, the first administrator, the lists of proxies, the addresses, the certificates
- * and their keys, the data folder. Prints a line for each mistake. EX_OK, or the code of sysexits.h
- * for the first. Main thread.
+ * Checks what the settings mean beyond their types, as far as that needs neither a file nor an
+ * address: the database's URL, the first administrator, the demo, the lists of proxies. Prints a
+ * line for each mistake. EX_OK, or the code of sysexits.h for the first. Main thread.
+ */
+int check_config_values(const struct settings *settings) MUST_CHECK;
+
+/**
+ * Checks the same and the addresses, the certificates and their keys, and the data folder, without
+ * opening an address or the database. Otherwise as check_config_values.
  */
 int check_config_run(const struct settings *settings) MUST_CHECK;
 

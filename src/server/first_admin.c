@@ -3,6 +3,7 @@
 #include "server/first_admin.h"
 
 #include "base/log.h"
+#include "base/settings_rows.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
 #include "rules/email.h"
@@ -34,18 +35,17 @@ static bool has_valid_email(const struct settings *settings) {
 }
 
 int first_admin_check(const struct settings *settings) {
-    if (!has_valid_email(settings)) {
-        report_error("--admin-email must be an e-mail address");
-        return EX_USAGE;
-    }
-    struct text password = text_of(settings->admin_password);
-    if (password.len && password_check(password, text_of(settings->admin_email),
-                                       TEXT("Administrator")) != PASSWORD_FINE) {
-        report_error("ROSTER_ADMIN_PASSWORD must have 8 to 256 characters, and must not be a common"
-                     " password");
-        return EX_USAGE;
-    }
-    return EX_OK;
+    const bool has_email = has_valid_email(settings);
+    const struct text password = text_of(settings->admin_password);
+    const bool has_password =
+        !password.len || password_check(password, text_of(settings->admin_email),
+                                        TEXT("Administrator")) == PASSWORD_FINE;
+    if (!has_email)
+        settings_fault(settings, "--admin-email must be an e-mail address");
+    if (!has_password)
+        settings_fault(settings, "--admin-password must have 8 to 256 characters, and must not be a"
+                                 " common password");
+    return has_email && has_password ? EX_OK : EX_USAGE;
 }
 
 /* From the settings, else the demo's, else generated into `generated`. */

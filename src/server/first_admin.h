@@ -6,7 +6,7 @@
 
 /**
  * Checks the e-mail address and the password that the settings give the first administrator. EX_OK,
- * or EX_USAGE after a line on standard error.
+ * or EX_USAGE after a line on standard error for each mistake.
  */
 int first_admin_check(const struct settings *settings) MUST_CHECK;
 

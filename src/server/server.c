@@ -19,9 +19,12 @@
 #include "api/rate_limit.h"
 #include "base/budget.h"
 #include "base/log.h"
+#include "base/settings_rows.h"
 #include "base/time.h"
 #include "http/address_counts.h"
 #include "http/peers.h"
+#include "server/check_config.h"
+#include "server/demo_guard.h"
 #include "server/first_admin.h"
 #include "server/seccomp.h"
 
@@ -60,37 +63,11 @@ static int check_user(const struct settings *settings) {
     return EX_USAGE;
 }
 
-static bool is_loopback(struct text address) {
-    return text_starts_nocase(address, TEXT("127.")) ||
-           text_starts_nocase(address, TEXT("[::1]")) ||
-           text_starts_nocase(address, TEXT("localhost:")) ||
-           text_starts_nocase(address, TEXT("unix:"));
-}
-
-/* The demo's password is public, so other machines may reach the demo only with --demo-public. */
-static int check_demo(const struct settings *settings) {
-    struct text rest = text_of(settings->listen), address;
-    while (settings->demo && !settings->demo_public && text_next(&rest, &address)) {
-        if (is_loopback(address))
-            continue;
-        report_error(
-            "--demo on %.*s would let anyone sign in with the demo's published password; add"
-            " --demo-public to allow that",
-            (int)address.len, address.at);
-        return EX_USAGE;
-    }
-    return EX_OK;
-}
-
 static int check_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     int code = check_user(settings);
     server->machine = machine_read(""); /* before the seccomp filter is installed */
-    if (code == EX_OK)
-        code = bootstrap_check(settings);
-    if (code == EX_OK)
-        code = first_admin_check(settings);
-    return code == EX_OK ? check_demo(settings) : code;
+    return code == EX_OK ? check_config_values(settings) : code;
 }
 
 /* ---- Addresses and data ---- */
@@ -101,11 +78,12 @@ static enum http2 http2_of(const struct settings *settings) {
     return strcmp(settings->http2, "clear") == 0 ? HTTP2_clear : HTTP2_tls;
 }
 
-static bool read_peers(const char *option, const char *list, struct peers **peers) {
+/* check_config_values has taken the list before. */
+static bool read_peers(const char *list, struct peers **peers) {
     char why[WHY_SIZE];
     *peers = peers_parse(list, why, sizeof why);
     if (!*peers)
-        report_error("%s: %s", option, why);
+        report_error("%s", why);
     return *peers;
 }
 
@@ -128,18 +106,12 @@ static int take_inherited(struct inherited_socket inherited[INHERITED_MAX], size
     return EX_OSERR;
 }
 
-/* check_demo has looked at the addresses of the settings only. */
 static int check_inherited(const struct server *server) {
     const char *url;
     for (unsigned i = 0; (url = listener_url(server->listener, i)); i++) {
-        const char *address = strstr(url, "://");
-        if (is_loopback(text_of(address ? address + 3 : url)) || !server->settings.demo ||
-            server->settings.demo_public)
-            continue;
-        report_error("--demo on %s would let anyone sign in with the demo's published password; add"
-                     " --demo-public to allow that",
-                     url);
-        return EX_USAGE;
+        int code = demo_guard_check_url(&server->settings, url);
+        if (code != EX_OK)
+            return code;
     }
     log_info("listening on the sockets of the service manager; --listen is not used");
     return EX_OK;
@@ -163,13 +135,13 @@ static int open_addresses(struct server *server) {
     };
     if (code != EX_OK)
         return code;
-    if (!read_peers("--proxy-protocol", settings->proxy_protocol, &server->proxies) ||
-        !read_peers("--trusted-proxies", settings->trusted_proxies, &server->trusted))
-        return EX_USAGE;
+    if (!read_peers(settings->proxy_protocol, &server->proxies) ||
+        !read_peers(settings->trusted_proxies, &server->trusted))
+        return EX_OSERR;
     server->listener = listener_open(&addresses, why, sizeof why, &code);
     if (server->listener)
         return inherited_count ? check_inherited(server) : EX_OK;
-    report_error("%s", why);
+    settings_fault(settings, "%s", why);
     return code;
 }
 

@@ -65,7 +65,7 @@ test('wrong options are refused in one line', async () => {
     await assertRefused(
         ['--database', 'postgresql://db/roster', '--demo'],
         usage,
-        /--demo with --database needs --data/,
+        /--database with --demo needs --data/,
     );
     await assertRefused([], usage, /ROSTER_LISEN: no such setting; the nearest is ROSTER_LISTEN/, {
         ROSTER_LISEN: 'x',
@@ -85,7 +85,7 @@ test('wrong options are refused in one line', async () => {
     await assertRefused([], usage, /ROSTER_IO_THREADS must be a whole number/, {
         ROSTER_IO_THREADS: 'two',
     });
-    await assertRefused([], usage, /ROSTER_ADMIN_PASSWORD must have/, {
+    await assertRefused([], usage, /ROSTER_ADMIN_PASSWORD: --admin-password must have/, {
         ROSTER_ADMIN_PASSWORD: 'password',
     });
 });
@@ -208,12 +208,12 @@ test('--demo refuses an address that other machines can reach, unless --demo-pub
     await assertRefused(
         ['--demo', '--listen', '127.0.0.1:0, 0.0.0.0:0'],
         usage,
-        /--demo on 0\.0\.0\.0:0 would.*--demo-public/,
+        /--listen 0\.0\.0\.0:0 with --demo would.*--demo-public/,
     );
     await assertRefused(
         ['--demo', '--listen', '[::1]:0', '--listen', '[::]:0'],
         usage,
-        /--demo on \[::\]:0 would/,
+        /--listen \[::\]:0 with --demo would/,
     );
     const server = await Server.start(['--demo', '--listen', '0.0.0.0:0', '--demo-public']);
     assert.match(server.url, /^http:\/\/0\.0\.0\.0:\d+$/);

@@ -162,20 +162,29 @@ test('--check-config tries certificates, addresses and the data folder, and says
             `tls-key = ${pem}`,
             'trusted-proxies = 10.0.0.0/99',
             `data = ${taken}`,
+            'database = mysql://db/roster',
+            'unix-group = no-such-group',
+            'listen = unix:/run/roster.sock',
         ].join('\n'),
     );
     const { code, stdout, stderr } = await run(['--check-config', '--config', file], {
         ROSTER_PROXY_PROTOCOL: 'elsewhere',
+        ROSTER_ADMIN_EMAIL: 'nobody',
+        ROSTER_ADMIN_PASSWORD_FILE: write('common', 'password\n'),
     });
     assert.equal(stdout, '');
     const lines = stderr.trimEnd().split('\n');
     for (const [place, says] of [
-        ['ROSTER_PROXY_PROTOCOL', '--proxy-protocol: '],
-        [`${file}:1`, '--listen 127.0.0.1:99999: must be like 127.0.0.1:8080'],
+        ['ROSTER_PROXY_PROTOCOL', '--proxy-protocol elsewhere: must be '],
+        ['ROSTER_ADMIN_EMAIL', '--admin-email must be an e-mail address'],
+        ['ROSTER_ADMIN_PASSWORD_FILE', '--admin-password must have 8 to 256 characters'],
+        [`${file}:8`, '--database must be sqlite, or a URL that begins with postgresql://'],
+        [`${file}:9`, '--unix-group no-such-group: there is no such group'],
+        [`${file}:10`, '--listen 127.0.0.1:99999: must be like 127.0.0.1:8080'],
         [`${file}:2`, '--redirect-listen nowhere: must be like '],
         [`${file}:3`, '--metrics-listen unix:xxx'],
-        [`${file}:4`, pem],
-        [`${file}:6`, '--trusted-proxies: '],
+        [`${file}:4`, `--tls-cert ${pem}: holds no certificate`],
+        [`${file}:6`, '--trusted-proxies 10.0.0.0/99: must be '],
         [`${file}:7`, `--data ${taken}: Not a directory`],
     ])
         assert.equal(
@@ -184,7 +193,7 @@ test('--check-config tries certificates, addresses and the data folder, and says
             1,
             `${place} ${says}: ${stderr}`,
         );
-    assert.equal(lines.length, 7, stderr);
+    assert.equal(lines.length, 11, stderr);
     assert.equal(code, usage);
     const deep = await run(['--check-config', '--data', join(folder, 'no', 'such', 'folder')]);
     assert.equal(deep.code, 73, deep.stderr);
@@ -210,9 +219,38 @@ test('--check-config checks what a start would refuse beyond types, and says not
     assert.equal(code, usage);
     for (const option of ['--database', '--admin-email', '--trusted-proxies', '--proxy-protocol'])
         assert.match(stderr, new RegExp(`^rosterd: ${option}\\b.*$`, 'm'));
+    for (const [args, says] of [
+        [['--demo', '--listen=0.0.0.0:0'], /^rosterd: --listen 0\.0\.0\.0:0 with --demo would let/],
+        [['--listen='], /^rosterd: --listen names no address\n$/],
+        [['--tls-key=/nowhere'], /^rosterd: --tls-key: certificates: 0, keys: 1; name a key/],
+    ]) {
+        const refused = await run(['--check-config', ...args]);
+        assert.match(refused.stderr, says);
+        assert.ok(refused.code !== 0);
+    }
     assert.deepEqual(await run(['--check-config', '--data', join(folder, 'none')]), {
         code: 0,
         stdout: '',
         stderr: '',
     });
+});
+
+test('a start names the place of a mistake, too', async () => {
+    const file = write(
+        'start.conf',
+        'database = mysql://x\nlisten = nowhere\ntrusted-proxies = nginx\nadmin-email = nobody\n',
+    );
+    const { code, stderr } = await run(['--allow-root', '--config', file]);
+    assert.equal(code, usage);
+    assert.deepEqual(
+        stderr.match(/^rosterd: .*?: --[a-z-]+/gm),
+        [`${file}:1: --database`, `${file}:4: --admin-email`, `${file}:3: --trusted-proxies`].map(
+            (line) => `rosterd: ${line}`,
+        ),
+    );
+    const address = await run(['--demo'], { ROSTER_LISTEN: 'unix:/nowhere/at/all' });
+    assert.match(
+        address.stderr,
+        /^rosterd: ROSTER_LISTEN: --listen unix:\/nowhere\/at\/all: No such file/,
+    );
 });

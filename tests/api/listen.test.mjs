@@ -244,7 +244,7 @@ test('the same address twice, or one that cannot be had, is refused', async () =
     await assertRefused(
         listen(`127.0.0.1:${free}`, `127.0.0.1:${free}`),
         unavailable,
-        /already in use; choose another address \(--listen\)/,
+        /--listen \S+: address already in use; choose another address/,
     );
     await assertRefused(listen(`unix:${socket},unix:${socket}`), unavailable, /already in use/);
     assert.ok(!existsSync(socket));

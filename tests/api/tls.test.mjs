@@ -705,7 +705,7 @@ test('a certificate or key that cannot be used stops the start in one line', asy
         [
             [...own.options, '--redirect-listen', `127.0.0.1:${server.port}`],
             unavailable,
-            /already in use.*--redirect-listen/,
+            /--redirect-listen.*already in use/,
         ],
     );
     if (process.getuid() !== 0) {
