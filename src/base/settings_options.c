@@ -3,6 +3,7 @@
 #include "base/settings_options.h"
 
 #include "base/database_url.h"
+#include "base/settings_words.h"
 #include "version.h"
 
 #include <argp.h>
@@ -258,7 +259,13 @@ void settings_read_options(struct settings_reading *reading, int argc, char **ar
                                .doc = program_help };
     argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
     reading->present = RANK_FLAG;
-    error_t failed = argp_parse(&argp, argc, argv, 0, NULL, reading);
+    char **good = calloc((size_t)argc + 1, sizeof *good);
+    error_t failed = ENOMEM;
+    if (good) {
+        int count = settings_check_words(reading, list.options, argc, argv, good);
+        failed = argp_parse(&argp, count, good, 0, NULL, reading);
+    }
+    free(good);
     if (failed == ENOMEM) /* getopt has printed a line on other errors */
         (void)settings_report(reading, EX_OSERR, "the options",
                               "cannot be read: there is no memory");

@@ -3,6 +3,7 @@
 
 #include "base/database_url.h"
 #include "base/log.h"
+#include "base/settings_items.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -116,12 +117,19 @@ static bool take_mode(const struct setting *row, const char *text, long *mode) {
     return *mode >= row->least && *mode <= row->most;
 }
 
+static bool take_list(const struct setting *row, const char *text,
+                      char message[SETTING_SOURCE_MAX]) {
+    const char *refusal = settings_items_refusal(row->argument, text_of(text));
+    (void)snprintf(message, SETTING_SOURCE_MAX, "%s", refusal ? refusal : "");
+    return !refusal;
+}
+
 bool setting_parse(const struct setting *row, const char *text, union setting_value *value,
                    char message[SETTING_SOURCE_MAX]) {
     switch (row->type) {
     case SETTING_string:
-    case SETTING_secret:
-    case SETTING_list: break;
+    case SETTING_secret: break;
+    case SETTING_list: return take_list(row, text, message);
     case SETTING_url:
         (void)snprintf(message, SETTING_SOURCE_MAX, DATABASE_URL_PASSWORD);
         return !database_url_has_password(text);
@@ -211,9 +219,8 @@ static unsigned least_of(unsigned a, unsigned b, unsigned c) {
     return least < c ? least : c;
 }
 
-/* The Levenshtein distance: how many characters have to be added, removed or changed to turn one
- * name into the other. `row` is the only row of the usual table that is needed at a time. */
-static unsigned edits(struct text name, struct text other) {
+/* `row` is the only row of the usual table that is needed at a time. */
+unsigned setting_edits(struct text name, struct text other) {
     unsigned row[SETTING_NAME_MAX + 1];
     size_t len = name.len < SETTING_NAME_MAX ? name.len : SETTING_NAME_MAX;
     for (unsigned i = 0; i <= len; i++)
@@ -238,10 +245,14 @@ void setting_nearest(struct text name, bool (*known_as)(const char *, char *, si
         if (known_as(setting_renames[i].option, known, sizeof known) &&
             text_equal(name, text_of(known)) && known_as(setting_renames[i].now, out, size))
             return;
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) /* ROSTER_LISTEN in a file */
+        if (setting_variable(setting_rows[i].option, known, sizeof known) &&
+            text_equal(name, text_of(known)) && known_as(setting_rows[i].option, out, size))
+            return;
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         if (!known_as(setting_rows[i].option, known, sizeof known))
             continue;
-        unsigned needed = edits(name, text_of(known));
+        unsigned needed = setting_edits(name, text_of(known));
         if (needed < fewest)
             (void)snprintf(out, size, "%s", known);
         fewest = needed < fewest ? needed : fewest;

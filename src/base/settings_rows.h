@@ -68,8 +68,15 @@ bool setting_option(const char *option, char *name, size_t size);
 bool setting_variable(const char *option, char *name, size_t size);
 
 /**
+ * The Levenshtein distance: how many characters have to be added, removed or changed to turn one
+ * name into the other, of which at most SETTING_NAME_MAX are compared.
+ */
+unsigned setting_edits(struct text name, struct text other);
+
+/**
  * Writes to `out` the name of the setting that an unknown `name` most likely means: the new name of
- * a renamed setting, otherwise the most similar one. `known_as` is one of the two above.
+ * a renamed setting, that of a variable, otherwise the most similar one. `known_as` is one of the
+ * two above.
  */
 void setting_nearest(struct text name, bool (*known_as)(const char *, char *, size_t), char *out,
                      size_t size);

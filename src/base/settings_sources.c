@@ -204,6 +204,16 @@ static char *read_line(char *line, int size, void *context) {
     return read;
 }
 
+/* Says why the file cannot be read, by errno. */
+static void refuse_file(struct settings_reading *reading) {
+    char message[SETTING_SOURCE_MAX];
+    (void)snprintf(message, sizeof message, "cannot be read: %s; check --config or ROSTER_CONFIG",
+                   strerror(errno));
+    (void)settings_report(reading, EX_NOINPUT,
+                          *reading->config ? reading->config : "the file of settings \"\"",
+                          message);
+}
+
 /* A value is everything after the `=`: a `;` in it does not begin a comment, for passwords' sake.
  */
 static void parse_file(struct settings_reading *reading) {
@@ -214,7 +224,7 @@ static void parse_file(struct settings_reading *reading) {
     int result = ini_parse_stream(read_line, reading, read_entry, reading);
     (void)snprintf(source, sizeof source, "%s:%d:", reading->config, result > 0 ? result : 0);
     if (ferror(reading->file))
-        (void)settings_report(reading, EX_NOINPUT, reading->config, "cannot be read to its end");
+        refuse_file(reading);
     else if (result < 0)
         (void)settings_report(reading, EX_OSERR, reading->config, "there is no memory to read it");
     else if (result > 0)
@@ -231,8 +241,7 @@ void settings_read_file(struct settings_reading *reading) {
     reading->present = RANK_FILE;
     reading->file = fopen(reading->config, "re");
     if (!reading->file) {
-        (void)settings_report(reading, EX_NOINPUT, reading->config,
-                              "cannot be read; check --config or ROSTER_CONFIG");
+        refuse_file(reading);
         return;
     }
     if (setvbuf(reading->file, buffer, _IOFBF, sizeof buffer) == 0)

@@ -90,6 +90,43 @@ test('wrong options are refused in one line', async () => {
     });
 });
 
+test('each mistake in the options is named with the nearest one, and no value is shown', async () => {
+    for (const [args, ...says] of [
+        [['--lissten=hidden'], '--lissten is no option; the nearest is --listen'],
+        [['--lissten', 'hidden'], '--lissten is no option; the nearest is --listen'],
+        [
+            ['--admin-passwrd=hidden'],
+            '--admin-passwrd is no option; the nearest is --admin-password',
+        ],
+        [['backup', '--kep', '3'], '--kep is no option; the nearest is --keep'],
+        [['--metrics=hidden'], '--metrics takes no value; the opposite is --no-metrics'],
+        [['--json=hidden'], '--json takes no value'],
+        [['--ad=hidden'], /^--ad is short for several options, such as --ad[a-z-]+$/],
+        [['--he', 'hidden'], '--he is short for several options, such as --head-timeout'],
+        [['--data'], '--data needs a value: DIR'],
+        [['-phidden'], /^-p is no option; options begin with --/],
+        [['-d', 'hidden'], /^-d is no option; options begin with --/],
+        [
+            ['--lissten', 'hidden', '--http2=on', '--metrics=hidden', '--data'],
+            '--lissten is no option; the nearest is --listen',
+            '--metrics takes no value; the opposite is --no-metrics',
+            '--data needs a value: DIR',
+            '--http2 must be one of tls|clear|off',
+        ],
+    ]) {
+        const { code, stdout, stderr } = await run(args);
+        assert.deepEqual([code, stdout], [usage, ''], stderr);
+        const lines = stderr.trimEnd().split('\n');
+        assert.equal(lines.length, says.length, stderr);
+        for (const [i, line] of lines.entries())
+            if (says[i] instanceof RegExp) assert.match(line.replace('rosterd: ', ''), says[i]);
+            else assert.equal(line, `rosterd: ${says[i]}`);
+        assert.ok(!stderr.includes('hidden'), stderr);
+    }
+    for (const args of [['--vers'], ['-V'], ['--log-lev', 'debug', '--version', '--wrong'], ['-?']])
+        assert.equal((await run(args)).code, 0, args.join(' '));
+});
+
 test('a password in the URL of the database is refused, wherever it stands, and not shown', async () => {
     const url = 'postgresql://roster:hidden@db/roster',
         file = join(folder, 'database.conf');

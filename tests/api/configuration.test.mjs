@@ -254,3 +254,94 @@ test('a start names the place of a mistake, too', async () => {
         /^rosterd: ROSTER_LISTEN: --listen unix:\/nowhere\/at\/all: No such file/,
     );
 });
+
+test('a list refuses an item that no host and no origin can equal', async () => {
+    const hosts = 'must be hosts like 10.0.0.5, [fd00::5], app.internal or app.internal:8443',
+        origins =
+            'must be origins like https://app.example.com, without a path and a default port, or *';
+    for (const [setting, refused, taken, says] of [
+        [
+            'HOSTS',
+            [
+                'http://a.example',
+                'a.example/',
+                '10.0.0.0/8',
+                '*.a.example',
+                'a:0',
+                'a:65536',
+                ':80',
+            ].concat([
+                'a:',
+                '::1',
+                '[::1',
+                '[]',
+                '[::1]80',
+                '[::1]:x',
+                'me@a',
+                '"a"',
+                'a b',
+                'ok.example,a/',
+            ]),
+            [
+                '10.0.0.5',
+                'a.example:65535',
+                '[::1]',
+                '[::1]:1',
+                'b\u00fccher.example',
+                'a, b:1,',
+                '',
+            ],
+            hosts,
+        ],
+        [
+            'ORIGINS',
+            [
+                'a.example',
+                'https://',
+                'https://a.example/',
+                'https://a.example/x',
+                '://a',
+                'https://*',
+            ].concat([
+                'https://a.example:443',
+                'http://a.example:80',
+                'https://a:b',
+                'https://a, a',
+                '**',
+            ]),
+            ['https://a.example', 'http://a:443', 'https://[::1]:8443', '*', 'null', 'app://a, *'],
+            origins,
+        ],
+    ])
+        for (const variable of setting === 'HOSTS'
+            ? ['ROSTER_WEBHOOK_HOSTS', 'ROSTER_AVATAR_HOSTS']
+            : ['ROSTER_CORS_ORIGINS'])
+            for (const value of [...refused, ...taken])
+                assert.deepEqual(
+                    await run(['--check-config', '--data', join(folder, 'none')], {
+                        [variable]: value,
+                    }),
+                    refused.includes(value)
+                        ? { code: usage, stdout: '', stderr: `rosterd: ${variable} ${says}\n` }
+                        : { code: 0, stdout: '', stderr: '' },
+                    `${variable}=${value}`,
+                );
+});
+
+test('a file of settings that cannot be read is refused with the reason, and a variable in it with its setting', async () => {
+    for (const [file, named, reason] of [
+        [folder, folder, 'Is a directory'],
+        [join(folder, 'nowhere'), join(folder, 'nowhere'), 'No such file or directory'],
+        ['', 'the file of settings ""', 'No such file or directory'],
+    ])
+        assert.deepEqual(await run(['--check-config', '--config', file]), {
+            code: noInput,
+            stdout: '',
+            stderr: `rosterd: ${named} cannot be read: ${reason}; check --config or ROSTER_CONFIG\n`,
+        });
+    const file = write('variable.conf', 'ROSTER_LISTEN=127.0.0.1:0\n');
+    assert.match(
+        (await run(['--check-config', '--config', file])).stderr,
+        /:1: ROSTER_LISTEN is not a setting; the nearest is listen\n$/,
+    );
+});

@@ -577,7 +577,7 @@ test('a list that cannot be read stops the start', async () => {
     ]) {
         const { code, stderr } = await run(['--demo', '--trusted-proxies', list]);
         assert.equal(code, 64);
-        assert.match(stderr, /^rosterd: --trusted-proxies: /);
+        assert.match(stderr, /^rosterd: --trusted-proxies \S+: /);
         assert.ok(stderr.includes(why), stderr);
     }
 });

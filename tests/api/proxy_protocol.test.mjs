@@ -450,6 +450,6 @@ test('a list that cannot be read stops the start', async () => {
         ]);
         assert.equal(code, 64, stderr);
         assert.match(stderr, says);
-        assert.match(stderr, /^rosterd: --proxy-protocol: [^\n]+\n$/);
+        assert.match(stderr, /^rosterd: --proxy-protocol \S+: [^\n]+\n$/);
     }
 });
