@@ -19,10 +19,6 @@ enum status audit_add(struct store_tx *tx, const struct audit_row *row,
     else
         sql_bind_null(statement, 9);
     sql_bind_text(statement, 10, author->request_id);
-    if (tx->session->next_audit)
-        sql_bind_integer(statement, 11, tx->session->next_audit++);
-    else
-        sql_bind_null(statement, 11);
     return sql_execute(statement);
 }
 

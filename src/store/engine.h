@@ -18,10 +18,8 @@
  *   is rolled back gives its Ids back.
  * - row_counts(kind, rows): a row for each table that row_is_derived does not name. The database
  *   itself keeps the numbers: record keeping only inserts and deletes rows.
- * - audit.id: rows are numbered in the order of their INSERTs and without gaps, even after a
- *   rollback: record keeping counts audit rows by the first and the last number. The database
- *   numbers the rows (their id is null in the INSERT), unless the engine sets `next_audit` of the
- *   session before each transaction, and keeps the number that it has grown to.
+ * - audit.id: the database numbers rows in the order of their INSERTs and without gaps, even after
+ *   a rollback: record keeping counts audit rows by the first and the last number.
  * - When a refresh token (kind 1) is deleted, the spent tokens (kind 2) of the same family and
  *   client_id are deleted too. When the last delivery of a payload is deleted, so is the payload;
  *   when a payload changes, the Version of its deliveries grows by one.

@@ -41,9 +41,6 @@ struct store_session {
     bool access_changed; /* the running transaction changed who may do what */
     bool outbox_changed; /* the running transaction changed the outbox */
     bool erased;         /* the running transaction erased data that no file may keep */
-    /* The number of the next audit row, set by the engine when the transaction begins; 0: the
-     * database numbers audit rows. */
-    int64_t next_audit;
     /* Are there webhooks? A rollback resets it to UNKNOWN. */
     enum { WEBHOOKS_UNKNOWN, WEBHOOKS_NONE, WEBHOOKS_SOME } webhooks;
 };

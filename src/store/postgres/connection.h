@@ -44,13 +44,23 @@ struct pg_prefetch {
     unsigned dropped[(PG_PREFETCH_MAX + 31) / 32]; /* a bit for each row that is no longer valid */
 };
 
-enum { PG_AUDIT_COLUMNS = 11 };
+/* The most columns of rows that are sent together. */
+enum { PG_COLUMNS_MAX = 64 };
 
-/** Audit rows that are to be inserted, as array literals of their columns (audit_rows.h). */
-struct pg_audit_rows {
+/** Rows on their way to the server, as one array for each column (column_arrays.h). */
+struct pg_column_arrays {
     struct arena arena;
-    struct buffer columns[PG_AUDIT_COLUMNS];
-    unsigned count;
+    struct buffer columns[PG_COLUMNS_MAX];
+    Oid types[PG_COLUMNS_MAX]; /* of the elements */
+    int count;                 /* of the columns */
+    uint32_t rows;
+};
+
+/** Updates of the records that were read beforehand, to be sent together (update_rows.h). */
+struct pg_update_rows {
+    struct pg_column_arrays arrays;
+    const struct table *table;                /* of these rows */
+    struct sql_statement *statements[TABLES]; /* that update many rows: those that were used */
 };
 
 struct connection {
@@ -61,7 +71,8 @@ struct connection {
     struct pg_statement *texts[PG_TEXT_STATEMENTS]; /* the most recently used first */
     unsigned names;                                 /* counts the names of prepared statements */
     struct pg_prefetch prefetch;
-    struct pg_audit_rows audit_rows;
+    struct pg_column_arrays audit_rows; /* to be inserted (audit_rows.h) */
+    struct pg_update_rows update_rows;
 
     struct pg_sent sent[PG_UNDER_WAY_MAX]; /* a ring: the oldest is at `first` */
     unsigned first, count;
@@ -72,6 +83,7 @@ struct connection {
     bool is_unsynced;       /* something was sent since the last sync */
     bool in_transaction;    /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
     bool is_careful;        /* sql_execute_one waits for its result */
+    bool is_unchecked;      /* results that were not collected yet decide whether to commit */
     unsigned depth;         /* of readings inside each other: the outermost is the transaction */
     bool has_own_deadline;  /* `deadline_ms` is that of a command, else each reading sets it */
     bool has_read;          /* the running reading has had a result: it cannot begin again */
@@ -87,7 +99,6 @@ struct connection {
     char logged[6];
 
     uint64_t epoch, outbox; /* the numbers of the row `turn` that this session read last */
-    int64_t first_audit;    /* the number of the first audit row of the running transaction */
 };
 
 static inline struct connection *connection_of(struct store_session *session) {

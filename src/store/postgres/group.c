@@ -19,10 +19,12 @@
 #include "crypto/secret.h"
 #include "store/authority.h"
 #include "store/postgres/audit_rows.h"
+#include "store/postgres/column_arrays.h"
 #include "store/postgres/pipeline.h"
 #include "store/postgres/prefetch.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/statement.h"
+#include "store/postgres/update_rows.h"
 
 #include <unistd.h>
 
@@ -56,10 +58,10 @@ static enum status add_marker(struct connection *connection, const struct marker
     return sql_execute(statement);
 }
 
-/* Two statements begin a transaction. They read the numbers in the row `turn`, and lock it; the
- * number of the next audit row, and how many webhooks there are. */
+/* Two statements begin a transaction. They lock the row `turn` and read its numbers; and read how
+ * many webhooks there are. */
 struct opening {
-    struct sql_statement *turn, *numbers;
+    struct sql_statement *turn, *webhooks;
 };
 
 /* The second statement begins after the first has the lock, so it sees what others committed. */
@@ -67,26 +69,24 @@ static enum status send_opening(struct connection *connection, struct opening *o
     opening->turn = sql_text_statement(&connection->session,
                                        "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
     enum status status = pg_send_only(opening->turn);
-    opening->numbers = sql_text_statement(
-        &connection->session, "SELECT next, (SELECT rows FROM row_counts WHERE kind = 'web_hooks')"
-                              " FROM next_ids WHERE kind = 'audit'");
-    return status == STATUS_OK ? pg_send_only(opening->numbers) : status;
+    opening->webhooks = sql_text_statement(&connection->session,
+                                           "SELECT rows FROM row_counts WHERE kind = 'web_hooks'");
+    return status == STATUS_OK ? pg_send_only(opening->webhooks) : status;
 }
 
 static enum status read_opening(struct pg_store *store, struct connection *connection,
                                 const struct opening *opening) {
     if (pg_collect(connection) != PG_FINE)
         return STATUS_UNAVAILABLE;
-    if (pg_show_first(opening->turn) != STATUS_OK || pg_show_first(opening->numbers) != STATUS_OK)
+    if (pg_show_first(opening->turn) != STATUS_OK || pg_show_first(opening->webhooks) != STATUS_OK)
         return STATUS_INTERNAL;
     connection->epoch = (uint64_t)sql_integer(opening->turn, 0);
     pg_raise(&store->access_epoch, connection->epoch);
     connection->outbox = (uint64_t)sql_integer(opening->turn, 1);
     pg_note_oldest(store, sql_integer(opening->turn, 2));
-    connection->first_audit = sql_integer(opening->numbers, 0);
-    connection->session.next_audit = connection->first_audit;
     /* Another process may have made or deleted webhooks since the last transaction. */
-    connection->session.webhooks = sql_integer(opening->numbers, 1) ? WEBHOOKS_SOME : WEBHOOKS_NONE;
+    connection->session.webhooks =
+        sql_integer(opening->webhooks, 0) ? WEBHOOKS_SOME : WEBHOOKS_NONE;
     return STATUS_OK;
 }
 
@@ -98,7 +98,8 @@ static enum status begin(struct pg_store *store, struct connection *connection,
         connection->session.erased = false;
     connection->failed = connection->first_failed = PG_FINE;
     connection->is_careful = false;
-    pg_audit_rows_forget(connection);
+    pg_column_arrays_forget(&connection->audit_rows);
+    pg_column_arrays_forget(&connection->update_rows.arrays);
     pg_send_control(connection, "BEGIN");
     connection->in_transaction = true;
     enum status status = add_marker(connection, marker);
@@ -138,18 +139,6 @@ static enum status count_changes(struct connection *connection) {
     sql_bind_integer(statement, 1, session->access_changed);
     sql_bind_integer(statement, 2, session->outbox_changed);
     return sql_execute(statement);
-}
-
-/* Keeps the number of the next audit row. */
-static enum status count_audit(struct connection *connection) {
-    if (connection->session.next_audit == connection->first_audit)
-        return STATUS_OK;
-    struct sql_statement *statement = sql_text_statement(
-        &connection->session, "UPDATE next_ids SET next = ?1 WHERE kind = 'audit'");
-    if (!statement)
-        return STATUS_INTERNAL;
-    sql_bind_integer(statement, 1, connection->session.next_audit);
-    return sql_execute_one(statement);
 }
 
 /* Deletes some of the markers that nobody can ask for any more, in one of many transactions. */
@@ -260,11 +249,12 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
         pg_roll_back(connection);
         return PG_OUTDATED;
     }
-    ok = ok && run_commands(group, connection) && pg_audit_rows_send(connection) == STATUS_OK &&
-         count_changes(connection) == STATUS_OK && count_audit(connection) == STATUS_OK &&
+    ok = ok && run_commands(group, connection) && pg_update_rows_send(connection) == STATUS_OK &&
+         pg_audit_rows_send(connection) == STATUS_OK && count_changes(connection) == STATUS_OK &&
          drop_old_markers(store, connection) == STATUS_OK;
-    /* A row that was not as it was read is known only here, and must not be committed. */
-    ok = ok && pg_collect(connection) == PG_FINE;
+    /* A row that was not as it was read must not be committed. */
+    if (ok && connection->is_unchecked)
+        ok = pg_collect(connection) == PG_FINE;
     if (ok) {
         pg_send_commit(connection);
         (void)pg_collect(connection);

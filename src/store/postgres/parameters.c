@@ -32,15 +32,20 @@ static bool integer_fits(int64_t integer, size_t size) {
     }
 }
 
-static bool make_integer(struct pg_arguments *arguments, int at, Oid type, int64_t integer) {
+size_t pg_integer_write(char *at, Oid type, int64_t integer) {
     size_t size = integer_size(type);
     if (!integer_fits(integer, size))
-        return false;
+        return 0;
     for (size_t i = 0; i < size; i++)
-        arguments->room[at][size - 1 - i] = (char)((uint64_t)integer >> 8 * i);
+        at[size - 1 - i] = (char)((uint64_t)integer >> 8 * i);
+    return size;
+}
+
+static bool make_integer(struct pg_arguments *arguments, int at, Oid type, int64_t integer) {
+    size_t size = pg_integer_write(arguments->room[at], type, integer);
     arguments->values[at] = arguments->room[at];
     arguments->lengths[at] = (int)size;
-    return true;
+    return size != 0;
 }
 
 static bool make_bytes(struct pg_arguments *arguments, int at, struct text bytes) {
@@ -143,10 +148,7 @@ static bool make_one(struct pg_arguments *arguments, int at, const struct pg_sta
             return make_text(arguments, at, from->bytes, !statement->connection->is_writer);
         return type == PG_TYPE_BYTEA && make_bytes(arguments, at, from->bytes);
     case PG_LIST: return make_list(arguments, at, from->bytes);
-    case PG_LITERAL:
-        arguments->values[at] = from->bytes.at;
-        arguments->formats[at] = 0;
-        return true;
+    case PG_BINARY: return make_bytes(arguments, at, from->bytes);
     }
     return false;
 }

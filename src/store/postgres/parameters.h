@@ -23,6 +23,12 @@ struct pg_arguments {
 bool pg_arguments_make(struct pg_arguments *arguments, const struct pg_statement *statement);
 void pg_arguments_free(struct pg_arguments *arguments);
 
+/**
+ * Writes an integer as a binary value of the type. Returns its size: 0, if it does not fit or the
+ * type is none of integers.
+ */
+size_t pg_integer_write(char *at, Oid type, int64_t integer);
+
 /** An integer of a binary result or parameter of `size` bytes. */
 int64_t pg_integer_read(const char *at, size_t size);
 

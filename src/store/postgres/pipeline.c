@@ -160,6 +160,7 @@ static bool collect_one(struct connection *connection) {
 }
 
 static enum pg_meaning collect(struct connection *connection) {
+    connection->is_unchecked = false;
     if (!connection->pg)
         lose(connection);
     while (connection->count && connection->pg)
@@ -255,6 +256,7 @@ bool pg_send(struct pg_statement *statement, bool must_change_one) {
     else
         pg_fail(connection, PG_FAILED, "a parameter cannot be sent");
     pg_arguments_free(&arguments);
+    connection->is_unchecked |= must_change_one;
     if (sent)
         note_sent(connection, (struct pg_sent){ PG_SENT_STATEMENT, statement, must_change_one });
     else if (connection->failed == PG_FINE)

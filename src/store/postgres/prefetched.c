@@ -44,6 +44,14 @@ bool pg_prefetch_find(const struct pg_statement *statement, struct pg_prefetched
     return true;
 }
 
+bool pg_prefetch_is_updated_by(const struct pg_statement *statement) {
+    const struct pg_prefetch *prefetch = &statement->connection->prefetch;
+    if (!prefetch->sent || !is_of_table(statement, TABLE_UPDATE))
+        return false;
+    int row = row_of(prefetch, statement->parameters[prefetch->table->common.id].integer);
+    return row >= 0 && !is_dropped(prefetch, row);
+}
+
 /* ---- Forgetting ---- */
 
 static void drop(struct pg_prefetch *prefetch, int64_t id) {

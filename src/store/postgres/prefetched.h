@@ -17,6 +17,9 @@ struct pg_prefetched {
 /** Finds what the statement would load: true if it was read beforehand and is still valid. */
 bool pg_prefetch_find(const struct pg_statement *statement, struct pg_prefetched *found) MUST_CHECK;
 
+/** Is the statement a TABLE_UPDATE of a record that was read beforehand and is still valid? */
+bool pg_prefetch_is_updated_by(const struct pg_statement *statement) MUST_CHECK;
+
 /** Forgets what the statement, which is about to be sent, may change. */
 void pg_prefetch_note(const struct pg_statement *statement);
 

@@ -8,8 +8,8 @@
 
 /** A parameter as it was bound. Its bytes are the caller's. */
 struct pg_parameter {
-    /* LIST is a JSON array, LITERAL a value in PostgreSQL's own notation that ends with a NUL. */
-    enum { PG_NULL, PG_INTEGER, PG_BYTES, PG_LIST, PG_LITERAL } kind;
+    /* LIST is a JSON array, BINARY a value of any type in PostgreSQL's own form. */
+    enum { PG_NULL, PG_INTEGER, PG_BYTES, PG_LIST, PG_BINARY } kind;
     int64_t integer;
     struct text bytes;
 };

@@ -1,9 +1,10 @@
 /* Sessions: connections with the state of record keeping. */
 #include "store/postgres/session.h"
 
-#include "store/postgres/audit_rows.h"
+#include "store/postgres/column_arrays.h"
 #include "store/postgres/prefetch.h"
 #include "store/postgres/statement.h"
+#include "store/postgres/update_rows.h"
 #include "store/row_compression.h"
 #include "store/table_statement.h"
 
@@ -24,7 +25,8 @@ void pg_session_free(struct connection *connection) {
         return;
     pg_disconnect(connection); /* the server forgets all statements */
     pg_prefetch_free(connection);
-    pg_audit_rows_forget(connection);
+    pg_update_rows_free(connection);
+    pg_column_arrays_forget(&connection->audit_rows);
     table_statements_free(&connection->session);
     row_compression_free(connection->session.compression);
     pg_statements_free(connection);

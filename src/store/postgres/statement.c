@@ -9,6 +9,7 @@
 #include "store/postgres/pipeline.h"
 #include "store/postgres/prefetched.h"
 #include "store/postgres/reading.h"
+#include "store/postgres/update_rows.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -238,10 +239,14 @@ static void show(struct pg_statement *statement, const PGresult *rows, int first
     statement->end = end;
 }
 
-/* Sends the audit rows that the statement may read, and forgets the records that it may change. */
+/* Sends the updates and the audit rows that the statement may read, and forgets the records that it
+ * may change. */
 static enum status make_way(const struct pg_statement *statement) {
+    enum status status = pg_update_rows_send(statement->connection);
     pg_prefetch_note(statement);
-    return pg_audit_rows_concern(statement) ? pg_audit_rows_send(statement->connection) : STATUS_OK;
+    if (status == STATUS_OK && pg_audit_rows_concern(statement))
+        status = pg_audit_rows_send(statement->connection);
+    return status;
 }
 
 /* Sends the statement and waits for its result. A reading that has had no result yet begins again
@@ -337,8 +342,8 @@ static enum status execute_later(struct pg_statement *statement, bool must_chang
 static enum status execute(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     done(base);
-    if (is_sent_only(statement->connection) && pg_audit_rows_take(statement))
-        return STATUS_OK;
+    if (statement->connection->is_writer && pg_audit_rows_is(statement))
+        return pg_audit_rows_take(statement);
     return is_sent_only(statement->connection) ? execute_later(statement, false)
                                                : run_now(statement);
 }
@@ -351,6 +356,8 @@ static int64_t changed(struct sql_statement *base) {
 static enum status execute_one(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     done(base);
+    if (is_sent_only(statement->connection) && pg_update_rows_fits(statement))
+        return pg_update_rows_take(statement);
     if (is_sent_only(statement->connection))
         return execute_later(statement, true);
     enum status status = run_now(statement);
@@ -361,6 +368,8 @@ static enum status run(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
     enum status status = pg_ensure_connected(connection);
     pg_prefetch_forget(connection);
+    if (status == STATUS_OK)
+        status = pg_update_rows_send(connection);
     if (status == STATUS_OK)
         status = pg_audit_rows_send(connection);
     return status == STATUS_OK ? pg_status_of(pg_run_simple(connection, sql)) : status;
