@@ -16,7 +16,7 @@ const { json: fresh } = await server.call('GET', '/api/utils/figures', { token }
 // A day of a server that is a day old, with failures in its last hour.
 const samples = 288;
 const day = () => {
-    const now = Date.now();
+    const now = Date.parse(fresh.Figures.Until[0]);
     const column = (value) => Array.from({ length: samples + 1 }, (_, at) => value(at));
     const busy = (at) => Math.max(0, Math.sin((at / samples) * Math.PI * 2 - 1));
     return {

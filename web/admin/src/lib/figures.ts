@@ -20,6 +20,7 @@ const DISK_LOW = 1e9; // as the alert RosterDiskFillsUp has it
 const BACKUP_DUE = 48 * HOUR * 1000;
 const GUESSES = 10; // refused sign-ins of an hour that people's mistakes make
 
+const tenths = (value: number) => Math.round(value * 10) / 10;
 const add = (values: number[]) => values.reduce((all, one) => all + one, 0);
 export const sumOf = (day: Day, name: Counted) => add(day.Figures[name]);
 
@@ -71,7 +72,7 @@ export interface Plot {
 }
 
 const greatest: Join = (values) => Math.max(...values);
-const mean: Join = (values) => add(values) / values.length;
+const mean: Join = (values) => tenths(add(values) / values.length);
 const last: Join = (values) => values.at(-1)!;
 
 // The samples that have ended: the present one counts less only because it is not over.
@@ -83,8 +84,8 @@ export function plotsOf(day: Day, bytes: (value: number) => string): Plot[] {
     const column = (name: Counted | Level) => figures[name].slice(0, -1);
     const known = (values: (number | null)[]) => values.filter((value) => value !== null);
     const total = (name: Counted) => number(sumOf(day, name));
-    const writes = column('Writes').map((count, at) => count! / figures.Seconds[at]);
-    const times = column('P99Microseconds').map((value) => (value === null ? null : value / 1000));
+    const writes = column('Writes').map((count, at) => tenths(count! / figures.Seconds[at]));
+    const times = column('P99Microseconds').map((value) => (value === null ? null : tenths(value / 1000)));
     const sizes = known(column('StoreBytes'));
     const milliseconds = (value: number) => m.day_ms({ value: number(value) });
     return [
