@@ -189,6 +189,15 @@ testOnSqlite(
             ([, name]) => name,
         );
         assert.ok(alerts.length >= 10);
+        const tested = dist('prometheus/roster.test.yml');
+        for (const alert of alerts) {
+            const fires = `alertname: ${alert}\n        exp_alerts:\n          - `;
+            assert.ok(tested.includes(fires), `${alert} is never seen to fire`);
+            assert.ok(
+                tested.includes(`alertname: ${alert}, exp_alerts: [] }`),
+                `${alert} is never seen not to fire`,
+            );
+        }
         const explained = [...documented.matchAll(/^\| `(Roster\w+)` \|/gm)].map(
             ([, name]) => name,
         );
