@@ -68,3 +68,15 @@ test('when none says anything, a start says so and ends with 69', async () => {
     assert.equal(code, 69, stderr);
     assert.match(stderr, /^rosterd: --database: 127\.0\.0\.2 did not answer in time$/m);
 });
+
+test('when nothing listens, a start says where it looked, although libpq adds advice in a further line', async () => {
+    const { code, stderr } = await run([
+        ...['--data', join(temporaryFolder(), 'data'), '--listen', '127.0.0.1:0'],
+        ...['--database', 'postgresql://127.0.0.1:1/x', '--database-wait', '0'],
+    ]);
+    assert.equal(code, 69, stderr);
+    assert.match(
+        stderr,
+        /^rosterd: --database: connection to server at "127\.0\.0\.1", port 1 failed: Connection refused$/m,
+    );
+});

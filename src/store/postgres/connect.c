@@ -154,16 +154,22 @@ static void note_notice(void *argument, const PGresult *notice) {
     log_warning("database: %s", message ? message : "a warning without a text");
 }
 
-/* The message for a failed connection has a line for each host: the last one counts. */
+/* The message for a failed connection has a line for each host, which lines with a tab continue:
+ * the last host counts. */
+static struct text last_line(const char *message) {
+    struct text left = text_of(message), line = { 0 }, next;
+    while (left.at) {
+        next = text_cut(&left, '\n');
+        if (next.len && next.at[0] != '\t')
+            line = next;
+    }
+    return line;
+}
+
 static enum pg_meaning fail_to_connect(struct connection *connection, const char *message) {
-    size_t len = strlen(message);
     char line[PG_ERROR_SIZE];
-    while (len && message[len - 1] == '\n')
-        len--;
-    size_t first = len;
-    while (first && message[first - 1] != '\n')
-        first--;
-    (void)snprintf(line, sizeof line, "%.*s", (int)(len - first), message + first);
+    const struct text last = last_line(message);
+    (void)snprintf(line, sizeof line, "%.*s", (int)last.len, last.len ? last.at : "");
     bool may_change = !strstr(message, "does not exist") && !strstr(message, "authentication") &&
                       !strstr(message, "no pg_hba.conf") && !strstr(message, "no password") &&
                       !strstr(message, "invalid ");
