@@ -135,13 +135,25 @@ static void write_message(enum log_level level, const char *message, unsigned mo
     end_line(&line, level);
 }
 
+/* Its lines are marked in the same way whether the log's thread runs or not. */
+static void write_report(const char *message) {
+    struct log_text line = { .len = 0 };
+    if (is_json) {
+        write_message(LOG_LEVEL_error, message, 0);
+        return;
+    }
+    log_text_add(&line, TEXT("rosterd: "));
+    log_text_add_escaped(&line, text_of(message), false);
+    end_line(&line, LOG_LEVEL_error);
+}
+
 void report_error(const char *format, ...) {
     char message[MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
     if (log_output_runs()) {
         if (vsnprintf(message, sizeof message, format, arguments) >= 0)
-            write_message(LOG_LEVEL_error, message, 0);
+            write_report(message);
     } else {
         (void)fputs("rosterd: ", stderr);
         (void)vfprintf(stderr, format, arguments);

@@ -64,8 +64,9 @@ void log_event(enum log_level level, const char *event, const char *text,
 
 /**
  * Writes "rosterd: " and one line to standard error, for the person who starts the program: what is
- * wrong and what to do. While the log's thread runs, it is a line of the log instead: a reload
- * reports mistakes of the settings like a start, and its lines must not tear the log's. Any thread.
+ * wrong and what to do. A reload reports mistakes of the settings in the same way: while the log's
+ * thread runs, it writes the line, so that no line of the log stands within it, and in a log of
+ * JSON it is JSON. Any thread.
  */
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -126,7 +126,7 @@ test('a file with a mistake changes nothing, and the log says which', async () =
     for (const mistake of ['metrik = yes', 'lockout-attempts = 0', 'metrics']) {
         write('metrics = no', mistake);
         const log = await reload(server);
-        assert.match(log, / error: .*roster\.conf:2: /);
+        assert.match(log, /^rosterd: .*roster\.conf:2: /m);
         assert.match(log, /error: SIGHUP: the old settings stay in use; the line above says why\n/);
         assert.equal((await server.call('GET', '/metrics')).status, 200);
     }
