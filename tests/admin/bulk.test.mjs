@@ -2,7 +2,7 @@
 // a preview, what the list finds is saved as a file. Progress is seen, and each of them can be cancelled.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addMembers } from '../lib/world.mjs';
 import { isSampled, Server, temporaryFolder } from '../lib/server.mjs';
@@ -12,7 +12,6 @@ import { Ui } from './ui.mjs';
 const server = await Server.start();
 const token = await server.admin();
 await addMembers(server, 30);
-const folder = temporaryFolder();
 
 const words = {
     'en-US': {
@@ -52,20 +51,6 @@ async function signedIn(options) {
     await ui.signedIn();
     return ui;
 }
-async function choose(ui, name, content) {
-    const path = join(folder, name);
-    writeFileSync(path, content);
-    await ui.wait("document.querySelector('#file:enabled')");
-    await ui.page.send('Page.setInterceptFileChooserDialog', { enabled: true });
-    await ui.evaluate("document.querySelector('#file').focus()");
-    await ui.key('Enter');
-    const backendNodeId = await until('the dialog for a file', () => ui.page.chooser);
-    ui.page.chooser = null;
-    await ui.page.send('DOM.setFileInputFiles', { backendNodeId, files: [path] });
-}
-const select = (ui, selector, value) =>
-    ui.evaluate(`{ const one = document.querySelector(${JSON.stringify(selector)});
-        one.value = ${JSON.stringify(value)}; one.dispatchEvent(new Event('change', { bubbles: true })); }`);
 async function found(email) {
     const { json } = await server.call('GET', `/api/sys/users?User_Email=${email}`, { token });
     return json.Records;
@@ -99,14 +84,13 @@ for (const [language, scheme, width] of [
         await ui.go('#/users/import', '#file');
         await ui.check(name('import'));
         const own = (one) => `${one}-${language}@example.com`;
-        await choose(
-            ui,
+        await ui.choose(
             'some.csv',
             `Mail,FullName,Active,Colour\n${own('a')},"Ann, A",true,red\n${own('b')},Ben,perhaps,\n` +
                 `nobody,Cid,,\n${own('d')},<img src=x onerror=alert(1)>,,\n`,
         );
         await ui.wait("document.querySelector('#column-1')?.value === 'FullName'");
-        await select(ui, '#column-0', 'Email');
+        await ui.select('#column-0', 'Email');
         await ui.button(say.check);
         for (const one of say.would) await ui.sees(one, 'main .banner');
         const lines = await ui.evaluate(
@@ -132,9 +116,9 @@ for (const [language, scheme, width] of [
         await ui.sees(say.chosen);
         await ui.click('.chosen button', say.change);
         await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
-        await select(ui, '#bulk-action', 'set');
+        await ui.select('#bulk-action', 'set');
         await ui.wait("document.querySelectorAll('#bulk-field option').length > 10");
-        await select(ui, '#bulk-field', 'SystemId');
+        await ui.select('#bulk-field', 'SystemId');
         await ui.type('#field-SystemId', `by-${language}`);
         await ui.click('[role=dialog] button', say.preview);
         await ui.sees(say.two[0], '[role=dialog]');
@@ -156,7 +140,7 @@ for (const [language, scheme, width] of [
         await ui.go('#/users', 'tbody tr');
         await ui.button(say.all(count));
         await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
-        await select(ui, '#bulk-action', 'deactivate');
+        await ui.select('#bulk-action', 'deactivate');
         await ui.click('[role=dialog] button', say.preview);
         await ui.sees(say.refused, '[role=dialog]');
         await ui.sees('admin@example.com', '[role=dialog] tbody');
@@ -200,11 +184,10 @@ for (const [language, scheme, width] of [
 test('cells between semicolons are found, and a file that is not in UTF-8 is refused before it spoils names', async () => {
     const ui = await signedIn();
     await ui.go('#/users/import', '#file');
-    await choose(ui, 'excel.csv', Buffer.from('Email;FullName\nj@example.com;Jos\xe9\n', 'latin1'));
+    await ui.choose('excel.csv', Buffer.from('Email;FullName\nj@example.com;Jos\xe9\n', 'latin1'));
     await ui.sees('not in UTF-8', 'main [role=alert]');
     assert.ok(!(await ui.text()).includes('Check'), 'there is nothing to go on with');
-    await choose(
-        ui,
+    await ui.choose(
         'excel.csv',
         '\uFEFFEmail;FullName;"Devices;"\r\njose@example.com;"Martí, José";"a;b"\r\n',
     );
@@ -253,7 +236,7 @@ test(`${count} rows: the progress is seen, a cancelled import says how far it ca
     const content = await manyRows();
     assert.ok(Buffer.byteLength(content) > 2 * 1024 * 1024);
     await ui.go('#/users/import', '#file');
-    await choose(ui, 'many.csv', content);
+    await ui.choose('many.csv', content);
     const shown = (number) => number.toLocaleString('en-US');
     const good = count - 2;
     await ui.button(`Check ${shown(count)} rows`);
@@ -276,7 +259,7 @@ test(`${count} rows: the progress is seen, a cancelled import says how far it ca
     await ui.evaluate('window.isOld = true');
     await ui.page.send('Page.reload');
     await ui.wait("!window.isOld && document.querySelector('#file')");
-    await choose(ui, 'many.csv', readFileSync(join(folder, 'many.csv')));
+    await ui.choose('many.csv', content);
     await ui.button(`Check ${shown(count)} rows`);
     await ui.sees('2 would be refused', 'main .banner');
     await ui.click('main button.main');

@@ -1,7 +1,9 @@
 // Drives the admin UI in a real browser as a person does: by what is labelled, by keys, by what is to be seen.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { Page } from '../lib/browser.mjs';
+import { temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 import { adminEmail, password } from '../lib/users.mjs';
 
@@ -25,16 +27,10 @@ export class Ui {
     ) {
         const ui = new Ui();
         ui.server = server;
-        ui.width = width;
         ui.isStill = motion === 'reduce';
         ui.hasOwnColours = colours === 'none';
         ui.page = await Page.open([`--lang=${language}`, `--accept-lang=${language}`]);
-        await ui.page.send('Emulation.setDeviceMetricsOverride', {
-            width,
-            height,
-            deviceScaleFactor: scale,
-            mobile: width < 640 && scale === 1,
-        });
+        await ui.resize(width, height, scale);
         await ui.page.send('Emulation.setEmulatedMedia', {
             features: [
                 { name: 'prefers-color-scheme', value: scheme },
@@ -44,6 +40,16 @@ export class Ui {
         });
         await ui.page.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') });
         return ui;
+    }
+
+    resize(width, height, scale = 1) {
+        this.width = width;
+        return this.page.send('Emulation.setDeviceMetricsOverride', {
+            width,
+            height,
+            deviceScaleFactor: scale,
+            mobile: width < 640 && scale === 1,
+        });
     }
 
     evaluate(expression) {
@@ -126,6 +132,25 @@ export class Ui {
         );
         if (value === '') await this.key('Delete');
         else await this.page.send('Input.insertText', { text: value });
+    }
+
+    // Chooses a file with this content, by the keyboard.
+    async choose(name, content) {
+        this.folder ??= temporaryFolder();
+        const path = join(this.folder, name);
+        writeFileSync(path, content);
+        await this.wait("document.querySelector('#file:enabled')");
+        await this.page.send('Page.setInterceptFileChooserDialog', { enabled: true });
+        await this.evaluate("document.querySelector('#file').focus()");
+        await this.key('Enter');
+        const backendNodeId = await until('the dialog for a file', () => this.page.chooser);
+        this.page.chooser = null;
+        await this.page.send('DOM.setFileInputFiles', { backendNodeId, files: [path] });
+    }
+
+    select(selector, value) {
+        return this.evaluate(`{ const one = document.querySelector(${text(selector)});
+            one.value = ${text(value)}; one.dispatchEvent(new Event('change', { bubbles: true })); }`);
     }
 
     async key(key, { code = key, modifiers = 0, text: typed } = {}) {

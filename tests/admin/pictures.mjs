@@ -1,0 +1,133 @@
+// Makes the pictures of docs/admin-ui.md (tools/admin-pictures): the admin UI in the browser of the tests, with a small
+// directory of its own.
+import test from 'node:test';
+import { writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { Server } from '../lib/server.mjs';
+import { userBody } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
+import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
+import { Ui } from './ui.mjs';
+
+const folder = new URL('../../docs/pictures/', import.meta.url);
+const receiver = await startWebhookReceiver((user) =>
+    user.FullName === 'Tomás Vidal' ? 503 : 200,
+);
+const server = await Server.startNew([
+    ...['--admin-email', 'admin@example.com', '--admin-password', 'demo-password'],
+    ...['--webhook-hosts', receiver],
+]);
+const token = await server.admin();
+async function call(method, path, body) {
+    const { status, text, json } = await server.call(method, path, { token, body });
+    assert.equal(status, 200, text);
+    return json;
+}
+const made = async (path, body) => (await call('POST', path, body)).Value.Id;
+
+const BusinessId = await made('/api/sys/businesses', { Name: 'Harbour Works' });
+const reception = await made('/api/security/userroles', {
+    BusinessId,
+    Name: 'Reception',
+    Roles: [1, 2],
+});
+const office = await made('/api/security/userroles', {
+    BusinessId,
+    Name: 'Office',
+    Roles: [1, 2, 3, 4],
+});
+const hook = await made('/api/sys/webhooks', {
+    BusinessId,
+    Name: 'Door system',
+    Action: 1002,
+    Active: true,
+    URL: `http://${receiver}/`,
+});
+const people = {};
+for (const [FullName, more] of [
+    ['Amara Okafor', { UserRoles: [office], Businesses: [BusinessId] }],
+    ['Bruno Keller', { UserRoles: [reception] }],
+    ['Chloé Martin', {}],
+    ['Daniel Novák', { Active: false }],
+    ['Ines Fischer', { UserRoles: [reception, office], APIAccess: true }],
+    ['Tomás Vidal', {}],
+])
+    people[FullName] = await made(
+        '/api/sys/users',
+        userBody({
+            FullName,
+            Email: `${FullName.split(' ')[0]
+                .normalize('NFD')
+                .replace(/[^a-z]/gi, '')
+                .toLowerCase()}@example.com`,
+            Active: true,
+            ...more,
+        }),
+    );
+await call('POST', '/api/sys/webhooks/runcommand', { Key: 'test', Ids: [hook] });
+await call('PATCH', `/api/sys/users/${people['Amara Okafor']}`, {
+    SystemId: 'HW-0042',
+    UserRoles: [reception],
+});
+await call('PATCH', `/api/sys/users/${people['Tomás Vidal']}`, { Devices: 'Desk phone 12' });
+await until('the deliveries are made', async () => {
+    const { TotalItems, Records } = await call('GET', '/api/sys/webhookdeliveries');
+    return TotalItems === 3 && Records.every((one) => one.Attempts > 0);
+});
+
+test('the pictures are made', async () => {
+    const ui = await Ui.open(server, { width: 960, height: 600 });
+    async function picture(name, hash, selector) {
+        if (hash !== undefined) await ui.go(hash, selector);
+        await ui.wait("!document.querySelector('[aria-busy=true]')");
+        const { data } = await ui.page.send('Page.captureScreenshot', {
+            format: 'webp',
+            quality: 70,
+        });
+        writeFileSync(new URL(`${name}.webp`, folder), Buffer.from(data, 'base64'));
+    }
+    await picture('sign-in', '', '#password');
+    await ui.signedIn();
+    await picture('users', '#/users?sort=FullName', 'tbody tr');
+    await picture('user', `#/users/${people['Amara Okafor']}`, '#field-FullName');
+    await picture(
+        'permissions',
+        `#/users/${people['Ines Fischer']}?tab=Permissions`,
+        '#panel tbody tr',
+    );
+    await picture('role', `#/roles/${reception}`, 'main table input');
+    await ui.go(`#/users/${people['Amara Okafor']}?tab=History`, '#panel tbody tr:nth-child(2)');
+    await ui.sees('Undo all', '#panel');
+    await picture('history');
+    await picture(
+        'deliveries',
+        `#/webhooks/${hook}?tab=Deliveries`,
+        '#panel tbody tr:nth-child(3)',
+    );
+
+    await ui.go('#/users/import', '#file');
+    await ui.choose(
+        'people.csv',
+        'Mail;Name;Devices;Birthday\nlena@example.com;Lena Vogt;Desk phone 14;1 May\n' +
+            'omar.example.com;Omar Haddad;;2 June\nines@example.com;Ines Fischer;Desk phone 15;3 July\n',
+    );
+    await ui.wait("document.querySelector('#column-2')?.value === 'Devices'");
+    await ui.select('#column-0', 'Email');
+    await ui.select('#column-1', 'FullName');
+    await ui.button('Check 3 rows');
+    await ui.sees('1 would be refused', 'main .banner');
+    await ui.resize(960, 1020);
+    await ui.evaluate('scrollTo(0, 0)');
+    await picture('import');
+    await ui.resize(960, 640);
+
+    await ui.go('#/users', 'tbody tr');
+    await ui.button('Change all 7…');
+    await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
+    await ui.select('#bulk-action', 'deactivate');
+    await ui.click('[role=dialog] button', 'Preview');
+    await ui.sees('1 would be refused', '[role=dialog]');
+    await picture('change-all');
+    assert.deepEqual(ui.page.complaints, []);
+    await ui.close();
+});
