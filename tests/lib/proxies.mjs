@@ -2,6 +2,7 @@
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -153,6 +154,53 @@ export async function checkSiteOfMachines(name, parent) {
     assert.equal(status, 0, `${name}: ${stdout}${stderr}`);
     for (const n of [1, 2, 3]) assert.ok(changed.includes(`10.0.0.1${n}:8080`), `${file}: ${n}`);
     return stdout + stderr;
+}
+
+// HAProxy before several rosterd, by the backend that dist/ has for three machines. Its reply names the one that made it
+// (X-Served-By), and `states` says what HAProxy thinks of each.
+export async function startBalancer(servers, parent) {
+    const folder = mkdtempSync(join(parent, 'balancer-')),
+        [port, figures] = [await freePort(), await freePort()];
+    const backend = readFileSync(
+        new URL(`../../dist/${ofMachines.haproxy.file}`, import.meta.url),
+        'utf8',
+    ).replace(/( {4}server machine\d .*\n)+/, () =>
+        servers.map(({ host: at, port: of }, i) => `    server s${i} ${at}:${of}\n`).join(''),
+    );
+    const site = `defaults
+    mode http
+    timeout client 600s
+    timeout http-request 600s
+frontend roster
+    bind 127.0.0.1:${port}
+    http-response set-header X-Served-By %s
+    default_backend roster
+listen figures
+    bind 127.0.0.1:${figures}
+    stats enable
+    stats uri /
+`;
+    const file = join(folder, 'haproxy.cfg');
+    writeFileSync(file, site + backend);
+    const child = spawn('/usr/sbin/haproxy', ['-db', '-f', file], { stdio: 'ignore' });
+    const ended = once(child, 'close');
+    after(async () => {
+        child.kill('SIGTERM');
+        await ended;
+    });
+    const states = async () => {
+        const table = await (await fetch(`http://127.0.0.1:${figures}/;csv`)).text();
+        return [...table.matchAll(/^roster,s\d.*$/gm)].map(([row]) => row.split(',')[17]);
+    };
+    await until(
+        'HAProxy has found all',
+        async () => {
+            assert.equal(child.exitCode, null, 'HAProxy ended');
+            return (await listens(figures)) && (await states()).every((state) => state === 'UP');
+        },
+        { pause: 50 },
+    );
+    return { url: `http://127.0.0.1:${port}`, states };
 }
 
 const listens = (port) =>
