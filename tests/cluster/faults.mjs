@@ -76,6 +76,17 @@ async function stopInTurn(cluster) {
 
 const run = promisify(execFile);
 
+// Plugs the cable in once nothing that was sent to the machine's rosterd is still to be delivered: the kernel would deliver it
+// then, after the clients have given it up.
+async function replug(machine) {
+    const args = ['-Htn', 'state', 'established', 'dst', `${machine.address}:8080`];
+    await until('nothing waits for the machine', async () => {
+        const { stdout } = await run('ss', args);
+        return stdout.split('\n').every((line) => !Number(line.trim().split(/\s+/)[1]));
+    });
+    machine.cable('up');
+}
+
 // The status that the rosterd of a machine answers a client on the same machine. 0: no answer.
 async function askThere(machine, token, ...curl) {
     const url = `${machine.rosterd.url}/api/`,
@@ -135,7 +146,7 @@ export const faults = {
         async break(cluster) {
             const machine = await cluster.primary();
             machine.cable('down');
-            return () => machine.cable('up');
+            return () => replug(machine);
         },
     },
     cutOff: {
@@ -161,7 +172,7 @@ export const faults = {
                 await askThere(machine, journal.token, 'sys/users/100000001', ...write),
                 200,
             );
-            return () => machine.cable('up');
+            return () => replug(machine);
         },
     },
     standby: {
@@ -220,11 +231,14 @@ export const faults = {
     restarts: {
         title: 'each rosterd is restarted, then PostgreSQL moves to another machine',
         async break(cluster, { answered, journal }) {
+            const before = { ...journal.seen };
             for (const { rosterd } of cluster.machines) {
                 await rosterd.restart();
                 await until('HAProxy has found it', () => cluster.front.hasAll(), { pause: 100 });
                 await answered();
             }
+            for (const kind of ['notDone', 'unanswered'])
+                assert.equal(journal.seen[kind], before[kind], `restarts: ${kind}`);
             journal.clients.forEach(({ silence }) => silence.begin());
             cluster.patronictl('switchover', '--force');
         },

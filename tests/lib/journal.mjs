@@ -173,10 +173,15 @@ class Client {
         const before = user.states,
             after = change && { ...before[0], ...change };
         user.states = [...before, after];
+        const note = (answer) => user.history.push(`${after?.name ?? 'deleted'}: ${answer}`);
+        note('asked');
         try {
-            acknowledged(await operation());
+            const reply = await operation();
+            note(`${reply.status} ${reply.headers.get('x-served-by')}`);
+            acknowledged(reply);
             user.states = [after];
         } catch (error) {
+            note(`${error.constructor.name}: ${error.message}`);
             if (error instanceof NotDone) user.states = before;
             throw error;
         }
@@ -205,6 +210,7 @@ class Client {
             id: null,
             reply: null,
             states: [null],
+            history: [], // of what was asked, and what was answered
             secrets: [],
             looked: null,
             access: null,
@@ -367,7 +373,7 @@ class Client {
         assert.notEqual(
             state,
             undefined,
-            `${when}: ${user.email} is ${record?.FullName}, not ${before.map((one) => one?.name).join(' or ')}`,
+            `${when}: ${user.email} is ${record?.FullName}, not ${before.map((one) => one?.name).join(' or ')}\n${user.history.join('\n')}`,
         );
         user.states = [state];
         if (record) {

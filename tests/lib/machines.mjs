@@ -107,6 +107,7 @@ class Front extends Server {
     timeout http-request 60s
 frontend roster
     bind 127.0.0.1:8081
+    http-response set-header X-Served-By %s
     default_backend roster
 listen figures
     bind 127.0.0.1:8082
