@@ -154,28 +154,51 @@ static void note_notice(void *argument, const PGresult *notice) {
     log_warning("database: %s", message ? message : "a warning without a text");
 }
 
-/* The message for a failed connection has a line for each host, which lines with a tab continue:
- * the last host counts. */
-static struct text last_line(const char *message) {
-    struct text left = text_of(message), line = { 0 }, next;
-    while (left.at) {
-        next = text_cut(&left, '\n');
-        if (next.len && next.at[0] != '\t')
-            line = next;
+/* Takes the SQLSTATE out of an error of the server ("FATAL:  3D000: ..."; hosts.c asks for that
+ * form). Nothing else of the line may be relied on, since servers speak many languages. Leaves
+ * `sqlstate` empty if the line is libpq's own. */
+static void take_sqlstate(char *line, char sqlstate[6]) {
+    static const char characters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    *sqlstate = '\0';
+    for (char *at = strstr(line, ":  "); at && !*sqlstate; at = strstr(at + 1, ":  ")) {
+        char *state = at + 3;
+        if (strspn(state, characters) != 5 || strncmp(state + 5, ": ", 2) != 0)
+            continue;
+        (void)snprintf(sqlstate, 6, "%.5s", state);
+        memmove(state, state + 7, strlen(state + 7) + 1);
     }
-    return line;
 }
 
+/* Does another attempt make sense? libpq's own messages are always in English here. */
+static bool may_change(const char *line, const char *sqlstate) {
+    if (*sqlstate)
+        return pg_meaning_of(sqlstate) == PG_LOST || pg_meaning_of(sqlstate) == PG_AGAIN;
+    return !strstr(line, "no password supplied") && !strstr(line, "invalid ");
+}
+
+/* Does a line explain the one before? libpq begins it by a tab; the server's is a word, which may
+ * be in any language, and two spaces. */
+static bool is_addition(const char *line, const char *sqlstate) {
+    return *line == '\t' || (!*sqlstate && strstr(line, ":  "));
+}
+
+/* The message for a failed connection has a line or more for each host. The last one is kept; if
+ * any of them may change, another attempt makes sense. */
 static enum pg_meaning fail_to_connect(struct connection *connection, const char *message) {
-    char line[PG_ERROR_SIZE];
-    const struct text last = last_line(message);
-    (void)snprintf(line, sizeof line, "%.*s", (int)last.len, last.len ? last.at : "");
-    bool may_change = !strstr(message, "does not exist") && !strstr(message, "authentication") &&
-                      !strstr(message, "no pg_hba.conf") && !strstr(message, "no password") &&
-                      !strstr(message, "invalid ");
+    char line[PG_ERROR_SIZE], last[PG_ERROR_SIZE] = "", sqlstate[6];
+    bool may = false;
+    for (size_t len; *message; message += len + (message[len] == '\n')) {
+        len = strcspn(message, "\n");
+        (void)snprintf(line, sizeof line, "%.*s", (int)len, message);
+        take_sqlstate(line, sqlstate);
+        if (!len || is_addition(line, sqlstate))
+            continue;
+        may |= may_change(line, sqlstate);
+        memcpy(last, line, sizeof last);
+    }
     pg_disconnect(connection);
     connection->failed = connection->first_failed = PG_FINE;
-    pg_fail(connection, may_change ? PG_LOST : PG_FAILED, line);
+    pg_fail(connection, may ? PG_LOST : PG_FAILED, last);
     return connection->failed;
 }
 
@@ -188,6 +211,7 @@ enum pg_meaning pg_connect(struct connection *connection, const struct pg_place 
         place->hosts, deadline_ms ? deadline_ms - time_monotonic_ms() : INT64_MAX, why, sizeof why);
     if (!connection->pg)
         return fail_to_connect(connection, why);
+    (void)PQsetErrorVerbosity(connection->pg, PQERRORS_DEFAULT);
     (void)PQsetNoticeReceiver(connection->pg, note_notice, connection);
     connection->generation++;
     connection->deadline_ms = time_monotonic_ms() + CONNECTING_MS;

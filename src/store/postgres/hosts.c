@@ -170,6 +170,7 @@ static void begin(struct race *race, unsigned i) {
     struct attempt *attempt = &race->attempts[i];
     struct parameters parameters = parameters_for(race->hosts->url, &race->hosts->hosts[i]);
     attempt->pg = PQconnectStartParams(parameters.keys, parameters.values, 1);
+    (void)PQsetErrorVerbosity(attempt->pg, PQERRORS_VERBOSE); /* with the SQLSTATE */
     /* libpq wants it polled as if it waited to write */
     attempt->state = attempt->pg && PQstatus(attempt->pg) != CONNECTION_BAD ? PGRES_POLLING_WRITING
                                                                             : PGRES_POLLING_FAILED;
@@ -273,6 +274,11 @@ static PGconn *connect_to_any(struct pg_hosts *hosts, int64_t deadline_ms, char 
 static PGconn *connect_by_libpq(const struct pg_hosts *hosts, char *why, size_t why_size) {
     struct parameters parameters = parameters_for(hosts->url, NULL);
     PGconn *pg = PQconnectdbParams(parameters.keys, parameters.values, 1);
+    /* A server refused (its errors have two spaces in any language): again, with the SQLSTATE. */
+    if (pg && PQstatus(pg) != CONNECTION_OK && strstr(PQerrorMessage(pg), ":  ")) {
+        (void)PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
+        PQreset(pg);
+    }
     if (pg && PQstatus(pg) == CONNECTION_OK)
         return pg;
     (void)snprintf(why, why_size, "%s", pg ? PQerrorMessage(pg) : "memory is short");

@@ -124,8 +124,10 @@ struct store *pg_open(const struct engine *engine, const struct store_options *o
         *exit_code = open_database(store, options, why, why_size);
     if (*exit_code == EX_OK)
         *exit_code = start_threads(store, why, why_size);
-    if (*exit_code == EX_OK)
+    if (*exit_code == EX_OK) {
+        atomic_store(&store->is_open, true);
         return &store->base;
+    }
     pg_close(&store->base);
     return NULL;
 }

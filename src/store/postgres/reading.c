@@ -29,22 +29,26 @@ bool pg_is_time_left(const struct connection *connection) {
            (!connection->deadline_ms || time_monotonic_ms() < connection->deadline_ms);
 }
 
-/* Connects, again and again while the database is away, until the deadline. After that there is not
- * even one attempt: the commands that waited behind the first would wait for one each. */
+/* After the deadline there is not even one attempt: the commands that waited behind the first would
+ * wait for one each. */
 enum status pg_connect_in_time(struct connection *connection) {
-    const struct pg_store *store = pg_store_of(connection->session.store);
+    struct pg_store *store = pg_store_of(connection->session.store);
     if (connection->pg)
         return STATUS_OK;
     if (!pg_is_time_left(connection))
         return STATUS_UNAVAILABLE;
-    enum pg_meaning meaning;
-    while ((meaning = pg_connect(connection, &store->place)) == PG_LOST &&
-           connection->deadline_ms && pg_is_time_left(connection))
+    const bool is_open = atomic_load(&store->is_open); /* else whoever starts it says why it ends */
+    for (;;) {
+        enum pg_meaning meaning = pg_connect(connection, &store->place);
+        if (meaning == PG_FINE)
+            return STATUS_OK;
+        const bool is_over = !connection->deadline_ms || !pg_is_time_left(connection);
+        if (is_open && (is_over || meaning != PG_LOST))
+            log_warning("database: %s", connection->error);
+        if (is_over || (meaning != PG_LOST && !is_open))
+            return is_open ? STATUS_UNAVAILABLE : pg_status_of(meaning);
         (void)usleep(CONNECT_AGAIN_US);
-    if (meaning == PG_FINE)
-        return STATUS_OK;
-    log_warning("database: %s", connection->error);
-    return pg_status_of(meaning);
+    }
 }
 
 enum status pg_ensure_connected(struct connection *connection) {

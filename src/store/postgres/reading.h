@@ -15,7 +15,11 @@ void pg_finish_reading(struct store_session *session);
  */
 enum status pg_ensure_connected(struct connection *connection) MUST_CHECK;
 
-/** Connects, again and again until the connection's deadline. OK, UNAVAILABLE, INTERNAL. */
+/**
+ * Connects, again and again until the connection's deadline while the database is away, and once
+ * the store is open, also while it refuses: an operator may repair that, as a clock or a password.
+ * OK, UNAVAILABLE; INTERNAL: it refuses, at the start.
+ */
 enum status pg_connect_in_time(struct connection *connection) MUST_CHECK;
 
 /**

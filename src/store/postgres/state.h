@@ -56,6 +56,7 @@ struct pg_store {
     bool has_stop;
     pthread_t watcher;
     bool watcher_runs;
+    atomic_bool is_open; /* the start is over */
     atomic_bool is_closing;
     atomic_bool is_outdated;             /* the schema has become newer than this program */
     atomic_int_fast64_t seen_ms;         /* when the database last answered the watcher */

@@ -1,0 +1,248 @@
+// Database servers that rosterd must not use, or cannot use now: a start says in one line what to do, and a server that runs
+// refuses what it cannot do and goes on when it can.
+import test, { after } from 'node:test';
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { Faults } from '../faults/faults.mjs';
+import { userId } from '../lib/ids.mjs';
+import {
+    folderOf,
+    newDatabase,
+    postgres,
+    psql,
+    superuserOf,
+    useOwnPostgres,
+} from '../lib/postgres.mjs';
+import { binary, run, Server, temporaryFolder } from '../lib/server.mjs';
+import { adminEmail, password } from '../lib/users.mjs';
+import { until } from '../lib/wait.mjs';
+
+useOwnPostgres(); // its roles and messages are changed
+const root = superuserOf(await postgres());
+
+after(() => psql(root, 'ALTER ROLE roster LOGIN'));
+
+const start = (url, ...args) =>
+    run([
+        ...['--listen', '127.0.0.1:0', '--data', join(temporaryFolder(), 'data')],
+        ...['--database', url, '--database-wait', '0'],
+        ...['--admin-email', adminEmail, '--admin-password', password, ...args],
+    ]);
+
+async function assertRefused(code, line, ...started) {
+    const { code: ended, stderr } = await start(...started);
+    assert.equal(ended, code, stderr);
+    assert.match(stderr, line);
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+    return stderr;
+}
+
+const renamed = (url, { name, user }) => {
+    const other = new URL(url);
+    if (name) other.pathname = `/${name}`;
+    if (user) other.searchParams.set('user', user);
+    return other.href;
+};
+
+test('a server that is not there: 69', async () => {
+    const listener = net.createServer();
+    await new Promise((resolve) => {
+        listener.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = listener.address();
+    await new Promise((resolve) => {
+        listener.close(resolve);
+    });
+    await assertRefused(69, /Connection refused/, `postgresql://127.0.0.1:${port}/roster`);
+});
+
+test('no such database, and no such role: 78', async () => {
+    const url = await postgres();
+    await assertRefused(78, /database "nobody" does not exist/, renamed(url, { name: 'nobody' }));
+    await assertRefused(78, /role "nobody" does not exist/, renamed(url, { user: 'nobody' }));
+});
+
+test('another encoding: 78, with the command that makes a database', async () => {
+    psql(root, `CREATE DATABASE ascii OWNER roster ENCODING 'SQL_ASCII' TEMPLATE template0`);
+    await assertRefused(
+        78,
+        /encoding of the database ascii is SQL_ASCII; make one with: CREATE DATABASE roster ENCODING 'UTF8' TEMPLATE template0/,
+        renamed(await postgres(), { name: 'ascii' }),
+        '--database-unsafe',
+    );
+});
+
+test('a server that may lose what it has confirmed: 78', async () => {
+    const url = await newDatabase();
+    await assertRefused(78, /fsync = off: it would lose data/, url);
+    psql(root, 'ALTER SYSTEM SET synchronous_commit = off');
+    psql(root, 'SELECT pg_reload_conf()');
+    try {
+        assert.equal((await start(url)).code, 78);
+    } finally {
+        psql(root, 'ALTER SYSTEM RESET synchronous_commit');
+        psql(root, 'SELECT pg_reload_conf()');
+    }
+});
+
+test('a role without rights: 77, and each GRANT of the message is what it lacked', async () => {
+    const url = await newDatabase(),
+        owner = superuserOf(url);
+    psql(root, 'CREATE ROLE clerk LOGIN');
+    const asClerk = renamed(url, { user: 'clerk' });
+    const grantOf = (text) => /lacks a right: (GRANT .* TO clerk)$/m.exec(text)[1];
+    const first = await assertRefused(
+        77,
+        /GRANT USAGE, CREATE ON SCHEMA public TO clerk$/m,
+        asClerk,
+        '--database-unsafe',
+    );
+    psql(owner, grantOf(first));
+    // The tables are another role's.
+    const made = await Server.launch(
+        temporaryFolder(),
+        ['--database', url, '--admin-email', adminEmail, '--admin-password', password],
+        {},
+    );
+    await made.stop();
+    const second = await assertRefused(
+        77,
+        /GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk$/m,
+        asClerk,
+        '--database-unsafe',
+    );
+    psql(owner, grantOf(second));
+    const server = await Server.launch(made.folder, ['--database', asClerk], {});
+    try {
+        assert.equal((await server.call('GET', '/readyz')).status, 200);
+        await server.token();
+    } finally {
+        await server.stop();
+    }
+});
+
+// Between the two, each client talks to a process of which the server knows nothing.
+test('a pooler such as PgBouncer: 78', async () => {
+    const url = await newDatabase(),
+        keyData = Buffer.from([...Buffer.from('K'), 0, 0, 0, 12]);
+    const listener = net.createServer((client) => {
+        const server = net.connect(`${folderOf(url)}/.s.PGSQL.5432`);
+        client.on('error', () => {}).pipe(server);
+        server.on('error', () => {});
+        server.on('end', () => client.end());
+        server.on('data', (bytes) => {
+            const at = bytes.indexOf(keyData);
+            if (at >= 0) bytes.writeInt32BE(1, at + keyData.length);
+            client.write(bytes);
+        });
+    });
+    after(() => listener.close());
+    await new Promise((resolve) => {
+        listener.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = listener.address();
+    await assertRefused(
+        78,
+        /a pooler such as PgBouncer, which Roster cannot use/,
+        `postgresql://roster@127.0.0.1:${port}${new URL(url).pathname}?sslmode=disable`,
+        '--database-unsafe',
+    );
+});
+
+// ---- Messages in another language ----
+
+// A server that refuses each connection with an error of this code, in German.
+async function startGerman(code, message) {
+    const fields = ['SFATAL', 'VFATAL', `C${code}`, `M${message}`]
+        .map((field) => `${field}\0`)
+        .join('');
+    const body = Buffer.from(`${fields}\0`);
+    const head = Buffer.alloc(5);
+    head.write('E');
+    head.writeInt32BE(body.length + 4, 1);
+    const listener = net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.end(Buffer.concat([head, body])));
+    });
+    after(() => listener.close());
+    await new Promise((resolve) => {
+        listener.listen(0, '127.0.0.1', resolve);
+    });
+    return `postgresql://127.0.0.1:${listener.address().port}/roster?sslmode=disable`;
+}
+
+test('a refusal in another language: 78, or 69 if it may pass', async () => {
+    const refusals = [
+        ['3D000', 'Datenbank »roster« existiert nicht', 78],
+        ['28P01', 'Passwort-Authentifizierung für Benutzer »roster« fehlgeschlagen', 78],
+        ['28000', 'kein pg_hba.conf-Eintrag für Host »127.0.0.1«', 78],
+        ['57P03', 'das Datenbanksystem startet', 69],
+        ['53300', 'tut mir leid, schon zu viele Verbindungen', 69],
+    ];
+    await Promise.all(
+        refusals.map(async ([code, message, wanted]) => {
+            const { code: ended, stderr } = await start(await startGerman(code, message));
+            assert.equal(ended, wanted, stderr);
+            assert.ok(stderr.includes(message), stderr);
+            assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+        }),
+    );
+});
+
+// ---- A server that runs ----
+
+const connections = 'SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity';
+const cut = (name) => psql(root, `${connections} WHERE usename = '${name}'`);
+const statusOf = async (server, method, body) => {
+    const { status, headers, text } = await server.call(method, `/api/sys/users/${userId}`, {
+        token: await server.admin(),
+        body,
+    });
+    if (status === 503) assert.ok(Number(headers.get('retry-after')) > 0, text);
+    return status;
+};
+
+// Each is undone while the server runs.
+async function assertReturns(server, spoil, repair) {
+    const both = async (name) => [
+        await statusOf(server, 'GET'),
+        await statusOf(server, 'PATCH', { SystemId: name }),
+    ];
+    assert.deepEqual(await both('before'), [200, 200]);
+    spoil();
+    try {
+        cut('roster');
+        assert.deepEqual(await both('meanwhile'), [503, 503]);
+    } finally {
+        repair();
+    }
+    await until('service returns', async () => (await both('after')).every((one) => one === 200));
+}
+
+test('a role that may no longer connect: 503, and service returns by itself', async () => {
+    const server = await Server.start(['--database-timeout', '1']);
+    await assertReturns(
+        server,
+        () => psql(root, 'ALTER ROLE roster NOLOGIN'),
+        () => psql(root, 'ALTER ROLE roster LOGIN'),
+    );
+});
+
+test('a clock that jumps by an hour: 503 from new connections on, and service returns by itself', async () => {
+    const clock = new Faults(),
+        faulty = join(dirname(binary), 'rosterd-faulty');
+    const server = await Server.start(['--database-timeout', '1']);
+    await server.stop();
+    Object.assign(server, { program: faulty, env: { ...server.env, ...clock.env } });
+    await server.spawn();
+    await assertReturns(
+        server,
+        () => clock.setClock(3600 * 1000),
+        () => clock.setClock(0),
+    );
+    assert.match(
+        server.stderr,
+        /the clocks of this machine and of the database server differ by -3600 s/,
+    );
+});
