@@ -1,4 +1,4 @@
-// GET /api/sys/users/export.csv and .jsonl: every user that the filters find, once, whole and readable again, in bounded
+// GET /api/sys/users/export.csv and .jsonl, and those of the audit trail: every record that the filters find, once, whole and readable again, in bounded
 // memory; what cannot be finished does not look finished.
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -236,4 +236,59 @@ test('a caller who loses the right in the middle gets no more, and sees that it 
     assert.match(client.text, /^HTTP\/1\.1 200 OK/);
     assert.ok(!client.text.endsWith('\r\n0\r\n\r\n'), 'the body has no end');
     assert.ok(client.text.length < BIG * long.length, `${client.text.length} bytes`);
+});
+
+// ---- The audit trail ----
+
+test('the audit trail is exported as the search shows it, in the order of Ids, and every row once', async () => {
+    const trail = '/api/sys/audittrailentries';
+    const id = await create({ FullName: 'Traced', Email: 'traced@example.com' });
+    await Promise.all(
+        Array.from({ length: 8 }, async (_, i) => {
+            for (let n = 0; n < 70; n++)
+                await server.call('PATCH', `/api/sys/users/${id}`, {
+                    token,
+                    body: { FullName: `=Traced ${i} ${n}` },
+                });
+        }),
+    );
+    const filter = `AuditTrailEntry_EntityId=${id}`;
+    const rows = await records(`${trail}/export.jsonl?${filter}`);
+    assert.ok(rows.length > 500, 'more than one page of the store');
+    const searched = [];
+    for (let page = 1; searched.length < rows.length; page++) {
+        const { json } = await server.call(
+            'GET',
+            `${trail}?${filter}&orderBy=Id&size=400&page=${page}`,
+            { token },
+        );
+        assert.ok(json.Records.length, `${searched.length} of ${rows.length}`);
+        searched.push(...json.Records);
+    }
+    const form = ({ Id, PropertyName, OldValue, NewValue, ActionBy, RequestId, UpdatedOn }) =>
+        JSON.stringify([Id, PropertyName, OldValue, NewValue, ActionBy, RequestId, UpdatedOn]);
+    assert.deepEqual(rows.map(form), searched.map(form));
+    const { text, headers } = await server.call('GET', `${trail}/export.csv?${filter}`, { token });
+    assert.match(headers.get('content-disposition'), /filename="audit_trail_entries\.csv"/);
+    const cells = parseCsv(text);
+    assert.equal(cells.length, rows.length);
+    for (const [at, row] of cells.entries()) {
+        const { Id, NewValue } = rows[at];
+        assert.equal(row.Id, `${Id}`);
+        const isFormula = /^=/.test(NewValue ?? '');
+        assert.equal(row.NewValue, isFormula ? `'${NewValue}` : (NewValue ?? ''));
+    }
+});
+
+test('the audit trail is exported for those who may search it, and without secrets', async () => {
+    const trail = '/api/sys/audittrailentries/export.jsonl';
+    for (const [as, status] of [
+        [undefined, 401],
+        [await server.token('frontdesk@example.com'), 403],
+    ])
+        assert.equal((await server.call('GET', trail, { token: as })).status, status);
+    const secret = 'a password that nobody else has';
+    await create({ FullName: 'Secret', Email: 'secret@example.com', NewPassword: secret });
+    const { text } = await server.call('GET', trail, { token });
+    assert.ok(!text.includes(secret));
 });

@@ -59,6 +59,8 @@ const special = {
     'DELETE /api/auth/session': [],
     'GET /api/utils/enums': [],
     'GET /api/utils/fields': [],
+    'GET /api/sys/audittrailentries/export.csv': ['AuditTrailEntry-List', 'User-Read'],
+    'GET /api/sys/audittrailentries/export.jsonl': ['AuditTrailEntry-List', 'User-Read'],
     'GET /api/utils/figures': ['AuditTrailEntry-List'],
     'POST /api/sys/users/token/refresh': [],
     'GET /api/apps/applications/my': ['Application-List'],

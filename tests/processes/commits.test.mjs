@@ -178,7 +178,9 @@ test('a real deadlock with another session: the change is made again, and kept o
     child.stdin.write(`BEGIN; SELECT Id FROM users WHERE Id = ${userId} FOR UPDATE;\n`);
     await locked;
     const changed = change();
-    await until('the change waits for the other session', () => waits('WITH changed AS (UPDATE users'));
+    await until('the change waits for the other session', () =>
+        waits('WITH changed AS (UPDATE users'),
+    );
     child.stdin.write('SELECT epoch FROM turn FOR UPDATE;\n'); // which the change holds
     // PostgreSQL ends one of the two transactions, and the other one goes on.
     child.stdin.end('COMMIT;\n');

@@ -1,9 +1,10 @@
-/* Exports: all users that a search finds, as CSV or as JSON Lines, in the order of Ids.
+/* Exports: all users, or all rows of the audit trail, that a search finds, as CSV or as JSON Lines,
+ * in the order of Ids.
  *
  * The body goes on in pieces (http.h). Each piece is a page of the search, read by a reader thread
  * behind the last Id of the page before, so that the memory of an export does not grow with the
- * number of users, and no transaction stays open. A user who exists from the beginning to the end
- * is in it exactly once; one that is created or deleted meanwhile may be. Before each page the
+ * number of records, and no transaction stays open. A record that exists from the beginning to the
+ * end is in it exactly once; one that is created or deleted meanwhile may be. Before each page the
  * caller's credential and permissions are checked again. A failure after the head was sent cuts the
  * body, so that the client does not take a part for the whole. */
 #include "api/bulk/columns.h"
@@ -133,15 +134,25 @@ static void fail(struct export *export, enum status status) {
     reply->body = (struct text){ 0 };
 }
 
-static void begin_reply(struct export *export) {
+/* "audit_trail_entries.csv" */
+static const char *file_header(const struct export *export) {
+    return arena_printf(export->request->arena, "attachment; filename=\"%s.%s\"",
+                        export->wanted.table->name, export->is_csv ? "csv" : "jsonl")
+        .at;
+}
+
+/* False: there is no memory. */
+static bool begin_reply(struct export *export) {
     struct exchange *exchange = export->request->exchange;
+    const char *file = file_header(export);
+    if (!file)
+        return false;
     exchange->reply.http_status = 200;
     exchange->reply.content_type = export->is_csv ? "text/csv; charset=utf-8" : "application/jsonl";
     reply_header(exchange, "Cache-Control", "no-store");
-    reply_header(exchange, "Content-Disposition",
-                 export->is_csv ? "attachment; filename=\"users.csv\""
-                                : "attachment; filename=\"users.jsonl\"");
+    reply_header(exchange, "Content-Disposition", file);
     export->has_begun = true;
+    return true;
 }
 
 static void send_piece(struct export *export) {
@@ -156,8 +167,10 @@ static void send_piece(struct export *export) {
         fail(export, request->piece.is_over_budget ? STATUS_FULL : STATUS_INTERNAL);
         return;
     }
-    if (!export->has_begun)
-        begin_reply(export);
+    if (!export->has_begun && !begin_reply(export)) {
+        fail(export, STATUS_INTERNAL);
+        return;
+    }
     exchange->reply.body = buffer_text(&out);
     exchange->reply.goes_on = out.len > 0;
     exchange->state = export;

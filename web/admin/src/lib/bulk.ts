@@ -152,10 +152,10 @@ export async function sendPart(part: Part, { isDry, isDelete, maps, signal }: Op
     return summary;
 }
 
-export async function exportUsers(format: 'csv' | 'jsonl', filters: Parameters<typeof query>[0], signal: AbortSignal, tell: (rows: number) => void) {
+export async function exportRecords(path: string, format: 'csv' | 'jsonl', filters: Parameters<typeof query>[0], signal: AbortSignal, tell: (rows: number) => void) {
     const parts: string[] = [];
     let rows = 0;
-    for await (const piece of receive('GET', `../api/sys/users/export.${format}?${query(filters)}`, { signal })) {
+    for await (const piece of receive('GET', `${path}/export.${format}?${query(filters)}`, { signal })) {
         parts.push(piece);
         rows += piece.split('\n').length - 1;
         tell(rows);
