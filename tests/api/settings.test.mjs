@@ -155,14 +155,18 @@ test('no document, and no file for operators, names a setting that does not exis
         '--heapallindexed',
         '--data-binary',
         '--format',
+        '--isolation',
         '--http2-prior-knowledge',
         '--keep',
+        '--no-healthcheck',
         '--now',
         '--offline',
         '--prefix',
         '--read-only',
         '--reconfigure',
+        '--runtime',
         '--strict',
+        '--ulimit',
     ]); // flags of other programs
     const files = [
         'README.md',
