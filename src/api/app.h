@@ -1,6 +1,7 @@
 #ifndef ROSTER_API_APP_H
 #define ROSTER_API_APP_H
 
+#include "api/ui/first_run.h"
 #include "auth/auth.h"
 #include "base/buffer.h"
 #include "fetch/fetch.h"
@@ -45,6 +46,7 @@ struct app {
     struct page_cursors *page_cursors;
     struct address_counts *address_counts; /* NULL: no limit of connections by address */
     struct arena memory;                   /* of what is made once, at the start */
+    struct first_run first_run;
     struct buffer description; /* the body of GET /api/openapi.json, shared by all replies */
     atomic_uint unchecked; /* large bodies on their way whose Basic password was not checked yet */
     atomic_uint_fast64_t refused[REFUSALS];

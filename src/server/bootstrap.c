@@ -1,9 +1,10 @@
 /* The data folder at start and stop: the folder itself, the database, the key.
  *
  * The order tells a new folder from one that lost its database. The key is made last, after the
- * first records were written. So a key without a database, or with one that has no users, means
- * that a disk is not mounted or that only a part of the folder was copied. A new database in its
- * place would hide the loss, and the start is refused (--init overrides it). */
+ * first records were written. So a key without a database, or with one that has neither users nor
+ * the system's roles, means that a disk is not mounted or that only a part of the folder was
+ * copied. A new database in its place would hide the loss, and the start is refused (--init
+ * overrides it). */
 #include "server/bootstrap.h"
 
 #include "base/log.h"
@@ -156,20 +157,29 @@ static const char *name_of(const struct data_folder *folder) {
     return folder->url ? folder->url : folder->path;
 }
 
+static enum status find_seed(struct store *store, struct seed_state *state) {
+    struct store_session *session = store_session_open(store);
+    enum status status = session ? seed_find(session, state) : STATUS_INTERNAL;
+    store_session_close(session);
+    return status;
+}
+
 /* `*is_empty`: the database has no users, and it is right that it has none. */
 static int open_store(struct data_folder *folder, const struct settings *settings, bool *is_empty) {
     char why[PATH_MAX + 256], path[PATH_MAX];
+    struct seed_state state;
     bool must_exist = access(path_in(folder, KEY_NAME, path), F_OK) == 0 && !settings->init;
     int code = open_in_time(folder, settings, must_exist, &(struct reason){ why, sizeof why });
     if (code != EX_OK) {
         report_error("%s", why);
         return code;
     }
-    if (seed_is_due(folder->store, is_empty) != STATUS_OK) {
+    if (find_seed(folder->store, &state) != STATUS_OK) {
         report_error("%s: the database cannot be read", name_of(folder));
         return EX_IOERR;
     }
-    if (!must_exist || !*is_empty)
+    *is_empty = !state.has_users;
+    if (!must_exist || state.has_users || state.has_roles) /* roles alone: it waits for the link */
         return EX_OK;
     report_error(
         "%s%s: has no users although the folder has a key; %s? --init starts with a new one",
@@ -220,7 +230,8 @@ int bootstrap_open(struct data_folder *folder, const struct settings *settings) 
     if (code == EX_OK)
         code = open_store(folder, settings, &is_empty);
     if (code == EX_OK && is_empty)
-        code = first_admin_write(folder->store, settings, name_of(folder));
+        code = first_admin_write(folder->store, settings, name_of(folder),
+                                 &folder->awaits_administrator);
     if (code == EX_OK)
         code = bootstrap_open_key(folder, true);
     if (code == EX_OK && !is_empty && *settings->admin_password)

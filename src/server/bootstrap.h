@@ -19,6 +19,7 @@ struct data_folder {
     const char *url;   /* of the database; NULL: it lies in the folder */
     struct store *store;
     struct seal_key *key;
+    bool awaits_administrator; /* who comes by the link (api/ui/first_run.h) */
 };
 
 /**

@@ -11,14 +11,16 @@
 int first_admin_check(const struct settings *settings) MUST_CHECK;
 
 /**
- * Fills an empty database with its first records: the system's roles and the first administrator,
- * with --demo also the demo's; or does nothing when another server has filled it meanwhile.
- * `database` names it in error messages. A password that was generated here is printed once, on
- * standard output. EX_OK, or EX_OSERR or EX_IOERR after a line
- * on standard error. Main thread, at start, before other threads use the store.
+ * Fills a database without users with its first records: the system's roles and the first
+ * administrator, with --demo also the demo's; or does nothing when another server has filled it
+ * meanwhile. When the settings name no administrator, the roles are all, and `*is_awaited` says
+ * that the administrator comes by the link (api/ui/first_run.h). `database` names it in error
+ * messages. A password that was generated here is printed once, on standard output. EX_OK, or
+ * EX_OSERR or EX_IOERR after a line on standard error. Main thread, at start, before other threads
+ * use the store.
  */
-int first_admin_write(struct store *store, const struct settings *settings,
-                      const char *database) MUST_CHECK;
+int first_admin_write(struct store *store, const struct settings *settings, const char *database,
+                      bool *is_awaited) MUST_CHECK;
 
 /** Wipes the first administrator's password from the settings and the environment. */
 void first_admin_forget_password(const struct settings *settings);

@@ -41,6 +41,15 @@ static void print_demo_lines(const char *url) {
         url, url, DEMO_USER_ID, url, DEMO_USER_ID);
 }
 
+/* The secret stands behind the #, which a browser sends to nobody. `url` NULL: none that a browser
+ * opens. */
+static void print_link(const struct first_run *first_run, const char *url) {
+    (void)printf(
+        "rosterd: there is no administrator yet. Within %d minutes, this link makes one, once"
+        " (from elsewhere, with the server's address there):\n  %s/admin/#/first/%.*s\n",
+        FIRST_RUN_MINUTES, url ? url : "https://SERVER", TOKEN_TEXT_SIZE, first_run->secret);
+}
+
 /* Describes the server for an operator who reads the log later. */
 static void log_start_line(const struct server *server) {
     int64_t users = 0;
@@ -68,6 +77,8 @@ static void announce(const struct server *server) {
     }
     if (server->settings.demo && first)
         print_demo_lines(first);
+    if (server->data.awaits_administrator)
+        print_link(&server->app.first_run, first);
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");
 }

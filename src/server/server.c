@@ -185,6 +185,8 @@ static int describe_app(struct server *server) {
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
     app->folder = server->data.path;
+    if (server->data.awaits_administrator)
+        first_run_begin(&app->first_run);
     set_logging(server);
     if (api_start(app))
         return EX_OK;

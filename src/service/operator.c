@@ -20,9 +20,8 @@
 #include <sysexits.h>
 
 enum {
-    PAGE_ROWS = 250,   /* of a list; fewer where they do not fit in the 8 MiB of a page */
-    BATCH_USERS = 250, /* whose tokens one transaction revokes */
-    LANGUAGE_ENGLISH = 1,
+    PAGE_ROWS = 250,           /* of a list; fewer where they do not fit in the 8 MiB of a page */
+    BATCH_USERS = 250,         /* whose tokens one transaction revokes */
     JSON_EXPECTED = 64 * 1024, /* bytes of a page */
     TEXT_EXPECTED = 16 * 1024,
 };
@@ -371,22 +370,10 @@ static int reset_second_factor(struct operation *operation) {
 static int create_administrator(struct operation *operation) {
     const struct operator_request *request = operation->request;
     const char *email = request->words[2];
-    struct mutation *mutation = mutation_new(&operation->context, &user_resource, MUTATION_create);
-    if (mutation)
-        mutation->change = change_new(&user_table, &operation->arena);
-    if (!mutation || !mutation->change.values)
-        return make_and_print(operation, NULL);
-    struct value *values = mutation->change.values;
-    values[USER_FullName] = value_text(text_of(request->name ? request->name : email));
-    values[USER_Email] = value_text(text_of(email));
-    values[USER_NewPassword] = value_text(request->password);
-    values[USER_Language] = value_integer(LANGUAGE_ENGLISH);
-    values[USER_PasswordSalt] = value_text(TEXT(""));
-    values[USER_LastHelpVisited] = values[USER_InvalidLoginAttempts] = value_integer(0);
-    static const unsigned set[] = { USER_Active, USER_IsAdmin, USER_APIAccess, USER_Validated };
-    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
-        values[set[i]] = value_integer(1);
-    return make_and_print(operation, mutation);
+    return make_and_print(operation,
+                          user_new_administrator(&operation->context,
+                                                 text_of(request->name ? request->name : email),
+                                                 text_of(email), request->password));
 }
 
 /* ---- Commands of service/commands.def ---- */

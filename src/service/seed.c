@@ -15,23 +15,13 @@
 
 enum { DEMO_PEOPLE = 40, ADMINISTRATOR_ID = 100000001, MEMBERS_SINCE = 100000100 };
 
-/* The seed on its way into the database, in one command. */
-struct seeding {
-    struct store_command command;
-    const struct seed *seed;
-    struct store_tx *tx;
-    struct arena arena;
-    struct principal caller;
-    struct mutation_context context;
-};
-
 static struct value text_value(const char *text) {
     return value_text(text_of(text));
 }
 
 /* As a body has a list of Ids. Absent: no memory. */
 static struct value ids_value(struct seeding *seeding, const int64_t *ids, size_t count) {
-    struct value *list = arena_calloc(&seeding->arena, count, sizeof *list);
+    struct value *list = arena_calloc(seeding->context.arena, count, sizeof *list);
     if (!list)
         return (struct value){ .kind = VALUE_ABSENT };
     for (size_t i = 0; i < count; i++)
@@ -41,8 +31,8 @@ static struct value ids_value(struct seeding *seeding, const int64_t *ids, size_
 
 /* The demo's GUIDs follow from table and Id; those of a real database are random. */
 static struct value demo_guid(struct seeding *seeding, const struct table *table, int64_t id) {
-    return value_text(arena_printf(&seeding->arena, "%08x-0000-4000-8000-%012llx", table->number,
-                                   (unsigned long long)id));
+    return value_text(arena_printf(seeding->context.arena, "%08x-0000-4000-8000-%012llx",
+                                   table->number, (unsigned long long)id));
 }
 
 /* NULL: no memory. */
@@ -51,10 +41,10 @@ static struct mutation *new_row(struct seeding *seeding, const struct table *tab
     if (!row)
         return NULL;
     row->new_id = id;
-    row->change = change_new(table, &seeding->arena);
+    row->change = change_new(table, seeding->context.arena);
     if (!row->change.values)
         return NULL;
-    if (seeding->seed->with_demo)
+    if (seeding->seed.is_repeatable)
         row->change.values[table->common.unique_id] = demo_guid(seeding, table, id);
     return row;
 }
@@ -79,7 +69,7 @@ static enum status add(struct seeding *seeding, struct mutation *row) {
 static enum status add_roles(struct seeding *seeding) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < PERMISSIONS; i++) {
-        char *name = arena_alloc(&seeding->arena, 32);
+        char *name = arena_alloc(seeding->context.arena, 32);
         struct mutation *row = new_row(seeding, &role_table, (int64_t)i + 1);
         if (!name || !row)
             return STATUS_INTERNAL;
@@ -93,11 +83,16 @@ static enum status add_roles(struct seeding *seeding) {
 struct person {
     int64_t id;
     const char *name, *email;
-    int64_t user_role;        /* 0: none */
-    bool is_admin, is_member; /* members do not sign in */
+    int64_t user_role; /* 0: none */
+    bool is_admin, is_member;
+    struct text hash; /* of the password; `at` NULL: none, as members do not sign in */
 };
 
+/* Of the demo's people, one may have the address that the administrator has: that one is left out.
+ */
 static enum status add_person(struct seeding *seeding, const struct person *person) {
+    if (!person->is_admin && text_equal(text_of(person->email), seeding->seed.email))
+        return STATUS_OK;
     struct mutation *row = new_row(seeding, &user_table, person->id);
     if (!row)
         return STATUS_INTERNAL;
@@ -116,9 +111,9 @@ static enum status add_person(struct seeding *seeding, const struct person *pers
     values[USER_IsAdmin] = value_integer(person->is_admin);
     values[USER_Validated] = value_integer(1);
     values[USER_ReceiveCommunityDigest] = value_integer(person->is_member);
-    if (!person->is_member)
-        values[USER_Password] = value_text(seeding->seed->password_hash);
-    if (seeding->seed->with_demo)
+    if (person->hash.at)
+        values[USER_Password] = value_text(person->hash);
+    if (seeding->seed.with_demo)
         values[USER_Businesses] = ids_value(seeding, &businesses[person->id % 3], 1);
     if (person->user_role)
         values[USER_UserRoles] = ids_value(seeding, &person->user_role, 1);
@@ -209,7 +204,8 @@ static enum status add_staff(struct seeding *seeding) {
         struct person person = { .id = 100000011 + i,
                                  .name = demo_roles[i].person,
                                  .email = demo_roles[i].email,
-                                 .user_role = role };
+                                 .user_role = role,
+                                 .hash = seeding->seed.staff_hash };
         if (status == STATUS_OK)
             status = add_person(seeding, &person);
     }
@@ -225,9 +221,9 @@ static enum status add_members(struct seeding *seeding) {
     enum status status = STATUS_OK;
     for (int i = 0; status == STATUS_OK && i < DEMO_PEOPLE; i++) {
         const char *family = last[i / 8];
-        struct text name = arena_printf(&seeding->arena, "%s %s", first[i % 8], family);
-        struct text email = arena_printf(&seeding->arena, "%s.%c%s@example.com", local[i % 8],
-                                         family[0] | 0x20, family + 1);
+        struct text name = arena_printf(seeding->context.arena, "%s %s", first[i % 8], family);
+        struct text email = arena_printf(seeding->context.arena, "%s.%c%s@example.com",
+                                         local[i % 8], family[0] | 0x20, family + 1);
         struct person person = { .id = i ? MEMBERS_SINCE + i : DEMO_USER_ID,
                                  .name = name.at,
                                  .email = email.at,
@@ -245,55 +241,67 @@ static enum status add_demo(struct seeding *seeding) {
     return status == STATUS_OK ? add_members(seeding) : status;
 }
 
+/* The administrator, and with the demo what the administrator refers to. */
+static enum status add_administrator(struct seeding *seeding) {
+    const struct seed *seed = &seeding->seed;
+    const struct person admin = { .id = ADMINISTRATOR_ID,
+                                  .name = seed->name.at,
+                                  .email = seed->email.at,
+                                  .is_admin = true,
+                                  .hash = seed->password_hash };
+    enum status status = STATUS_OK;
+    if (seed->with_demo)
+        status = add_each(seeding, demo_places, sizeof demo_places / sizeof demo_places[0]);
+    return status == STATUS_OK ? add_person(seeding, &admin) : status;
+}
+
 /* A row is written after the rows that it refers to. */
 static enum status run_seeding(struct store_tx *tx, struct store_command *command) {
     struct seeding *seeding = container_of(command, struct seeding, command);
-    struct person admin = { .id = ADMINISTRATOR_ID,
-                            .name = "Administrator",
-                            .email = seeding->seed->email.at,
-                            .is_admin = true };
-    bool with_demo = seeding->seed->with_demo;
-    int64_t users;
+    const struct seed *seed = &seeding->seed;
+    struct seed_state state;
     seeding->tx = tx;
-    enum status status = store_count(tx->session, &user_table, &users);
-    if (status == STATUS_OK && users)
-        status = STATUS_CONFLICT;
-    if (status == STATUS_OK)
+    enum status status = seed_find(tx->session, &state);
+    if (status == STATUS_OK && state.has_users)
+        return STATUS_CONFLICT;
+    if (status == STATUS_OK && !state.has_roles)
         status = add_roles(seeding);
-    if (status == STATUS_OK && with_demo)
-        status = add_each(seeding, demo_places, sizeof demo_places / sizeof demo_places[0]);
-    if (status == STATUS_OK)
-        status = add_person(seeding, &admin);
-    if (status == STATUS_OK && with_demo)
-        status = add_demo(seeding);
-    return status;
+    if (status == STATUS_OK && seed->email.at)
+        status = add_administrator(seeding);
+    return status == STATUS_OK && seed->with_demo ? add_demo(seeding) : status;
+}
+
+void seeding_prepare(struct seeding *seeding, const struct seed *seed, struct text request_id,
+                     struct arena *arena) {
+    *seeding = (struct seeding){
+        .command = { .on_behalf_of = &store_nobody, .run = run_seeding },
+        .seed = *seed,
+        /* The rules take it for an unrestricted administrator's work. */
+        .caller = { .user_id = seed->email.at ? ADMINISTRATOR_ID : 0,
+                    .is_admin = true,
+                    .permissions = UINT64_MAX,
+                    .email = seed->email.at ? seed->email : TEXT("rosterd") },
+        .context = { .arena = arena,
+                     .caller = &seeding->caller,
+                     .now_ms = seed->is_repeatable ? DEMO_TIME_MS : time_now_ms(),
+                     .request_id = request_id },
+    };
 }
 
 enum status seed_write(struct store *store, const struct seed *seed) {
-    struct seeding seeding = {
-        .command = { .on_behalf_of = &store_nobody, .run = run_seeding },
-        .seed = seed,
-        /* The rules take it for an unrestricted administrator's work. */
-        .caller = { .user_id = ADMINISTRATOR_ID,
-                    .is_admin = true,
-                    .permissions = UINT64_MAX,
-                    .email = seed->email },
-    };
-    seeding.context = (struct mutation_context){
-        .arena = &seeding.arena,
-        .caller = &seeding.caller,
-        .now_ms = seed->with_demo ? DEMO_TIME_MS : time_now_ms(),
-    };
+    struct arena arena = { 0 };
+    struct seeding seeding;
+    seeding_prepare(&seeding, seed, (struct text){ 0 }, &arena);
     enum status status = store_run(store, &seeding.command);
-    arena_close(&seeding.arena);
+    arena_close(&arena);
     return status;
 }
 
-enum status seed_is_due(struct store *store, bool *is_due) {
-    int64_t users = 0;
-    struct store_session *session = store_session_open(store);
-    enum status status = session ? store_count(session, &user_table, &users) : STATUS_INTERNAL;
-    store_session_close(session);
-    *is_due = users == 0;
+enum status seed_find(struct store_session *session, struct seed_state *state) {
+    int64_t users = 0, roles = 0;
+    enum status status = store_count(session, &user_table, &users);
+    if (status == STATUS_OK)
+        status = store_count(session, &role_table, &roles);
+    *state = (struct seed_state){ users > 0, roles > 0 };
     return status;
 }

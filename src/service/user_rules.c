@@ -13,6 +13,8 @@
 #include "rules/permit.h"
 #include "service/resources.h"
 
+enum { LANGUAGE_ENGLISH = 1 };
+
 struct user_mutation *user_mutation_of(struct mutation *mutation) {
     return container_of(mutation, struct user_mutation, mutation);
 }
@@ -20,6 +22,26 @@ struct user_mutation *user_mutation_of(struct mutation *mutation) {
 static struct mutation *allocate(struct arena *arena) {
     struct user_mutation *user = arena_calloc(arena, 1, sizeof *user);
     return user ? &user->mutation : NULL;
+}
+
+struct mutation *user_new_administrator(const struct mutation_context *context, struct text name,
+                                        struct text email, struct text password) {
+    static const unsigned set[] = { USER_Active, USER_IsAdmin, USER_APIAccess, USER_Validated };
+    struct mutation *mutation = mutation_new(context, &user_resource, MUTATION_create);
+    if (mutation)
+        mutation->change = change_new(&user_table, context->arena);
+    if (!mutation || !mutation->change.values)
+        return NULL;
+    struct value *values = mutation->change.values;
+    values[USER_FullName] = value_text(name);
+    values[USER_Email] = value_text(email);
+    values[USER_NewPassword] = value_text(password);
+    values[USER_Language] = value_integer(LANGUAGE_ENGLISH);
+    values[USER_PasswordSalt] = value_text(TEXT(""));
+    values[USER_LastHelpVisited] = values[USER_InvalidLoginAttempts] = value_integer(0);
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+        values[set[i]] = value_integer(1);
+    return mutation;
 }
 
 /* ---- Rules ---- */

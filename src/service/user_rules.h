@@ -16,6 +16,13 @@ struct user_mutation {
     const char *avatar_extension; /* of its file name */
 };
 
+/**
+ * A mutation that makes a new unrestricted administrator, before it is validated: English, active,
+ * may sign in. NULL: no memory.
+ */
+struct mutation *user_new_administrator(const struct mutation_context *context, struct text name,
+                                        struct text email, struct text password) MUST_CHECK;
+
 /** The whole of a mutation of user_resource. */
 struct user_mutation *user_mutation_of(struct mutation *mutation);
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { adminEmail, password, totp } from '../lib/users.mjs';
+import { Server } from '../lib/server.mjs';
 import { Faults } from './faults.mjs';
 import { totpStep } from '../lib/wait.mjs';
 
@@ -326,5 +327,20 @@ test('a start deletes what has expired, and nothing that has not', async () => {
             `${time} ms`,
         );
     }
+    faults.setClock(0);
+});
+
+test('the link for the first administrator is good for an hour', async () => {
+    const fresh = await Server.startNew([], faults.env);
+    const [, Secret] = /#\/first\/(\S+)/.exec(fresh.stdout);
+    const make = (NewPassword) =>
+        fresh.call('POST', '/api/auth/firstadministrator', {
+            body: { Secret, FullName: 'Bea Boss', Email: 'bea@example.org', NewPassword },
+        });
+    faults.setClock(hour + minute);
+    assertFailure(await make('a-word-of-ours'), 403);
+    faults.setClock(hour - minute);
+    assertInvalid(await make('short'), 'NewPassword', /at least 8/);
+    assert.equal((await make('a-word-of-ours')).status, 200);
     faults.setClock(0);
 });

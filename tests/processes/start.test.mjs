@@ -50,6 +50,48 @@ test('servers that start at once on an empty database make one directory', async
     }
 });
 
+test('servers that start at once without an administrator print a link each, and one of these makes one', async () => {
+    const database = await newDatabase(),
+        key = randomBytes(32);
+    const servers = await together(3, () =>
+        Server.launch(folderWith(key), ['--init', '--database', database], {}),
+    );
+    try {
+        const secrets = servers.map(({ stdout }) => /#\/first\/(\S+)/.exec(stdout)[1]);
+        assert.equal(new Set(secrets).size, 3);
+        const make = (server, Secret, i) =>
+            server.call('POST', '/api/auth/firstadministrator', {
+                body: {
+                    Secret,
+                    FullName: 'Bea Boss',
+                    Email: `boss${i}@example.org`,
+                    NewPassword: 'a-word-of-ours',
+                },
+            });
+        assert.equal((await make(servers[0], secrets[1], 0)).status, 403, 'of another process');
+        const replies = await Promise.all(servers.map((one, i) => make(one, secrets[i], i)));
+        const statuses = replies.map(({ status }) => status);
+        assert.deepEqual(
+            [...statuses].sort(),
+            [200, 409, 409],
+            replies.map((one) => one.text).join(),
+        );
+        const { Id } = replies.find(({ status }) => status === 200).json.Value;
+        for (const server of servers) {
+            const { json } = await server.call('GET', '/api/auth/firstadministrator');
+            assert.deepEqual(json, { IsDue: false });
+            const token = await server.token(
+                `boss${statuses.indexOf(200)}@example.org`,
+                'a-word-of-ours',
+            );
+            assert.equal((await server.get(Id, token)).IsAdmin, true);
+        }
+        assert.equal(servers[0].sql('SELECT count(*) FROM users'), '1');
+    } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+    }
+});
+
 test('a server with another key is refused in one line, and changes nothing', async () => {
     const servers = await Processes.start([], 1),
         [{ database }] = servers.members;
