@@ -41,6 +41,8 @@ const uniform = {
 // Needed: nothing. Any caller, with any credentials.
 const open = {
     'GET /api/sys/businesses/getByHost': 400,
+    'GET /api/auth/firstadministrator': 200,
+    'POST /api/auth/firstadministrator': 403, // there is no link
     'GET /api/docs': 200,
     'GET /api/openapi.json': 200,
     'GET /healthz': 200,
