@@ -11,25 +11,29 @@ static bool has_only(struct text text, const char *not_these) {
     return text.len > 0;
 }
 
+static bool is_port(struct text text) {
+    int64_t port;
+    return text_to_int64(text, &port) && port > 0 && port <= UINT16_MAX;
+}
+
+/* The length of the host, which is in brackets if it has colons. */
+static size_t host_len(struct text place) {
+    const char *end = memchr(place.at, ']', place.len);
+    if (place.len && place.at[0] == '[' && end)
+        return (size_t)(end - place.at) + 1;
+    end = memchr(place.at, ':', place.len);
+    return end ? (size_t)(end - place.at) : place.len;
+}
+
 /* A host as a URL has it, such as `[::1]`, with a port or without. */
 static bool is_place(struct text place) {
-    int64_t port;
-    struct text host = place;
-    const char *bracket = memchr(place.at, ']', place.len);
-    if (place.len && place.at[0] == '[' && bracket) {
-        host = (struct text){ place.at + 1, (size_t)(bracket - place.at - 1) };
-        place = (struct text){ bracket + 1, place.len - host.len - 2 };
-        if (!place.len)
-            return has_only(host, "[/?#@*\"'");
-        if (place.at[0] != ':' || !has_only(host, "[/?#@*\"'"))
-            return false;
-        (void)text_cut(&place, ':');
-    } else {
-        host = text_cut(&place, ':');
-        if (!has_only(host, "[]/?#@*\"'"))
-            return false;
-    }
-    return !place.at || (text_to_int64(place, &port) && port > 0 && port <= UINT16_MAX);
+    struct text host = { place.at, host_len(place) };
+    const struct text rest = { place.at + host.len, place.len - host.len };
+    if (rest.len && (rest.at[0] != ':' || !is_port((struct text){ rest.at + 1, rest.len - 1 })))
+        return false;
+    if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+        host = (struct text){ host.at + 1, host.len - 2 };
+    return has_only(host, "[]/?#@*\"'");
 }
 
 /* Browsers leave a default port out. */
