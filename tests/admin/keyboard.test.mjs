@@ -102,7 +102,7 @@ test('Tab goes to each control of each screen, in order, and the focus is seen',
     await ui.close();
 });
 
-// What the focused control is called, for a person.
+// The name that a person knows the focused control by.
 const called = `(() => { const one = document.activeElement;
     if (one.matches('body, main, [role=dialog], [role=alertdialog], [role=menu]')) return '';
     return (one.getAttribute('aria-label') ?? one.labels?.[0]?.innerText ?? one.placeholder ?? one.innerText ?? '').trim(); })()`;

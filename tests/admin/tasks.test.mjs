@@ -111,6 +111,24 @@ test('order, page and search stand in the address: reload and the back button br
     await ui.close();
 });
 
+test('a page of the history stands in the address', async () => {
+    const { id } = await person();
+    for (let i = 0; i < 26; i++)
+        await server.call('PATCH', `/api/sys/users/${id}`, { token, body: { SystemId: `s-${i}` } });
+    const ui = await signedIn();
+    await ui.go(`#/users/${id}?tab=History`, '#panel tbody tr');
+    await ui.sees('s-25', '#panel');
+    await ui.button('Next page');
+    await ui.sees('Created', '#panel');
+    await ui.page.send('Page.reload');
+    await ui.wait("document.querySelector('#panel tbody tr')");
+    await ui.misses('s-25', '#panel');
+    await ui.sees('Created', '#panel');
+    await ui.evaluate('history.back()');
+    await ui.sees('s-25', '#panel');
+    await ui.close();
+});
+
 test('a user is created, found and changed; errors stand at their fields', async () => {
     const ui = await signedIn();
     await ui.go('#/users', 'tbody tr');
