@@ -77,33 +77,43 @@ await until('the deliveries are made', async () => {
 
 test('the pictures are made', async () => {
     const ui = await Ui.open(server, { width: 960, height: 600 });
-    async function picture(name, hash, selector) {
-        if (hash !== undefined) await ui.go(hash, selector);
-        await ui.wait("!document.querySelector('[aria-busy=true]')");
-        const { data } = await ui.page.send('Page.captureScreenshot', {
+    async function picture(name, { hash, selector, of = ui } = {}) {
+        if (hash !== undefined) await of.go(hash, selector);
+        await of.wait("!document.querySelector('[aria-busy=true]')");
+        const { data } = await of.page.send('Page.captureScreenshot', {
             format: 'webp',
             quality: 70,
         });
         writeFileSync(new URL(`${name}.webp`, folder), Buffer.from(data, 'base64'));
     }
-    await picture('sign-in', '', '#password');
+    const fresh = await Server.startNew();
+    const first = await Ui.open(fresh, { width: 960, height: 700 });
+    await first.go(/(#\/first\/[\w-]{43})\n/.exec(fresh.stdout)[1]);
+    await first.wait("document.activeElement.id === 'FullName'");
+    await picture('first-run', { of: first });
+    await first.close();
+    await picture('sign-in', { hash: '', selector: '#password' });
     await ui.signedIn();
-    await picture('users', '#/users?sort=FullName', 'tbody tr');
-    await picture('user', `#/users/${people['Amara Okafor']}`, '#field-FullName');
-    await picture(
-        'permissions',
-        `#/users/${people['Ines Fischer']}?tab=Permissions`,
-        '#panel tbody tr',
-    );
-    await picture('role', `#/roles/${reception}`, 'main table input');
+    await ui.resize(960, 420);
+    await picture('overview', { hash: '#/overview', selector: 'main dl' });
+    await ui.resize(960, 600);
+    await picture('users', { hash: '#/users?sort=FullName', selector: 'tbody tr' });
+    await picture('user', {
+        hash: `#/users/${people['Amara Okafor']}`,
+        selector: '#field-FullName',
+    });
+    await picture('permissions', {
+        hash: `#/users/${people['Ines Fischer']}?tab=Permissions`,
+        selector: '#panel tbody tr',
+    });
+    await picture('role', { hash: `#/roles/${reception}`, selector: 'main table input' });
     await ui.go(`#/users/${people['Amara Okafor']}?tab=History`, '#panel tbody tr:nth-child(2)');
     await ui.sees('Undo all', '#panel');
     await picture('history');
-    await picture(
-        'deliveries',
-        `#/webhooks/${hook}?tab=Deliveries`,
-        '#panel tbody tr:nth-child(3)',
-    );
+    await picture('deliveries', {
+        hash: `#/webhooks/${hook}?tab=Deliveries`,
+        selector: '#panel tbody tr:nth-child(3)',
+    });
 
     await ui.go('#/users/import', '#file');
     await ui.choose(
