@@ -38,6 +38,7 @@ export class Page {
         page.waiting = new Map();
         page.requests = [];
         page.complaints = [];
+        page.on = {}; // what else is to be done at an event, by its name
         page.#listen();
         after(() => page.close());
         const { targetId } = await page.send('Target.createTarget', { url: 'about:blank' });
@@ -79,6 +80,7 @@ export class Page {
         else if (method === 'Page.javascriptDialogOpening')
             this.complaints.push(`a dialog: ${params.message}`);
         else if (method === 'Log.entryAdded') this.complaints.push(params.entry.text);
+        else this.on[method]?.(params);
     }
 
     send(method, params = {}) {
