@@ -1,0 +1,92 @@
+// Roles and sessions in the admin UI: how many users have a role, and who; where a user is signed in, ending one of these
+// sessions or all; in both languages, light and dark, wide and narrow.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { staff } from '../lib/ids.mjs';
+import { Server } from '../lib/server.mjs';
+import { createPerson, password } from '../lib/users.mjs';
+import { Ui } from './ui.mjs';
+
+const server = await Server.start();
+const token = await server.admin();
+for (let i = 0; i < 3; i++) await createPerson(server, token, 'holder', { UserRoles: [402] });
+
+const say = {
+    'en-US': {
+        of: '4 users have May reader',
+        shown: 'Users who have the role May reader',
+        all: 'Show all',
+        end: 'End all sessions…',
+        sure: 'End all sessions',
+        none: 'Signed in nowhere.',
+        one: 'End…',
+        sureOne: 'End',
+    },
+    es: {
+        of: '4 usuarios tienen May reader',
+        shown: 'Usuarios que tienen el rol May reader',
+        all: 'Mostrar todo',
+        end: 'Terminar todas las sesiones…',
+        sure: 'Terminar todas las sesiones',
+        none: 'Sin sesiones abiertas.',
+        one: 'Terminar…',
+        sureOne: 'Terminar',
+    },
+};
+
+for (const [language, scheme, width] of [
+    ['en-US', 'light', 1280],
+    ['es', 'dark', 1280],
+    ['es', 'light', 390],
+    ['en-US', 'dark', 390],
+])
+    test(`holders of roles, and sessions, in ${language}, ${scheme}, ${width} px`, async () => {
+        const name = (screen) => `${screen}-${language}-${scheme}-${width}`,
+            words = say[language];
+        const ui = await Ui.open(server, { language, scheme, width });
+        await ui.signedIn();
+        await ui.go('#/roles', 'tbody tr');
+        const link = `main a[aria-label="${words.of}"]`;
+        await ui.wait(`document.querySelector('${link}')`);
+        await ui.wait("!document.querySelector('main tbody').innerText.includes('…')");
+        await ui.check(name('roles-holders'));
+        await ui.click(link);
+        await ui.sees(words.shown, 'main');
+        await ui.wait("document.querySelectorAll('main tbody tr').length === 4");
+        await ui.check(name('holders'));
+        await ui.page.send('Page.reload');
+        await ui.sees(words.shown, 'main');
+        await ui.wait("document.querySelectorAll('main tbody tr').length === 4");
+        await ui.button(words.all);
+        await ui.wait("document.querySelectorAll('main tbody tr').length > 4");
+
+        const sessions = [];
+        for (const client_id of ['laptop', 'telephone', 'script']) {
+            const { json } = await server.grant({
+                grant_type: 'password',
+                username: 'reader@example.com',
+                password,
+                client_id,
+            });
+            sessions.push(json.access_token);
+        }
+        const statuses = () =>
+            Promise.all(
+                sessions.map(
+                    async (one) => (await server.call('GET', '/api/auth/me', { token: one })).status,
+                ),
+            );
+        await ui.go(`#/users/${staff.reader}?tab=Sessions`, '#panel tbody tr:nth-child(3)');
+        await ui.button(words.one);
+        await ui.wait("document.querySelector('[role=dialog], [role=alertdialog]')");
+        await ui.click('[role=dialog] button, [role=alertdialog] button', words.sureOne);
+        await ui.wait("document.querySelectorAll('#panel tbody tr').length === 2");
+        assert.deepEqual((await statuses()).sort(), [200, 200, 401]);
+        await ui.button(words.end);
+        await ui.wait("document.querySelector('[role=dialog], [role=alertdialog]')");
+        await ui.check(name('sessions-end-all'));
+        await ui.click('[role=dialog] button, [role=alertdialog] button', words.sure);
+        await ui.sees(words.none, '#panel');
+        assert.deepEqual(await statuses(), [401, 401, 401]);
+        await ui.close();
+    });
