@@ -2,6 +2,7 @@
 #define ROSTER_API_APP_H
 
 #include "api/ui/first_run.h"
+#include "api/ui/shown_settings.h"
 #include "auth/auth.h"
 #include "base/buffer.h"
 #include "fetch/fetch.h"
@@ -47,6 +48,7 @@ struct app {
     struct address_counts *address_counts; /* NULL: no limit of connections by address */
     struct arena memory;                   /* of what is made once, at the start */
     struct first_run first_run;
+    struct shown_settings *shown_settings;
     struct buffer description; /* the body of GET /api/openapi.json, shared by all replies */
     atomic_uint unchecked; /* large bodies on their way whose Basic password was not checked yet */
     atomic_uint_fast64_t refused[REFUSALS];

@@ -216,6 +216,18 @@ static void free_limits(struct server *server) {
     rate_limit_free(server->app.rate_limit);
 }
 
+static int show_settings(struct server *server) {
+    server->app.shown_settings = shown_settings_new(&server->settings);
+    if (server->app.shown_settings)
+        return EX_OK;
+    report_error("the system refuses memory or a lock for the settings that are shown");
+    return EX_OSERR;
+}
+
+static void free_shown_settings(struct server *server) {
+    shown_settings_free(server->app.shown_settings);
+}
+
 static int start_page_cursors(struct server *server) {
     server->app.page_cursors = page_cursors_new();
     if (server->app.page_cursors)
@@ -456,6 +468,7 @@ static const struct part {
     { open_data, close_data },
     { start_auth, free_auth },
     { start_address_counts, free_address_counts },
+    { show_settings, free_shown_settings },
     { start_page_cursors, free_page_cursors },
     { describe_app, free_description },
     { start_limits, free_limits },
@@ -485,6 +498,7 @@ void server_apply_settings(struct server *server) {
     const struct settings *settings = &server->settings;
     struct app *app = &server->app;
     log_set_level_named(settings->log_level);
+    shown_settings_set(app->shown_settings, settings);
     set_logging(server);
     app->cors_origins = settings->cors_origins;
     app->shows_metrics = settings->metrics;
