@@ -3,6 +3,7 @@
 #include "store/postgres/parameters.h"
 
 #include "base/buffer.h"
+#include "rules/validate.h"
 
 #include <limits.h>
 
@@ -56,16 +57,22 @@ static bool make_bytes(struct pg_arguments *arguments, int at, struct text bytes
     return true;
 }
 
-/* PostgreSQL has no texts with a NUL, and no record has one. A reading that asks for one gets a
- * control character in its place, so that it finds nothing, as it should. */
-static bool make_text(struct pg_arguments *arguments, int at, struct text text, bool is_reading) {
-    if (!text.len || !memchr(text.at, '\0', text.len))
+/* A character of ASCII, but no NUL. */
+static bool is_plain(char c) {
+    return c && !((unsigned char)c & 0x80);
+}
+
+/* PostgreSQL has no texts with a NUL and none that are not UTF-8, and no record has one: only who
+ * looks for something can ask for such a text, be it in a transaction that writes, as a sign-in is.
+ * It gets control characters in place of the bytes, so that it finds nothing, as it should. */
+static bool make_text(struct pg_arguments *arguments, int at, struct text text) {
+    if (!text.len || (!memchr(text.at, '\0', text.len) && validate_is_utf8(text)))
         return make_bytes(arguments, at, text);
     struct buffer copy;
     buffer_init(&copy, &arguments->arena, text.len);
     for (size_t i = 0; i < text.len; i++)
-        buffer_add_char(&copy, text.at[i] ? text.at[i] : '\x01');
-    return is_reading && !copy.failed && make_bytes(arguments, at, buffer_text(&copy));
+        buffer_add_char(&copy, is_plain(text.at[i]) ? text.at[i] : '\x01');
+    return !copy.failed && make_bytes(arguments, at, buffer_text(&copy));
 }
 
 /* The character that a JSON escape of one letter stands for; 0: there is none. */
@@ -145,7 +152,7 @@ static bool make_one(struct pg_arguments *arguments, int at, const struct pg_sta
     case PG_INTEGER: return make_integer(arguments, at, type, from->integer);
     case PG_BYTES:
         if (type == PG_TYPE_TEXT)
-            return make_text(arguments, at, from->bytes, !statement->connection->is_writer);
+            return make_text(arguments, at, from->bytes);
         return type == PG_TYPE_BYTEA && make_bytes(arguments, at, from->bytes);
     case PG_LIST: return make_list(arguments, at, from->bytes);
     case PG_BINARY: return make_bytes(arguments, at, from->bytes);
