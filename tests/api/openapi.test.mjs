@@ -101,6 +101,16 @@ test('every operation has an id of its own, a summary, and replies', () => {
             one.operationId,
         );
     }
+    // Of a change alone it may be unknown whether it was made.
+    const changes = Object.values(doc.paths).flatMap((path) =>
+        Object.entries(path).map(([method, one]) => [one, method !== 'get']),
+    );
+    for (const [one, isChange] of changes)
+        assert.equal(
+            Boolean(one.responses['504']),
+            isChange || one.operationId === 'getUserOneTimeToken',
+            one.operationId,
+        );
     const routes = readFileSync(new URL('../../src/api/routes.def', import.meta.url), 'utf8');
     for (const [, path] of routes.matchAll(/^(?:ROUTE|RESOURCE)\([^"]*"([^"]+)"/gm))
         assert.equal(!doc.paths[path], /^\/(admin|$)/.test(path), path); // those are for people

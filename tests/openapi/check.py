@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""check.py FILE: compares exchanges that tests made (one JSON object a line) with the OpenAPI description
+"""check.py FILE [some]: compares exchanges that tests made (one JSON object a line) with the OpenAPI description
 of the server that was asked, which is among them: servers under another `compatibility` have another one.
 Prints what does not fit; ends with 1 if anything did.
 
 Each reply must be described: its status, media type, headers and body. Requests that the server accepted must be
-described too: path, query, headers and body. Of a list of records the first three are looked at: they
+described too: path, query, headers and body. Each operation must have succeeded once, unless only `some` are asked
+for. Of a list of records the first three are looked at: they
 are all made by the same code.
 """
 
@@ -296,7 +297,7 @@ def main():
         problems = list(checkers[exchange["compatibility"]].check(exchange))
         wrong += bool(problems)
         said.update(f"{exchange['method']} {exchange['path'].split('?')[0]} {exchange['status']}: {one}" for one in problems)
-    never_done = checkers["roster"].never_done()
+    never_done = [] if "some" in sys.argv[2:] else checkers["roster"].never_done()
     for what in sorted(said)[:30] + sorted(never_done):
         print(what, file=sys.stderr)
     print(f"{len(exchanges)} exchanges, {wrong} not as described")

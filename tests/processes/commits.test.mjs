@@ -204,6 +204,18 @@ test('an error that no other attempt can mend is 500, keeps nothing, and harms n
     for (const id of others) assert.equal((await origin.get(id)).SystemId, 'new');
 });
 
+test('53100, the disk of the server is full: 503, nothing is kept, and service returns by itself', async () => {
+    atUpdate("RAISE EXCEPTION 'injected' USING ERRCODE = '53100';");
+    const refused = change(),
+        { status, headers, text } = await refused.reply;
+    assert.equal(status, 503, text);
+    assert.ok(Number(headers.get('retry-after')) > 0);
+    assert.equal(timesKept(refused), 0);
+    assert.equal((await origin.get(userId)).Id, userId);
+    atUpdate('NULL;');
+    await assertKeptOnce(change());
+});
+
 // ---- A standby that does not confirm ----
 
 const setStandby = (name) => {
@@ -249,6 +261,9 @@ test('away before a COMMIT was answered: 504, and 503 to the changes behind it; 
     const [{ status, text }, refused] = await Promise.all([unclear.reply, behind.reply]);
     assert.equal(status, 504, text);
     assert.match(text, /unknown whether this was done/);
+    // The description has it, and all exchanges of this folder are held to that.
+    const { json: described } = await origin.call('GET', '/api/openapi.json');
+    assert.ok(described.paths['/api/sys/users/{id}'].patch.responses['504']);
     assert.equal(timesKept(unclear), 1);
     assert.equal(refused.status, 503, refused.text);
     assert.ok(Number(refused.headers.get('retry-after')) > 0);

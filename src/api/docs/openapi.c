@@ -279,11 +279,13 @@ static const struct failure {
     { "429", "TooManyRequests", "TooManyRequests" },
     { "500", "InternalError", "InternalError" },
     { "503", "Unavailable", "Unavailable" },
+    { "504", "OutcomeUnknown", "OutcomeUnknown" },
     /* POST /api/token has errors of its own for some statuses (RFC 6749 section 5.2). */
     { "400", "GrantBadRequest", "GrantBadRequest" },
     { "429", "GrantTooManyRequests", "GrantTooManyRequests" },
     { "500", "GrantInternalError", "GrantInternalError" },
     { "503", "GrantUnavailable", "GrantUnavailable" },
+    { "504", "GrantOutcomeUnknown", "GrantOutcomeUnknown" },
 };
 enum { FAILURES = sizeof failures / sizeof failures[0] };
 
@@ -326,9 +328,11 @@ static struct text failures_of(const struct route *route, bool nexudus, struct a
     const char *too_large = takes_body(route)             ? " 413 415"
                             : route->method == METHOD_GET ? ""
                                                           : " 413";
-    return arena_printf(arena, "%s%s%s%s%s 400 429 500 503", route->statuses ? route->statuses : "",
+    return arena_printf(arena, "%s%s%s%s%s 400 429 500 503%s",
+                        route->statuses ? route->statuses : "",
                         route->permission == ROUTE_OPEN ? "" : " 401", nexudus ? "" : " 403",
-                        has_id(route) && !route->missing_is_null ? " 404" : "", too_large);
+                        has_id(route) && !route->missing_is_null ? " 404" : "", too_large,
+                        route_writes(route) ? " 504" : "");
 }
 
 static void add_replies(struct buffer *out, const struct route *route, bool nexudus) {
