@@ -30,7 +30,7 @@ bool pg_audit_rows_is(const struct pg_statement *statement) {
 enum status pg_audit_rows_take(struct pg_statement *statement) {
     struct connection *connection = statement->connection;
     enum status status = STATUS_OK;
-    if (connection->audit_rows.rows == ROWS_MAX)
+    if (connection->audit_rows.rows >= ROWS_MAX && !connection->is_plain)
         status = pg_audit_rows_send(connection);
     if (status == STATUS_OK)
         status = pg_prepare_there(statement); /* to know the types */

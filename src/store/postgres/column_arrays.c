@@ -88,6 +88,19 @@ void pg_column_arrays_add_sql(struct buffer *sql, const struct pg_statement *row
         buffer_printf(sql, "%sCAST(?%d AS %s)", i ? ", " : "", i + 1, array_type(row->types[i]));
 }
 
+void pg_column_arrays_mark(const struct pg_column_arrays *arrays, struct pg_column_mark *mark) {
+    mark->rows = arrays->rows;
+    for (int i = 0; arrays->rows && i < arrays->count; i++)
+        mark->lengths[i] = arrays->columns[i].len;
+}
+
+/* Without rows, the next one that is added begins the columns. */
+void pg_column_arrays_cut(struct pg_column_arrays *arrays, const struct pg_column_mark *mark) {
+    arrays->rows = mark->rows;
+    for (int i = 0; arrays->rows && i < arrays->count; i++)
+        arrays->columns[i].len = mark->lengths[i];
+}
+
 void pg_column_arrays_forget(struct pg_column_arrays *arrays) {
     arrays->rows = 0;
     arena_close(&arrays->arena);

@@ -22,6 +22,17 @@ void pg_column_arrays_bind(struct pg_column_arrays *arrays, struct pg_statement 
 /** Adds `CAST(?1 AS bigint[]), ...`: the arguments of `unnest` for rows of the statement. */
 void pg_column_arrays_add_sql(struct buffer *sql, const struct pg_statement *row);
 
+/** How many rows there are, so that those added later can be removed. */
+struct pg_column_mark {
+    uint32_t rows;
+    size_t lengths[PG_COLUMNS_MAX];
+};
+
+void pg_column_arrays_mark(const struct pg_column_arrays *arrays, struct pg_column_mark *mark);
+
+/** Removes the rows that were added since the mark. */
+void pg_column_arrays_cut(struct pg_column_arrays *arrays, const struct pg_column_mark *mark);
+
 /** Removes all rows. */
 void pg_column_arrays_forget(struct pg_column_arrays *arrays);
 

@@ -18,6 +18,9 @@ enum pg_meaning {
 /** The SQLSTATE of a role that lacks a right. */
 #define PG_INSUFFICIENT_PRIVILEGE "42501"
 
+/** The SQLSTATE by which statements report that a row was not as it was read (update_rows.h). */
+#define PG_DIVISION_BY_ZERO "22012"
+
 /** The meaning of an SQLSTATE. NULL, which libpq gives for its own failures, means PG_LOST. */
 enum pg_meaning pg_meaning_of(const char *sqlstate);
 

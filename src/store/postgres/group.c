@@ -1,9 +1,11 @@
 /* Runs groups of commands.
  *
- * Each transaction that writes, of any process, first takes the turn: it locks the row of the table
- * `turn`. So commands run one after the other, and what a command decides from what it read still
- * holds when it writes. Isolation is READ COMMITTED, in which a statement after the wait for the
- * lock sees what the transaction before has committed.
+ * Each transaction that writes, of any process, first takes the turn, a lock (PG_TURN_KEY) that it
+ * has alone. So commands run one after the other, and what a command decides from what it read
+ * still holds when it writes. Only groups of plain commands (plain.h) share the turn with each
+ * other. Isolation is READ COMMITTED, in which a statement after the wait for the lock sees what
+ * the transaction before has committed. A group that has the turn alone
+ * also locks the row of the table `turn`, for sessions that know only that.
  *
  * Each transaction also inserts a marker, a row of random bits. When the connection breaks during
  * the COMMIT, the marker tells whether the transaction was committed: another transaction inserts
@@ -21,6 +23,7 @@
 #include "store/postgres/audit_rows.h"
 #include "store/postgres/column_arrays.h"
 #include "store/postgres/pipeline.h"
+#include "store/postgres/plain.h"
 #include "store/postgres/prefetch.h"
 #include "store/postgres/reading.h"
 #include "store/postgres/statement.h"
@@ -38,13 +41,6 @@ static struct text bytes_of(const struct marker *marker) {
     return (struct text){ marker->bytes, MARKER_SIZE };
 }
 
-unsigned pg_group_size(const struct pg_group *group) {
-    unsigned size = 0;
-    for (const struct queue_item *item = group->first; item != group->end; item = item->next)
-        size++;
-    return size;
-}
-
 /* ---- The transaction ---- */
 
 static enum status add_marker(struct connection *connection, const struct marker *marker) {
@@ -58,19 +54,31 @@ static enum status add_marker(struct connection *connection, const struct marker
     return sql_execute(statement);
 }
 
-/* Two statements begin a transaction. They lock the row `turn` and read its numbers; and read how
- * many webhooks there are. */
+/* Two statements begin a transaction, when it has the turn. They read the numbers in the row
+ * `turn`; and how many webhooks there are. */
 struct opening {
     struct sql_statement *turn, *webhooks;
 };
 
-/* The second statement begins after the first has the lock, so it sees what others committed. */
-static enum status send_opening(struct connection *connection, struct opening *opening) {
-    opening->turn = sql_text_statement(&connection->session,
-                                       "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
-    enum status status = pg_send_only(opening->turn);
-    opening->webhooks = sql_text_statement(&connection->session,
-                                           "SELECT rows FROM row_counts WHERE kind = 'web_hooks'");
+static enum status take_turn(const struct pg_group *group) {
+    return pg_send_only(sql_text_statement(
+        &group->writer->connection->session,
+        group->writer->is_plain ? "SELECT pg_advisory_xact_lock_shared(" PG_TURN_KEY ")"
+                                : "SELECT pg_advisory_xact_lock(" PG_TURN_KEY ")"));
+}
+
+/* Each statement begins after the one before has its lock, so it sees what others committed. */
+static enum status send_opening(const struct pg_group *group, struct opening *opening) {
+    struct store_session *session = &group->writer->connection->session;
+    enum status status = take_turn(group);
+    if (status != STATUS_OK)
+        return status;
+    opening->turn = sql_text_statement(
+        session, group->writer->is_plain ? "SELECT epoch, outbox, oldest FROM turn"
+                                         : "SELECT epoch, outbox, oldest FROM turn FOR UPDATE");
+    status = pg_send_only(opening->turn);
+    opening->webhooks =
+        sql_text_statement(session, "SELECT rows FROM row_counts WHERE kind = 'web_hooks'");
     return status == STATUS_OK ? pg_send_only(opening->webhooks) : status;
 }
 
@@ -85,14 +93,16 @@ static enum status read_opening(struct pg_store *store, struct connection *conne
     connection->outbox = (uint64_t)sql_integer(opening->turn, 1);
     pg_note_oldest(store, sql_integer(opening->turn, 2));
     /* Another process may have made or deleted webhooks since the last transaction. */
-    connection->session.webhooks =
-        sql_integer(opening->webhooks, 0) ? WEBHOOKS_SOME : WEBHOOKS_NONE;
+    const bool has_webhooks = sql_integer(opening->webhooks, 0) != 0;
+    connection->session.webhooks = has_webhooks ? WEBHOOKS_SOME : WEBHOOKS_NONE;
+    atomic_store_explicit(&store->has_webhooks, has_webhooks, memory_order_relaxed);
     return STATUS_OK;
 }
 
 /* Takes the turn and reads what the commands will need, in one journey to the server and back. */
-static enum status begin(struct pg_store *store, struct connection *connection,
-                         const struct pg_group *group, const struct marker *marker) {
+static enum status begin(struct pg_store *store, const struct pg_group *group,
+                         const struct marker *marker) {
+    struct connection *connection = group->writer->connection;
     struct opening opening;
     connection->session.access_changed = connection->session.outbox_changed =
         connection->session.erased = false;
@@ -104,7 +114,7 @@ static enum status begin(struct pg_store *store, struct connection *connection,
     connection->in_transaction = true;
     enum status status = add_marker(connection, marker);
     if (status == STATUS_OK)
-        status = send_opening(connection, &opening);
+        status = send_opening(group, &opening);
     if (status == STATUS_OK) {
         pg_prefetch_send(connection, group->first, group->end);
         status = read_opening(store, connection, &opening);
@@ -117,7 +127,8 @@ static struct store_command *command_of(struct queue_item *item) {
     return container_of(item, struct store_command, item);
 }
 
-static bool run_commands(const struct pg_group *group, struct connection *connection) {
+static bool run_commands(const struct pg_group *group) {
+    struct connection *connection = group->writer->connection;
     struct store_tx tx = { &connection->session };
     bool ok = true;
     for (struct queue_item *item = group->first; ok && item != group->end; item = item->next) {
@@ -238,25 +249,37 @@ static enum pg_outcome judge(struct connection *connection, bool has_sent_commit
     return first == PG_FULL ? PG_DISK_FULL : PG_UNDONE;
 }
 
+/* Runs the commands, and sends all that they write. */
+static bool write_all(const struct pg_store *store, const struct pg_group *group) {
+    struct connection *connection = group->writer->connection;
+    return (group->writer->is_plain || run_commands(group)) &&
+           pg_update_rows_send(connection) == STATUS_OK &&
+           pg_audit_rows_send(connection) == STATUS_OK && count_changes(connection) == STATUS_OK &&
+           drop_old_markers(store, connection) == STATUS_OK;
+}
+
 static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *group) {
-    struct connection *connection = store->writer_connection;
+    struct connection *connection = group->writer->connection;
     struct marker marker;
     if (pg_connect_in_time(connection) != STATUS_OK)
         return PG_AWAY;
     random_bytes(marker.bytes, sizeof marker.bytes);
-    bool ok = begin(store, connection, group, &marker) == STATUS_OK;
+    bool ok = begin(store, group, &marker) == STATUS_OK;
     if (ok && atomic_load(&store->is_outdated)) {
         pg_roll_back(connection);
         return PG_OUTDATED;
     }
-    ok = ok && run_commands(group, connection) && pg_update_rows_send(connection) == STATUS_OK &&
-         pg_audit_rows_send(connection) == STATUS_OK && count_changes(connection) == STATUS_OK &&
-         drop_old_markers(store, connection) == STATUS_OK;
+    if (ok && group->writer->is_plain && !pg_run_plain(group) && connection->failed == PG_FINE) {
+        pg_roll_back(connection); /* all of them are put off, so there is nothing to commit */
+        return PG_KEPT;
+    }
+    ok = ok && write_all(store, group);
     /* A row that was not as it was read must not be committed. */
     if (ok && connection->is_unchecked)
         ok = pg_collect(connection) == PG_FINE;
     if (ok) {
         pg_send_commit(connection);
+        pg_pass_on(group->writer);
         (void)pg_collect(connection);
     }
     enum pg_outcome outcome = judge(connection, ok, &marker);
@@ -266,10 +289,9 @@ static enum pg_outcome attempt(struct pg_store *store, const struct pg_group *gr
 
 enum pg_outcome pg_group_run(struct pg_store *store, const struct pg_group *group,
                              int64_t deadline_ms) {
-    struct connection *connection = store->writer_connection;
     enum pg_outcome outcome;
     for (;;) {
-        connection->deadline_ms = deadline_ms;
+        group->writer->connection->deadline_ms = deadline_ms;
         outcome = attempt(store, group);
         if (outcome != PG_AWAY || time_monotonic_ms() >= deadline_ms)
             return outcome;

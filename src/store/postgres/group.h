@@ -5,12 +5,6 @@
 
 #include "store/postgres/state.h"
 
-/** Commands that follow each other in a queue: from `first` up to, but not including, `end`. */
-struct pg_group {
-    struct queue_item *first, *end;
-    bool is_careful; /* each statement that must change one row is waited for */
-};
-
 enum pg_outcome {
     PG_KEPT,      /* committed, and durable */
     PG_UNDONE,    /* nothing was written, since a command or a statement failed */
@@ -20,15 +14,16 @@ enum pg_outcome {
     PG_UNCLEAR,   /* the connection broke during the commit, and who knows did not answer in time */
 };
 
+/* In SQL, the key of the lock that is the turn: each schema has its own. */
+#define PG_TURN_KEY "CAST(CAST('turn' AS regclass) AS bigint)"
+
 /**
  * Runs a group until it is committed or has failed, at the latest at `deadline_ms`: a group that
  * the loss of a connection or a deadlock interrupted runs again. Sets the statuses of its commands,
- * which count only if the group was kept. On the writer's thread.
+ * which count only if the group was kept. Commands of a plain group that are not plain are PENDING;
+ * nothing was written by them. On the writer's thread.
  */
 enum pg_outcome pg_group_run(struct pg_store *store, const struct pg_group *group,
                              int64_t deadline_ms) MUST_CHECK;
-
-/** The number of commands of a group. */
-unsigned pg_group_size(const struct pg_group *group);
 
 #endif

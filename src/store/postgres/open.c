@@ -20,7 +20,7 @@
 enum {
     QUESTION_THREADS = 3,
     SEARCH_THREADS = 2,
-    COMMANDS_MAX = 4096, /* that wait for the writer */
+    COMMANDS_MAX = 4096, /* that wait for a writer */
     QUESTIONS_MAX = 4096,
     SEARCHES_MAX = 64, /* a search that is further back would be answered too late to be of use */
     SEARCH_LIMIT_MS = 10000,
@@ -43,6 +43,13 @@ void pg_session_close(struct store_session *session) {
 
 /* ---- Opening ---- */
 
+static bool make_writers(struct pg_store *store) {
+    bool made = pg_writer_make(&store->writer, store, &store->commands);
+    for (int i = 0; i < PG_PLAIN_WRITERS; i++)
+        made &= pg_writer_make(&store->plain_writers[i], store, &store->plain);
+    return made;
+}
+
 static bool take_options(struct pg_store *store, const struct store_options *options) {
     int64_t limit_ms = options->server_limit_ms ? options->server_limit_ms : WRITE_LIMIT_MS;
     store->url = strdup(options->url);
@@ -64,9 +71,11 @@ static bool take_options(struct pg_store *store, const struct store_options *opt
                                            .limit_ms = store->place.search_limit_ms,
                                            .runs_long = true };
     store->has_commands = queue_init(&store->commands, COMMANDS_MAX);
+    store->has_plain = queue_init(&store->plain, COMMANDS_MAX);
+    store->has_forming = pthread_mutex_init(&store->forming, NULL) == 0;
     store->has_stop = queue_init(&store->stop, 0);
-    store->writer_connection = pg_session_new(store);
-    return store->url && store->has_commands && store->has_stop && store->writer_connection;
+    return store->url && store->has_commands && store->has_plain && store->has_forming &&
+           store->has_stop && make_writers(store);
 }
 
 int pg_connect_at_start(struct connection *connection, char *why, size_t why_size) {
@@ -81,13 +90,12 @@ int pg_connect_at_start(struct connection *connection, char *why, size_t why_siz
 
 static int open_database(struct pg_store *store, const struct store_options *options, char *why,
                          size_t why_size) {
-    struct connection *connection = store->writer_connection;
+    struct connection *connection = store->writer.connection;
     if (!pg_place_check(store->url, why, why_size))
         return EX_USAGE;
     store->place.hosts = pg_hosts_new(store->url);
     if (!store->place.hosts)
         return EX_OSERR;
-    connection->is_writer = true;
     connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
     int code = pg_connect_at_start(connection, why, why_size);
     connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
@@ -99,9 +107,11 @@ static int open_database(struct pg_store *store, const struct store_options *opt
 
 static int start_threads(struct pg_store *store, char *why, size_t why_size) {
     (void)snprintf(why, why_size, "the system refuses threads for the database");
-    if (pthread_create(&store->writer, NULL, pg_writer_run, store) != 0)
+    bool started = pg_writer_start(&store->writer);
+    for (int i = 0; started && i < PG_PLAIN_WRITERS; i++)
+        started = pg_writer_start(&store->plain_writers[i]);
+    if (!started)
         return EX_OSERR;
-    store->writer_runs = true;
     atomic_store(&store->seen_ms, time_monotonic_ms());
     if (pthread_create(&store->watcher, NULL, pg_watcher_run, store) != 0)
         return EX_OSERR;
@@ -145,10 +155,13 @@ void pg_close(struct store *base) {
     atomic_store(&store->is_closing, true);
     pg_readers_stop(&store->questions);
     pg_readers_stop(&store->searches);
+    if (store->has_plain)
+        queue_close(&store->plain);
+    for (int i = 0; i < PG_PLAIN_WRITERS; i++)
+        pg_writer_stop(&store->plain_writers[i]); /* they may put off commands to the other one */
     if (store->has_commands)
         queue_close(&store->commands);
-    if (store->writer_runs)
-        join(store->writer);
+    pg_writer_stop(&store->writer);
     if (store->has_stop)
         queue_close(&store->stop);
     if (store->watcher_runs)
@@ -157,7 +170,10 @@ void pg_close(struct store *base) {
         log_info("database: %llu commands in %llu commits",
                  (unsigned long long)atomic_load(&store->commands_run),
                  (unsigned long long)atomic_load(&store->commits));
-    pg_session_free(store->writer_connection);
+    if (store->has_plain)
+        queue_destroy(&store->plain);
+    if (store->has_forming)
+        (void)pthread_mutex_destroy(&store->forming); /* fails only by a mistake of this folder */
     if (store->has_commands)
         queue_destroy(&store->commands);
     if (store->has_stop)

@@ -47,6 +47,10 @@ static void note_failure(struct connection *connection, const PGresult *result) 
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     enum pg_meaning meaning = pg_meaning_of(sqlstate);
+    if (sqlstate && strcmp(sqlstate, PG_DIVISION_BY_ZERO) == 0) { /* see update_rows.c */
+        pg_fail(connection, PG_FAILED, "a row was not as it was read");
+        return;
+    }
     if (PQstatus(connection->pg) == CONNECTION_BAD)
         meaning = PG_LOST;
     if ((meaning == PG_FAILED || meaning == PG_FULL) && !is_told_at_start(connection, sqlstate))

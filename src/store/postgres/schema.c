@@ -3,6 +3,7 @@
 #include "store/postgres/schema.h"
 
 #include "base/log.h"
+#include "store/postgres/group.h"
 #include "store/postgres/migration.h"
 #include "store/postgres/pipeline.h"
 #include "store/postgres/schema_check.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 /* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
-enum { OWN_VERSION = 4 };
+enum { OWN_VERSION = 5 };
 
 int64_t pg_schema_version(void) {
     unsigned newest = 0;
@@ -102,6 +103,8 @@ static int upgrade(struct connection *connection, struct versions before, char *
  */
 static int make_current(struct connection *connection, const struct store_options *options,
                         char *why, size_t why_size) {
+    if (pg_run_simple(connection, "SELECT pg_advisory_xact_lock(" PG_TURN_KEY ")") != PG_FINE)
+        return pg_schema_failed(connection, "cannot be read", why, why_size);
     PGresult *turn = pg_ask(connection, "SELECT schema, oldest FROM turn FOR UPDATE");
     if (!turn || PQntuples(turn) != 1) {
         PQclear(turn);

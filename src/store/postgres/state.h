@@ -23,6 +23,27 @@ struct pg_readers {
     pthread_t threads[8];
 };
 
+/** A thread that writes: it has a connection of its own, and takes its commands from a queue. */
+struct pg_writer {
+    struct pg_store *store;
+    struct queue *commands;
+    struct connection *connection;
+    pthread_t thread;
+    bool runs;
+    bool is_plain;   /* its groups are */
+    bool is_forming; /* it has the lock `forming` of the store */
+};
+
+/** Commands that follow each other in a queue: from `first` up to, but not including, `end`. */
+struct pg_group {
+    struct pg_writer *writer;
+    struct queue_item *first, *end;
+    bool is_careful; /* each statement that must change one row is waited for */
+};
+
+/* Plain groups of a process run beside each other, on so many connections. */
+enum { PG_PLAIN_WRITERS = 2 };
+
 /** The row `office`: who has it (0: nobody), and how often it was renewed or has changed hands. */
 struct pg_seat {
     int64_t owner, renewals;
@@ -45,12 +66,13 @@ struct pg_store {
     char *url;
     struct pg_place place;
     int64_t user_tokens;
-    int64_t schema_version; /* of this program */
-    struct queue commands;  /* that write */
-    bool has_commands;      /* the queue is open */
-    struct connection *writer_connection;
-    pthread_t writer;
-    bool writer_runs;
+    int64_t schema_version;       /* of this program */
+    struct queue commands;        /* that write */
+    struct queue plain;           /* those of them that are tried as plain ones (plain.h) */
+    bool has_commands, has_plain; /* the queues are open */
+    struct pg_writer writer, plain_writers[PG_PLAIN_WRITERS];
+    pthread_mutex_t forming; /* of the plain writer that takes commands and runs them */
+    bool has_forming;
     struct pg_readers questions, searches;
     struct queue stop; /* always empty: closing it ends the watcher */
     bool has_stop;
@@ -61,6 +83,7 @@ struct pg_store {
     atomic_bool is_outdated;             /* the schema has become newer than this program */
     atomic_int_fast64_t seen_ms;         /* when the database last answered the watcher */
     atomic_bool is_full;                 /* the server's disk refused the last group */
+    atomic_bool has_webhooks;            /* when a group looked last */
     atomic_uint_fast64_t access_epoch;   /* the greatest that was read or written */
     atomic_uint_fast64_t outbox_changes; /* the same of the outbox */
     atomic_uint_fast64_t commits;
@@ -79,6 +102,9 @@ static inline struct pg_store *pg_store_of(struct store *store) {
 static inline const struct pg_store *pg_store_of_const(const struct store *store) {
     return (const struct pg_store *)store;
 }
+
+/** Lets the next plain writer take commands, unless this one has done so. */
+void pg_pass_on(struct pg_writer *writer);
 
 /** Raises a number to one that was read from the database. Numbers never fall. Any thread. */
 void pg_raise(atomic_uint_fast64_t *number, uint64_t to);

@@ -239,9 +239,24 @@ static void show(struct pg_statement *statement, const PGresult *rows, int first
     statement->end = end;
 }
 
+/* May no statement be sent, as a plain command runs? It then is not one. */
+static bool is_refused(struct connection *connection) {
+    connection->is_too_wide |= connection->is_plain;
+    return connection->is_plain;
+}
+
+/* Does the statement read what never changes? */
+static bool is_constant(const struct pg_statement *statement) {
+    return statement == statement->connection->statements[SQL_dictionaries];
+}
+
 /* Sends the updates and the audit rows that the statement may read, and forgets the records that it
  * may change. */
 static enum status make_way(const struct pg_statement *statement) {
+    if (is_constant(statement))
+        return STATUS_OK;
+    if (is_refused(statement->connection))
+        return STATUS_INTERNAL;
     enum status status = pg_update_rows_send(statement->connection);
     pg_prefetch_note(statement);
     if (status == STATUS_OK && pg_audit_rows_concern(statement))
@@ -253,8 +268,7 @@ static enum status make_way(const struct pg_statement *statement) {
  * on a new connection when the old one turns out to be gone: nobody has seen anything of it. */
 static enum status run_now(struct pg_statement *statement) {
     struct connection *connection = statement->connection;
-    enum status status = STATUS_UNAVAILABLE;
-    status = make_way(statement);
+    enum status status = make_way(statement);
     if (status != STATUS_OK)
         return status;
     if (connection->may_end_early && !pg_is_time_left(connection))
@@ -331,9 +345,9 @@ enum status pg_show_first(struct sql_statement *base) {
 /* In a transaction the statement is only sent. */
 static enum status execute_later(struct pg_statement *statement, bool must_change_one) {
     struct connection *connection = statement->connection;
-    enum status status = pg_prepare_there(statement);
+    enum status status = make_way(statement);
     if (status == STATUS_OK)
-        status = make_way(statement);
+        status = pg_prepare_there(statement);
     if (status != STATUS_OK)
         return status;
     return pg_send(statement, must_change_one) ? STATUS_OK : pg_status_of(connection->failed);
@@ -366,6 +380,8 @@ static enum status execute_one(struct sql_statement *base) {
 
 static enum status run(struct store_session *session, const char *sql) {
     struct connection *connection = connection_of(session);
+    if (is_refused(connection))
+        return STATUS_INTERNAL;
     enum status status = pg_ensure_connected(connection);
     pg_prefetch_forget(connection);
     if (status == STATUS_OK)

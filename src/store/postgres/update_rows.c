@@ -2,10 +2,11 @@
  * become columns of arrays,
  *
  *   UPDATE users SET Version = $1, Members = $2 WHERE Id = $3 AND Version = $4
- *   UPDATE users SET Version = r.c1, Members = r.c2 FROM unnest(...) AS r (c1, c2, c3, c4)
- *       WHERE Id = r.c3 AND Version = r.c4
+ *   UPDATE users SET Version = r.c1, Members = r.c2 FROM (SELECT * FROM unnest(...)
+ *       AS s (c1, c2, c3, c4) ORDER BY c3) AS r WHERE Id = r.c3 AND Version = r.c4
  *
- * and a division by zero makes it fail when it has changed fewer rows than there are. */
+ * and a division by zero makes it fail when it has changed fewer rows than there are. Two plain
+ * groups may change the same records: both lock them in the order of their Ids. */
 #include "store/postgres/update_rows.h"
 
 #include "store/postgres/column_arrays.h"
@@ -13,23 +14,25 @@
 #include "store/postgres/prefetched.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static const char where[] = " WHERE ";
 
-static void add_source(struct buffer *sql, const struct pg_statement *one) {
-    buffer_add(sql, TEXT(" FROM unnest("));
+/* The Id is the first parameter after the WHERE. */
+static void add_source(struct buffer *sql, const struct pg_statement *one, const char *at_where) {
+    buffer_add(sql, TEXT(" FROM (SELECT * FROM unnest("));
     pg_column_arrays_add_sql(sql, one);
-    buffer_add(sql, TEXT(") AS r ("));
+    buffer_add(sql, TEXT(") AS s ("));
     for (int i = 1; i <= one->parameter_count; i++)
         buffer_printf(sql, "%sc%d", i > 1 ? ", " : "", i);
-    buffer_add_char(sql, ')');
+    buffer_printf(sql, ") ORDER BY c%ld) AS r", strtol(strchr(at_where, '$') + 1, NULL, 10));
 }
 
 static void write_sql(struct buffer *sql, const struct pg_statement *one) {
     buffer_add(sql, TEXT("WITH changed AS ("));
     for (const char *at = one->sql; *at; at++) {
         if (strncmp(at, where, strlen(where)) == 0)
-            add_source(sql, one);
+            add_source(sql, one, at);
         if (*at == '$')
             buffer_add(sql, TEXT("r.c"));
         else

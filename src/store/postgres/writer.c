@@ -1,12 +1,15 @@
-/* The thread that writes. It takes all commands that wait and runs them in groups, each of which is
- * one transaction. When a group fails, each of its commands runs again as a group of its own: one
- * that fails does not harm the others. */
+/* The threads that write. Each takes all commands that wait in its queue and runs them in groups,
+ * each of which is one transaction. When a group fails, each of its commands runs again as a group
+ * of its own: one that fails does not harm the others. Commands that turn out not to be plain, and
+ * all of a plain group that fails, go to the queue of the writer that has the turn alone. */
 #include "store/postgres/writer.h"
 
 #include "base/container_of.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "store/postgres/group.h"
+#include "store/postgres/plain.h"
+#include "store/postgres/session.h"
 
 #include <assert.h>
 
@@ -30,8 +33,13 @@ static void count_group(struct pg_store *store, unsigned size) {
 
 /* Tells this process what its own commit has changed; the others read it from the database. */
 static void note_kept(struct pg_store *store, const struct pg_group *group) {
-    const struct connection *connection = store->writer_connection;
-    count_group(store, pg_group_size(group));
+    const struct connection *connection = group->writer->connection;
+    unsigned size = 0;
+    for (struct queue_item *item = group->first; item != group->end; item = item->next)
+        size += command_of(item)->status != STATUS_PENDING;
+    if (!size)
+        return;
+    count_group(store, size);
     atomic_store(&store->is_full, false);
     if (connection->session.access_changed)
         pg_raise(&store->access_epoch, connection->epoch + 1);
@@ -53,7 +61,19 @@ static enum status status_of(enum pg_outcome outcome) {
     return STATUS_INTERNAL;
 }
 
-/* Runs a group and ends its commands, unless each of them has to run again alone. */
+/* The queue is closed only after the threads of plain groups have ended. */
+static void put_off(struct pg_store *store, struct store_command *command) {
+    bool taken = queue_put_always(&store->commands, &command->item);
+    assert(taken);
+    (void)taken;
+}
+
+static void end_command(struct pg_store *store, struct store_command *command) {
+    atomic_fetch_add_explicit(&store->commands_run, 1, memory_order_relaxed);
+    command->done(command);
+}
+
+/* Runs a group and ends its commands, unless they have to run again. */
 static bool run_and_end(struct pg_store *store, const struct pg_group *group) {
     int64_t deadline_ms = command_of(group->first)->since_ms + store->place.write_limit_ms;
     enum pg_outcome outcome = pg_group_run(store, group, deadline_ms);
@@ -68,17 +88,23 @@ static bool run_and_end(struct pg_store *store, const struct pg_group *group) {
         next = item->next; /* `done` may free the command */
         if (outcome != PG_KEPT)
             command->status = status_of(outcome);
-        atomic_fetch_add_explicit(&store->commands_run, 1, memory_order_relaxed);
-        command->done(command);
+        if (command->status == STATUS_PENDING)
+            put_off(store, command);
+        else
+            end_command(store, command);
     }
     return true;
 }
 
-static void run_alone(struct pg_store *store, const struct pg_group *group) {
+static void run_again(struct pg_writer *writer, const struct pg_group *group) {
     for (struct queue_item *item = group->first, *next; item != group->end; item = next) {
         next = item->next;
-        const struct pg_group one = { item, next, true };
-        (void)run_and_end(store, &one); /* a careful group is always ended */
+        if (writer->is_plain) {
+            put_off(writer->store, command_of(item));
+            continue;
+        }
+        const struct pg_group one = { writer, item, next, .is_careful = true };
+        (void)run_and_end(writer->store, &one); /* a careful group is always ended */
     }
 }
 
@@ -96,26 +122,69 @@ static struct queue_item *end_of_group(struct queue_item *first) {
     return first;
 }
 
-void *pg_writer_run(void *argument) {
-    struct pg_store *store = argument;
+/* A plain group takes commands when the one before has sent its COMMIT: while that is under way,
+ * more commands come, and groups are not smaller than they have to be. */
+static void wait_to_form(struct pg_writer *writer) {
+    if (!writer->is_plain)
+        return;
+    int failed = pthread_mutex_lock(&writer->store->forming);
+    assert(!failed);
+    (void)failed;
+    writer->is_forming = true;
+}
+
+static void run_all(struct pg_writer *writer, struct queue_item *first) {
+    for (struct queue_item *end; first; first = end) {
+        end = end_of_group(first);
+        const struct pg_group group = { writer, first, end,
+                                        !writer->is_plain && is_uncertain(first, end) };
+        if (!run_and_end(writer->store, &group))
+            run_again(writer, &group);
+    }
+}
+
+static void *write_on(void *argument) {
+    struct pg_writer *writer = argument;
     struct queue_item *first;
-    (void)pthread_setname_np(pthread_self(), "writer"); /* shown by ps and top */
-    while ((first = queue_take_all(&store->commands, -1)))
-        for (struct queue_item *end; first; first = end) {
-            end = end_of_group(first);
-            const struct pg_group group = { first, end, .is_careful = is_uncertain(first, end) };
-            if (!run_and_end(store, &group))
-                run_alone(store, &group);
-        }
+    (void)pthread_setname_np(pthread_self(), writer->is_plain ? "plain" : "writer"); /* for ps */
+    do {
+        wait_to_form(writer);
+        first = queue_take_all(writer->commands, -1);
+        run_all(writer, first);
+        pg_pass_on(writer);
+    } while (first);
     return NULL;
+}
+
+bool pg_writer_make(struct pg_writer *writer, struct pg_store *store, struct queue *commands) {
+    *writer = (struct pg_writer){ .store = store,
+                                  .commands = commands,
+                                  .connection = pg_session_new(store),
+                                  .is_plain = commands == &store->plain };
+    if (!writer->connection)
+        return false;
+    writer->connection->is_writer = true;
+    return true;
+}
+
+bool pg_writer_start(struct pg_writer *writer) {
+    writer->runs = pthread_create(&writer->thread, NULL, write_on, writer) == 0;
+    return writer->runs;
+}
+
+void pg_writer_stop(struct pg_writer *writer) {
+    if (writer->runs)
+        (void)pthread_join(writer->thread, NULL); /* fails only by a mistake of this file */
+    pg_session_free(writer->connection);
 }
 
 enum status pg_submit(struct store *base, struct store_command *command, bool must_take) {
     struct pg_store *store = pg_store_of(base);
     assert(command->on_behalf_of && command->run);
     command->since_ms = time_monotonic_ms();
-    bool taken = must_take ? queue_put_always(&store->commands, &command->item)
-                           : queue_put(&store->commands, &command->item);
+    struct queue *queue = pg_may_be_plain(store, command) ? &store->plain : &store->commands;
+    bool taken =
+        must_take ? queue_put_always(queue, &command->item) : queue_put(queue, &command->item);
     if (taken)
         return STATUS_OK;
     return atomic_load(&store->is_closing) ? STATUS_UNAVAILABLE : STATUS_TOO_MANY;
