@@ -164,6 +164,20 @@ test('a user is created, found and changed; errors stand at their fields', async
     await ui.close();
 });
 
+test('an error stands at its field in the language of the page', async () => {
+    const { id } = await person();
+    const ui = await signedIn({ language: 'es' });
+    await ui.go(`#/users/${id}?tab=Access`, '#field-TwoFactorSecret');
+    await ui.type('#field-TwoFactorSecret', 'no base32!');
+    await ui.button('Guardar');
+    await ui.sees('Base32 de 80 a 512 bits', '#field-TwoFactorSecret-error');
+    await ui.click('[role=tab]', 'Datos');
+    await ui.type('#field-NewAvatarUrl', 'ftp://example.com/');
+    await ui.button('Guardar');
+    await ui.sees('Una dirección que empiece por http', '#field-NewAvatarUrl-error');
+    await ui.close();
+});
+
 test('what somebody else has saved meanwhile stands beside mine, and I choose for each field', async () => {
     const { id } = await person();
     const ui = await signedIn();

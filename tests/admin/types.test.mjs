@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Server, temporaryFolder } from '../lib/server.mjs';
 
 const ui = new URL('../../web/admin/', import.meta.url);
-const texts = (language) =>
-    JSON.parse(readFileSync(new URL(`src/messages/${language}.json`, ui), 'utf8'));
+const texts = (language, kind = 'messages') =>
+    JSON.parse(readFileSync(new URL(`src/${kind}/${language}.json`, ui), 'utf8'));
 const parameters = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
 
 // Runs a program of a package; its exit code and all that it says.
@@ -91,5 +91,16 @@ test('each language has the same texts, with the same parameters, and none is em
     for (const [key, text] of Object.entries(english)) {
         assert.ok(text && spanish[key], key);
         assert.deepEqual(parameters(spanish[key]), parameters(text), key);
+    }
+});
+
+test('each error that has a text of another language is one of the server', () => {
+    const server = readFileSync(new URL('../../src/rules/messages.def', ui), 'utf8');
+    const formats = Object.entries(texts('es', 'errors'));
+    assert.ok(formats.length > 30);
+    for (const [format, text] of formats) {
+        assert.ok(server.includes(`"${format}"`), format);
+        const slots = (format.match(/%/g) ?? []).map((_, at) => `{${at + 1}}`);
+        for (const slot of text.match(/\{\d\}/g) ?? []) assert.ok(slots.includes(slot), text);
     }
 });

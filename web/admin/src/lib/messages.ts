@@ -8,8 +8,8 @@ export const locales = { 'en-US': 'English (US)', 'en-GB': 'English (UK)', es: '
 export type Locale = keyof typeof locales;
 
 const texts = {
-    en: async () => [(await import('../messages/en.json')).default, (await import('../labels/en.json')).default],
-    es: async () => [(await import('../messages/es.json')).default, (await import('../labels/es.json')).default],
+    en: async () => [(await import('../messages/en.json')).default, (await import('../labels/en.json')).default, {}],
+    es: async () => [(await import('../messages/es.json')).default, (await import('../labels/es.json')).default, (await import('../errors/es.json')).default],
 };
 
 type Texts = typeof en;
@@ -17,6 +17,7 @@ type Parameters = Record<string, string | number>;
 
 let messages = {} as Record<string, string>;
 let labels: Record<string, string> = {};
+let errors: Record<string, string> = {}; // by the formats of the server's messages
 let locale: Locale = 'en-US';
 
 export const getLocale = () => locale;
@@ -36,7 +37,7 @@ function preferred(): Locale {
 
 export async function loadTexts() {
     locale = preferred();
-    [messages, labels] = (await texts[locale === 'es' ? 'es' : 'en']()) as Record<string, string>[];
+    [messages, labels, errors] = (await texts[locale === 'es' ? 'es' : 'en']()) as Record<string, string>[];
     document.documentElement.lang = locale;
 }
 
@@ -83,6 +84,11 @@ export function errorText(message: string) {
     for (const [pattern, text] of known) {
         const match = pattern.exec(message);
         if (match) return text(match);
+    }
+    for (const [format, text] of Object.entries(errors)) {
+        const pattern = format.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/%(?:\\\.\\\*)?(?:ll)?[usd]/g, '(.+)');
+        const match = new RegExp(`^${pattern}$`).exec(message);
+        if (match) return text.replace(/\{(\d)\}/g, (_whole, at: string) => match[Number(at)]);
     }
     return message;
 }
