@@ -12,8 +12,10 @@
 
 #include "api/api.h"
 #include "api/dispatch.h"
+#include "api/ops/history.h"
 #include "api/ops/metrics.h"
 #include "api/page_cursor.h"
+#include "base/settings_read.h"
 #include "crypto/password.h"
 #include "crypto/secret.h"
 #include "http/head_check.h"
@@ -24,6 +26,7 @@
 #include <netdb.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <yyjson.h>
 
@@ -194,6 +197,15 @@ static void *run_io(void *argument) {
     return NULL;
 }
 
+static struct shown_settings *default_settings(void) {
+    static char name[] = "rosterd";
+    struct settings settings;
+    require(settings_read(&settings, 1, (char *[]){ name, NULL }) == EX_OK);
+    struct shown_settings *shown = shown_settings_new(&settings);
+    settings_free(&settings);
+    return shown;
+}
+
 static void begin_world(void) {
     char why[512], path[128], hash[PASSWORD_HASH_MAX];
     int code;
@@ -220,6 +232,8 @@ static void begin_world(void) {
     atomic_store(&app->shows_metrics, true);
     app->cors_origins = "https://a.example, https://b.example";
     app->page_cursors = page_cursors_new();
+    app->history = history_new(0);
+    app->shown_settings = default_settings();
     require(api_start(app));
     app->fetcher = fetcher_start(&(struct fetch_options){ .allowed_hosts = "" });
     app->pictures = pool_start(1, 16);
@@ -231,7 +245,8 @@ static void begin_world(void) {
                                .refresh_lifetime_ms = 1296000000,
                                .lockout = &lockout,
                                .counts = &world->counts };
-    require(app->page_cursors && app->fetcher && app->pictures && app->auth.passwords &&
+    require(app->page_cursors && app->history && app->shown_settings && app->fetcher &&
+            app->pictures && app->auth.passwords &&
             pthread_mutex_init(&app->workers_lock, NULL) == 0 &&
             sem_init(&world->asked, 0, 0) == 0 && sem_init(&world->answered, 0, 0) == 0 &&
             pthread_create(&world->io, NULL, run_io, NULL) == 0);
@@ -255,6 +270,8 @@ static void end_world(void) {
     app_free_workers(app);
     arena_close(&app->memory);
     page_cursors_free(app->page_cursors);
+    history_free(app->history);
+    shown_settings_free(app->shown_settings);
     store_close(app->store);
     seal_key_free(world->key);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
