@@ -118,6 +118,8 @@ END {
     for (i = 1; i <= ratios; i++) print named[i] >kept
     if (has("start", 1))
         printf "check of a bearer token: %.0f ns; from start to ready: %.0f ms\n", of("token", 1), of("start", 1)
+    if (has("page", 1))
+        printf "rows of the admin UI on screen, from nothing, with the processor slowed 6 times: %.0f ms\n", of("page", 1)
     if (has("put", 1)) printf "after PUT: log (WAL) %.0f MB, resident memory %.0f MB\n", of("wal", 1), of("rss", 1)
     if (has("search", 1)) printf "resident memory under searches: at most %.0f MB\n", of("search_rss", 1)
     if (has("pg_put_wal", 1))

@@ -73,7 +73,8 @@ for (const [language, scheme, width] of [
         const statuses = () =>
             Promise.all(
                 sessions.map(
-                    async (one) => (await server.call('GET', '/api/auth/me', { token: one })).status,
+                    async (one) =>
+                        (await server.call('GET', '/api/auth/me', { token: one })).status,
                 ),
             );
         await ui.go(`#/users/${staff.reader}?tab=Sessions`, '#panel tbody tr:nth-child(3)');
