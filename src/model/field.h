@@ -55,7 +55,7 @@ enum field_flags {
 };
 
 /*
- * A flag for fields that came after schema version 5 and need more than Members: a column, an index
+ * A flag for fields that came after schema version 6 and need more than Members: a column, an index
  * or links. SINCE(n) says that databases have these from schema version n on; a start adds them to
  * older databases (store/sqlite/schema.c). The greatest n of all fields is the schema version of
  * this program. It refuses databases with a greater one.

@@ -11,7 +11,7 @@ enum status store_avatar(struct store_session *session, int64_t user_id,
     if (status == STATUS_OK) {
         const struct avatar avatar = { .type = sql_bytes(statement, 0),
                                        .content = sql_bytes(statement, 1) };
-        if (avatar.type.at && avatar.content.at)
+        if (avatar.type.at && avatar.content.at && sql_integer(statement, 2))
             use(argument, &avatar);
         else
             status = STATUS_INTERNAL;

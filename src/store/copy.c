@@ -16,6 +16,7 @@
 #include "store/check.h"
 #include "store/email_index.h"
 #include "store/engine.h"
+#include "store/own_columns.h"
 #include "store/rows.h"
 
 #include <assert.h>
@@ -48,28 +49,22 @@ struct copied {
 
 /* The tables that are not those of records, in the order in which they are copied. */
 static const struct copied before_records[] = {
-    { "database_guid", "prefix", "prefix", NULL, NULL, 0 },
-    { "dictionaries", "id, kind, text", "id", NULL, NULL, 0 },
-    { "next_ids", "kind, next", "kind", "kind <> 'audit'", NULL, 0 },
-    { "unknown_logins", "sign_ins", "sign_ins", NULL, NULL, 0 },
-    { "payloads", "id, text", "id", NULL, NULL, 0 },
+    { "database_guid", DATABASE_GUID_COLUMNS, "prefix", NULL, NULL, 0 },
+    { "dictionaries", DICTIONARIES_COLUMNS, "id", NULL, NULL, 0 },
+    { "next_ids", NEXT_IDS_COLUMNS, "kind", "kind <> 'audit'", NULL, 0 },
+    { "unknown_logins", UNKNOWN_LOGINS_COLUMNS, "sign_ins", NULL, NULL, 0 },
+    { "payloads", PAYLOADS_COLUMNS, "id", NULL, NULL, 0 },
 };
 
 static const struct copied after_records[] = {
-    { "links", "field, target, owner", "field, target, owner", NULL, NULL, 0 },
-    { "avatars", "user_id, type, content", "user_id", NULL, NULL, 0 },
-    { "tokens",
-      "hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms", "hash",
-      NULL, NULL, 0 },
-    { "audit",
-      "id, entity, entity_id, property, old_value, new_value, action_by, at_ms, type, business_id,"
-      " request_id",
-      "id", NULL, NULL, 0 },
-    { "idempotency_keys", "caller, key, mac, record_id, at_ms, author", "caller, key", NULL, NULL,
-      1U << 1 },
+    { "links", LINKS_COLUMNS, LINKS_COLUMNS, NULL, NULL, 0 },
+    { "avatars", AVATARS_COLUMNS, "user_id", NULL, NULL, 0 },
+    { "tokens", TOKENS_COLUMNS, "hash", NULL, NULL, 0 },
+    { "audit", AUDIT_COLUMNS, "id", NULL, NULL, 0 },
+    { "idempotency_keys", IDEMPOTENCY_KEYS_COLUMNS, "caller, key", NULL, NULL, 1U << 1 },
 };
 
-static const struct copied key_mark = { "seal_mark", "mark", "mark", NULL, NULL, 0 };
+static const struct copied key_mark = { "seal_mark", SEAL_MARK_COLUMNS, "mark", NULL, NULL, 0 };
 
 /* In an engine where audit rows get their numbers from this row; elsewhere there is none. */
 static const char next_audit_sql[] = "UPDATE next_ids SET next = (SELECT coalesce(max(id), 0) + 1"

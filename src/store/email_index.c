@@ -82,7 +82,9 @@ static void write_email_sql(struct buffer *sql, const struct engine *engine,
                             const struct table *table, enum table_statement which) {
     switch (which) {
     case TABLE_FIND_EMAIL: /* selects up to two rows of a range */
-        buffer_add(sql, TEXT("SELECT Members, Id, address FROM "));
+        buffer_add(sql, TEXT("SELECT Id, "));
+        row_add_members_columns(sql, engine);
+        buffer_add(sql, TEXT(", address FROM "));
         email_index_add_name(sql, table);
         buffer_printf(sql, "%s%s ON Id = owner", engine->dialect->join_in_order, table->name);
         add_condition(sql, engine, 1);

@@ -52,8 +52,8 @@ void email_index_add_range(struct buffer *sql, const struct engine *engine,
                            const struct table *table, int first);
 
 /**
- * TABLE_FIND_EMAIL: selects up to two rows of a range, as Members, Id and address; see
- * table_statement.h.
+ * TABLE_FIND_EMAIL: selects up to two rows of a range, as Id, Version, Members and so on (rows.h),
+ * and the address; see table_statement.h.
  */
 struct sql_statement *email_index_find(struct store_session *session,
                                        const struct table *table) MUST_CHECK;

@@ -191,6 +191,11 @@ struct engine_dialect {
     const char *join_in_order;
     /** Adds the condition that a text column contains the bytes of a parameter. */
     void (*add_has_bytes)(struct buffer *sql, const char *column, int parameter);
+    /**
+     * Rows have the columns row_sum and members_sum, and SQL has row_is_sound (row_sum.h). False:
+     * the engine's own pages have sums.
+     */
+    bool keeps_row_sums;
     /** Follow an expression in ORDER BY: null comes first when ascending, last when descending. */
     const char *ascending, *descending;
     /**

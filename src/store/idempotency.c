@@ -17,6 +17,8 @@ enum status store_find_idempotency(struct store_session *session, struct idempot
         use->record_id = sql_integer(statement, 1);
         use->at_ms = sql_integer(statement, 2);
         use->author = sql_text(statement, 3, arena);
+        if (!sql_integer(statement, 4))
+            status = STATUS_INTERNAL;
     }
     reading_end(session, statement);
     return status;

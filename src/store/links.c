@@ -73,6 +73,10 @@ enum status links_read_back(struct store_session *session, const struct field *f
     buffer_init(&ids, arena, 64);
     buffer_add_char(&ids, '[');
     while ((status = sql_step(statement)) == STATUS_OK) {
+        if (!sql_integer(statement, 1)) {
+            status = STATUS_INTERNAL;
+            break;
+        }
         if (ids.len > 1)
             buffer_add_char(&ids, ',');
         buffer_add_int64(&ids, sql_integer(statement, 0));

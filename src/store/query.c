@@ -358,10 +358,11 @@ void query_begin_page(struct query *query, const struct engine *engine, const st
                       struct arena *arena) {
     query_init(query, engine, search, arena);
     buffer_add(&query->sql, TEXT("SELECT "));
-    if (search->table->is_kept_as_json)
-        buffer_add(&query->sql, TEXT("Members, Id"));
-    else
-        row_add_columns(&query->sql, search->table);
+    if (search->table->is_kept_as_json) {
+        buffer_add(&query->sql, TEXT("Id, "));
+        row_add_members_columns(&query->sql, engine);
+    } else
+        row_add_columns(&query->sql, engine, search->table);
     buffer_add(&query->sql, TEXT(" FROM "));
     buffer_add(&query->sql, text_of(search->table->name));
 }

@@ -35,7 +35,9 @@ static enum status read_name(struct store_session *session, const struct field *
         return STATUS_OK;
     sql_bind_integer(statement, 1, reference->integer);
     enum status status = sql_step(statement);
-    if (status == STATUS_OK && !row_read_value(sql_value(statement, 0), arena, name))
+    if (status == STATUS_OK &&
+        ((session->engine->dialect->keeps_row_sums && !sql_integer(statement, 1)) ||
+         !row_read_value(sql_value(statement, 0), arena, name)))
         status = STATUS_INTERNAL;
     sql_done(statement);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -83,8 +85,9 @@ enum status store_load_json(struct store_session *session, const struct table *t
     sql_bind_integer(statement, 1, id);
     enum status status = sql_step(statement);
     if (status == STATUS_OK) {
-        *version = sql_integer(statement, 0);
-        status = row_add_members(session, table, sql_value(statement, 1), json);
+        const struct row_members members = row_members(statement, 0, id);
+        *version = members.version;
+        status = row_add_members(session, table, &members, json);
     }
     reading_end(session, statement);
     return status;

@@ -62,7 +62,8 @@ static enum status load(struct store_session *session, struct row_compression *c
         int64_t number = sql_integer(statement, 0);
         unsigned table = table_called(sql_text(statement, 1, &compression->arena));
         struct text text = sql_text(statement, 2, &compression->arena);
-        if (number < 1 || number > DICTIONARIES_MAX || !text.at || text.len > INT_MAX) {
+        if (number < 1 || number > DICTIONARIES_MAX || !text.at || text.len > INT_MAX ||
+            !sql_integer(statement, 3)) {
             status = STATUS_INTERNAL;
             break;
         }

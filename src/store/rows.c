@@ -3,11 +3,14 @@
 
 #include "base/log.h"
 #include "json/json.h"
+#include "store/engine.h"
 #include "store/positions.h"
 #include "store/row_compression.h"
+#include "store/row_sum.h"
 #include "store/table_statement.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 /* ---- SQL ---- */
 
@@ -28,13 +31,50 @@ void row_add_value(struct buffer *sql, const struct table *table, const struct f
                       (int)(field - table->fields));
 }
 
-void row_add_columns(struct buffer *sql, const struct table *table) {
-    buffer_add(sql, table->is_kept_as_json ? TEXT("Version, Members") : TEXT("Version"));
+/* The columns of Members; the last one is of an engine that keeps sums. */
+enum members_column { MEMBERS_VERSION, MEMBERS_ITSELF, MEMBERS_SUM };
+
+int row_members_columns(const struct engine *engine) {
+    return engine->dialect->keeps_row_sums ? MEMBERS_SUM + 1 : MEMBERS_SUM;
+}
+
+void row_add_members_columns(struct buffer *sql, const struct engine *engine) {
+    buffer_add(sql, TEXT("Version, Members"));
+    if (engine->dialect->keeps_row_sums)
+        buffer_add(sql, TEXT(", members_sum"));
+}
+
+/* Adds whether a row is sound. Rows that are derived from others have the answer in a column of
+ * their view. The text that a row shares has a sum of its own. */
+static void add_soundness(struct buffer *sql, const struct table *table) {
+    buffer_add(sql, TEXT(", "));
+    if (row_is_derived(table))
+        buffer_add(sql, TEXT("is_sound"));
+    else
+        row_sum_add_test(sql, table);
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->fields[i].flags & SHARED)
+            buffer_printf(sql,
+                          " AND coalesce((SELECT row_is_sound('payloads', id, row_sum, id, text)"
+                          " FROM payloads WHERE payloads.id = %s.%s), 1)",
+                          table->name, table->fields[i].name.at);
+}
+
+void row_add_columns(struct buffer *sql, const struct engine *engine, const struct table *table) {
+    const bool has_sums = engine->dialect->keeps_row_sums;
+    if (table->is_kept_as_json)
+        row_add_members_columns(sql, engine);
+    else
+        buffer_add(sql, TEXT("Version"));
+    if (table->is_kept_as_json && has_sums)
+        buffer_add(sql, TEXT(", Id, row_sum")); /* row_read has the values anyway */
     for (unsigned i = 0; i < table->count; i++)
         if (field_is_read_from_column(table, &table->fields[i])) {
             buffer_add(sql, TEXT(", "));
             row_add_value(sql, table, &table->fields[i], table->name);
         }
+    if (!table->is_kept_as_json && has_sums)
+        add_soundness(sql, table);
 }
 
 /* The parameters of a table's INSERT and UPDATE beside one for each field. */
@@ -81,17 +121,23 @@ static void add_update_sql(struct buffer *sql, const struct table *table, bool w
 
 static void write_row_sql(struct buffer *sql, const struct engine *engine,
                           const struct table *table, enum table_statement which) {
-    (void)engine;
     switch (which) {
     case TABLE_LOAD:
         buffer_add(sql, TEXT("SELECT "));
-        row_add_columns(sql, table);
+        row_add_columns(sql, engine, table);
         buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
         break;
     case TABLE_SHOW:
-        buffer_printf(sql, "SELECT Version, Members FROM %s WHERE Id = ?1", table->name);
+        buffer_add(sql, TEXT("SELECT "));
+        row_add_members_columns(sql, engine);
+        buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
         break;
-    case TABLE_NAME: buffer_printf(sql, "SELECT Name FROM %s WHERE Id = ?1", table->name); break;
+    case TABLE_NAME:
+        buffer_add(sql, TEXT("SELECT Name"));
+        if (engine->dialect->keeps_row_sums)
+            add_soundness(sql, table);
+        buffer_printf(sql, " FROM %s WHERE Id = ?1", table->name);
+        break;
     case TABLE_EXISTS: buffer_printf(sql, "SELECT 1 FROM %s WHERE Id = ?1", table->name); break;
     case TABLE_COUNT:
         buffer_printf(sql, "SELECT rows FROM row_counts WHERE kind = '%s'", table->name);
@@ -133,8 +179,37 @@ bool row_read_members(struct store_session *session, struct sql_value members, s
     return false;
 }
 
+static bool is_sum(int64_t found, int64_t expected, const struct table *table, int64_t id) {
+    char number[24];
+    if (found == expected)
+        return true;
+    int len = snprintf(number, sizeof number, "%lld", (long long)id);
+    row_sum_log(text_of(table->name), (struct text){ number, (size_t)len });
+    return false;
+}
+
+struct row_members row_members(struct sql_statement *statement, int first, int64_t id) {
+    struct row_members members = { .id = id };
+    members.version = sql_integer(statement, first + MEMBERS_VERSION);
+    members.value = sql_value(statement, first + MEMBERS_ITSELF);
+    if (statement->engine->dialect->keeps_row_sums)
+        members.sum = sql_integer(statement, first + MEMBERS_SUM);
+    return members;
+}
+
+/* Is the sum of Members right? */
+static bool members_are_sound(struct store_session *session, const struct table *table,
+                              const struct row_members *members) {
+    return !session->engine->dialect->keeps_row_sums ||
+           is_sum(row_sum_of_members(members->id, members->version, members->value), members->sum,
+                  table, members->id);
+}
+
 enum status row_add_members(struct store_session *session, const struct table *table,
-                            struct sql_value members, struct buffer *json) {
+                            const struct row_members *row, struct buffer *json) {
+    const struct sql_value members = row->value;
+    if (!members_are_sound(session, table, row))
+        return STATUS_INTERNAL;
     if (row_is_as_shown(session, table, members))
         return row_unpack(session, members, json);
     struct arena arena = { 0 };
@@ -148,19 +223,48 @@ enum status row_add_members(struct store_session *session, const struct table *t
     return status;
 }
 
+/* Reads the fields that have columns, from `*column` on, and adds them to the sum. */
+static bool read_columns(struct sql_statement *statement, int *column, struct arena *arena,
+                         struct record *record, struct row_sum *sum) {
+    const struct table *table = record->table;
+    for (unsigned i = 0; i < table->count; i++) {
+        if (!field_is_read_from_column(table, &table->fields[i]))
+            continue;
+        const struct sql_value value = sql_value(statement, (*column)++);
+        if (sum)
+            row_sum_add_value(sum, value);
+        if (!row_read_value(value, arena, &record->values[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Reads the row of a table that is stored as JSON. */
+static bool read_with_members(struct store_session *session, struct sql_statement *statement,
+                              struct arena *arena, struct record *record) {
+    const bool has_sums = session->engine->dialect->keeps_row_sums;
+    int column = row_members_columns(session->engine);
+    const int64_t id = has_sums ? sql_integer(statement, column++) : 0;
+    const int64_t expected = has_sums ? sql_integer(statement, column++) : 0;
+    const struct row_members members = row_members(statement, 0, id);
+    struct row_sum sum;
+    record->version = members.version;
+    sum.used = 0;
+    row_sum_add_integer(&sum, id);
+    return members_are_sound(session, record->table, &members) &&
+           row_read_members(session, members.value, arena, record) &&
+           read_columns(statement, &column, arena, record, has_sums ? &sum : NULL) &&
+           (!has_sums || is_sum(row_sum_of_values(&sum), expected, record->table, id));
+}
+
 bool row_read(struct store_session *session, struct sql_statement *statement, struct arena *arena,
               struct record *record) {
-    const struct table *table = record->table;
-    int column = 0;
-    record->version = sql_integer(statement, column++);
-    if (table->is_kept_as_json &&
-        !row_read_members(session, sql_value(statement, column++), arena, record))
-        return false;
-    for (unsigned i = 0; i < table->count; i++)
-        if (field_is_read_from_column(table, &table->fields[i]) &&
-            !row_read_value(sql_value(statement, column++), arena, &record->values[i]))
-            return false;
-    return true;
+    if (record->table->is_kept_as_json)
+        return read_with_members(session, statement, arena, record);
+    int column = 1;
+    record->version = sql_integer(statement, 0);
+    return read_columns(statement, &column, arena, record, NULL) &&
+           (!session->engine->dialect->keeps_row_sums || sql_integer(statement, column));
 }
 
 /* ---- Writing ---- */

@@ -30,25 +30,41 @@ void row_add_value(struct buffer *sql, const struct table *table, const struct f
 
 /**
  * row_add_columns adds "Version, ...", the columns that a record is read from; row_read reads a
- * record from such a row.
+ * record from such a row. False is logged; a row whose sum is wrong is not read.
  */
-void row_add_columns(struct buffer *sql, const struct table *table);
+void row_add_columns(struct buffer *sql, const struct engine *engine, const struct table *table);
 bool row_read(struct store_session *session, struct sql_statement *statement, struct arena *arena,
               struct record *record) MUST_CHECK;
 
 /** Reads one value into the arena. False when memory runs out. */
 bool row_read_value(struct sql_value from, struct arena *arena, struct value *value) MUST_CHECK;
 
-/** Reads a record from a column of Members. False is logged. */
+/**
+ * Adds "Version, Members, ...", the columns that row_add_members reads of a table that is stored as
+ * JSON; row_members_columns is how many they are.
+ */
+void row_add_members_columns(struct buffer *sql, const struct engine *engine);
+int row_members_columns(const struct engine *engine);
+
+/** Reads a record from a column of Members, without its sum. False is logged. */
 bool row_read_members(struct store_session *session, struct sql_value members, struct arena *arena,
                       struct record *record) MUST_CHECK;
 
+/** Members of a row, and what its sum covers. */
+struct row_members {
+    int64_t id, version, sum;
+    struct sql_value value; /* its bytes last as those of sql_bytes */
+};
+
+/** Reads the columns of row_add_members_columns, which begin at `first`, of the row `id`. */
+struct row_members row_members(struct sql_statement *statement, int first, int64_t id);
+
 /**
- * Appends the record in a column of Members to `json` as replies show it. STATUS_INTERNAL is
- * logged.
+ * Appends the record in Members to `json` as replies show it. INTERNAL, which is logged; also when
+ * the sum is wrong.
  */
 enum status row_add_members(struct store_session *session, const struct table *table,
-                            struct sql_value members, struct buffer *json) MUST_CHECK;
+                            const struct row_members *row, struct buffer *json) MUST_CHECK;
 
 /** Binds the value of a field as its column has it. */
 void row_bind_value(struct sql_statement *statement, int at, const struct field *field,

@@ -145,7 +145,7 @@ static enum status add_record(struct store_session *session, struct sql_statemen
     return status;
 }
 
-static enum status add_members(struct store_session *session, struct sql_value members,
+static enum status add_members(struct store_session *session, const struct row_members *members,
                                const struct search *search, struct search_result *found) {
     struct buffer *whole = &found->row;
     if (search->is_whole)
@@ -165,8 +165,9 @@ static enum status add_row(struct store_session *session, struct sql_statement *
         buffer_add_char(json, ',');
     found->count++;
     if (search->table->is_kept_as_json) {
-        status = add_members(session, sql_value(statement, 0), search, found);
-        found->last_id = sql_integer(statement, 1);
+        found->last_id = sql_integer(statement, 0);
+        const struct row_members members = row_members(statement, 1, found->last_id);
+        status = add_members(session, &members, search, found);
     } else
         status = add_record(session, statement, search, found);
     if (json->len > PAGE_MAX)
@@ -372,8 +373,9 @@ static enum status search_by(struct store_session *session, const struct search 
     return STATUS_OK;
 }
 
-static bool is_certain(struct sql_statement *statement) {
-    return email_index_is_certain(sql_bytes(statement, 2));
+static bool is_certain(struct store_session *session, struct sql_statement *statement) {
+    const int address = 1 + row_members_columns(session->engine);
+    return email_index_is_certain(sql_bytes(statement, address));
 }
 
 /* Most searches for an address look for one user. This one finds the first page of such a search,
@@ -391,7 +393,7 @@ static enum status search_email(struct store_session *session, const struct sear
     sql_bind_text(statement, 2, range.to);
     sql_bind_text(statement, 3, range.domain);
     enum status status = sql_step(statement);
-    if (status == STATUS_OK && is_certain(statement) &&
+    if (status == STATUS_OK && is_certain(session, statement) &&
         (status = add_row(session, statement, search, found)) == STATUS_OK)
         status = sql_step(statement);
     sql_done(statement);

@@ -28,7 +28,7 @@ enum status store_token(struct store_session *session, const struct token_hash *
             .parent = sql_integer(statement, 6),
             .ends_ms = sql_integer(statement, 7),
         };
-        if (!token->client_id.at)
+        if (!token->client_id.at || !sql_integer(statement, 8))
             status = STATUS_INTERNAL;
     }
     reading_end(session, statement);

@@ -301,9 +301,9 @@ test('a database of a newer version, or a changed one, is refused and left alone
     );
     execFileSync('sqlite3', [
         database,
-        `PRAGMA user_version = ${version}; ALTER TABLE users DROP COLUMN Password`,
+        `PRAGMA user_version = ${version}; ALTER TABLE users RENAME COLUMN FullName TO Called`,
     ]);
-    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.Password/);
+    await assertRefused(['--data', path, '--listen', '127.0.0.1:0'], dataError, /users\.FullName/);
 });
 
 test('root is refused with a way out, but for the demo; others are not', async () => {
@@ -488,10 +488,7 @@ test('a log file that is copied and truncated goes on from its beginning', async
     const server = await Server.start(),
         token = await server.admin();
     await server.stop();
-    execFileSync('sqlite3', [
-        join(server.folder, 'data', 'roster.db'),
-        `UPDATE users SET Members = x'07000001107B' WHERE Id = ${userId}`,
-    ]);
+    server.sql(`UPDATE users SET Members = x'07000001107B' WHERE Id = ${userId}`);
     const log = join(server.folder, 'log');
     const child = spawn(
         'sh',

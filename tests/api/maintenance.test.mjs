@@ -440,8 +440,11 @@ async function findFaults(source, id, other) {
             'DROP TABLE extra',
             'integrity: CHECK constraint failed in extra',
         ],
-        ...['database_guid', 'unknown_logins'].map((table) => [
-            `INSERT INTO ${table} SELECT * FROM ${table}`,
+        ...[
+            ['database_guid', 'prefix'],
+            ['unknown_logins', 'sign_ins'],
+        ].map(([table, column]) => [
+            `INSERT INTO ${table} (${column}) SELECT ${column} FROM ${table}`,
             `DELETE FROM ${table} WHERE rowid > 1`,
             `${table}: has 2 rows, not 1`,
         ]),
@@ -478,8 +481,8 @@ async function findFaults(source, id, other) {
             assert.deepEqual(await check(folder), { code: 0, stdout: '', stderr: '' }, mends);
         }
     }
-    sql('ALTER TABLE users DROP COLUMN Password', file);
-    assert.match((await check(folder)).stderr, /schema: users\.Password/);
+    sql('ALTER TABLE users RENAME COLUMN FullName TO Called', file);
+    assert.match((await check(folder)).stderr, /schema: users\.FullName/);
     sql('PRAGMA user_version = 9999', file);
     assert.equal((await check(folder)).code, config);
     const bytes = readFileSync(file);
@@ -632,7 +635,7 @@ test('a restore that is refused changes nothing', async () => {
     for (const copy of [newer, damaged, altered]) copyFileSync(backup, copy);
     for (const copy of [newer, altered]) truncateSync(copy, pagesOf(copy)); // without its digest
     sql('PRAGMA user_version = 9999', newer);
-    sql('ALTER TABLE users DROP COLUMN Password', altered);
+    sql('ALTER TABLE users RENAME COLUMN FullName TO Called', altered);
     const bytes = readFileSync(damaged);
     bytes.fill(0x55, 3 * 4096 + 100, 6 * 4096);
     writeFileSync(damaged, bytes);
@@ -649,7 +652,7 @@ test('a restore that is refused changes nothing', async () => {
         [empty, dataError, /no database of Roster/],
         [foreign, dataError, /no database of Roster/],
         [damaged, dataError, /damaged\.db: is damaged or was changed/],
-        [altered, dataError, /schema: users\.Password/],
+        [altered, dataError, /schema: users\.FullName/],
         [newer, config, /newer version/],
     ]) {
         const refused = await restore(file);

@@ -558,7 +558,7 @@ test('searched, unique and linked fields and a new resource come with a schema v
     await useLater(server, data);
     await server.stop();
     await isSound('next', data);
-    assert.equal(sql(data, 'PRAGMA user_version'), '6');
+    assert.equal(sql(data, 'PRAGMA user_version'), '7');
 
     const before = sql(data, '.sha3sum');
     assert.match(before, /^[0-9a-f]{56,}$/);

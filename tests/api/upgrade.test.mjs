@@ -127,8 +127,8 @@ for (let version = 1; version < latest; version++) {
         sql(file, `UPDATE tokens SET expires_ms = ${timestamp(86400000)}`);
         if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'web_hook_deliveries'") === '1')
             sql(file, `UPDATE web_hook_deliveries SET UpdatedOn = ${timestamp()}`);
-        // One-time tokens, which have families of their own, whatever client they are for.
-        if (sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'") === '1')
+        // One-time tokens, to which version 5 gives families of their own, whatever client they are for.
+        if (version < 5 && sql(file, "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'") === '1')
             sql(
                 file,
                 `INSERT INTO tokens (hash, kind, user_id, client_id, issued_ms, expires_ms)
@@ -320,7 +320,7 @@ test('a webhook of before goes by the right of who changed it last, also when th
 });
 
 test('an upgrade removes confidential values from the audit trail, also from the file', async () => {
-    for (let version = 1; version < latest; version++) {
+    for (let version = 1; version < 5; version++) {
         const { data, file } = makeOld(version, `confidential-${version}`),
             salt = `s3cret-salt-${version}`;
         sql(

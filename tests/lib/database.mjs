@@ -1,10 +1,18 @@
 // The contents of a database file, and the field tables of the source.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+// Without the functions of the sums of rows (row_sums.c) the shell can only read.
+const built = new URL('../../build/rosterd', import.meta.url).pathname,
+    module = [process.env.ROSTERD ?? built, built]
+        .map((binary) => join(dirname(binary), 'row_sums.so'))
+        .find(existsSync),
+    load = module ? ['-cmd', `.load ${module}`] : [];
 
 // The output of an SQL text; a server may have the database open.
 export const sql = (file, text) =>
-    execFileSync('sqlite3', ['-batch', '-bail', '-cmd', '.timeout 10000', file], {
+    execFileSync('sqlite3', ['-batch', '-bail', '-cmd', '.timeout 10000', ...load, file], {
         input: text,
         encoding: 'utf8',
         maxBuffer: 1 << 28,

@@ -457,8 +457,10 @@ static bool is_whole(struct world *world, sqlite3 *db) {
 static const char links_that_differ[] =
     "WITH listed AS (SELECT 'users.Businesses', value, users.Id FROM users,"
     " json_each(users_member(Members, %d)))"
-    " SELECT (SELECT count(*) FROM (SELECT * FROM listed EXCEPT SELECT * FROM links))"
-    " + (SELECT count(*) FROM (SELECT * FROM links EXCEPT SELECT * FROM listed))";
+    " SELECT (SELECT count(*) FROM (SELECT * FROM listed EXCEPT SELECT field, target, owner FROM "
+    "links))"
+    " + (SELECT count(*) FROM (SELECT field, target, owner FROM links EXCEPT SELECT * FROM "
+    "listed))";
 
 static bool same_counts(struct world *world, sqlite3 *db) {
     char links[sizeof links_that_differ + 16];

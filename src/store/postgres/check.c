@@ -66,6 +66,17 @@ static bool indexes_are_valid(struct connection *connection, store_say *say) {
         "index", say);
 }
 
+/* Without them a bit that flips on the server's disk may be shown as true. */
+static void tell_page_sums(struct connection *connection, store_say *say) {
+    int64_t has_sums = 0;
+    const char sql[] = "SELECT CASE current_setting('data_checksums') WHEN 'on' THEN 1 ELSE 0 END";
+    if (read_number(connection, sql, &has_sums) != STATUS_OK)
+        check_say(say, "whether pages have checksums cannot be read: %s", connection->error);
+    else if (!has_sums)
+        say("this PostgreSQL keeps no checksums of its pages, so a flipped bit may not be found:"
+            " pg_checksums --enable adds them");
+}
+
 static int check_in_snapshot(struct connection *connection, const char *folder, store_say *say) {
     char why[PG_ERROR_SIZE + 128];
     int code = pg_rights_check(connection, true, why, sizeof why);
@@ -83,6 +94,7 @@ static int check_in_snapshot(struct connection *connection, const char *folder, 
     bool sound = check_agreement(&connection->session, say);
     sound &= indexes_are_valid(connection, say);
     sound &= check_key(&connection->session, folder, "this database", say);
+    tell_page_sums(connection, say);
     say("the records were compared with each other; pg_amcheck finds out whether the pages and"
         " indexes on the server's disk are whole");
     return sound ? EX_OK : EX_DATAERR;

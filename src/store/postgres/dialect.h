@@ -8,6 +8,7 @@
 #define BY_INDEX(name) ""
 #define SAME_WITHOUT_CASE(a, b) "lower(" a ") = lower(" b " COLLATE \"C\")"
 #define FROM_ROW(number) " OFFSET " number
+#define IS_SOUND(table, id, columns) "1" /* its pages have sums */
 #define RANDOM_ID "floor(random() * 9007199254740991)::bigint + 1"
 #define DERIVED_GUID(kind, id) "derived_guid(" kind ", " id ")"
 #define JSON_AUTHOR(text) "json_author(" text ")"

@@ -166,7 +166,7 @@ static struct sql_statement *select_rows(const struct migration *migration,
     struct buffer sql;
     buffer_init(&sql, &arena, 512);
     buffer_add(&sql, TEXT("SELECT "));
-    row_add_columns(&sql, table);
+    row_add_columns(&sql, migration->connection->session.engine, table);
     buffer_printf(&sql, " FROM %s WHERE Id > ?1 ORDER BY Id LIMIT ?2", table->name);
     buffer_add_char(&sql, '\0');
     struct sql_statement *row =

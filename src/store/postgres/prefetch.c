@@ -19,9 +19,9 @@ static struct sql_statement *statement_for(struct connection *connection,
     buffer_init(&sql, &arena, 4096);
     buffer_add(&sql, TEXT("SELECT "));
     if (pg_prefetch_kind(connection) == TABLE_LOAD)
-        row_add_columns(&sql, table);
+        row_add_columns(&sql, connection->session.engine, table);
     else
-        buffer_add(&sql, TEXT("Version, Members"));
+        row_add_members_columns(&sql, connection->session.engine);
     buffer_printf(&sql, ", Id FROM %s WHERE Id = ANY (?1)", table->name);
     buffer_add_char(&sql, '\0');
     if (!sql.failed)

@@ -3,6 +3,7 @@
 #include "store/postgres/statement.h"
 
 #include "base/log.h"
+#include "store/own_columns.h"
 #include "store/postgres/audit_rows.h"
 #include "store/postgres/dialect.h"
 #include "store/postgres/parameters.h"

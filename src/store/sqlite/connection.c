@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "store/own_columns.h"
 #include "store/sqlite/dialect.h"
 
 #include <assert.h>

@@ -8,6 +8,7 @@
 #define WITHOUT_CASE " COLLATE NOCASE"
 #define SAME_WITHOUT_CASE(a, b) a " = " b WITHOUT_CASE
 #define FROM_ROW(number) " LIMIT -1 OFFSET " number
+#define IS_SOUND(table, id, columns) "row_is_sound('" table "', " id ", row_sum, " columns ")"
 #define RANDOM_ID "abs(random() % 9007199254740991) + 1"
 
 /* A version 8 UUID (RFC 9562 section 5.8): 48 bits of the database, the kind of row, the row's Id.

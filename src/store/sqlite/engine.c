@@ -45,6 +45,7 @@ static const struct engine_dialect dialect = {
     .descending = " DESC",
     .join_in_order = " CROSS JOIN ",
     .add_has_bytes = add_has_bytes,
+    .keeps_row_sums = true,
 };
 
 const struct engine sqlite_engine = {

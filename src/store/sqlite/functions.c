@@ -6,6 +6,7 @@
 #include "store/engine.h"
 #include "store/row_compression.h"
 #include "store/rows.h"
+#include "store/sqlite/sums.h"
 
 #include <stdio.h>
 
@@ -88,7 +89,8 @@ static bool add_function(sqlite3 *db, const char *name, int arguments,
 
 bool functions_add(struct connection *connection) {
     char name[64];
-    bool added = add_function(connection->db, "fold", 1, fold_text, NULL) &&
+    bool added = sums_add_functions(connection) &&
+                 add_function(connection->db, "fold", 1, fold_text, NULL) &&
                  add_function(connection->db, "fold_case", 1, fold_text, connection) &&
                  add_function(connection->db, "contains", 2, contains, NULL);
     for (unsigned i = 0; added && i < TABLES; i++) {

@@ -17,6 +17,7 @@
 #include "store/sqlite/folder.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/session.h"
+#include "store/sqlite/sums.h"
 #include "store/sqlite/trailer.h"
 #include "version.h"
 
@@ -142,6 +143,7 @@ static int check_connection(struct connection *connection, const char *directory
         check_say(say, "schema: %s", why);
         return EX_DATAERR;
     }
+    whole &= sums_check(&connection->session, say);
     if (!check_rows(&connection->session, say))
         return EX_DATAERR; /* the other checks look into the rows */
     schema_tell_unknown(&connection->session, say);
@@ -354,7 +356,8 @@ static int check_copy(const struct engine *engine, const char *path, const char 
     struct connection copy = { .session.engine = engine };
     int code = EX_IOERR;
     if (sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) ==
-        SQLITE_OK)
+            SQLITE_OK &&
+        sums_add_functions(&copy))
         code = check_content(&copy, directory, say);
     else
         check_say(say, "the backup: %s", sqlite3_errmsg(copy.db));
@@ -375,6 +378,8 @@ static int revoke_access(const char *path, store_say *say) {
     struct connection copy = { 0 };
     int result =
         sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (result == SQLITE_OK && !sums_add_functions(&copy))
+        result = SQLITE_NOMEM;
     if (result == SQLITE_OK)
         result = sqlite3_exec(copy.db, "PRAGMA secure_delete = ON;", NULL, NULL, NULL);
     if (result == SQLITE_OK && connection_has_table(&copy, "tokens"))

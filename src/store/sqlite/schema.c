@@ -17,6 +17,7 @@
 #include "store/sqlite/connection.h"
 #include "store/sqlite/schema_steps.h"
 #include "store/sqlite/schema_tables.h"
+#include "store/sqlite/sums.h"
 #include "store/sqlite/text_index.h"
 
 #include <assert.h>
@@ -170,7 +171,7 @@ static enum status add_what_is_new(struct store_session *session, int64_t versio
 
 static enum status migrate_in_transaction(struct store_session *session,
                                           const struct store_options *options) {
-    int64_t version = 0, own = schema_version();
+    int64_t version = 0, own = schema_version(), schema = 0;
     enum status status = schema_read_integer(session, "PRAGMA user_version", &version);
     if (status == STATUS_OK && (version < 0 || version > own))
         return STATUS_PRECONDITION_FAILED;
@@ -179,11 +180,15 @@ static enum status migrate_in_transaction(struct store_session *session,
     if (version < DICTIONARIES_SINCE) /* no row can be written without dictionaries */
         status = sql_run(session, DICTIONARIES_TABLE);
     if (status == STATUS_OK)
+        status = sums_begin(session, &schema);
+    if (status == STATUS_OK)
         status = row_keep_dictionaries(session);
+    if (status == STATUS_OK && version == own)
+        status = add_what_is_new(session, version);
+    if (status == STATUS_OK && version == own)
+        return sums_finish(session, schema);
     if (status != STATUS_OK)
         return status;
-    if (version == own)
-        return add_what_is_new(session, version);
     if (version == 0)
         status = schema_create_all(session);
     else
@@ -194,6 +199,8 @@ static enum status migrate_in_transaction(struct store_session *session,
         status = add_what_is_new(session, version);
     if (status == STATUS_OK)
         status = schema_create_views(session);
+    if (status == STATUS_OK)
+        status = sums_finish(session, schema);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
                        (int)own, APPLICATION_ID);
@@ -248,7 +255,8 @@ static enum status check_columns(struct store_session *session, const struct tab
 }
 
 static bool knows_column(const struct table *table, struct text name) {
-    if (text_equal(name, TEXT("Version")) || text_equal(name, TEXT("Members")))
+    if (text_equal(name, TEXT("Version")) || text_equal(name, TEXT("Members")) ||
+        text_equal(name, TEXT("is_sound")))
         return true;
     for (unsigned i = 0; i < table->count; i++)
         if (text_equal(table->fields[i].name, name))

@@ -4,6 +4,7 @@
 #include "store/sqlite/schema_tables.h"
 
 #include "store/email_index.h"
+#include "store/own_columns.h"
 #include "store/rows.h"
 #include "store/sqlite/dialect.h"
 #include "store/sqlite/text_index.h"
@@ -51,15 +52,26 @@ static const char views[] =
     " at_ms AS CreatedOn, " DERIVED_GUID(
         "1",
         "id") " AS UniqueId, action_by AS UpdatedBy, NULL AS SystemId,"
-              " entity || ' ' || entity_id AS ToStringText FROM audit;"
-              "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS Subject,"
-              " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS "
-              "Id,"
-              " t.issued_ms AS UpdatedOn, t.issued_ms AS CreatedOn, " DERIVED_GUID(
-                  "2",
-                  "t.id") " AS UniqueId,"
-                          " u.Email AS UpdatedBy, NULL AS SystemId, u.Email AS ToStringText"
-                          " FROM tokens AS t JOIN users AS u ON u.Id = t.user_id WHERE t.kind = 1;";
+              " entity || ' ' || entity_id AS ToStringText, " IS_SOUND(
+                  "audit", "id",
+                  AUDIT_COLUMNS) " AS is_sound FROM audit;"
+                                 "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS "
+                                 "Subject,"
+                                 " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id "
+                                 "AS UserId, t.id AS "
+                                 "Id,"
+                                 " t.issued_ms AS UpdatedOn, t.issued_ms AS "
+                                 "CreatedOn, " DERIVED_GUID(
+                                     "2",
+                                     "t.id") " AS UniqueId,"
+                                             " u.Email AS UpdatedBy, NULL AS SystemId, u.Email AS "
+                                             "ToStringText,"
+                                             " row_is_sound('tokens', t.id, t.row_sum, t.hash, "
+                                             "t.kind, t.user_id, t.client_id, t.issued_ms,"
+                                             " t.expires_ms, t.id, t.family, t.parent, t.ends_ms) "
+                                             "AS is_sound"
+                                             " FROM tokens AS t JOIN users AS u ON u.Id = "
+                                             "t.user_id WHERE t.kind = 1;";
 
 static const char *const sql_type[FIELD_TYPES] = {
     [TYPE_id] = "INTEGER PRIMARY KEY",
