@@ -144,6 +144,8 @@ struct store_stats {
     uint64_t reads_waiting, reads_refused;       /* the same for the queue of store_read */
     /* The disk refused a change, and has accepted none of that size since; or a sync failed. */
     bool refuses;
+    /* A change met a page that makes no sense. It stays so until the database is opened again. */
+    bool is_damaged;
     struct store_figure own[STORE_FIGURES_MAX];
     unsigned own_count;
 };

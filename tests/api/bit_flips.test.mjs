@@ -199,3 +199,27 @@ test('a running server neither shows nor changes a damaged row, and logs which i
     ])
         assert.ok(stderr.includes(row), stderr);
 });
+
+test('a page that makes no sense is called so, also by /readyz, and is not taken for a full disk', async () => {
+    const server = await Server.start(),
+        file = join(server.folder, 'data', 'roster.db'),
+        token = await server.admin(),
+        user = required(await server.get(userId, token));
+    await server.stop();
+    sql(file, 'PRAGMA journal_mode = DELETE');
+    const [page] = sql(
+            file,
+            "SELECT pageno FROM dbstat WHERE name = 'audit' ORDER BY pageno DESC",
+        ).split('\n'),
+        bytes = readFileSync(file);
+    bytes.fill(0x55, (page - 1) * 4096, (page - 1) * 4096 + 8); // the head of the page where the next row goes
+    writeFileSync(file, bytes);
+    await server.spawn();
+    assert.equal((await server.put({ ...user, FullName: 'Changed' }, { token })).status, 500);
+    const ready = await server.call('GET', '/readyz');
+    assert.equal(ready.status, 503);
+    assert.match(ready.text, /database is damaged/);
+    assert.match(server.stderr, /database: .*roster\.db is damaged/);
+    assert.ok(!server.stderr.includes('full?'), server.stderr);
+    assert.equal((await server.get(userId, token)).FullName, user.FullName, 'reads go on');
+});

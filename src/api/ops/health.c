@@ -45,7 +45,12 @@ void ready_get(struct request *request) {
         reply_failure(request, STATUS_UNAVAILABLE, NULL, NULL);
         return;
     }
-    if (!store_stats(request->app->store).refuses) {
+    const struct store_stats stats = store_stats(request->app->store);
+    if (stats.is_damaged) {
+        reply_failure(request, STATUS_UNAVAILABLE, message_database_damaged, NULL);
+        return;
+    }
+    if (!stats.refuses) {
         health_get(request);
         return;
     }

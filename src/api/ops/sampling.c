@@ -156,8 +156,9 @@ static void add_column(struct buffer *body, const struct reading *reading, unsig
 
 static bool is_ready(const struct figures *now) {
     const struct store *store = now->app->store;
-    return !now->store.refuses && !store_is_broken(store) && !store_is_outdated(store) &&
-           !store_is_away(store) && !atomic_load(&now->app->is_leaving);
+    return !now->store.refuses && !now->store.is_damaged && !store_is_broken(store) &&
+           !store_is_outdated(store) && !store_is_away(store) &&
+           !atomic_load(&now->app->is_leaving);
 }
 
 static void add_process(struct buffer *body, const struct figures *now) {

@@ -87,13 +87,25 @@ void disk_begin_group(struct sqlite_store *store) {
     (void)take_written(store);
 }
 
+/* Is the database itself damaged? The disk then has nothing to do with it, and trying it again
+ * would say that all is well. Reads of other pages go on. */
+static bool note_damage(struct sqlite_store *store, int code) {
+    if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
+        return false;
+    if (!atomic_exchange(&store->is_damaged, true))
+        log_error("database: %s is damaged: changes may fail until it is restored; rosterd check"
+                  " says what is wrong",
+                  store->path);
+    return true;
+}
+
 void disk_note_failure(struct sqlite_store *store, bool is_single) {
     int code = sqlite3_extended_errcode(store->writer_connection->db), primary = code & 0xFF;
     int pages = take_written(store), refused = atomic_load(&store->refused_pages);
     (void)state_note_sync_failure(store, code);
-    if (!is_single ||
+    if (note_damage(store, primary) || !is_single ||
         (primary != SQLITE_IOERR && primary != SQLITE_FULL && primary != SQLITE_CANTOPEN &&
-         primary != SQLITE_READONLY && primary != SQLITE_CORRUPT))
+         primary != SQLITE_READONLY))
         return;
     if (!refused)
         log_error("database: the disk refuses changes: is %s full?", store->path);

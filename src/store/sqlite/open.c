@@ -53,6 +53,7 @@ struct store_stats open_stats(struct store *base) {
         .reads_waiting = readers_waiting(store->reader_pool),
         .reads_refused = readers_refused(store->reader_pool),
         .refuses = atomic_load(&store->refused_pages) || atomic_load(&store->is_broken),
+        .is_damaged = atomic_load(&store->is_damaged),
         .own = { { "roster_store_log_bytes", "gauge", "Size of the write-ahead log.",
                    (uint64_t)facts.st_size },
                  { "roster_store_bytes", "gauge",
