@@ -170,3 +170,11 @@ test('where an administrator is named there is no link', async () => {
         assertFailure(await make(server, { Secret: 'x'.repeat(43) }), 403);
     }
 });
+
+test('compatibility = nexudus refuses a wrong link as it refuses all else', async () => {
+    const server = await Server.startNew(['--compatibility', 'nexudus']);
+    const wrong = await make(server, { Secret: 'x'.repeat(43) });
+    assert.deepEqual([wrong.status, wrong.text], [401, '']);
+    assert.equal(users(server), 0);
+    assert.equal((await make(server, { Secret: secretOf(server) })).status, 200);
+});
