@@ -16,6 +16,7 @@
 #include "store/check.h"
 #include "store/email_index.h"
 #include "store/engine.h"
+#include "store/maintenance.h"
 #include "store/own_columns.h"
 #include "store/rows.h"
 
@@ -578,11 +579,22 @@ static int run_copy(struct copy *copy) {
     return status == STATUS_CONFLICT ? EX_DATAERR : EX_IOERR;
 }
 
+/* A copy is compared with what was read, so a damaged value of the source would be copied, and get
+ * a right sum. The server of PostgreSQL checks its pages itself. */
+static int check_source(const char *from, store_say *say) {
+    if (is_url(from) || store_check(from, from, say) != EX_DATAERR)
+        return EX_OK;
+    check_say(say, "%s: is damaged, and is not copied; restore a backup of it first", from);
+    return EX_DATAERR;
+}
+
 static int copy_between(struct copy *copy, const char *from, const char *to, bool is_unsafe) {
     int code;
     copy->from = open_database(from, true, true, copy->say, &code);
     if (copy->from)
         code = check_state(copy->from, from, true, copy->say);
+    if (copy->from && code == EX_OK)
+        code = check_source(from, copy->say);
     if (copy->from && code == EX_OK)
         copy->to = open_database(to, false, is_unsafe, copy->say, &code);
     if (copy->to)

@@ -198,6 +198,9 @@ test('a running server neither shows nor changes a damaged row, and logs which i
         'tokens: the row of ',
     ])
         assert.ok(stderr.includes(row), stderr);
+    const copied = await run(['copy', dirname(file), join(folder, 'copied')]);
+    assert.equal(copied.code, dataError, 'a copy would give the damaged values right sums');
+    assert.match(copied.stderr, /: is damaged, and is not copied; /);
 });
 
 test('a page that makes no sense is called so, also by /readyz, and is not taken for a full disk', async () => {
