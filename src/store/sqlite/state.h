@@ -36,9 +36,9 @@ struct sqlite_store {
     atomic_bool is_closing;
     int64_t search_limit_ms;
     int64_t user_tokens;
-    atomic_bool is_broken; /* a sync failed: the content of the disk is not known */
+    atomic_bool is_broken;  /* a sync failed: the content of the disk is not known */
     atomic_bool is_damaged; /* a change met a page that makes no sense */
-    atomic_bool keeps_wal; /* a checkpoint's sync failed: only the WAL has every commit */
+    atomic_bool keeps_wal;  /* a checkpoint's sync failed: only the WAL has every commit */
     atomic_uint_fast64_t access_epoch;
     atomic_uint_fast64_t commits;
     atomic_uint_fast64_t outbox_changes;
