@@ -33,7 +33,7 @@ static void add_setting(struct buffer *out, const struct settings *settings, uns
 
 static struct text make_body(const struct settings *settings, struct arena *arena) {
     struct buffer out;
-    buffer_init(&out, arena, 16 * 1024);
+    buffer_init(&out, arena, 16384);
     buffer_add(&out, TEXT("{\"Version\":\"" ROSTER_VERSION "\",\"Build\":"));
     json_add_string(&out, TEXT(ROSTER_BUILD));
     buffer_add(&out, TEXT(",\"Settings\":["));

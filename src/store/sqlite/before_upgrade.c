@@ -20,7 +20,8 @@ static const uint64_t MIB = UINT64_C(1024) * 1024;
 static const char *const copy_name = "roster.db.before-upgrade", *const temporary_name =
                                                                      "roster.db.before-upgrade.new";
 
-/* The upgrade itself may write every page once more, to the WAL. */
+/* Besides the copy, the upgrade may write every page once more, to the WAL, and what it adds there
+ * and to the file: sums of rows made a database of 10,000 users larger by a sixth. */
 static bool has_room(const struct sqlite_store *store) {
     struct statvfs disk;
     struct stat facts;
@@ -28,7 +29,7 @@ static bool has_room(const struct sqlite_store *store) {
         log_error("%s: %s", store->path, strerror(errno));
         return false;
     }
-    const uint64_t needed = 2 * (uint64_t)facts.st_size, room = disk.f_bavail * disk.f_frsize;
+    const uint64_t needed = (uint64_t)facts.st_size / 2 * 5, room = disk.f_bavail * disk.f_frsize;
     if (room >= needed)
         return true;
     log_error("%s: the upgrade first copies it; that and the upgrade need %" PRIu64
