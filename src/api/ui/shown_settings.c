@@ -40,7 +40,9 @@ static struct text make_body(const struct settings *settings, struct arena *aren
     for (unsigned i = 0; i < SETTINGS_COUNT; i++)
         add_setting(&out, settings, i);
     buffer_add(&out, TEXT("]}"));
-    return out.failed ? (struct text){ 0 } : buffer_text(&out);
+    if (out.failed)
+        return (struct text){ 0 };
+    return buffer_text(&out);
 }
 
 struct shown_settings *shown_settings_new(const struct settings *settings) {

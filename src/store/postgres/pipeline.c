@@ -40,7 +40,8 @@ static void lose(struct connection *connection) {
 /* A right that the role lacks at the start ends it, with a line that has the GRANT. */
 static bool is_told_at_start(const struct connection *connection, const char *sqlstate) {
     const struct pg_store *store = pg_store_of(connection->session.store);
-    return strcmp(sqlstate, PG_INSUFFICIENT_PRIVILEGE) == 0 && !atomic_load(&store->is_open);
+    return sqlstate && strcmp(sqlstate, PG_INSUFFICIENT_PRIVILEGE) == 0 &&
+           !atomic_load(&store->is_open);
 }
 
 static void note_failure(struct connection *connection, const PGresult *result) {

@@ -221,7 +221,9 @@ static struct text definition_of(const struct summed *summed, struct arena *aren
     struct buffer definition;
     buffer_init(&definition, arena, 1024);
     add_definition(&definition, summed);
-    return definition.failed ? (struct text){ 0 } : buffer_text(&definition);
+    if (definition.failed)
+        return (struct text){ 0 };
+    return buffer_text(&definition);
 }
 
 /* Defines the sums of a table, unless they are there. `*defined`: they were not. A table that is
