@@ -241,6 +241,12 @@ static const char program_help[] = "Serves a directory of users over HTTP.\v"
                                    "\n\nEach setting can also be set in the environment"
                                    " (ROSTER_LISTEN) or in a file (listen = ...).";
 
+#define LIBRARY(name, version, licence) "\n  " name " " version " (" licence ")"
+static const char version_text[] =
+    "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")"
+    "\nLicence: " ROSTER_LICENCE "\nBuilt with these libraries:" ROSTER_LIBRARIES(LIBRARY);
+#undef LIBRARY
+
 /* argp sorts the options of --help itself. */
 void settings_read_options(struct settings_reading *reading, int argc, char **argv) {
     struct option_list list = { .count = 0 };
@@ -257,7 +263,7 @@ void settings_read_options(struct settings_reading *reading, int argc, char **ar
                                .parser = read_option,
                                .args_doc = commands_help,
                                .doc = program_help };
-    argp_program_version = "rosterd " ROSTER_VERSION " (" ROSTER_BUILD ")";
+    argp_program_version = version_text;
     reading->present = RANK_FLAG;
     char **good = calloc((size_t)argc + 1, sizeof *good);
     error_t failed = ENOMEM;

@@ -22,6 +22,7 @@ for (const [language, scheme, width] of [
         const all = await rows(ui);
         assert.ok(all > 40, `${all}`);
         await ui.sees('rosterd backup --to');
+        await ui.sees('sqlite3', '.libraries');
         await ui.check(name('settings'));
         await ui.type('#search', 'audit');
         await ui.wait("document.querySelectorAll('main tbody tr').length === 1");
@@ -42,6 +43,7 @@ test('the menu leads to the settings; a copied address brings the same view', as
     const all = await rows(ui);
     await ui.click('.check input');
     await ui.wait("location.hash === '#/settings?set=1'");
+    await ui.wait(`document.querySelectorAll('main tbody tr').length !== ${all}`);
     const few = await rows(ui);
     assert.ok(few > 0 && few < all, `${few} of ${all}`);
     await ui.page.send('Page.reload');

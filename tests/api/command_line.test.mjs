@@ -144,7 +144,7 @@ test('a password in the URL of the database is refused, wherever it stands, and 
     }
 });
 
-test('--help lists the settings, --version the build', async () => {
+test('--help lists the settings, --version the build and what is in it', async () => {
     const help = await run(['--help']);
     assert.equal(help.code, 0);
     for (const option of [
@@ -158,7 +158,26 @@ test('--help lists the settings, --version the build', async () => {
     ])
         assert.ok(help.stdout.includes(option), option);
     const version = await run(['--version']);
-    assert.match(version.stdout, /^rosterd \d+\.\d+\.\d+ \(gcc .*\)\n$/);
+    const [build, licence, , ...libraries] = version.stdout.trimEnd().split('\n');
+    assert.match(build, /^rosterd \d+\.\d+\.\d+ \(gcc .*\)$/);
+    assert.equal(licence, 'Licence: Apache-2.0');
+    for (const line of libraries) assert.match(line, /^ {2}\w+ \d\S* \([\w.+ -]+\)$/);
+});
+
+test('--version names each library that the program is linked with', async () => {
+    const plain = (name) => name.replace(/^lib|\d*(?:\.so.*)?$/g, '');
+    const parts = { c: 'glibc', m: 'glibc', crypt: 'xcrypt', crypto: 'openssl', ssl: 'openssl' }; // of what has another name
+    const { stdout } = await run(['--version']);
+    const named = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => plain(name));
+    const dynamic = execFileSync('readelf', ['--dynamic', binary], { encoding: 'utf8' });
+    const linked = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)]
+        .map(([, file]) => plain(file))
+        .filter((name) => !/^ld-linux|^(a|t|ub)san$/.test(name)); // the loader, which is glibc's, and a sanitizer's
+    assert.ok(linked.length > 10, dynamic);
+    assert.deepEqual(
+        linked.map((name) => parts[name] ?? name).filter((name) => !named.includes(name)),
+        [],
+    );
 });
 
 test('flag beats environment beats file beats default', async () => {

@@ -50,6 +50,17 @@ test('no secret is shown', async () => {
     assert.match(json.Version, /^\d+\.\d+\.\d+/);
 });
 
+test('the version, the libraries and the licences are those of `rosterd --version`', async () => {
+    const { json } = await server.call('GET', path, { token: await server.admin() });
+    const lines = json.Libraries.map((one) => `  ${one.Name} ${one.Version} (${one.Licence})\n`);
+    assert.ok(lines.length > 10, `${lines}`);
+    assert.equal(
+        (await run(['--version'])).stdout,
+        `rosterd ${json.Version} (${json.Build})\nLicence: ${json.Licence}\n` +
+            `Built with these libraries:\n${lines.join('')}`,
+    );
+});
+
 test('a reload is shown, and what needs a restart stays as the server has it', async () => {
     write('audit-days = 30', 'search-limit = 4000');
     server.child.kill('SIGHUP');

@@ -31,11 +31,32 @@ static void add_setting(struct buffer *out, const struct settings *settings, uns
     buffer_printf(out, ",\"IsReloadable\":%s}", row->is_reloadable ? "true" : "false");
 }
 
+static void add_libraries(struct buffer *out) {
+    static const struct {
+        const char *name, *version, *licence;
+    } libraries[] = {
+#define LIBRARY(...) { __VA_ARGS__ },
+        ROSTER_LIBRARIES(LIBRARY)
+#undef LIBRARY
+    };
+    buffer_add(out, TEXT(",\"Libraries\":["));
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        buffer_add(out, i ? TEXT(",{\"Name\":") : TEXT("{\"Name\":"));
+        json_add_string(out, text_of(libraries[i].name));
+        add_member(out, "Version", libraries[i].version);
+        add_member(out, "Licence", libraries[i].licence);
+        buffer_add_char(out, '}');
+    }
+    buffer_add_char(out, ']');
+}
+
 static struct text make_body(const struct settings *settings, struct arena *arena) {
     struct buffer out;
     buffer_init(&out, arena, 16384);
     buffer_add(&out, TEXT("{\"Version\":\"" ROSTER_VERSION "\",\"Build\":"));
     json_add_string(&out, TEXT(ROSTER_BUILD));
+    add_member(&out, "Licence", ROSTER_LICENCE);
+    add_libraries(&out);
     buffer_add(&out, TEXT(",\"Settings\":["));
     for (unsigned i = 0; i < SETTINGS_COUNT; i++)
         add_setting(&out, settings, i);

@@ -7,8 +7,16 @@ export interface Setting {
     IsReloadable: boolean;
 }
 
+export interface Library {
+    Name: string;
+    Version: string;
+    Licence: string;
+}
+
 export interface ServerSettings {
     Version: string;
     Build: string;
+    Licence: string;
+    Libraries: Library[];
     Settings: Setting[];
 }
