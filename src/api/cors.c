@@ -24,21 +24,28 @@ static bool is_preflight(const struct exchange *exchange) {
            exchange_header(exchange, "Access-Control-Request-Method").at;
 }
 
-bool cors_answer(struct request *request) {
-    struct exchange *exchange = request->exchange;
-    struct text list = text_of(request->app->cors_origins);
-    if (!list.len)
-        return false;
+/* Adds the headers that pages of other origins need. False: none may read the reply. */
+static bool add_headers(struct exchange *exchange, struct text list) {
     struct text origin = exchange_header(exchange, "Origin");
     reply_header(exchange, "Vary", "Origin");
     const char *told = origin.len ? allowed_origin(list, origin) : NULL;
     if (!told)
         return false;
     reply_header(exchange, "Access-Control-Allow-Origin", told);
-    if (!is_preflight(exchange)) {
+    if (!is_preflight(exchange))
         reply_header(exchange, "Access-Control-Expose-Headers", exposed);
+    return true;
+}
+
+bool cors_answer(struct request *request) {
+    struct exchange *exchange = request->exchange;
+    struct text list = text_of(request->app->cors_origins);
+    if (!list.len)
         return false;
-    }
+    bool is_allowed = add_headers(exchange, list);
+    request->common_headers = exchange->reply.header_count;
+    if (!is_allowed || !is_preflight(exchange))
+        return false;
     struct text methods = routes_methods(request->path, request->arena);
     if (!methods.at)
         return false; /* no such path */

@@ -29,16 +29,19 @@ static void ask_to_retry(struct exchange *exchange) {
 }
 
 /* When the arena has failed, the body may be half a record, or say of valid input that it is not.
- * The client gets an error of the server instead. */
+ * The client gets an error of the server instead, without the headers of the reply that failed. */
 void reply_json(struct request *request, unsigned http_status, const struct buffer *body) {
-    send_json(request, http_status, body);
-    if (!request->arena->failed)
+    struct exchange *exchange = request->exchange;
+    if (!request->arena->failed) {
+        send_json(request, http_status, body);
         return;
+    }
     enum status status = request->arena->is_over_budget ? STATUS_FULL : STATUS_INTERNAL;
+    exchange->reply.header_count = request->common_headers;
+    send_json(request, status_http(status), body);
     if (status == STATUS_FULL)
-        ask_to_retry(request->exchange);
-    request->exchange->reply.http_status = status_http(status);
-    request->exchange->reply.body = status_envelope(status);
+        ask_to_retry(exchange);
+    exchange->reply.body = status_envelope(status);
 }
 
 /* Under nexudus, 401 and 403 are both a 401 without a body, and 404 is a bare string. */

@@ -23,6 +23,7 @@ struct request {
     struct principal principal;    /* the caller; user_id 0: none, or not authenticated yet */
     uint64_t needs;                /* the permissions that are needed, a bit for each */
     struct store_command *command; /* which it waits for */
+    unsigned common_headers;       /* the first headers, which its reply has whatever it says */
     enum status refusal;           /* the last result of `authority` */
     enum status not_taken;         /* why the last hand-over of request_wait was refused; OK */
     const struct step *next_step;  /* of those in steps.h */

@@ -95,10 +95,10 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
     struct one_time_exchange *exchange = container_of(command, struct one_time_exchange, command);
     struct token_hash hash = token_hash(exchange->token);
     struct token token;
+    const int64_t now_ms = time_now_ms();
     enum status status = store_token(tx->session, &hash, exchange->arena, &token);
-    if (status == STATUS_NOT_FOUND ||
-        (status == STATUS_OK &&
-         (token.kind != TOKEN_ONE_TIME || !token_is_current(&token, time_now_ms()))))
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && (token.kind != TOKEN_ONE_TIME ||
+                                                               !token_is_current(&token, now_ms))))
         return STATUS_UNAUTHENTICATED;
     struct record user;
     if (status == STATUS_OK)
@@ -111,11 +111,11 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
         return status;
     status = store_drop_token(tx, &hash);
     token.client_id = TEXT("one-time");
-    token.ends_ms = token_pair_expiry(&token, time_now_ms(), exchange->session_ms);
+    token.ends_ms = token_pair_expiry(&token, now_ms, exchange->session_ms);
     if (status == STATUS_OK)
         status = token_pair_issue(exchange->auth, tx, &token,
-                                  &(struct author){ value_as_text(&user.values[USER_Email]),
-                                                    time_now_ms(), exchange->request_id },
+                                  &(struct author){ value_as_text(&user.values[USER_Email]), now_ms,
+                                                    exchange->request_id },
                                   &exchange->pair);
     bool can_reply =
         !exchange->arena->failed && arena_reserve(exchange->arena, TOKEN_PAIR_REPLY_MAX);

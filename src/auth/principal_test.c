@@ -384,6 +384,8 @@ static void what_is_made_with_a_credential_ends_with_it(void **state) {
     assert_int_equal(own.parent, -ADA);
     assert_int_equal(own.ends_ms, TOKEN_ENDLESS);
     assert_int_equal(token_pair_expiry(&own, now_ms, INT64_MAX), TOKEN_ENDLESS);
+    const int64_t before_1970_ms = -now_ms;
+    assert_int_equal(token_pair_expiry(&own, before_1970_ms, 1000), before_1970_ms + 1000);
 }
 
 /* ---- Set up ---- */

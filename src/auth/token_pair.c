@@ -47,16 +47,18 @@ struct token token_pair_derived(const struct principal *maker, int64_t user_id) 
 }
 
 int64_t token_pair_expiry(const struct token *session, int64_t now_ms, int64_t lifetime_ms) {
-    int64_t left_ms = session->ends_ms - now_ms;
-    return lifetime_ms < left_ms ? now_ms + lifetime_ms : session->ends_ms;
+    int64_t expires_ms;
+    bool is_endless = __builtin_add_overflow(now_ms, lifetime_ms, &expires_ms);
+    return is_endless || expires_ms > session->ends_ms ? session->ends_ms : expires_ms;
 }
 
-/* Stores the pair in `pair`. */
+/* Stores the pair in `pair`. The session is not over at `now_ms`: the caller has asked that very
+ * reading of the clock, which may have jumped since. */
 static enum status keep_pair(const struct auth *auth, struct store_tx *tx,
-                             const struct token *session, struct token_pair *pair) {
+                             const struct token *session, int64_t now_ms, struct token_pair *pair) {
     struct token token = *session;
     token.kind = TOKEN_ACCESS;
-    token.issued_ms = time_now_ms();
+    token.issued_ms = now_ms;
     token.expires_ms = token_pair_expiry(session, token.issued_ms, auth->token_lifetime_ms);
     pair->lifetime_ms = token.expires_ms - token.issued_ms;
     enum status status =
@@ -88,7 +90,7 @@ enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
     token_generate(pair->access);
     token_generate(pair->refresh);
     enum status status = audit_client(tx, session, by);
-    return status == STATUS_OK ? keep_pair(auth, tx, session, pair) : status;
+    return status == STATUS_OK ? keep_pair(auth, tx, session, by->now_ms, pair) : status;
 }
 
 /* Derives a token of the pair that follows a refresh token. Without the server's key it is as good
@@ -191,7 +193,8 @@ static enum status decide_again(struct refresh *refresh, struct store_tx *tx,
 }
 
 static enum status trade(struct refresh *refresh, struct store_tx *tx, const struct token *token) {
-    if (token->kind != TOKEN_REFRESH || !token_is_current(token, time_now_ms()) ||
+    const int64_t now_ms = time_now_ms();
+    if (token->kind != TOKEN_REFRESH || !token_is_current(token, now_ms) ||
         !is_of_client(refresh, token))
         return STATUS_OK;
     enum status status = check_user(refresh, tx, token);
@@ -205,7 +208,7 @@ static enum status trade(struct refresh *refresh, struct store_tx *tx, const str
     follow_with_pair(refresh);
     status = store_spend_token(tx, &token->hash);
     if (status == STATUS_OK)
-        status = keep_pair(refresh->auth, tx, token, &refresh->pair);
+        status = keep_pair(refresh->auth, tx, token, now_ms, &refresh->pair);
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status;

@@ -94,6 +94,20 @@ test('tokens end when their time is over; before they were made they do not coun
     assert.equal((await refresh()).status, 200);
 });
 
+test('before 1970 tokens are issued for as long as ever', async () => {
+    faults.setClock(-70 * 365 * day);
+    const signedIn = await right();
+    const refreshed = await server.grant({
+        grant_type: 'refresh_token',
+        refresh_token: signedIn.json.refresh_token,
+    });
+    faults.setClock(0);
+    for (const reply of [signedIn, refreshed]) {
+        assert.equal(reply.status, 200, reply.text);
+        assert.equal(reply.json.expires_in, 604799);
+    }
+});
+
 test('a token of any kind that was made while the clock was ahead does not count until then', async () => {
     faults.setClock(75 * 365 * day);
     const { json } = await server.grant({
