@@ -39,7 +39,7 @@ struct store_options {
     const char *directory, *url;
     bool must_exist;                     /* do not create it: fail when it is missing or empty */
     const struct sqlite_options *sqlite; /* store/sqlite/options.h; NULL: the defaults */
-    bool is_unsafe; /* accept a database server that may lose what it has confirmed (fsync = off) */
+    bool is_unsafe;          /* accept a database server that may lose what it has confirmed */
     int64_t search_limit_ms; /* the time limit of a command of store_read; 0: 10 s */
     int64_t server_limit_ms; /* how long a command that writes waits for a database server that does
                                 not answer, and the most for a read, which waits 5 s; 0: 20 s */

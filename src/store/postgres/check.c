@@ -101,7 +101,7 @@ static int check_in_snapshot(struct connection *connection, const char *folder, 
 }
 
 int pg_check(const struct engine *engine, const char *url, const char *folder, store_say *say) {
-    /* A check writes nothing, so a server with fsync = off will do. */
+    /* A check writes nothing, so a server that may lose writes will do. */
     struct pg_store store = { .base.engine = engine, .place = { .is_unsafe = true } };
     char why[PG_ERROR_SIZE + 64];
     if (!pg_place_check(url, why, sizeof why)) {

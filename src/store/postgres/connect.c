@@ -35,7 +35,8 @@ bool pg_place_check(const char *url, char *why, size_t why_size) {
 
 static const char facts_sql[] =
     "SELECT current_setting('server_version_num'), current_setting('server_encoding'),"
-    " current_setting('fsync'), current_setting('synchronous_commit'),"
+    " current_setting('fsync'), current_setting('full_page_writes'),"
+    " current_setting('synchronous_commit'),"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_backend_pid(),"
     " coalesce(current_schema(), ''), current_user, current_database(),"
     " coalesce(has_schema_privilege(current_schema(), 'USAGE'), false)";
@@ -44,6 +45,7 @@ enum fact {
     FACT_VERSION,
     FACT_ENCODING,
     FACT_FSYNC,
+    FACT_FULL_PAGES,
     FACT_SYNCHRONOUS,
     FACT_CLOCK,
     FACT_PID,
@@ -87,6 +89,10 @@ static bool is_durable(struct connection *connection, const PGresult *facts,
     if (strcmp(fact(facts, FACT_FSYNC), "on") != 0)
         return refuse(connection, "the database server has fsync = off: it would lose data; set it"
                                   " to on, or start with --database-unsafe");
+    if (strcmp(fact(facts, FACT_FULL_PAGES), "on") != 0)
+        return refuse(connection, "the database server has full_page_writes = off: after a power"
+                                  " cut half a page may be on its disk; set it to on, or start with"
+                                  " --database-unsafe");
     return strcmp(fact(facts, FACT_SYNCHRONOUS), "off") != 0 ||
            refuse(connection, "the database server has synchronous_commit = off: it would lose"
                               " what it has confirmed; set it to on");
