@@ -154,6 +154,8 @@ test('no document, and no file for operators, names a setting that does not exis
         '--create',
         '--heapallindexed',
         '--data-binary',
+        '--data-checksums',
+        '--enable',
         '--format',
         '--isolation',
         '--http2-prior-knowledge',
