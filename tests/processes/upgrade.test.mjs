@@ -131,7 +131,7 @@ test('an upgrade that others must not miss: one does it, the older ones stop wit
     reader.stdin.end('COMMIT;\n');
     const servers = await starts;
     assert.equal(upgrades(servers), 1);
-    assert.equal(versions(), `${begun + 6}|${begun + 6}`);
+    assert.equal(versions(), `${begun + 7}|${begun + 7}`);
     for (const older of [today, more]) {
         assert.deepEqual(await older.ended, { code: 78, signal: null });
         assert.match(older.stderr, /stopping: a newer version of Roster has changed the database/);
