@@ -71,6 +71,7 @@ class Link {
 
     fromClient(bytes) {
         for (const message of this.up.take(bytes)) {
+            if (this.proxy.freezeAt && message.includes(this.proxy.freezeAt)) this.freeze();
             const text = textOf(message);
             if (text?.startsWith('BEGIN')) this.writes = text === 'BEGIN'; // a reading says more
             const { atCommit } = this.proxy;
@@ -131,6 +132,7 @@ export class TcpProxy {
     silent = new Set(); // at these addresses of this machine nobody says anything to new connections
     came = []; // the sockets of all connections, in the order in which they came
     isFrozen = false; // new connections are accepted, and hear nothing
+    freezeAt; // a text of SQL: a connection hangs that sends it
     atCommit; // is called once, with the link, when a COMMIT was caught: nothing of it was sent yet
 
     // `url` is that of `database` by way of the proxy. It ends with the tests of the file.
@@ -197,11 +199,17 @@ export class TcpProxy {
     }
 }
 
+// A folder for another server of the same directory.
+export function folderWithKey(origin) {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'data'), { mode: 0o700 });
+    cpSync(join(origin.folder, 'data', 'roster.key'), join(folder, 'data', 'roster.key'));
+    return folder;
+}
+
 // A server that reaches the database of another one through a proxy.
 export async function startBehindProxy(origin, args = []) {
     const proxy = await TcpProxy.start(origin.database),
-        folder = temporaryFolder();
-    mkdirSync(join(folder, 'data'), { mode: 0o700 });
-    cpSync(join(origin.folder, 'data', 'roster.key'), join(folder, 'data', 'roster.key'));
-    return { proxy, server: await Server.open(folder, [...args, '--database', proxy.url], {}) };
+        where = ['--database', proxy.url];
+    return { proxy, server: await Server.open(folderWithKey(origin), [...args, ...where], {}) };
 }

@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { userId } from '../lib/ids.mjs';
-import { usePostgres } from '../lib/postgres.mjs';
+import { psql, usePostgres } from '../lib/postgres.mjs';
 import { Server } from '../lib/server.mjs';
-import { startBehindProxy } from '../lib/tcp_proxy.mjs';
+import { folderWithKey, startBehindProxy, TcpProxy } from '../lib/tcp_proxy.mjs';
 import { adminEmail, password } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -99,6 +99,33 @@ const lock = async (database, table) => {
     await once(locker.stdout, 'data');
     return locker;
 };
+
+const open = (...args) =>
+    Server.open(folderWithKey(origin), ['--database', origin.database, ...args], {});
+
+test('a schema that is locked: a start says so, and one that may wait serves when it is free', async () => {
+    const locker = await lock(origin.database, 'turn');
+    await assert.rejects(
+        open('--database-wait', '0'),
+        /ended with 69: rosterd: the database is locked by another process, which may be upgrading it/,
+    );
+    const starting = open();
+    const waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FROM turn FOR UPDATE%' AND wait_event_type = 'Lock'";
+    await until('it waits for the lock', () => psql(origin.database, waiting) !== '0');
+    locker.stdin.end('ROLLBACK;\n');
+    const waited = await starting;
+    assert.equal((await waited.call('GET', '/readyz')).status, 200);
+});
+
+test('a database that falls silent while a start looks at its schema: 69', async () => {
+    const silent = await TcpProxy.start(origin.database);
+    silent.freezeAt = 'to_regclass';
+    await assert.rejects(
+        Server.open(folderWithKey(origin), ['--database', silent.url, '--database-wait', '0'], {}),
+        /ended with 69: rosterd: the database .*: the database did not answer in time\n$/,
+    );
+});
 
 // Not even the statements can be prepared, which no request has needed so far.
 test('a table that is locked since before the first request: 503, and it serves later', async () => {

@@ -17,6 +17,7 @@ enum pg_meaning {
 
 /** The SQLSTATE of a role that lacks a right. */
 #define PG_INSUFFICIENT_PRIVILEGE "42501"
+#define PG_LOCK_NOT_AVAILABLE "55P03"
 
 /** The SQLSTATE by which statements report that a row was not as it was read (update_rows.h). */
 #define PG_DIVISION_BY_ZERO "22012"

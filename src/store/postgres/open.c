@@ -98,7 +98,6 @@ static int open_database(struct pg_store *store, const struct store_options *opt
         return EX_OSERR;
     connection->deadline_ms = time_monotonic_ms() + START_LIMIT_MS;
     int code = pg_connect_at_start(connection, why, why_size);
-    connection->deadline_ms = 0; /* others may be creating the schema, and that may take its time */
     if (code != EX_OK)
         return code;
     pg_note_size(store, connection);

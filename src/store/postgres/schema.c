@@ -3,6 +3,7 @@
 #include "store/postgres/schema.h"
 
 #include "base/log.h"
+#include "base/time.h"
 #include "store/postgres/group.h"
 #include "store/postgres/migration.h"
 #include "store/postgres/pipeline.h"
@@ -16,6 +17,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* How long the server may take to tell what it has, to make a new schema, and to check one. An
+ * upgrade takes as long as its rows do. */
+enum { LOOK_LIMIT_MS = 5000, CREATE_LIMIT_MS = 5 * 60 * 1000, CHECK_LIMIT_MS = 60 * 1000 };
+
+/* Another process may have locked the schema, perhaps to upgrade it. The caller asks again, for as
+ * long as a start may wait. */
+static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '2s'";
+
 /* The version of the tables that schema_tables.c writes out. Those of fields count besides. */
 enum { OWN_VERSION = 5 };
 
@@ -26,6 +35,10 @@ int64_t pg_schema_version(void) {
             if (field_since(&tables[i]->fields[j]) > newest)
                 newest = field_since(&tables[i]->fields[j]);
     return OWN_VERSION * PG_FIELD_VERSIONS + newest;
+}
+
+static void set_limit(struct connection *connection, int64_t limit_ms) {
+    connection->deadline_ms = time_monotonic_ms() + limit_ms;
 }
 
 /* ---- Creating ---- */
@@ -57,6 +70,7 @@ static int create(struct connection *connection, char *why, size_t why_size) {
     buffer_init(&sql, &arena, 65536);
     pg_add_everything(&sql);
     buffer_add_char(&sql, '\0');
+    set_limit(connection, CREATE_LIMIT_MS);
     bool made = !sql.failed && pg_run_simple(connection, sql.at) == PG_FINE;
     arena_close(&arena);
     return made ? EX_OK
@@ -90,6 +104,7 @@ static int upgrade(struct connection *connection, struct versions before, char *
                        (long long)before.schema);
         return EX_CONFIG;
     }
+    connection->deadline_ms = 0;
     if (pg_migrate(connection, before.schema, &is_for_all) != STATUS_OK ||
         pg_collect(connection) != PG_FINE)
         return pg_schema_failed(connection, "cannot be upgraded", why, why_size);
@@ -99,16 +114,24 @@ static int upgrade(struct connection *connection, struct versions before, char *
     return note_versions(connection, after, why, why_size);
 }
 
+static int fail_to_lock(struct connection *connection, char *why, size_t why_size) {
+    bool is_locked = strcmp(connection->sqlstate, PG_LOCK_NOT_AVAILABLE) == 0;
+    return pg_schema_failed(connection,
+                            is_locked ? "is locked by another process, which may be upgrading it"
+                                      : "cannot be read",
+                            why, why_size);
+}
+
 /* Compares the schema's version with this program's, and creates the schema in an empty database.
  */
 static int make_current(struct connection *connection, const struct store_options *options,
                         char *why, size_t why_size) {
     if (pg_run_simple(connection, "SELECT pg_advisory_xact_lock(" PG_TURN_KEY ")") != PG_FINE)
-        return pg_schema_failed(connection, "cannot be read", why, why_size);
+        return fail_to_lock(connection, why, why_size);
     PGresult *turn = pg_ask(connection, "SELECT schema, oldest FROM turn FOR UPDATE");
     if (!turn || PQntuples(turn) != 1) {
         PQclear(turn);
-        return pg_schema_failed(connection, "cannot be read", why, why_size);
+        return fail_to_lock(connection, why, why_size);
     }
     const int64_t own = pg_schema_version();
     const struct versions found = { strtoll(PQgetvalue(turn, 0, 0), NULL, 10),
@@ -137,7 +160,7 @@ static int make_current(struct connection *connection, const struct store_option
 
 static int migrate(struct connection *connection, const struct store_options *options, char *why,
                    size_t why_size) {
-    if (pg_run_simple(connection, "BEGIN") != PG_FINE)
+    if (pg_run_simple(connection, begin_sql) != PG_FINE)
         return pg_schema_failed(connection, "cannot be changed", why, why_size);
     connection->in_transaction = true;
     int code = make_current(connection, options, why, why_size);
@@ -156,12 +179,15 @@ static int migrate(struct connection *connection, const struct store_options *op
 
 int pg_schema_open(struct connection *connection, const struct store_options *options, char *why,
                    size_t why_size) {
+    set_limit(connection, LOOK_LIMIT_MS);
     int code = ensure_turn(connection, why, why_size);
     if (code == EX_OK)
         code = migrate(connection, options, why, why_size);
+    set_limit(connection, CHECK_LIMIT_MS);
     if (code == EX_OK)
         code = pg_rights_check(connection, false, why, why_size);
     if (code == EX_OK)
         code = pg_schema_check(connection, NULL, why, why_size);
+    connection->deadline_ms = 0;
     return code;
 }
