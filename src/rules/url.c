@@ -88,6 +88,15 @@ bool url_is_http(struct text url) {
     return authority.at && is_plain(url) && is_host_and_port(authority);
 }
 
+struct text url_picture(struct text url) {
+    static const struct text start = { "data:image/", 11 }, end = { ";base64", 7 };
+    struct text content = url, type = text_cut(&content, ',');
+    if (!content.at || !text_starts_nocase(type, start) || type.len < start.len + end.len ||
+        !text_equal_nocase((struct text){ type.at + type.len - end.len, end.len }, end))
+        return (struct text){ 0 };
+    return content;
+}
+
 static void add_encoded(struct buffer *out, struct text text) {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.len; i++) {

@@ -230,6 +230,25 @@ static void what_is_no_iri_is_no_url(void **state) {
     arena_close(&arena);
 }
 
+static void a_picture_is_behind_the_comma_of_a_data_url(void **state) {
+    (void)state;
+    assert_string_equal(url_picture(TEXT("data:image/png;base64,AA==")).at, "AA==");
+    assert_int_equal(url_picture(TEXT("DATA:image/x;a=b;BASE64,")).len, 0);
+    assert_non_null(url_picture(TEXT("data:image/;base64,")).at);
+    static const struct text others[] = {
+        SPELLING(""),
+        SPELLING("data:image/png;base64"),
+        SPELLING("data:image/png,AA"),
+        SPELLING("data:text/html;base64,AA"),
+        SPELLING("data:image/base64,AA"),
+        SPELLING("https://example.com/data:image/png;base64,AA"),
+        SPELLING("data:,image/png;base64,AA"),
+    };
+    for (size_t i = 0; i < LENGTH(others); i++)
+        assert_null(url_picture(others[i]).at);
+    assert_null(url_picture((struct text){ 0 }).at);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_be_fetched_is_taken),
@@ -237,6 +256,7 @@ int main(void) {
         cmocka_unit_test(an_iri_is_a_url),
         cmocka_unit_test(what_is_no_iri_is_no_url),
         cmocka_unit_test(a_host_has_at_most_253_characters),
+        cmocka_unit_test(a_picture_is_behind_the_comma_of_a_data_url),
         cmocka_unit_test(no_byte_outside_printable_ascii_passes_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,8 @@
 #include <limits.h>
 #include <unistr.h>
 
+enum { URL_MAX = 2048 }; /* characters of an http or https URL */
+
 #define ID_MAX INT64_C(9007199254740991) /* 2^53 - 1, the last that JavaScript has exactly */
 
 /* The value of one field, and what its check depends on. */
@@ -183,17 +185,20 @@ static struct text check_email(const struct check *check) {
     return fine;
 }
 
-/* IRIs are converted to URLs, unless strict. The result may be longer, hence the second check. */
+/* IRIs are converted to URLs, unless strict. The result may be longer, hence the second check. A
+ * URL that is not stored (TRANSIENT) may hold the picture itself. */
 static struct text check_url(const struct check *check) {
     struct text wrong = check_text(check), url = value_as_text(check->value);
     if (wrong.at)
         return wrong;
+    if (check->field->flags & TRANSIENT && url_picture(url).at)
+        return fine;
     if (!check->rules->strict)
         url = url_of_iri(url, check->arena);
     if (!url.at || !url_is_http(url))
-        return MESSAGE_TEXT(url);
+        return check->field->flags & TRANSIENT ? MESSAGE_TEXT(picture_url) : MESSAGE_TEXT(url);
     *check->value = value_text(url);
-    return check_length(check, url);
+    return is_longer(url, URL_MAX) ? arena_printf(check->arena, message_too_long, URL_MAX) : fine;
 }
 
 static struct text check_date(const struct check *check) {

@@ -557,6 +557,42 @@ test('a JPEG that every browser shows is taken: bytes too many before a marker',
     assert.equal((await avatar()).headers.get('content-type'), 'image/jpeg');
 });
 
+const dataUrl = (bytes, type = 'image/png') => `data:${type};base64,${bytes.toString('base64')}`;
+
+test('a picture may be in NewAvatarUrl itself: it is checked and cleaned as one that is fetched', async () => {
+    for (const [url, bytes] of [
+        [dataUrl(picture), picture],
+        [dataUrl(jpeg, 'IMAGE/png;name=x').replace(/=+$/, ''), jpeg], // the content tells the type
+    ]) {
+        const strict = { headers: { Prefer: 'handling=strict' } };
+        const reply = await server.update(userId, { NewAvatarUrl: url }, strict);
+        assert.equal(reply.status, 200, reply.text);
+        assert.deepEqual((await avatar()).bytes, bytes);
+        assert.equal((await server.get(userId)).NewAvatarUrl, null);
+    }
+    assert.equal((await avatar()).headers.get('content-type'), 'image/jpeg');
+    const [[worn, clean]] = Object.values(dressed);
+    const reply = await server.update(userId, { NewAvatarUrl: dataUrl(Buffer.concat(worn)) });
+    assert.equal(reply.status, 200, reply.text);
+    assert.deepEqual((await avatar()).bytes, Buffer.concat(clean));
+});
+
+test('a data URL that holds no picture is refused, and the picture stays', async () => {
+    const before = (await avatar()).bytes;
+    for (const [url, says] of [
+        [dataUrl(picture.subarray(0, -20)), /valid PNG/],
+        [dataUrl(Buffer.from('<svg/>'), 'image/svg+xml'), /valid PNG/],
+        ['data:image/png;base64,', /valid PNG/],
+        ['data:image/png;base64,!', /valid PNG/],
+        [`data:image/png;base64,${'A'.repeat(700000)}`, /at most 700000 characters/],
+        ['data:image/png,x', /a data URL of an image in base64/],
+        [dataUrl(picture, 'text/html'), /a data URL of an image in base64/],
+        [`http://a/${'x'.repeat(2048)}`, /at most 2048 characters/],
+    ])
+        assertInvalid(await server.update(userId, { NewAvatarUrl: url }), 'NewAvatarUrl', says);
+    assert.deepEqual((await avatar()).bytes, before);
+});
+
 test('a URL of a picture may be an IRI', async () => {
     const reply = await server.update(userId, { NewAvatarUrl: `${base}/ü.png` });
     assert.equal(reply.status, 200, reply.text);

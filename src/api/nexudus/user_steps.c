@@ -3,10 +3,12 @@
 #include "api/nexudus/write.h"
 #include "api/steps.h"
 #include "base/container_of.h"
+#include "crypto/base64.h"
 #include "fetch/image.h"
 #include "fetch/strip.h"
 #include "model/tables.h"
 #include "rules/messages.h"
+#include "rules/url.h"
 #include "service/resources.h"
 
 enum { AVATAR_MAX = 5 * 1024 * 1024, AVATAR_TIMEOUT_MS = 5000 };
@@ -42,7 +44,10 @@ enum status user_fetch_avatar(struct request *request) {
     const struct value *url = &write->mutation->change.values[USER_NewAvatarUrl];
     if (url->kind != VALUE_TEXT)
         return STATUS_OK;
-    write->fetch = (struct fetch_job){ .url = value_as_text(url),
+    write->fetch.url = value_as_text(url);
+    if (url_picture(write->fetch.url).at)
+        return STATUS_OK;
+    write->fetch = (struct fetch_job){ .url = write->fetch.url,
                                        .arena = request->arena,
                                        .max_size = AVATAR_MAX,
                                        .timeout_ms = AVATAR_TIMEOUT_MS,
@@ -68,8 +73,12 @@ enum status user_avatar_fetched(struct request *request, enum status status) {
 /* On a thread of the pool: to decode a hostile picture takes up to a second. */
 static void check_picture(struct job *job) {
     struct write *write = container_of(job, struct write, check);
+    struct text inside = url_picture(write->fetch.url);
+    if (inside.at)
+        write->fetch.body = base64_decode(inside, write->request->arena);
     /* The metadata may say where the picture was taken; viewers need not learn that. */
-    write->fetch.body = image_strip(write->fetch.body, write->request->arena);
+    if (write->fetch.body.at)
+        write->fetch.body = image_strip(write->fetch.body, write->request->arena);
     write->avatar_type = write->fetch.body.at ? image_type(write->fetch.body) : NULL;
     exchange_resume(write->request->exchange);
 }
