@@ -78,8 +78,9 @@ static int run_backup(const struct settings *settings) {
 }
 
 static int run_restore(const struct settings *settings) {
-    return store_restore(database_of(settings), settings->words[0], settings->options.as_is,
-                         print_line);
+    const unsigned how = (settings->options.as_is ? RESTORE_AS_IS : 0U) |
+                         (settings->database_unsafe ? RESTORE_UNSAFE : 0U);
+    return store_restore(database_of(settings), settings->words[0], how, print_line);
 }
 
 static int run_copy(const struct settings *settings) {

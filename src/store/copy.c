@@ -611,7 +611,7 @@ int store_copy(const char *from, const char *to, bool is_unsafe, store_say *say)
     return copy_between(&copy, from, to, is_unsafe);
 }
 
-int copy_quietly(const char *from, const char *to, store_say *say) {
+int copy_quietly(const char *from, const char *to, bool is_unsafe, store_say *say) {
     struct copy copy = { .say = say };
-    return copy_between(&copy, from, to, false);
+    return copy_between(&copy, from, to, is_unsafe);
 }

@@ -10,13 +10,13 @@
 
 struct engine;
 
-/** As store_copy, without a line for each table; of `to` nothing is put up with. */
-int copy_quietly(const char *from, const char *to, store_say *say);
+/** As store_copy, without a line for each table. */
+int copy_quietly(const char *from, const char *to, bool is_unsafe, store_say *say);
 
 /** As store_backup and store_restore. A database that is restored must be empty: EX_CANTCREAT. */
 int copy_backup(const struct engine *engine, const char *database, const char *path,
                 store_say *say);
-int copy_restore(const struct engine *engine, const char *database, const char *path, bool as_is,
+int copy_restore(const struct engine *engine, const char *database, const char *path, unsigned how,
                  store_say *say);
 
 #endif

@@ -39,22 +39,22 @@ int copy_backup(const struct engine *engine, const char *database, const char *p
     }
     if (!make_folder(path, folder, say))
         return EX_CANTCREAT;
-    int code = copy_quietly(database, folder, say);
+    int code = copy_quietly(database, folder, false, say);
     if (code == EX_OK)
         code = store_backup(folder, path, say);
     remove_folder(folder);
     return code;
 }
 
-int copy_restore(const struct engine *engine, const char *database, const char *path, bool as_is,
+int copy_restore(const struct engine *engine, const char *database, const char *path, unsigned how,
                  store_say *say) {
     char folder[PATH_MAX];
     (void)engine;
     if (!make_folder(path, folder, say))
         return EX_CANTCREAT;
-    int code = store_restore(folder, path, as_is, say);
+    int code = store_restore(folder, path, how, say);
     if (code == EX_OK)
-        code = copy_quietly(folder, database, say);
+        code = copy_quietly(folder, database, how & RESTORE_UNSAFE, say);
     remove_folder(folder);
     return code;
 }

@@ -171,11 +171,11 @@ int store_backup(const char *database, const char *path, store_say *say) {
     return EX_CONFIG;
 }
 
-int store_restore(const char *database, const char *path, bool as_is, store_say *say) {
+int store_restore(const char *database, const char *path, unsigned how, store_say *say) {
     char why[128];
     const struct engine *engine = engine_of(database, why, sizeof why);
     if (engine)
-        return engine->tools->restore(engine, database, path, as_is, say);
+        return engine->tools->restore(engine, database, path, how, say);
     say(why);
     return EX_CONFIG;
 }

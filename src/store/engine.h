@@ -170,8 +170,8 @@ struct engine_tools {
                  store_say *say);
     int (*backup)(const struct engine *engine, const char *database, const char *path,
                   store_say *say);
-    int (*restore)(const struct engine *engine, const char *database, const char *path, bool as_is,
-                   store_say *say);
+    int (*restore)(const struct engine *engine, const char *database, const char *path,
+                   unsigned how, store_say *say);
 };
 
 /** An SQL construct that engines spell differently: the text before and after the operand. */

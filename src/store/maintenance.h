@@ -36,16 +36,22 @@ int store_check(const char *database, const char *folder, store_say *say);
  */
 int store_backup(const char *database, const char *path, store_say *say);
 
+/** How a backup is restored: a bit each. */
+enum restore_how {
+    RESTORE_AS_IS = 1 << 0,  /* with its tokens and pending webhook deliveries */
+    RESTORE_UNSAFE = 1 << 1, /* is_unsafe of struct store_options */
+};
+
 /**
  * Replaces a database by the backup `path`; a data folder is created if necessary. If the
  * process is interrupted, the folder has either the complete old database or the backup. EX_OK;
  * EX_NOINPUT: there is no backup at `path`; EX_DATAERR: it is damaged or not Roster's; EX_CONFIG: a
  * newer version made it; EX_TEMPFAIL: another process uses the folder; EX_CANTCREAT; EX_IOERR. A
- * failure is printed. Unless `as_is`, all tokens of the backup are revoked and its pending webhook
- * deliveries cancelled: tokens may have been revoked since, and deliveries been made. Prints if the
- * key is missing: a backup does not contain the key of the sealed fields.
+ * failure is printed. Unless RESTORE_AS_IS is in `how`, all tokens of the backup are revoked and
+ * its pending webhook deliveries cancelled: tokens may have been revoked since, and deliveries been
+ * made. Prints if the key is missing: a backup does not contain the key of the sealed fields.
  */
-int store_restore(const char *database, const char *path, bool as_is, store_say *say);
+int store_restore(const char *database, const char *path, unsigned how, store_say *say);
 
 /**
  * Copies a database into an empty one, which may have another engine; a data folder is made if

@@ -102,6 +102,22 @@ test('a server that may lose what it has confirmed: 78', async () => {
     }
 });
 
+test('a server that may lose what it has confirmed: a backup is restored to it with --database-unsafe only', async () => {
+    const url = await newDatabase(),
+        folder = temporaryFolder(),
+        file = join(folder, 'backup.db');
+    const origin = await Server.start();
+    const backup = await run(['backup', file, ...origin.where]);
+    assert.equal(backup.code, 0, backup.stderr);
+    const restore = (...args) => run(['restore', file, '--database', url, ...args]);
+    const refused = await restore();
+    assert.equal(refused.code, 78, refused.stderr);
+    assert.match(refused.stderr, risky.fsync);
+    const restored = await restore('--database-unsafe');
+    assert.equal(restored.code, 0, restored.stderr);
+    assert.ok(Number(psql(url, 'SELECT count(*) FROM users')) > 1);
+});
+
 test('a role without rights: 77, and each GRANT of the message is what it lacked', async () => {
     const url = await newDatabase(),
         owner = superuserOf(url);

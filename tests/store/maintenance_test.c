@@ -131,11 +131,12 @@ static void what_is_put_back_is_what_the_backup_was_made_of(void **state) {
     said = 0;
     assert_int_equal(store_backup(suite->directory, copy, count_lines), EX_OK);
     suite_add_users(suite, FIRST_ID + 50, 1);
-    assert_int_equal(store_restore(suite->directory, copy, true, count_lines), EX_TEMPFAIL);
+    assert_int_equal(store_restore(suite->directory, copy, RESTORE_AS_IS, count_lines),
+                     EX_TEMPFAIL);
     assert_int_equal(said, 1); /* it is in use */
     close_now(suite);
-    assert_int_equal(store_restore(suite->directory, copy, true, count_lines), EX_OK);
-    assert_int_equal(store_restore(other, copy, true, count_lines), EX_OK); /* is made */
+    assert_int_equal(store_restore(suite->directory, copy, RESTORE_AS_IS, count_lines), EX_OK);
+    assert_int_equal(store_restore(other, copy, RESTORE_AS_IS, count_lines), EX_OK); /* is made */
     assert_int_equal(said, 5); /* of each who made it, and that its key is not there */
     assert_int_equal(store_check(other, NULL, count_lines), EX_OK);
     assert_int_equal(said, 5);
@@ -163,8 +164,10 @@ static void what_is_no_backup_is_not_put_back(void **state) {
     assert_int_equal(write(file, "This is none.", 13), 13);
     assert_int_equal(close(file), 0);
     said = 0;
-    assert_int_equal(store_restore(suite->directory, missing, true, count_lines), EX_NOINPUT);
-    assert_int_equal(store_restore(suite->directory, wrong, true, count_lines), EX_DATAERR);
+    assert_int_equal(store_restore(suite->directory, missing, RESTORE_AS_IS, count_lines),
+                     EX_NOINPUT);
+    assert_int_equal(store_restore(suite->directory, wrong, RESTORE_AS_IS, count_lines),
+                     EX_DATAERR);
     assert_true(said >= 2);
     suite_reopen(suite, (struct store_options){ .must_exist = true });
     assert_int_equal(suite_count(suite, &user_table), 6);
@@ -188,8 +191,9 @@ static void a_backup_is_of_one_moment_while_others_write(void **state) {
     }
     int len = snprintf(copied.directory, sizeof copied.directory, "%s/r", suite->directory);
     assert_true(len > 0 && (size_t)len < sizeof copied.directory);
-    assert_int_equal(store_restore(copied.directory, path_in(suite, "copy7"), true, count_lines),
-                     EX_OK);
+    assert_int_equal(
+        store_restore(copied.directory, path_in(suite, "copy7"), RESTORE_AS_IS, count_lines),
+        EX_OK);
     suite_reopen(&copied, (struct store_options){ .must_exist = true });
     assert_int_equal(suite_count(&copied, &user_table), 2 * (ROUNDS - 1));
     close_now(&copied);

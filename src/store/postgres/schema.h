@@ -13,7 +13,7 @@ int64_t pg_schema_version(void);
  * start at the same time wait, and then find it done. EX_OK, otherwise one line in `why`:
  * EX_NOINPUT (the database must exist, and is empty), EX_CONFIG (a newer version made it, or one
  * that is too old), EX_NOPERM (the role lacks a right), EX_UNAVAILABLE (the server does not answer
- * in time, or somebody has locked the schema for longer than a moment), EX_DATAERR (it is not as
+ * in time, or somebody has locked the schema for longer than 2 s), EX_DATAERR (it is not as
  * this version left it). Sets the connection's deadline, and leaves none.
  */
 int pg_schema_open(struct connection *connection, const struct store_options *options, char *why,

@@ -469,7 +469,7 @@ struct restoring {
     const struct engine *engine;
     const char *path;
     int folder;
-    bool as_is;
+    unsigned how; /* as of store_restore */
 };
 
 static int restore_into(const struct restoring *restoring, const char *directory, store_say *say) {
@@ -489,7 +489,7 @@ static int restore_into(const struct restoring *restoring, const char *directory
     code = copy_backup(restoring->engine, restoring->path, temporary, say);
     if (code == EX_OK)
         code = check_copy(restoring->engine, temporary, directory, say);
-    if (code == EX_OK && !restoring->as_is)
+    if (code == EX_OK && !(restoring->how & RESTORE_AS_IS))
         code = revoke_access(temporary, say);
     if (code == EX_OK)
         code = fold_wal(database, say);
@@ -519,8 +519,8 @@ static bool make_folder(const char *directory, store_say *say) {
     return false;
 }
 
-static int restore(const struct engine *engine, const char *directory, const char *path, bool as_is,
-                   store_say *say) {
+static int restore(const struct engine *engine, const char *directory, const char *path,
+                   unsigned how, store_say *say) {
     char why[PATH_MAX + 128], resolved[PATH_MAX];
     int opened = -1;
     if (!make_folder(directory, say))
@@ -530,7 +530,7 @@ static int restore(const struct engine *engine, const char *directory, const cha
         say(why);
     else
         code = resolve(directory, resolved, say)
-                   ? restore_into(&(struct restoring){ engine, path, opened, as_is }, resolved, say)
+                   ? restore_into(&(struct restoring){ engine, path, opened, how }, resolved, say)
                    : EX_CANTCREAT;
     if (code == EX_OK)
         miss_key(directory, say);
