@@ -62,27 +62,35 @@ const words = {
     es: ['Guardar', 'Guardado.', 'no es una foto'],
 };
 
-for (const [language, scheme, width] of [
+for (const [language, scheme, width, more] of [
     ['en-US', 'light', 1280],
     ['es', 'dark', 1280],
     ['es', 'light', 390],
     ['en-US', 'dark', 390],
+    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
+    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
 ])
-    test(`a picture is cut by keys, stored and removed, in ${language}, ${scheme}, ${width} px`, async () => {
-        const ui = await opened({ language, scheme, width });
-        const name = (screen) => `${screen}-${language}-${scheme}-${width}`;
+    test(`a picture is cut by keys, stored and removed, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
+        const ui = await opened({ language, scheme, width, ...more });
+        const check = async (screen) => {
+            await ui.check(
+                `${screen}-${language}-${scheme}-${width}${more ? Object.keys(more)[0] : ''}`,
+            );
+            if (more?.colours)
+                assert.deepEqual(await ui.unmarked('[aria-labelledby=avatar]'), [], screen);
+        };
         const [label, saved, unreadable] = words[language];
-        await ui.check(name('avatar-none'));
+        await check('avatar-none');
         await ui.choose('picture.png', 'no picture');
         await ui.sees(unreadable, '#avatar-failure');
         await ui.wait("document.activeElement.id === 'file'");
-        await ui.check(name('avatar-unreadable'));
+        await check('avatar-unreadable');
         await ui.choose('picture.png', await stripes(ui));
         await ui.wait(`document.querySelector('${focused}')`);
-        await ui.check(name('avatar-crop'));
+        await check('avatar-crop');
         await press(ui, 'ArrowRight', 35);
         await press(ui, '-', 3);
-        await ui.check(name('avatar-moved'));
+        await check('avatar-moved');
         await save(ui, label, saved);
         assert.deepEqual(await shown(ui), {
             bright: [false, false, true],
@@ -90,7 +98,7 @@ for (const [language, scheme, width] of [
             side: [82, 82],
         });
         await ui.wait("document.querySelector('h1 img').naturalWidth === 82");
-        await ui.check(name('avatar-stored'));
+        await check('avatar-stored');
         await ui.click('#field-ClearAvatarFile');
         await save(ui, label, saved);
         await ui.wait("!document.querySelector('h1 img')");

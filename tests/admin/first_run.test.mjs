@@ -12,24 +12,31 @@ const words = {
     es: ['no tiene administrador', 'Al menos 8', 'ya no es válido', 'Usuarios'],
 };
 
-for (const [language, scheme, width] of [
+for (const [language, scheme, width, more] of [
     ['en-US', 'light', 1280],
     ['es', 'dark', 1280],
     ['es', 'light', 390],
     ['en-US', 'dark', 390],
+    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
+    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
 ])
-    test(`the first administrator is made, by keyboard alone, in ${language}, ${scheme}, ${width} px`, async () => {
+    test(`the first administrator is made, by keyboard alone, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
         const server = await Server.startNew();
         const link = linkOf(server);
         const [due, short, spent, users] = words[language];
-        const ui = await Ui.open(server, { language, scheme, width });
-        const name = (screen) => `${screen}-${language}-${scheme}-${width}`;
+        const ui = await Ui.open(server, { language, scheme, width, ...more });
+        const check = async (screen) => {
+            await ui.check(
+                `${screen}-${language}-${scheme}-${width}${more ? Object.keys(more)[0] : ''}`,
+            );
+            if (more?.colours) assert.deepEqual(await ui.unmarked(), [], screen);
+        };
         await ui.go('', '#password');
         await ui.sees(due);
-        await ui.check(name('sign-in-no-administrator'));
+        await check('sign-in-no-administrator');
         await ui.go(link);
         await ui.wait("document.activeElement.id === 'FullName'");
-        await ui.check(name('first-run'));
+        await check('first-run');
         await ui.page.send('Input.insertText', { text: 'Bea Boss' });
         await ui.key('Tab');
         await ui.page.send('Input.insertText', { text: 'bea@example.org' });
@@ -39,7 +46,7 @@ for (const [language, scheme, width] of [
         await ui.sees(short, '.error');
         await ui.wait("document.activeElement.id === 'NewPassword'");
         ui.page.complaints.splice(0, Infinity); // the browser notes the 400
-        await ui.check(name('first-run-refused'));
+        await check('first-run-refused');
         await ui.type('#NewPassword', secret);
         await ui.key('Tab');
         await ui.key(' ');
@@ -47,14 +54,14 @@ for (const [language, scheme, width] of [
         await ui.sees(users, 'main h1');
         await ui.sees('48', 'main'); // with the demo's people
         assert.ok(!(await ui.evaluate('location.href')).includes(link));
-        await ui.check(name('first-run-done'));
+        await check('first-run-done');
         await ui.close();
         assert.equal((await server.token('bea@example.org', secret)).length, 43);
 
-        const late = await Ui.open(server, { language, scheme, width });
+        const late = await Ui.open(server, { language, scheme, width, ...more });
         await late.go(link);
         await late.sees(spent, '[role=alert]');
-        await late.check(name('first-run-late'));
+        await late.check(`first-run-late-${language}-${scheme}-${width}`);
         await late.click('main a');
         await late.wait("document.querySelector('#password')");
         await late.misses(due);

@@ -118,6 +118,13 @@ for (const width of [1280, 390])
         const columns = 'Email,Devices,SystemId,DefaultBusinessId';
         await look(ui, `hostile-columns-${width}`, `#/users?size=50&cols=${columns}`, 'tbody tr');
         await look(ui, `hostile-audit-${width}`, '#/audit', 'tbody tr');
+        await look(ui, `hostile-overview-${width}`, '#/overview', 'main tbody tr');
+        await look(ui, `hostile-settings-${width}`, '#/settings?q=%3Cimg%20src%3Dx%3E', '.empty');
+        for (const id of made.users) {
+            await ui.go(`#/users/${id}?tab=History`, '#panel tbody tr');
+            await ui.compareMoments();
+            await ui.check(`hostile-moments-${id}-${width}`);
+        }
         const deliveries = `#/webhooks/${made.webhooks[0]}?tab=Deliveries`;
         await look(ui, `hostile-deliveries-${width}`, deliveries, '#panel tbody tr');
         for (const [i, id] of width < 640 ? made.users.entries() : []) {

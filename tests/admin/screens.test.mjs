@@ -82,6 +82,8 @@ const screens = {
     roles: ['#/roles', 'tbody tr'],
     role: [`#/roles/${role.json.Value.Id}`, 'main table input'],
     audit: ['#/audit', 'tbody tr'],
+    overview: ['#/overview', 'main dl'],
+    settings: ['#/settings', 'main tbody tr'],
     webhooks: ['#/webhooks', 'tbody tr'],
     'webhook-deliveries': [`#/webhooks/${hookId}?tab=Deliveries`, '#panel tbody tr:nth-child(2)'],
     'chat-rooms-found': ['#/chatrooms?q=nothing%20at%20all', '.empty'],
@@ -111,6 +113,9 @@ for (const [language, scheme, width, more] of [
             await ui.wait("!document.querySelector('[aria-busy=true]')");
             if (screen === 'user-gone') ui.page.complaints.splice(0, Infinity); // the browser notes the 404
             await check(screen);
+            if (screen !== 'user-history') continue;
+            await ui.compareMoments();
+            await check('user-moments');
         }
         assert.equal(await ui.evaluate('document.documentElement.lang'), language);
         assert.ok(!(await ui.text()).includes('undefined'));

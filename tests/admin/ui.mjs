@@ -148,6 +148,19 @@ export class Ui {
         await this.page.send('DOM.setFileInputFiles', { backendNodeId, files: [path] });
     }
 
+    // Compares what a record was at first with what it is now.
+    async compareMoments() {
+        await this.click('#panel details summary');
+        for (const [id, value] of [
+            ['moment-from', '2000-01-01T00:00'],
+            ['moment-to', '2100-01-01T00:00'],
+        ])
+            await this.evaluate(`{ const one = document.querySelector('#${id}');
+                one.value = ${text(value)}; one.dispatchEvent(new Event('input', { bubbles: true })); }`);
+        await this.click('#panel details button');
+        await this.wait("document.querySelector('#moments tbody tr')");
+    }
+
     select(selector, value) {
         return this.evaluate(`{ const one = document.querySelector(${text(selector)});
             one.value = ${text(value)}; one.dispatchEvent(new Event('change', { bubbles: true })); }`);
@@ -215,11 +228,11 @@ export class Ui {
     }
 
     // Controls without a border, choices without a mark and focus without an outline, where the user has forced colours:
-    // backgrounds are gone there. Each control in turn gets the focus.
-    unmarked() {
+    // backgrounds are gone there. Each control of this part in turn gets the focus.
+    unmarked(part = 'body') {
         return this
             .evaluate(`[...document.querySelectorAll('button, a.button, input, select, textarea, [role=tab], nav a')].filter((one) => {
-            if (!one.checkVisibility() || one.disabled || one.closest('.out-of-sight')) return false;
+            if (!one.checkVisibility() || one.disabled || one.closest('.out-of-sight') || !one.closest(${text(part)})) return false;
             const before = document.activeElement;
             const plain = getComputedStyle(one);
             const hasBorder = plain.borderBottomStyle !== 'none' && parseFloat(plain.borderBottomWidth) > 0 || one.matches('nav a, [type=checkbox], [type=radio]');
