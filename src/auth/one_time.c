@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/container_of.h"
+#include "base/network.h"
 #include "base/time.h"
 #include "crypto/base64.h"
 #include "crypto/hmac.h"
@@ -111,11 +112,12 @@ enum status one_time_trade(struct store_tx *tx, struct store_command *command) {
         return status;
     status = store_drop_token(tx, &hash);
     token.client_id = TEXT("one-time");
+    token.client_address = network_address(exchange->origin.from, exchange->arena);
     token.ends_ms = token_pair_expiry(&token, now_ms, exchange->session_ms);
     if (status == STATUS_OK)
         status = token_pair_issue(exchange->auth, tx, &token,
                                   &(struct author){ value_as_text(&user.values[USER_Email]), now_ms,
-                                                    exchange->request_id },
+                                                    text_of(exchange->origin.request) },
                                   &exchange->pair);
     bool can_reply =
         !exchange->arena->failed && arena_reserve(exchange->arena, TOKEN_PAIR_REPLY_MAX);

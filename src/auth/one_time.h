@@ -37,8 +37,8 @@ struct one_time_exchange {
     const struct auth *auth; /* with the token lifetime that the caller asked for */
     struct arena *arena;
     struct text token;
-    struct text request_id; /* for the audit row */
-    int64_t session_ms;     /* limit for the whole session; TOKEN_ENDLESS: none */
+    struct log_origin origin; /* the client, for the session and the audit row */
+    int64_t session_ms;       /* limit for the whole session; TOKEN_ENDLESS: none */
     struct token_pair pair;
 };
 

@@ -22,6 +22,7 @@
 #include "auth/token_pair.h"
 #include "auth/totp.h"
 #include "base/container_of.h"
+#include "base/network.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -146,8 +147,10 @@ static enum status hand_out(struct sign_in *sign_in, struct store_tx *tx,
     if (!client_id.len)
         client_id = by.email;
     struct token token = token_pair_session(sign_in->user_id, client_id);
-    if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens)
+    if (sign_in->result == SIGN_IN_OK && sign_in->wants_tokens) {
+        token.client_address = network_address(sign_in->origin.from, sign_in->arena);
         return token_pair_issue(sign_in->auth, tx, &token, &by, &sign_in->pair);
+    }
     if (sign_in->result != SIGN_IN_MUST_RESET || !sign_in->wants_tokens)
         return STATUS_OK;
     token.kind = TOKEN_RESET;

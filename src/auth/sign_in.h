@@ -24,7 +24,7 @@ struct sign_in {
     const struct auth *auth;
     struct arena *arena;
     struct authority *on_behalf_of; /* the caller who asks; store_nobody: the one who signs in */
-    struct log_origin origin;       /* the client, who is counted and logged */
+    struct log_origin origin;       /* the client, who is counted, logged and kept */
     struct text email, password;
     struct text totp;      /* empty: none given */
     struct text client_id; /* for the tokens; empty: the user's Email */

@@ -2,6 +2,7 @@
 #include "auth/token_pair.h"
 
 #include "base/container_of.h"
+#include "base/network.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "model/tables.h"
@@ -89,8 +90,10 @@ enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
                              struct token_pair *pair) {
     token_generate(pair->access);
     token_generate(pair->refresh);
+    struct token begun = *session;
+    begun.signed_in_ms = by->now_ms;
     enum status status = audit_client(tx, session, by);
-    return status == STATUS_OK ? keep_pair(auth, tx, session, by->now_ms, pair) : status;
+    return status == STATUS_OK ? keep_pair(auth, tx, &begun, by->now_ms, pair) : status;
 }
 
 /* Derives a token of the pair that follows a refresh token. Without the server's key it is as good
@@ -192,6 +195,17 @@ static enum status decide_again(struct refresh *refresh, struct store_tx *tx,
     return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
 }
 
+/* Replaces the token by the pair that follows it, for the client where it is now. */
+static enum status renew(struct refresh *refresh, struct store_tx *tx, const struct token *token,
+                         int64_t now_ms) {
+    struct token session = *token;
+    session.client_address = network_address(refresh->origin.from, refresh->arena);
+    follow_with_pair(refresh);
+    enum status status = store_spend_token(tx, &token->hash);
+    return status == STATUS_OK ? keep_pair(refresh->auth, tx, &session, now_ms, &refresh->pair)
+                               : status;
+}
+
 static enum status trade(struct refresh *refresh, struct store_tx *tx, const struct token *token) {
     const int64_t now_ms = time_now_ms();
     if (token->kind != TOKEN_REFRESH || !token_is_current(token, now_ms) ||
@@ -205,10 +219,7 @@ static enum status trade(struct refresh *refresh, struct store_tx *tx, const str
         return end_family(refresh, tx, token, SIGN_IN_EVENT_worn);
     if (status != STATUS_NOT_FOUND)
         return status;
-    follow_with_pair(refresh);
-    status = store_spend_token(tx, &token->hash);
-    if (status == STATUS_OK)
-        status = keep_pair(refresh->auth, tx, token, now_ms, &refresh->pair);
+    status = renew(refresh, tx, token, now_ms);
     if (status == STATUS_OK)
         refresh->result = STATUS_OK;
     return status;

@@ -25,10 +25,10 @@ int64_t token_pair_expiry(const struct token *session, int64_t now_ms, int64_t l
 
 /**
  * Issues an access and a refresh token to a client of a user, and revokes the client's refresh
- * tokens so far. The user, the client, the family with its parent, and the end are those of
- * `session`, which is a new session or a token of one. A client that is new to the user gets an
- * audit row by `by`, the user. `pair` gets the tokens in clear text. Inside a
- * transaction, on the writer's thread.
+ * tokens so far. The user, the client with its address, the family with its parent, and the end are
+ * those of `session`, which is a new session or a token of one. A client that is new to the user
+ * gets an audit row by `by`, the user. `pair` gets the tokens in clear text. Inside a transaction,
+ * on the writer's thread.
  */
 enum status token_pair_issue(const struct auth *auth, struct store_tx *tx,
                              const struct token *session, const struct author *by,
@@ -57,7 +57,7 @@ struct refresh {
     struct arena *arena;
     struct text token;
     struct text client_id;                 /* `at` NULL: the client of the token */
-    struct log_origin origin;              /* the client, who is logged */
+    struct log_origin origin;              /* the client, who is logged and kept */
     void (*done)(struct refresh *refresh); /* on the writer's thread */
     void *owner;
     /* out; STATUS_OK, UNAUTHENTICATED (invalid_grant), INTERNAL */

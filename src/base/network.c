@@ -71,3 +71,8 @@ size_t network_write_address(const struct sockaddr *from, char *out) {
     memcpy(out, other, strlen(other) + 1);
     return strlen(other);
 }
+
+struct text network_address(const struct sockaddr *from, struct arena *arena) {
+    char text[NETWORK_TEXT_MAX];
+    return arena_text(arena, (struct text){ text, network_write_address(from, text) });
+}

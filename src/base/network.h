@@ -1,7 +1,7 @@
 #ifndef ROSTER_BASE_NETWORK_H
 #define ROSTER_BASE_NETWORK_H
 
-#include "base/text.h"
+#include "base/arena.h"
 
 #include <netinet/in.h>
 
@@ -36,5 +36,9 @@ bool network_key_of(const struct sockaddr *from, struct in6_addr *key);
  */
 enum { NETWORK_TEXT_MAX = INET6_ADDRSTRLEN };
 size_t network_write_address(const struct sockaddr *from, char *out);
+
+/** The same text in the arena. `at` NULL: the arena has failed. Any thread. */
+struct text network_address(const struct sockaddr *from, struct arena *arena)
+    __attribute__((warn_unused_result));
 
 #endif

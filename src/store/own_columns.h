@@ -12,7 +12,8 @@
 #define LINKS_COLUMNS "field, target, owner"
 #define AVATARS_COLUMNS "user_id, type, content"
 #define TOKENS_COLUMNS                                                                             \
-    "hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms"
+    "hash, kind, user_id, client_id, issued_ms, expires_ms, id, family, parent, ends_ms,"          \
+    " signed_in_ms, client_address"
 #define AUDIT_COLUMNS                                                                              \
     "id, entity, entity_id, property, old_value, new_value, action_by, at_ms, type, business_id,"  \
     " request_id"

@@ -332,6 +332,10 @@ struct token {
     int64_t parent;  /* the family that this one depends on, and ends with; minus a user's Id: it
                       * depends on that user's password; 0: on nothing */
     int64_t ends_ms; /* every token derived from this one, and it itself, expires by then */
+    int64_t signed_in_ms; /* of a refresh token: when its client signed in; 0: not known, since the
+                           * database was of version 5 then */
+    struct text client_address; /* of a refresh token, for store_add_token only: where its client
+                                 * was when it signed in or refreshed */
 };
 
 enum { TOKEN_AHEAD_MAX_MS = 5 * 60 * 1000 };

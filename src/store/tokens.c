@@ -27,8 +27,9 @@ enum status store_token(struct store_session *session, const struct token_hash *
             .family = sql_integer(statement, 5),
             .parent = sql_integer(statement, 6),
             .ends_ms = sql_integer(statement, 7),
+            .signed_in_ms = sql_integer(statement, 8),
         };
-        if (!token->client_id.at || !sql_integer(statement, 8))
+        if (!token->client_id.at || !sql_integer(statement, 9))
             status = STATUS_INTERNAL;
     }
     reading_end(session, statement);
@@ -96,6 +97,16 @@ static enum status bound_tokens(struct store_tx *tx, const struct token_hash *ne
     return status;
 }
 
+/* The address is kept once for each session: in its refresh token. */
+static void bind_session(struct sql_statement *statement, const struct token *token) {
+    const bool is_session = token->kind == TOKEN_REFRESH;
+    if (is_session && token->signed_in_ms)
+        sql_bind_integer(statement, 10, token->signed_in_ms);
+    else
+        sql_bind_null(statement, 10);
+    sql_bind_text(statement, 11, is_session ? token->client_address : (struct text){ 0 });
+}
+
 enum status store_add_token(struct store_tx *tx, const struct token *token) {
     struct sql_statement *statement = sql_statement(tx->session, SQL_add_token);
     assert(token->family && token->expires_ms <= token->ends_ms);
@@ -110,6 +121,7 @@ enum status store_add_token(struct store_tx *tx, const struct token *token) {
     sql_bind_integer(statement, 7, token->family);
     sql_bind_integer(statement, 8, token->parent);
     sql_bind_integer(statement, 9, token->ends_ms);
+    bind_session(statement, token);
     enum status status = sql_execute(statement);
     return status == STATUS_OK ? bound_tokens(tx, &token->hash, token->kind) : status;
 }
@@ -124,7 +136,7 @@ enum status store_drop_token(struct store_tx *tx, const struct token_hash *hash)
 }
 
 enum status store_spend_token(struct store_tx *tx, const struct token_hash *hash) {
-    struct sql_statement *statement = sql_statement(tx->session, SQL_set_token_kind);
+    struct sql_statement *statement = sql_statement(tx->session, SQL_spend_token);
     if (!statement)
         return STATUS_INTERNAL;
     sql_bind_bytes(statement, 1, hash_bytes(hash));

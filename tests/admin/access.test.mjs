@@ -21,6 +21,7 @@ const say = {
         none: 'Signed in nowhere.',
         one: 'End…',
         sureOne: 'End',
+        columns: ['Client', 'Since', 'Last refreshed', 'Address', 'Until', 'End'],
     },
     es: {
         of: '4 usuarios tienen May reader',
@@ -31,6 +32,7 @@ const say = {
         none: 'Sin sesiones abiertas.',
         one: 'Terminar…',
         sureOne: 'Terminar',
+        columns: ['Cliente', 'Desde', 'Última renovación', 'Dirección', 'Hasta', 'Terminar'],
     },
 };
 
@@ -78,6 +80,18 @@ for (const [language, scheme, width] of [
                 ),
             );
         await ui.go(`#/users/${staff.reader}?tab=Sessions`, '#panel tbody tr:nth-child(3)');
+        const cells = (selector) =>
+            ui.evaluate(
+                `[...document.querySelectorAll('#panel ${selector}')].map((cell) => cell.textContent.trim())`,
+            );
+        assert.deepEqual(await cells('thead th'), words.columns);
+        const shown = await cells('tbody tr:first-child td');
+        assert.equal(shown[3], '127.0.0.1');
+        assert.ok(
+            shown.slice(0, 5).every((cell) => cell && cell !== '–'),
+            `${shown}`,
+        );
+        await ui.check(name('sessions'));
         await ui.button(words.one);
         await ui.wait("document.querySelector('[role=dialog], [role=alertdialog]')");
         await ui.click('[role=dialog] button, [role=alertdialog] button', words.sureOne);

@@ -7,7 +7,7 @@ import { assertFailure } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, password, required } from '../lib/users.mjs';
 
-const server = await Server.start();
+const server = await Server.start(['--trusted-proxies', '127.0.0.1']);
 const admin = await server.admin();
 const call = (method, path, body, token = admin, headers = {}) =>
     server.call(method, path, { token, body, headers });
@@ -40,7 +40,8 @@ async function somebody({ email } = {}) {
             (what) => `${mark}${what}`,
         ),
         [name, former, salt, device, system, client, support, trace] = words;
-    const address = email ?? `${name}@example.com`;
+    const address = email ?? `${name}@example.com`,
+        from = `2001:db8:${count.toString(16)}::${Math.floor(1 + Math.random() * 65535).toString(16)}`;
     const made = await call('POST', '/api/sys/users', {
         FullName: `${former} Doe`,
         Email: `${former}@example.com`,
@@ -77,9 +78,10 @@ async function somebody({ email } = {}) {
             password: 'to-be-forgotten',
             client_id: client,
         },
-        { 'X-Request-Id': `${trace}-2` },
+        { 'X-Request-Id': `${trace}-2`, 'X-Forwarded-For': from },
     );
     return {
+        from,
         id,
         path,
         email: address,
@@ -140,6 +142,7 @@ test('erase leaves nothing of a user in any record, the trail, deliveries or the
         5,
         'all of it was there',
     );
+    assert.deepEqual(found([who.from]), [who.from], 'where he signed in from, too');
 
     const reply = await erase(who.id);
     assert.deepEqual(
@@ -150,7 +153,7 @@ test('erase leaves nothing of a user in any record, the trail, deliveries or the
     assertFailure(await call('GET', who.path), 404);
     assert.equal((await call('GET', '/api/auth/me', undefined, who.token)).status, 401);
     assert.deepEqual(await records('refreshtokens', `RefreshToken_UserId=${who.id}`), []);
-    await nothingLeft(who.words);
+    await nothingLeft([...who.words, who.from]);
 
     const rows = await trail(who.id);
     assert.deepEqual(

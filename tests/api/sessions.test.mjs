@@ -6,9 +6,9 @@ import { adminId, staff } from '../lib/ids.mjs';
 import { assertFailure, assertInvalid } from '../lib/replies.mjs';
 import { Server } from '../lib/server.mjs';
 import { adminEmail, createPerson, password } from '../lib/users.mjs';
-import { assertEndsWithin } from '../lib/wait.mjs';
+import { assertEndsWithin, assertRecent } from '../lib/wait.mjs';
 
-const server = await Server.start();
+const server = await Server.start(['--trusted-proxies', '127.0.0.1']);
 const admin = await server.admin();
 const call = (method, path, options) => server.call(method, path, { token: admin, ...options });
 const signIn = async (username, client_id = 'phone', secret = password) => {
@@ -51,6 +51,99 @@ const trade = async (jwt, more) => {
 const person = (more) => createPerson(server, admin, 'session', more);
 const tokensOf = async ({ id }) =>
     (await call('GET', `/api/sys/refreshtokens?RefreshToken_UserId=${id}`)).json.Records;
+
+// ---- What a session tells ----
+
+const from = (address) => ({ 'X-Forwarded-For': address });
+const told = ({ ClientId, ClientAddress, SignedInOn }) => ({ ClientId, ClientAddress, SignedInOn });
+// As if all had happened an hour ago. Readers look again after a change that the server made.
+const age = async (id) => {
+    server.sql(`UPDATE tokens SET issued_ms = issued_ms - 3600000,
+        signed_in_ms = signed_in_ms - 3600000 WHERE user_id = ${id}`);
+    await person();
+};
+const kept = (address) =>
+    server.sql(`SELECT count(*) FROM tokens WHERE client_address = '${address}'`);
+const enter = async (username, address) =>
+    (
+        await server.grant(
+            { grant_type: 'password', username, password, client_id: 'phone' },
+            from(address),
+        )
+    ).json;
+
+test('a session tells since when it lasts, when it was last refreshed, and where its client was then', async () => {
+    const { id, email } = await person(),
+        session = await enter(email, '192.0.2.71'),
+        [fresh] = await tokensOf({ id });
+    assertRecent(fresh.SignedInOn);
+    await age(id);
+    const [begun] = await tokensOf({ id });
+    assert.ok(begun.SignedInOn < fresh.SignedInOn && begun.UpdatedOn < fresh.UpdatedOn);
+    assert.deepEqual([begun.ClientId, begun.ClientAddress], ['phone', '192.0.2.71']);
+
+    const asked = await call('GET', '/api/auth/me', {
+        token: session.access_token,
+        headers: from('192.0.2.72'),
+    });
+    assert.equal(asked.status, 200, asked.text);
+    assert.deepEqual(await tokensOf({ id }), [begun], 'a request changes nothing of it');
+
+    const form = { grant_type: 'refresh_token', refresh_token: session.refresh_token },
+        next = await server.grant(form, from('2001:db8::73'));
+    assert.equal(next.status, 200, next.text);
+    const [refreshed, ...more] = await tokensOf({ id });
+    assert.deepEqual(more, []);
+    assert.deepEqual(told(refreshed), {
+        ClientId: 'phone',
+        ClientAddress: '2001:db8::73',
+        SignedInOn: begun.SignedInOn,
+    });
+    assertRecent(refreshed.UpdatedOn);
+    assert.deepEqual(
+        ['192.0.2.71', '2001:db8::73'].map((address) => `${kept(address)}`),
+        ['0', '1'],
+        'a spent token has no address',
+    );
+
+    const again = await server.grant(form, from('192.0.2.74'));
+    assert.equal(again.json.refresh_token, next.json.refresh_token);
+    assert.deepEqual(await tokensOf({ id }), [refreshed], 'the same pair again is no refresh');
+
+    await enter(email, '192.0.2.75');
+    const [anew, ...others] = await tokensOf({ id });
+    assert.deepEqual([anew.ClientAddress, others], ['192.0.2.75', []]);
+    assertRecent(anew.SignedInOn, 'a new sign-in begins a new session');
+});
+
+test('sessions of browsers, and those that one-time tokens were traded for, tell it too', async () => {
+    const { id, email } = await person(),
+        session = await enter(email, '192.0.2.81');
+    const jwt = await own({ token: session.access_token });
+    const traded = await call('POST', `/api/sys/users/exchange?token=${jwt}`, {
+        token: undefined,
+        headers: from('192.0.2.82'),
+    });
+    assert.equal(traded.status, 200, traded.text);
+    const browser = await server.call('POST', '/api/auth/session', {
+        headers: { 'Roster-Session': 'http', ...from('192.0.2.83') },
+        body: { Email: email, Password: password },
+    });
+    assert.equal(browser.json.State, 'SignedIn', browser.text);
+    const rows = await tokensOf({ id });
+    assert.deepEqual(
+        rows.map(({ ClientId, ClientAddress }) => `${ClientId} ${ClientAddress}`).sort(),
+        ['browser 192.0.2.83', 'one-time 192.0.2.82', 'phone 192.0.2.81'],
+    );
+    for (const { SignedInOn } of rows) assertRecent(SignedInOn);
+    const found = await call('GET', '/api/sys/refreshtokens?RefreshToken_ClientAddress=192.0.2.82');
+    assert.deepEqual(
+        found.json.Records.map(({ UserId, ClientId }) => [UserId, ClientId]),
+        [[id, 'one-time']],
+    );
+});
+
+// ---- How a session ends ----
 
 // How a family ends, given its first session; `later` is one that came of it by a refresh.
 const ends = {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { fieldTable, sql, storedUsers } from '../lib/database.mjs';
 import { adminId, businessId, userId } from '../lib/ids.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
-import { required } from '../lib/users.mjs';
+import { adminEmail, required } from '../lib/users.mjs';
 import { timestamp } from '../lib/wait.mjs';
 
 const folder = temporaryFolder();
@@ -237,6 +237,14 @@ for (let version = 1; version < latest; version++) {
             familyOf.set(name, family);
         }
         assert.ok(familyOf.size > 0 || version === 1);
+        assert.equal(
+            sql(
+                file,
+                `SELECT count(*) FROM tokens WHERE client_address IS NOT NULL AND client_id <> '${adminEmail}'`,
+            ),
+            '0',
+            'nobody knows where the clients of old sessions were',
+        );
         assert.equal(new Set(familyOf.values()).size, familyOf.size, 'and to each its own');
         assert.equal(
             sql(

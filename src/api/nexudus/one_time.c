@@ -207,7 +207,7 @@ void one_time_exchange(struct request *request) {
                                     .auth = &trading->auth,
                                     .arena = request->arena,
                                     .token = token,
-                                    .request_id = text_of(request->exchange->request_id),
+                                    .origin = request_origin(request),
                                     .session_ms = minutes ? minutes_ms(minutes) : TOKEN_ENDLESS };
     request->exchange->state = trading;
     request_submit(request, &trading->trade.command, traded);

@@ -63,7 +63,8 @@ static const char own_tables[] =
 static const char tokens_table[] =
     "CREATE TABLE tokens (hash bytea PRIMARY KEY, kind bigint NOT NULL, user_id bigint NOT NULL,"
     " client_id " TEXT_TYPE " NOT NULL, issued_ms bigint NOT NULL, expires_ms bigint NOT NULL,"
-    " id bigint, family bigint NOT NULL, parent bigint NOT NULL, ends_ms bigint NOT NULL);"
+    " id bigint, family bigint NOT NULL, parent bigint NOT NULL, ends_ms bigint NOT NULL,"
+    " signed_in_ms bigint, client_address " TEXT_TYPE ");"
     "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
     "CREATE INDEX tokens_expires ON tokens (expires_ms);"
     "CREATE UNIQUE INDEX tokens_id ON tokens (id);"
@@ -138,7 +139,8 @@ static const char views[] =
         "id") " AS UniqueId, action_by AS UpdatedBy,"
               " NULL::text AS SystemId, entity || ' ' || entity_id AS ToStringText FROM audit;"
               "CREATE VIEW refresh_tokens AS SELECT 1::bigint AS Version, u.Email AS Subject,"
-              " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId, t.id AS "
+              " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id AS UserId,"
+              " t.signed_in_ms AS SignedInOn, t.client_address AS ClientAddress, t.id AS "
               "Id,"
               " t.issued_ms AS UpdatedOn, t.issued_ms AS CreatedOn, " DERIVED_GUID(
                   "2",

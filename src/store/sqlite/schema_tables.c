@@ -27,7 +27,8 @@ static const char own_tables[] =
     " content BLOB NOT NULL) STRICT;"
     "CREATE TABLE tokens (hash BLOB PRIMARY KEY, kind INTEGER NOT NULL, user_id INTEGER NOT NULL,"
     " client_id TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " id INTEGER, family INTEGER NOT NULL, parent INTEGER NOT NULL, ends_ms INTEGER NOT NULL)"
+    " id INTEGER, family INTEGER NOT NULL, parent INTEGER NOT NULL, ends_ms INTEGER NOT NULL,"
+    " signed_in_ms INTEGER, client_address TEXT)"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX tokens_user ON tokens (user_id, client_id, kind);"
     "CREATE INDEX tokens_expires ON tokens (expires_ms);" TOKEN_IDS_INDEX TOKEN_FAMILIES
@@ -58,7 +59,8 @@ static const char views[] =
                                  "CREATE VIEW refresh_tokens AS SELECT 1 AS Version, u.Email AS "
                                  "Subject,"
                                  " t.client_id AS ClientId, t.expires_ms AS ExpiresOn, t.user_id "
-                                 "AS UserId, t.id AS "
+                                 "AS UserId, t.signed_in_ms AS SignedInOn,"
+                                 " t.client_address AS ClientAddress, t.id AS "
                                  "Id,"
                                  " t.issued_ms AS UpdatedOn, t.issued_ms AS "
                                  "CreatedOn, " DERIVED_GUID(
@@ -68,7 +70,8 @@ static const char views[] =
                                              "ToStringText,"
                                              " row_is_sound('tokens', t.id, t.row_sum, t.hash, "
                                              "t.kind, t.user_id, t.client_id, t.issued_ms,"
-                                             " t.expires_ms, t.id, t.family, t.parent, t.ends_ms) "
+                                             " t.expires_ms, t.id, t.family, t.parent, t.ends_ms,"
+                                             " t.signed_in_ms, t.client_address) "
                                              "AS is_sound"
                                              " FROM tokens AS t JOIN users AS u ON u.Id = "
                                              "t.user_id WHERE t.kind = 1;";
