@@ -1,6 +1,7 @@
 #ifndef ROSTER_API_APP_H
 #define ROSTER_API_APP_H
 
+#include "api/ops/upkeep.h"
 #include "api/ui/first_run.h"
 #include "api/ui/shown_settings.h"
 #include "auth/auth.h"
@@ -49,6 +50,7 @@ struct app {
     struct arena memory;                   /* of what is made once, at the start */
     struct first_run first_run;
     struct shown_settings *shown_settings;
+    struct upkeep *upkeep; /* NULL: backup-dir is empty */
     struct buffer description; /* the body of GET /api/openapi.json, shared by all replies */
     atomic_uint unchecked; /* large bodies on their way whose Basic password was not checked yet */
     atomic_uint_fast64_t refused[REFUSALS];

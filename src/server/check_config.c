@@ -86,10 +86,34 @@ static void check_data(struct check *check) {
     note(check, EX_CANTCREAT, line);
 }
 
+/* The folder has to be there: a disk that is not mounted must not get backups beneath its place. */
+static void check_backups(struct check *check) {
+    const struct settings *settings = check->settings;
+    struct stat facts;
+    char line[PATH_MAX + 128];
+    const char *path = settings->backup_dir, *why = NULL;
+    if (!*path)
+        return;
+    if (settings->demo && !*settings->data)
+        why = "a demo without --data has nothing to keep";
+    else if (stat(path, &facts) != 0)
+        why = strerror(errno);
+    else if (!S_ISDIR(facts.st_mode))
+        why = strerror(ENOTDIR);
+    else if (access(path, W_OK | X_OK) != 0)
+        why = strerror(errno);
+    if (!why)
+        return;
+    (void)snprintf(line, sizeof line,
+                   "--backup-dir %s: %s; name a folder that the server can write", path, why);
+    note(check, EX_CANTCREAT, line);
+}
+
 int check_config_values(const struct settings *settings) {
     struct check check = { settings, bootstrap_check(settings) };
     take(&check, first_admin_check(settings));
     take(&check, demo_guard_check(settings));
+    check_backups(&check);
     check_peers(&check, "--proxy-protocol", settings->proxy_protocol);
     check_peers(&check, "--trusted-proxies", settings->trusted_proxies);
     return check.code;

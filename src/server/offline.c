@@ -65,13 +65,18 @@ static int run_backup(const struct settings *settings) {
     const char *database = database_of(settings), *file = settings->words[0];
     const struct command_options *options = &settings->options;
     int code = EX_USAGE;
+    char keep[16];
+    (void)snprintf(keep, sizeof keep, "%ld", (long)settings->backup_keep);
     if (file && !options->to && !options->keep)
         code = store_backup(database, file, print_line);
     else if (!file && options->to)
         code = backup_folder_run(database, options->to, options->keep, print_line);
+    else if (!file && !options->keep && *settings->backup_dir)
+        code = backup_folder_run(database, settings->backup_dir,
+                                 settings->backup_keep ? keep : NULL, print_line);
     else
         report_error("backup: name either the file to write or, by --to, a folder; --keep needs"
-                     " --to");
+                     " --to; without them the setting backup-dir names the folder");
     if (code == EX_OK)
         note_backup(settings);
     return code;
@@ -120,7 +125,9 @@ static const struct offline_command {
 int offline_run(const struct settings *settings) {
     const struct offline_command *command = &commands[settings->subcommand];
     log_set_level(LOG_LEVEL_warning); /* who types a command does not want a server's log */
-    if (!command->use || settings->words[0] || settings->options.to)
+    const bool has_folder = settings->options.to ||
+                            (settings->subcommand == SUBCOMMAND_backup && *settings->backup_dir);
+    if (!command->use || settings->words[0] || has_folder)
         return command->run(settings);
     report_error("%s: name the file to %s", command->name, command->use);
     return EX_USAGE;

@@ -27,6 +27,7 @@
 #include "server/demo_guard.h"
 #include "server/first_admin.h"
 #include "server/seccomp.h"
+#include "server/upkeep_helper.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -68,6 +69,14 @@ static int check_settings(struct server *server) {
     int code = check_user(settings);
     server->machine = machine_read(""); /* before the seccomp filter is installed */
     return code == EX_OK ? check_config_values(settings) : code;
+}
+
+static int start_upkeep(struct server *server) {
+    return upkeep_helper_start(&server->settings, &server->app.upkeep);
+}
+
+static void stop_upkeep(struct server *server) {
+    upkeep_free(server->app.upkeep);
 }
 
 /* ---- Addresses and data ---- */
@@ -464,6 +473,7 @@ static const struct part {
     void (*stop)(struct server *server);
 } parts[] = {
     { check_settings, NULL },
+    { start_upkeep, stop_upkeep }, /* a fork, so before any thread */
     { open_addresses, close_addresses },
     { open_data, close_data },
     { start_auth, free_auth },

@@ -1,7 +1,9 @@
 // The settings of the server in the admin UI, in both languages, light and dark, wide and narrow.
 import test from 'node:test';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import assert from 'node:assert/strict';
-import { Server } from '../lib/server.mjs';
+import { Server, temporaryFolder } from '../lib/server.mjs';
 import { Ui } from './ui.mjs';
 
 const long = Array.from({ length: 12 }, (_, i) => `https://app${i}.example.com`).join(',');
@@ -39,7 +41,9 @@ test('the menu leads to the settings; a copied address brings the same view', as
     await ui.signedIn();
     await ui.click('.account');
     await ui.click('[role=menuitem]', 'Settings');
-    await ui.wait("document.querySelector('main tbody tr')");
+    await ui.wait(
+        "document.querySelector('main .libraries') && document.querySelector('main tbody tr')",
+    );
     const all = await rows(ui);
     await ui.click('.check input');
     await ui.wait("location.hash === '#/settings?set=1'");
@@ -48,6 +52,28 @@ test('the menu leads to the settings; a copied address brings the same view', as
     assert.ok(few > 0 && few < all, `${few} of ${all}`);
     await ui.page.send('Page.reload');
     await ui.wait(`document.querySelectorAll('main tbody tr').length === ${few}`);
+    await ui.close();
+});
+
+test('a backup and a check are started, and the screen tells how they ended', async () => {
+    const folder = join(temporaryFolder(), 'backups');
+    mkdirSync(folder);
+    const other = await Server.start(['--backup-dir', folder]);
+    const ui = await Ui.open(other, { width: 390 });
+    await ui.signedIn();
+    await ui.go('#/settings', '.maintenance');
+    await ui.sees(folder, '.maintenance');
+    await ui.check('maintenance');
+    await ui.click('.maintenance button', 'Back up now');
+    await ui.wait(
+        "document.querySelector('.maintenance')?.innerText.includes('Backup: succeeded')",
+    );
+    await ui.sees(`${folder}/roster-`, '.maintenance .lines');
+    await ui.click('.maintenance button', 'Check now');
+    await ui.wait(
+        "document.querySelector('.maintenance')?.innerText.includes('Check of the database: succeeded')",
+    );
+    await ui.check('maintenance-done');
     await ui.close();
 });
 

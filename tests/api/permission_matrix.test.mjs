@@ -61,7 +61,10 @@ const special = {
     'DELETE /api/auth/session': [],
     'GET /api/utils/enums': [],
     'GET /api/utils/fields': [],
-    'GET /api/utils/settings': [], // only of unrestricted administrators, see outcome()
+    'GET /api/utils/settings': [], // only of unrestricted administrators, see outcome(), as the next three
+    'GET /api/utils/maintenance': [],
+    'POST /api/utils/maintenance/backup': [],
+    'POST /api/utils/maintenance/check': [],
     'GET /api/sys/audittrailentries/export.csv': ['AuditTrailEntry-List', 'User-Read'],
     'GET /api/sys/audittrailentries/export.jsonl': ['AuditTrailEntry-List', 'User-Read'],
     'GET /api/utils/figures': ['AuditTrailEntry-List'],
@@ -88,7 +91,8 @@ function outcome({ title, resource, suffix, key }, isAdmin, target) {
     const isProtected = target === 'admin' && !isAdmin;
     if (title.endsWith(' /api/sys/users/{id}/token/refresh'))
         return target === 'own' || isAdmin ? 200 : 403;
-    if (title === 'GET /api/utils/settings') return isAdmin ? 200 : 403;
+    if (/^GET .api.utils.(settings|maintenance)$/.test(title)) return isAdmin ? 200 : 403;
+    if (title.startsWith('POST /api/utils/maintenance/')) return isAdmin ? 404 : 403; // no backup-dir
     if (title === 'POST /api/sys/audittrailentries/revert') return 400; // there is no such row
     if (suffix === 'POST /runcommand')
         return !key

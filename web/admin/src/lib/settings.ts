@@ -1,4 +1,15 @@
-// What GET /api/utils/settings tells.
+// What GET /api/utils/settings and GET /api/utils/maintenance tell.
+export interface Maintenance {
+    BackupFolder: string | null;
+    Task: 'Backup' | 'Check' | null;
+    StartedOn: string | null;
+    EndedOn: string | null;
+    IsRunning: boolean;
+    HasSucceeded: boolean | null;
+    Lines: string[];
+    HasMoreLines: boolean;
+}
+
 export interface Setting {
     Name: string;
     Value: string;
