@@ -197,9 +197,9 @@ test('cells between semicolons are found, and a file that is not in UTF-8 is ref
         await ui.evaluate("document.querySelector('label[for=column-2]').innerText"),
         'Devices;\na;b',
     );
-    await ui.button('Check 1 rows');
+    await ui.button('Check 1 row');
     await ui.sees('1 would be created', 'main .banner');
-    await ui.button('Import 1 users');
+    await ui.button('Import 1 user');
     await ui.sees('1 created', 'main .banner');
     assert.equal((await found('jose@example.com'))[0].FullName, 'Martí, José');
     await ui.close();
@@ -252,7 +252,7 @@ test(`${count} rows: the progress is seen, a cancelled import says how far it ca
     await ui.sees(`of ${shown(count)}`, 'main');
     await ui.check('import-running');
     await ui.button('Cancel');
-    await ui.sees('Cancelled.', 'main [role=alert]');
+    await ui.sees('Canceled.', 'main [role=alert]');
     await ui.sees(`of ${shown(count)} were done before`, 'main [role=alert]');
     const part = await total('User_FullName=Row%20');
     assert.ok(part < good, 'no later part was sent');

@@ -137,6 +137,20 @@ test('the page is in the language that was chosen, from then on', async () => {
     await ui.close();
 });
 
+test('British English has its own words', async () => {
+    for (const [language, word] of [
+        ['en-GB', 'Licences of what'],
+        ['en-US', 'Licenses of what'],
+    ]) {
+        const ui = await Ui.open(server, { language });
+        await ui.signedIn();
+        await ui.go('#/settings', 'main tbody tr');
+        await ui.sees(word, 'main');
+        await ui.sees('Beside the server', 'main');
+        await ui.close();
+    }
+});
+
 test('a person sees no more than the permissions allow', async () => {
     const ui = await Ui.open(server);
     await ui.signedIn('frontdesk@example.com'); // List and Read

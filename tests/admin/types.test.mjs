@@ -88,11 +88,19 @@ test('what the UI takes replies for is what the description says', async () => {
 test('each language has the same texts, with the same parameters, and none is empty', () => {
     const english = texts('en'),
         spanish = texts('es');
-    assert.deepEqual(Object.keys(spanish).sort(), Object.keys(english).sort());
-    for (const [key, text] of Object.entries(english)) {
-        assert.ok(text && spanish[key], key);
-        assert.deepEqual(parameters(spanish[key]), parameters(text), key);
+    const plurals = (all) => Object.keys(all).filter((key) => !key.endsWith('_one'));
+    assert.deepEqual(plurals(spanish).sort(), plurals(english).sort());
+    for (const key of plurals(english)) {
+        assert.ok(english[key] && spanish[key], key);
+        assert.deepEqual(parameters(spanish[key]), parameters(english[key]), key);
     }
+    for (const all of [english, spanish])
+        for (const [key, text] of Object.entries(all)) {
+            if (!key.endsWith('_one')) continue;
+            const many = all[key.slice(0, -4)];
+            assert.ok(many && text !== many, key);
+            for (const one of parameters(text)) assert.ok(parameters(many).includes(one), key);
+        }
 });
 
 test('each error that has a text of another language is one of the server', () => {
@@ -103,5 +111,15 @@ test('each error that has a text of another language is one of the server', () =
         assert.ok(server.includes(`"${format}"`), format);
         const slots = (format.match(/%/g) ?? []).map((_, at) => `{${at + 1}}`);
         for (const slot of text.match(/\{\d\}/g) ?? []) assert.ok(slots.includes(slot), text);
+    }
+});
+
+test('British English differs from American English in words, not in what there is to say', () => {
+    const american = texts('en'),
+        british = Object.entries(texts('en-GB'));
+    assert.ok(british.length > 0);
+    for (const [key, text] of british) {
+        assert.ok(american[key] && american[key] !== text, key);
+        assert.deepEqual(parameters(text), parameters(american[key]), key);
     }
 });

@@ -42,10 +42,10 @@ export function problemsOf(day: Day): Problem[] {
     const note = (kind: Problem['kind'], text: string, path?: string) => problems.push({ kind, text, path });
     const free = day.Figures.DiskFreeBytes.at(-1);
     if (!day.IsReady) note('bad', m.day_not_ready());
-    if (count('ServerErrors')) note('bad', m.day_errors({ count: number(count('ServerErrors')) }));
-    if (count('WebhookFailures')) note('warn', m.day_webhooks({ count: number(count('WebhookFailures')) }), 'webhooks');
+    if (count('ServerErrors')) note('bad', m.day_errors({ count: count('ServerErrors') }));
+    if (count('WebhookFailures')) note('warn', m.day_webhooks({ count: count('WebhookFailures') }), 'webhooks');
     if (count('SignInFailures') > Math.max(GUESSES, count('SignIns')))
-        note('warn', m.day_guesses({ count: number(count('SignInFailures')) }));
+        note('warn', m.day_guesses({ count: count('SignInFailures') }));
     if (free != null && free < DISK_LOW) note('bad', m.day_disk_low());
     if (day.LastBackup && Date.parse(day.Figures.Until.at(-1)!) - Date.parse(day.LastBackup) > BACKUP_DUE)
         note('warn', m.day_backup_old());

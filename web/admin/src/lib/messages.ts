@@ -7,8 +7,11 @@ import type { Field } from './schema';
 export const locales = { 'en-US': 'English (US)', 'en-GB': 'English (UK)', es: 'Español' } as const;
 export type Locale = keyof typeof locales;
 
+// British English has the words of American English, but for a few.
+const british = async () => ({ ...(await import('../messages/en.json')).default, ...(await import('../messages/en-GB.json')).default });
 const texts = {
-    en: async () => [(await import('../messages/en.json')).default, (await import('../labels/en.json')).default, {}],
+    'en-GB': async () => [await british(), (await import('../labels/en.json')).default, {}],
+    'en-US': async () => [(await import('../messages/en.json')).default, (await import('../labels/en.json')).default, {}],
     es: async () => [(await import('../messages/es.json')).default, (await import('../labels/es.json')).default, (await import('../errors/es.json')).default],
 };
 
@@ -37,7 +40,7 @@ function preferred(): Locale {
 
 export async function loadTexts() {
     locale = preferred();
-    [messages, labels, errors] = (await texts[locale === 'es' ? 'es' : 'en']()) as Record<string, string>[];
+    [messages, labels, errors] = (await texts[locale]()) as Record<string, string>[];
     document.documentElement.lang = locale;
 }
 
@@ -46,17 +49,28 @@ export function choose(language: Locale) {
     location.reload();
 }
 
-// m.search() gives the text, m.range({ first, last, total }) fills it in.
+// The text of a key for so many, where the language has one of its own.
+function formOf(key: string, count: unknown): string | undefined {
+    if (typeof count !== 'number') return messages[key];
+    return messages[`${key}_${new Intl.PluralRules(locale).select(count)}`] ?? messages[key];
+}
+
+const written = (value: string | number, name: string) =>
+    name === 'count' && typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : `${value}`;
+
+const fill = (key: string, parameters: Parameters): string | undefined =>
+    formOf(key, parameters.count)?.replace(/\{(\w+)\}/g, (_whole, name: string) => written(parameters[name], name));
+
+// m.search() gives the text, m.range({ first, last, total }) fills it in. A `count` that is a number chooses the plural.
 export const m = new Proxy(
     {},
     {
-        get: (_, key: string) => (parameters: Parameters = {}) =>
-            messages[key].replace(/\{(\w+)\}/g, (_whole, name: string) => `${parameters[name]}`),
+        get: (_, key: string) => (parameters: Parameters = {}) => fill(key, parameters),
     },
 ) as Record<keyof Texts, (parameters?: Parameters) => string>;
 
 // The text of a key that may not exist, such as one made of the server's words.
-export const textOf = (key: string): string | undefined => messages[key];
+export const textOf = (key: string, parameters: Parameters = {}) => fill(key, parameters);
 
 // The server's labels follow from the names of the fields. A language has its own for those that it knows, and shows the
 // server's for a field that is new.
