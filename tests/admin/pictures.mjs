@@ -102,6 +102,29 @@ test('the pictures are made', async () => {
         hash: `#/users/${people['Amara Okafor']}`,
         selector: '#field-FullName',
     });
+    // A face, as far as a canvas draws one.
+    const face = await ui.evaluate(`(() => {
+        const canvas = document.createElement('canvas'), context = canvas.getContext('2d');
+        canvas.width = 640; canvas.height = 400;
+        const fill = (colour, draw) => { context.fillStyle = colour; context.beginPath(); draw(); context.fill(); };
+        fill('#9ec9d6', () => context.rect(0, 0, 640, 400));
+        fill('#34657a', () => context.ellipse(360, 420, 150, 140, 0, 0, 7));
+        fill('#3b2a20', () => context.ellipse(360, 160, 98, 110, 0, 0, 7));
+        fill('#c98d6a', () => context.ellipse(360, 180, 78, 96, 0, 0, 7));
+        for (const x of [330, 390]) fill('#2a1c16', () => context.ellipse(x, 168, 8, 9, 0, 0, 7));
+        fill('#8c3b34', () => context.ellipse(360, 226, 26, 9, 0, 0, 7));
+        return canvas.toDataURL('image/png');
+    })()`);
+    await ui.go(`#/users/${people['Amara Okafor']}`, '#file');
+    await ui.choose('amara.png', Buffer.from(face.split(',')[1], 'base64'));
+    await ui.wait("document.querySelector('#field-NewAvatarUrl:focus')");
+    await ui.key('ArrowRight');
+    await ui.key('ArrowRight');
+    await ui.evaluate('scrollTo(0, 0)');
+    await picture('avatar');
+    await ui.button('Discard changes');
+    await ui.wait("document.querySelector('#file')");
+    await picture('settings', { hash: '#/settings?q=webhook', selector: 'main tbody tr' });
     await picture('permissions', {
         hash: `#/users/${people['Ines Fischer']}?tab=Permissions`,
         selector: '#panel tbody tr',
