@@ -50,7 +50,7 @@ struct app {
     struct arena memory;                   /* of what is made once, at the start */
     struct first_run first_run;
     struct shown_settings *shown_settings;
-    struct upkeep *upkeep; /* NULL: backup-dir is empty */
+    struct upkeep *upkeep;     /* NULL: backup-dir is empty */
     struct buffer description; /* the body of GET /api/openapi.json, shared by all replies */
     atomic_uint unchecked; /* large bodies on their way whose Basic password was not checked yet */
     atomic_uint_fast64_t refused[REFUSALS];
