@@ -294,7 +294,9 @@ static enum status keep_row(struct copy *copy, const struct sql_value *values) {
 }
 
 static enum status flush(struct copy *copy) {
-    copy->writing = (struct store_command){ .on_behalf_of = &store_nobody, .run = write_chunk };
+    copy->writing = (struct store_command){ .on_behalf_of = &store_nobody,
+                                            .writes_much = true,
+                                            .run = write_chunk };
     enum status status = store_run(copy->to, &copy->writing);
     copy->rows = copy->bytes = 0;
     copy->is_first = false;

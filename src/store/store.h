@@ -453,6 +453,9 @@ struct store_command {
     /* A hint: the record that `run` or `read` will load, if it is known. An engine may read it
      * together with those of other commands. */
     struct store_target target;
+    /* A hint: it has many statements, and hardly ever fails. An engine then waits for none of them,
+     * even if `run` has to run a second time when one fails. */
+    bool writes_much;
     /*
      * Of a command that writes (store_submit, store_run). Runs on the writer's thread, inside the
      * transaction. It must make all its checks before its first write: any status but OK and

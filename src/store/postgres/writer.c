@@ -110,9 +110,10 @@ static void run_again(struct pg_writer *writer, const struct pg_group *group) {
 
 /* Is it a command alone, which waits for each of its statements so that it need not run a second
  * time? One that changes a record which it has read under the turn hardly ever fails, and waits for
- * none. */
+ * none; nor does one that writes much. */
 static bool is_uncertain(struct queue_item *first, const struct queue_item *end) {
-    return first->next == end && !command_of(first)->target.table;
+    const struct store_command *command = command_of(first);
+    return first->next == end && !command->target.table && !command->writes_much;
 }
 
 static struct queue_item *end_of_group(struct queue_item *first) {
