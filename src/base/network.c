@@ -74,5 +74,6 @@ size_t network_write_address(const struct sockaddr *from, char *out) {
 
 struct text network_address(const struct sockaddr *from, struct arena *arena) {
     char text[NETWORK_TEXT_MAX];
-    return arena_text(arena, (struct text){ text, network_write_address(from, text) });
+    const size_t len = network_write_address(from, text);
+    return arena_text(arena, (struct text){ text, len });
 }
