@@ -99,6 +99,9 @@ static void add_described(struct buffer *out, const struct field *field, struct 
     add_string(out, "description", description);
 }
 
+#define HTTP_PATTERN "[Hh][Tt][Tt][Pp][Ss]?://"
+#define PICTURE_PATTERN "[Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/"
+
 /* The keywords of JSON Schema for a value of the field, without the braces. */
 static void add_type(struct buffer *out, const struct field *field, struct openapi_use use) {
     switch (field->type) {
@@ -110,7 +113,10 @@ static void add_type(struct buffer *out, const struct field *field, struct opena
     case TYPE_guid: add_text(out, field, use, ",\"format\":\"uuid\""); break;
     case TYPE_email: add_text(out, field, use, ",\"format\":\"idn-email\""); break;
     case TYPE_url:
-        add_text(out, field, use, ",\"format\":\"uri\",\"pattern\":\"^[Hh][Tt][Tt][Pp][Ss]?://\"");
+        add_text(out, field, use,
+                 field->flags & TRANSIENT /* it may be a data URL, see check_url in validate.c */
+                     ? ",\"format\":\"uri\",\"pattern\":\"^(" HTTP_PATTERN "|" PICTURE_PATTERN ")\""
+                     : ",\"format\":\"uri\",\"pattern\":\"^" HTTP_PATTERN "\"");
         break;
     case TYPE_text:
     case TYPE_sealed:
