@@ -29,10 +29,18 @@ export const testOnSqlite = isOnPostgres() ? () => {} : test;
 // given twice the last counts, so a test of the timeout itself sets its own.
 const PATIENCE_S = 600;
 
-// A new folder, removed after the tests of the file.
+// All servers of this file.
+const launched = [];
+
+// A new folder, removed after the tests of the file. The servers in it end first: they write to it until then, and the hooks
+// of a test run in the order in which they were made.
 export function temporaryFolder() {
     const folder = mkdtempSync(join(tmpdir(), 'roster-test-'));
-    after(() => rmSync(folder, { recursive: true, force: true }));
+    after(async () => {
+        const servers = launched.filter((server) => server.folder.startsWith(folder));
+        await Promise.all(servers.map((server) => server.end()));
+        rmSync(folder, { recursive: true, force: true });
+    });
     return folder;
 }
 
@@ -142,6 +150,7 @@ export class Server {
         ];
         server.env = { ...process.env, ...env };
         if (isOnPostgres()) await server.moveToPostgres();
+        launched.push(server);
         await server.spawn();
         return server;
     }
@@ -318,9 +327,14 @@ export class Server {
         return () => child.stdin.end('ROLLBACK;\n');
     }
 
-    async stop(signal = 'SIGTERM') {
+    // Ends the server, if it runs.
+    end(signal = 'SIGTERM') {
         if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
-        const { code } = await this.ended;
+        return this.ended;
+    }
+
+    async stop(signal = 'SIGTERM') {
+        const { code } = await this.end(signal);
         if (signal === 'SIGTERM')
             assert.equal(code, 0, `the server ended with ${code}: ${this.stderr}`);
     }
