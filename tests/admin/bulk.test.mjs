@@ -40,7 +40,7 @@ const words = {
         all: (count) => `Cambiar los ${count}…`,
         preview: 'Vista previa',
         two: ['Se cambiarían 2', 'Cambiar 2 usuarios', '2 cambiados'],
-        refused: 'Se rechazarían 1',
+        refused: 'Se rechazaría 1',
         close: 'Cerrar',
         export: ['Exportar…', 'Guardar el archivo', 'El archivo se ha guardado.'],
     },

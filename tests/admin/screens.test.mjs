@@ -146,7 +146,7 @@ test('British English has its own words', async () => {
         await ui.signedIn();
         await ui.go('#/settings', 'main tbody tr');
         await ui.sees(word, 'main');
-        await ui.sees('Beside the server', 'main');
+        await ui.sees('Backups and checks', 'main');
         await ui.close();
     }
 });
