@@ -40,8 +40,7 @@ static void lose(struct connection *connection) {
 /* A right that the role lacks at the start ends it, with a line that has the GRANT. */
 static bool is_told_at_start(const struct connection *connection, const char *sqlstate) {
     const struct pg_store *store = pg_store_of(connection->session.store);
-    return sqlstate && strcmp(sqlstate, PG_INSUFFICIENT_PRIVILEGE) == 0 &&
-           !atomic_load(&store->is_open);
+    return strcmp(sqlstate, PG_INSUFFICIENT_PRIVILEGE) == 0 && !atomic_load(&store->is_open);
 }
 
 static void note_failure(struct connection *connection, const PGresult *result) {
@@ -54,7 +53,8 @@ static void note_failure(struct connection *connection, const PGresult *result) 
     }
     if (PQstatus(connection->pg) == CONNECTION_BAD)
         meaning = PG_LOST;
-    if ((meaning == PG_FAILED || meaning == PG_FULL) && !is_told_at_start(connection, sqlstate))
+    if (sqlstate && (meaning == PG_FAILED || meaning == PG_FULL) &&
+        !is_told_at_start(connection, sqlstate))
         log_failure(connection, sqlstate, message ? message : "");
     pg_fail_there(connection, meaning, sqlstate,
                   message ? message : "the connection to the database broke");
