@@ -55,7 +55,8 @@ static void look_at_row(struct row_look *look, struct sql_statement *row) {
     struct record record = record_new(look->table, &arena);
     struct value beside = { 0 };
     look->last = sql_integer(row, 0);
-    if (!record.values || !row_read_members(look->session, sql_value(row, 1), &arena, &record) ||
+    if (!record.values ||
+        row_read_members(look->session, sql_value(row, 1), &arena, &record) != STATUS_OK ||
         !row_read_value(sql_value(row, 2), &arena, &beside)) {
         look->unreadable++;
         check_say(look->say, "%s: the row of %lld cannot be read", look->table->name,

@@ -16,8 +16,8 @@ enum status store_load(struct store_session *session, const struct table *table,
         return STATUS_INTERNAL;
     sql_bind_integer(statement, 1, id);
     enum status status = sql_step(statement);
-    if (status == STATUS_OK && !row_read(session, statement, arena, record))
-        status = STATUS_INTERNAL;
+    if (status == STATUS_OK)
+        status = row_read(session, statement, arena, record);
     reading_end(session, statement);
     return status;
 }

@@ -76,15 +76,23 @@ static enum status load(struct store_session *session, struct row_compression *c
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static struct row_compression *compression_of(struct store_session *session) {
-    if (session->compression)
-        return session->compression;
-    struct row_compression *compression = calloc(1, sizeof *compression);
-    if (compression && load(session, compression) == STATUS_OK)
-        return session->compression = compression;
-    log_error("database: the dictionaries cannot be read");
-    row_compression_free(compression);
-    return NULL;
+/* A reading that is stopped, or whose database is lost, while it loads them says so: the row that
+ * it has is not damaged. */
+static enum status find_compression(struct store_session *session,
+                                    struct row_compression **compression) {
+    *compression = session->compression;
+    if (*compression)
+        return STATUS_OK;
+    struct row_compression *loaded = calloc(1, sizeof *loaded);
+    enum status status = loaded ? load(session, loaded) : STATUS_INTERNAL;
+    if (status == STATUS_OK) {
+        *compression = session->compression = loaded;
+        return STATUS_OK;
+    }
+    if (status == STATUS_INTERNAL)
+        log_error("database: the dictionaries cannot be read");
+    row_compression_free(loaded);
+    return status;
 }
 
 static enum status add_dictionary(struct store_session *session, const struct table *table,
@@ -110,8 +118,8 @@ static void forget(struct store_session *session) {
 }
 
 enum status row_keep_dictionaries(struct store_session *session) {
-    struct row_compression *compression = compression_of(session);
-    enum status status = compression ? STATUS_OK : STATUS_INTERNAL;
+    struct row_compression *compression;
+    enum status status = find_compression(session, &compression);
     for (unsigned i = 0; status == STATUS_OK && i < TABLES; i++)
         if (tables[i]->is_kept_as_json && !compression->own[i])
             status = add_dictionary(session, tables[i], compression->typical[i]);
@@ -143,9 +151,12 @@ enum { JSON_EXPECTED = 3072 }; /* bytes; the buffer grows if a record has more *
 
 enum status row_pack(struct store_session *session, const struct record *record,
                      struct arena *arena, struct text *packed) {
-    struct row_compression *compression = compression_of(session);
-    unsigned number = compression ? compression->own[record->table->number] : 0;
+    struct row_compression *compression;
     struct buffer json;
+    enum status status = find_compression(session, &compression);
+    if (status != STATUS_OK)
+        return status;
+    unsigned number = compression->own[record->table->number];
     buffer_init(&json, arena, JSON_EXPECTED);
     json_add_row(&json, record);
     if (!number || json.failed || json.len > JSON_MAX)
@@ -167,33 +178,40 @@ enum status row_pack(struct store_session *session, const struct record *record,
 }
 
 /* Finds a dictionary. One that is missing may have been added after this session loaded them, so
- * they are loaded again. */
-static struct text dictionary_called(struct store_session *session, unsigned number) {
-    struct row_compression *compression = compression_of(session);
-    if (compression && !compression->dictionaries[number].at) {
+ * they are loaded again. INTERNAL, if it is not there either. */
+static enum status find_dictionary(struct store_session *session, unsigned number,
+                                   struct text *dictionary) {
+    struct row_compression *compression;
+    enum status status = find_compression(session, &compression);
+    if (status == STATUS_OK && !compression->dictionaries[number].at) {
         forget(session);
-        compression = compression_of(session);
+        status = find_compression(session, &compression);
     }
-    return compression ? compression->dictionaries[number] : (struct text){ 0 };
+    if (status != STATUS_OK)
+        return status;
+    *dictionary = compression->dictionaries[number];
+    return dictionary->at ? STATUS_OK : STATUS_INTERNAL;
 }
 
-static bool decompress(struct store_session *session, struct text packed, struct buffer *json) {
+static enum status decompress(struct store_session *session, struct text packed,
+                              struct buffer *json) {
     const unsigned char *head = (const unsigned char *)packed.at;
+    struct text dictionary;
     if (packed.len < HEAD_SIZE || packed.len > INT_MAX)
-        return false;
-    struct text dictionary = dictionary_called(session, head[0]);
+        return STATUS_INTERNAL;
+    enum status status = find_dictionary(session, head[0], &dictionary);
+    if (status != STATUS_OK)
+        return status;
     int len = (head[1] & ~HAS_MORE) << 16 | head[2] << 8 | head[3];
-    if (!dictionary.at)
-        return false;
     if (!buffer_reserve(json, (size_t)len))
-        return false;
+        return STATUS_INTERNAL;
     int got = LZ4_decompress_safe_usingDict(packed.at + HEAD_SIZE, json->at + json->len,
                                             (int)packed.len - HEAD_SIZE, len, dictionary.at,
                                             (int)dictionary.len);
     if (got != len)
-        return false;
+        return STATUS_INTERNAL;
     json->len += (size_t)len;
-    return true;
+    return STATUS_OK;
 }
 
 enum status row_unpack(struct store_session *session, struct sql_value members,
@@ -204,15 +222,15 @@ enum status row_unpack(struct store_session *session, struct sql_value members,
         buffer_add(json, members.bytes);
         return json->failed ? STATUS_INTERNAL : STATUS_OK;
     }
-    if (decompress(session, members.bytes, json))
-        return STATUS_OK;
-    log_error("database: a row cannot be unpacked");
-    return STATUS_INTERNAL;
+    enum status status = decompress(session, members.bytes, json);
+    if (status == STATUS_INTERNAL)
+        log_error("database: a row cannot be unpacked");
+    return status;
 }
 
 bool row_is_as_shown(struct store_session *session, const struct table *table,
                      struct sql_value members) {
-    const struct row_compression *compression = compression_of(session);
+    const struct row_compression *compression = session->compression;
     const unsigned char *head = (const unsigned char *)members.bytes.at;
     return compression && members.type == SQL_BYTES && members.bytes.len >= HEAD_SIZE &&
            head[0] == compression->own[table->number] && !(head[1] & HAS_MORE);

@@ -21,17 +21,19 @@ struct row_compression;
  */
 enum status row_keep_dictionaries(struct store_session *session) MUST_CHECK;
 
-/** Packs the JSON of a record (json_add_row) into the arena. INTERNAL. */
+/** Packs the JSON of a record (json_add_row) into the arena. INTERNAL, otherwise as sql_step. */
 enum status row_pack(struct store_session *session, const struct record *record,
                      struct arena *arena, struct text *packed) MUST_CHECK;
 
-/** Appends the JSON in a column of Members to `json`. STATUS_INTERNAL is logged. */
+/** Appends the JSON in a column of Members to `json`. INTERNAL, which is logged; otherwise as
+ * sql_step. */
 enum status row_unpack(struct store_session *session, struct sql_value members,
                        struct buffer *json) MUST_CHECK;
 
 /**
  * Was the row written by a version of Roster with the same members, and has it no unknown ones? Its
- * JSON is then the same as json_add_record's.
+ * JSON is then the same as json_add_record's. False also until the session has loaded the
+ * dictionaries, as the first row that is packed or unpacked does.
  */
 bool row_is_as_shown(struct store_session *session, const struct table *table,
                      struct sql_value members) MUST_CHECK;

@@ -167,16 +167,15 @@ bool row_read_value(struct sql_value from, struct arena *arena, struct value *va
     }
 }
 
-bool row_read_members(struct store_session *session, struct sql_value members, struct arena *arena,
-                      struct record *record) {
+enum status row_read_members(struct store_session *session, struct sql_value members,
+                             struct arena *arena, struct record *record) {
     struct buffer json;
     buffer_init(&json, arena, 0);
-    if (row_unpack(session, members, &json) != STATUS_OK)
-        return false;
-    if (json_read_record(buffer_text(&json), arena, record))
-        return true;
+    enum status status = row_unpack(session, members, &json);
+    if (status != STATUS_OK || json_read_record(buffer_text(&json), arena, record))
+        return status;
     log_error("database: a row of %s cannot be read", record->table->name);
-    return false;
+    return STATUS_INTERNAL;
 }
 
 static bool is_sum(int64_t found, int64_t expected, const struct table *table, int64_t id) {
@@ -214,8 +213,9 @@ enum status row_add_members(struct store_session *session, const struct table *t
         return row_unpack(session, members, json);
     struct arena arena = { 0 };
     struct record record = record_new(table, &arena);
-    enum status status = STATUS_INTERNAL;
-    if (record.values && row_read_members(session, members, &arena, &record)) {
+    enum status status =
+        record.values ? row_read_members(session, members, &arena, &record) : STATUS_INTERNAL;
+    if (status == STATUS_OK) {
         json_add_record(json, &record);
         status = json->failed ? STATUS_INTERNAL : STATUS_OK;
     }
@@ -240,8 +240,8 @@ static bool read_columns(struct sql_statement *statement, int *column, struct ar
 }
 
 /* Reads the row of a table that is stored as JSON. */
-static bool read_with_members(struct store_session *session, struct sql_statement *statement,
-                              struct arena *arena, struct record *record) {
+static enum status read_with_members(struct store_session *session, struct sql_statement *statement,
+                                     struct arena *arena, struct record *record) {
     const bool has_sums = session->engine->dialect->keeps_row_sums;
     int column = row_members_columns(session->engine);
     const int64_t id = has_sums ? sql_integer(statement, column++) : 0;
@@ -251,20 +251,25 @@ static bool read_with_members(struct store_session *session, struct sql_statemen
     record->version = members.version;
     sum.used = 0;
     row_sum_add_integer(&sum, id);
-    return members_are_sound(session, record->table, &members) &&
-           row_read_members(session, members.value, arena, record) &&
-           read_columns(statement, &column, arena, record, has_sums ? &sum : NULL) &&
-           (!has_sums || is_sum(row_sum_of_values(&sum), expected, record->table, id));
+    if (!members_are_sound(session, record->table, &members))
+        return STATUS_INTERNAL;
+    enum status status = row_read_members(session, members.value, arena, record);
+    if (status != STATUS_OK)
+        return status;
+    bool is_read = read_columns(statement, &column, arena, record, has_sums ? &sum : NULL) &&
+                   (!has_sums || is_sum(row_sum_of_values(&sum), expected, record->table, id));
+    return is_read ? STATUS_OK : STATUS_INTERNAL;
 }
 
-bool row_read(struct store_session *session, struct sql_statement *statement, struct arena *arena,
-              struct record *record) {
+enum status row_read(struct store_session *session, struct sql_statement *statement,
+                     struct arena *arena, struct record *record) {
     if (record->table->is_kept_as_json)
         return read_with_members(session, statement, arena, record);
     int column = 1;
     record->version = sql_integer(statement, 0);
-    return read_columns(statement, &column, arena, record, NULL) &&
-           (!session->engine->dialect->keeps_row_sums || sql_integer(statement, column));
+    bool is_read = read_columns(statement, &column, arena, record, NULL) &&
+                   (!session->engine->dialect->keeps_row_sums || sql_integer(statement, column));
+    return is_read ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* ---- Writing ---- */

@@ -30,11 +30,11 @@ void row_add_value(struct buffer *sql, const struct table *table, const struct f
 
 /**
  * row_add_columns adds "Version, ...", the columns that a record is read from; row_read reads a
- * record from such a row. False is logged; a row whose sum is wrong is not read.
+ * record from such a row. INTERNAL, also for a row whose sum is wrong; otherwise as sql_step.
  */
 void row_add_columns(struct buffer *sql, const struct engine *engine, const struct table *table);
-bool row_read(struct store_session *session, struct sql_statement *statement, struct arena *arena,
-              struct record *record) MUST_CHECK;
+enum status row_read(struct store_session *session, struct sql_statement *statement,
+                     struct arena *arena, struct record *record) MUST_CHECK;
 
 /** Reads one value into the arena. False when memory runs out. */
 bool row_read_value(struct sql_value from, struct arena *arena, struct value *value) MUST_CHECK;
@@ -46,9 +46,10 @@ bool row_read_value(struct sql_value from, struct arena *arena, struct value *va
 void row_add_members_columns(struct buffer *sql, const struct engine *engine);
 int row_members_columns(const struct engine *engine);
 
-/** Reads a record from a column of Members, without its sum. False is logged. */
-bool row_read_members(struct store_session *session, struct sql_value members, struct arena *arena,
-                      struct record *record) MUST_CHECK;
+/** Reads a record from a column of Members, without its sum. INTERNAL, which is logged; otherwise
+ * as sql_step. */
+enum status row_read_members(struct store_session *session, struct sql_value members,
+                             struct arena *arena, struct record *record) MUST_CHECK;
 
 /** Members of a row, and what its sum covers. */
 struct row_members {

@@ -132,8 +132,9 @@ static enum status add_record(struct store_session *session, struct sql_statemen
     struct buffer *json = found->json;
     struct arena arena = { 0 };
     struct record record = record_new(search->table, &arena);
-    enum status status = STATUS_INTERNAL;
-    if (record.values && row_read(session, statement, &arena, &record))
+    enum status status =
+        record.values ? row_read(session, statement, &arena, &record) : STATUS_INTERNAL;
+    if (status == STATUS_OK)
         status = record_complete(session, &record, &arena, search->is_whole);
     if (status == STATUS_OK && search->is_whole)
         json_add_record(json, &record);

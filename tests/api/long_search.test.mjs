@@ -38,9 +38,6 @@ const slow = '/api/sys/users?User_Devices=nobodyhasthis';
 
 test('a search past the time limit is stopped and says so; others go on', async () => {
     const { server, token } = await startLarge(['--search-limit', '5']);
-    // Each reader first reads the dictionaries of the rows, which a limit of 5 ms may also stop.
-    for (let i = 0; i < 3; i++)
-        await Promise.all(Array.from({ length: 32 }, () => server.get(userId)));
     const reply = await server.call('GET', slow, { token });
     assertFailure(reply, 503);
     assert.match(reply.json.Message, /took too long and was stopped/);

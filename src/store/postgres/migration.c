@@ -144,7 +144,7 @@ static enum status fill_row(const struct migration *migration, const struct tabl
     struct arena arena = { 0 };
     struct record record = record_new(table, &arena);
     enum status status =
-        record.values && row_read(tx.session, row, &arena, &record) ? STATUS_OK : STATUS_INTERNAL;
+        record.values ? row_read(tx.session, row, &arena, &record) : STATUS_INTERNAL;
     if (status == STATUS_OK)
         *id = record_id(&record);
     for (unsigned i = 0; status == STATUS_OK && i < table->count; i++) {

@@ -72,7 +72,7 @@ static void pack_members(sqlite3_context *context, int count, sqlite3_value **ar
     (void)count;
     if (record.values &&
         row_read_members(&of->connection->session, connection_value(arguments[0]), &arena,
-                         &record) &&
+                         &record) == STATUS_OK &&
         row_pack(&of->connection->session, &record, &arena, &packed) == STATUS_OK)
         sqlite3_result_blob64(context, packed.at, packed.len, SQLITE_TRANSIENT);
     else
