@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { staff } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { createPerson, password } from '../lib/users.mjs';
-import { Ui } from './ui.mjs';
+import { Ui, variants } from './ui.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -36,12 +36,7 @@ const say = {
     },
 };
 
-for (const [language, scheme, width] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-])
+for (const [language, scheme, width] of variants)
     test(`holders of roles, and sessions, in ${language}, ${scheme}, ${width} px`, async () => {
         const name = (screen) => `${screen}-${language}-${scheme}-${width}`,
             words = say[language];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { userId } from '../lib/ids.mjs';
 import { Server, temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
-import { Ui } from './ui.mjs';
+import { Ui, variants } from './ui.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -33,12 +33,6 @@ const timeOf = (value) => {
     return Date.parse(row.UpdatedOn);
 };
 
-const variants = [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-];
 const say = {
     'en-US': {
         export: 'Export…',

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { adminId, userId } from '../lib/ids.mjs';
 import { Server, temporaryFolder } from '../lib/server.mjs';
-import { Ui } from './ui.mjs';
+import { allVariants, Ui } from './ui.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -62,14 +62,7 @@ const words = {
     es: ['Guardar', 'Guardado.', 'no es una foto'],
 };
 
-for (const [language, scheme, width, more] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
-    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
-])
+for (const [language, scheme, width, more] of allVariants)
     test(`a picture is cut by keys, stored and removed, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
         const ui = await opened({ language, scheme, width, ...more });
         const check = async (screen) => {

@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server } from '../lib/server.mjs';
-import { Ui } from './ui.mjs';
+import { allVariants, Ui } from './ui.mjs';
 
 const linkOf = ({ stdout }) => /(#\/first\/[\w-]{43})\n/.exec(stdout)[1];
 const secret = 'a-word-of-her-own';
@@ -12,14 +12,7 @@ const words = {
     es: ['no tiene administrador', 'Al menos 8', 'ya no es válido', 'Usuarios'],
 };
 
-for (const [language, scheme, width, more] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
-    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
-])
+for (const [language, scheme, width, more] of allVariants)
     test(`the first administrator is made, by keyboard alone, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
         const server = await Server.startNew();
         const link = linkOf(server);

@@ -9,7 +9,7 @@ import { Server } from '../lib/server.mjs';
 import { startWebhookReceiver } from '../lib/webhook_receiver.mjs';
 import { until } from '../lib/wait.mjs';
 import { userBody } from '../lib/users.mjs';
-import { Ui } from './ui.mjs';
+import { allVariants, Ui } from './ui.mjs';
 
 const receiver = await startWebhookReceiver((user) => (user.FullName === 'Ada King' ? 500 : 200));
 const server = await Server.start(['--webhook-hosts', receiver]);
@@ -89,14 +89,7 @@ const screens = {
     'chat-rooms-found': ['#/chatrooms?q=nothing%20at%20all', '.empty'],
 };
 
-for (const [language, scheme, width, more] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
-    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
-])
+for (const [language, scheme, width, more] of allVariants)
     test(`every screen in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
         const ui = await Ui.open(server, { language, scheme, width, ...more });
         const name = (screen) =>

@@ -4,18 +4,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { Server, temporaryFolder } from '../lib/server.mjs';
-import { Ui } from './ui.mjs';
+import { Ui, variants } from './ui.mjs';
 
 const long = Array.from({ length: 12 }, (_, i) => `https://app${i}.example.com`).join(',');
 const server = await Server.start(['--audit-days', '90', '--cors-origins', long]);
 const rows = (ui) => ui.evaluate("document.querySelectorAll('main tbody tr').length");
 
-for (const [language, scheme, width] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 1280],
-    ['es', 'light', 390],
-    ['en-US', 'dark', 390],
-])
+for (const [language, scheme, width] of variants)
     test(`the settings in ${language}, ${scheme}, ${width} px`, async () => {
         const ui = await Ui.open(server, { language, scheme, width });
         const name = (screen) => `${screen}-${language}-${scheme}-${width}`;

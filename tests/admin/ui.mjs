@@ -10,6 +10,21 @@ import { adminEmail, password } from '../lib/users.mjs';
 const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const text = JSON.stringify;
 
+// Language, colours and width in px, in which each screen and main task is tried.
+export const variants = [
+    ['en-US', 'light', 1280],
+    ['es', 'dark', 1280],
+    ['es', 'light', 390],
+    ['en-US', 'dark', 390],
+];
+
+// The same, and what few screens need: 200 % zoom, and forced colours.
+export const allVariants = [
+    ...variants,
+    ['es', 'light', 640, { scale: 2, as: 'at 200 %' }],
+    ['en-US', 'dark', 1280, { colours: 'active', as: 'in forced colours' }],
+];
+
 export class Ui {
     // A browser of its own, so that it has no cookie. `language` is the browser's; `colours` 'active' are those that the
     // user has forced; a `scale` of 2 with half the width is a zoom of 200 %.
