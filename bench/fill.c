@@ -70,12 +70,7 @@ int main(int argc, char **argv) {
         store_open(&(struct store_options){ .directory = argv[1] }, why, sizeof why, &code);
     check(store != NULL, why);
     check(password_hash(TEXT(DEMO_PASSWORD), hash), "no memory");
-    struct seed data = { .email = TEXT(DEMO_EMAIL),
-                         .name = TEXT("Administrator"),
-                         .password_hash = text_of(hash),
-                         .staff_hash = text_of(hash),
-                         .with_demo = true,
-                         .is_repeatable = true };
+    const struct seed data = seed_of_start(TEXT(DEMO_EMAIL), text_of(hash), true);
     check(seed_write(store, &data) == STATUS_OK, "the folder is not empty");
     int64_t end = FIRST_USER + strtoll(argv[2], NULL, 10);
     for (int64_t id = FIRST_USER; id < end; id += AT_ONCE) {

@@ -36,12 +36,12 @@ static bool is_place(struct text place) {
     return has_only(host, "[]/?#@*\"'");
 }
 
-/* Browsers leave a default port out. */
 static bool ends_in(struct text text, const char *end) {
     size_t len = strlen(end);
     return text.len >= len && memcmp(text.at + text.len - len, end, len) == 0;
 }
 
+/* Browsers leave a default port out. */
 static bool is_origin(struct text origin) {
     const char *colon = memmem(origin.at, origin.len, "://", 3);
     if (text_equal(origin, TEXT("*")) || text_equal(origin, TEXT("null")))

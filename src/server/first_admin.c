@@ -20,7 +20,7 @@
 
 enum { GENERATED_PASSWORD_LENGTH = 20 };
 
-static const char default_name[] = "Administrator", default_email[] = "admin@localhost";
+static const char default_email[] = "admin@localhost";
 
 /* The demo has an address of its own, unless the operator has set one. */
 static const char *given_email(const struct settings *settings) {
@@ -50,7 +50,7 @@ int first_admin_check(const struct settings *settings) {
     const struct text password = text_of(settings->admin_password);
     const bool has_password =
         !password.len || password_check(password, text_of(given_email(settings)),
-                                        text_of(default_name)) == PASSWORD_FINE;
+                                        TEXT(ADMINISTRATOR_NAME)) == PASSWORD_FINE;
     if (!has_email)
         settings_fault(settings, "--admin-email must be an e-mail address");
     if (!has_password)
@@ -101,12 +101,7 @@ static int write_administrator(struct store *store, const struct settings *setti
         report_error("there is no memory to hash the first administrator's password");
         return EX_OSERR;
     }
-    const struct seed seed = { .email = email,
-                               .name = text_of(default_name),
-                               .password_hash = text_of(hash),
-                               .staff_hash = text_of(hash),
-                               .with_demo = settings->demo,
-                               .is_repeatable = settings->demo };
+    const struct seed seed = seed_of_start(email, text_of(hash), settings->demo);
     int code = write_seed(store, &seed, database, &is_written);
     if (is_written && password.at == generated)
         (void)printf("rosterd: first administrator %s, password %.*s (not shown again)\n", email.at,

@@ -297,6 +297,15 @@ enum status seed_write(struct store *store, const struct seed *seed) {
     return status;
 }
 
+struct seed seed_of_start(struct text email, struct text password_hash, bool with_demo) {
+    return (struct seed){ .email = email,
+                          .name = TEXT(ADMINISTRATOR_NAME),
+                          .password_hash = password_hash,
+                          .staff_hash = password_hash,
+                          .with_demo = with_demo,
+                          .is_repeatable = with_demo };
+}
+
 enum status seed_find(struct store_session *session, struct seed_state *state) {
     int64_t users = 0, roles = 0;
     enum status status = store_count(session, &user_table, &users);

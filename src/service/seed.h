@@ -9,6 +9,9 @@
 #define DEMO_PASSWORD "demo-password"
 #define DEMO_USER_ID 87654321
 
+/** The name of an administrator whom a start makes. */
+#define ADMINISTRATOR_NAME "Administrator"
+
 /** The choices about the records of a new database. */
 struct seed {
     /* The first administrator; `email.at` NULL: there is none yet, and the system's roles are all
@@ -18,6 +21,12 @@ struct seed {
     bool with_demo;         /* also the made-up businesses, roles and users */
     bool is_repeatable;     /* the demo's GUIDs and times are the same in every database */
 };
+
+/**
+ * The seed of a start that makes the administrator: alone, or with the demo, whose staff then have
+ * the same password. Borrows the texts.
+ */
+struct seed seed_of_start(struct text email, struct text password_hash, bool with_demo);
 
 /** The records that tell how far a new database has come. */
 struct seed_state {

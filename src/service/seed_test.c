@@ -57,12 +57,7 @@ static int64_t count(struct store *store, const struct table *table) {
 }
 
 static struct seed seed_of(const char *email, bool with_demo) {
-    return (struct seed){ .email = text_of(email),
-                          .name = TEXT("Administrator"),
-                          .password_hash = text_of(hash),
-                          .staff_hash = text_of(hash),
-                          .with_demo = with_demo,
-                          .is_repeatable = with_demo };
+    return seed_of_start(text_of(email), text_of(hash), with_demo);
 }
 
 static enum status seed_with(const struct folder *folder, const char *email, bool with_demo) {

@@ -220,12 +220,7 @@ static void begin_world(void) {
     (void)snprintf(path, sizeof path, "%s/roster.key", world->directory);
     world->key = seal_key_open(path, true, why, sizeof why);
     require(app->store && world->key && password_hash(TEXT(DEMO_PASSWORD), hash));
-    struct seed data = { .email = TEXT(DEMO_EMAIL),
-                         .name = TEXT("Administrator"),
-                         .password_hash = text_of(hash),
-                         .staff_hash = text_of(hash),
-                         .with_demo = true,
-                         .is_repeatable = true };
+    const struct seed data = seed_of_start(TEXT(DEMO_EMAIL), text_of(hash), true);
     require(seed_write(app->store, &data) == STATUS_OK);
     app->accepts_basic = true;
     app->folder = world->directory;

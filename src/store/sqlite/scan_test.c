@@ -108,12 +108,7 @@ static int begin(void **state) {
     fixture.store = store_open(&(struct store_options){ .directory = fixture.directory }, why,
                                sizeof why, &code);
     assert_non_null(fixture.store);
-    const struct seed seed = { .email = TEXT(DEMO_EMAIL),
-                               .name = TEXT("Administrator"),
-                               .password_hash = text_of(hash),
-                               .staff_hash = text_of(hash),
-                               .with_demo = true,
-                               .is_repeatable = true };
+    const struct seed seed = seed_of_start(TEXT(DEMO_EMAIL), text_of(hash), true);
     assert_int_equal(seed_write(fixture.store, &seed), STATUS_OK);
     assert_int_equal(store_run(fixture.store, &command), STATUS_OK);
     fixture.by_sql = store_session_open(fixture.store);
