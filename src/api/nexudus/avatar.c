@@ -19,7 +19,6 @@ struct picture {
     int64_t user_id;
     uint64_t commits; /* the store's number of commits when the picture was read */
     unsigned holders; /* replies; the last one to end frees it */
-    bool is_listed;   /* no newer picture of the user was read */
     char type[TYPE_MAX];
     size_t size;
     char content[];
@@ -32,17 +31,15 @@ static struct {
 
 /* These functions run with the lock held. */
 
-static struct picture **place_of(int64_t user_id) {
-    struct picture **place = &pictures.lists[(uint64_t)user_id % LISTS];
-    while (*place && (*place)->user_id != user_id)
-        place = &(*place)->next;
-    return place;
+static struct picture **list_of(int64_t user_id) {
+    return &pictures.lists[(uint64_t)user_id % LISTS];
 }
 
-static void take_out(struct picture **place) {
-    assert(*place);
-    (*place)->is_listed = false;
-    *place = (*place)->next;
+static void take_out(const struct picture *picture) {
+    struct picture **place = list_of(picture->user_id);
+    while (*place != picture)
+        place = &(*place)->next;
+    *place = picture->next;
 }
 
 static struct picture *add(int64_t user_id, const struct avatar *avatar) {
@@ -56,20 +53,24 @@ static struct picture *add(int64_t user_id, const struct avatar *avatar) {
         budget_give(size);
         return NULL;
     }
-    *picture =
-        (struct picture){ .user_id = user_id, .is_listed = true, .size = avatar->content.len };
+    *picture = (struct picture){ .user_id = user_id, .size = avatar->content.len };
     memcpy(picture->type, avatar->type.at, avatar->type.len);
     memcpy(picture->content, avatar->content.at, avatar->content.len);
-    struct picture **place = &pictures.lists[(uint64_t)user_id % LISTS];
-    picture->next = *place;
-    *place = picture;
+    struct picture **list = list_of(user_id);
+    picture->next = *list;
+    *list = picture;
     return picture;
 }
 
-static bool is_same(const struct picture *picture, const struct avatar *avatar) {
-    return text_equal(text_of(picture->type), avatar->type) &&
-           picture->size == avatar->content.len &&
-           memcmp(picture->content, avatar->content.at, picture->size) == 0;
+/* Compares the bytes, because readers may return in another order than that of the changes which
+ * they saw: an old picture after a new one. */
+static struct picture *find(int64_t user_id, const struct avatar *avatar) {
+    struct picture *picture = *list_of(user_id);
+    while (picture && !(picture->user_id == user_id && picture->size == avatar->content.len &&
+                        text_equal(text_of(picture->type), avatar->type) &&
+                        memcmp(picture->content, avatar->content.at, picture->size) == 0))
+        picture = picture->next;
+    return picture;
 }
 
 /* A picture as the store returned it, and as it is shared. */
@@ -84,26 +85,25 @@ static void take(void *argument, const struct avatar *avatar) {
     if (avatar->type.len >= TYPE_MAX)
         return; /* no picture that was checked has such a type */
     mutex_lock(&pictures.lock);
-    struct picture **place = place_of(taking->user_id), *picture = *place;
-    if (picture && !is_same(picture, avatar)) {
-        take_out(place);
-        picture = NULL;
-    }
+    struct picture *picture = find(taking->user_id, avatar);
     if (!picture)
         picture = add(taking->user_id, avatar);
     if (picture) {
         picture->holders++;
-        picture->commits = taking->commits;
+        if (picture->commits < taking->commits)
+            picture->commits = taking->commits;
     }
     mutex_unlock(&pictures.lock);
     taking->picture = picture;
 }
 
-/* Uses the shared picture if nothing was committed since it was read. */
+/* Shares a picture without a read if nothing was committed since it was read. */
 static bool take_held(struct taking *taking) {
     mutex_lock(&pictures.lock);
-    struct picture *picture = *place_of(taking->user_id);
-    if (picture && picture->commits == taking->commits) {
+    struct picture *picture = *list_of(taking->user_id);
+    while (picture && !(picture->user_id == taking->user_id && picture->commits == taking->commits))
+        picture = picture->next;
+    if (picture) {
         picture->holders++;
         taking->picture = picture;
     }
@@ -162,8 +162,8 @@ void avatar_release(struct picture *picture) {
         return;
     mutex_lock(&pictures.lock);
     bool is_last = --picture->holders == 0;
-    if (is_last && picture->is_listed)
-        take_out(place_of(picture->user_id));
+    if (is_last)
+        take_out(picture);
     mutex_unlock(&pictures.lock);
     if (!is_last)
         return;
