@@ -29,25 +29,40 @@ async function takeTurn(lock) {
     };
 }
 
-const waiting = () =>
+// How many sessions wait for the turn: to share it, or to have it alone.
+const waiting = (mode) =>
     number(
-        `count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`,
+        `count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+         WHERE locktype = 'advisory' AND NOT granted AND mode = '${mode}' AND datname = current_database()`,
     );
+const SHARED = 'ShareLock',
+    ALONE = 'ExclusiveLock';
 
+// Each server deletes expired rows soon after its start and now and then. For that it has the turn alone, and who asks for the
+// turn after it waits behind it; then the round says nothing of the change, and another one is made.
 test('a plain change does not wait for a plain group of another server; a change of an address does', async () => {
-    const release = await takeTurn('pg_advisory_xact_lock_shared');
-    const plain = await patch(members[0], { LastHelpVisited: 1 });
-    assert.equal(plain.status, 200, plain.text);
-    const wide = patch(members[1], { Email: 'waits@example.com' });
-    await until('the change of an address waits for the turn', () => waiting() === 1);
-    await release();
-    assert.equal((await wide).status, 200);
+    for (let isAnswered = false, round = 1; !isAnswered; round++) {
+        assert.ok(round < 20, 'plain changes wait, or somebody always waits before them');
+        const release = await takeTurn('pg_advisory_xact_lock_shared');
+        const plain = patch(members[0], { LastHelpVisited: round }).then((reply) => {
+            isAnswered = true;
+            return reply;
+        });
+        await until('it is answered, or is not the first', () => isAnswered || waiting(ALONE) > 0);
+        if (isAnswered) {
+            const wide = patch(members[1], { Email: 'waits@example.com' });
+            await until('the change of an address waits for the turn', () => waiting(ALONE) > 0);
+            await release();
+            assert.equal((await wide).status, 200);
+        } else await release();
+        assert.equal((await plain).status, 200);
+    }
 });
 
 test('a plain change waits for a server that has the turn alone', async () => {
     const release = await takeTurn('pg_advisory_xact_lock');
-    const plain = patch(members[0], { LastHelpVisited: 2 });
-    await until('the change waits for the turn', () => waiting() === 1);
+    const plain = patch(members[0], { LastHelpVisited: 100 });
+    await until('the change waits for the turn', () => waiting(SHARED) === 1);
     await release();
     assert.equal((await plain).status, 200);
 });
