@@ -122,3 +122,25 @@ for (const [language, scheme, width] of variants)
         await ui.sees(words.order, 'details');
         await ui.close();
     });
+
+for (const how of ['click', 'Enter'])
+    test(`comparing two moments saves nothing that was typed before (${how})`, async () => {
+        const ui = await Ui.open(server);
+        await ui.signedIn();
+        const before = (await server.get(userId)).Devices;
+        await ui.go(`#/users/${userId}`, '#field-Devices');
+        await ui.type('#field-Devices', 'not to be saved');
+        await ui.click('[role=tab]', 'History');
+        await ui.click('details summary');
+        await setTime(ui, 'moment-from', Date.UTC(2020, 0));
+        await setTime(ui, 'moment-to', Date.UTC(2100, 0));
+        if (how === 'click') await ui.button('Compare');
+        else {
+            await ui.evaluate("document.getElementById('moment-to').focus()");
+            await ui.key('Enter');
+        }
+        await ui.wait("document.querySelector('#moments')");
+        await ui.sees('1 unsaved', 'main');
+        assert.equal((await server.get(userId)).Devices, before);
+        await ui.close();
+    });
