@@ -1,11 +1,11 @@
-// The faults of three machines. `break` makes one, while the clients of a journal work, and returns a function that repairs
-// it, if it does not repair itself. `answered` waits until each client has been answered some more times.
+// The faults of three machines. `break` makes one, while the clients of a journal work; Cluster.repair() ends it. `answered`
+// waits until each client has been answered some more times. `silence` is how many seconds a client may wait for an answer.
+// Where only some of the clients are meant, `break` gives the silence that counts.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Faults } from '../faults/faults.mjs';
+import { run } from '../lib/machines.mjs';
 import { userBody } from '../lib/users.mjs';
-import { patience, until } from '../lib/wait.mjs';
+import { patience, Silence, until } from '../lib/wait.mjs';
 
 const postgres = /^(\S*\/)?postgres\b/,
     sender = /^postgres: .*walsender/,
@@ -55,37 +55,42 @@ async function stopInTurn(cluster) {
         primary.psql(
             `SELECT client_addr FROM pg_stat_activity WHERE usename = 'roster' AND ${condition} LIMIT 1`,
         );
-    psql.stdin.write('BEGIN; SELECT epoch FROM turn FOR UPDATE;\n');
-    const next = await until(
-        'a rosterd waits for the turn',
-        () => addressOf("wait_event = 'transactionid'"),
-        { pause: 50 },
-    );
-    const stopped = cluster.machines.find((machine) => machine.address === next);
-    stopped.rosterd.child.kill('SIGSTOP');
-    psql.stdin.end('COMMIT;\n');
-    await until(
-        'it is stopped within its turn',
-        () => addressOf(`client_addr = '${next}' AND state = 'idle in transaction'`) === next,
-        { pause: 50 },
-    );
-    return stopped;
+    try {
+        psql.stdin.write('BEGIN; SELECT epoch FROM turn FOR UPDATE;\n');
+        const next = await until(
+            'a rosterd waits for the turn',
+            () => addressOf("wait_event = 'transactionid'"),
+            { pause: 50 },
+        );
+        const stopped = cluster.machines.find((machine) => machine.address === next);
+        stopped.rosterd.child.kill('SIGSTOP');
+        psql.stdin.end('COMMIT;\n');
+        await until(
+            'it is stopped within its turn',
+            () => addressOf(`client_addr = '${next}' AND state = 'idle in transaction'`) === next,
+            { pause: 50 },
+        );
+        return stopped;
+    } finally {
+        psql.stdin.end(); // and with it psql
+    }
+}
+
+// How long a change takes that another rosterd is asked for, past HAProxy.
+async function changeElsewhere(cluster, journal, stopped) {
+    const silence = new Silence(),
+        { rosterd } = cluster.machines.find((machine) => machine !== stopped);
+    silence.begin();
+    const reply = await rosterd.call('PATCH', '/api/sys/users/100000001', {
+        token: journal.token,
+        body: { FullName: 'Changed Elsewhere' },
+    });
+    assert.equal(reply.status, 200, reply.text);
+    silence.end();
+    return silence;
 }
 
 // ---- A machine that is cut off ----
-
-const run = promisify(execFile);
-
-// Plugs the cable in once nothing that was sent to the machine's rosterd is still to be delivered: the kernel would deliver it
-// then, after the clients have given it up.
-async function replug(machine) {
-    const args = ['-Htn', 'state', 'established', 'dst', `${machine.address}:8080`];
-    await until('nothing waits for the machine', async () => {
-        const { stdout } = await run('ss', args);
-        return stdout.split('\n').every((line) => !Number(line.trim().split(/\s+/)[1]));
-    });
-    machine.cable('up');
-}
 
 // The status that the rosterd of a machine answers a client on the same machine. 0: no answer.
 async function askThere(machine, token, ...curl) {
@@ -126,31 +131,38 @@ async function revocable(front, token) {
     return { bearer, revoke };
 }
 
+// In how many seconds the leader would lose its place, if it were silent from now on.
+async function leaderTtl(cluster) {
+    const signal = AbortSignal.timeout(patience.check),
+        key = `http://${cluster.machines[0].address}:2379/v2/keys/service/roster/leader`;
+    return (await (await fetch(key, { signal })).json()).node.ttl;
+}
+
 export const faults = {
     postgres: {
         title: 'kill -9 of the PostgreSQL of the primary',
+        silence: 6,
         async break(cluster) {
             (await cluster.primary()).kill(postgres);
         },
     },
     machine: {
         title: 'kill -9 of all on the machine of the primary',
+        silence: 10,
         async break(cluster) {
-            const machine = await cluster.primary();
-            machine.kill();
-            return () => machine.boot();
+            (await cluster.primary()).kill();
         },
     },
     cable: {
         title: 'the cable of the primary is cut',
+        silence: 12,
         async break(cluster) {
-            const machine = await cluster.primary();
-            machine.cable('down');
-            return () => replug(machine);
+            (await cluster.primary()).cable('down');
         },
     },
     cutOff: {
         title: 'a rosterd that is cut off with the primary shows nothing to a token that was revoked elsewhere',
+        silence: 12,
         async break(cluster, { answered, journal }) {
             const machine = await cluster.primary(),
                 { bearer, revoke } = await revocable(cluster.front, journal.token);
@@ -172,64 +184,70 @@ export const faults = {
                 await askThere(machine, journal.token, 'sys/users/100000001', ...write),
                 200,
             );
-            return () => replug(machine);
         },
     },
     standby: {
         title: 'kill -9 of all on the machine of the synchronous standby',
+        silence: 3,
         async break(cluster) {
-            const machine = await cluster.synchronous();
-            machine.kill();
-            return () => machine.boot();
+            (await cluster.synchronous()).kill();
         },
     },
     etcd: {
         title: 'kill -9 of two etcd of three',
+        silence: 2,
         async break(cluster) {
-            const two = cluster.machines.slice(0, 2);
-            two.forEach((machine) => machine.kill(etcd));
-            return () => two.forEach((machine) => machine.startEtcd());
+            cluster.machines.slice(0, 2).forEach((machine) => machine.kill(etcd));
         },
     },
     holder: {
         title: 'kill -9 of a rosterd within its turn',
-        async break(cluster) {
-            const { rosterd } = await stopInTurn(cluster);
-            rosterd.child.kill('SIGKILL');
-            await rosterd.ended;
-            return () => rosterd.spawn();
+        silence: 0.1,
+        async break(cluster, { journal }) {
+            const stopped = await stopInTurn(cluster);
+            stopped.rosterd.child.kill('SIGKILL');
+            return changeElsewhere(cluster, journal, stopped);
         },
     },
     pause: {
         title: 'a rosterd stands still within its turn',
-        async break(cluster) {
-            const { rosterd } = await stopInTurn(cluster);
-            return () => rosterd.child.kill('SIGCONT');
+        // PostgreSQL ends a transaction that stands still for 2 s; each of the three connections that write may have one,
+        // which gets the turn when the one before has ended.
+        silence: 7,
+        async break(cluster, { journal }) {
+            return changeElsewhere(cluster, journal, await stopInTurn(cluster));
         },
     },
     warning: {
         title: 'COMMIT warns that no standby has it, and then the primary dies',
+        silence: 12,
         async break(cluster) {
             const machine = await cluster.primary(),
                 standbys = await stopReplication(cluster);
             await cancelWaits(cluster, 5);
             machine.kill();
             resumeReplication(standbys);
-            return () => machine.boot();
         },
     },
     patroni3: {
         title: 'kill -9 of all on the machine of the primary, with the shortest times that newer versions of Patroni have',
+        silence: 25,
         async break(cluster) {
-            const machine = await cluster.primary();
-            machine.kill();
-            return () => machine.boot();
+            (await cluster.primary()).kill();
         },
-        prepare: (cluster) => cluster.edit('ttl=20', 'loop_wait=2', 'retry_timeout=3'),
+        async prepare(cluster) {
+            cluster.edit('ttl=20', 'loop_wait=2', 'retry_timeout=3');
+            await until(
+                'the leader has the longer time',
+                async () => (await leaderTtl(cluster)) > 5,
+                { deadline: patience.cluster, pause: 100 },
+            );
+        },
         restore: (cluster) => cluster.edit('ttl=5', 'loop_wait=1', 'retry_timeout=2'),
     },
     restarts: {
         title: 'each rosterd is restarted, then PostgreSQL moves to another machine',
+        silence: 3,
         async break(cluster, { answered, journal }) {
             const before = { ...journal.seen };
             for (const { rosterd } of cluster.machines) {
@@ -245,6 +263,7 @@ export const faults = {
     },
     clock: {
         title: 'a rosterd whose clock is an hour ahead does not start, and the others go on',
+        silence: 1,
         async break(cluster) {
             const clock = new Faults(),
                 ahead = cluster.machines[0].another(8090, clock.env);
@@ -269,7 +288,7 @@ export const faults = {
             machine.kill();
             resumeReplication(standbys);
             await cluster.primary();
-            await machine.boot();
+            await cluster.repair();
         },
     },
 };

@@ -14,6 +14,13 @@ class NotDone extends Unheard {}
 
 const acknowledged = (reply) => assert.equal(reply.status, 200, reply.text);
 
+// All of them have ended, also where one fails: none goes on behind the test's back.
+async function allEnded(promises) {
+    const results = await Promise.allSettled(promises),
+        failed = results.find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
+}
+
 const isBroken = (error) =>
     /^(fetch failed|terminated)$/.test(error.message) || error.name === 'TimeoutError';
 
@@ -203,7 +210,7 @@ class Client {
 
     async create() {
         const created = this.chance.pick(this.journal.lists),
-            email = `journal.${this.journal.made++}@example.com`;
+            email = `${this.journal.name}.${this.journal.made++}@example.com`;
         const user = {
             email,
             created,
@@ -308,7 +315,7 @@ class Client {
         if (live.length < 2) {
             const session = new Session(
                 this.journal,
-                `client ${this.number} session ${this.journal.made++}.`,
+                `${this.journal.name} client ${this.number} session ${this.journal.made++}.`,
             );
             await session.begin();
             this.sessions.push(session);
@@ -461,8 +468,8 @@ class Client {
     }
 }
 
-// Several clients of one directory. `comesBack`: it may be away for a while, and then answers 503 to what it
-// has not done, and 502 or 504 to what it may have done, or not at all.
+// Several clients of one directory. `name` begins the addresses of their users. `comesBack`: the directory may be away for
+// a while, and then answers 503 to what it has not done, and 502 or 504 to what it may have done, or not at all.
 export class Journal {
     done = {
         created: 0,
@@ -482,9 +489,9 @@ export class Journal {
     constructor(
         server,
         tokens,
-        { clients = 8, comesBack = false, businesses = [301, 302, 303] } = {},
+        { clients = 8, comesBack = false, businesses = [301, 302, 303], name = 'journal' } = {},
     ) {
-        Object.assign(this, { server, comesBack, token: tokens[0] });
+        Object.assign(this, { server, comesBack, name, token: tokens[0] });
         const [one, ...others] = businesses;
         this.lists = [[], [one], others, businesses]; // of links
         this.clients = Array.from(
@@ -536,11 +543,13 @@ export class Journal {
         return Object.values(this.done).reduce((total, number) => total + number, 0);
     }
 
-    // All clients work, until each of them ends.
+    // All clients work, until each of them ends. The promise fails as soon as one does; `ended` waits for the others too.
     work() {
         this.isOver = false;
-        const working = Promise.all(this.clients.map((client) => client.work()));
+        const all = this.clients.map((client) => client.work()),
+            working = Promise.all(all);
         working.catch(() => {}); // until it is waited for
+        this.ended = Promise.allSettled(all);
         return working;
     }
 
@@ -549,7 +558,7 @@ export class Journal {
         const when = `seed ${seed}, round ${round}`,
             isUnsure = () =>
                 this.clients.some((client) => client.sessions.some((session) => session.unsure));
-        do await Promise.all(this.clients.map((client) => client.compare(when)));
+        do await allEnded(this.clients.map((client) => client.compare(when)));
         while (isUnsure());
     }
 
@@ -567,7 +576,7 @@ export class Journal {
         for (let page = 1, more = true; more; page++) {
             const { json } = await this.call(
                 'GET',
-                `/api/sys/users?User_Email=journal.&orderBy=Id&size=1000&page=${page}`,
+                `/api/sys/users?User_Email=${this.name}.&orderBy=Id&size=1000&page=${page}`,
             );
             found.push(...this.certain(json.Records));
             more = json.HasNextPage;

@@ -1,7 +1,7 @@
 // Three machines with etcd, Patroni and PostgreSQL, set up by the files of dist/, and a rosterd on each. They are network
 // namespaces: tools/with-machines makes them and runs the tests. HAProxy deals requests to the three, as dist/ has it.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
     chownSync,
     closeSync,
@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
+import { promisify } from 'node:util';
 import { binary, Server } from './server.mjs';
 import { adminEmail, password } from './users.mjs';
 import { patience, until } from './wait.mjs';
@@ -57,6 +58,8 @@ const processesOf = (name) =>
         .split('\n')
         .filter(Boolean)
         .map(Number);
+
+export const run = promisify(execFile);
 
 const commandOf = (pid) => {
     try {
@@ -201,11 +204,13 @@ export class Machine {
         return other;
     }
 
-    // All that was there runs again, as after a boot.
-    async boot() {
-        this.startEtcd();
-        this.startPatroni();
-        if (this.rosterd.url) await this.rosterd.spawn();
+    // Plugs the cable in, and lets all run that a fault stopped or killed there.
+    async repair() {
+        if (this.isCutOff) await this.plugIn();
+        this.signal('SIGCONT');
+        if (!this.pids(/^etcd/).length) this.startEtcd();
+        if (!this.pids(/patroni/).length) this.startPatroni();
+        if (!this.rosterd.isRunning) await this.rosterd.spawn();
     }
 
     pids(pattern = /./) {
@@ -217,12 +222,24 @@ export class Machine {
         for (let pids; (pids = this.pids(pattern)).length; ) send('SIGKILL', pids);
     }
 
-    signal(signal, pattern) {
+    signal(signal, pattern = /./) {
         send(signal, this.pids(pattern));
     }
 
     cable(state) {
         execFileSync('ip', ['link', 'set', `cable${this.n}`, state]);
+        this.isCutOff = state === 'down';
+    }
+
+    // Plugs the cable in once nothing that was sent to the machine's rosterd is still to be delivered: the kernel would
+    // deliver it then, after the clients have given it up.
+    async plugIn() {
+        const args = ['-Htn', 'state', 'established', 'dst', `${this.address}:8080`];
+        await until('nothing waits for the machine', async () => {
+            const { stdout } = await run('ss', args);
+            return stdout.split('\n').every((line) => !Number(line.trim().split(/\s+/)[1]));
+        });
+        this.cable('up');
     }
 
     // The status of Patroni's own check: /primary, /sync, /replica. 0: no answer.
@@ -308,6 +325,10 @@ export class Cluster {
     end() {
         this.front.child?.kill('SIGKILL');
         for (const machine of this.machines ?? []) machine.kill();
+    }
+
+    async repair() {
+        for (const machine of this.machines) await machine.repair();
     }
 
     async find(path) {

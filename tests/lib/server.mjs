@@ -327,9 +327,13 @@ export class Server {
         return () => child.stdin.end('ROLLBACK;\n');
     }
 
+    get isRunning() {
+        return this.child.exitCode === null && this.child.signalCode === null;
+    }
+
     // Ends the server, if it runs.
     end(signal = 'SIGTERM') {
-        if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+        if (this.isRunning) this.child.kill(signal);
         return this.ended;
     }
 

@@ -1,6 +1,8 @@
 // The only place of these tests that reads a clock (tools/check-clocks holds the others to that). Nothing may pass or
 // fail because a machine is slow or busy: what a test waits for is counted, or seen to happen, and time only ends a hang.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 // The deadlines, in ms. A wait that takes longer is taken for one that never ends.
 export const deadlines = {
@@ -84,20 +86,38 @@ export const withinOneStep = (attempt, tries = 20) => withinOne(totpStep, attemp
 export const withinOneMinute = (attempt, tries = 20) =>
     withinOne(() => process.hrtime.bigint() / 60_000_000_000n, attempt, tries);
 
-// The longest time without an answer, in seconds: a figure to print, by which no test decides.
+// How long the processors have been idle since the system's start, all together, in s: /proc counts in 1/100.
+const idleUntilNow = () => Number(readFileSync('/proc/stat', 'latin1').split(/\s+/, 5)[4]) / 100;
+
+// The longest time without an answer, in seconds, and which part of it the processors were idle. A silence may last as long
+// as it likes on a busy machine: only where the processors were idle for half of it is it judged.
 export class Silence {
     begin() {
-        this.longest = 0;
-        this.last = Date.now();
+        this.seconds = this.idle = 0;
+        this.restart();
     }
 
+    restart() {
+        this.since = Date.now();
+        this.idleThen = idleUntilNow();
+    }
+
+    // An answer.
     end() {
-        this.longest = Math.max(this.longest, Date.now() - this.last);
-        this.last = Date.now();
+        const seconds = (Date.now() - this.since) / 1000;
+        if (seconds > this.seconds) {
+            const idle = (idleUntilNow() - this.idleThen) / (seconds * cpus().length);
+            Object.assign(this, { seconds, idle });
+        }
+        this.restart();
     }
 
-    get seconds() {
-        return this.longest / 1000;
+    get isJudged() {
+        return this.idle >= 0.5;
+    }
+
+    get text() {
+        return `${this.seconds.toFixed(1)} s of silence (processors ${Math.round(this.idle * 100)}% idle)`;
     }
 }
 
