@@ -93,6 +93,8 @@ END {
     row("GET by id, 2 processes x 32", "pg_get_two", "pg_get")
     row("pgbench with the transaction of PUT, 16", "pg_put_limit", "")
     row("PUT of 60 fields, 64 connections", "pg_put", "pg_put_limit")
+    row("with a synchronous standby: pgbench, 16", "pg_put_standby_limit", "")
+    row("with a synchronous standby: PUT, 64", "pg_put_standby", "pg_put_standby_limit")
     row("PUT of 60 fields, 1 connection", "pg_put_one", "")
     row("PUT, 2 processes x 32", "pg_put_two", "pg_put")
     row("FullName contains what one has", "pg_rare_name", "")
