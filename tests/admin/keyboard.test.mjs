@@ -140,7 +140,7 @@ test('a person signs in, finds a user, changes and undoes it, without a pointer'
     await ui.wait("document.querySelector('header nav')");
     await tabTo(ui, 'Users');
     await ui.key('Enter');
-    await ui.wait("document.querySelector('tbody tr')");
+    await ui.wait("document.activeElement.id === 'content' && document.querySelector('tbody tr')");
     await ui.key('/');
     await focusIsOn(ui, 'Search by name');
     await insert(ui, 'Member 12');

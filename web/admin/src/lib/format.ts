@@ -19,10 +19,15 @@ export function bytes(value: number) {
     return format.format(value / 1000 ** power);
 }
 
-// A time of the server for an input of the browser, which is in local time, and back.
+// A time of the server for an input of the browser, which is in local time and ends in the year 9999, and back. What is no
+// time is nothing there, and goes to the server as it is.
 export function toInput(value: unknown) {
-    if (typeof value !== 'string') return '';
-    const time = new Date(value);
-    return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    const time = new Date(typeof value === 'string' ? value : NaN);
+    if (Number.isNaN(time.getTime())) return '';
+    const local = new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString();
+    return local.length > 24 ? '' : local.replace(/(:00)?(\.000)?Z$/, '');
 }
-export const fromInput = (value: string) => (value ? new Date(value).toISOString() : null);
+export function fromInput(value: string) {
+    const time = new Date(value);
+    return !value ? null : Number.isNaN(time.getTime()) ? value : time.toISOString();
+}

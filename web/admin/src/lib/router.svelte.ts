@@ -5,10 +5,19 @@ export interface Route {
     parameters: Record<string, string>;
 }
 
+// A `%` that was typed or cut off stands for itself.
+function decoded(part: string) {
+    try {
+        return decodeURIComponent(part);
+    } catch {
+        return part;
+    }
+}
+
 function parse(hash: string): Route {
     const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
     return {
-        path: path.split('/').filter(Boolean).map(decodeURIComponent),
+        path: path.split('/').filter(Boolean).map(decoded),
         parameters: Object.fromEntries(new URLSearchParams(search)),
     };
 }
