@@ -14,7 +14,12 @@ export function usePostgres() {
     wanted ??= 'postgresql';
 }
 
-// The same, with a PostgreSQL for this file alone: it changes what holds for the whole of it.
+// Has them on SQLite, even if this run asks for PostgreSQL.
+export function useSqlite() {
+    wanted = undefined;
+}
+
+// Has them on a PostgreSQL for this file alone: it changes what holds for the whole of it.
 export function useOwnPostgres() {
     wanted = 'postgresql';
 }

@@ -5,17 +5,18 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userId } from '../lib/ids.mjs';
-import { newDatabase, usePostgres } from '../lib/postgres.mjs';
+import { newDatabase, useOwnPostgres, useSqlite } from '../lib/postgres.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 
+useSqlite();
 const origin = await Server.start();
 assert.equal((await origin.update(userId, { AccessToken: 'a sealed text' })).status, 200);
 const token = await origin.admin(),
     before = await origin.get(userId, token),
     data = join(origin.folder, 'data');
 await origin.stop();
-process.env.SYNC = 'on'; // as rosterd wants it
-usePostgres();
+process.env.SYNC = 'on'; // as rosterd wants it, and as the server of a whole run is not
+useOwnPostgres();
 
 const digests = (lines) => lines.match(/^rosterd: \w+: \d+ rows, digest \w+$/gm);
 

@@ -3,6 +3,8 @@
 import test, { after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Faults } from '../faults/faults.mjs';
 import { userId } from '../lib/ids.mjs';
@@ -102,13 +104,35 @@ test('a server that may lose what it has confirmed: 78', async () => {
     }
 });
 
+async function makeBackup() {
+    const file = join(temporaryFolder(), 'backup.db'),
+        origin = await Server.start(),
+        { code, stderr } = await run(['backup', file, ...origin.where]);
+    assert.equal(code, 0, stderr);
+    return file;
+}
+
+test('a file system that needs no full_page_writes, as its operator says: only that is let pass', async () => {
+    const url = await newDatabase(),
+        name = new URL(url).pathname.slice(1);
+    try {
+        await set({ fsync: 'on', full_page_writes: 'off' });
+        const refused = await assertRefused(78, risky.full_page_writes, url),
+            [way] = /ALTER DATABASE .*$/m.exec(refused);
+        assert.equal(way, `ALTER DATABASE ${name} SET roster.whole_pages = on`);
+        psql(root, way);
+        const restored = await run(['restore', await makeBackup(), '--database', url]);
+        assert.equal(restored.code, 0, restored.stderr);
+        await set({ fsync: 'off' });
+        await assertRefused(78, risky.fsync, url);
+    } finally {
+        await set({ fsync: 'off', full_page_writes: 'off' });
+    }
+});
+
 test('a server that may lose what it has confirmed: a backup is restored to it with --database-unsafe only', async () => {
     const url = await newDatabase(),
-        folder = temporaryFolder(),
-        file = join(folder, 'backup.db');
-    const origin = await Server.start();
-    const backup = await run(['backup', file, ...origin.where]);
-    assert.equal(backup.code, 0, backup.stderr);
+        file = await makeBackup();
     const restore = (...args) => run(['restore', file, '--database', url, ...args]);
     const refused = await restore();
     assert.equal(refused.code, 78, refused.stderr);
@@ -154,33 +178,58 @@ test('a role without rights: 77, and each GRANT of the message is what it lacked
     }
 });
 
-// Between the two, each client talks to a process of which the server knows nothing.
-test('a pooler such as PgBouncer: 78', async () => {
-    const url = await newDatabase(),
-        keyData = Buffer.from([...Buffer.from('K'), 0, 0, 0, 12]);
-    const listener = net.createServer((client) => {
-        const server = net.connect(`${folderOf(url)}/.s.PGSQL.5432`);
-        client.on('error', () => {}).pipe(server);
-        server.on('error', () => {});
-        server.on('end', () => client.end());
-        server.on('data', (bytes) => {
-            const at = bytes.indexOf(keyData);
-            if (at >= 0) bytes.writeInt32BE(1, at + keyData.length);
-            client.write(bytes);
-        });
-    });
-    after(() => listener.close());
-    await new Promise((resolve) => {
-        listener.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = listener.address();
-    await assertRefused(
-        78,
-        /a pooler such as PgBouncer, which Roster cannot use/,
-        `postgresql://roster@127.0.0.1:${port}${new URL(url).pathname}?sslmode=disable`,
-        '--database-unsafe',
+// Starts PgBouncer before the server of a database, which it reaches as the role roster. The URL by which it is reached.
+async function startPooler(url, mode) {
+    const folder = temporaryFolder(),
+        { pathname } = new URL(url);
+    chmodSync(folder, 0o777); // it refuses to run as root
+    writeFileSync(
+        join(folder, 'pgbouncer.ini'),
+        `[databases]
+        * = host=${folderOf(url)} port=5432 user=roster
+        [pgbouncer]
+        listen_addr =
+        listen_port = 6432
+        unix_socket_dir = ${folder}
+        auth_type = any
+        pool_mode = ${mode}
+        `.replace(/^ +/gm, ''),
     );
-});
+    const owner = ['--reuid=postgres', '--regid=postgres', '--clear-groups'];
+    const child = spawn(
+        'setpriv',
+        [
+            ...(process.getuid() === 0 ? owner : []),
+            '--pdeathsig=KILL',
+            '/usr/sbin/pgbouncer',
+            join(folder, 'pgbouncer.ini'),
+        ],
+        { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stderr.on('data', (bytes) => {
+        said += bytes;
+    });
+    await until('PgBouncer listens', () => {
+        assert.equal(child.exitCode, null, said);
+        return existsSync(join(folder, '.s.PGSQL.6432'));
+    });
+    return `postgresql://${pathname}?host=${folder}&port=6432&user=roster`;
+}
+
+// PgBouncer has clients talk to a process of which they know nothing, and takes no `options`, by which a URL chooses a schema.
+for (const mode of ['transaction', 'session', 'statement'])
+    test(`PgBouncer in the mode ${mode}: 78, and what to do instead`, async () => {
+        const url = await startPooler(await newDatabase(), mode);
+        for (const one of [url, `${url}&options=-csearch_path%3Dpublic`])
+            await assertRefused(
+                78,
+                /a pooler such as PgBouncer, which Roster cannot use; name the database server itself/,
+                one,
+                '--database-unsafe',
+            );
+    });
 
 // ---- Messages in another language ----
 
@@ -208,6 +257,7 @@ test('a refusal in another language: 78, or 69 if it may pass', async () => {
     const refusals = [
         ['3D000', 'Datenbank »roster« existiert nicht', 78],
         ['28P01', 'Passwort-Authentifizierung für Benutzer »roster« fehlgeschlagen', 78],
+        ['08P01', 'nicht unterstützter Startparameter: options', 78],
         ['28000', 'kein pg_hba.conf-Eintrag für Host »127.0.0.1«', 78],
         ['57P03', 'das Datenbanksystem startet', 69],
         ['53300', 'tut mir leid, schon zu viele Verbindungen', 69],

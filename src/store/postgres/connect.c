@@ -36,6 +36,7 @@ bool pg_place_check(const char *url, char *why, size_t why_size) {
 static const char facts_sql[] =
     "SELECT current_setting('server_version_num'), current_setting('server_encoding'),"
     " current_setting('fsync'), current_setting('full_page_writes'),"
+    " coalesce(current_setting('roster.whole_pages', true), ''),"
     " current_setting('synchronous_commit'),"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_backend_pid(),"
     " coalesce(current_schema(), ''), current_user, current_database(),"
@@ -46,6 +47,7 @@ enum fact {
     FACT_ENCODING,
     FACT_FSYNC,
     FACT_FULL_PAGES,
+    FACT_WHOLE_PAGES,
     FACT_SYNCHRONOUS,
     FACT_CLOCK,
     FACT_PID,
@@ -76,10 +78,27 @@ static int64_t number(const PGresult *facts, enum fact which) {
     return strtoll(fact(facts, which), NULL, 10);
 }
 
+static const char pooler_answers[] =
+    "between Roster and the database is a pooler such as PgBouncer, which Roster cannot use; name"
+    " the database server itself";
+
 static bool is_direct(struct connection *connection, const PGresult *facts) {
     return number(facts, FACT_PID) == PQbackendPID(connection->pg) ||
-           refuse(connection, "between Roster and the database is a pooler such as PgBouncer, which"
-                              " Roster cannot use; name the database server itself");
+           refuse(connection, "%s", pooler_answers);
+}
+
+/* A file system that writes a page whole or not at all, such as ZFS, needs no full_page_writes.
+ * Only the operator knows it, and says so in the server's or the database's own settings, where all
+ * that connect find it. */
+static bool writes_whole_pages(struct connection *connection, const PGresult *facts) {
+    return strcmp(fact(facts, FACT_FULL_PAGES), "on") == 0 ||
+           strcmp(fact(facts, FACT_WHOLE_PAGES), "on") == 0 ||
+           refuse(
+               connection,
+               "the database server has full_page_writes = off: after a power cut half a page may"
+               " be on its disk; set it to on, or on ZFS: ALTER DATABASE %s SET"
+               " roster.whole_pages = on",
+               fact(facts, FACT_DATABASE));
 }
 
 static bool is_durable(struct connection *connection, const PGresult *facts,
@@ -89,13 +108,10 @@ static bool is_durable(struct connection *connection, const PGresult *facts,
     if (strcmp(fact(facts, FACT_FSYNC), "on") != 0)
         return refuse(connection, "the database server has fsync = off: it would lose data; set it"
                                   " to on, or start with --database-unsafe");
-    if (strcmp(fact(facts, FACT_FULL_PAGES), "on") != 0)
-        return refuse(connection, "the database server has full_page_writes = off: after a power"
-                                  " cut half a page may be on its disk; set it to on, or start with"
-                                  " --database-unsafe");
-    return strcmp(fact(facts, FACT_SYNCHRONOUS), "off") != 0 ||
-           refuse(connection, "the database server has synchronous_commit = off: it would lose"
-                              " what it has confirmed; set it to on");
+    if (strcmp(fact(facts, FACT_SYNCHRONOUS), "off") == 0)
+        return refuse(connection, "the database server has synchronous_commit = off: it would lose"
+                                  " what it has confirmed; set it to on");
+    return writes_whole_pages(connection, facts);
 }
 
 static bool is_in_time(struct connection *connection, const PGresult *facts, int64_t asked_ms) {
@@ -182,6 +198,12 @@ static bool may_change(const char *line, const char *sqlstate) {
     return !strstr(line, "no password supplied") && !strstr(line, "invalid ");
 }
 
+/* PostgreSQL finds no fault in libpq's protocol, but PgBouncer gives all its own errors this code:
+ * also that it does not take the `options` of a URL. */
+static bool is_of_pooler(const char *sqlstate) {
+    return strcmp(sqlstate, PG_PROTOCOL_VIOLATION) == 0;
+}
+
 /* Does a line explain the one before? libpq begins it by a tab; the server's is a word, which may
  * be in any language, and two spaces. */
 static bool is_addition(const char *line, const char *sqlstate) {
@@ -200,7 +222,11 @@ static enum pg_meaning fail_to_connect(struct connection *connection, const char
         if (!len || is_addition(line, sqlstate))
             continue;
         may |= may_change(line, sqlstate);
-        memcpy(last, line, sizeof last);
+        if (is_of_pooler(sqlstate))
+            (void)snprintf(last, sizeof last, "%s: %.*s", pooler_answers,
+                           (int)(sizeof last - sizeof pooler_answers) - 2, line);
+        else
+            memcpy(last, line, sizeof last);
     }
     pg_disconnect(connection);
     connection->failed = connection->first_failed = PG_FINE;

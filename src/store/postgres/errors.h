@@ -19,6 +19,9 @@ enum pg_meaning {
 #define PG_INSUFFICIENT_PRIVILEGE "42501"
 #define PG_LOCK_NOT_AVAILABLE "55P03"
 
+/** The SQLSTATE of each error of PgBouncer's own. */
+#define PG_PROTOCOL_VIOLATION "08P01"
+
 /** The SQLSTATE by which statements report that a row was not as it was read (update_rows.h). */
 #define PG_DIVISION_BY_ZERO "22012"
 
