@@ -114,7 +114,7 @@ struct engine_store {
     enum status (*end_attempt)(struct store_tx *tx, const struct store_attempt *attempt,
                                bool has_failed);
     struct store_stats (*stats)(struct store *store); /* store_stats; must not block */
-    enum status (*try_room)(struct store_tx *tx);     /* store_try_room; OK where it has no sense */
+    enum status (*try_room)(struct store_tx *tx);     /* store_try_room */
     /** engine_begin_reading and the other functions of that kind at the end of this file. */
     enum status (*begin_reading)(struct store_session *session);
     void (*finish_reading)(struct store_session *session);

@@ -78,9 +78,9 @@ static struct store_stats stats(struct store *base) {
     return found;
 }
 
+/* The watcher tries it. */
 static enum status try_room(struct store_tx *tx) {
-    (void)tx;
-    return STATUS_OK; /* the server's disk cannot be tried from here */
+    return atomic_load(&pg_store_of(tx->session->store)->is_full) ? STATUS_UNAVAILABLE : STATUS_OK;
 }
 
 static bool limit_work(struct store_session *session) {

@@ -80,10 +80,10 @@ struct pg_store {
     bool watcher_runs;
     atomic_bool is_open; /* the start is over */
     atomic_bool is_closing;
-    atomic_bool is_outdated;             /* the schema has become newer than this program */
-    atomic_int_fast64_t seen_ms;         /* when the database last answered the watcher */
-    atomic_bool is_full;                 /* the server's disk refused the last group */
-    atomic_bool has_webhooks;            /* when a group looked last */
+    atomic_bool is_outdated;     /* the schema has become newer than this program */
+    atomic_int_fast64_t seen_ms; /* when the database last answered the watcher */
+    atomic_bool is_full;         /* the server's disk refused a group, and has no room since */
+    atomic_bool has_webhooks;    /* when a group looked last */
     atomic_uint_fast64_t access_epoch;   /* the greatest that was read or written */
     atomic_uint_fast64_t outbox_changes; /* the same of the outbox */
     atomic_uint_fast64_t commits;

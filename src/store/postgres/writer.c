@@ -40,7 +40,6 @@ static void note_kept(struct pg_store *store, const struct pg_group *group) {
     if (!size)
         return;
     count_group(store, size);
-    atomic_store(&store->is_full, false);
     if (connection->session.access_changed)
         pg_raise(&store->access_epoch, connection->epoch + 1);
     if (connection->session.outbox_changed)
