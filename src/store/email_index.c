@@ -1,7 +1,13 @@
 /* The index of e-mail addresses: its SQL, its maintenance and its check. email_index.h has the
- * design. */
+ * design.
+ *
+ * The check reads all records in the order of their Ids, works out which rows each should have in
+ * the index, and asks for those of a thousand records at once: a question for each address would be
+ * a journey to another machine where the database is there. Their
+ * number shows whether the index has others besides. */
 #include "store/email_index.h"
 
+#include "json/json.h"
 #include "rules/fold.h"
 #include "store/engine.h"
 #include "store/rows.h"
@@ -100,10 +106,15 @@ static void write_email_sql(struct buffer *sql, const struct engine *engine,
         buffer_add(sql, TEXT(" (address, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING"));
         break;
     case TABLE_DROP_EMAIL:
-    case TABLE_HAS_EMAIL:
-        buffer_add(sql, which == TABLE_HAS_EMAIL ? TEXT("SELECT 1 FROM ") : TEXT("DELETE FROM "));
+        buffer_add(sql, TEXT("DELETE FROM "));
         email_index_add_name(sql, table);
         buffer_add(sql, TEXT(" WHERE address = ?1 AND owner = ?2"));
+        break;
+    case TABLE_LIST_EMAILS: /* selects the rows of many addresses */
+        buffer_add(sql, TEXT("SELECT owner, address FROM "));
+        email_index_add_name(sql, table);
+        buffer_printf(sql, " WHERE address%s?1%s", engine->dialect->any_of.before,
+                      engine->dialect->any_of.after);
         break;
     default: assert(!"not of addresses");
     }
@@ -181,20 +192,108 @@ static bool is_repeated(const struct rows *rows, struct arena *arena) {
     return false;
 }
 
-/* Does the index have every row of an address? Counts the rows. */
-static enum status check_owner(struct store_session *session, const struct table *table,
-                               int64_t owner, struct text folded, int64_t *count) {
-    struct arena arena = { 0 };
-    struct rows rows = { .folded = folded };
-    enum status status = STATUS_OK;
-    buffer_init(&rows.row, &arena, folded.len);
-    while (status == STATUS_OK && next_row(&rows)) {
-        status = run_with_row(session, table, TABLE_HAS_EMAIL, &rows, owner);
-        *count += !is_repeated(&rows, &arena);
+/* A row that the index should have. */
+struct entry {
+    int64_t owner;
+    struct text row;
+    bool is_found;
+};
+
+/* Records are looked at in batches, each of which asks once for all that the index should have. */
+enum { RECORDS_AT_ONCE = 1000 };
+
+struct emails_check {
+    struct store_session *session;
+    const struct table *table;
+    struct sql_statement *record; /* at the next one */
+    enum status at;               /* OK: it is at one; NOT_FOUND: there are no more */
+    struct arena arena;           /* of the batch */
+    struct buffer entries;        /* of struct entry, by their owners */
+    int64_t rows;                 /* of all batches */
+};
+
+static struct entry *entries_of(const struct emails_check *check, size_t *count) {
+    *count = check->entries.len / sizeof(struct entry);
+    return (struct entry *)(void *)check->entries.at;
+}
+
+/* Adds the rows of the address of the current record. */
+static bool add_entries(struct emails_check *check) {
+    struct text address = sql_text(check->record, 1, &check->arena);
+    struct rows rows = { .folded = address.at ? fold(address, &check->arena) : address };
+    buffer_init(&rows.row, &check->arena, rows.folded.len);
+    while (!check->arena.failed && next_row(&rows)) {
+        if (is_repeated(&rows, &check->arena))
+            continue;
+        const struct entry entry = { sql_integer(check->record, 0),
+                                     arena_text(&check->arena, buffer_text(&rows.row)), false };
+        buffer_add(&check->entries, (struct text){ (const char *)&entry, sizeof entry });
+        check->rows++;
     }
-    if (arena.failed)
-        status = STATUS_INTERNAL;
-    arena_close(&arena);
+    return !check->arena.failed && !rows.row.failed && !check->entries.failed;
+}
+
+/* Marks the entry that the index has. */
+static void mark_entry(const struct emails_check *check, int64_t owner, struct text row) {
+    size_t count, from = 0;
+    struct entry *entries = entries_of(check, &count);
+    for (size_t to = count; from < to;) {
+        size_t middle = from + (to - from) / 2;
+        if (entries[middle].owner < owner)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    for (; from < count && entries[from].owner == owner; from++)
+        entries[from].is_found |= text_equal(entries[from].row, row);
+}
+
+static enum status mark_entries(struct emails_check *check) {
+    size_t count;
+    const struct entry *entries = entries_of(check, &count);
+    struct buffer list;
+    buffer_init(&list, &check->arena, 64 * count);
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_char(&list, i ? ',' : '[');
+        json_add_string(&list, entries[i].row);
+    }
+    buffer_add_char(&list, ']');
+    struct sql_statement *found = email_statement(check->session, check->table, TABLE_LIST_EMAILS);
+    if (list.failed || !found)
+        return STATUS_INTERNAL;
+    enum status status;
+    sql_bind_list(found, 1, buffer_text(&list));
+    while ((status = sql_step(found)) == STATUS_OK)
+        mark_entry(check, sql_integer(found, 0), sql_bytes(found, 1));
+    sql_done(found);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* PRECONDITION_FAILED: a row of an address is missing, and `owner` is the record's Id. */
+static enum status check_entries(struct emails_check *check, int64_t *owner) {
+    size_t count;
+    const struct entry *entries = entries_of(check, &count);
+    enum status status = count ? mark_entries(check) : STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        *owner = entries[i].owner;
+        if (!entries[i].is_found)
+            status = STATUS_PRECONDITION_FAILED;
+    }
+    return status;
+}
+
+/* Checks the next records. The result is as of check_entries. */
+static enum status check_batch(struct emails_check *check, int64_t *owner) {
+    enum status status = STATUS_OK;
+    check->arena = (struct arena){ 0 };
+    buffer_init(&check->entries, &check->arena, RECORDS_AT_ONCE * sizeof(struct entry));
+    for (int i = 0; i < RECORDS_AT_ONCE && status == STATUS_OK && check->at == STATUS_OK; i++) {
+        status = add_entries(check) ? STATUS_OK : STATUS_INTERNAL;
+        check->at = sql_step(check->record);
+    }
+    if (status == STATUS_OK)
+        status = check_entries(check, owner);
+    arena_close(&check->arena);
     return status;
 }
 
@@ -213,44 +312,31 @@ static struct sql_statement *select_emails(struct store_session *session, const 
     return statement;
 }
 
-/* Checks the statement's current record. NOT_FOUND: a row of its address is missing. */
-static enum status check_record(struct store_session *session, const struct table *table,
-                                struct sql_statement *record, int64_t *count) {
-    struct arena arena = { 0 };
-    struct text address = sql_text(record, 1, &arena);
-    struct text folded = address.at ? fold(address, &arena) : address;
-    enum status status = arena.failed ? STATUS_INTERNAL : STATUS_OK;
-    if (folded.at)
-        status = check_owner(session, table, sql_integer(record, 0), folded, count);
-    arena_close(&arena);
-    return status;
-}
-
 enum status email_index_check(struct store_session *session, const struct table *table, char *why,
                               size_t why_size) {
     const struct field *email = email_index_field(table);
-    int64_t count = 0;
+    struct emails_check check = { .session = session, .table = table };
+    int64_t owner = 0;
     if (!email)
         return STATUS_OK;
     /* This statement is not ended until the check is over: while it runs, its snapshot stays, so
      * all statements of the check see the same data while others write. */
     struct sql_statement *counted = email_statement(session, table, TABLE_COUNT_EMAILS);
-    struct sql_statement *record = select_emails(session, table, email);
+    check.record = select_emails(session, table, email);
     enum status status = sql_step(counted);
     (void)snprintf(why, why_size, "they cannot be read");
-    while (status == STATUS_OK && (status = sql_step(record)) == STATUS_OK) {
-        status = check_record(session, table, record, &count);
-        if (status == STATUS_NOT_FOUND) {
-            (void)snprintf(why, why_size, "%lld is not found by its address",
-                           (long long)sql_integer(record, 0));
-            status = STATUS_INTERNAL;
-        }
-    }
+    check.at = status == STATUS_OK ? sql_step(check.record) : status;
+    while (status == STATUS_OK && check.at == STATUS_OK)
+        status = check_batch(&check, &owner);
     int64_t found = counted ? sql_integer(counted, 0) : 0;
-    if (status == STATUS_NOT_FOUND && found != count)
+    if (status == STATUS_PRECONDITION_FAILED)
+        (void)snprintf(why, why_size, "%lld is not found by its address", (long long)owner);
+    else if (status == STATUS_OK && check.at == STATUS_NOT_FOUND && found != check.rows)
         (void)snprintf(why, why_size, "there are %lld, of records %lld", (long long)found,
-                       (long long)count);
+                       (long long)check.rows);
     sql_done(counted);
-    sql_free(record);
-    return status == STATUS_NOT_FOUND && found == count ? STATUS_OK : STATUS_INTERNAL;
+    sql_free(check.record);
+    return status == STATUS_OK && check.at == STATUS_NOT_FOUND && found == check.rows
+               ? STATUS_OK
+               : STATUS_INTERNAL;
 }

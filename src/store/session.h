@@ -27,7 +27,7 @@ enum table_statement {
     TABLE_FIND_EMAIL,     /* from here to TABLE_COUNT_EMAILS: of tables stored as JSON */
     TABLE_ADD_EMAIL,      /* whose e-mail address is searched */
     TABLE_DROP_EMAIL,
-    TABLE_HAS_EMAIL,
+    TABLE_LIST_EMAILS,
     TABLE_COUNT_EMAILS,
     TABLE_STATEMENTS
 };

@@ -103,9 +103,9 @@ static char read_escape(struct text json, size_t *at) {
     return high < 0 || high > 7 || low < 0 ? '\0' : (char)(high << 4 | low);
 }
 
-/* Adds the string that begins at `*at`, in quotes, with a backslash before quotes and backslashes.
- */
-static bool add_string(struct buffer *literal, struct text json, size_t *at) {
+/* Adds the string that begins at `*at`, in quotes, with `escape` before backslashes, and one before
+ * quotes. */
+static bool add_string(struct buffer *literal, struct text json, size_t *at, struct text escape) {
     buffer_add_char(literal, '"');
     for (++*at; *at < json.len && json.at[*at] != '"';) {
         char c = json.at[*at];
@@ -115,16 +115,20 @@ static bool add_string(struct buffer *literal, struct text json, size_t *at) {
             ++*at;
         if (!c)
             return false;
-        if (c == '"' || c == '\\')
+        if (c == '"')
             buffer_add_char(literal, '\\');
+        else if (c == '\\')
+            buffer_add(literal, escape);
         buffer_add_char(literal, c);
     }
     buffer_add_char(literal, '"');
     return (*at)++ < json.len;
 }
 
-/* An array literal has braces where JSON has brackets; numbers and commas are the same. */
-static bool make_list(struct pg_arguments *arguments, int at, struct text json) {
+/* An array literal has braces where JSON has brackets; numbers and commas are the same. To bytes, a
+ * backslash means something as well. */
+static bool make_list(struct pg_arguments *arguments, int at, Oid type, struct text json) {
+    const struct text escape = type == PG_TYPE_BYTEA_ARRAY ? TEXT("\\\\\\") : TEXT("\\");
     struct buffer literal;
     buffer_init(&literal, &arguments->arena, json.len + 16);
     buffer_add_char(&literal, '{');
@@ -133,7 +137,7 @@ static bool make_list(struct pg_arguments *arguments, int at, struct text json) 
     for (size_t i = 1; i < json.len - 1;)
         if (json.at[i] != '"')
             buffer_add_char(&literal, json.at[i++]);
-        else if (!add_string(&literal, json, &i))
+        else if (!add_string(&literal, json, &i, escape))
             return false;
     buffer_add(&literal, (struct text){ "}", 2 });
     arguments->values[at] = literal.at;
@@ -154,7 +158,7 @@ static bool make_one(struct pg_arguments *arguments, int at, const struct pg_sta
         if (type == PG_TYPE_TEXT)
             return make_text(arguments, at, from->bytes);
         return type == PG_TYPE_BYTEA && make_bytes(arguments, at, from->bytes);
-    case PG_LIST: return make_list(arguments, at, from->bytes);
+    case PG_LIST: return make_list(arguments, at, type, from->bytes);
     case PG_BINARY: return make_bytes(arguments, at, from->bytes);
     }
     return false;

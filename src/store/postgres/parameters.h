@@ -40,8 +40,9 @@ enum pg_type {
     PG_TYPE_INT2 = 21,
     PG_TYPE_INT4 = 23,
     PG_TYPE_TEXT = 25,
-    PG_TYPE_INT8_ARRAY = 1016,
-    PG_TYPE_TEXT_ARRAY = 1009
+    PG_TYPE_BYTEA_ARRAY = 1001,
+    PG_TYPE_TEXT_ARRAY = 1009,
+    PG_TYPE_INT8_ARRAY = 1016
 };
 
 #endif
