@@ -18,8 +18,7 @@ async function open(person, account = []) {
     await ui.signedIn(...account);
     ui.seen = [];
     ui.meet = () => null;
-    ui.page.on['Fetch.requestPaused'] = async ({ requestId, request }) => {
-        ui.seen.push({ method: request.method, body: request.postData });
+    const answer = async ({ requestId, request }) => {
         const status = await ui.meet(request);
         if (!status) return ui.page.send('Fetch.continueRequest', { requestId });
         return ui.page.send('Fetch.fulfillRequest', {
@@ -28,6 +27,18 @@ async function open(person, account = []) {
             responseHeaders: [{ name: 'Retry-After', value: '1' }],
             body: Buffer.from(JSON.stringify({ Message: `no: ${status}` })).toString('base64'),
         });
+    };
+    let isOver = false;
+    ui.page.on['Fetch.requestPaused'] = (paused) => {
+        ui.seen.push({ method: paused.request.method, body: paused.request.postData });
+        answer(paused).catch((error) => {
+            if (!isOver) throw error; // the browser ends before its requests do
+        });
+    };
+    const close = ui.close.bind(ui);
+    ui.close = () => {
+        isOver = true;
+        return close();
     };
     await ui.page.send('Fetch.enable', { patterns: [{ urlPattern: `${server.url}/api/*` }] });
     if (person) await ui.go(`#/users/${person.id}`, '#field-FullName');
