@@ -77,8 +77,8 @@ export const textOf = (key: string, parameters: Parameters = {}) => fill(key, pa
 export const labelOf = (field: Field) => labels[field.Name] ?? field.Label;
 export const labelOfName = (name: string) => labels[name];
 
-// EnglishUS as English US.
-export const choiceText = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2');
+// EnglishUS as English US, unless the language has words of its own.
+export const choiceText = (name: string) => labels[name] ?? name.replace(/([a-z])([A-Z])/g, '$1 $2');
 
 // How the server's words begin, and the text of the page in place of them.
 const known: [RegExp, (match: RegExpExecArray) => string][] = [
