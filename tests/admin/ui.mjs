@@ -28,33 +28,35 @@ export const allVariants = [
 export class Ui {
     // A browser of its own, so that it has no cookie. `language` is the browser's; `colours` 'active' are those that the
     // user has forced; a `scale` of 2 with half the width is a zoom of 200 %.
-    static async open(
-        server,
-        {
-            language = 'en-US',
-            scheme = 'light',
-            width = 1280,
-            height = 900,
-            scale = 1,
-            motion = 'reduce',
-            colours = 'none',
-        } = {},
-    ) {
+    static async open(server, options = {}) {
+        const { language = 'en-US', motion = 'reduce', colours = 'none' } = options;
         const ui = new Ui();
         ui.server = server;
+        ui.options = { ...options, language, motion, colours };
         ui.isStill = motion === 'reduce';
         ui.hasOwnColours = colours === 'none';
         ui.page = await Page.open([`--lang=${language}`, `--accept-lang=${language}`]);
-        await ui.resize(width, height, scale);
-        await ui.page.send('Emulation.setEmulatedMedia', {
+        await ui.emulate();
+        return ui;
+    }
+
+    // The same browser, which has forgotten all.
+    async renew() {
+        await this.page.renew();
+        await this.emulate();
+    }
+
+    async emulate() {
+        const { language, scheme = 'light', width = 1280, height = 900, scale = 1 } = this.options;
+        await this.resize(width, height, scale);
+        await this.page.send('Emulation.setEmulatedMedia', {
             features: [
                 { name: 'prefers-color-scheme', value: scheme },
-                { name: 'prefers-reduced-motion', value: motion },
-                { name: 'forced-colors', value: colours },
+                { name: 'prefers-reduced-motion', value: this.options.motion },
+                { name: 'forced-colors', value: this.options.colours },
             ],
         });
-        await ui.page.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') });
-        return ui;
+        await this.page.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') });
     }
 
     resize(width, height, scale = 1) {
@@ -100,32 +102,61 @@ export class Ui {
         );
     }
 
+    // Waits until the whole element is in the window.
+    inView(selector) {
+        return this.wait(`(() => {
+            const box = document.querySelector(${text(selector)})?.getBoundingClientRect();
+            return box && box.height && box.top >= 0 && box.bottom <= innerHeight;
+        })()`);
+    }
+
+    // Goes to a view, and waits until it is shown in place of the one before.
     async go(hash, selector = 'main h1') {
         const url = `${this.server.url}/admin/${hash}`;
-        if (!(await this.evaluate(`location.pathname === '/admin/'`)))
+        if (!hash || !(await this.evaluate(`location.pathname === '/admin/'`)))
             await this.page.send('Page.navigate', { url });
-        else await this.evaluate(`location.href = ${text(url)}`);
+        else
+            await this.evaluate(`new Promise((resolve) => {
+                if (location.href === ${text(url)}) return resolve();
+                addEventListener('hashchange', () => setTimeout(resolve), { once: true });
+                location.href = ${text(url)};
+            })`);
         await this.wait(
-            `location.href === ${text(url)} && document.querySelector(${text(selector)})`,
+            `location.href === ${text(url)} && document.querySelector(${text(selector)}) && !document.querySelector('[aria-busy=true]')`,
         );
     }
 
-    // Whether the element is there, is enabled and would be hit by a pointer; then it is clicked by one.
+    // Clicks the element by a pointer, once it is there, is enabled, stands still and would be hit; again if it has moved
+    // away meanwhile, so that the pointer met something else.
     async click(selector, what) {
         const find = `[...document.querySelectorAll(${text(selector)})].find((one) => ${text(what ?? '')} === '' || one.innerText.trim() === ${text(what ?? '')})`;
         await this.wait(`${find} && !${find}.disabled`);
-        const { x, y } = await until(
-            `${selector} ${what ?? ''} can be clicked`,
-            () =>
-                this.evaluate(`(() => {
+        await until(
+            `${selector} ${what ?? ''} is clicked`,
+            async () => {
+                const place = await this.evaluate(`new Promise((resolve) => {
             const element = ${find};
+            if (!element) return resolve();
             element.scrollIntoView({ block: 'center' });
-            const box = element.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
-            const hit = document.elementFromPoint(x, y);
-            return element.contains(hit) || hit?.contains(element) ? { x, y } : null;
-        })()`),
+            const before = element.getBoundingClientRect();
+            requestAnimationFrame(() => setTimeout(() => {
+                const box = element.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+                const hit = document.elementFromPoint(x, y);
+                const isStill = box.x === before.x && box.y === before.y;
+                window.isMissed = true;
+                element.addEventListener('pointerdown', () => { window.isMissed = false; }, { once: true, capture: true });
+                resolve(isStill && (element.contains(hit) || hit?.contains(element)) ? { x, y } : null);
+            }));
+        })`);
+                if (!place) return false;
+                await this.press(place);
+                return !(await this.evaluate('window.isMissed').catch(() => false)); // the page may have gone
+            },
             { pause: 30 },
         );
+    }
+
+    async press({ x, y }) {
         for (const type of ['mouseMoved', 'mousePressed', 'mouseReleased'])
             await this.page.send('Input.dispatchMouseEvent', {
                 type,
@@ -266,8 +297,8 @@ export class Ui {
     }
 
     // Nothing that axe finds against WCAG 2.2 AA, nothing cut off or wider than the window, nothing that moves, nothing in
-    // the console.
-    async check(name, { complaints = [] } = {}) {
+    // the console but requests that the server `refused` with these statuses, or that found no server (0).
+    async check(name, { refused = [] } = {}) {
         if (process.env.SCREENSHOTS) {
             mkdirSync(process.env.SCREENSHOTS, { recursive: true });
             writeFileSync(`${process.env.SCREENSHOTS}/${name}.png`, await this.page.screenshot());
@@ -289,7 +320,14 @@ export class Ui {
         assert.deepEqual(await this.cutOff(), [], `${name} has a text that is cut off`);
         if (this.isStill)
             assert.equal(await this.evaluate('document.getAnimations().length'), 0, name);
-        assert.deepEqual(this.page.complaints, complaints, name);
+        const expected = refused.map((status) =>
+            status ? `status of ${status} ` : 'ERR_INTERNET',
+        );
+        assert.deepEqual(
+            this.page.complaints.filter((one) => !expected.some((part) => one.includes(part))),
+            [],
+            name,
+        );
         const elsewhere = this.page.requests.filter(
             (url) => !url.startsWith(`${this.server.url}/`) && !url.startsWith('data:'),
         );

@@ -36,18 +36,27 @@ export class Page {
         });
         page.sent = 0;
         page.waiting = new Map();
-        page.requests = [];
-        page.complaints = [];
         page.on = {}; // what else is to be done at an event, by its name
         page.#listen();
         after(() => page.close());
-        const { targetId } = await page.send('Target.createTarget', { url: 'about:blank' });
-        page.sessionId = (
-            await page.send('Target.attachToTarget', { targetId, flatten: true })
-        ).sessionId;
-        for (const domain of ['Page', 'Network', 'Runtime', 'Log'])
-            await page.send(`${domain}.enable`);
+        await page.renew();
         return page;
+    }
+
+    // An empty page in place of the one before, which leaves nothing: no cookie, nothing stored, no complaint.
+    async renew() {
+        this.sessionId = undefined;
+        const before = this.browserContextId;
+        const { browserContextId } = await this.send('Target.createBrowserContext');
+        if (before) await this.send('Target.disposeBrowserContext', { browserContextId: before });
+        const { targetId } = await this.send('Target.createTarget', {
+            url: 'about:blank',
+            browserContextId,
+        });
+        const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
+        Object.assign(this, { browserContextId, sessionId, requests: [], complaints: [] });
+        for (const domain of ['Page', 'Network', 'Runtime', 'Log'])
+            await this.send(`${domain}.enable`);
     }
 
     #listen() {
@@ -66,11 +75,13 @@ export class Page {
         this.waiting.clear();
     }
 
-    #take({ id, result, error, method, params }) {
+    #take({ id, result, error, method, params, sessionId }) {
         const waiting = this.waiting.get(id);
         this.waiting.delete(id);
         if (waiting && error) waiting.reject(new Error(error.message));
         else if (waiting) waiting.resolve(result);
+        else if (sessionId !== this.sessionId)
+            return; // of a page that has gone
         else if (method === 'Network.requestWillBeSent') this.requests.push(params.request.url);
         else if (method === 'Runtime.exceptionThrown')
             this.complaints.push(
@@ -80,6 +91,8 @@ export class Page {
         else if (method === 'Page.javascriptDialogOpening')
             this.complaints.push(`a dialog: ${params.message}`);
         else if (method === 'Log.entryAdded') this.complaints.push(params.entry.text);
+        else if (method === 'Runtime.consoleAPICalled' && /error|warning|assert/.test(params.type))
+            this.complaints.push(params.args.map((one) => one.value ?? one.description).join(' '));
         else this.on[method]?.(params);
     }
 
