@@ -211,7 +211,7 @@ test('without --metrics there is no /metrics', async () => {
 });
 
 test('while it stops it is not ready: idle connections are closed, what is in progress ends well', async () => {
-    const stopping = await Server.start(['--io-threads', '1']),
+    const stopping = await Server.start(['--io-threads', '1', '--stop-timeout', '600']),
         token = await stopping.admin(),
         where = { host: stopping.host, port: stopping.port };
     const body = JSON.stringify({

@@ -423,7 +423,7 @@ test('an idle connection is told to go, and closed; so is one that stops within 
 });
 
 test('a server that stops answers all that was sent before its second GOAWAY, and stores what it acknowledged', async () => {
-    const stopping = await Server.start(args);
+    const stopping = await Server.start([...args, '--stop-timeout', '600']);
     const secret = await stopping.admin(),
         user = required(await stopping.get(userId, secret));
     const connection = new Connection(stopping),
