@@ -204,6 +204,17 @@ enum status text_index_set(const struct text_index *index, int64_t id, struct te
     return index->session->engine->text_index->set(index, id, text);
 }
 
+enum status text_index_set_all(const struct text_index *index, const struct sql_value *texts,
+                               size_t count) {
+    const struct engine_text_index *engine = index->session->engine->text_index;
+    enum status status = STATUS_OK;
+    if (engine->set_all)
+        return engine->set_all(index, texts, count);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = engine->set(index, texts[2 * i].integer, texts[2 * i + 1].bytes);
+    return status;
+}
+
 enum status text_index_search(const struct text_index *index, struct text needle,
                               struct arena *arena, struct text_matches *matches) {
     return index->session->engine->text_index->search(index, needle, arena, matches);

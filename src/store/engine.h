@@ -141,6 +141,9 @@ struct engine_sql {
     enum status (*step)(struct sql_statement *statement);        /* not NULL */
     enum status (*execute)(struct sql_statement *statement);     /* not NULL */
     enum status (*execute_one)(struct sql_statement *statement); /* not NULL */
+    /** sql_execute_rows, not NULL. The function itself NULL: one row after the other. */
+    enum status (*execute_rows)(struct sql_statement *statement, const struct sql_value *values,
+                                unsigned columns, size_t rows);
     int64_t (*changed)(struct sql_statement *statement);
     void (*done)(struct sql_statement *statement); /* not NULL */
     enum status (*run)(struct store_session *session, const char *sql);
@@ -154,6 +157,9 @@ struct engine_sql {
 /** The functions behind text_index.h, which describes them. */
 struct engine_text_index {
     enum status (*set)(const struct text_index *index, int64_t id, struct text text);
+    /** text_index_set_all. NULL: one text after the other. */
+    enum status (*set_all)(const struct text_index *index, const struct sql_value *texts,
+                           size_t count);
     enum status (*search)(const struct text_index *index, struct text needle, struct arena *arena,
                           struct text_matches *matches);
     enum status (*check)(const struct text_index *index, char *why, size_t why_size);

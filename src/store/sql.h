@@ -114,4 +114,16 @@ struct sql_value {
 
 struct sql_value sql_value(struct sql_statement *statement, int at);
 
+/** Binds the values of a row as ?1, ?2 and so on. */
+void sql_bind_row(struct sql_statement *statement, const struct sql_value *values,
+                  unsigned columns);
+
+/**
+ * Executes an INSERT whose rows are `VALUES (?1, ?2, ...)`, all parameters in their order, for many
+ * rows, whose values stand one after the other. An engine may make one statement of it. The values
+ * must last until it returns. OK, otherwise as sql_execute_one. `statement` may be NULL.
+ */
+enum status sql_execute_rows(struct sql_statement *statement, const struct sql_value *values,
+                             unsigned columns, size_t rows) MUST_CHECK;
+
 #endif

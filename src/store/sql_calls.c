@@ -102,3 +102,33 @@ struct text sql_bytes(struct sql_statement *statement, int at) {
 struct sql_value sql_value(struct sql_statement *statement, int at) {
     return statement->engine->sql->value(statement, at);
 }
+
+/* ---- Many rows ---- */
+
+static void bind_value(struct sql_statement *statement, int at, const struct sql_value *value) {
+    switch (value->type) {
+    case SQL_NULL: sql_bind_null(statement, at); break;
+    case SQL_INTEGER: sql_bind_integer(statement, at, value->integer); break;
+    case SQL_TEXT: sql_bind_text(statement, at, value->bytes); break;
+    case SQL_BYTES: sql_bind_bytes(statement, at, value->bytes); break;
+    }
+}
+
+void sql_bind_row(struct sql_statement *statement, const struct sql_value *values,
+                  unsigned columns) {
+    for (unsigned i = 0; i < columns; i++)
+        bind_value(statement, (int)i + 1, &values[i]);
+}
+
+enum status sql_execute_rows(struct sql_statement *statement, const struct sql_value *values,
+                             unsigned columns, size_t rows) {
+    enum status status = statement ? STATUS_OK : STATUS_INTERNAL;
+    if (statement && statement->engine->sql->execute_rows)
+        return statement->engine->sql->execute_rows(statement, values, columns, rows);
+    for (size_t i = 0; status == STATUS_OK && i < rows; i++) {
+        sql_again(statement);
+        sql_bind_row(statement, values + i * columns, columns);
+        status = sql_execute_one(statement);
+    }
+    return status;
+}

@@ -34,6 +34,12 @@ struct text_matches {
 enum status text_index_set(const struct text_index *index, int64_t id, struct text text) MUST_CHECK;
 
 /**
+ * The same for many records, one after the other: an Id and its text, which is not removed.
+ */
+enum status text_index_set_all(const struct text_index *index, const struct sql_value *texts,
+                               size_t count) MUST_CHECK;
+
+/**
  * Finds the records whose text contains a folded needle, which must not be empty. Inside
  * engine_begin_reading. OK, otherwise as sql_step.
  */

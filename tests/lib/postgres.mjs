@@ -2,6 +2,8 @@
 // alone starts one of its own. Each server gets a new database in it.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 let wanted = process.env.ROSTER_TEST_DATABASE;
 delete process.env.ROSTER_TEST_DATABASE; // it is no setting of rosterd
@@ -78,6 +80,23 @@ export function superuserOf(url) {
 
 // The folder of the server's socket, which lasts as long as the server.
 export const folderOf = (url) => new URL(url).searchParams.get('host');
+
+// How many statements a database executes meanwhile, as the server's log has them, of connections that begin then.
+export async function countStatements(url, action) {
+    const read = () => readFileSync(join(folderOf(url), 'log'), 'utf8'),
+        before = read().length,
+        alter = (what) =>
+            psql(superuserOf(url), `ALTER DATABASE ${new URL(url).pathname.slice(1)} ${what}`);
+    alter("SET log_statement = 'all'");
+    try {
+        await action();
+    } finally {
+        alter('RESET log_statement');
+    }
+    return read()
+        .slice(before)
+        .match(/LOG: {2}execute \w+: /g).length;
+}
 
 let made = 0;
 const dropped = new Set();

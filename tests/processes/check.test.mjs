@@ -3,10 +3,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { adminId, userId } from '../lib/ids.mjs';
-import { folderOf, newDatabase, psql, superuserOf } from '../lib/postgres.mjs';
+import { countStatements, newDatabase, psql, superuserOf } from '../lib/postgres.mjs';
 import { Processes } from '../lib/processes.mjs';
 import { run, temporaryFolder } from '../lib/server.mjs';
 import { addMembers } from '../lib/world.mjs';
@@ -49,22 +49,14 @@ test('no fault, beside servers that write; what is left to pg_amcheck is said', 
     await Promise.all(writing);
 });
 
-// How many statements a check needs, as the server's log has them.
-async function countStatements() {
-    const log = () => readFileSync(join(folderOf(database), 'log'), 'utf8');
-    const before = log().length,
-        name = new URL(database).pathname.slice(1);
-    sql(`ALTER DATABASE ${name} SET log_statement = 'all'`);
-    const { code, stderr } = await check();
-    sql(`ALTER DATABASE ${name} RESET log_statement`);
-    assert.equal(code, 0, stderr);
-    return log()
-        .slice(before)
-        .match(/LOG: {2}execute \w+: /g).length;
-}
+const statementsOfCheck = () =>
+    countStatements(database, async () => {
+        const { code, stderr } = await check();
+        assert.equal(code, 0, stderr);
+    });
 
 test('a hundred times as many users need some statements more, not one for each', async () => {
-    const few = await countStatements(),
+    const few = await statementsOfCheck(),
         count = 1500;
     const lines = Array.from({ length: count }, (_, i) => `many${i}@example.com,Many ${i}`);
     lines.push('"""back\\\\slash \\""quote"""@example.com,Odd'); // two characters that lists of PostgreSQL escape
@@ -75,7 +67,7 @@ test('a hundred times as many users need some statements more, not one for each'
     });
     assert.equal(status, 200, text);
     assert.match(text, /"IsWhole":true/);
-    const many = await countStatements();
+    const many = await statementsOfCheck();
     assert.ok(few > 20 && many - few < 20, `${few} statements, then ${many}`);
 });
 

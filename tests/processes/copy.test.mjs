@@ -5,15 +5,22 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userId } from '../lib/ids.mjs';
-import { newDatabase, useOwnPostgres, useSqlite } from '../lib/postgres.mjs';
+import { countStatements, newDatabase, useOwnPostgres, useSqlite } from '../lib/postgres.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 
 useSqlite();
 const origin = await Server.start();
 assert.equal((await origin.update(userId, { AccessToken: 'a sealed text' })).status, 200);
 const token = await origin.admin(),
+    imported = 1500,
+    { text: report } = await origin.call('POST', '/api/sys/users/import', {
+        token,
+        headers: { 'Content-Type': 'text/csv' },
+        body: `Email,FullName\n${Array.from({ length: imported }, (_, i) => `many${i}@example.com,Many ${i}`).join('\n')}\n`,
+    }),
     before = await origin.get(userId, token),
     data = join(origin.folder, 'data');
+assert.match(report, /"IsWhole":true/);
 await origin.stop();
 process.env.SYNC = 'on'; // as rosterd wants it, and as the server of a whole run is not
 useOwnPostgres();
@@ -55,8 +62,12 @@ async function assertServes(folder, args) {
 test('a folder is copied to PostgreSQL and back with equal digests, and both serve', async () => {
     const database = await newDatabase(),
         back = folderWithKey();
-    const there = await copied(data, database);
+    let there;
+    const statements = await countStatements(database, async () => {
+        there = await copied(data, database);
+    });
     assert.ok(there.length > 15);
+    assert.ok(statements < imported / 2, `${statements} statements: a thousand rows go with each`);
     assert.deepEqual(await copied(database, join(back, 'data')), there);
     await assertServes(folderWithKey(), ['--database', database]);
     await assertServes(back, ['--database', 'sqlite']);

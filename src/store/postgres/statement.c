@@ -6,6 +6,7 @@
 #include "store/own_columns.h"
 #include "store/postgres/audit_rows.h"
 #include "store/postgres/dialect.h"
+#include "store/postgres/insert_rows.h"
 #include "store/postgres/parameters.h"
 #include "store/postgres/pipeline.h"
 #include "store/postgres/prefetched.h"
@@ -461,6 +462,7 @@ const struct engine_sql pg_sql = {
     .step = step,
     .execute = execute,
     .execute_one = execute_one,
+    .execute_rows = pg_insert_rows,
     .changed = changed,
     .done = done,
     .run = run,

@@ -26,7 +26,7 @@ enum text_statement {
 /* `#` stands for the table, `@` for the column. */
 static const char *const texts_sql[] = {
     [TEXTS_SET] = "INSERT INTO #_texts (owner, @) VALUES (?1, ?2)"
-                  " ON CONFLICT (owner) DO UPDATE SET @ = ?2",
+                  " ON CONFLICT (owner) DO UPDATE SET @ = excluded.@",
     [TEXTS_CLEAR] = "UPDATE #_texts SET @ = NULL WHERE owner = ?1",
     [TEXTS_DROP] = "DELETE FROM #_texts AS t WHERE owner = ?1 AND @ IS NULL"
                    " AND NOT EXISTS (SELECT 1 FROM # WHERE Id = ?1)",
@@ -78,6 +78,11 @@ static enum status set(const struct text_index *index, int64_t id, struct text t
     sql_bind_integer(statement, 1, id);
     sql_bind_text(statement, 2, text);
     return sql_execute(statement);
+}
+
+static enum status set_all(const struct text_index *index, const struct sql_value *texts,
+                           size_t count) {
+    return sql_execute_rows(statement_of(index, TEXTS_SET), texts, 2, count);
 }
 
 /* ---- Searching ---- */
@@ -238,4 +243,6 @@ static enum status check(const struct text_index *index, char *why, size_t why_s
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
-const struct engine_text_index pg_text_index = { .set = set, .search = search, .check = check };
+const struct engine_text_index pg_text_index = {
+    .set = set, .set_all = set_all, .search = search, .check = check
+};
