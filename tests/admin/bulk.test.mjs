@@ -270,6 +270,44 @@ test(`${count} rows: the progress is seen, a cancelled import says how far it ca
     await ui.close();
 });
 
+test('a quote without its pair loses no row: the rest of the file is refused', async () => {
+    const ui = await signedIn();
+    await ui.go('#/users/import', '#file');
+    await ui.choose(
+        'quote.csv',
+        'Email,FullName\na@example.com,A\nb@example.com,"B\nc@example.com,C\n',
+    );
+    await ui.button('Check 2 rows');
+    await ui.sees('1 would be refused', 'main .banner');
+    await ui.close();
+});
+
+test('who leaves a change of many users is asked, and stops it; Escape stops none', async () => {
+    const ui = await signedIn();
+    await ui.go('#/users?q=Member', 'tbody tr');
+    const found = await total('User_FullName=Member');
+    await ui.button(`Change all ${found}…`);
+    await ui.wait("document.querySelector('#bulk-action')");
+    await ui.select('#bulk-action', 'deactivate');
+    await ui.button('Preview');
+    await ui.sees(`${found} would be changed`, '[role=dialog]');
+    await ui.evaluate("location.hash = '#/users'"); // beneath the dialog, which keeps to whom it was opened for
+    await ui.wait(`!document.querySelector('#search').value`);
+    await ui.sees(`Change ${found} users`, '[data-dialog-title]');
+    const held = [];
+    ui.page.on['Fetch.requestPaused'] = ({ requestId }) => held.push(requestId);
+    await ui.page.send('Fetch.enable', { patterns: [{ urlPattern: '*/users/import*' }] });
+    await ui.button(`Change ${found} users`);
+    await until('the change is on its way', () => held.length);
+    await ui.key('Escape');
+    await ui.evaluate("location.hash = '#/roles'");
+    await ui.click('[role=alertdialog] button', 'Leave');
+    await ui.wait("!document.querySelector('[role=dialog]') && location.hash === '#/roles'");
+    await ui.page.send('Fetch.disable');
+    assert.equal(await total('User_FullName=Member&User_Active=false'), 0);
+    await ui.close();
+});
+
 test('who may not change users sees neither import nor bulk changes; who may not read, no export', async () => {
     for (const [email, absent] of [
         ['frontdesk@example.com', ['Import…', 'Change all']],

@@ -154,7 +154,7 @@ test('who may not read the figures sees no overview, and no other screen loads i
     await ui.sees('Users', 'nav');
     await ui.misses('Overview', 'nav');
     await ui.evaluate("location.href = '#/overview'");
-    await ui.sees('There is no such record.');
+    await ui.sees('You have no permission to see this.');
     assert.deepEqual(
         ui.page.requests.filter((url) => /Dashboard|utils\/figures/.test(url)),
         [],

@@ -47,7 +47,8 @@ function* rowEnds(text: string, isCsv: boolean, separator: string) {
             if (isEnd) yield at + 1;
         }
     }
-    if (text.length && !/[\r\n]$/.test(text)) yield text.length;
+    // A quote without its pair holds all that follows: a row, which the server refuses.
+    if (text.length && (isQuoted || !/[\r\n]$/.test(text))) yield text.length;
 }
 
 const linesOf = (text: string) => text.split(/\r\n|\r|\n/).length - 1;
@@ -63,16 +64,17 @@ export interface File {
 
 // What stands between the cells: as the server finds it, the one that the first line has most often outside quotes.
 function separatorOf(text: string) {
-    const [line] = /^(?:"[^"]*"|[^"\r\n])*/.exec(text.replace(/^[\r\n]+/, ''))!;
+    const [line] = /^(?:"[^"]*"|[^"\r\n]+)*/.exec(text.replace(/^[\r\n]+/, ''))!;
     const bare = line.replace(/"[^"]*"/g, '');
     const count = (one: string) => bare.split(one).length;
     return [',', ';', '\t'].reduce((most, one) => (count(one) > count(most) ? one : most));
 }
 
-// The cells of a row of CSV.
-function cellsOf(row: string, separator: string) {
+// The cells of a row of CSV, as far as one request could take it.
+function cellsOf(whole: string, separator: string) {
+    const row = whole.slice(0, BYTES);
     const cells: string[] = [];
-    const pattern = new RegExp(`(?:^|${separator})(?:"((?:[^"]|"")*)"|([^${separator}"\\r\\n]*))`, 'g');
+    const pattern = new RegExp(`(?:^|${separator})(?:"((?:[^"]|"")*)"|([^${separator}\\r\\n]*))`, 'g');
     for (const [, quoted, plain] of row.matchAll(pattern))
         cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     return cells;

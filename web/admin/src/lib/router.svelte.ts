@@ -36,6 +36,8 @@ export const router = $state<{ route: Route; pending: string | null }>({ route: 
 let isUnsaved: () => boolean = () => false;
 let shown = location.hash;
 
+export const hasUnsaved = () => isUnsaved();
+
 export function guard(check: () => boolean) {
     isUnsaved = check;
     return () => {

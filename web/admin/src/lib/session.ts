@@ -1,6 +1,7 @@
 // Signing in and out.
 import { Refusal, send } from './api';
-import { expire, hasSignedIn, rememberSignIn, session, type Caller } from './state.svelte';
+import { hasUnsaved } from './router.svelte';
+import { expire, flag, hasSignedIn, rememberSignIn, session, type Caller } from './state.svelte';
 
 // Asks the server who is signed in. Another user than before gets a new page.
 export async function refresh() {
@@ -17,6 +18,16 @@ export async function refresh() {
         if (!(error instanceof Refusal) || error.status !== 401) throw error;
     }
 }
+
+// All tabs of a browser have one session. When another tab signs in, this one may be somebody else's; when it signs out,
+// this one shows nothing any more, except under what was typed.
+window.addEventListener('storage', ({ key, newValue }) => {
+    if (key !== flag) return;
+    if (newValue === null && session.phase === 'in' && !hasUnsaved()) location.reload();
+    else refresh().catch((error) => {
+        if (!(error instanceof Refusal)) throw error; // the page says that the server cannot be reached
+    });
+});
 
 export interface SignIn {
     State: 'SignedIn' | 'CodeNeeded' | 'CodeWrong' | 'PasswordDue';

@@ -9,10 +9,11 @@ export interface Caller {
 
 type Phase = 'unknown' | 'out' | 'in' | 'ended';
 
-// Whether this browser has signed in: without that it need not ask who is. The cookie itself cannot be read here.
-const flag = 'signed-in';
+// Whether this browser has signed in: without that it need not ask who is. The cookie itself cannot be read here. Each
+// sign-in has another value, so that the browser's other tabs hear of it.
+export const flag = 'signed-in';
 export const hasSignedIn = () => localStorage.getItem(flag) !== null;
-export const rememberSignIn = (isIn: boolean) => (isIn ? localStorage.setItem(flag, '') : localStorage.removeItem(flag));
+export const rememberSignIn = (isIn: boolean) => (isIn ? localStorage.setItem(flag, `${Date.now()}`) : localStorage.removeItem(flag));
 
 export const session = $state<{ phase: Phase; caller: Caller | null }>({ phase: 'unknown', caller: null });
 export const connection = $state({ isLost: false });
