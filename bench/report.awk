@@ -124,6 +124,12 @@ END {
         printf "rows of the admin UI on screen, from nothing, with the processor slowed 6 times: %.0f ms\n", of("page", 1)
     if (has("put", 1)) printf "after PUT: log (WAL) %.0f MB, resident memory %.0f MB\n", of("wal", 1), of("rss", 1)
     if (has("search", 1)) printf "resident memory under searches: at most %.0f MB\n", of("search_rss", 1)
+    if (has("pg_put_cost", 1)) {
+        printf "PostgreSQL's CPU time: GET %.1f us, pgbench -S %.1f; PUT %.1f us, pgbench's transaction %.1f;",
+            of("pg_get_cost", 1), of("pg_get_limit_cost", 1), of("pg_put_cost", 1), of("pg_put_limit_cost", 1)
+        printf " with a standby PUT %.1f us, pgbench's %.1f\n", of("pg_put_standby_cost", 1),
+            of("pg_put_standby_limit_cost", 1)
+    }
     if (has("pg_put_wal", 1))
         printf "PostgreSQL with %d users: log (WAL) of a PUT %.0f bytes, %.0f without whole pages\n", postgres,
             of("pg_put_wal", 1), of("pg_put_plain_wal", 1)
