@@ -8,7 +8,7 @@
 #include <time.h>
 
 bool queue_init(struct queue *queue, size_t limit) {
-    *queue = (struct queue){ .limit = limit };
+    *queue = (struct queue){ .limit = limit, .least = 1 };
     queue->last = &queue->first;
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0)
@@ -30,13 +30,13 @@ void queue_destroy(struct queue *queue) {
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
-/* The signal is sent only when the queue was empty, and after unlocking, so that the woken thread
- * does not run into the lock. If several items arrive before it has taken one, take_first passes
- * the signal on. */
+/* The signal is sent only when the queue was empty, or for the item that makes enough of them, and
+ * after unlocking, so that the woken thread does not run into the lock. If several items arrive
+ * before it has taken one, take_first passes the signal on. */
 static bool put(struct queue *queue, struct queue_item *item, size_t limit) {
     mutex_lock(&queue->lock);
     bool taken = !queue->closed && (!limit || queue->length < limit);
-    bool was_empty = !queue->first;
+    bool is_awaited = queue->length + 1 == queue->least;
     queue->refused += !taken && !queue->closed;
     if (taken) {
         item->next = NULL;
@@ -45,7 +45,7 @@ static bool put(struct queue *queue, struct queue_item *item, size_t limit) {
         queue->length++;
     }
     mutex_unlock(&queue->lock);
-    if (taken && was_empty)
+    if (taken && is_awaited)
         (void)pthread_cond_signal(&queue->filled);
     return taken;
 }
@@ -99,7 +99,7 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms) {
         until = after_ms(timeout_ms);
     mutex_lock(&queue->lock);
     int failed = 0;
-    while (!queue->first && !queue->closed && failed != ETIMEDOUT)
+    while (queue->length < queue->least && !queue->closed && failed != ETIMEDOUT)
         failed = timeout_ms < 0 ? pthread_cond_wait(&queue->filled, &queue->lock)
                                 : pthread_cond_timedwait(&queue->filled, &queue->lock, &until);
     struct queue_item *items = queue->first;
@@ -108,6 +108,24 @@ struct queue_item *queue_take_all(struct queue *queue, int timeout_ms) {
     queue->length = 0;
     mutex_unlock(&queue->lock);
     return items;
+}
+
+void queue_want(struct queue *queue, size_t least, const void *by) {
+    mutex_lock(&queue->lock);
+    queue->least = least > 1 ? least : 1;
+    queue->wanted_by = by;
+    mutex_unlock(&queue->lock);
+    (void)pthread_cond_signal(&queue->filled); /* there may be enough now */
+}
+
+void queue_want_any(struct queue *queue, const void *by) {
+    mutex_lock(&queue->lock);
+    if (queue->wanted_by == by) {
+        queue->least = 1;
+        queue->wanted_by = NULL;
+    }
+    mutex_unlock(&queue->lock);
+    (void)pthread_cond_signal(&queue->filled);
 }
 
 void queue_close(struct queue *queue) {

@@ -19,6 +19,8 @@ struct queue {
     struct queue_item **last;
     size_t length;
     size_t limit; /* 0: none */
+    size_t least; /* queue_take_all waits for so many */
+    const void *wanted_by;
     uint64_t refused;
     bool closed;
 };
@@ -45,10 +47,20 @@ struct queue_item *queue_take(struct queue *queue);
 
 /**
  * Removes all items and returns them as a list, in order. Waits up to `timeout_ms` for the first
- * one
- * (-1: without limit). NULL after the timeout, or once the queue is closed and empty.
+ * one, or for as many as queue_want says (-1: without limit). NULL if there is none after the
+ * timeout, or once the queue is closed.
  */
 struct queue_item *queue_take_all(struct queue *queue, int timeout_ms);
+
+/**
+ * Lets queue_take_all wait for `least` items, from now on until queue_want_any. The last call
+ * counts. For queues of which nobody takes one item.
+ */
+void queue_want(struct queue *queue, size_t least, const void *by);
+
+/** Lets queue_take_all wait for the first item alone, unless somebody other than `by` has called
+ * queue_want since. */
+void queue_want_any(struct queue *queue, const void *by);
 
 /** Closes the queue: it takes no further items, and those in it can still be taken. Wakes all
  * threads that wait. */

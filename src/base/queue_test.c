@@ -174,6 +174,73 @@ static void each_of_several_items_wakes_one_who_waits(void **state) {
     }
 }
 
+static void *take_what_is_wanted(void *argument) {
+    return queue_take_all(argument, -1);
+}
+
+static size_t length_of(const struct queue_item *item) {
+    size_t length = 0;
+    for (; item; item = item->next)
+        length++;
+    return length;
+}
+
+/* Starts a thread that takes all, and puts the others one by one. Returns how many it took. */
+static size_t take_while_putting(struct queue *queue, struct number *numbers, size_t count) {
+    pthread_t thread;
+    void *taken;
+    assert_int_equal(pthread_create(&thread, NULL, take_what_is_wanted, queue), 0);
+    for (size_t i = 0; i < count; i++) {
+        (void)usleep(5000);
+        assert_true(queue_put(queue, &numbers[i].item));
+    }
+    assert_int_equal(pthread_join(thread, &taken), 0);
+    return length_of(taken);
+}
+
+static void all_are_taken_when_there_are_as_many_as_wanted(void **state) {
+    (void)state;
+    struct queue queue;
+    struct number numbers[3];
+    const int one = 1, another = 2; /* of which only the places count */
+    assert_true(queue_init(&queue, 0));
+    queue_want(&queue, 3, &one);
+    assert_int_equal(take_while_putting(&queue, numbers, 3), 3);
+    put_all(&queue, numbers, 3); /* there are enough already */
+    assert_int_equal(length_of(queue_take_all(&queue, -1)), 3);
+    queue_want(&queue, 2, &another);
+    queue_want_any(&queue, &one); /* which is not the last one that wants */
+    assert_int_equal(take_while_putting(&queue, numbers, 2), 2);
+    queue_want_any(&queue, &another);
+    assert_int_equal(take_while_putting(&queue, numbers, 1), 1);
+    queue_want(&queue, 0, &one);
+    assert_null(queue_take_all(&queue, 0));
+    assert_int_equal(take_while_putting(&queue, numbers, 1), 1);
+    queue_destroy(&queue);
+}
+
+static void who_waits_for_many_is_content_with_fewer(void **state) {
+    (void)state;
+    struct queue queue;
+    struct number number;
+    pthread_t thread;
+    void *taken;
+    assert_true(queue_init(&queue, 0));
+    queue_want(&queue, 3, &queue);
+    assert_true(queue_put(&queue, &number.item));
+    assert_int_equal(pthread_create(&thread, NULL, take_what_is_wanted, &queue), 0);
+    (void)usleep(5000);
+    queue_want_any(&queue, &queue);
+    assert_int_equal(pthread_join(thread, &taken), 0);
+    assert_ptr_equal(taken, &number);
+    queue_want(&queue, 3, &queue);
+    assert_true(queue_put(&queue, &number.item));
+    queue_close(&queue);
+    assert_ptr_equal(queue_take_all(&queue, -1), &number);
+    assert_null(queue_take_all(&queue, -1));
+    queue_destroy(&queue);
+}
+
 static void closing_wakes_everyone_who_waits(void **state) {
     (void)state;
     enum { WAITING = 3 };
@@ -295,6 +362,8 @@ int main(void) {
         cmocka_unit_test(waiting_ends_when_the_time_is_up),
         cmocka_unit_test(an_item_wakes_who_waits),
         cmocka_unit_test(each_of_several_items_wakes_one_who_waits),
+        cmocka_unit_test(all_are_taken_when_there_are_as_many_as_wanted),
+        cmocka_unit_test(who_waits_for_many_is_content_with_fewer),
         cmocka_unit_test(closing_wakes_everyone_who_waits),
         cmocka_unit_test(every_item_arrives_once),
         cmocka_unit_test(what_one_thread_puts_arrives_in_its_order),

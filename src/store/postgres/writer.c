@@ -122,8 +122,8 @@ static struct queue_item *end_of_group(struct queue_item *first) {
     return first;
 }
 
-/* A plain group takes commands when the one before has sent its COMMIT: while that is under way,
- * more commands come, and groups are not smaller than they have to be. */
+/* A plain group takes commands when the one before has sent its COMMIT, and nearly as many wait as
+ * that one has, or it has ended (group.c): groups are not smaller than they have to be. */
 static void wait_to_form(struct pg_writer *writer) {
     if (!writer->is_plain)
         return;
