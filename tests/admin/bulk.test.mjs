@@ -7,44 +7,12 @@ import { join } from 'node:path';
 import { addMembers } from '../lib/world.mjs';
 import { isSampled, Server, temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
-import { Ui } from './ui.mjs';
+import { Ui, variants } from './ui.mjs';
+import { words } from './words.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
 await addMembers(server, 30);
-
-const words = {
-    'en-US': {
-        check: 'Check 4 rows',
-        would: ['2 would be created', '2 would be refused'],
-        colour: 'Columns that were left out: Colour',
-        do: 'Import 2 users',
-        done: ['2 created', '2 refused'],
-        chosen: '2 chosen',
-        change: 'Change…',
-        all: (count) => `Change all ${count}…`,
-        preview: 'Preview',
-        two: ['2 would be changed', 'Change 2 users', '2 changed'],
-        refused: '1 would be refused',
-        close: 'Close',
-        export: ['Export…', 'Save the file', 'The file is saved.'],
-    },
-    es: {
-        check: 'Comprobar 4 filas',
-        would: ['Se crearían 2', 'Se rechazarían 2'],
-        colour: 'Columnas omitidas: Colour',
-        do: 'Importar 2 usuarios',
-        done: ['2 creados', '2 rechazados'],
-        chosen: '2 elegidos',
-        change: 'Cambiar…',
-        all: (count) => `Cambiar los ${count}…`,
-        preview: 'Vista previa',
-        two: ['Se cambiarían 2', 'Cambiar 2 usuarios', '2 cambiados'],
-        refused: 'Se rechazaría 1',
-        close: 'Cerrar',
-        export: ['Exportar…', 'Guardar el archivo', 'El archivo se ha guardado.'],
-    },
-};
 
 async function signedIn(options) {
     const ui = await Ui.open(server, options);
@@ -72,18 +40,15 @@ const hold = (ui) =>
             } }), { status: reply.status });
         }; }`);
 
-for (const [language, scheme, width] of [
-    ['en-US', 'light', 1280],
-    ['es', 'dark', 390],
-]) {
-    const say = words[language];
+for (const [language, scheme, width] of variants) {
+    const { m } = words(language);
     const name = (screen) => `${screen}-${language}-${scheme}-${width}`;
 
     test(`a file is mapped, checked, and imported, in ${language} at ${width} px`, async () => {
         const ui = await signedIn({ language, scheme, width });
         await ui.go('#/users/import', '#file');
         await ui.check(name('import'));
-        const own = (one) => `${one}-${language}@example.com`;
+        const own = (one) => `${one}-${language}-${width}@example.com`;
         await ui.choose(
             'some.csv',
             `Mail,FullName,Active,Colour\n${own('a')},"Ann, A",true,red\n${own('b')},Ben,perhaps,\n` +
@@ -91,8 +56,9 @@ for (const [language, scheme, width] of [
         );
         await ui.wait("document.querySelector('#column-1')?.value === 'FullName'");
         await ui.select('#column-0', 'Email');
-        await ui.button(say.check);
-        for (const one of say.would) await ui.sees(one, 'main .banner');
+        await ui.button(m.import_check({ count: 4 }));
+        await ui.sees(m.run_created_dry({ count: 2 }), 'main .banner');
+        await ui.sees(m.run_refused_dry({ count: 2 }), 'main .banner');
         const lines = await ui.evaluate(
             "[...document.querySelectorAll('main tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText.trim()).slice(0, 4).join('|'))",
         );
@@ -101,8 +67,9 @@ for (const [language, scheme, width] of [
         assert.match(lines[1], /^4\|.*\|Mail\|nobody$/);
         await ui.check(name('import-checked'));
         assert.equal((await found(own('a'))).length, 0, 'a check writes nothing');
-        await ui.button(say.do);
-        for (const one of say.done) await ui.sees(one, 'main .banner');
+        await ui.button(m.import_do({ count: 2 }));
+        await ui.sees(m.run_created({ count: 2 }), 'main .banner');
+        await ui.sees(m.run_refused({ count: 2 }), 'main .banner');
         assert.equal((await found(own('a')))[0].FullName, 'Ann, A');
         await ui.check(name('imported'));
         await ui.close();
@@ -110,27 +77,28 @@ for (const [language, scheme, width] of [
 
     test(`chosen users are changed after a preview, in ${language} at ${width} px`, async () => {
         const ui = await signedIn({ language, scheme, width });
+        const value = `by-${language}-${width}`;
         await ui.go('#/users?q=member&size=10', 'tbody tr');
         await ui.wait("document.querySelectorAll('tbody tr').length === 10");
         for (const row of [1, 2]) await ui.click(`tbody tr:nth-child(${row}) .tick`);
-        await ui.sees(say.chosen);
-        await ui.click('.chosen button', say.change);
+        await ui.sees(m.chosen({ count: 2 }));
+        await ui.click('.chosen button', `${m.bulk_chosen()}…`);
         await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
         await ui.select('#bulk-action', 'set');
         await ui.wait("document.querySelectorAll('#bulk-field option').length > 10");
         await ui.select('#bulk-field', 'SystemId');
-        await ui.type('#field-SystemId', `by-${language}`);
-        await ui.click('[role=dialog] button', say.preview);
-        await ui.sees(say.two[0], '[role=dialog]');
+        await ui.type('#field-SystemId', value);
+        await ui.click('[role=dialog] button', m.bulk_preview());
+        await ui.sees(m.run_updated_dry({ count: 2 }), '[role=dialog]');
         await ui.check(name('bulk-preview'));
-        await ui.click('[role=dialog] button', say.two[1]);
-        await ui.sees(say.two[2], '[role=dialog]');
-        await ui.click('[role=dialog] button', say.close);
+        await ui.click('[role=dialog] button', m.bulk_do({ count: 2 }));
+        await ui.sees(m.run_updated({ count: 2 }), '[role=dialog]');
+        await ui.click('[role=dialog] button', m.bulk_close());
         await ui.wait("!document.querySelector('[role=dialog]')");
         const ids = await ui.evaluate(
             "[...document.querySelectorAll('tbody .record')].slice(0, 2).map((one) => Number(one.hash.split('/').at(-1)))",
         );
-        for (const id of ids) assert.equal((await server.get(id)).SystemId, `by-${language}`);
+        for (const id of ids) assert.equal((await server.get(id)).SystemId, value);
         await ui.close();
     });
 
@@ -138,11 +106,11 @@ for (const [language, scheme, width] of [
         const ui = await signedIn({ language, scheme, width });
         const count = await total('');
         await ui.go('#/users', 'tbody tr');
-        await ui.button(say.all(count));
+        await ui.button(`${m.bulk_found({ count })}…`);
         await ui.wait("document.querySelector('[role=dialog] #bulk-action')");
         await ui.select('#bulk-action', 'deactivate');
-        await ui.click('[role=dialog] button', say.preview);
-        await ui.sees(say.refused, '[role=dialog]');
+        await ui.click('[role=dialog] button', m.bulk_preview());
+        await ui.sees(m.run_refused_dry({ count: 1 }), '[role=dialog]');
         await ui.sees('admin@example.com', '[role=dialog] tbody');
         await ui.check(name('bulk-refused'));
         await ui.key('Escape');
@@ -160,13 +128,13 @@ for (const [language, scheme, width] of [
         });
         await ui.go('#/users?q=member', 'tbody tr');
         await ui.wait(
-            `[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === ${JSON.stringify(say.export[0])})?.focus() === undefined`,
+            `[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === ${JSON.stringify(`${m.export()}…`)})?.focus() === undefined`,
         );
         await ui.key('Enter');
         await ui.wait("document.activeElement.closest('[role=dialog]')");
         await ui.check(name('export'));
-        await ui.click('[role=dialog] button', say.export[1]);
-        await ui.sees(say.export[2], '[role=dialog]');
+        await ui.click('[role=dialog] button', m.export_do());
+        await ui.sees(m.export_done(), '[role=dialog]');
         const file = join(downloads, 'users.csv');
         await until('the file', () => existsSync(file));
         const wanted = (await total('User_FullName=member')) + 1;
@@ -208,7 +176,7 @@ test('cells between semicolons are found, and a file that is not in UTF-8 is ref
 const count = isSampled() ? 1000 : 10000;
 
 // More than one request takes (1 MiB), with all columns that there are and two lines to each row. Two of them are wrong.
-async function manyRows() {
+async function manyRows(name) {
     const { json } = await server.call('GET', '/api/utils/fields?name=User', { token });
     const refused = [
         'NewPassword',
@@ -225,50 +193,56 @@ async function manyRows() {
     const rows = Array.from(
         { length: count },
         (_, i) =>
-            `${i % (count - 3) === 1 ? 'nobody' : `row${i}@example.com`},Row ${i},"${filler}\n, ""${i}"""${rest}`,
+            `${i % (count - 3) === 1 ? 'nobody' : `${name}-${i}@example.com`},${name} ${i},"${filler}\n, ""${i}"""${rest}`,
     );
     assert.ok(head.length > 40, `${head.length}`);
     return `${head.join()}\n${rows.join('\n')}\n`;
 }
 
-test(`${count} rows: the progress is seen, a cancelled import says how far it came, a repeat does the rest`, async () => {
-    const ui = await signedIn();
-    const content = await manyRows();
-    assert.ok(Buffer.byteLength(content) > 2 * 1024 * 1024);
-    await ui.go('#/users/import', '#file');
-    await ui.choose('many.csv', content);
-    const shown = (number) => number.toLocaleString('en-US');
-    const good = count - 2;
-    await ui.button(`Check ${shown(count)} rows`);
-    await ui.sees(`${shown(good)} would be created`, 'main .banner');
-    await ui.sees('2 would be refused', 'main .banner');
-    // The lines are those of the whole file: row 1 begins on line 4.
-    const lines =
-        "[...document.querySelectorAll('main tbody tr')].map((row) => row.cells[0].innerText).join('|')";
-    assert.equal(await ui.evaluate(lines), `4|${shown(2 * (count - 2) + 2)}`);
-    await hold(ui);
-    await ui.button(`Import ${shown(good)} users`);
-    await ui.wait("document.querySelector('progress')");
-    await ui.sees(`of ${shown(count)}`, 'main');
-    await ui.check('import-running');
-    await ui.button('Cancel');
-    await ui.sees('Canceled.', 'main [role=alert]');
-    await ui.sees(`of ${shown(count)} were done before`, 'main [role=alert]');
-    const part = await total('User_FullName=Row%20');
-    assert.ok(part < good, 'no later part was sent');
-    await ui.evaluate('window.isOld = true');
-    await ui.page.send('Page.reload');
-    await ui.wait("!window.isOld && document.querySelector('#file')");
-    await ui.choose('many.csv', content);
-    await ui.button(`Check ${shown(count)} rows`);
-    await ui.sees('2 would be refused', 'main .banner');
-    await ui.click('main button.main');
-    await ui.wait(
-        "!document.querySelector('progress') && /created/.test(document.querySelector('main .banner')?.innerText)",
-    );
-    assert.equal(await total('User_FullName=Row%20'), good);
-    await ui.close();
-});
+for (const [language, scheme, width] of variants)
+    test(`${count} rows: the progress is seen, a cancelled import says how far it came, a repeat does the rest, in ${language}, ${scheme}, ${width} px`, async () => {
+        const { m, number } = words(language);
+        const ui = await signedIn({ language, scheme, width });
+        const check = (screen) => ui.check(`${screen}-${language}-${scheme}-${width}`);
+        const name = `row-${language}-${width}`,
+            good = count - 2;
+        const content = await manyRows(name);
+        assert.ok(Buffer.byteLength(content) > 2 * 1024 * 1024);
+        await ui.go('#/users/import', '#file');
+        await ui.choose('many.csv', content);
+        await ui.button(m.import_check({ count }));
+        await ui.sees(m.run_created_dry({ count: good }), 'main .banner');
+        await ui.sees(m.run_refused_dry({ count: 2 }), 'main .banner');
+        // The lines are those of the whole file: row 1 begins on line 4.
+        const lines =
+            "[...document.querySelectorAll('main tbody tr')].map((row) => row.cells[0].innerText).join('|')";
+        assert.equal(await ui.evaluate(lines), `4|${number(2 * (count - 2) + 2)}`);
+        await check('many-checked');
+        await hold(ui);
+        await ui.button(m.import_do({ count: good }));
+        await ui.wait("document.querySelector('progress')");
+        const after = (text) => text.split('#')[1];
+        await ui.sees(after(m.run_progress({ done: '#', total: count })), 'main');
+        await check('import-running');
+        await ui.button(m.cancel());
+        await ui.sees(m.run_cancelled(), 'main [role=alert]');
+        await ui.sees(after(m.run_stopped({ done: '#', total: count })), 'main [role=alert]');
+        await check('import-cancelled');
+        const all = `User_FullName=${name}%20`;
+        assert.ok((await total(all)) < good, 'no later part was sent');
+        await ui.evaluate('window.isOld = true');
+        await ui.page.send('Page.reload');
+        await ui.wait("!window.isOld && document.querySelector('#file')");
+        await ui.choose('many.csv', content);
+        await ui.button(m.import_check({ count }));
+        await ui.sees(m.run_refused_dry({ count: 2 }), 'main .banner');
+        await ui.click('main button.main');
+        await ui.sees(m.run_refused({ count: 2 }), 'main .banner');
+        await ui.wait("!document.querySelector('progress')");
+        assert.equal(await total(all), good);
+        await check('many-imported');
+        await ui.close();
+    });
 
 test('a quote without its pair loses no row: the rest of the file is refused', async () => {
     const ui = await signedIn();
