@@ -6,55 +6,31 @@ import { staff } from '../lib/ids.mjs';
 import { Server } from '../lib/server.mjs';
 import { createPerson, password } from '../lib/users.mjs';
 import { Ui, variants } from './ui.mjs';
+import { words } from './words.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
 for (let i = 0; i < 3; i++) await createPerson(server, token, 'holder', { UserRoles: [402] });
 
-const say = {
-    'en-US': {
-        of: '4 users have May reader',
-        shown: 'Users who have the role May reader',
-        all: 'Show all',
-        end: 'End all sessions…',
-        sure: 'End all sessions',
-        none: 'Signed in nowhere.',
-        one: 'End…',
-        sureOne: 'End',
-        columns: ['Client', 'Since', 'Last refreshed', 'Address', 'Until', 'End'],
-    },
-    es: {
-        of: '4 usuarios tienen May reader',
-        shown: 'Usuarios que tienen el rol May reader',
-        all: 'Mostrar todo',
-        end: 'Terminar todas las sesiones…',
-        sure: 'Terminar todas las sesiones',
-        none: 'Sin sesiones abiertas.',
-        one: 'Terminar…',
-        sureOne: 'Terminar',
-        columns: ['Cliente', 'Desde', 'Última renovación', 'Dirección', 'Hasta', 'Terminar'],
-    },
-};
-
 for (const [language, scheme, width] of variants)
     test(`holders of roles, and sessions, in ${language}, ${scheme}, ${width} px`, async () => {
         const name = (screen) => `${screen}-${language}-${scheme}-${width}`,
-            words = say[language];
+            { m } = words(language);
         const ui = await Ui.open(server, { language, scheme, width });
         await ui.signedIn();
         await ui.go('#/roles', 'tbody tr');
-        const link = `main a[aria-label="${words.of}"]`;
+        const link = `main a[aria-label="${m.holders_of({ count: 4, name: 'May reader' })}"]`;
         await ui.wait(`document.querySelector('${link}')`);
         await ui.wait("!document.querySelector('main tbody').innerText.includes('…')");
         await ui.check(name('roles-holders'));
         await ui.click(link);
-        await ui.sees(words.shown, 'main');
+        await ui.sees(m.holders_shown({ name: 'May reader' }), 'main');
         await ui.wait("document.querySelectorAll('main tbody tr').length === 4");
         await ui.check(name('holders'));
         await ui.page.send('Page.reload');
-        await ui.sees(words.shown, 'main');
+        await ui.sees(m.holders_shown({ name: 'May reader' }), 'main');
         await ui.wait("document.querySelectorAll('main tbody tr').length === 4");
-        await ui.button(words.all);
+        await ui.button(m.audit_all());
         await ui.wait("document.querySelectorAll('main tbody tr').length > 4");
 
         const sessions = [];
@@ -79,7 +55,14 @@ for (const [language, scheme, width] of variants)
             ui.evaluate(
                 `[...document.querySelectorAll('#panel ${selector}')].map((cell) => cell.textContent.trim())`,
             );
-        assert.deepEqual(await cells('thead th'), words.columns);
+        assert.deepEqual(await cells('thead th'), [
+            m.session_client(),
+            m.session_since(),
+            m.session_last(),
+            m.session_address(),
+            m.session_until(),
+            m.session_end(),
+        ]);
         const shown = await cells('tbody tr:first-child td');
         assert.equal(shown[3], '127.0.0.1');
         assert.ok(
@@ -87,16 +70,16 @@ for (const [language, scheme, width] of variants)
             `${shown}`,
         );
         await ui.check(name('sessions'));
-        await ui.button(words.one);
+        await ui.button(`${m.session_end()}…`);
         await ui.wait("document.querySelector('[role=dialog], [role=alertdialog]')");
-        await ui.click('[role=dialog] button, [role=alertdialog] button', words.sureOne);
+        await ui.click('[role=dialog] button, [role=alertdialog] button', m.session_end());
         await ui.wait("document.querySelectorAll('#panel tbody tr').length === 2");
         assert.deepEqual((await statuses()).sort(), [200, 200, 401]);
-        await ui.button(words.end);
+        await ui.button(`${m['cmd_revoke-tokens']()}…`);
         await ui.wait("document.querySelector('[role=dialog], [role=alertdialog]')");
         await ui.check(name('sessions-end-all'));
-        await ui.click('[role=dialog] button, [role=alertdialog] button', words.sure);
-        await ui.sees(words.none, '#panel');
+        await ui.click('[role=dialog] button, [role=alertdialog] button', m['cmd_revoke-tokens']());
+        await ui.sees(m.session_none(), '#panel');
         assert.deepEqual(await statuses(), [401, 401, 401]);
         await ui.close();
     });

@@ -8,6 +8,7 @@ import { userId } from '../lib/ids.mjs';
 import { Server, temporaryFolder } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 import { Ui, variants } from './ui.mjs';
+import { words } from './words.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -33,25 +34,6 @@ const timeOf = (value) => {
     return Date.parse(row.UpdatedOn);
 };
 
-const say = {
-    'en-US': {
-        export: 'Export…',
-        save: 'Save the file',
-        all: 'Show all',
-        compare: 'Compare',
-        same: 'Nothing was different.',
-        order: 'The second moment must be after the first.',
-    },
-    es: {
-        export: 'Exportar…',
-        save: 'Guardar el archivo',
-        all: 'Mostrar todo',
-        compare: 'Comparar',
-        same: 'Nada era distinto.',
-        order: 'El segundo momento debe ser posterior al primero.',
-    },
-};
-
 // A time as the input of a browser takes it.
 const setTime = (ui, id, ms) =>
     ui.evaluate(`{
@@ -63,7 +45,7 @@ const setTime = (ui, id, ms) =>
 for (const [language, scheme, width] of variants)
     test(`the audit trail in ${language}, ${scheme}, ${width} px`, async () => {
         const name = (screen) => `${screen}-${language}-${scheme}-${width}`,
-            words = say[language];
+            { m } = words(language);
         const ui = await Ui.open(server, { language, scheme, width });
         const rows = () => ui.evaluate("document.querySelectorAll('main tbody tr').length");
         await ui.signedIn();
@@ -89,10 +71,10 @@ for (const [language, scheme, width] of variants)
             behavior: 'allow',
             downloadPath: downloads,
         });
-        await ui.button(words.export);
+        await ui.button(`${m.export()}…`);
         await ui.wait("document.querySelector('[role=dialog]')");
         await ui.check(name('audit-export'));
-        await ui.button(words.save);
+        await ui.button(m.export_do());
         const file = join(downloads, 'audit.csv');
         await until('the file', () => existsSync(file) && readFileSync(file, 'utf8').length > 0);
         const lines = readFileSync(file, 'utf8').split('\r\n');
@@ -100,7 +82,7 @@ for (const [language, scheme, width] of variants)
         assert.ok(lines.some((line) => line.includes("'=Third")));
         await ui.key('Escape');
         await ui.wait("!document.querySelector('[role=dialog]')");
-        await ui.button(words.all);
+        await ui.button(m.audit_all());
         await ui.wait(`document.querySelectorAll('main tbody tr').length === ${everything}`);
 
         // Between these times the name was changed and changed back, so only the roles and the devices differ.
@@ -108,18 +90,18 @@ for (const [language, scheme, width] of variants)
         await ui.click('details summary');
         await setTime(ui, 'moment-from', timeOf('=Third') - 1);
         await setTime(ui, 'moment-to', timeOf('Tablet'));
-        await ui.button(words.compare);
+        await ui.button(m.moments_compare());
         await ui.wait("document.querySelectorAll('#moments tbody tr').length === 2");
         await ui.sees('May lister', '#moments');
         await ui.sees('May reader, May creator', '#moments');
         await ui.check(name('moments'));
         await setTime(ui, 'moment-from', timeOf('Tablet'));
         await setTime(ui, 'moment-to', timeOf('Tablet') + 1000);
-        await ui.button(words.compare);
-        await ui.sees(words.same, 'details');
+        await ui.button(m.moments_compare());
+        await ui.sees(m.moments_same(), 'details');
         await setTime(ui, 'moment-to', timeOf('Tablet') - 1);
-        await ui.button(words.compare);
-        await ui.sees(words.order, 'details');
+        await ui.button(m.moments_compare());
+        await ui.sees(m.moments_order(), 'details');
         await ui.close();
     });
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { adminId, userId } from '../lib/ids.mjs';
 import { Server, temporaryFolder } from '../lib/server.mjs';
 import { allVariants, Ui } from './ui.mjs';
+import { words } from './words.mjs';
 
 const server = await Server.start();
 const token = await server.admin();
@@ -51,16 +52,11 @@ async function press(ui, key, times) {
     for (let i = 0; i < times; i++) await ui.key(key);
 }
 
-async function save(ui, label = 'Save', saved = 'Saved.') {
-    await ui.button(label);
-    await ui.sees(saved, '.notice');
+async function save(ui, { m } = words('en-US')) {
+    await ui.button(m.save());
+    await ui.sees(m.saved(), '.notice');
     await ui.wait("document.querySelector('#file')");
 }
-
-const words = {
-    'en-US': ['Save', 'Saved.', 'not a picture'],
-    es: ['Guardar', 'Guardado.', 'no es una foto'],
-};
 
 for (const [language, scheme, width, more] of allVariants)
     test(`a picture is cut by keys, stored and removed, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
@@ -72,10 +68,10 @@ for (const [language, scheme, width, more] of allVariants)
             if (more?.colours)
                 assert.deepEqual(await ui.unmarked('[aria-labelledby=avatar]'), [], screen);
         };
-        const [label, saved, unreadable] = words[language];
+        const say = words(language);
         await check('avatar-none');
         await ui.choose('picture.png', 'no picture');
-        await ui.sees(unreadable, '#avatar-failure');
+        await ui.sees(say.m.avatar_unreadable(), '#avatar-failure');
         await ui.wait("document.activeElement.id === 'file'");
         await check('avatar-unreadable');
         await ui.choose('picture.png', await stripes(ui));
@@ -84,7 +80,7 @@ for (const [language, scheme, width, more] of allVariants)
         await press(ui, 'ArrowRight', 35);
         await press(ui, '-', 3);
         await check('avatar-moved');
-        await save(ui, label, saved);
+        await save(ui, say);
         assert.deepEqual(await shown(ui), {
             bright: [false, false, true],
             type: 'image/png',
@@ -93,7 +89,7 @@ for (const [language, scheme, width, more] of allVariants)
         await ui.wait("document.querySelector('h1 img').naturalWidth === 82");
         await check('avatar-stored');
         await ui.click('#field-ClearAvatarFile');
-        await save(ui, label, saved);
+        await save(ui, say);
         await ui.wait("!document.querySelector('h1 img')");
         assert.equal(await stored(), null);
         await ui.close();

@@ -4,19 +4,15 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Server } from '../lib/server.mjs';
 import { allVariants, Ui } from './ui.mjs';
+import { words } from './words.mjs';
 
 const linkOf = ({ stdout }) => /(#\/first\/[\w-]{43})\n/.exec(stdout)[1];
 const secret = 'a-word-of-her-own';
-const words = {
-    'en-US': ['no administrator yet', 'At least 8', 'not valid any more', 'Users'],
-    es: ['no tiene administrador', 'Al menos 8', 'ya no es válido', 'Usuarios'],
-};
-
 for (const [language, scheme, width, more] of allVariants)
     test(`the first administrator is made, by keyboard alone, in ${language}, ${scheme}, ${width} px ${more?.as ?? ''}`, async () => {
         const server = await Server.startNew();
         const link = linkOf(server);
-        const [due, short, spent, users] = words[language];
+        const { m } = words(language);
         const ui = await Ui.open(server, { language, scheme, width, ...more });
         const check = async (screen) => {
             await ui.check(
@@ -25,7 +21,7 @@ for (const [language, scheme, width, more] of allVariants)
             if (more?.colours) assert.deepEqual(await ui.unmarked(), [], screen);
         };
         await ui.go('', '#password');
-        await ui.sees(due);
+        await ui.sees(m.first_due());
         await check('sign-in-no-administrator');
         await ui.go(link);
         await ui.wait("document.activeElement.id === 'FullName'");
@@ -36,7 +32,7 @@ for (const [language, scheme, width, more] of allVariants)
         await ui.key('Tab');
         await ui.page.send('Input.insertText', { text: 'short' });
         await ui.key('Enter');
-        await ui.sees(short, '.error');
+        await ui.sees(m.error_password_short(), '.error');
         await ui.wait("document.activeElement.id === 'NewPassword'");
         ui.page.complaints.splice(0, Infinity); // the browser notes the 400
         await check('first-run-refused');
@@ -44,7 +40,7 @@ for (const [language, scheme, width, more] of allVariants)
         await ui.key('Tab');
         await ui.key(' ');
         await ui.key('Enter');
-        await ui.sees(users, 'main h1');
+        await ui.sees(m.users(), 'main h1');
         await ui.sees('48', 'main'); // with the demo's people
         assert.ok(!(await ui.evaluate('location.href')).includes(link));
         await check('first-run-done');
@@ -53,11 +49,11 @@ for (const [language, scheme, width, more] of allVariants)
 
         const late = await Ui.open(server, { language, scheme, width, ...more });
         await late.go(link);
-        await late.sees(spent, '[role=alert]');
+        await late.sees(m.first_spent(), '[role=alert]');
         await late.check(`first-run-late-${language}-${scheme}-${width}`);
         await late.click('main a');
         await late.wait("document.querySelector('#password')");
-        await late.misses(due);
+        await late.misses(m.first_due());
         await late.close();
     });
 
