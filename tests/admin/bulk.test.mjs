@@ -59,6 +59,7 @@ for (const [language, scheme, width] of variants) {
         await ui.button(m.import_check({ count: 4 }));
         await ui.sees(m.run_created_dry({ count: 2 }), 'main .banner');
         await ui.sees(m.run_refused_dry({ count: 2 }), 'main .banner');
+        await ui.inView('main .banner');
         const lines = await ui.evaluate(
             "[...document.querySelectorAll('main tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText.trim()).slice(0, 4).join('|'))",
         );
