@@ -5,7 +5,14 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userId } from '../lib/ids.mjs';
-import { countStatements, newDatabase, useOwnPostgres, useSqlite } from '../lib/postgres.mjs';
+import {
+    countStatements,
+    newDatabase,
+    psql,
+    superuserOf,
+    useOwnPostgres,
+    useSqlite,
+} from '../lib/postgres.mjs';
 import { run, Server, temporaryFolder } from '../lib/server.mjs';
 
 useSqlite();
@@ -93,4 +100,25 @@ test('a backup of PostgreSQL is one of a folder, and is restored to either', asy
     const again = await run(['restore', file, '--database', restored]);
     assert.equal(again.code, 73, again.stderr);
     assert.match(again.stderr, /is not empty; name a new database/);
+});
+
+// PostgreSQL ends a transaction that stands still, since others may wait for it. The one that reads a source does so whenever
+// the target takes longer to write.
+test('a target that is slow to write does not end the reading of the source', async () => {
+    const database = await newDatabase(),
+        slow = await newDatabase();
+    const there = await copied(data, database);
+    psql(
+        superuserOf(slow),
+        `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$;
+        CREATE FUNCTION make_slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF to_regclass('public.links') IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'slow') THEN
+                CREATE TRIGGER slow BEFORE INSERT ON links EXECUTE FUNCTION wait();
+            END IF;
+        END $$;
+        CREATE EVENT TRIGGER making ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION make_slow();`,
+    );
+    assert.deepEqual(await copied(database, slow), there);
+    assert.equal(psql(slow, `SELECT count(*) FROM pg_trigger WHERE tgname = 'slow'`), '1');
 });

@@ -14,7 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLOCKS_APART_MS = 2000, CONNECTING_MS = 5000, OLDEST_SERVER = 150000, PG_WHY_SIZE = 2048 };
+enum {
+    CLOCKS_APART_MS = 2000,
+    CONNECTING_MS = 5000,
+    IDLE_MS = 2000,
+    OLDEST_SERVER = 150000,
+    PG_WHY_SIZE = 2048
+};
 
 /* ---- The connection string ---- */
 
@@ -143,17 +149,20 @@ static bool is_usable(struct connection *connection, const PGresult *facts,
 }
 
 /* Settings of the session. A transaction that stands still is ended, since others may wait for it;
- * so is one whose client is gone while it waits itself. */
+ * so is one whose client is gone while it waits itself. A long reading, for which nobody waits, may
+ * stand still for as long as it may take: that of a copy does while its target writes. */
 static bool configure(struct connection *connection, const struct pg_place *place) {
+    const int64_t reading_ms = connection->may_end_early ? place->search_limit_ms : 0;
+    const int64_t idle_ms = reading_ms > IDLE_MS ? reading_ms : IDLE_MS;
     char sql[512];
     (void)snprintf(sql, sizeof sql,
                    "SET client_min_messages = warning; SET standard_conforming_strings = on;"
                    "SET jit = off; SET default_transaction_isolation = 'read committed';"
                    "SET default_transaction_read_only = off; SET row_security = on;"
-                   "SET idle_in_transaction_session_timeout = 2000; SET lock_timeout = 0;"
+                   "SET idle_in_transaction_session_timeout = %" PRId64 "; SET lock_timeout = 0;"
                    "SET client_connection_check_interval = 1000;"
                    "SET statement_timeout = %" PRId64,
-                   connection->may_end_early ? place->search_limit_ms : 0);
+                   idle_ms, reading_ms);
     return pg_run_simple(connection, sql) == PG_FINE;
 }
 
