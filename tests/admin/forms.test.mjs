@@ -228,6 +228,44 @@ test('a refusal of any kind says why, and keeps what was typed', async () => {
     await ui.close();
 });
 
+test('a data address that is typed has no picture, and is refused at its field', async () => {
+    const person = await createPerson(server, token, 'picture');
+    const ui = await open(person);
+    await ui.type('#field-NewAvatarUrl', 'data:');
+    await ui.page.send('Input.insertText', { text: 'image/png;base64,AAAA' });
+    assert.equal(await value(ui, 'NewAvatarUrl'), 'data:image/png;base64,AAAA');
+    await ui.button('Save');
+    await ui.wait("document.querySelector('#field-NewAvatarUrl-error')?.innerText");
+    assert.deepEqual(
+        ui.page.complaints.filter((one) => !/status of 400/.test(one)),
+        [],
+    );
+    await ui.close();
+});
+
+test('an old page of the history never stands in place of a newer one', async () => {
+    const person = await createPerson(server, token, 'pages');
+    for (let i = 0; i < 26; i++)
+        await server.call('PATCH', `/api/sys/users/${person.id}`, {
+            token,
+            body: { SystemId: `s-${i}` },
+        });
+    const ui = await open(person);
+    await ui.click('[role=tab]', 'History');
+    await ui.sees('s-25', '#panel');
+    await ui.evaluate(`{ const whole = window.fetch; window.late = [];
+        window.fetch = (path, options) => whole(path, options).then((reply) =>
+            /page=2/.test(path) ? new Promise((resolve) => { window.late.push(() => resolve(reply)); }) : reply); }`);
+    await ui.button('Next page');
+    await ui.wait('window.late.length === 1');
+    await ui.button('Previous page');
+    await ui.wait("!location.hash.includes('page=2')");
+    await ui.evaluate('window.late[0]()');
+    await ui.evaluate('new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))');
+    await ui.sees('s-25', '#panel');
+    await ui.close();
+});
+
 test('an address that leads nowhere says so, and asks the server for nothing else', async () => {
     const person = await createPerson(server, token, 'nowhere');
     const ui = await open();
