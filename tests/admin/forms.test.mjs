@@ -266,6 +266,24 @@ test('an old page of the history never stands in place of a newer one', async ()
     await ui.close();
 });
 
+test('who stays after the back button finds the view before it still there', async () => {
+    const person = await createPerson(server, token, 'back');
+    const ui = await open();
+    await ui.go('#/roles', 'tbody tr');
+    await ui.go(`#/users/${person.id}`, '#field-FullName');
+    for (let i = 0; i < 2; i++) {
+        await ui.type('#field-FullName', `Typed ${i}`);
+        await ui.evaluate('history.back()');
+        await ui.click('[role=alertdialog] button', 'Stay');
+        await ui.wait("!document.querySelector('[role=alertdialog]')");
+        assert.equal(await value(ui, 'FullName'), `Typed ${i}`);
+    }
+    await ui.button('Discard changes');
+    await ui.evaluate('history.back()');
+    await ui.wait("location.hash === '#/roles' && document.querySelector('tbody tr')");
+    await ui.close();
+});
+
 test('an address that leads nowhere says so, and asks the server for nothing else', async () => {
     const person = await createPerson(server, token, 'nowhere');
     const ui = await open();

@@ -45,14 +45,23 @@ export function guard(check: () => boolean) {
     };
 }
 
+// Where the shown entry stands in the history, in browsers that say so.
+const entries = (window as { navigation?: { currentEntry: { index: number } | null } }).navigation;
+const placeNow = () => entries?.currentEntry?.index ?? 0;
+let place = placeNow();
+
 const pathOf = (hash: string) => hash.split('?')[0];
 
 window.addEventListener('hashchange', () => {
     if (pathOf(location.hash) !== pathOf(shown) && isUnsaved()) {
         router.pending = location.hash;
-        history.replaceState(null, '', shown || '#/');
+        // The back button has left the entry of this view, which comes again after the one before; a link has made a new one.
+        if (placeNow() < place) history.pushState(null, '', shown || '#/');
+        else history.replaceState(null, '', shown || '#/');
+        place = placeNow();
         return;
     }
+    place = placeNow();
     shown = location.hash;
     router.route = parse(shown);
 });
