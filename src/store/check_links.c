@@ -126,7 +126,7 @@ static enum status read_targets(struct links_check *check, struct arena *arena) 
     enum status status;
     struct text sql =
         arena_printf(arena, "SELECT Id FROM %s ORDER BY Id", check->scanned.field->target->name);
-    struct sql_statement *row = sql.at ? sql_prepare(check->scanned.session, sql.at) : NULL;
+    struct sql_statement *row = sql.at ? sql_prepare_many(check->scanned.session, sql.at) : NULL;
     buffer_init(&ids, arena, 64);
     while ((status = sql_step(row)) == STATUS_OK) {
         int64_t id = sql_integer(row, 0);
@@ -143,7 +143,7 @@ static enum status compare(struct links_check *check, struct arena *arena) {
     struct text sql = arena_printf(
         arena, "SELECT owner, target FROM links WHERE field = '%s.%s' ORDER BY owner, target",
         scanned->table->name, scanned->field->name.at);
-    check->link = sql.at ? sql_prepare(scanned->session, sql.at) : NULL;
+    check->link = sql.at ? sql_prepare_many(scanned->session, sql.at) : NULL;
     check->at = sql_step(check->link);
     if (status == STATUS_OK && check->at != STATUS_INTERNAL)
         status = scan_each(scanned, check_row, check);

@@ -72,7 +72,7 @@ struct sql_statement *copied_select(struct store_session *session, const struct 
     const char *where = copied->where ? copied->where : "1 = 1";
     struct text sql = arena_printf(&arena, "SELECT %s FROM %s WHERE %s ORDER BY %s",
                                    copied->columns, copied->name, where, copied->key);
-    struct sql_statement *statement = sql.at ? sql_prepare(session, sql.at) : NULL;
+    struct sql_statement *statement = sql.at ? sql_prepare_many(session, sql.at) : NULL;
     arena_close(&arena);
     return statement;
 }

@@ -124,13 +124,14 @@ struct engine_store {
 
 /**
  * The functions behind sql.h, which describes them. Several statements of a session may be at a row
- * at the same time, and other statements may run between two steps of one. A result may be as large
- * as a table: an engine must not hold all of it in memory.
+ * at the same time, and other statements may run between two steps of one.
  */
 struct engine_sql {
     struct sql_statement *(*statement)(struct store_session *session, enum statement which);
     struct sql_statement *(*text_statement)(struct store_session *session, const char *sql);
     struct sql_statement *(*prepare)(struct store_session *session, const char *sql);
+    /** sql_prepare_many. The function itself NULL: `prepare` never holds more than a row. */
+    struct sql_statement *(*prepare_many)(struct store_session *session, const char *sql);
     void (*again)(struct sql_statement *statement);
     void (*free)(struct sql_statement *statement); /* not NULL */
     void (*bind_integer)(struct sql_statement *statement, int at, int64_t integer);

@@ -46,6 +46,12 @@ struct sql_statement *sql_text_statement(struct store_session *session, const ch
  */
 struct sql_statement *sql_prepare(struct store_session *session, const char *sql) MUST_CHECK;
 
+/**
+ * The same for a SELECT without parameters that may return as many rows as a table has: the engine
+ * holds only some of them in memory. It runs in a reading (engine_begin_reading), once.
+ */
+struct sql_statement *sql_prepare_many(struct store_session *session, const char *sql) MUST_CHECK;
+
 /** Resets a statement of the caller's, so that it can be bound again. */
 void sql_again(struct sql_statement *statement);
 

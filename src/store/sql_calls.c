@@ -17,6 +17,11 @@ struct sql_statement *sql_prepare(struct store_session *session, const char *sql
     return session->engine->sql->prepare(session, sql);
 }
 
+struct sql_statement *sql_prepare_many(struct store_session *session, const char *sql) {
+    const struct engine_sql *calls = session->engine->sql;
+    return (calls->prepare_many ? calls->prepare_many : calls->prepare)(session, sql);
+}
+
 void sql_again(struct sql_statement *statement) {
     statement->engine->sql->again(statement);
 }

@@ -81,8 +81,9 @@ export function superuserOf(url) {
 // The folder of the server's socket, which lasts as long as the server.
 export const folderOf = (url) => new URL(url).searchParams.get('host');
 
-// How many statements a database executes meanwhile, as the server's log has them, of connections that begin then.
-export async function countStatements(url, action) {
+// How many statements that begin with `kind` a database executes meanwhile, as the server's log has them, of connections that
+// begin then.
+export async function countStatements(url, action, kind = '') {
     const read = () => readFileSync(join(folderOf(url), 'log'), 'utf8'),
         before = read().length,
         alter = (what) =>
@@ -95,7 +96,7 @@ export async function countStatements(url, action) {
     }
     return read()
         .slice(before)
-        .match(/LOG: {2}execute \w+: /g).length;
+        .match(new RegExp(`LOG:  execute \\w+: ${kind}`, 'g')).length;
 }
 
 let made = 0;

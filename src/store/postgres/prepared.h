@@ -17,7 +17,9 @@ struct pg_parameter {
 struct pg_statement {
     struct sql_statement base; /* first, see pg_statement_of */
     struct connection *connection;
-    char *sql; /* as PostgreSQL spells it: $1 */
+    char *sql;    /* as PostgreSQL spells it: $1 */
+    char *cursor; /* SQL that declares the cursor from which `sql` fetches; NULL: there is none */
+    unsigned declared; /* the connection that has it; 0: none */
     char name[16];
     unsigned generation;             /* the connection that has prepared it; 0: none */
     int room;                        /* the greatest number of a parameter */

@@ -1,5 +1,6 @@
 /* Implements store/sql.h for PostgreSQL: statements, parameters and columns. A statement's result
- * arrives whole, and its rows are then stepped through in memory. */
+ * arrives whole, and its rows are then stepped through in memory. Only a statement that may return
+ * a whole table has a cursor, and fetches a part of the rows at a time. */
 #include "store/postgres/statement.h"
 
 #include "base/log.h"
@@ -17,6 +18,8 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { FETCHED_ROWS = 1000 };
 
 static const char *const statement_sql[STATEMENTS] = {
 #define STATEMENT(name, sql) sql,
@@ -81,6 +84,7 @@ static void free_statement(struct pg_statement *statement) {
         return;
     PQclear(statement->result);
     free(statement->sql);
+    free(statement->cursor);
     free(statement->parameters);
     free(statement->order);
     free(statement->types);
@@ -114,6 +118,36 @@ static struct sql_statement *prepare(struct store_session *session, const char *
     if (!statement)
         return NULL;
     if (pg_ensure_connected(connection) == STATUS_OK && pg_prepare_there(statement) == STATUS_OK)
+        return &statement->base;
+    free_statement(statement);
+    return NULL;
+}
+
+/* The cursor is one of the reading's transaction, whose end closes it. */
+static enum status declare_there(struct pg_statement *statement) {
+    struct connection *connection = statement->connection;
+    if (!statement->cursor || statement->declared == connection->generation)
+        return STATUS_OK;
+    pg_send_control(connection, statement->cursor);
+    statement->declared = connection->generation;
+    return pg_status_of(pg_collect(connection));
+}
+
+/* The cursor is there before the server prepares what fetches from it, so that the server can tell
+ * the columns. */
+static struct sql_statement *prepare_many(struct store_session *session, const char *sql) {
+    struct connection *connection = connection_of(session);
+    const unsigned number = connection->names;
+    char fetch[64];
+    assert(connection->depth);
+    (void)snprintf(fetch, sizeof fetch, "FETCH %d FROM c%u", FETCHED_ROWS, number);
+    struct pg_statement *statement = new_statement(connection, fetch);
+    if (!statement)
+        return NULL;
+    if (asprintf(&statement->cursor, "DECLARE c%u NO SCROLL CURSOR FOR %s", number, sql) < 0)
+        statement->cursor = NULL;
+    else if (pg_ensure_connected(connection) == STATUS_OK &&
+             declare_there(statement) == STATUS_OK && pg_prepare_there(statement) == STATUS_OK)
         return &statement->base;
     free_statement(statement);
     return NULL;
@@ -279,6 +313,8 @@ static enum status run_now(struct pg_statement *statement) {
         may_repeat = !connection->has_read && !connection->is_writer;
         status = pg_ensure_connected(connection);
         if (status == STATUS_OK)
+            status = declare_there(statement);
+        if (status == STATUS_OK)
             status = pg_prepare_there(statement);
         if (status == STATUS_OK)
             status = pg_send(statement, false) && pg_collect(connection) == PG_FINE
@@ -309,6 +345,20 @@ static bool was_given_up(const struct pg_statement *statement) {
     return statement->connection->may_end_early && statement->connection->was_given_up;
 }
 
+/* Runs the statement, and shows its rows or the next ones of its cursor. */
+static enum status run_for_rows(struct pg_statement *statement) {
+    enum status status = run_now(statement);
+    if (status == STATUS_TOO_SLOW || (status != STATUS_OK && was_given_up(statement)))
+        return pg_why_ended(statement->connection);
+    if (status == STATUS_OK)
+        show(statement, statement->result, 0, PQntuples(statement->result));
+    return status;
+}
+
+static bool may_have_more(const struct pg_statement *statement) {
+    return statement->cursor && statement->end == FETCHED_ROWS;
+}
+
 static enum status step(struct sql_statement *base) {
     struct pg_statement *statement = pg_statement_of(base);
     struct pg_prefetched found;
@@ -318,14 +368,12 @@ static enum status step(struct sql_statement *base) {
         enum status status = execute_later(statement, false);
         return status == STATUS_OK ? STATUS_NOT_FOUND : status;
     }
-    if (!statement->is_running) {
-        enum status status = run_now(statement);
-        if (status == STATUS_TOO_SLOW || (status != STATUS_OK && was_given_up(statement)))
-            return pg_why_ended(statement->connection);
-        if (status != STATUS_OK)
-            return status;
-        show(statement, statement->result, 0, PQntuples(statement->result));
-    }
+    enum status status = STATUS_OK;
+    if (!statement->is_running ||
+        (statement->row + 1 == statement->end && may_have_more(statement)))
+        status = run_for_rows(statement);
+    if (status != STATUS_OK)
+        return status;
     return ++statement->row < statement->end ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
@@ -452,6 +500,7 @@ const struct engine_sql pg_sql = {
     .statement = fixed_statement,
     .text_statement = text_statement,
     .prepare = prepare,
+    .prepare_many = prepare_many,
     .again = done,
     .free = drop,
     .bind_integer = bind_integer,
