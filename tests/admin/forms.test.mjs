@@ -99,6 +99,30 @@ test('a record is made once, and leads nobody away who has gone elsewhere', asyn
     await ui.close();
 });
 
+test('a record whose reply was lost is not made once more', async () => {
+    const ui = await open();
+    await ui.go('#/businesses/new', '#field-Name');
+    let isLost = false;
+    ui.page.on['Fetch.requestPaused'] = ({ requestId, request, responseStatusCode }) => {
+        if (request.method !== 'POST' || isLost)
+            return ui.page.send('Fetch.continueRequest', { requestId });
+        if (!responseStatusCode)
+            return ui.page.send('Fetch.continueRequest', { requestId, interceptResponse: true });
+        isLost = true;
+        return ui.page.send('Fetch.failRequest', { requestId, errorReason: 'ConnectionReset' });
+    };
+    await ui.type('#field-Name', 'Lost and found');
+    await ui.key('Enter');
+    await ui.sees('Nothing you typed is lost', 'form');
+    await ui.button('Create');
+    await ui.sees('Created.', '.notice');
+    const made = await server.call('GET', '/api/sys/businesses?Business_Name=Lost and found', {
+        token,
+    });
+    assert.equal(made.json.TotalItems, 1);
+    await ui.close();
+});
+
 test('Enter in a search saves nothing and asks for nothing', async () => {
     const person = await createPerson(server, token, 'enter');
     const ui = await open(person);

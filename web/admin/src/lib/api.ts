@@ -28,15 +28,17 @@ interface Options {
     body?: unknown;
     file?: string; // in place of a body, as it is
     etag?: string | null;
+    key?: string; // of one creation: the same one again creates nothing else
     signal?: AbortSignal;
     isSignIn?: boolean; // its 401 does not end a session
 }
 
-async function ask(method: string, path: string, { body, file, etag, signal }: Options) {
+async function ask(method: string, path: string, { body, file, etag, key, signal }: Options) {
     const headers: Record<string, string> = { 'Roster-Session': location.protocol.slice(0, -1) };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     if (file !== undefined) headers['Content-Type'] = 'text/plain';
     if (etag) headers['If-Match'] = etag;
+    if (key) headers['Idempotency-Key'] = key;
     try {
         const reply = await fetch(path, {
             method,
