@@ -21,6 +21,7 @@
 #include "store/sqlite/trailer.h"
 #include "version.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -123,6 +124,17 @@ static struct connection *open_existing(const struct engine *engine, const char 
 
 /* ---- Checking ---- */
 
+/* SQLite itself does not look at the application id in the header. */
+static bool has_application_id(struct connection *connection, store_say *say) {
+    char sql[160];
+    int len = snprintf(sql, sizeof sql,
+                       "SELECT 'application_id is ' || application_id || ', not %d'"
+                       " FROM pragma_application_id WHERE application_id <> %d",
+                       SCHEMA_APPLICATION_ID, SCHEMA_APPLICATION_ID);
+    assert(len > 0 && (size_t)len < sizeof sql);
+    return check_has_none(&connection->session, sql, "header", say);
+}
+
 static bool is_whole(struct connection *connection, store_say *say) {
     return check_has_none(&connection->session,
                           "SELECT integrity_check FROM pragma_integrity_check"
@@ -134,6 +146,7 @@ static int check_connection(struct connection *connection, const char *directory
     char why[256];
     int version = schema_compare_version(&connection->session);
     bool whole = is_whole(connection, say);
+    whole &= has_application_id(connection, say);
     if (version != 0) {
         say(version < 0 ? "an older version made this; rosterd brings it up to date when it starts"
                         : "a newer version made this");
@@ -333,7 +346,8 @@ static int check_content(struct connection *copy, const char *directory, store_s
             &copy->session,
             "SELECT 'no database of Roster' FROM pragma_user_version WHERE user_version < 1"
             " OR NOT EXISTS (SELECT 1 FROM pragma_table_info('users'))",
-            "the backup", say))
+            "the backup", say) ||
+        !has_application_id(copy, say))
         return EX_DATAERR;
     int version = schema_compare_version(&copy->session);
     if (version > 0) {

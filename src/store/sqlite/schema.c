@@ -23,9 +23,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* Marks a file as Roster's ("rost"); see SQLite's application_id. */
-enum { APPLICATION_ID = 0x726f7374 };
-
 /* The version that introduced dictionaries. */
 enum { DICTIONARIES_SINCE = 3 };
 
@@ -203,7 +200,7 @@ static enum status migrate_in_transaction(struct store_session *session,
         status = sums_finish(session, schema);
     char sql[96];
     int len = snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
-                       (int)own, APPLICATION_ID);
+                       (int)own, SCHEMA_APPLICATION_ID);
     assert(len > 0 && (size_t)len < sizeof sql);
     return status == STATUS_OK ? sql_run(session, sql) : status;
 }

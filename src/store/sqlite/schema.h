@@ -16,6 +16,9 @@ enum status schema_migrate(struct store_session *session,
 /** Is the database empty, without any schema? */
 bool schema_is_empty(struct store_session *session);
 
+/** Marks a file as Roster's ("rost"), in SQLite's application_id. */
+enum { SCHEMA_APPLICATION_ID = 0x726f7374 };
+
 /**
  * Compares the version of the database with this program's. Below 0: the database is older, or
  * lacks a field that the next start adds; above 0: it is newer.
