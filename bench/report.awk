@@ -99,6 +99,12 @@ END {
     row("PUT, 2 processes x 32", "pg_put_two", "pg_put")
     row("FullName contains what one has", "pg_rare_name", "")
     row("Email contains what one has", "pg_rare_email", "")
+    row("first 25 by Id", "pg_by_id", "")
+    row("any 25 by Id", "pg_any_by_id", "pg_by_id")
+    row("first 25 by FullName", "pg_by_name", "")
+    row("any 25 by FullName", "pg_any_by_name", "pg_by_name")
+    row("last 25 by Email", "pg_by_email", "")
+    row("any 25 by Email", "pg_any_by_email", "pg_by_email")
     if (has("rest_idle", 1)) {
         gap()
         printf "| %-48s | %8s | %8s |\n|---|---:|---:|\n", "memory of each of 10,000 connections, bytes", "Pss", "Rss"
