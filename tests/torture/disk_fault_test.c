@@ -199,7 +199,8 @@ static bool lose_a_checkpoint(struct world *world) {
     let_checkpoints_run(world);
     disk_inject(&fault);
     (void)sqlite3_close(reader);
-    (void)world_change(world, GROUP);
+    if (fits)
+        (void)world_change(world, GROUP);
     /* Until the store knows, it may acknowledge: the log still has all of it. */
     for (int i = 0; fits && i < 500 && !atomic_load(&state_of(world->store)->keeps_wal); i++)
         let_checkpoints_run(world);
@@ -252,8 +253,9 @@ static bool start_on_an_unsynced_log(struct world *world, bool is_killed) {
     fits = fits && world_open(world) && serves_again(world);
     sqlite3 *last = is_killed && fits ? hold_snapshot(world) : NULL;
     disk_inject(&fault);
-    (void)world_change(world, GROUP);
-    if (!disk_mend())
+    if (fits)
+        (void)world_change(world, GROUP);
+    if (!disk_mend() && fits)
         fits = complain(world, "no sync of the log failed");
     if (last)
         end_at_once(world, last);
