@@ -45,19 +45,25 @@ static void write_sql(struct buffer *sql, const struct pg_statement *one) {
     buffer_add_char(sql, '\0');
 }
 
+static struct sql_statement *prepare_update(struct connection *connection,
+                                            const struct pg_statement *one) {
+    struct sql_statement *statement = NULL;
+    struct arena arena = { 0 };
+    struct buffer sql;
+    buffer_init(&sql, &arena, 4096);
+    write_sql(&sql, one);
+    if (!sql.failed)
+        statement = sql_prepare(&connection->session, sql.at);
+    arena_close(&arena);
+    return statement;
+}
+
 static struct sql_statement *statement_for(struct connection *connection,
                                            const struct pg_statement *one) {
     struct sql_statement **slot =
         &connection->update_rows.statements[connection->prefetch.table->number];
-    struct arena arena = { 0 };
-    struct buffer sql;
-    if (*slot)
-        return *slot;
-    buffer_init(&sql, &arena, 4096);
-    write_sql(&sql, one);
-    if (!sql.failed)
-        *slot = sql_prepare(&connection->session, sql.at);
-    arena_close(&arena);
+    if (!*slot)
+        *slot = prepare_update(connection, one);
     return *slot;
 }
 
