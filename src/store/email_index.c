@@ -2,9 +2,8 @@
  * design.
  *
  * The check reads all records in the order of their Ids, works out which rows each should have in
- * the index, and asks for those of a thousand records at once: a question for each address would be
- * a journey to another machine where the database is there. Their
- * number shows whether the index has others besides. */
+ * the index, and asks for the rows of a thousand records at once: a question for each address would
+ * be a journey to the database's machine. The number of rows shows whether the index has others. */
 #include "store/email_index.h"
 
 #include "json/json.h"
@@ -307,7 +306,7 @@ static struct sql_statement *select_emails(struct store_session *session, const 
     row_add_value(&sql, table, email, table->name);
     buffer_printf(&sql, " FROM %s ORDER BY Id", table->name);
     buffer_add_char(&sql, '\0');
-    struct sql_statement *statement = sql.failed ? NULL : sql_prepare(session, sql.at);
+    struct sql_statement *statement = sql.failed ? NULL : sql_prepare_many(session, sql.at);
     arena_close(&arena);
     return statement;
 }
