@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { TlsServer, Wire, ask, makeCertificate, request } from '../lib/tls.mjs';
 import { userId } from '../lib/ids.mjs';
-import { Server, temporaryFolder } from '../lib/server.mjs';
+import { patientStop, Server, temporaryFolder } from '../lib/server.mjs';
 import { adminEmail, password, required } from '../lib/users.mjs';
 import { addMembers } from '../lib/world.mjs';
 import { sleep, until, within } from '../lib/wait.mjs';
@@ -14,11 +14,9 @@ import { sleep, until, within } from '../lib/wait.mjs';
 const folder = temporaryFolder(),
     own = await makeCertificate(folder, 'own');
 const probe = request('GET', '/healthz');
-// A busy machine may take longer than the usual 20 s for what a stop waits for.
-const patient = (args) => ['--stop-timeout', '600', ...args];
 const ways = {
-    HTTP: (args) => Server.start(patient(args)),
-    HTTPS: (args) => TlsServer.start(own, patient(args)),
+    HTTP: (args) => Server.start([...patientStop, ...args]),
+    HTTPS: (args) => TlsServer.start(own, [...patientStop, ...args]),
 };
 const open = (server) =>
     server.ca

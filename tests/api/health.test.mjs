@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Wire, request } from '../lib/tls.mjs';
 import { businessId, userId } from '../lib/ids.mjs';
 import { assertFailure } from '../lib/replies.mjs';
-import { Server } from '../lib/server.mjs';
+import { patientStop, Server } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -211,7 +211,7 @@ test('without --metrics there is no /metrics', async () => {
 });
 
 test('while it stops it is not ready: idle connections are closed, what is in progress ends well', async () => {
-    const stopping = await Server.start(['--io-threads', '1', '--stop-timeout', '600']),
+    const stopping = await Server.start(['--io-threads', '1', ...patientStop]),
         token = await stopping.admin(),
         where = { host: stopping.host, port: stopping.port };
     const body = JSON.stringify({

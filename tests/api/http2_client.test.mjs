@@ -20,7 +20,7 @@ import {
 import { makeCertificate, TlsServer } from '../lib/tls.mjs';
 import { storedUsers } from '../lib/database.mjs';
 import { userId } from '../lib/ids.mjs';
-import { run, Server, temporaryFolder } from '../lib/server.mjs';
+import { patientStop, run, Server, temporaryFolder } from '../lib/server.mjs';
 import { required } from '../lib/users.mjs';
 import { assertRecent, sleep } from '../lib/wait.mjs';
 import { execFile } from 'node:child_process';
@@ -423,7 +423,7 @@ test('an idle connection is told to go, and closed; so is one that stops within 
 });
 
 test('a server that stops answers all that was sent before its second GOAWAY, and stores what it acknowledged', async () => {
-    const stopping = await Server.start([...args, '--stop-timeout', '600']);
+    const stopping = await Server.start([...args, ...patientStop]);
     const secret = await stopping.admin(),
         user = required(await stopping.get(userId, secret));
     const connection = new Connection(stopping),

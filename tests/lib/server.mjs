@@ -28,6 +28,8 @@ export const testOnSqlite = isOnPostgres() ? () => {} : test;
 // On a busy machine a test may need longer than the default for the next step on a connection. Of a setting that is
 // given twice the last counts, so a test of the timeout itself sets its own.
 const PATIENCE_S = 600;
+// For a test of what a stop waits for: a busy machine may take longer than the usual 20 s.
+export const patientStop = ['--stop-timeout', `${PATIENCE_S}`];
 
 // All servers of this file.
 const launched = [];
