@@ -17,7 +17,7 @@ static const char insert_sql[] =
     " r.new_value, r.action_by, r.at_ms, r.type, r.business_id, r.request_id,"
     " (SELECT first FROM numbers) + r.place - 1"
     " FROM unnest(CAST(?1 AS text[]), CAST(?2 AS bigint[]), CAST(?3 AS text[]), CAST(?4 AS text[]),"
-    " CAST(?5 AS text[]), CAST(?6 AS text[]), CAST(?7 AS bigint[]), CAST(?8 AS bigint[]),"
+    " CAST(?5 AS text[]), CAST(?6 AS text[]), CAST(?7 AS bigint[]), CAST(?8 AS smallint[]),"
     " CAST(?9 AS bigint[]), CAST(?10 AS text[])) WITH ORDINALITY AS r (entity, entity_id, property,"
     " old_value, new_value, action_by, at_ms, type, business_id, request_id, place)";
 
