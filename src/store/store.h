@@ -451,7 +451,7 @@ struct store_command {
     struct queue_item item;
     struct authority *on_behalf_of; /* never NULL: an assertion ends the process */
     /* A hint: the record that `run` or `read` will load, if it is known. An engine may read it
-     * together with those of other commands. */
+     * together with those of other commands. `read` should then load nothing else. */
     struct store_target target;
     /* A hint: it has many statements, and hardly ever fails. An engine then waits for none of them,
      * even if `run` has to run a second time when one fails. */
@@ -463,8 +463,9 @@ struct store_command {
      * its group failed and the whole group was rolled back; it must then start from the beginning.
      */
     enum status (*run)(struct store_tx *tx, struct store_command *command);
-    /* Of a command that only reads (store_read, store_ask). Runs once, on the thread that is named
-     * there. */
+    /* Of a command that only reads (store_read, store_ask). Runs on the thread that is named there:
+     * once, or with a `target` a second time, after it was INTERNAL because it loads more. It must
+     * have left nothing of the first time. */
     enum status (*read)(struct store_session *session, struct store_command *command);
     /* Called once, on the thread of `run` or `read`. Every change of `run` is then durable (or was
      * rolled back), and every session sees it. */

@@ -1,6 +1,6 @@
 /* Decisions of several commands at once on records and links: each is made on what the ones before
  * it left, so one wins, and the others see that it did. Each test is a decision of some command of
- * the server. */
+ * the server. The last one is about a question. */
 #include "suite.h"
 
 #include "base/container_of.h"
@@ -394,6 +394,63 @@ static void commands_over_the_same_records_in_opposite_orders_all_succeed(void *
     }
 }
 
+/* ---- questions ---- */
+
+/* Loads two users, and has both changed in between when it runs for the first time. */
+struct question {
+    struct store_command command;
+    struct suite *suite;
+    sem_t finished;
+    unsigned runs;
+    int64_t versions[2];
+};
+
+static enum status load_two(struct store_session *session, struct store_command *command) {
+    struct question *question = container_of(command, struct question, command);
+    struct arena arena = { 0 };
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
+        struct buffer json;
+        buffer_init(&json, &arena, 4096);
+        status =
+            store_load_json(session, &user_table, RACE_USER + i, &json, &question->versions[i]);
+        if (i == 0 && question->runs++ == 0 && status == STATUS_OK) {
+            struct racer racer;
+            race_prepare(&racer, 1, count_all_up, NULL);
+            status = store_run(question->suite->store, &racer.command);
+        }
+    }
+    arena_close(&arena);
+    return status;
+}
+
+static void finish_question(struct store_command *command) {
+    suite_post(&container_of(command, struct question, command)->finished);
+}
+
+/* PostgreSQL reads the targets of many questions together. One that loads more runs again, so that
+ * it sees one state; SQLite reads each record as it is by then. */
+static void a_question_that_loads_more_than_its_target_mixes_no_states_of_a_batch(void **state) {
+    struct suite *suite = *state;
+    struct question question = { .command = { .on_behalf_of = &store_nobody,
+                                              .target = { &user_table, RACE_USER },
+                                              .read = load_two,
+                                              .done = finish_question },
+                                 .suite = suite };
+    suite_add_users(suite, RACE_USER, RACERS);
+    assert_int_equal(sem_init(&question.finished, 0, 0), 0);
+    enum status status = store_ask(suite->session, &question.command);
+    if (status == STATUS_PENDING) {
+        suite_wait(&question.finished);
+        status = question.command.status;
+    }
+    assert_ok(status);
+    assert_int_equal(question.runs, suite_is_on_postgres() ? 2 : 1);
+    assert_int_equal(question.versions[0], suite_is_on_postgres() ? 2 : 1);
+    assert_int_equal(question.versions[1], 2);
+    assert_int_equal(sem_destroy(&question.finished), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         suite_test(of_many_updates_of_one_version_one_is_kept),
@@ -407,6 +464,7 @@ int main(void) {
         suite_test(a_role_that_is_being_linked_to_is_not_deleted_under_the_link),
         suite_test(links_that_are_added_at_once_are_all_kept),
         suite_test(commands_over_the_same_records_in_opposite_orders_all_succeed),
+        suite_test(a_question_that_loads_more_than_its_target_mixes_no_states_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

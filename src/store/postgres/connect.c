@@ -157,12 +157,13 @@ static bool configure(struct connection *connection, const struct pg_place *plac
     char sql[512];
     (void)snprintf(sql, sizeof sql,
                    "SET client_min_messages = warning; SET standard_conforming_strings = on;"
-                   "SET jit = off; SET default_transaction_isolation = 'read committed';"
+                   "SET jit = off; SET default_transaction_isolation = '%s';"
                    "SET default_transaction_read_only = off; SET row_security = on;"
                    "SET idle_in_transaction_session_timeout = %" PRId64 "; SET lock_timeout = 0;"
                    "SET client_connection_check_interval = 1000;"
                    "SET statement_timeout = %" PRId64,
-                   idle_ms, reading_ms);
+                   connection->is_repeatable ? "repeatable read" : "read committed", idle_ms,
+                   reading_ms);
     return pg_run_simple(connection, sql) == PG_FINE;
 }
 

@@ -79,11 +79,14 @@ struct connection {
 
     bool is_writer;     /* it writes, in transactions that pg_begin_writing begins */
     bool may_end_early; /* it runs searches: what it waits for is given up when the store closes */
+    bool
+        is_repeatable; /* all statements of a transaction see the same, also of one without BEGIN */
     bool is_without_schema; /* the last server had none of the schemas of the search_path */
     bool is_unsynced;       /* something was sent since the last sync */
     bool in_transaction;    /* BEGIN was sent, and neither COMMIT nor ROLLBACK */
     bool is_plain;          /* a command runs that may send nothing (plain.h) */
     bool is_too_wide;       /* that command has tried to */
+    bool is_brief; /* the reading ends with its first sync, and begins without BEGIN (readers.c) */
     bool is_careful;        /* sql_execute_one waits for its result */
     bool is_unchecked;      /* results that were not collected yet decide whether to commit */
     unsigned depth;         /* of readings inside each other: the outermost is the transaction */

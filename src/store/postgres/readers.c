@@ -1,6 +1,11 @@
 /* An I/O thread must not wait for the network, so its reads run here. A thread takes all questions
  * that wait, reads the access epoch and the records that they name once for all of them, and then
- * answers one after the other: what it reads is at least as new as each question. */
+ * answers one after the other: what it reads is at least as new as each question.
+ *
+ * For most questions that is all. Their two statements are one transaction, without BEGIN and
+ * COMMIT: the server takes what is sent up to the next sync for one, and its isolation (connect.c)
+ * lets both see the same. A question that turns out to need more runs again in a reading that other
+ * statements can be part of. */
 #include "store/postgres/readers.h"
 
 #include "base/container_of.h"
@@ -58,27 +63,85 @@ static enum status answer(const struct pg_readers *readers, struct connection *c
     return status == STATUS_INTERNAL ? status_of_failure(connection) : status;
 }
 
-static void answer_all(const struct pg_readers *readers, struct connection *connection,
-                       struct queue_item *first) {
-    enum status status = STATUS_OK;
-    unsigned count = 0;
+static void end(const struct pg_readers *readers, struct connection *connection,
+                struct store_command *command) {
+    if (command->status == STATUS_UNAVAILABLE && connection)
+        connection->unavailable_ms = time_monotonic_ms();
+    atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);
+    command->done(command);
+}
+
+/* Answers one question of a batch whose transaction has ended. False: it needs a statement. */
+static bool answer_without_statements(const struct pg_readers *readers,
+                                      struct connection *connection,
+                                      struct store_command *command) {
+    if (!command->target.table)
+        return false;
+    connection->is_plain = true;
+    connection->is_too_wide = false;
+    command->status = answer(readers, connection, command);
+    connection->is_plain = false;
+    return !connection->is_too_wide;
+}
+
+/* Answers what needs no more than was read beforehand. Returns the other questions, in order. */
+static struct queue_item *answer_at_once(const struct pg_readers *readers,
+                                         struct connection *connection, struct queue_item *first) {
+    struct queue_item *others = NULL, **last = &others;
+    connection->is_brief = true;
+    const bool is_read = begin_batch(readers, connection, first) == STATUS_OK;
     for (struct queue_item *item = first, *next; item; item = next) {
         struct store_command *command = command_of(item);
-        bool ends = count == PG_PREFETCH_MAX || (connection && connection->failed != PG_FINE);
-        if (count && ends)
+        next = item->next; /* `done` may free the command */
+        if (is_read && answer_without_statements(readers, connection, command)) {
+            end(readers, connection, command);
+        } else {
+            *last = item;
+            last = &item->next;
+        }
+    }
+    *last = NULL;
+    end_batch(connection);
+    connection->is_brief = false;
+    return others;
+}
+
+static void answer_in_reading(const struct pg_readers *readers, struct connection *connection,
+                              struct queue_item *first) {
+    enum status status = STATUS_OK;
+    for (struct queue_item *item = first, *next; item; item = next) {
+        struct store_command *command = command_of(item);
+        const bool begins_again = connection && connection->failed != PG_FINE;
+        if (item != first && begins_again)
             end_batch(connection);
-        if (!count || ends)
+        if (item == first || begins_again)
             status = begin_batch(readers, connection, item);
-        count = ends ? 1 : count + 1;
         next = item->next; /* `done` may free the command */
         command->status =
             connection && status == STATUS_OK ? answer(readers, connection, command) : status;
-        if (command->status == STATUS_UNAVAILABLE && connection)
-            connection->unavailable_ms = time_monotonic_ms();
-        atomic_fetch_add_explicit(&readers->store->readings, 1, memory_order_relaxed);
-        command->done(command);
+        end(readers, connection, command);
     }
     end_batch(connection);
+}
+
+/* Cuts the list behind as many items as are read together, and returns the rest. */
+static struct queue_item *cut_batch(struct queue_item *first) {
+    for (unsigned size = 1; size < PG_PREFETCH_MAX && first->next; size++)
+        first = first->next;
+    struct queue_item *rest = first->next;
+    first->next = NULL;
+    return rest;
+}
+
+static void answer_all(const struct pg_readers *readers, struct connection *connection,
+                       struct queue_item *first) {
+    for (struct queue_item *rest; first; first = rest) {
+        rest = cut_batch(first);
+        if (connection && command_of(first)->target.table)
+            first = answer_at_once(readers, connection, first);
+        if (first)
+            answer_in_reading(readers, connection, first);
+    }
 }
 
 /* Takes all questions that wait, or one search: other threads shall take the others. */
@@ -98,6 +161,7 @@ static void *read_on(void *argument) {
     if (connection) {
         connection->has_own_deadline = true;
         connection->may_end_early = readers->runs_long;
+        connection->is_repeatable = !readers->runs_long;
     }
     for (struct queue_item *first; (first = take(readers));)
         answer_all(readers, connection, first);

@@ -57,7 +57,8 @@ enum status pg_ensure_connected(struct connection *connection) {
     if (!connection->depth && !connection->has_own_deadline)
         connection->deadline_ms = next_deadline(connection);
     enum status status = pg_connect_in_time(connection);
-    if (status == STATUS_OK && connection->depth && !connection->in_transaction) {
+    if (status == STATUS_OK && connection->depth && !connection->in_transaction &&
+        !connection->is_brief) {
         if (connection->is_unsynced) /* else BEGIN would be part of a transaction */
             pg_send_sync(connection);
         pg_send_control(connection, begin_sql);
