@@ -15,8 +15,14 @@ enum status authority_run(struct store_tx *tx, struct store_command *command) {
     return status == STATUS_OK ? command->run(tx, command) : status;
 }
 
+/* The caller is asked about again afterwards: a right that ended meanwhile may have ended before
+ * what was read was written. */
 enum status authority_read(struct store_session *session, struct store_command *command) {
     struct authority *authority = command->on_behalf_of;
     enum status status = authority->confirm(session, authority);
-    return status == STATUS_OK ? command->read(session, command) : status;
+    if (status != STATUS_OK)
+        return status;
+    const enum status found = command->read(session, command);
+    status = authority->confirm(session, authority);
+    return status == STATUS_OK ? found : status;
 }

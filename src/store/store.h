@@ -429,7 +429,8 @@ enum status store_due_deliveries(struct store_session *session, const struct due
  * command's `run` or `read`, on the same thread and session; for a command that writes inside its
  * transaction, where `confirm` sees the changes of the commands before it. Unless `confirm` returns
  * OK, the store calls neither, and the command's status is what `confirm` returned:
- * UNAUTHENTICATED, FORBIDDEN, INTERNAL. `confirm` writes nothing.
+ * UNAUTHENTICATED, FORBIDDEN, INTERNAL. The store calls it once more after `read`, with the same
+ * effect: what was read may be newer than a right that has ended since. `confirm` writes nothing.
  */
 struct authority {
     enum status (*confirm)(struct store_session *session, struct authority *authority);

@@ -479,6 +479,28 @@ static void who_may_not_ask_any_more_is_refused_and_nothing_is_run(void **state)
     assert_int_equal(runs_of(&reading), 0);
 }
 
+/* Finds the first user, and deletes the role 77 before it returns. */
+static enum status find_while_a_role_goes(struct reading *reading, struct store_session *session) {
+    enum status status = find_first(reading, session);
+    const struct record role = suite_load(reading->suite, &role_table, 77);
+    assert_ok(suite_delete(reading->suite, &role));
+    return status;
+}
+
+static void who_may_not_ask_any_more_once_it_was_read_is_refused(void **state) {
+    struct suite *suite = *state;
+    struct reading reading;
+    struct guard guard = { { confirm_role }, 77, 0 };
+    const struct record role = suite_record(suite, &role_table, 77);
+    suite_add_users(suite, FIRST_ID, 1);
+    assert_ok(suite_insert(suite, &role));
+    prepare_reading(suite, &reading, find_while_a_role_goes);
+    reading.command.on_behalf_of = &guard.authority;
+    assert_int_equal(ask(suite, &reading), STATUS_UNAUTHENTICATED);
+    assert_int_equal(guard.asked, 2);
+    assert_int_equal(runs_of(&reading), 1);
+}
+
 /* However many threads read: some searches are accepted, the rest is refused as TOO_MANY, and all
  * that were accepted are answered. */
 static void when_too_many_readings_wait_the_next_one_is_told_so(void **state) {
@@ -846,6 +868,7 @@ int main(void) {
         suite_test(a_question_has_one_answer_of_what_was_committed),
         suite_test(a_question_waits_for_nobody_who_writes),
         suite_test(who_may_not_ask_any_more_is_refused_and_nothing_is_run),
+        suite_test(who_may_not_ask_any_more_once_it_was_read_is_refused),
         suite_test(when_too_many_readings_wait_the_next_one_is_told_so),
         suite_test(a_reading_past_the_time_limit_ends_as_too_slow),
         suite_test(once_reading_is_to_end_it_does_and_no_more_is_taken),
