@@ -123,12 +123,12 @@ static ssize_t receive(struct client *client, char *bytes, size_t size) {
     return got;
 }
 
-/* Reads into the thread's buffer. 0: nothing is there now, or the client has ended (has_ended), or
- * the connection is broken. */
-static size_t read_some(struct client *client) {
+/* Reads at most so many bytes into the thread's buffer. 0: nothing is there now, or the client has
+ * ended (has_ended), or the connection is broken. */
+static size_t read_at_most(struct client *client, size_t most) {
     ssize_t got;
     do {
-        got = receive(client, client->loop->in, LOOP_BUFFER);
+        got = receive(client, client->loop->in, most);
     } while (got < 0 && errno == EINTR);
     if (got > 0) {
         client->moved = true;
@@ -144,15 +144,12 @@ static size_t read_some(struct client *client) {
     return 0;
 }
 
-/* Keeps bytes that the protocol does not take now. */
-static void hold(struct client *client, const char *bytes, size_t size) {
-    if (!size)
-        return;
-    if (!budget_take(size)) {
-        budget_note_refusal();
-        client->is_broken = true;
-        return;
-    }
+static size_t read_some(struct client *client) {
+    return read_at_most(client, LOOP_BUFFER);
+}
+
+/* Keeps bytes that are counted already. */
+static void keep(struct client *client, const char *bytes, size_t size) {
     char *held = secret_grow(client->held, client->held_size, client->held_size + size);
     if (!held) {
         budget_give(size);
@@ -164,6 +161,18 @@ static void hold(struct client *client, const char *bytes, size_t size) {
     client->held_size += size;
 }
 
+/* Keeps bytes that the protocol does not take now. */
+static void hold(struct client *client, const char *bytes, size_t size) {
+    if (!size)
+        return;
+    if (!budget_take(size)) {
+        budget_note_refusal();
+        client->is_broken = true;
+        return;
+    }
+    keep(client, bytes, size);
+}
+
 static bool feed_held(struct client *client) {
     size_t size = client->held_size - client->held_at;
     client->held_at += client->protocol->feed(client, client->held + client->held_at, size);
@@ -172,15 +181,19 @@ static bool feed_held(struct client *client) {
     return true;
 }
 
+/* Gives the protocol what was read. Passwords and tokens must not stay in the buffer, which other
+ * clients use. */
+static void feed(struct client *client, size_t size) {
+    size_t used = client->protocol->feed(client, client->loop->in, size);
+    hold(client, client->loop->in + used, size - used);
+    secret_wipe(client->loop->in, size);
+}
+
 static bool feed_new(struct client *client) {
     size_t size = read_some(client);
     if (!size)
         return client->has_ended; /* the next step calls protocol->finish */
-    size_t used = client->protocol->feed(client, client->loop->in, size);
-    hold(client, client->loop->in + used, size - used);
-    secret_wipe(
-        client->loop->in,
-        size); /* passwords and tokens must not stay in the buffer, which other clients use */
+    feed(client, size);
     return true;
 }
 
@@ -229,6 +242,7 @@ static bool read_proxy_header(struct client *client) {
 
 /* HTTP/2 without TLS begins with this, which is no method of HTTP/1.1 (RFC 9113 section 3.4). */
 static const char preface[] = "PRI ";
+enum { PREFACE_SIZE = sizeof preface - 1 };
 
 /* True if only the first bytes tell which protocol the client speaks. */
 static bool has_choice(const struct client *client) {
@@ -240,12 +254,12 @@ static bool has_choice(const struct client *client) {
 static const struct protocol *protocol_of(const struct client *client, const char *bytes,
                                           size_t size) {
     const struct protocols *protocols = client->protocols;
-    size_t known = size < sizeof preface - 1 ? size : sizeof preface - 1;
+    size_t known = size < PREFACE_SIZE ? size : PREFACE_SIZE;
     if (client->tls)
         return tls_is_http2(client->tls) ? protocols->h2 : protocols->h1;
     if (memcmp(bytes, preface, known) != 0)
         return protocols->h1;
-    return known == sizeof preface - 1 ? protocols->h2 : NULL;
+    return known == PREFACE_SIZE ? protocols->h2 : NULL;
 }
 
 static void speak(struct client *client, const struct protocol *protocol) {
@@ -276,6 +290,34 @@ static bool begin_tls(struct client *client) {
     return client->tls;
 }
 
+/* Reads until the protocol is known, and gives it what came. Only bytes that do not tell it yet are
+ * kept: three at the most, even if memory is short, because the protocol has to refuse the request.
+ * Returns how many bytes came. */
+static size_t read_first(struct client *client) {
+    const size_t known = client->held_size;
+    size_t size = read_at_most(client, known ? PREFACE_SIZE - known : LOOP_BUFFER);
+    if (!size)
+        return 0;
+    if (!known)
+        speak(client, protocol_of(client, client->loop->in, size));
+    if (client->protocol && !client->is_broken)
+        client->protocol->flush(client); /* SETTINGS is the first frame (RFC 9113 section 3.4) */
+    if (client->protocol && !client->is_broken && client->protocol->takes(client)) {
+        feed(client, size);
+        return size;
+    }
+    if (client->protocol) {
+        hold(client, client->loop->in, size);
+    } else {
+        budget_force(size);
+        keep(client, client->loop->in, size);
+    }
+    secret_wipe(client->loop->in, size);
+    if (known && !client->is_broken)
+        speak(client, protocol_of(client, client->held, client->held_size));
+    return size;
+}
+
 /* Reads the PROXY header, begins TLS, and reads until the protocol is known. */
 static bool begin(struct client *client) {
     if (client->proxy_speaks && !read_proxy_header(client))
@@ -286,11 +328,7 @@ static bool begin(struct client *client) {
     }
     if (client->door == DOOR_tls && !client->tls && !begin_tls(client))
         return client->protocol;
-    size_t size = read_some(client);
-    hold(client, client->loop->in, size);
-    secret_wipe(client->loop->in, size);
-    if (client->held_size)
-        speak(client, protocol_of(client, client->held, client->held_size));
+    size_t size = read_first(client);
     if (client->has_ended && !client->protocol)
         speak(client, client->protocols->h1); /* HTTP/1.1 refuses what is no request */
     return client->protocol || size;          /* the client's end may have come with these bytes */

@@ -341,6 +341,39 @@ static void what_asks_for_no_body_gets_none_though_its_head_had_no_room(void **s
     close_peer(&peer);
 }
 
+/* Sends the first request of a connection, in two parts, when there is no memory at all. */
+static void refuse_the_first(bool is_sealed, const char *first, const char *rest) {
+    static struct peer peer;
+    (void)open_peer(&peer, is_sealed);
+    size_t taken = fill_account();
+    for (unsigned i = 0; i < 2; i++) {
+        const char *part = i ? rest : first;
+        if (*part)
+            say(&peer, part);
+        for (int turns = 0; turns < 3; turns++)
+            take_turn();
+    }
+    hear(&peer);
+    budget_give(taken);
+    budget_set(0);
+    peer.heard[peer.size] = '\0';
+    assert_non_null(strstr(peer.heard, "HTTP/1.1 503 "));
+    close_peer(&peer);
+}
+
+static void the_first_request_is_refused_though_what_tells_its_protocol_has_no_room(void **state) {
+    struct listen_options choosing = *loop.options;
+    const struct listen_options *usual = loop.options;
+    (void)state;
+    choosing.http2 = HTTP2_clear;
+    loop.options = &choosing;
+    refuse_the_first(false, "", "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    refuse_the_first(false, "P", "OST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    loop.options = usual;
+    refuse_the_first(true, "", "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    refuse_the_first(true, "G", "ET / HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
 /* Its socket is full of the first reply: requests with long heads come behind that, and have short
  * ones. */
 static void who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte(void **state) {
@@ -382,6 +415,7 @@ int main(void) {
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_socket),
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_tls_connection),
         cmocka_unit_test(what_asks_for_no_body_gets_none_though_its_head_had_no_room),
+        cmocka_unit_test(the_first_request_is_refused_though_what_tells_its_protocol_has_no_room),
         cmocka_unit_test(who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte),
         cmocka_unit_test(a_head_that_has_no_room_behind_empty_lines_is_refused),
         cmocka_unit_test(the_end_of_one_connection_takes_the_turn_of_no_other),
