@@ -311,7 +311,8 @@ export class Server {
         );
     }
 
-    // Keeps the server from writing, as another process does that writes, until the function is called that it returns.
+    // Keeps the server from writing, as another process does that writes, until the function is called that it returns,
+    // or the test file ends: on PostgreSQL by the turn, which every change takes.
     async holdWriter() {
         const child = this.database
             ? spawn('psql', ['-qAtX', `--dbname=${this.database}`])
@@ -322,10 +323,11 @@ export class Server {
         });
         child.stdin.write(
             this.database
-                ? "BEGIN; SELECT 'held' FROM turn FOR UPDATE;\n"
+                ? "BEGIN; SELECT 'held', pg_advisory_xact_lock('turn'::regclass::bigint);\n"
                 : "BEGIN IMMEDIATE; SELECT 'held';\n",
         );
         await until('the lock', () => said.includes('held'));
+        for (const kept of [child, child.stdin, child.stdout, child.stderr]) kept.unref();
         return () => child.stdin.end('ROLLBACK;\n');
     }
 
