@@ -464,9 +464,9 @@ struct store_command {
      * its group failed and the whole group was rolled back; it must then start from the beginning.
      */
     enum status (*run)(struct store_tx *tx, struct store_command *command);
-    /* Of a command that only reads (store_read, store_ask). Runs on the thread that is named there:
-     * once, or with a `target` a second time, after it was INTERNAL because it loads more. It must
-     * have left nothing of the first time. */
+    /* Of a command that only reads (store_read, store_ask). Runs once, on the thread that is named
+     * there. If the command has a `target` and `read` loads more than that record, an engine may
+     * fail its statement (INTERNAL) and run it a second time: the first run must leave nothing. */
     enum status (*read)(struct store_session *session, struct store_command *command);
     /* Called once, on the thread of `run` or `read`. Every change of `run` is then durable (or was
      * rolled back), and every session sees it. */

@@ -311,8 +311,8 @@ export class Server {
         );
     }
 
-    // Keeps the server from writing, as another process does that writes, until the function is called that it returns,
-    // or the test file ends: on PostgreSQL by the turn, which every change takes.
+    // Keeps the server from writing, as another process does that writes. Returns a function that ends this; so does the
+    // end of the test file. On PostgreSQL it holds the turn, which every change takes.
     async holdWriter() {
         const child = this.database
             ? spawn('psql', ['-qAtX', `--dbname=${this.database}`])
