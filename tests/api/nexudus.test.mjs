@@ -84,21 +84,3 @@ test('omitted optional fields are reset, but credentials, collections and System
     await nexudus.update(userId, { TwoFactorSecret: '', Active: true, APIAccess: true });
     assert.equal((await nexudus.token(reset.Email, 'quite-good-pass')).length, 43);
 });
-
-test('rate limits hold but for the one of 100 ms, which a client on the same machine cannot keep to', async () => {
-    const limited = await Server.start(['--demo', '--compatibility', 'nexudus']);
-    const token = await limited.admin();
-    const get = () => limited.call('GET', `/api/sys/users/${userId}`, { token });
-    // The minute may turn on the way, on a slow machine more than once: each minute allows 120.
-    const time = ({ headers }) => Date.parse(headers.get('date'));
-    let allowed = 0,
-        last = await get();
-    for (const first = time(last); last.status === 200; last = await get()) {
-        allowed++;
-        const minutes = 1 + Math.ceil((time(last) - first) / 60000);
-        assert.ok(allowed <= 120 * minutes, `${allowed} in ${minutes} minutes`);
-    }
-    assert.ok(allowed >= 120, `${allowed}`);
-    assert.equal(last.status, 429);
-    assert.match(last.json.Message, new RegExp(`Wait ${last.headers.get('retry-after')} seconds`));
-});
