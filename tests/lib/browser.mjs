@@ -67,10 +67,13 @@ export class Page {
             for (const message of messages) this.#take(JSON.parse(message));
         });
         this.child.on('error', (error) => this.#fail(error));
+        this.child.stdio[3].on('error', (error) => this.#fail(error)); // what was sent came too late
         this.ended.then(() => this.#fail(new Error('the browser ended')));
     }
 
+    // All that was asked, and all that will be, fails by this.
     #fail(error) {
+        this.failure ??= error;
         for (const { reject } of this.waiting.values()) reject(error);
         this.waiting.clear();
     }
@@ -97,6 +100,7 @@ export class Page {
     }
 
     send(method, params = {}) {
+        if (this.failure) return Promise.reject(this.failure);
         const id = ++this.sent;
         const answer = new Promise((resolve, reject) => {
             this.waiting.set(id, { resolve, reject });
