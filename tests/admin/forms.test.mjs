@@ -308,6 +308,19 @@ test('who stays after the back button finds the view before it still there', asy
     await ui.close();
 });
 
+test('a notice stays until the next key, and at least for a few seconds', async () => {
+    const person = await createPerson(server, token, 'notice');
+    const ui = await open(person);
+    await ui.type('#field-FullName', 'Noticed');
+    await ui.button('Save');
+    await ui.sees('Saved.', '.notice');
+    await ui.evaluate('new Promise((resolve) => setTimeout(resolve, 8000))');
+    await ui.sees('Saved.', '.notice');
+    await ui.key('Tab');
+    await ui.misses('Saved.', '.notice');
+    await ui.close();
+});
+
 test('an address that leads nowhere says so, and asks the server for nothing else', async () => {
     const person = await createPerson(server, token, 'nowhere');
     const ui = await open();
