@@ -148,29 +148,28 @@ static size_t read_some(struct client *client) {
     return read_at_most(client, LOOP_BUFFER);
 }
 
-/* Keeps bytes that are counted already. */
-static void keep(struct client *client, const char *bytes, size_t size) {
+/* Keeps bytes that are counted already. False: no memory. */
+static bool keep(struct client *client, const char *bytes, size_t size) {
     char *held = secret_grow(client->held, client->held_size, client->held_size + size);
     if (!held) {
         budget_give(size);
-        client->is_broken = true;
-        return;
+        return false;
     }
     memcpy(held + client->held_size, bytes, size);
     client->held = held;
     client->held_size += size;
+    return true;
 }
 
 /* Keeps bytes that the protocol does not take now. */
 static void hold(struct client *client, const char *bytes, size_t size) {
-    if (!size)
+    if (!size || client->is_last || client->is_broken)
         return;
-    if (!budget_take(size)) {
+    bool has_room = budget_take(size);
+    if (!has_room)
         budget_note_refusal();
-        client->is_broken = true;
-        return;
-    }
-    keep(client, bytes, size);
+    if (!has_room || !keep(client, bytes, size))
+        client->protocol->lose(client);
 }
 
 static bool feed_held(struct client *client) {
@@ -310,7 +309,7 @@ static size_t read_first(struct client *client) {
         hold(client, client->loop->in, size);
     } else {
         budget_force(size);
-        keep(client, client->loop->in, size);
+        client->is_broken = !keep(client, client->loop->in, size);
     }
     secret_wipe(client->loop->in, size);
     if (known && !client->is_broken)

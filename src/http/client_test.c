@@ -32,11 +32,48 @@ enum {
 static struct loop loop;
 static const struct protocols protocols = { &h1_protocol, &h2_protocol };
 static struct tls_context *context;
-static size_t long_size; /* of the reply to GET */
+static size_t long_size;         /* of the reply to GET */
+static struct exchange *waiting; /* for exchange_resume */
+static size_t taken;             /* by fill_account */
 
 /* ---- the server ---- */
 
+static void fill_account(void) {
+    budget_set((size_t)16 * 1024 * 1024);
+    for (size_t size = (size_t)1024 * 1024; size; size /= 2)
+        while (budget_take(size))
+            taken += size;
+}
+
+static void empty_account(void) {
+    budget_give(taken);
+    budget_set(0);
+    taken = 0;
+}
+
+static void answer(struct exchange *exchange) {
+    exchange->reply.http_status = 200;
+    exchange->reply.body = TEXT("answered");
+}
+
+static void wait_with(struct exchange *exchange, void (*next)(struct exchange *)) {
+    waiting = exchange;
+    exchange->next = next;
+    exchange_suspend(exchange);
+}
+
+static bool is_at(const struct exchange *exchange, const char *path) {
+    return text_equal(exchange->path, (struct text){ path, strlen(path) });
+}
+
 static void handle(struct exchange *exchange) {
+    if (is_at(exchange, "/fills"))
+        fill_account();
+    if (is_at(exchange, "/fills-and-waits")) {
+        fill_account();
+        wait_with(exchange, answer);
+        return;
+    }
     exchange->reply.http_status = 200;
     exchange->reply.body = exchange->body;
     if (exchange->method == METHOD_GET) {
@@ -55,6 +92,13 @@ static void refuse_exchange(struct exchange *exchange, enum status status, const
 
 static void ignore(struct exchange *exchange) {
     (void)exchange;
+}
+
+static void see_head(struct exchange *exchange) {
+    if (!is_at(exchange, "/fills-and-waits-before-its-body"))
+        return;
+    fill_account();
+    wait_with(exchange, ignore);
 }
 
 static void take_turn(void) {
@@ -280,6 +324,7 @@ static int begin(void **state) {
                                                    .idle_timeout_s = 60,
                                                    .body_limit = 1000,
                                                    .http2 = HTTP2_off,
+                                                   .head = see_head,
                                                    .handler = handle,
                                                    .refuse = refuse_exchange,
                                                    .replied = ignore };
@@ -306,27 +351,17 @@ static int end(void **state) {
 
 /* ---- a head meets a full account ---- */
 
-static size_t fill_account(void) {
-    size_t taken = 0;
-    budget_set((size_t)16 * 1024 * 1024);
-    for (size_t size = (size_t)1024 * 1024; size; size /= 2)
-        while (budget_take(size))
-            taken += size;
-    return taken;
-}
-
 /* The first part of it came, then the rest, for which there is no memory. */
 static void refuse_in_two(struct peer *peer, const char *first, const char *rest) {
     (void)open_peer(peer, false);
     say(peer, first);
     take_turn();
-    size_t taken = fill_account();
+    fill_account();
     say(peer, rest);
     for (int i = 0; i < 3; i++)
         take_turn();
     hear(peer);
-    budget_give(taken);
-    budget_set(0);
+    empty_account();
     peer->heard[peer->size] = '\0';
     assert_non_null(strstr(peer->heard, "HTTP/1.1 503 "));
 }
@@ -345,7 +380,7 @@ static void what_asks_for_no_body_gets_none_though_its_head_had_no_room(void **s
 static void refuse_the_first(bool is_sealed, const char *first, const char *rest) {
     static struct peer peer;
     (void)open_peer(&peer, is_sealed);
-    size_t taken = fill_account();
+    fill_account();
     for (unsigned i = 0; i < 2; i++) {
         const char *part = i ? rest : first;
         if (*part)
@@ -354,8 +389,7 @@ static void refuse_the_first(bool is_sealed, const char *first, const char *rest
             take_turn();
     }
     hear(&peer);
-    budget_give(taken);
-    budget_set(0);
+    empty_account();
     peer.heard[peer.size] = '\0';
     assert_non_null(strstr(peer.heard, "HTTP/1.1 503 "));
     close_peer(&peer);
@@ -410,6 +444,73 @@ static void a_head_that_has_no_room_behind_empty_lines_is_refused(void **state) 
     close_peer(&peer);
 }
 
+/* The requests come at once. One of them fills the account, so that there is no memory for what is
+ * behind it. */
+static void lose_the_rest(struct peer *peer, const char *requests) {
+    char after;
+    ssize_t more = -1;
+    waiting = NULL;
+    (void)open_peer(peer, false);
+    say(peer, requests);
+    for (int i = 0; i < 3; i++)
+        take_turn();
+    assert_true(taken > 0);
+    empty_account();
+    if (waiting)
+        exchange_resume(waiting);
+    for (unsigned i = 0; more < 0; i++) {
+        assert_in_range(i, 0, TURNS_MAX);
+        take_turn();
+        hear(peer);
+        more = recv(peer->fd, &after, 1, 0);
+    }
+    assert_int_equal(more, 0);
+    peer->heard[peer->size] = '\0';
+    close_peer(peer);
+}
+
+static void a_request_is_answered_though_what_follows_it_has_no_room(void **state) {
+    static struct peer peer;
+    (void)state;
+    lose_the_rest(&peer, "GET /fills-and-waits HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct text rest = { peer.heard, peer.size };
+    assert_non_null(strstr(peer.heard, "\r\nConnection: close\r\n"));
+    assert_next_head(&rest, "HTTP/1.1 200 OK\r\n", strlen("answered"));
+    assert_int_equal(rest.len, 0);
+}
+
+static void a_request_whose_body_has_no_room_while_its_head_is_decided_is_refused(void **state) {
+    static struct peer peer;
+    (void)state;
+    lose_the_rest(&peer, "PUT /fills-and-waits-before-its-body HTTP/1.1\r\nHost: a\r\n"
+                         "Content-Length: 4\r\n\r\nbody");
+    struct text rest = { peer.heard, peer.size };
+    assert_next_head(&rest, "HTTP/1.1 503 Service Unavailable\r\n", strlen("refused"));
+    assert_int_equal(rest.len, 0);
+}
+
+static void replies_that_wait_are_sent_though_what_follows_them_has_no_room(void **state) {
+    enum {
+        REPLIES = 32, /* fill what a connection may hold (HELD_BYTES in h1.c) by 4 KiB each */
+        REQUESTS = 400
+    };
+    static struct peer peer;
+    static char requests[REQUESTS * 40];
+    size_t size = 0;
+    (void)state;
+    for (int i = 0; i < REQUESTS; i++)
+        size += (size_t)snprintf(requests + size, sizeof requests - size,
+                                 "HEAD /%s HTTP/1.1\r\nHost: a\r\n\r\n",
+                                 i == REPLIES - 1 ? "fills" : "");
+    long_size = 10;
+    lose_the_rest(&peer, requests);
+    struct text rest = { peer.heard, peer.size };
+    for (int i = 0; i < REPLIES; i++)
+        assert_next_head(&rest, "HTTP/1.1 200 OK\r\n", 0);
+    assert_int_equal(rest.len, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_are_whole_though_100_continue_meets_a_full_socket),
@@ -418,6 +519,9 @@ int main(void) {
         cmocka_unit_test(the_first_request_is_refused_though_what_tells_its_protocol_has_no_room),
         cmocka_unit_test(who_reads_no_reply_holds_no_more_than_a_quarter_of_a_mebibyte),
         cmocka_unit_test(a_head_that_has_no_room_behind_empty_lines_is_refused),
+        cmocka_unit_test(a_request_is_answered_though_what_follows_it_has_no_room),
+        cmocka_unit_test(a_request_whose_body_has_no_room_while_its_head_is_decided_is_refused),
+        cmocka_unit_test(replies_that_wait_are_sent_though_what_follows_them_has_no_room),
         cmocka_unit_test(the_end_of_one_connection_takes_the_turn_of_no_other),
     };
     return cmocka_run_group_tests(tests, begin, end);

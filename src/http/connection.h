@@ -51,6 +51,8 @@ struct protocol {
     /* Takes bytes and returns their number. If it is smaller than `size`, the protocol takes no
      * more for now. */
     size_t (*feed)(struct client *client, const char *bytes, size_t size);
+    /* There is no memory to keep the bytes that feed has left: they are lost. */
+    void (*lose)(struct client *client);
     /* The client has closed its sending side, and all that it sent was fed. */
     void (*finish)(struct client *client);
     /* Sends what is ready, as far as the socket takes it. */

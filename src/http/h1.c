@@ -194,6 +194,10 @@ static void run_parser(struct client *client, struct text head) {
 
 static void go_on(struct served *served) {
     struct h1 *h1 = &served->client->h1;
+    if (h1->has_lost) {
+        serve_refuse(served, STATUS_FULL, NULL);
+        return;
+    }
     if (!served->wants_continue)
         return;
     h1->continue_left = (uint32_t)continue_line.len;
@@ -571,13 +575,30 @@ static enum phase phase(const struct client *client) {
     return PHASE_idle;
 }
 
-static void late(struct client *client) {
+/* Refuses the request whose rest does not come, if one has begun, and reads no other. */
+static void refuse_rest(struct client *client, enum status status) {
     struct h1 *h1 = &client->h1;
     if (h1->next == H1_head && h1->head_size)
-        refuse_head(client, (struct text){ h1->head, h1->head_size }, STATUS_TIMEOUT, NULL);
+        refuse_head(client, (struct text){ h1->head, h1->head_size }, status, NULL);
     else if (h1->next == H1_body && h1->current)
-        serve_refuse(h1->current, STATUS_TIMEOUT, NULL);
+        serve_refuse(h1->current, status, NULL);
     client->is_last = true;
+}
+
+static void late(struct client *client) {
+    refuse_rest(client, STATUS_TIMEOUT);
+}
+
+/* The request that is worked on is still answered, as the last one. */
+static void lose(struct client *client) {
+    struct h1 *h1 = &client->h1;
+    if (h1->next != H1_work && !is_undecided(h1)) {
+        refuse_rest(client, STATUS_FULL);
+        return;
+    }
+    h1->has_lost = h1->next == H1_body;
+    struct served *working = h1->current ? h1->current : h1->last; /* whose body goes on */
+    working->is_last = true;
 }
 
 static void drain(struct client *client) {
@@ -602,5 +623,5 @@ static bool begin(struct client *client) {
     return true;
 }
 
-const struct protocol h1_protocol = { begin, takes, feed,  finish, flush, is_flushed,
-                                      phase, late,  drain, go_on,  reply, end };
+const struct protocol h1_protocol = { begin, takes, feed,  lose,  finish, flush, is_flushed,
+                                      phase, late,  drain, go_on, reply,  end };

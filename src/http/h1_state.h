@@ -34,6 +34,7 @@ struct h1 {
     uint32_t continue_left;      /* bytes of "100 Continue" that are to be sent for `current` */
     bool gave_continue;          /* they were given to the socket, whether or not it took any */
     uint64_t body, framing;      /* bytes of this body, and of what frames it */
+    bool has_lost;               /* bytes of the body that `current` waits for */
     bool saw_head, is_complete, is_refused; /* set by callbacks of the parser */
     uint8_t trailer_size;
     char trailer[H1_TRAILER_MAX]; /* the name of the trailer that is read, as far as it fits */

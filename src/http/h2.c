@@ -942,5 +942,10 @@ static enum phase phase(const struct client *client) {
     return floods_is_within_frame(&h2->floods) ? PHASE_head : PHASE_idle;
 }
 
-const struct protocol h2_protocol = { begin, takes, feed,  finish, flush, is_flushed,
-                                      phase, late,  drain, go_on,  reply, end };
+/* Frames depend on those before them, so no further one can be understood. */
+static void lose(struct client *client) {
+    fail(client, NGHTTP2_INTERNAL_ERROR);
+}
+
+const struct protocol h2_protocol = { begin, takes, feed,  lose,  finish, flush, is_flushed,
+                                      phase, late,  drain, go_on, reply,  end };
