@@ -420,9 +420,13 @@ static bool write_piece_head(struct served *served) {
 /* Writes the head of the reply. False if there is no memory. */
 static bool write_head(struct served *served) {
     const struct reply *reply = &served->exchange.reply;
-    char *start = arena_alloc(&served->arena, head_room(reply)), *at = start;
+    size_t room = head_room(reply);
+    char *start = arena_alloc(&served->arena, room);
+    if (!start) /* a first refusal opens the overdraft (arena.h) */
+        start = arena_alloc(&served->arena, room);
     if (!start)
         return false;
+    char *at = start;
     at = add_status(at, reply->http_status);
     at = add_header(at, "Date", loop_date(served->client->loop));
     at = add_header(at, "X-Request-Id", served->exchange.request_id);
