@@ -171,13 +171,16 @@ export class Ui {
         return this.click('button, a.button', what);
     }
 
+    // Replaces what an input has. It gets the focus and the text in one step, so that nothing takes the focus in between.
     async type(selector, value) {
-        await this.wait(`document.querySelector(${text(selector)})`);
-        await this.evaluate(
-            `{ const input = document.querySelector(${text(selector)}); input.focus(); input.select?.(); }`,
-        );
-        if (value === '') await this.key('Delete');
-        else await this.page.send('Input.insertText', { text: value });
+        const command = value === '' ? 'delete' : 'insertText';
+        await this.wait(`(() => {
+            const input = document.querySelector(${text(selector)});
+            if (!input || input.disabled || input.readOnly) return false;
+            input.focus();
+            input.select();
+            return document.execCommand('${command}', false, ${text(value)}) || input.value === ${text(value)};
+        })()`);
     }
 
     // Chooses a file with this content, by the keyboard.
