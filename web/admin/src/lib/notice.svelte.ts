@@ -2,20 +2,19 @@
 // key or click, so that somebody who looked elsewhere does not miss it.
 export const notice = $state({ text: '' });
 
-let ending = new AbortController(); // of the notice that is shown
+const LEAST_MS = 6000;
+let since = 0;
 
 export function tell(text: string) {
-    ending.abort();
-    ending = new AbortController();
-    const { signal } = ending;
     notice.text = text;
-    const clear = () => {
-        ending.abort();
-        notice.text = '';
-    };
-    const timer = window.setTimeout(() => {
-        for (const kind of ['pointerdown', 'keydown'])
-            window.addEventListener(kind, clear, { capture: true, signal });
-    }, 6000);
-    signal.addEventListener('abort', () => clearTimeout(timer));
+    since = performance.now();
 }
+
+for (const kind of ['pointerdown', 'keydown'])
+    window.addEventListener(
+        kind,
+        () => {
+            if (performance.now() - since >= LEAST_MS) notice.text = '';
+        },
+        { capture: true },
+    );
